@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * WinSpd: an ordinary program is a disk.
+ *
+ * A program fills in the parameters of a storage unit and the operations that serve it, creates
+ * the unit behind a door (a URI such as iscsi://127.0.0.1:3260/iqn.2026-01.org.example:disk) and
+ * starts it. From then on SCSI initiators see a disk, and the operations are called.
+ *
+ *     spd_params params = SPD_PARAMS_INIT;
+ *     params.block_count = 1 << 20;
+ *     spd_unit_create("iscsi://127.0.0.1:3260/iqn.2026-01.org.example:disk", &params, &ops, NULL, &unit);
+ *     spd_unit_start(unit, 0);
+ *     spd_unit_wait(unit);
+ *     spd_unit_delete(unit);
+ *
+ * Conventions. Functions that can fail return 0 or a negative spd_error; on failure nothing is
+ * half done. Strings are UTF-8 and NUL-terminated unless said otherwise. Blocks are the unit's own
+ * logical blocks; lengths are bytes. Structures that may grow begin with their size, so that a
+ * program built against an older header keeps working. Every function may be called from any
+ * thread, and different units are independent; what may not overlap is said at the function.
+ */
+
+#ifndef SPD_SPD_H
+#define SPD_SPD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__) && !defined(_WIN32)
+#define SPD_API __attribute__((visibility("default")))
+#else
+#define SPD_API
+#endif
+
+#define SPD_VERSION_MAJOR 0
+#define SPD_VERSION_MINOR 1
+
+typedef struct spd_unit spd_unit;       /* a storage unit: one disk */
+typedef struct spd_request spd_request; /* one block operation of an asynchronous device */
+
+/*
+ * Errors. X(NAME, number, text): the text says what was wrong and what is allowed.
+ */
+#define SPD_ERROR_MAP(X) \
+    X(NO_MEMORY, -1, "not enough memory") \
+    X(SIZE, -2, "the size field of a structure is not one that this library knows") \
+    X(BLOCK_COUNT, -3, "the block count must be at least 1, and the capacity at most 2^63 bytes") \
+    X(BLOCK_LENGTH, -4, "the block length must be a power of two from 512 to 65536 bytes") \
+    X(PHYSICAL_BLOCK_LENGTH, -5, \
+        "the physical block length must be a power of two, from 1 to 32768 logical blocks") \
+    X(TRANSFER_LENGTH, -6, \
+        "the maximum transfer length must be a multiple of the block length, at most 16 MiB") \
+    X(UNMAP, -7, "unmap parameters are out of range, or the unmap operation is missing") \
+    X(TEXT, -8, "product id and revision must be printable ASCII, at most 16 and 4 characters") \
+    X(OPS, -9, "a device needs either submit, or read and (unless write-protected) write") \
+    X(FLAGS, -10, "an unknown flag is set") \
+    X(URI, -11, "the device name is not a valid URI") \
+    X(SCHEME, -12, "there is no door for this URI scheme") \
+    X(DOOR_MISSING, -13, "this operating system or build does not have that door") \
+    X(URI_PARAMETER, -14, "the URI has a query parameter that is unknown or has a bad value") \
+    X(ADDRESS, -15, "the address in the URI cannot be resolved or is not one of this host") \
+    X(ADDRESS_IN_USE, -16, "the address in the URI is already in use") \
+    X(ACCESS, -17, "permission denied") \
+    X(ANONYMOUS, -18, \
+        "an address other than loopback needs CHAP (chap=FILE), or allow-anonymous=1 in the URI") \
+    X(SECRET, -19, \
+        "the secrets file must be a regular file that only its owner can read, with lines " \
+        "'name secret' of 12 to 255 characters each") \
+    X(STATE, -20, "the unit is not in a state that allows this call") \
+    X(THREADS, -21, "threads cannot be created, or more than 1024 were asked for") \
+    X(SYSTEM, -22, "the operating system refused; errno says why") \
+    X(NAME_IN_USE, -23, "this target name or path is already served by this process") \
+    X(NOT_SUPPORTED, -24, "not supported for this unit") \
+    X(WOULD_BLOCK, -25, "the operation would block; call it on a dispatcher thread") \
+    X(PARTITION, -26, \
+        "partitions must lie within the disk and the first 2^32 blocks, not overlap, be at most 4")
+
+typedef enum spd_error {
+    SPD_OK = 0,
+#define X(NAME, NUMBER, TEXT) SPD_ERROR_##NAME = NUMBER,
+    SPD_ERROR_MAP(X)
+#undef X
+} spd_error;
+
+/* The text of an error code (a static string, never NULL; "success" for 0). */
+SPD_API const char *spd_strerror(int error);
+
+/* More about the last failure on this thread: which value, which file. Never NULL; empty when there
+ * is nothing to add. Valid until the next failing call on this thread. */
+SPD_API const char *spd_error_detail(void);
+
+/* The library's version, major << 16 | minor. */
+SPD_API uint32_t spd_version(void);
+
+/*
+ * Status of one operation, as a SCSI disk reports it. All zero is GOOD.
+ */
+typedef struct spd_status {
+    uint8_t scsi_status; /* SAM-5 5.3.1: 0 GOOD, 2 CHECK CONDITION, 8 BUSY, ... */
+    uint8_t sense_key;   /* SPC-4 4.5.6: 3 MEDIUM ERROR, 7 DATA PROTECT, ... */
+    uint8_t asc;         /* additional sense code and qualifier */
+    uint8_t ascq;
+    uint8_t information_valid; /* 1: information is the LBA that failed */
+    uint8_t reserved[3];
+    uint64_t information;
+} spd_status;
+
+typedef enum spd_operation {
+    SPD_READ = 1,
+    SPD_WRITE = 2,
+    SPD_FLUSH = 3,
+    SPD_UNMAP = 4,
+} spd_operation;
+
+/* CHECK CONDITION with this key and code; lba may be NULL (no INFORMATION). */
+SPD_API void spd_status_set(spd_status *status, uint8_t sense_key, uint8_t asc, uint8_t ascq,
+    const uint64_t *lba);
+
+/* What errno (positive) means for a disk: ENOSPC and EDQUOT 7/27/07 SPACE ALLOCATION FAILED WRITE
+ * PROTECT; EROFS and EPERM 7/27/00; EIO and all others a medium error 3/11/00 (read) or 3/0C/00,
+ * with the LBA. 0 leaves the status GOOD. */
+SPD_API void spd_status_set_errno(spd_status *status, int errnum, spd_operation operation,
+    uint64_t lba);
+
+/*
+ * Parameters of a storage unit. Fill with SPD_PARAMS_INIT, then change what matters.
+ */
+enum {
+    SPD_WRITE_PROTECTED = 1u << 0, /* writes, unmaps fail with DATA PROTECT and never reach the device */
+    SPD_CACHE = 1u << 1,           /* there is a volatile write cache: flush is needed and called. Without
+                                    * it every read and write carries SPD_FUA */
+    SPD_UNMAP_SUPPORTED = 1u << 2, /* thin provisioning; an unmapped block must read as zeros */
+    SPD_NEVER_BLOCKS = 1u << 3,    /* operations only touch memory: they are called on the door's own
+                                    * thread, which saves a hand-off. One that blocks stalls the door */
+    SPD_TRY_FIRST = 1u << 4,       /* simple operations are first called on the door's thread with
+                                    * SPD_NOWAIT; those that return SPD_ERROR_WOULD_BLOCK are called
+                                    * again on a dispatcher thread, without it */
+    SPD_EJECT_DISABLED = 1u << 5,  /* START STOP UNIT cannot eject the medium */
+};
+
+typedef struct spd_params {
+    size_t size;                    /* sizeof(spd_params) */
+    uint8_t guid[16];               /* the disk's identity and serial number, RFC 4122 byte order; all
+                                     * zero: a random one. Keep it stable for stable device names */
+    uint64_t block_count;           /* >= 1; block_count * block_length <= 2^63 */
+    uint32_t block_length;          /* bytes, a power of two from 512 to 65536; default 512 */
+    uint32_t physical_block_length; /* bytes, a power of two >= block_length; 0: max(4096, block_length) */
+    uint32_t max_transfer_length;   /* bytes, the most that one operation moves: a multiple of
+                                     * block_length, at most 16 MiB; 0: 1 MiB */
+    uint32_t unmap_granularity;     /* bytes, a multiple of block_length; 0: not reported */
+    uint32_t flags;                 /* SPD_WRITE_PROTECTED | ...; default SPD_CACHE */
+    uint32_t queue_depth;           /* commands accepted at once, 1 to 4096; 0: 256 */
+    char product_id[17];            /* printable ASCII, at most 16 characters; default "WinSpd Disk" */
+    char product_revision[5];       /* printable ASCII, at most 4 characters; default "1.0" */
+} spd_params;
+
+#define SPD_PARAMS_INIT \
+    { sizeof(spd_params), {0}, 0, 512, 0, 0, 0, SPD_CACHE, 0, "WinSpd Disk", "1.0" }
+
+/*
+ * Operations of a device. A device is simple or asynchronous.
+ *
+ * Simple: read, write, flush, unmap. Each does its work before it returns. They run in parallel on
+ * the dispatcher threads (or the door's thread, see the flags above), in no particular order;
+ * ranges are always within the unit and at most max_transfer_length. `status` is GOOD on entry;
+ * leave it for success. Return 0, also when status says an error; SPD_ERROR_WOULD_BLOCK only when
+ * flags has SPD_NOWAIT, and then nothing was changed.
+ *
+ * Asynchronous: submit, and nothing else. It starts the work and returns; spd_request_complete()
+ * ends it, from any thread, also from within submit.
+ *
+ * flush and unmap may be NULL: flush then does nothing, and unmap needs SPD_UNMAP_SUPPORTED clear.
+ */
+enum {
+    SPD_FUA = 1u << 0,    /* read: from the medium; write: durable before completion */
+    SPD_NOWAIT = 1u << 1, /* do not block; see SPD_TRY_FIRST */
+};
+
+typedef struct spd_range {
+    uint64_t lba;
+    uint32_t blocks;
+    uint32_t reserved;
+} spd_range;
+
+typedef struct spd_vec {
+    void *base;
+    size_t length;
+} spd_vec; /* same layout as POSIX struct iovec */
+
+typedef struct spd_ops {
+    size_t size; /* sizeof(spd_ops) */
+    int (*read)(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags,
+        spd_status *status);
+    int (*write)(spd_unit *unit, const void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags,
+        spd_status *status);
+    /* Make blocks durable; blocks == 0 means from lba to the end of the medium. */
+    int (*flush)(spd_unit *unit, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status);
+    int (*unmap)(spd_unit *unit, const spd_range *ranges, uint32_t count, uint32_t flags,
+        spd_status *status);
+    void (*submit)(spd_unit *unit, spd_request *request);
+} spd_ops;
+
+/*
+ * Requests of an asynchronous device: valid from submit until spd_request_complete().
+ */
+SPD_API spd_operation spd_request_operation(const spd_request *request);
+SPD_API uint64_t spd_request_lba(const spd_request *request);
+SPD_API uint32_t spd_request_blocks(const spd_request *request);
+SPD_API uint32_t spd_request_flags(const spd_request *request);
+/* Read and write: the memory to fill or take from, straight in the door's own buffers. *count
+ * pieces whose lengths add up to blocks * block_length. Owned by the library. */
+SPD_API const spd_vec *spd_request_data(const spd_request *request, uint32_t *count);
+/* Unmap. */
+SPD_API const spd_range *spd_request_ranges(const spd_request *request, uint32_t *count);
+/* For the device's own use between submit and complete; NULL at submit. */
+SPD_API void spd_request_set_context(spd_request *request, void *context);
+SPD_API void *spd_request_context(const spd_request *request);
+/* Ends it; status NULL is GOOD. Exactly once. The request must not be touched afterwards. */
+SPD_API void spd_request_complete(spd_request *request, const spd_status *status);
+
+/*
+ * Life cycle: create, (add doors,) start, ... shutdown, wait, delete.
+ */
+
+/* device_name chooses the door; NULL means this system's best (SPD_ERROR_DOOR_MISSING when it has
+ * none). Checks everything and binds the address, serves nothing yet. params and ops are copied,
+ * context is kept as it is. */
+SPD_API int spd_unit_create(const char *device_name, const spd_params *params, const spd_ops *ops,
+    void *context, spd_unit **unit);
+
+/* One more door to the same unit; before spd_unit_start(). */
+SPD_API int spd_unit_add_door(spd_unit *unit, const char *device_name);
+
+/* Starts the doors and threads dispatcher threads (0: one per usable CPU; none are made for a
+ * device that never blocks or is asynchronous). */
+SPD_API int spd_unit_start(spd_unit *unit, uint32_t threads);
+
+/* Stops the doors; every request is completed or aborted exactly once. Returns at once; safe to
+ * call twice, and from an operation. Not from a signal handler (see spd_unit_shutdown_on_signal). */
+SPD_API void spd_unit_shutdown(spd_unit *unit);
+
+/* Waits until the unit was shut down and all its threads have ended; the device's flush was called
+ * last (lba 0, blocks 0) when SPD_CACHE is set. Returns 0 after an orderly shutdown, otherwise the
+ * error that stopped the unit. Not from an operation. */
+SPD_API int spd_unit_wait(spd_unit *unit);
+
+/* Shuts down, waits and frees; NULL does nothing. Not from an operation. */
+SPD_API void spd_unit_delete(spd_unit *unit);
+
+/* From now on SIGINT and SIGTERM (console events on Windows) shut this unit down. One unit a
+ * process; NULL takes it back. */
+SPD_API int spd_unit_shutdown_on_signal(spd_unit *unit);
+
+SPD_API void *spd_unit_context(const spd_unit *unit);
+
+/* The effective parameters, defaults filled in; valid as long as the unit. */
+SPD_API const spd_params *spd_unit_params(const spd_unit *unit);
+
+/* The URI of door `index` with what was chosen at run time filled in (a port of 0); NULL past the
+ * last. Valid as long as the unit. */
+SPD_API const char *spd_unit_door_uri(const spd_unit *unit, uint32_t index);
+
+/* Changes the capacity; initiators get a CAPACITY DATA HAS CHANGED unit attention. The device must
+ * already serve the new range when growing. Tasks under way may still reach the old end. */
+SPD_API int spd_unit_resize(spd_unit *unit, uint64_t block_count);
+
+/*
+ * Statistics, since the unit was created.
+ */
+enum { SPD_LATENCY_BUCKETS = 32 };
+
+typedef struct spd_operation_statistics {
+    uint64_t operations;
+    uint64_t errors;
+    uint64_t bytes;
+    uint64_t latency_total; /* nanoseconds, from the device's call to its completion */
+    uint64_t latency[SPD_LATENCY_BUCKETS]; /* bucket i counts latencies in [2^i, 2^(i+1)) ns */
+} spd_operation_statistics;
+
+typedef struct spd_statistics {
+    size_t size;       /* sizeof(spd_statistics), set by the caller */
+    uint64_t commands; /* SCSI commands finished, of any kind */
+    uint64_t aborted;
+    spd_operation_statistics operation[5]; /* by spd_operation; [0] is unused */
+} spd_statistics;
+
+SPD_API int spd_unit_statistics(const spd_unit *unit, spd_statistics *statistics);
+
+/*
+ * Helpers.
+ */
+
+/* Where messages go; NULL (the default) throws them away. Called from any thread, one line without
+ * its end. level: 0 error, 1 warning, 2 information, 3 debug. */
+typedef void (*spd_log_function)(int level, const char *text);
+SPD_API void spd_log_set(spd_log_function function);
+
+/* A version-5 (name-based, RFC 4122 4.3) GUID of any text: the same text gives the same GUID. */
+SPD_API void spd_guid_from_name(const char *name, uint8_t guid[16]);
+/* "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx" to bytes; 0 or SPD_ERROR_TEXT. */
+SPD_API int spd_guid_parse(const char *text, uint8_t guid[16]);
+SPD_API void spd_guid_format(const uint8_t guid[16], char text[37]);
+
+/* A protective-less classic MBR in a 512-byte buffer: at most 4 partitions, CHS fields clipped, a
+ * non-zero disk signature taken from guid. */
+typedef struct spd_partition {
+    uint8_t type;
+    uint8_t active; /* 0 or 0x80 */
+    uint64_t lba;
+    uint64_t blocks;
+} spd_partition;
+SPD_API int spd_define_partition_table(const spd_partition *partitions, uint32_t count,
+    const uint8_t guid[16], uint8_t buffer[512]);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

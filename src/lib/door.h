@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * What a door sees of the library.
+ *
+ * A door turns what arrives (PDUs, messages, rings) into requests. It embeds a struct spd_request
+ * in its own command structure, of which it keeps a bounded number, and runs it:
+ *
+ *   spd_request_start(r)   the engine looks at the CDB; the library takes every step from there
+ *     -> ops->map(r)       at most once: attach the data buffer (see below)
+ *     -> ops->done(r)      exactly once: status, sense and data-in are in r->task
+ *
+ * done may be called before spd_request_start() returns (devices that never block) or later from a
+ * dispatcher thread or a device's own thread. A door with an event loop hands it to its loop through
+ * a mailbox (mailbox.h).
+ */
+
+#ifndef SPD_LIB_DOOR_H
+#define SPD_LIB_DOOR_H
+
+#include "ioq/ioq.h"
+#include "scsi/scsi.h"
+#include "spd/spd.h"
+
+struct spd_uri;
+struct spd_door;
+
+struct spd_request_ops {
+    /* The command moves r->task.transfer_length bytes in r->task.direction and needs the buffer now.
+     * Set r->task.data and data_count: for DATA_IN room for all of them; for DATA_OUT
+     * min(transfer_length, expected_length) bytes that have already arrived. Returns true when it
+     * did; false when it will later, and then calls spd_request_mapped(). Called on the thread that
+     * called spd_request_start(), before that returns (or, for a request parked behind an exclusive
+     * one, never from another thread: map comes before parking). */
+    bool (*map)(struct spd_request *request);
+    void (*done)(struct spd_request *request);
+};
+
+/* The door sets unit, ops, and the "In" part of task (scsi.h); the rest is the library's. Zero it
+ * once when its memory is made; spd_request_start() resets what needs resetting. */
+struct spd_request {
+    struct scsi_task task;
+    struct spd_unit *unit;
+    const struct spd_request_ops *ops;
+
+    /* The library's. */
+    struct ioq_request queued;
+    struct spd_request *next;        /* gate, mailbox and free lists */
+    struct spd_vec *op_vec;          /* the scatter list of the present operation */
+    uint32_t op_vec_count;
+    struct spd_vec op_vec_inline[4];
+    void *device_context;
+    uint64_t started;                /* ns, when the device was called */
+    _Atomic uint32_t state;          /* request.c */
+};
+
+void spd_request_start(struct spd_request *request);
+
+/* The data that map() was waiting for is there. */
+void spd_request_mapped(struct spd_request *request);
+
+/* map() waits for data that will never come (the command was aborted, the connection died), or the
+ * request waits in a queue: end it now. A request that the device has is left alone. Returns true
+ * when done() will not be called (the request is the door's again), false when done() was or will
+ * be called as usual. status of an aborted request does not matter: the door drops it. */
+bool spd_request_cancel(struct spd_request *request);
+
+/* The engine's unit; NULL is never returned. */
+struct scsi_unit *spd_unit_scsi(struct spd_unit *unit);
+
+/* A reset that arrived by a door: mode defaults, unit attentions. */
+void spd_unit_reset(struct spd_unit *unit, enum scsi_attention why, struct scsi_nexus *except);
+
+/* One door type. All functions are called with the unit not yet or no longer serving, except stop. */
+struct spd_door_ops {
+    const char *scheme;   /* "iscsi" */
+    const char *synopsis; /* "iscsi://HOST[:PORT]/IQN[?chap=FILE...]": for --help and errors */
+    /* Parses, checks, binds; *door is the door's own structure, which begins with struct spd_door.
+     * On failure returns a spd_error and has set a detail with spd_fail(). */
+    int (*open)(struct spd_unit *unit, const struct spd_uri *uri, struct spd_door **door);
+    /* Starts serving: makes the door's thread. */
+    int (*start)(struct spd_door *door);
+    /* No new commands from now on; wakes the door's thread. Any thread; returns at once. */
+    void (*stop)(struct spd_door *door);
+    /* After stop: joins the thread. When it returns, no request of the door is in flight: each was
+     * done or cancelled. The library keeps its dispatchers running until then. */
+    void (*join)(struct spd_door *door);
+    /* Frees. Also for a door that was never started. */
+    void (*close)(struct spd_door *door);
+};
+
+struct spd_door {
+    const struct spd_door_ops *ops;
+    struct spd_unit *unit;
+    char *uri; /* canonical, with what was chosen at run time; malloc'ed, freed by the library */
+};
+
+/* doors.c; ends with NULL. */
+extern const struct spd_door_ops *const spd_doors[];
+
+/* Records a detail for spd_error_detail() and returns error. */
+int spd_fail(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Logging, as spd_log_set(). */
+enum { SPD_LOG_ERROR, SPD_LOG_WARNING, SPD_LOG_INFO, SPD_LOG_DEBUG };
+void spd_log(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

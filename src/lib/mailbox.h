@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * Requests that other threads finished, on their way back to a door's event loop: a lock-free
+ * stack that many push and one empties, and an event descriptor that is written only when the
+ * mailbox was empty, so that a burst costs one wake.
+ */
+
+#ifndef SPD_LIB_MAILBOX_H
+#define SPD_LIB_MAILBOX_H
+
+struct spd_request;
+
+struct spd_mailbox {
+    struct spd_request *_Atomic head;
+    int event; /* readable while there may be mail: for the loop's poller */
+};
+
+/* 0 or a spd_error. */
+int spd_mailbox_open(struct spd_mailbox *mailbox);
+void spd_mailbox_close(struct spd_mailbox *mailbox);
+
+/* Any thread. Uses request->next. */
+void spd_mailbox_post(struct spd_mailbox *mailbox, struct spd_request *request);
+
+/* Wakes the loop with nothing in the mail. */
+void spd_mailbox_wake(struct spd_mailbox *mailbox);
+
+/* The loop's thread: everything posted so far, oldest first, linked by next; clears the event. */
+struct spd_request *spd_mailbox_take(struct spd_mailbox *mailbox);
+
+#endif

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * The SCSI disk: what one command means, and nothing else.
+ *
+ * A task is one command. scsi_begin() looks at it and either finishes it or says which step it
+ * needs next; the caller takes that step and calls scsi_resume() with its outcome, until the
+ * answer is SCSI_DONE. Neither blocks, allocates, locks nor logs. Any number of threads may run
+ * tasks of one unit at once; one task belongs to one thread at a time.
+ *
+ * Freestanding C11: the only functions used from outside are memcpy, memmove, memset and memcmp,
+ * which every freestanding compiler asks for.
+ */
+
+#ifndef SCSI_SCSI_H
+#define SCSI_SCSI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    SCSI_CDB_MAX = 32,             /* longest CDB we look at; longer ones are refused */
+    SCSI_SENSE_MAX = 64,           /* room for descriptor sense with every descriptor we write */
+    SCSI_BLOCK_LENGTH_MIN = 512,
+    SCSI_BLOCK_LENGTH_MAX = 65536,
+    SCSI_SCRATCH_LENGTH = 131072,  /* what SCSI_SCRATCH asks for: two of the longest blocks */
+    SCSI_UNMAP_RANGES_MAX = 256,   /* MAXIMUM UNMAP BLOCK DESCRIPTOR COUNT */
+};
+
+/* SAM-5 5.3.1 */
+enum scsi_status {
+    SCSI_GOOD = 0x00,
+    SCSI_CHECK_CONDITION = 0x02,
+    SCSI_CONDITION_MET = 0x04,
+    SCSI_BUSY = 0x08,
+    SCSI_RESERVATION_CONFLICT = 0x18,
+    SCSI_TASK_SET_FULL = 0x28,
+    SCSI_ACA_ACTIVE = 0x30,
+    SCSI_TASK_ABORTED = 0x40,
+};
+
+/* SAM-5 8.5: as the transport carries it */
+enum scsi_attribute {
+    SCSI_SIMPLE,
+    SCSI_ORDERED,
+    SCSI_HEAD_OF_QUEUE,
+    SCSI_ACA,
+};
+
+enum scsi_direction {
+    SCSI_NO_DATA,
+    SCSI_DATA_IN,  /* to the initiator */
+    SCSI_DATA_OUT, /* from the initiator */
+};
+
+/* What a task needs next. */
+enum scsi_step {
+    SCSI_DONE,    /* status, sense, reply and residual are in the task */
+    SCSI_DATA,    /* the engine must see the data-out: set task->data, then resume */
+    SCSI_SCRATCH, /* set task->scratch to SCSI_SCRATCH_LENGTH bytes, aligned to 16, then resume */
+    SCSI_READ,    /* task->op: medium to buffer */
+    SCSI_WRITE,   /* task->op: buffer to medium */
+    SCSI_FLUSH,   /* task->op: make op.lba, op.blocks durable; blocks 0 = to the end of medium */
+    SCSI_UNMAP,   /* task->op: op.ranges, op.range_count */
+};
+
+/* A piece of memory; the layout is that of POSIX struct iovec. */
+struct scsi_vec {
+    void *base;
+    size_t length;
+};
+
+/* One range to unmap; the layout is that of the original's SPD_UNMAP_DESCRIPTOR. */
+struct scsi_range {
+    uint64_t lba;
+    uint32_t blocks;
+    uint32_t reserved;
+};
+
+enum scsi_buffer {
+    SCSI_BUFFER_DATA,    /* task->data: what the transport moves */
+    SCSI_BUFFER_SCRATCH, /* task->scratch */
+};
+
+/* The block operation that a task waits for. It never exceeds the unit's maximum transfer length,
+ * never crosses the end of the medium, and stays the same until scsi_resume(). */
+struct scsi_op {
+    uint64_t lba;
+    uint32_t blocks;
+    uint32_t range_count;
+    const struct scsi_range *ranges; /* in the scratch */
+    uint64_t offset;                 /* bytes into the buffer */
+    enum scsi_buffer buffer;
+    bool fua;                        /* the medium itself, not a volatile cache (SBC-3 4.15) */
+};
+
+/* How a block operation ended; also how a caller refuses one. All zero is GOOD. */
+struct scsi_outcome {
+    uint8_t status; /* enum scsi_status; other than CHECK CONDITION the rest does not matter */
+    uint8_t sense_key;
+    uint8_t asc;
+    uint8_t ascq;
+    bool information_valid;
+    uint64_t information; /* an LBA */
+};
+
+/* What never changes of a logical unit. */
+struct scsi_unit_params {
+    uint8_t guid[16];               /* RFC 4122 order: byte 0 is the first that is printed */
+    uint64_t block_count;           /* > 0 */
+    uint32_t block_length;          /* a power of two, SCSI_BLOCK_LENGTH_MIN..MAX */
+    uint32_t physical_block_length; /* a power of two >= block_length, at most 2^15 of them */
+    uint32_t max_transfer_length;   /* bytes; a multiple of block_length; limit of one op */
+    uint32_t unmap_granularity;     /* blocks; 0: not reported */
+    uint32_t max_unmap_ranges;      /* 1..SCSI_UNMAP_RANGES_MAX; 0: the maximum */
+    char product_id[16];            /* padded with spaces, not terminated */
+    char product_revision[4];
+    bool write_protected;
+    bool cache;                     /* it has a volatile write cache, so FLUSH means something */
+    bool unmap;                     /* thin provisioning; unmapped blocks read as zeros */
+    bool removable_disabled;        /* PREVENT ALLOW and START STOP cannot eject it */
+};
+
+/* A door's answer to: where did this command come in? Constant while nexuses point at it. */
+struct scsi_port {
+    const uint8_t *designators;   /* designation descriptors of target and port, VPD 83h form */
+    uint16_t designators_length;
+    uint16_t version_descriptor;  /* the transport's, SPC-4 table 141; 0 = none */
+    const uint64_t *luns;         /* the LUNs there are, as 64-bit values (SAM-5 4.7), ascending */
+    uint32_t lun_count;
+};
+
+enum scsi_attention {
+    SCSI_UA_POWER_ON,            /* 29/01; implied for every new nexus unless taken back */
+    SCSI_UA_RESET,               /* 29/02 target or bus reset */
+    SCSI_UA_LUN_RESET,           /* 29/03 logical unit reset */
+    SCSI_UA_CAPACITY,            /* 2A/09 capacity data has changed */
+    SCSI_UA_MODE,                /* 2A/01 mode parameters changed */
+    SCSI_UA_CLEARED,             /* 2F/00 commands cleared by another initiator */
+    SCSI_UA_COUNT,
+};
+
+/* A logical unit. Treat as opaque; it is here so that callers can embed it. Attentions are
+ * counters: a nexus has a pending attention where its copy differs from the unit's, which makes
+ * raising one O(1), needs no list of nexuses and no lock. */
+struct scsi_unit {
+    struct scsi_unit_params params;
+    _Atomic uint64_t block_count;
+    _Atomic uint32_t mode;                       /* current mode bits, see mode.c */
+    _Atomic uint32_t attention;                  /* bumped with any of the next */
+    _Atomic uint32_t attentions[SCSI_UA_COUNT];
+};
+
+/* One initiator's standing with one unit (I_T_L nexus). Its door keeps it for as long as any task
+ * refers to it; tasks of one nexus may run on several threads. */
+struct scsi_nexus {
+    const struct scsi_port *port;
+    _Atomic uint32_t attention_seen;
+    _Atomic uint32_t attentions_seen[SCSI_UA_COUNT];
+};
+
+struct scsi_task {
+    /* In: set these before scsi_begin(). Nothing of them may change until SCSI_DONE, save data and
+     * scratch, which may be set any time before they are asked for. */
+    struct scsi_unit *unit;            /* NULL: there is no logical unit at this LUN */
+    struct scsi_nexus *nexus;          /* never NULL */
+    uint8_t cdb[SCSI_CDB_MAX];         /* a private copy: the requester cannot change it */
+    uint8_t cdb_length;                /* valid bytes in cdb */
+    uint8_t attribute;                 /* enum scsi_attribute */
+    uint8_t expected_direction;        /* enum scsi_direction, as the transport announced it */
+    uint64_t expected_length;          /* bytes that the transport is ready to move */
+    const struct scsi_vec *data;       /* NULL until the caller has it */
+    uint32_t data_count;
+    void *scratch;
+
+    /* Out, from the first step on. */
+    uint8_t direction;                 /* enum scsi_direction: what this command moves */
+    bool exclusive;                    /* must not overlap any other task on the unit */
+    bool medium;                       /* it reads or changes the medium: order matters */
+    uint64_t transfer_length;          /* bytes that the command defines; op.offset is within it.
+                                        * For DATA_OUT task->data must hold
+                                        * min(transfer_length, expected_length) bytes; for DATA_IN
+                                        * it must have room for transfer_length bytes. */
+    struct scsi_op op;                 /* for READ, WRITE, FLUSH, UNMAP */
+
+    /* Out, at SCSI_DONE. */
+    uint8_t status;                    /* enum scsi_status */
+    uint8_t sense_length;
+    uint8_t sense[SCSI_SENSE_MAX];
+    const void *reply;                 /* data-in that the engine wrote (in scratch), or NULL: then
+                                        * the data-in is in task->data */
+    uint64_t moved_length;             /* bytes of data-in to send (never over expected_length), or
+                                        * of data-out that were used */
+    uint64_t residual;                 /* |transfer - expected| */
+    bool overflow;                     /* residual is overflow (the command wanted more) */
+    bool underflow;                    /* residual is underflow */
+
+    /* Private to the engine. */
+    const void *row;
+    uint64_t lba;
+    uint64_t blocks;
+    uint64_t done;
+    uint32_t phase;
+};
+
+/* Why params are not acceptable, or NULL when they are. Pure. */
+enum scsi_param_error {
+    SCSI_PARAM_OK,
+    SCSI_PARAM_BLOCK_COUNT,           /* zero, or count * length over 2^63 */
+    SCSI_PARAM_BLOCK_LENGTH,          /* not a power of two in range */
+    SCSI_PARAM_PHYSICAL_BLOCK_LENGTH,
+    SCSI_PARAM_TRANSFER_LENGTH,       /* zero, or not a multiple of the block length */
+    SCSI_PARAM_UNMAP,                 /* max_unmap_ranges out of range */
+    SCSI_PARAM_TEXT,                  /* product id or revision not printable ASCII */
+    SCSI_PARAM_GUID,                  /* all zero */
+};
+enum scsi_param_error scsi_unit_check(const struct scsi_unit_params *params);
+
+/* Params have passed scsi_unit_check(). */
+void scsi_unit_init(struct scsi_unit *unit, const struct scsi_unit_params *params);
+
+/* New capacity; raises SCSI_UA_CAPACITY for every nexus. False, and nothing changed, when
+ * block_count is 0 or overflows. Tasks under way keep the range check they passed. */
+bool scsi_unit_resize(struct scsi_unit *unit, uint64_t block_count);
+
+/* Raises an attention for every nexus but `except` (may be NULL). A reset also puts the mode
+ * parameters back to their defaults. */
+void scsi_unit_attention(struct scsi_unit *unit, enum scsi_attention attention,
+    struct scsi_nexus *except);
+
+/* A new nexus with POWER ON pending. unit may be NULL (a LUN that is not there). */
+void scsi_nexus_init(struct scsi_nexus *nexus, struct scsi_unit *unit, const struct scsi_port *port);
+
+enum scsi_step scsi_begin(struct scsi_task *task);
+
+/* outcome: how the step ended; NULL means GOOD. */
+enum scsi_step scsi_resume(struct scsi_task *task, const struct scsi_outcome *outcome);
+
+/* Helpers that doors need. */
+
+/* The LUN of a single-level 8-byte LUN field (SAM-5 4.7.7: peripheral or flat addressing) as the
+ * number that port->luns holds, or UINT64_MAX for any other form. */
+uint64_t scsi_lun_decode(const uint8_t lun[8]);
+
+/* 36 lower-case characters and a NUL: the unit serial number. */
+void scsi_guid_text(const uint8_t guid[16], char text[37]);
+
+/* Writes sense for an outcome the caller made up itself (an aborted task, a queue that is full). */
+void scsi_task_fail(struct scsi_task *task, const struct scsi_outcome *outcome);
+
+#endif
