@@ -10,10 +10,14 @@
  *   spd_request_start(r)   the engine looks at the CDB; the library takes every step from there
  *     -> ops->map(r)       at most once: attach the data buffer (see below)
  *     -> ops->done(r)      exactly once: status, sense and data-in are in r->task
+ *   spd_request_release(r) the door has sent or copied r->task.reply
  *
  * done may be called before spd_request_start() returns (devices that never block) or later from a
  * dispatcher thread or a device's own thread. A door with an event loop hands it to its loop through
- * a mailbox (mailbox.h).
+ * a mailbox (mailbox.h). done neither blocks nor starts another request (that would recurse).
+ *
+ * start, mapped and cancel of one request do not overlap: a door calls them from the one thread
+ * that owns the command.
  */
 
 #ifndef SPD_LIB_DOOR_H
@@ -30,15 +34,16 @@ struct spd_request_ops {
     /* The command moves r->task.transfer_length bytes in r->task.direction and needs the buffer now.
      * Set r->task.data and data_count: for DATA_IN room for all of them; for DATA_OUT
      * min(transfer_length, expected_length) bytes that have already arrived. Returns true when it
-     * did; false when it will later, and then calls spd_request_mapped(). Called on the thread that
-     * called spd_request_start(), before that returns (or, for a request parked behind an exclusive
-     * one, never from another thread: map comes before parking). */
+     * did; false when it will later, and then calls spd_request_mapped(). Always called from within
+     * spd_request_start(), before the request can be handed to any other thread. Not called for
+     * commands that move nothing or whose data-in comes from the engine (task.reply). */
     bool (*map)(struct spd_request *request);
     void (*done)(struct spd_request *request);
 };
 
-/* The door sets unit, ops, and the "In" part of task (scsi.h); the rest is the library's. Zero it
- * once when its memory is made; spd_request_start() resets what needs resetting. */
+/* The door sets unit, ops, and the "In" part of task (scsi.h) save data and scratch; the rest is
+ * the library's. Zero it once when its memory is made; spd_request_start() resets what needs
+ * resetting. */
 struct spd_request {
     struct scsi_task task;
     struct spd_unit *unit;
@@ -47,11 +52,17 @@ struct spd_request {
     /* The library's. */
     struct ioq_request queued;
     struct spd_request *next;        /* gate, mailbox and free lists */
-    struct spd_vec *op_vec;          /* the scatter list of the present operation */
+    const struct spd_vec *op_vec;    /* the scatter list of the present operation */
     uint32_t op_vec_count;
+    uint8_t step;                    /* enum scsi_step that the request waits to take */
+    bool mapped;
+    bool gated;                      /* it is inside the unit's gate */
+    bool parked;                     /* it waits at the gate; guarded by the gate's lock */
     struct spd_vec op_vec_inline[4];
+    void *op_vec_borrowed;           /* a longer scatter list, from the scratch pool */
     void *device_context;
     uint64_t started;                /* ns, when the device was called */
+    struct scsi_outcome outcome;
     _Atomic uint32_t state;          /* request.c */
 };
 
@@ -60,10 +71,15 @@ void spd_request_start(struct spd_request *request);
 /* The data that map() was waiting for is there. */
 void spd_request_mapped(struct spd_request *request);
 
+/* After done(): the door no longer needs task.reply. Call it for every request that was done,
+ * before its memory is used again; it costs nothing when there was no reply. */
+void spd_request_release(struct spd_request *request);
+
 /* map() waits for data that will never come (the command was aborted, the connection died), or the
  * request waits in a queue: end it now. A request that the device has is left alone. Returns true
- * when done() will not be called (the request is the door's again), false when done() was or will
- * be called as usual. status of an aborted request does not matter: the door drops it. */
+ * when done() will not be called (the request is the door's again, nothing to release), false when
+ * done() was or will be called as usual. status of an aborted request does not matter: the door
+ * drops it. */
 bool spd_request_cancel(struct spd_request *request);
 
 /* The engine's unit; NULL is never returned. */
@@ -71,6 +87,9 @@ struct scsi_unit *spd_unit_scsi(struct spd_unit *unit);
 
 /* A reset that arrived by a door: mode defaults, unit attentions. */
 void spd_unit_reset(struct spd_unit *unit, enum scsi_attention why, struct scsi_nexus *except);
+
+/* A door that cannot go on: records the first such error for spd_unit_wait() and shuts down. */
+void spd_unit_fail(struct spd_unit *unit, int error);
 
 /* One door type. All functions are called with the unit not yet or no longer serving, except stop. */
 struct spd_door_ops {
