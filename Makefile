@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# A thin front: Meson and ninja build, the scripts do the rest. `make help` lists the targets.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+FUZZ_SECONDS ?= 3600
+TIERS ?=
+TEST ?=
+export TEST
+
+BUILD := $(CURDIR)/build
+export BIN := $(BUILD)/bin
+export CACHE := $(BUILD)/cache
+
+.PHONY: all demo test bench fuzz install clean help
+
+all:
+	@scripts/packages build
+	@scripts/build release
+
+demo:
+	@scripts/packages demo
+	@scripts/build release
+	@WORK=$(BUILD)/demo BUILD=$(BUILD)/release scripts/demo
+
+test:
+	@scripts/packages test
+	@scripts/test $(TIERS)
+
+bench:
+	@scripts/packages bench
+	@scripts/build release
+	@WORK=$(BUILD)/bench BUILD=$(BUILD)/release bench/run
+
+fuzz:
+	@scripts/packages test
+	@scripts/build fuzz
+	@scripts/fuzz $(FUZZ_SECONDS)
+
+install:
+	@scripts/packages build
+	@scripts/build release
+	@meson configure $(BUILD)/release --prefix=$(PREFIX)
+	@DESTDIR=$(DESTDIR) meson install -C $(BUILD)/release
+
+clean:
+	rm -rf $(BUILD)
+
+help:
+	@echo 'make                     build the programs (build/bin) and libraries (build/lib)'
+	@echo 'make demo                a disk of our own, used by a real Linux kernel in a virtual machine'
+	@echo 'make test                build and run every test'
+	@echo '  TIERS="unit-asan lint"   only these groups of tests; scripts/test --list names them'
+	@echo '  TEST=PATTERN             only the tests whose name contains PATTERN'
+	@echo 'make bench               speed and cost, beside tgtd'
+	@echo 'make fuzz                fuzz for FUZZ_SECONDS=$(FUZZ_SECONDS)'
+	@echo 'make install             install below PREFIX=$(PREFIX), staged in DESTDIR'
+	@echo 'make clean               remove build/'
+	@echo
+	@echo 'Missing Debian packages are installed first; packaging/packages.txt lists them.'

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (c) 2026, the WinSpd authors
+"""What there is to run: the builds, and the tiers that need them."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import process, tap
+
+TOP = Path(__file__).resolve().parent.parent.parent
+BUILD = TOP / "build"
+LAST_LINES = 25
+
+VALGRIND = ["valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full",
+            "--errors-for-leak-kinds=definite,indirect", "--fair-sched=yes"]
+SANITIZERS = {
+    "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:strict_string_checks=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+    "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
+}
+
+
+@dataclass
+class Tally:
+    """What a job found; failures are (name, last lines of its output)."""
+
+    passed: int = 0
+    failures: list = field(default_factory=list)
+    skipped: list = field(default_factory=list)
+
+    def add(self, case, last_lines=()):
+        if case.outcome == "passed":
+            self.passed += 1
+        elif case.outcome == "skipped":
+            self.skipped.append((case.name, case.reason))
+        else:
+            self.failures.append((case.name, list(last_lines)))
+
+    def fail(self, name, last_lines=()):
+        self.failures.append((name, list(last_lines)))
+
+    @property
+    def total(self):
+        return self.passed + len(self.failures) + len(self.skipped)
+
+
+class Program:
+    """Runs one program that speaks TAP and adds what it says to a tally."""
+
+    def __init__(self, name, prefix, tally, log, notify):
+        self.name = name
+        self.prefix = prefix
+        self.tally = tally
+        self.log = log
+        self.notify = notify
+        self.reader = tap.Reader()
+        self.recent = []
+        self.failing = False
+
+    def _line(self, line):
+        self._chatter(line)
+        case = self.reader.feed(line)
+        if case:
+            case.name = f"{self.prefix}{case.name}"
+            self.tally.add(case, self.recent)
+            self.failing = case.outcome == "failed"
+            self.recent = []
+            self.notify(case.name)
+        elif self.failing and line.startswith("#"):
+            # Diagnostics follow the result they belong to.
+            self.tally.failures[-1][1].append(line.rstrip())
+        else:
+            self.failing = False
+
+    def run(self, command, env, timeout, protocol="tap"):
+        self.log.write(f"## {self.name}: {' '.join(command)}\n")
+        wrong = process.run(command, env, self.log, timeout,
+                            self._line if protocol == "tap" else self._chatter, cwd=TOP)
+        failed = any(case.outcome == "failed" for case in self.reader.cases)
+        if protocol != "tap":
+            outcome = "failed" if wrong else "passed"
+            if wrong == "exit status 77":
+                outcome = "skipped"
+            self.tally.add(tap.Case(self.name, outcome, "exit status 77"),
+                           self.recent + [wrong])
+            return
+        trouble = self.reader.trouble()
+        # A program that reported its failures says so again with its exit status.
+        if wrong and not (failed and wrong.startswith("exit status") and not trouble):
+            self.tally.fail(f"{self.name}: {wrong}", self.recent)
+        elif trouble:
+            self.tally.fail(f"{self.name}: {trouble}", self.recent)
+
+    def _chatter(self, line):
+        self.recent = self.recent[1 - LAST_LINES:] + [line.rstrip()]
+
+
+@dataclass
+class Job:
+    """A build or a tier. run(tally, log, notify) does it."""
+
+    name: str
+    about: str
+    needs: list = field(default_factory=list)
+
+    def environment(self):
+        return dict(os.environ)
+
+
+@dataclass
+class Build(Job):
+    def run(self, tally, log, notify, pattern):
+        env = dict(os.environ, BUILD_JOBS=str(max(1, (os.cpu_count() or 1) // 2)))
+        recent = []
+
+        def keep(line):
+            recent.append(line.rstrip())
+            notify(line.strip())
+
+        wrong = process.run([str(TOP / "scripts/build"), self.name.removeprefix("build-")],
+                            env, log, 1200, keep)
+        if wrong:
+            tally.fail(f"{self.name}: {wrong}", recent[-LAST_LINES:])
+        else:
+            tally.passed += 1
+
+
+@dataclass
+class Unit(Job):
+    """The tests that Meson knows of one build."""
+
+    suites: tuple = ("unit",)  # () = all
+    checked: tuple = ()        # suites to run under valgrind
+    patience: float = 1
+
+    def run(self, tally, log, notify, pattern):
+        kind = self.needs[0].removeprefix("build-")
+        listed = subprocess.run(["meson", "introspect", "--tests", str(BUILD / kind)], check=True,
+                                stdout=subprocess.PIPE)
+        for test in json.loads(listed.stdout):
+            suites = {suite.split(":")[-1] for suite in test["suite"]}
+            if self.suites and not suites.intersection(self.suites):
+                continue
+            if pattern and not re.search(pattern, test["name"]):
+                continue
+            valgrind = suites.intersection(self.checked)
+            program = Program(test["name"], f"{test['name']}: ", tally, log, notify)
+            program.run((VALGRIND if valgrind else []) + test["cmd"],
+                        {**os.environ, **SANITIZERS, **test["env"]},
+                        max(test["timeout"], 30) * self.patience * (10 if valgrind else 1),
+                        test["protocol"])
+
+
+@dataclass
+class Script(Job):
+    """An executable that prints TAP."""
+
+    timeout: float = 600
+    path: str = ""
+
+    def run(self, tally, log, notify, pattern):
+        work = BUILD / "work" / self.name
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+        (BUILD / "cache").mkdir(exist_ok=True)
+        env = dict(os.environ, BIN=str(BUILD / "bin"), BUILD=str(BUILD / "release"),
+                   CACHE=str(BUILD / "cache"), WORK=str(work), TEST=pattern)
+        path = TOP / (self.path or f"tests/{self.name}/run")
+        if not os.access(path, os.X_OK):
+            tally.fail(f"{self.name}: {path.relative_to(TOP)} is not there or not executable")
+            return
+        Program(self.name, "", tally, log, notify).run([str(path)], env, self.timeout)
+        if not tally.failures:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+# In the order in which they are started: what others wait for and what takes long comes first.
+JOBS = [
+    Build("build-release", "gcc, optimised and hardened, warnings are errors"),
+    Script("vm", "a Linux kernel in a virtual machine uses our disks", ["build-release"]),
+    Build("build-asan", "gcc with the address and undefined-behaviour sanitizers"),
+    Unit("unit-asan", "unit tests under ASan and UBSan", ["build-asan"], patience=4),
+    Script("conformance", "iscsi-test-cu, qemu-img and qemu-io", ["build-release"]),
+    Build("build-fuzz", "clang with libFuzzer, ASan and UBSan"),
+    Script("fuzz", "short fuzzing of everything that parses", ["build-fuzz"]),
+    Build("build-tsan", "gcc with the thread sanitizer"),
+    Unit("unit-tsan", "unit tests under TSan", ["build-tsan"], patience=6),
+    Script("devices", "rawdisk and memdisk", ["build-release"]),
+    Script("tools", "scsitool and stgtest", ["build-release"]),
+    Unit("unit-release", "all of Meson's tests; the library's under valgrind", ["build-release"],
+         suites=(), checked=("lib",)),
+    Build("build-clang", "clang, optimised and hardened, warnings are errors"),
+    Script("hardening", "what the shipped binaries are made of", ["build-release"]),
+    Script("lint", "the tree's own rules; manual pages and links", ["build-release"]),
+    Script("harness", "the test runner itself"),
+]
