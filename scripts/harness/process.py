@@ -46,7 +46,7 @@ def _marked(mark):
 
 
 def kill_marked(mark, grace=0):
-    """Kills what still runs of a job (or, with RUN, of all); returns the names of what it killed."""
+    """Kills what still runs of a job after a grace; returns the names of what it killed."""
     names = []
     deadline = time.monotonic() + grace
     clear = 0
@@ -64,6 +64,22 @@ def kill_marked(mark, grace=0):
     return names
 
 
+def _descendants():
+    """Every process below us, orphans included: adopt_orphans() keeps them in our tree."""
+    children = {}
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{entry}/stat", "rb") as stat:
+                parent = int(stat.read().rpartition(b")")[2].split()[1])
+        except OSError:
+            continue
+        children.setdefault(parent, []).append(int(entry))
+    found = [os.getpid()]
+    for pid in found:
+        found.extend(children.get(pid, []))
+    return found[1:]
+
+
 def stop_all():
     """Ends every child, politely first: scripts have clean-up of their own."""
     global _stopping
@@ -77,11 +93,15 @@ def stop_all():
         time.sleep(0.05)
     for process in live:
         _signal_group(process, signal.SIGKILL)
-    kill_marked(RUN)
+    for pid in _descendants():
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
 
 
 class Stopped(Exception):
-    """The runner is ending; no new program is started."""
+    """The runner is ending: no new program is started, and how one ended does not matter."""
 
 
 def run(command, env, log, timeout, on_line=None, cwd=None):
@@ -124,6 +144,8 @@ def run(command, env, log, timeout, on_line=None, cwd=None):
     with _lock:
         _live.discard(process)
     left = process.left_running
+    if _stopping:
+        raise Stopped
     if expired.is_set():
         return f"timed out after {timeout:.0f} s"
     if process.returncode < 0:
