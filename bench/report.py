@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (c) 2026, the WinSpd authors
+"""The results as text of at most 80 columns."""
+
+import textwrap
+
+
+def number(value):
+    """Three digits that matter."""
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
+
+
+def mark(good):
+    return "-" if good is None else "ok" if good else "MISSED"
+
+
+def cost_table(results):
+    lines = ["Server CPU per I/O, in microseconds: less is better", "",
+             f"{'':20}{'tgtd':>9}{'rawdisk':>9}{'memdisk':>9}{'floor':>8}"
+             f"{'tgtd/rawdisk':>14}{'need':>6}"]
+    for row in results["rows"]:
+        cost = {name: column["server_cpu_us"] for name, column in row["columns"].items()}
+        ratio = "-" if row["ratio"] is None else f"{row['ratio']:.1f}x"
+        lines.append(
+            f"{row['name']:20}{number(cost.get('tgtd')):>9}{number(cost.get('rawdisk')):>9}"
+            f"{number(cost.get('memdisk')):>9}{number(cost.get('floor')):>8}"
+            f"{ratio:>9} {mark(row['ok']):<6}{row['need']:>3}x")
+    return lines
+
+
+def rate_table(results):
+    lines = ["", "I/Os per second, client and server sharing one CPU", "",
+             f"{'':20}{'tgtd':>9}{'rawdisk':>9}{'memdisk':>9}{'floor':>9}"]
+    for row in results["rows"]:
+        cells = (row["columns"].get(name) for name in ("tgtd", "rawdisk", "memdisk", "floor"))
+        lines.append(f"{row['name']:20}" + "".join(
+            f"{'-':>9}" if cell is None else f"{cell['iops']:>9.0f}" for cell in cells))
+    return lines
+
+
+def other_table(results):
+    lines = [""]
+    for check in results["checks"]:
+        digits = 1 if isinstance(check["value"], float) else 0
+        value = f"{check['value']:.{digits}f} {check['unit']}"
+        lines.append(f"{check['name']:44}{value:>17}  {mark(check['ok']):<6}"
+                     f" limit {check['limit']}")
+    return lines if len(lines) > 1 else []
+
+
+def text(results):
+    machine = results["machine"]
+    lines = cost_table(results) + rate_table(results) + other_table(results)
+    lines += ["", f"Median of {results['runs']} interleaved runs of {results['seconds']} s, all on"
+              f" CPU {machine['cpu']}, {results['size'] >> 20} MiB in RAM. floor: the",
+              "same bytes over loopback TCP without iSCSI or a disk.",
+              f"{machine['model']}, Linux {machine['kernel']}"]
+    missed = [row["name"] for row in results["rows"] if row["ok"] is False]
+    missed += [check["name"] for check in results["checks"] if check["ok"] is False]
+    if missed:
+        verdict = f"MISSED {len(missed)}: " + "; ".join(" ".join(name.split()) for name in missed)
+    elif any(row["ok"] is None for row in results["rows"]):
+        verdict = "Nothing was compared: that takes both tgtd and rawdisk."
+    else:
+        verdict = "Every target is met."
+    lines += ["", *textwrap.wrap(verdict, 80)]
+    return "\n".join(lines) + "\n"
