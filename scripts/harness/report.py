@@ -11,6 +11,7 @@ from pathlib import Path
 from .tiers import TOP
 
 WIDTH = 100
+SHOWN = 10  # failures of a tier with the last lines of their output; of more, the name must do
 
 
 class Report:
@@ -64,9 +65,9 @@ class Report:
                    f"{Path(log).relative_to(TOP)}")
         for reason, count in Counter(reason for _, reason in tally.skipped).most_common():
             self.print(f"       {count} skipped: {reason or 'no reason given'}")
-        for name, last_lines in tally.failures:
+        for number, (name, last_lines) in enumerate(tally.failures):
             self.print(f"     failed: {name}")
-            for line in last_lines:
+            for line in last_lines if number < SHOWN else []:
                 self.print(f"       | {line[:200]}")
 
     def total(self):
