@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (c) 2026, the WinSpd authors
+#
+# What all guest scripts use. Lines `@@KEY value` go to the host, see machine.py.
+
+say() {
+    echo "@@$*"
+}
+
+# Ends the boot; the host takes it as a failure with this text.
+fail() {
+    dmesg | tail -n 5
+    say FAIL "$*"
+    reboot -f
+}
+
+# Runs a command that has to succeed; its output is in /tmp/must.
+must() {
+    "$@" > /tmp/must 2>&1 || {
+        status=$?
+        cat /tmp/must
+        fail "in the guest: $*: exit status $status"
+    }
+}
+
+# Waits for a condition; the time limit is the host's, for the whole boot.
+await() {
+    until "$@" > /dev/null 2>&1; do
+        sleep 0.1
+    done
+}
+
+# Asks the host and waits for its answer.
+ask() {
+    say ASK "$*"
+    read -r answer
+}
+
+# check 'what is true' COMMAND...: one line of the test report.
+check() {
+    what=$1
+    shift
+    if "$@" > /tmp/check 2>&1; then
+        say OK "$what"
+    else
+        say NOT "$what"
+        say NOTE "$* (exit status $?)"
+        head -n 20 /tmp/check | sed 's/^/@@NOTE /'
+    fi
+}
+
+# Conditions for check. Each runs the command that stands behind its own arguments.
+
+# exits STATUS COMMAND...
+exits() {
+    expected=$1
+    shift
+    "$@"
+    status=$?
+    echo "exit status $status, expected $expected"
+    [ $status -eq "$expected" ]
+}
+
+# shows REGEX COMMAND...: it succeeds and a line of its output matches.
+shows() {
+    pattern=$1
+    shift
+    "$@" > /tmp/shows 2>&1
+    status=$?
+    cat /tmp/shows
+    [ $status -eq 0 ] && grep -qE -- "$pattern" /tmp/shows
+}
+
+# refuses COMMAND...: it fails, in whatever way.
+refuses() {
+    ! "$@"
+}
+
+report_kernel_log() {
+    dmesg -r | sed 's/^/@@LOG /'
+}
+
+# Brings up the network of QEMU's user mode, where 10.0.2.2 is the host's 127.0.0.1.
+network_up() {
+    await test -e /sys/class/net/eth0
+    must ip link set lo up
+    must ip link set eth0 up
+    must ip addr add 10.0.2.15/24 dev eth0
+    must ip route add default via 10.0.2.2
+}
+
+iscsid_listens() {
+    grep -q ISCSIADM_ABSTRACT_NAMESPACE /proc/net/unix
+}
+
+# One block device of the session, as sd named it.
+session_disk() {
+    DISK=$(cd /sys/class/iscsi_session/session1/device && ls -d target*/*/block/* | head -n 1)
+    DISK=/dev/${DISK##*/}
+    [ -b "$DISK" ]
+}
+
+# Logs in to $IQN at $PORT with the kernel's own initiator; the disk is $DISK then.
+login() {
+    network_up
+    mkdir -p /etc/iscsi /run/lock
+    # iscsid asks who it is that talks to it, by name.
+    echo 'root:x:0:0::/:/bin/sh' > /etc/passwd
+    echo 'InitiatorName=iqn.2026-01.org.winspd:guest' > /etc/iscsi/initiatorname.iscsi
+    # A session that the target's crash took away is to come back, however long that takes.
+    cat > /etc/iscsi/iscsid.conf <<'CONF'
+node.startup = manual
+node.session.timeo.replacement_timeout = 600
+node.conn[0].timeo.login_timeout = 15
+node.conn[0].timeo.logout_timeout = 15
+node.conn[0].timeo.noop_out_interval = 5
+node.conn[0].timeo.noop_out_timeout = 20
+node.session.scan = auto
+CONF
+    must iscsid
+    await iscsid_listens
+    must iscsiadm -m discovery -t sendtargets -p "10.0.2.2:$PORT" -o nonpersistent
+    grep -q "$IQN" /tmp/must || fail "discovery did not name $IQN: $(cat /tmp/must)"
+    # The portal that discovery told is the host's loopback, which is somebody else in here.
+    must iscsiadm -m node -o new -T "$IQN" -p "10.0.2.2:$PORT"
+    must iscsiadm -m node -T "$IQN" -p "10.0.2.2:$PORT" --login
+    await session_disk
+    BLOCK=/sys/block/${DISK##*/}
+    SCSI_DISK=$(echo "$BLOCK"/device/scsi_disk/*)
+}
+
+logout() {
+    must iscsiadm -m node -T "$IQN" -p "10.0.2.2:$PORT" --logout
+}

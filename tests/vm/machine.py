@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (c) 2026, the WinSpd authors
+"""A Debian kernel in a QEMU virtual machine, without KVM, and the talk with its script.
+
+The guest's console is our only line to it. What its script wants us to know comes as lines
+`@@KEY value`; everything goes to the log. A script that says `@@ASK NAME` waits for a line.
+"""
+
+import ctypes
+import mmap
+import os
+import select
+import shutil
+import subprocess
+import time
+
+import initrd
+
+QEMU = "qemu-system-x86_64"
+
+
+class GuestError(Exception):
+    """The guest did not do what it should; the text ends with the last lines of its console."""
+
+
+def tsc_khz():
+    """The rate of the host's time stamp counter, which an emulated guest sees as its own. A microvm
+    has no timer to measure it with, so the kernel is told; a wrong value would make time drift."""
+    code = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+    code.write(bytes.fromhex("0f31" "48c1e220" "4809d0" "c3"))  # rdtsc; rax |= rdx << 32; ret
+    address = ctypes.addressof(ctypes.c_char.from_buffer(code))
+    rdtsc = ctypes.CFUNCTYPE(ctypes.c_uint64)(address)
+    ticks, start = rdtsc(), time.monotonic()
+    time.sleep(0.2)
+    return int((rdtsc() - ticks) / (time.monotonic() - start) / 1000)
+
+
+def under_us(command):
+    """The command, to be killed by the kernel should we die without a chance to clean up."""
+    return ["setpriv", "--pdeathsig", "KILL", "--", *command]
+
+
+class Machine:
+    """One boot. `archives` are cpio files, `overlay` the bytes of a last one, `log` a path that is
+    appended to, `seconds` the time that the boot may take from here to power off, and `servers`
+    programs the guest depends on: when one ends by itself, so does the boot."""
+
+    MEMORY_MIB = 768
+
+    def __init__(self, kernel, archives, overlay, scratch, log, seconds, servers=()):
+        if not shutil.which(QEMU):
+            raise GuestError(f"{QEMU} is missing: install the package qemu-system-x86")
+        self._seconds = seconds
+        self._deadline = time.monotonic() + seconds
+        self._servers = servers
+        self._log_path = log
+        self._log = open(log, "ab")
+        self._initrd = os.path.join(scratch, "initrd")
+        self._tail = []
+        self._pending = b""
+        self._join(archives, overlay)
+        self._process = subprocess.Popen(
+            under_us(self._command(kernel)), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        self._process.stdout.close()
+        self._process.stdin.close()
+        self._log.close()
+        os.unlink(self._initrd)
+
+    def events(self):
+        """Pairs (key, value), up to the guest's orderly end."""
+        while True:
+            line = self._line()
+            if line is None:
+                raise self._error("the virtual machine ended before its script did")
+            if not line.startswith("@@"):
+                continue
+            key, _, value = line[2:].partition(" ")
+            if key == "FAIL":
+                raise self._error(value)
+            if key == "DONE":
+                break
+            yield key, value
+        while self._line() is not None:
+            pass
+
+    def tell(self, text):
+        self._process.stdin.write(text.encode() + b"\n")
+        self._process.stdin.flush()
+
+    def _join(self, archives, overlay):
+        with open(self._initrd, "wb") as out:
+            for path in archives:
+                with open(path, "rb") as part:
+                    shutil.copyfileobj(part, out)
+            out.write(overlay)
+
+    def _command(self, kernel):
+        # loglevel: the kernel's messages do not cut into our lines, a panic still shows.
+        arguments = ("console=ttyS0 panic=-1 loglevel=2 mitigations=off cryptomgr.notests nokaslr "
+                     f"no_timer_check random.trust_cpu=on tsc_early_khz={tsc_khz()}")
+        # cx16: with it this QEMU's emulation makes newer kernels fail at random.
+        return [QEMU, "-M", "microvm,acpi=on", "-accel", "tcg", "-cpu", "max,cx16=off",
+                "-smp", "1", "-m", str(self.MEMORY_MIB), "-nodefaults", "-display", "none",
+                "-no-reboot", "-serial", "stdio",
+                "-kernel", kernel.vmlinux, "-initrd", self._initrd, "-append", arguments,
+                "-netdev", "user,id=net", "-device", "virtio-net-device,netdev=net"]
+
+    def _line(self):
+        """The next line of the console without its end, or None when there is no more."""
+        output = self._process.stdout.fileno()
+        while b"\n" not in self._pending:
+            self._wait(output)
+            chunk = os.read(output, 65536)
+            if not chunk:
+                return None
+            self._log.write(chunk)
+            self._log.flush()
+            self._pending += chunk
+        line, self._pending = self._pending.split(b"\n", 1)
+        text = line.decode(errors="replace").rstrip("\r")
+        self._tail = [*self._tail[-14:], text]
+        return text
+
+    def _wait(self, output):
+        ends = {server.end_fd: server for server in self._servers if server.end_fd is not None}
+        left = max(0, self._deadline - time.monotonic())
+        ready, _, _ = select.select([output, *ends], [], [], left)
+        for fd in ready:
+            if fd in ends and output not in ready:
+                raise self._error(ends[fd].obituary())
+        if not ready:
+            raise self._error(f"the virtual machine was not done after {self._seconds} s")
+
+    def _error(self, what):
+        console = "".join(f"\n    | {line}" for line in self._tail)
+        return GuestError(f"{what}\n  last lines of {self._log_path}:{console}")

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (c) 2026, the WinSpd authors
+"""rawdisk as a child process."""
+
+import os
+import re
+import signal
+import subprocess
+import threading
+
+from machine import under_us
+
+IQN = "iqn.2026-01.org.winspd:demo"
+
+
+class ServerError(Exception):
+    pass
+
+
+class Rawdisk:
+    """`rawdisk` serving `image` by iSCSI at 127.0.0.1; `end_fd` becomes readable when it ends."""
+
+    def __init__(self, programs, image, blocks, log):
+        self._command = [os.path.join(programs, "rawdisk"), "-f", image, "-c", str(blocks)]
+        self._log_path = log
+        self._process = None
+        self._drain = None
+        self.end_fd = None
+        self.port = 0
+        self.url = None
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        if self._process and self._process.poll() is None:
+            self.kill()
+
+    def start(self):
+        """Starts it, on the port it had before if there was one, and waits until it serves."""
+        command = [*self._command, "-p", f"iscsi://127.0.0.1:{self.port}/{IQN}"]
+        if not os.access(command[0], os.X_OK):
+            raise ServerError(f"there is no program {command[0]}: build it, or set BIN")
+        self._process = subprocess.Popen(under_us(command), stdin=subprocess.DEVNULL,
+                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.end_fd = os.pidfd_open(self._process.pid)
+        said = []
+        with open(self._log_path, "ab") as log:
+            for line in self._process.stdout:
+                log.write(line)
+                said.append(line.decode(errors="replace"))
+                found = re.search(r"serving (iscsi://127\.0\.0\.1:(\d+)/\S+)", said[-1])
+                if found:
+                    break
+            else:
+                self._process.wait()
+                raise ServerError(f"{self.obituary()}; it said:\n  " + "  ".join(said))
+        self.url, self.port = found[1], int(found[2])
+        self._drain = threading.Thread(target=self._copy_output, daemon=True)
+        self._drain.start()
+
+    def kill(self):
+        """No warning, no chance to flush anything: the crash."""
+        self._end(signal.SIGKILL)
+
+    def stop(self):
+        """The orderly end; its exit status must be 0."""
+        status = self._end(signal.SIGTERM)
+        if status != 0:
+            raise ServerError(f"rawdisk ended with status {status} on SIGTERM instead of 0; "
+                              f"its log is {self._log_path}")
+
+    def obituary(self):
+        status = self._process.wait()
+        how = f"died of signal {-status}" if status < 0 else f"ended with status {status}"
+        return f"rawdisk {how}; its log is {self._log_path}"
+
+    def _end(self, signum):
+        self._process.send_signal(signum)
+        try:
+            status = self._process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise ServerError(f"rawdisk did not end within 30 s of signal {signum}") from None
+        finally:
+            self._drain.join()
+            self._process.stdout.close()
+            os.close(self.end_fd)
+            self.end_fd = None
+        return status
+
+    def _copy_output(self):
+        with open(self._log_path, "ab", buffering=0) as log:
+            for line in self._process.stdout:
+                log.write(line)
