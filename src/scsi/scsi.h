@@ -60,8 +60,8 @@ enum scsi_step {
     SCSI_DONE,    /* status, sense, reply and residual are in the task */
     SCSI_DATA,    /* the engine must see the data-out: set task->data, then resume */
     SCSI_SCRATCH, /* set task->scratch to SCSI_SCRATCH_LENGTH bytes, aligned to 16, then resume */
-    SCSI_READ,    /* task->op: medium to buffer */
-    SCSI_WRITE,   /* task->op: buffer to medium */
+    SCSI_READ,    /* task->op: medium to buffer; op.buffer says whether it needs task->data */
+    SCSI_WRITE,   /* task->op: buffer to medium; the same */
     SCSI_FLUSH,   /* task->op: make op.lba, op.blocks durable; blocks 0 = to the end of medium */
     SCSI_UNMAP,   /* task->op: op.ranges, op.range_count */
 };
@@ -113,6 +113,8 @@ struct scsi_unit_params {
     uint32_t block_length;          /* a power of two, SCSI_BLOCK_LENGTH_MIN..MAX */
     uint32_t physical_block_length; /* a power of two >= block_length, at most 2^15 of them */
     uint32_t max_transfer_length;   /* bytes; a multiple of block_length; limit of one op */
+    uint32_t max_command_length;    /* bytes; limit of the data of one command, so that a door can
+                                     * bound its buffers; 0: none. Longer ones get 5/24/00 */
     uint32_t unmap_granularity;     /* blocks; 0: not reported */
     uint32_t max_unmap_ranges;      /* 1..SCSI_UNMAP_RANGES_MAX; 0: the maximum */
     char product_id[16];            /* padded with spaces, not terminated */
@@ -120,7 +122,15 @@ struct scsi_unit_params {
     bool write_protected;
     bool cache;                     /* it has a volatile write cache, so FLUSH means something */
     bool unmap;                     /* thin provisioning; unmapped blocks read as zeros */
-    bool removable_disabled;        /* PREVENT ALLOW and START STOP cannot eject it */
+};
+
+/* SPC-4 6.36, byte 0 */
+enum {
+    SCSI_TM_ABORT_TASK = 0x80,
+    SCSI_TM_ABORT_TASK_SET = 0x40,
+    SCSI_TM_CLEAR_TASK_SET = 0x10,
+    SCSI_TM_LUN_RESET = 0x08,
+    SCSI_TM_TARGET_RESET = 0x02,
 };
 
 /* A door's answer to: where did this command come in? Constant while nexuses point at it. */
@@ -128,6 +138,8 @@ struct scsi_port {
     const uint8_t *designators;   /* designation descriptors of target and port, VPD 83h form */
     uint16_t designators_length;
     uint16_t version_descriptor;  /* the transport's, SPC-4 table 141; 0 = none */
+    uint8_t task_management[2];   /* functions it offers: bytes 0 and 1 of REPORT SUPPORTED TASK
+                                   * MANAGEMENT FUNCTIONS (SPC-4 6.36); SCSI_TM_* */
     const uint64_t *luns;         /* the LUNs there are, as 64-bit values (SAM-5 4.7), ascending */
     uint32_t lun_count;
 };
@@ -143,12 +155,15 @@ enum scsi_attention {
 };
 
 /* A logical unit. Treat as opaque; it is here so that callers can embed it. Attentions are
- * counters: a nexus has a pending attention where its copy differs from the unit's, which makes
+ * counters: a nexus has a pending attention where its copy is behind the unit's, which makes
  * raising one O(1), needs no list of nexuses and no lock. */
 struct scsi_unit {
     struct scsi_unit_params params;
+    uint8_t block_shift;                         /* log2 of params.block_length */
+    uint32_t op_blocks;                          /* limit of one op */
+    uint32_t command_blocks;                     /* limit of one command */
     _Atomic uint64_t block_count;
-    _Atomic uint32_t mode;                       /* current mode bits, see mode.c */
+    _Atomic uint32_t mode;                       /* current mode bits, see internal.h */
     _Atomic uint32_t attention;                  /* bumped with any of the next */
     _Atomic uint32_t attentions[SCSI_UA_COUNT];
 };
@@ -163,7 +178,7 @@ struct scsi_nexus {
 
 struct scsi_task {
     /* In: set these before scsi_begin(). Nothing of them may change until SCSI_DONE, save data and
-     * scratch, which may be set any time before they are asked for. */
+     * scratch: the engine looks at neither before it has asked for it. */
     struct scsi_unit *unit;            /* NULL: there is no logical unit at this LUN */
     struct scsi_nexus *nexus;          /* never NULL */
     uint8_t cdb[SCSI_CDB_MAX];         /* a private copy: the requester cannot change it */
@@ -171,7 +186,7 @@ struct scsi_task {
     uint8_t attribute;                 /* enum scsi_attribute */
     uint8_t expected_direction;        /* enum scsi_direction, as the transport announced it */
     uint64_t expected_length;          /* bytes that the transport is ready to move */
-    const struct scsi_vec *data;       /* NULL until the caller has it */
+    const struct scsi_vec *data;       /* buffer_length bytes */
     uint32_t data_count;
     void *scratch;
 
@@ -179,10 +194,13 @@ struct scsi_task {
     uint8_t direction;                 /* enum scsi_direction: what this command moves */
     bool exclusive;                    /* must not overlap any other task on the unit */
     bool medium;                       /* it reads or changes the medium: order matters */
-    uint64_t transfer_length;          /* bytes that the command defines; op.offset is within it.
-                                        * For DATA_OUT task->data must hold
-                                        * min(transfer_length, expected_length) bytes; for DATA_IN
-                                        * it must have room for transfer_length bytes. */
+    uint64_t transfer_length;          /* bytes that the command defines; may exceed what either
+                                        * side is ready to move */
+    uint64_t buffer_length;            /* bytes that task->data must hold, from the first step that
+                                        * needs it on; op.offset and its blocks lie within.
+                                        * DATA_OUT: what arrived, min(transfer, expected).
+                                        * DATA_IN: whole blocks, so up to a block more than
+                                        * min(transfer, expected) */
     struct scsi_op op;                 /* for READ, WRITE, FLUSH, UNMAP */
 
     /* Out, at SCSI_DONE. */

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * Unit attentions (SAM-5 5.14), without a list of nexuses and without a lock.
+ *
+ * The unit counts how often each was raised, a nexus how many of them it has seen; it has one
+ * pending while it is behind. `attention` counts all of them together, so that a command compares
+ * one number when there is nothing to report, which is nearly always.
+ */
+
+#include "scsi/internal.h"
+
+/* In the order in which they are reported: a reset explains what follows. */
+static const uint8_t codes[SCSI_UA_COUNT][2] = {
+    [SCSI_UA_POWER_ON] = { 0x29, 0x01 },
+    [SCSI_UA_RESET] = { 0x29, 0x02 },
+    [SCSI_UA_LUN_RESET] = { 0x29, 0x03 },
+    [SCSI_UA_CAPACITY] = { 0x2a, 0x09 },
+    [SCSI_UA_MODE] = { 0x2a, 0x01 },
+    [SCSI_UA_CLEARED] = { 0x2f, 0x00 },
+};
+
+void scsi_nexus_init(struct scsi_nexus *nexus, struct scsi_unit *unit, const struct scsi_port *port)
+{
+    nexus->port = port;
+    for (unsigned i = 0; i < SCSI_UA_COUNT; i++) {
+        uint32_t raised = unit ? atomic_load(&unit->attentions[i]) : 0;
+
+        atomic_init(&nexus->attentions_seen[i], i == SCSI_UA_POWER_ON ? raised - 1 : raised);
+    }
+    atomic_init(&nexus->attention_seen, unit ? atomic_load(&unit->attention) - 1 : 0);
+}
+
+void scsi_unit_attention(struct scsi_unit *unit, enum scsi_attention attention,
+    struct scsi_nexus *except)
+{
+    if (attention <= SCSI_UA_LUN_RESET)
+        atomic_store(&unit->mode, scsi_mode_default(&unit->params));
+    /* The exempt nexus first, so that it runs ahead and is never behind because of this one. */
+    if (except)
+        atomic_fetch_add(&except->attentions_seen[attention], 1);
+    atomic_fetch_add(&unit->attentions[attention], 1);
+    atomic_fetch_add(&unit->attention, 1);
+}
+
+bool scsi_attention_take(struct scsi_task *task, struct scsi_outcome *outcome)
+{
+    struct scsi_unit *unit = task->unit;
+    struct scsi_nexus *nexus = task->nexus;
+    /* Read before the single counters: whatever is raised later makes it differ again. */
+    uint32_t all = atomic_load(&unit->attention);
+
+    for (unsigned i = 0; i < SCSI_UA_COUNT; i++) {
+        uint32_t raised = atomic_load(&unit->attentions[i]);
+        uint32_t seen = atomic_load(&nexus->attentions_seen[i]);
+
+        /* The exchange makes one of several threads report it. */
+        while ((int32_t)(raised - seen) > 0) {
+            if (atomic_compare_exchange_weak(&nexus->attentions_seen[i], &seen, raised)) {
+                *outcome = (struct scsi_outcome){
+                    .status = SCSI_CHECK_CONDITION,
+                    .sense_key = 0x6,
+                    .asc = codes[i][0],
+                    .ascq = codes[i][1],
+                };
+                return true;
+            }
+        }
+    }
+    atomic_store(&nexus->attention_seen, all);
+    return false;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* READ CAPACITY and GET LBA STATUS. */
+
+#include "scsi/internal.h"
+
+/* SBC-3 5.12 */
+enum scsi_step scsi_read_capacity_10(struct scsi_task *task, uint8_t *reply)
+{
+    uint64_t last = scsi_capacity(task->unit) - 1;
+
+    be32_put(reply, last < UINT32_MAX ? (uint32_t)last : UINT32_MAX);
+    be32_put(reply + 4, task->unit->params.block_length);
+    return scsi_reply(task, 8);
+}
+
+/* SBC-3 5.13 */
+enum scsi_step scsi_read_capacity_16(struct scsi_task *task, uint8_t *reply)
+{
+    const struct scsi_unit_params *params = &task->unit->params;
+    uint8_t exponent = 0;
+
+    while (params->block_length << exponent < params->physical_block_length)
+        exponent++;
+    be64_put(reply, scsi_capacity(task->unit) - 1);
+    be32_put(reply + 8, params->block_length);
+    reply[13] = exponent;
+    if (params->unmap)
+        reply[14] = 0x80 | 0x40; /* LBPME, LBPRZ */
+    return scsi_reply(task, 32);
+}
+
+/* SBC-3 5.6. Only the device knows what it has allocated, and it has no operation to ask that:
+ * everything is reported as mapped, which is always true of the data that a read returns. */
+enum scsi_step scsi_get_lba_status(struct scsi_task *task, uint8_t *reply)
+{
+    uint64_t lba = be64_get(task->cdb + 2);
+    uint64_t capacity = scsi_capacity(task->unit);
+    uint64_t blocks;
+
+    if (!scsi_range_ok(capacity, lba, 1))
+        return scsi_fail_information(task, SCSI_LBA_OUT_OF_RANGE, lba);
+    blocks = capacity - lba;
+    be32_put(reply, 4 + 16);
+    be64_put(reply + 8, lba);
+    be32_put(reply + 16, blocks < UINT32_MAX ? (uint32_t)blocks : UINT32_MAX);
+    return scsi_reply(task, 8 + 16);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* Commands about the unit's state. */
+
+#include "scsi/internal.h"
+
+/* SPC-4 6.47: a unit attention, the one thing it could report, was reported before. */
+enum scsi_step scsi_test_unit_ready(struct scsi_task *task)
+{
+    return scsi_finish(task);
+}
+
+/* SPC-4 6.39: pending attention as parameter data; the DESC bit, not D_SENSE, says the format. */
+enum scsi_step scsi_request_sense(struct scsi_task *task, uint8_t *reply)
+{
+    bool descriptor = task->cdb[1] & 0x01;
+    struct scsi_outcome outcome = scsi_reason_outcome(SCSI_NO_SENSE);
+
+    if (!task->unit)
+        outcome = scsi_reason_outcome(SCSI_LUN_NOT_SUPPORTED);
+    else
+        scsi_attention_take(task, &outcome);
+    return scsi_reply(task, scsi_sense_build(reply, &outcome, descriptor));
+}

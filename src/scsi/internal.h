@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* What the files of the engine share. */
+
+#ifndef SCSI_INTERNAL_H
+#define SCSI_INTERNAL_H
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "scsi/be.h"
+#include "scsi/scsi.h"
+
+/*
+ * The opcode table: one row a command, the only truth about it.
+ */
+enum {
+    SCSI_ROW_MEDIUM = 1 << 0,      /* reads or changes the medium */
+    SCSI_ROW_WRITES = 1 << 1,      /* changes the medium: refused when write-protected */
+    SCSI_ROW_EXCLUSIVE = 1 << 2,   /* atomic against everything else on the unit */
+    SCSI_ROW_RANGE = 1 << 3,       /* has LBA and block count at the usual places for its length */
+    SCSI_ROW_LIMITED = 1 << 4,     /* its block count is bounded by max_command_length */
+    SCSI_ROW_NO_UNIT = 1 << 5,     /* answered also where there is no logical unit */
+    SCSI_ROW_NO_ATTENTION = 1 << 6, /* not stopped by a unit attention (SAM-5 5.14.5) */
+    SCSI_ROW_NEEDS_UNMAP = 1 << 7, /* exists only with thin provisioning */
+    SCSI_ROW_UNMAP_BIT = 1 << 8,   /* byte 1 has an UNMAP bit, valid only with thin provisioning */
+};
+
+struct scsi_row {
+    /* One of the two: a state machine over task->phase, called at begin (phase 0) and after every
+     * step that ended well; or a builder of data-in, called once with a zeroed buffer of
+     * SCSI_REPLY_LENGTH bytes, whose allocation length the row locates. */
+    enum scsi_step (*run)(struct scsi_task *task);
+    enum scsi_step (*build)(struct scsi_task *task, uint8_t *reply);
+    /* Or neither, for an operation code whose commands are told apart by service action. */
+    const struct scsi_row *actions;
+    uint8_t action_count;
+    uint8_t length;                /* of the CDB; 0: there is no such command */
+    uint8_t direction;             /* enum scsi_direction */
+    uint8_t allocation_at;         /* offset of ALLOCATION LENGTH in the CDB; 0: it has none */
+    uint8_t allocation_size;
+    uint16_t flags;
+    /* CDB USAGE DATA (SPC-4 6.35.3): operation code and service action as they are, ones for the
+     * bits that are looked at; ones also past the end of the CDB, where nobody looks. */
+    uint8_t usage[16];
+};
+
+enum {
+    SCSI_REPLY_LENGTH = 4096, /* zeroed for a builder; it may write on up to SCSI_SCRATCH_LENGTH */
+    SCSI_ACTION_MASK = 0x1f,  /* SERVICE ACTION, in byte 1 */
+};
+
+extern const struct scsi_row scsi_rows[256];
+
+/* Whether the unit has this command (NULL: no unit, so every command there could be). */
+bool scsi_row_enabled(const struct scsi_row *row, const struct scsi_unit *unit);
+
+/*
+ * Why a command fails: key, code and qualifier are in sense.c.
+ */
+enum scsi_reason {
+    SCSI_NO_SENSE,
+    SCSI_PARAMETER_LIST_LENGTH_ERROR,
+    SCSI_INVALID_OPERATION_CODE,
+    SCSI_LBA_OUT_OF_RANGE,
+    SCSI_INVALID_FIELD_IN_CDB,
+    SCSI_LUN_NOT_SUPPORTED,
+    SCSI_INVALID_FIELD_IN_PARAMETER_LIST,
+    SCSI_SAVING_NOT_SUPPORTED,
+    SCSI_WRITE_PROTECTED,
+    SCSI_SOFTWARE_WRITE_PROTECTED,
+    SCSI_MISCOMPARE,
+    SCSI_INFORMATION_UNIT_INVALID,
+    SCSI_INFORMATION_UNIT_TOO_SHORT,
+    SCSI_INFORMATION_UNIT_TOO_LONG,
+};
+
+enum { SCSI_WHOLE_BYTE = 8 }; /* a field pointer without bit pointer */
+
+/* All of them end the task: use them as return scsi_fail(...). */
+enum scsi_step scsi_fail(struct scsi_task *task, enum scsi_reason reason);
+enum scsi_step scsi_fail_information(struct scsi_task *task, enum scsi_reason reason,
+    uint64_t information);
+enum scsi_step scsi_fail_cdb(struct scsi_task *task, unsigned byte, unsigned bit);
+enum scsi_step scsi_fail_parameter(struct scsi_task *task, unsigned byte, unsigned bit);
+enum scsi_step scsi_fail_outcome(struct scsi_task *task, const struct scsi_outcome *outcome);
+
+/* Sense data as parameter data (REQUEST SENSE); returns its length, at most SCSI_SENSE_MAX. */
+uint8_t scsi_sense_build(uint8_t *sense, const struct scsi_outcome *outcome, bool descriptor);
+struct scsi_outcome scsi_reason_outcome(enum scsi_reason reason);
+
+/* Takes the first pending unit attention of the task's nexus; false when there is none. */
+bool scsi_attention_take(struct scsi_task *task, struct scsi_outcome *outcome);
+
+/*
+ * Ends and transfers.
+ */
+
+/* GOOD; everything that the command defines was moved. */
+enum scsi_step scsi_finish(struct scsi_task *task);
+
+/* GOOD with data-in: the builder's `length` bytes, cut to the allocation length and to what the
+ * initiator takes. */
+enum scsi_step scsi_reply(struct scsi_task *task, uint64_t length);
+
+/* Says what the command moves; false when the task failed since the initiator announced the
+ * opposite direction. */
+bool scsi_transfer(struct scsi_task *task, enum scsi_direction direction, uint64_t length);
+
+/* As scsi_transfer(), for commands that are meaningless unless exactly this arrives. */
+bool scsi_transfer_exact(struct scsi_task *task, uint64_t length);
+
+static inline uint64_t scsi_expected(const struct scsi_task *task)
+{
+    return task->expected_direction == task->direction ? task->expected_length : 0;
+}
+
+/* Sets the phase to go on with and asks for a step. */
+static inline enum scsi_step scsi_ask(struct scsi_task *task, enum scsi_step step, uint32_t phase)
+{
+    task->phase = phase;
+    return step;
+}
+
+/* The next piece, of at most `most` blocks, of the task's range into task->op; false when all of
+ * the range is done. The piece before counts as done once the caller adds it to task->done. */
+static inline bool scsi_next_op(struct scsi_task *task, uint32_t most)
+{
+    uint64_t left = task->blocks - task->done;
+
+    if (!left)
+        return false;
+    task->op.lba = task->lba + task->done;
+    task->op.blocks = left < most ? (uint32_t)left : most;
+    task->op.offset = task->done << task->unit->block_shift;
+    return true;
+}
+
+/* How many blocks one op can move between the medium and the scratch. */
+static inline uint32_t scsi_scratch_blocks(const struct scsi_unit *unit)
+{
+    uint32_t room = SCSI_SCRATCH_LENGTH >> unit->block_shift;
+
+    return room < unit->op_blocks ? room : unit->op_blocks;
+}
+
+/* Within the medium, whatever the numbers are. */
+static inline bool scsi_range_ok(uint64_t block_count, uint64_t lba, uint64_t blocks)
+{
+    return lba < block_count && blocks <= block_count - lba;
+}
+
+static inline uint64_t scsi_capacity(const struct scsi_unit *unit)
+{
+    return atomic_load_explicit(&unit->block_count, memory_order_relaxed);
+}
+
+/*
+ * Data-out, wherever its pieces are. Each byte is read once. Callers stay within buffer_length.
+ */
+void scsi_data_copy(const struct scsi_task *task, uint64_t offset, void *to, size_t length);
+void scsi_data_or(const struct scsi_task *task, uint64_t offset, void *into, size_t length);
+/* The offset of the first byte that differs, or length. */
+size_t scsi_data_compare(const struct scsi_task *task, uint64_t offset, const void *with,
+    size_t length);
+
+/*
+ * Mode parameters that can change, as bits of unit->mode.
+ */
+enum {
+    SCSI_MODE_WCE = 1 << 0,
+    SCSI_MODE_D_SENSE = 1 << 1,
+    SCSI_MODE_SWP = 1 << 2,
+};
+
+uint32_t scsi_mode_default(const struct scsi_unit_params *params);
+
+static inline uint32_t scsi_mode(const struct scsi_unit *unit)
+{
+    return atomic_load_explicit(&unit->mode, memory_order_relaxed);
+}
+
+/* What VPD B0h says and COMPARE AND WRITE and WRITE SAME enforce. */
+uint32_t scsi_compare_blocks_max(const struct scsi_unit *unit);
+uint32_t scsi_write_same_blocks_max(const struct scsi_unit *unit);
+uint32_t scsi_unmap_ranges_max(const struct scsi_unit *unit);
+
+/* The unit's NAA designator, locally assigned (SPC-4 7.8.6.6.4). */
+void scsi_guid_naa(const uint8_t guid[16], uint8_t naa[8]);
+
+/*
+ * Handlers.
+ */
+enum scsi_step scsi_test_unit_ready(struct scsi_task *task);
+enum scsi_step scsi_request_sense(struct scsi_task *task, uint8_t *reply);
+enum scsi_step scsi_start_stop_unit(struct scsi_task *task);
+enum scsi_step scsi_prevent_allow(struct scsi_task *task);
+enum scsi_step scsi_inquiry(struct scsi_task *task, uint8_t *reply);
+enum scsi_step scsi_vpd(struct scsi_task *task, uint8_t *reply);
+enum scsi_step scsi_mode_sense(struct scsi_task *task, uint8_t *reply);
+enum scsi_step scsi_mode_select(struct scsi_task *task);
+enum scsi_step scsi_read_capacity_10(struct scsi_task *task, uint8_t *reply);
+enum scsi_step scsi_read_capacity_16(struct scsi_task *task, uint8_t *reply);
+enum scsi_step scsi_get_lba_status(struct scsi_task *task, uint8_t *reply);
+enum scsi_step scsi_report_luns(struct scsi_task *task, uint8_t *reply);
+enum scsi_step scsi_report_opcodes(struct scsi_task *task, uint8_t *reply);
+enum scsi_step scsi_report_task_management(struct scsi_task *task, uint8_t *reply);
+enum scsi_step scsi_read(struct scsi_task *task);
+enum scsi_step scsi_write(struct scsi_task *task);
+enum scsi_step scsi_write_verify(struct scsi_task *task);
+enum scsi_step scsi_verify(struct scsi_task *task);
+enum scsi_step scsi_pre_fetch(struct scsi_task *task);
+enum scsi_step scsi_synchronize_cache(struct scsi_task *task);
+enum scsi_step scsi_write_same(struct scsi_task *task);
+enum scsi_step scsi_unmap(struct scsi_task *task);
+enum scsi_step scsi_compare_and_write(struct scsi_task *task);
+enum scsi_step scsi_orwrite(struct scsi_task *task);
+
+#endif

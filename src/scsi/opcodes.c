@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * The opcode table. To add a command, add its row here and its handler; decoding, the check for
+ * reserved bits, write protection, range checks and REPORT SUPPORTED OPERATION CODES follow.
+ */
+
+#include "scsi/internal.h"
+
+/* Length and usage of a CDB; the bytes after its end are never looked at, hence the ones. */
+#define CDB6(...) .length = 6, \
+    .usage = { __VA_ARGS__, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }
+#define CDB10(...) .length = 10, .usage = { __VA_ARGS__, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }
+#define CDB12(...) .length = 12, .usage = { __VA_ARGS__, 0xff, 0xff, 0xff, 0xff }
+#define CDB16(...) .length = 16, .usage = { __VA_ARGS__ }
+
+/* Fields that the LBA and the transfer length fill whole. */
+#define F2 0xff, 0xff
+#define F4 F2, F2
+#define F8 F4, F4
+/* Reserved bytes. */
+#define Z2 0x00, 0x00
+#define Z3 Z2, 0x00
+#define Z4 Z2, Z2
+#define Z8 Z4, Z4
+
+#define DATA_IN .direction = SCSI_DATA_IN
+#define DATA_OUT .direction = SCSI_DATA_OUT
+#define ALLOCATION(at, size) .allocation_at = (at), .allocation_size = (size)
+#define ACTIONS(table) .actions = (table), .action_count = sizeof(table) / sizeof((table)[0])
+
+enum {
+    READS = SCSI_ROW_MEDIUM | SCSI_ROW_RANGE | SCSI_ROW_LIMITED,
+    WRITES = READS | SCSI_ROW_WRITES,
+    RANGE = SCSI_ROW_MEDIUM | SCSI_ROW_RANGE,
+    ALWAYS = SCSI_ROW_NO_UNIT | SCSI_ROW_NO_ATTENTION,
+};
+
+static const struct scsi_row service_actions_in_16[] = {
+    { CDB16(0x9e, 0x10, Z8, F4, 0x00, 0x00), DATA_IN, ALLOCATION(10, 4),
+        .build = scsi_read_capacity_16 },
+    { CDB16(0x9e, 0x12, F8, F4, 0x00, 0x00), DATA_IN, ALLOCATION(10, 4),
+        .build = scsi_get_lba_status },
+};
+
+static const struct scsi_row maintenance_in[] = {
+    { CDB12(0xa3, 0x0c, 0x87, 0xff, F2, F4, 0x00, 0x00), DATA_IN, ALLOCATION(6, 4),
+        .build = scsi_report_opcodes },
+    { CDB12(0xa3, 0x0d, 0x80, Z3, F4, 0x00, 0x00), DATA_IN, ALLOCATION(6, 4),
+        .build = scsi_report_task_management },
+};
+
+const struct scsi_row scsi_rows[256] = {
+    /* TEST UNIT READY */
+    [0x00] = { CDB6(0x00, Z4, 0x00), .run = scsi_test_unit_ready },
+    /* REQUEST SENSE */
+    [0x03] = { CDB6(0x03, 0x01, Z2, 0xff, 0x00), DATA_IN, ALLOCATION(4, 1), .flags = ALWAYS,
+        .build = scsi_request_sense },
+    /* READ(6), WRITE(6) */
+    [0x08] = { CDB6(0x08, 0x1f, F2, 0xff, 0x00), DATA_IN, .flags = READS, .run = scsi_read },
+    [0x0a] = { CDB6(0x0a, 0x1f, F2, 0xff, 0x00), DATA_OUT, .flags = WRITES, .run = scsi_write },
+    /* INQUIRY */
+    [0x12] = { CDB6(0x12, 0x01, 0xff, F2, 0x00), DATA_IN, ALLOCATION(3, 2), .flags = ALWAYS,
+        .build = scsi_inquiry },
+    /* MODE SELECT(6), MODE SENSE(6) */
+    [0x15] = { CDB6(0x15, 0x10, Z2, 0xff, 0x00), DATA_OUT, .run = scsi_mode_select },
+    [0x1a] = { CDB6(0x1a, 0x08, F2, 0xff, 0x00), DATA_IN, ALLOCATION(4, 1),
+        .build = scsi_mode_sense },
+    /* READ CAPACITY(10) */
+    [0x25] = { CDB10(0x25, 0x00, Z4, Z3, 0x00), DATA_IN, .build = scsi_read_capacity_10 },
+    /* READ(10), WRITE(10) */
+    [0x28] = { CDB10(0x28, 0x18, F4, 0x00, F2, 0x00), DATA_IN, .flags = READS, .run = scsi_read },
+    [0x2a] = { CDB10(0x2a, 0x18, F4, 0x00, F2, 0x00), DATA_OUT, .flags = WRITES,
+        .run = scsi_write },
+    /* SYNCHRONIZE CACHE(10) */
+    [0x35] = { CDB10(0x35, 0x02, F4, 0x00, F2, 0x00), .flags = RANGE,
+        .run = scsi_synchronize_cache },
+    /* MODE SELECT(10), MODE SENSE(10) */
+    [0x55] = { CDB10(0x55, 0x10, Z4, 0x00, F2, 0x00), DATA_OUT, .run = scsi_mode_select },
+    [0x5a] = { CDB10(0x5a, 0x18, F2, Z3, F2, 0x00), DATA_IN, ALLOCATION(7, 2),
+        .build = scsi_mode_sense },
+    /* READ(16), WRITE(16) */
+    [0x88] = { CDB16(0x88, 0x18, F8, F4, 0x00, 0x00), DATA_IN, .flags = READS, .run = scsi_read },
+    [0x8a] = { CDB16(0x8a, 0x18, F8, F4, 0x00, 0x00), DATA_OUT, .flags = WRITES,
+        .run = scsi_write },
+    /* SYNCHRONIZE CACHE(16) */
+    [0x91] = { CDB16(0x91, 0x02, F8, F4, 0x00, 0x00), .flags = RANGE,
+        .run = scsi_synchronize_cache },
+    /* SERVICE ACTION IN(16) */
+    [0x9e] = { ACTIONS(service_actions_in_16) },
+    /* REPORT LUNS */
+    [0xa0] = { CDB12(0xa0, 0x00, 0xff, Z3, F4, 0x00, 0x00), DATA_IN, ALLOCATION(6, 4),
+        .flags = ALWAYS, .build = scsi_report_luns },
+    /* MAINTENANCE IN */
+    [0xa3] = { ACTIONS(maintenance_in) },
+    /* READ(12), WRITE(12) */
+    [0xa8] = { CDB12(0xa8, 0x18, F4, F4, 0x00, 0x00), DATA_IN, .flags = READS, .run = scsi_read },
+    [0xaa] = { CDB12(0xaa, 0x18, F4, F4, 0x00, 0x00), DATA_OUT, .flags = WRITES,
+        .run = scsi_write },
+};

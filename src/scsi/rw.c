@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* READ, WRITE, PRE-FETCH and SYNCHRONIZE CACHE. The first two are the hot path: they need no
+ * scratch and leave the data to the caller. */
+
+#include "scsi/internal.h"
+
+enum { START, MOVE };
+
+/* SBC-3 4.15: the FUA bit, and without a cache (or, for writes, with it switched off) always. */
+static inline bool force_unit_access(const struct scsi_task *task, uint32_t needed_mode)
+{
+    const struct scsi_row *row = task->row;
+
+    if (!task->unit->params.cache || !(scsi_mode(task->unit) & needed_mode))
+        return true;
+    return row->length != 6 && (task->cdb[1] & 0x08);
+}
+
+static inline enum scsi_step next_piece(struct scsi_task *task, enum scsi_step step)
+{
+    return scsi_next_op(task, task->unit->op_blocks) ? step : scsi_finish(task);
+}
+
+enum scsi_step scsi_read(struct scsi_task *task)
+{
+    uint8_t shift = task->unit->block_shift;
+
+    if (task->phase == MOVE) {
+        task->done += task->op.blocks;
+        return next_piece(task, SCSI_READ);
+    }
+    if (!scsi_transfer(task, SCSI_DATA_IN, task->blocks << shift))
+        return SCSI_DONE;
+    /* An initiator that takes less than it asks for gets what it takes: read no more than that. */
+    if (task->buffer_length < task->transfer_length) {
+        task->blocks = (task->buffer_length + (1u << shift) - 1) >> shift;
+        task->buffer_length = task->blocks << shift;
+    }
+    task->op.buffer = SCSI_BUFFER_DATA;
+    task->op.fua = force_unit_access(task, UINT32_MAX);
+    task->phase = MOVE;
+    return next_piece(task, SCSI_READ);
+}
+
+enum scsi_step scsi_write(struct scsi_task *task)
+{
+    uint8_t shift = task->unit->block_shift;
+
+    if (task->phase == MOVE) {
+        task->done += task->op.blocks;
+        return next_piece(task, SCSI_WRITE);
+    }
+    if (!scsi_transfer(task, SCSI_DATA_OUT, task->blocks << shift))
+        return SCSI_DONE;
+    /* Only whole blocks that arrived. */
+    task->blocks = task->buffer_length >> shift;
+    task->op.buffer = SCSI_BUFFER_DATA;
+    task->op.fua = force_unit_access(task, SCSI_MODE_WCE);
+    task->phase = MOVE;
+    return next_piece(task, SCSI_WRITE);
+}
+
+/* SBC-3 5.19: a count of 0 is to the end of the medium, and reaches the device as such. IMMED
+ * allows, but does not ask, to answer before it is done. */
+enum scsi_step scsi_synchronize_cache(struct scsi_task *task)
+{
+    if (task->phase == MOVE || !task->unit->params.cache)
+        return scsi_finish(task);
+    task->op.lba = task->lba;
+    task->op.blocks = (uint32_t)task->blocks;
+    task->op.offset = 0;
+    task->op.fua = false;
+    return scsi_ask(task, SCSI_FLUSH, MOVE);
+}

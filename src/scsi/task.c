@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* begin and resume: from a CDB to its row, the checks that all commands share, and the ends. */
+
+#include "scsi/internal.h"
+
+static enum scsi_step invalid_operation_code(struct scsi_task *task)
+{
+    return scsi_fail(task, SCSI_INVALID_OPERATION_CODE);
+}
+
+static enum scsi_step invalid_service_action(struct scsi_task *task)
+{
+    return scsi_fail_cdb(task, 1, 4);
+}
+
+/* Rows for what is not in the table, so that these commands, too, meet unit attentions first. */
+static const struct scsi_row unknown_opcode = {
+    .run = invalid_operation_code,
+    .usage = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+        0xff, 0xff },
+};
+static const struct scsi_row unknown_action = {
+    .run = invalid_service_action,
+    .usage = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+        0xff, 0xff },
+};
+
+bool scsi_row_enabled(const struct scsi_row *row, const struct scsi_unit *unit)
+{
+    if (!row->length)
+        return false;
+    return !(row->flags & SCSI_ROW_NEEDS_UNMAP) || !unit || unit->params.unmap;
+}
+
+static const struct scsi_row *find_row(const struct scsi_task *task)
+{
+    const struct scsi_row *row = &scsi_rows[task->cdb[0]];
+
+    if (row->actions) {
+        const struct scsi_row *end = row->actions + row->action_count;
+        uint8_t action = task->cdb[1] & SCSI_ACTION_MASK;
+
+        for (row = row->actions; row != end; row++)
+            if ((row->usage[1] & SCSI_ACTION_MASK) == action)
+                return row;
+        return &unknown_action;
+    }
+    return scsi_row_enabled(row, task->unit) ? row : &unknown_opcode;
+}
+
+/* All 16 bytes at once: a row's usage has ones past the end of its CDB. */
+static inline bool has_reserved_bits(const uint8_t *cdb, const uint8_t *usage)
+{
+    uint64_t c[2], u[2];
+
+    memcpy(c, cdb, sizeof c);
+    memcpy(u, usage, sizeof u);
+    return ((c[0] & ~u[0]) | (c[1] & ~u[1])) != 0;
+}
+
+static enum scsi_step fail_reserved_bits(struct scsi_task *task, const uint8_t *usage)
+{
+    unsigned byte = 0, bit = 7;
+
+    while (!(task->cdb[byte] & ~usage[byte]))
+        byte++;
+    while (!(task->cdb[byte] & ~usage[byte] & 1u << bit))
+        bit--;
+    return scsi_fail_cdb(task, byte, bit);
+}
+
+/* LBA and number of blocks sit in the same place in all CDBs of one length (SPC-4 4.2.2). */
+static inline void decode_range(struct scsi_task *task, uint8_t length)
+{
+    const uint8_t *cdb = task->cdb;
+
+    switch (length) {
+    case 6:
+        task->lba = be24_get(cdb + 1) & 0x1fffff;
+        task->blocks = cdb[4] ? cdb[4] : 256;
+        break;
+    case 10:
+        task->lba = be32_get(cdb + 2);
+        task->blocks = be16_get(cdb + 7);
+        break;
+    case 12:
+        task->lba = be32_get(cdb + 2);
+        task->blocks = be32_get(cdb + 6);
+        break;
+    default:
+        task->lba = be64_get(cdb + 2);
+        task->blocks = be32_get(cdb + 10);
+        break;
+    }
+}
+
+/* First byte of the number of blocks, for the field pointer. */
+static unsigned blocks_field(uint8_t length)
+{
+    return length == 6 ? 4 : length == 10 ? 7 : length == 12 ? 6 : 10;
+}
+
+/* Checks that the medium asks for; false when the task failed. */
+static inline bool check_medium(struct scsi_task *task, const struct scsi_row *row)
+{
+    const struct scsi_unit *unit = task->unit;
+    uint64_t capacity;
+
+    task->medium = true;
+    if (row->flags & SCSI_ROW_WRITES) {
+        if (unit->params.write_protected) {
+            scsi_fail(task, SCSI_WRITE_PROTECTED);
+            return false;
+        }
+        if (scsi_mode(unit) & SCSI_MODE_SWP) {
+            scsi_fail(task, SCSI_SOFTWARE_WRITE_PROTECTED);
+            return false;
+        }
+    }
+    if (!(row->flags & SCSI_ROW_RANGE))
+        return true;
+    decode_range(task, row->length);
+    capacity = scsi_capacity(unit);
+    if (!scsi_range_ok(capacity, task->lba, task->blocks)) {
+        scsi_fail_information(task, SCSI_LBA_OUT_OF_RANGE,
+            task->lba < capacity ? capacity : task->lba);
+        return false;
+    }
+    if ((row->flags & SCSI_ROW_LIMITED) && task->blocks > unit->command_blocks) {
+        scsi_fail_cdb(task, blocks_field(row->length), SCSI_WHOLE_BYTE);
+        return false;
+    }
+    return true;
+}
+
+static uint64_t allocation_length(const struct scsi_task *task, const struct scsi_row *row)
+{
+    const uint8_t *field = task->cdb + row->allocation_at;
+
+    switch (row->allocation_size) {
+    case 1:
+        return field[0];
+    case 2:
+        return be16_get(field);
+    case 4:
+        return be32_get(field);
+    default:
+        return SCSI_REPLY_LENGTH;
+    }
+}
+
+/* The two phases of every row with a builder. */
+static enum scsi_step run_builder(struct scsi_task *task, const struct scsi_row *row)
+{
+    if (!task->phase) {
+        if (!scsi_transfer(task, SCSI_DATA_IN, allocation_length(task, row)))
+            return SCSI_DONE;
+        return scsi_ask(task, SCSI_SCRATCH, 1);
+    }
+    memset(task->scratch, 0, SCSI_REPLY_LENGTH);
+    return row->build(task, task->scratch);
+}
+
+static inline bool has_attention(const struct scsi_task *task)
+{
+    return atomic_load_explicit(&task->unit->attention, memory_order_relaxed) !=
+        atomic_load_explicit(&task->nexus->attention_seen, memory_order_relaxed);
+}
+
+enum scsi_step scsi_begin(struct scsi_task *task)
+{
+    const struct scsi_row *row = find_row(task);
+    struct scsi_outcome attention;
+
+    task->row = row;
+    task->phase = 0;
+    task->done = 0;
+    task->direction = row->direction;
+    task->transfer_length = 0;
+    task->buffer_length = 0;
+    task->exclusive = task->attribute == SCSI_ORDERED || (row->flags & SCSI_ROW_EXCLUSIVE);
+    task->medium = false;
+    if (!task->unit) {
+        if (!(row->flags & SCSI_ROW_NO_UNIT))
+            return scsi_fail(task, SCSI_LUN_NOT_SUPPORTED);
+    } else if (has_attention(task) && !(row->flags & SCSI_ROW_NO_ATTENTION) &&
+        scsi_attention_take(task, &attention)) {
+        return scsi_fail_outcome(task, &attention);
+    }
+    if (has_reserved_bits(task->cdb, row->usage))
+        return fail_reserved_bits(task, row->usage);
+    if (task->cdb_length < row->length)
+        return scsi_fail(task, SCSI_INVALID_FIELD_IN_CDB);
+    if ((row->flags & SCSI_ROW_MEDIUM) && !check_medium(task, row))
+        return SCSI_DONE;
+    return row->build ? run_builder(task, row) : row->run(task);
+}
+
+enum scsi_step scsi_resume(struct scsi_task *task, const struct scsi_outcome *outcome)
+{
+    const struct scsi_row *row = task->row;
+
+    if (outcome && outcome->status != SCSI_GOOD)
+        return scsi_fail_outcome(task, outcome);
+    return row->build ? run_builder(task, row) : row->run(task);
+}
+
+bool scsi_transfer(struct scsi_task *task, enum scsi_direction direction, uint64_t length)
+{
+    uint64_t expected;
+
+    task->direction = (uint8_t)direction;
+    task->transfer_length = length;
+    expected = scsi_expected(task);
+    task->buffer_length = length < expected ? length : expected;
+    if (length && task->expected_length && task->expected_direction != task->direction &&
+        task->expected_direction != SCSI_NO_DATA) {
+        scsi_fail(task, SCSI_INFORMATION_UNIT_INVALID);
+        return false;
+    }
+    return true;
+}
+
+bool scsi_transfer_exact(struct scsi_task *task, uint64_t length)
+{
+    if (!scsi_transfer(task, SCSI_DATA_OUT, length))
+        return false;
+    if (scsi_expected(task) != length) {
+        scsi_fail(task, scsi_expected(task) < length ? SCSI_INFORMATION_UNIT_TOO_SHORT
+                                                     : SCSI_INFORMATION_UNIT_TOO_LONG);
+        return false;
+    }
+    return true;
+}
+
+static inline enum scsi_step finish(struct scsi_task *task, const void *reply)
+{
+    uint64_t transfer = task->transfer_length;
+    uint64_t expected = transfer ? scsi_expected(task) : task->expected_length;
+
+    task->status = SCSI_GOOD;
+    task->sense_length = 0;
+    task->reply = reply;
+    task->overflow = transfer > expected;
+    task->underflow = transfer < expected;
+    task->residual = transfer > expected ? transfer - expected : expected - transfer;
+    task->moved_length = transfer < expected ? transfer : expected;
+    return SCSI_DONE;
+}
+
+enum scsi_step scsi_finish(struct scsi_task *task)
+{
+    return finish(task, NULL);
+}
+
+enum scsi_step scsi_reply(struct scsi_task *task, uint64_t length)
+{
+    if (length < task->transfer_length)
+        task->transfer_length = length;
+    return finish(task, task->scratch);
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* A logical unit's life: parameters, capacity, limits, names. */
+
+#include "scsi/internal.h"
+
+static bool is_power_of_two(uint64_t value)
+{
+    return value && !(value & (value - 1));
+}
+
+static bool is_printable(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (text[i] < 0x20 || text[i] > 0x7e)
+            return false;
+    return true;
+}
+
+static bool capacity_ok(uint64_t block_count, uint32_t block_length)
+{
+    return block_count && block_count <= (UINT64_C(1) << 63) / block_length;
+}
+
+enum scsi_param_error scsi_unit_check(const struct scsi_unit_params *params)
+{
+    static const uint8_t zero[16];
+    uint32_t length = params->block_length;
+
+    if (!is_power_of_two(length) || length < SCSI_BLOCK_LENGTH_MIN ||
+        length > SCSI_BLOCK_LENGTH_MAX)
+        return SCSI_PARAM_BLOCK_LENGTH;
+    if (!capacity_ok(params->block_count, length))
+        return SCSI_PARAM_BLOCK_COUNT;
+    if (!is_power_of_two(params->physical_block_length) ||
+        params->physical_block_length < length || params->physical_block_length / length > 1u << 15)
+        return SCSI_PARAM_PHYSICAL_BLOCK_LENGTH;
+    if (!params->max_transfer_length || params->max_transfer_length % length ||
+        (params->max_command_length && params->max_command_length < length))
+        return SCSI_PARAM_TRANSFER_LENGTH;
+    if (params->max_unmap_ranges > SCSI_UNMAP_RANGES_MAX)
+        return SCSI_PARAM_UNMAP;
+    if (!is_printable(params->product_id, sizeof params->product_id) ||
+        !is_printable(params->product_revision, sizeof params->product_revision))
+        return SCSI_PARAM_TEXT;
+    if (!memcmp(params->guid, zero, sizeof zero))
+        return SCSI_PARAM_GUID;
+    return SCSI_PARAM_OK;
+}
+
+void scsi_unit_init(struct scsi_unit *unit, const struct scsi_unit_params *params)
+{
+    uint8_t shift = 0;
+
+    while (1u << shift < params->block_length)
+        shift++;
+    memset(unit, 0, sizeof *unit);
+    unit->params = *params;
+    unit->block_shift = shift;
+    unit->op_blocks = params->max_transfer_length >> shift;
+    unit->command_blocks =
+        params->max_command_length ? params->max_command_length >> shift : UINT32_MAX;
+    atomic_init(&unit->block_count, params->block_count);
+    atomic_init(&unit->mode, scsi_mode_default(params));
+}
+
+bool scsi_unit_resize(struct scsi_unit *unit, uint64_t block_count)
+{
+    if (!capacity_ok(block_count, unit->params.block_length))
+        return false;
+    atomic_store(&unit->block_count, block_count);
+    scsi_unit_attention(unit, SCSI_UA_CAPACITY, NULL);
+    return true;
+}
+
+/* Both halves of COMPARE AND WRITE move in one op each, and the field has eight bits. */
+uint32_t scsi_compare_blocks_max(const struct scsi_unit *unit)
+{
+    uint32_t blocks = scsi_scratch_blocks(unit);
+
+    if (blocks > unit->command_blocks / 2 && unit->command_blocks > 1)
+        blocks = unit->command_blocks / 2;
+    return blocks < 255 ? blocks : 255;
+}
+
+/* Long enough for large fills, short enough that one command cannot keep a server busy for long. */
+uint32_t scsi_write_same_blocks_max(const struct scsi_unit *unit)
+{
+    return (256u << 20) >> unit->block_shift;
+}
+
+uint32_t scsi_unmap_ranges_max(const struct scsi_unit *unit)
+{
+    return unit->params.max_unmap_ranges ? unit->params.max_unmap_ranges : SCSI_UNMAP_RANGES_MAX;
+}
+
+void scsi_guid_text(const uint8_t guid[16], char text[37])
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (unsigned i = 0; i < 16; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            *text++ = '-';
+        *text++ = digits[guid[i] >> 4];
+        *text++ = digits[guid[i] & 0x0f];
+    }
+    *text = '\0';
+}
+
+/* Both halves are folded, since either may be all that differs between two GUIDs. */
+void scsi_guid_naa(const uint8_t guid[16], uint8_t naa[8])
+{
+    for (unsigned i = 0; i < 8; i++)
+        naa[i] = guid[i] ^ guid[i + 8];
+    naa[0] = 0x30 | (naa[0] & 0x0f);
+}
+
+uint64_t scsi_lun_decode(const uint8_t lun[8])
+{
+    unsigned number;
+
+    if (be32_get(lun + 2) || be16_get(lun + 6))
+        return UINT64_MAX;
+    if (!lun[0])
+        number = lun[1]; /* peripheral device addressing, bus 0 (SAM-5 4.7.7.2) */
+    else if (lun[0] >> 6 == 1)
+        number = be16_get(lun) & 0x3fff; /* flat space addressing (SAM-5 4.7.7.3) */
+    else
+        return UINT64_MAX;
+    /* One form for one LUN: the shorter where both could say it. */
+    return (uint64_t)(number < 256 ? number : 0x4000 | number) << 48;
+}

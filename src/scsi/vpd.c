@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* Vital product data (SPC-4 7.8, SBC-3 6.6): a row a page, and page 00h is computed from them. */
+
+#include "scsi/internal.h"
+
+/* Writes what follows the four-byte header, and returns how long that is. */
+typedef uint32_t build_page(const struct scsi_task *task, uint8_t *page);
+
+struct page {
+    uint8_t code;
+    build_page *build;
+};
+
+static build_page supported_pages;
+
+/* SPC-4 7.8.18 */
+static uint32_t serial_number(const struct scsi_task *task, uint8_t *page)
+{
+    char text[37];
+
+    scsi_guid_text(task->unit->params.guid, text);
+    memcpy(page, text, 36);
+    return 36;
+}
+
+enum { BINARY = 1, ASCII = 2 };
+enum { T10_VENDOR = 0x1, NAA = 0x3, UUID = 0xa };
+
+/* The header of a designation descriptor of the logical unit; returns where its data goes. */
+static uint8_t *designator(uint8_t **at, uint8_t code_set, uint8_t type, uint8_t length)
+{
+    uint8_t *header = *at;
+
+    header[0] = code_set;
+    header[1] = type;
+    header[3] = length;
+    *at += 4 + length;
+    return header + 4;
+}
+
+/* SPC-4 7.8.6. The first designator is the one that systems name a disk after: it depends on
+ * nothing but the GUID. */
+static uint32_t device_identification(const struct scsi_task *task, uint8_t *page)
+{
+    const struct scsi_unit_params *params = &task->unit->params;
+    const struct scsi_port *port = task->nexus->port;
+    uint8_t *at = page;
+    uint8_t *data;
+    char text[37];
+
+    scsi_guid_naa(params->guid, designator(&at, BINARY, NAA, 8));
+    /* SPC-5 7.7.6.12: type 1, an RFC 4122 UUID, then a reserved byte */
+    data = designator(&at, BINARY, UUID, 18);
+    data[0] = 0x10;
+    memcpy(data + 2, params->guid, 16);
+    data = designator(&at, ASCII, T10_VENDOR, 8 + 16 + 36);
+    scsi_guid_text(params->guid, text);
+    memcpy(data, "WinSpd  ", 8);
+    memcpy(data + 8, params->product_id, 16);
+    memcpy(data + 24, text, 36);
+    if (port && port->designators_length) {
+        memcpy(at, port->designators, port->designators_length);
+        at += port->designators_length;
+    }
+    return (uint32_t)(at - page);
+}
+
+/* SPC-4 7.8.7 */
+static uint32_t extended_inquiry(const struct scsi_task *task, uint8_t *page)
+{
+    page[1] = 0x04 | 0x02 | 0x01;               /* HEADSUP, ORDSUP, SIMPSUP */
+    page[2] = task->unit->params.cache ? 0x01 : 0; /* V_SUP */
+    return 0x3c;
+}
+
+/* SBC-3 6.6.3 */
+static uint32_t block_limits(const struct scsi_task *task, uint8_t *page)
+{
+    const struct scsi_unit *unit = task->unit;
+    const struct scsi_unit_params *params = &unit->params;
+    uint32_t granularity = params->physical_block_length >> unit->block_shift;
+
+    page[0] = 0x01; /* WSNZ: WRITE SAME needs a number of blocks */
+    page[1] = (uint8_t)scsi_compare_blocks_max(unit);
+    be16_put(page + 2, (uint16_t)granularity);
+    be32_put(page + 4, params->max_command_length ? unit->command_blocks : 0);
+    be32_put(page + 8, unit->op_blocks);
+    if (params->unmap) {
+        be32_put(page + 16, UINT32_MAX);
+        be32_put(page + 20, scsi_unmap_ranges_max(unit));
+        be32_put(page + 24, params->unmap_granularity);
+        page[28] = params->unmap_granularity ? 0x80 : 0; /* UGAVALID, alignment 0 */
+    }
+    be64_put(page + 32, scsi_write_same_blocks_max(unit));
+    return 0x3c;
+}
+
+/* SBC-3 6.6.2 */
+static uint32_t block_device_characteristics(const struct scsi_task *task, uint8_t *page)
+{
+    (void)task;
+    be16_put(page, 0x0001); /* non-rotating medium */
+    return 0x3c;
+}
+
+/* SBC-3 6.6.4 */
+static uint32_t logical_block_provisioning(const struct scsi_task *task, uint8_t *page)
+{
+    if (task->unit->params.unmap) {
+        page[1] = 0x80 | 0x40 | 0x20 | 0x04; /* LBPU, LBPWS, LBPWS10, LBPRZ */
+        page[2] = 0x02;                      /* thin provisioned */
+    }
+    return 4;
+}
+
+/* Ascending, as page 00h lists them. */
+static const struct page pages[] = {
+    { 0x00, supported_pages },
+    { 0x80, serial_number },
+    { 0x83, device_identification },
+    { 0x86, extended_inquiry },
+    { 0xb0, block_limits },
+    { 0xb1, block_device_characteristics },
+    { 0xb2, logical_block_provisioning },
+};
+enum { PAGE_COUNT = sizeof pages / sizeof pages[0] };
+
+static uint32_t supported_pages(const struct scsi_task *task, uint8_t *page)
+{
+    (void)task;
+    for (unsigned i = 0; i < PAGE_COUNT; i++)
+        page[i] = pages[i].code;
+    return PAGE_COUNT;
+}
+
+enum scsi_step scsi_vpd(struct scsi_task *task, uint8_t *reply)
+{
+    for (unsigned i = 0; task->unit && i < PAGE_COUNT; i++) {
+        uint32_t length;
+
+        if (pages[i].code != task->cdb[2])
+            continue;
+        length = pages[i].build(task, reply + 4);
+        reply[1] = pages[i].code;
+        be16_put(reply + 2, (uint16_t)length);
+        return scsi_reply(task, 4 + length);
+    }
+    return scsi_fail_cdb(task, 2, 7);
+}
