@@ -79,7 +79,10 @@ typedef struct spd_request spd_request; /* one block operation of an asynchronou
     X(NOT_SUPPORTED, -24, "not supported for this unit") \
     X(WOULD_BLOCK, -25, "the operation would block; call it on a dispatcher thread") \
     X(PARTITION, -26, \
-        "partitions must lie within the disk and the first 2^32 blocks, not overlap, be at most 4")
+        "partitions are 1 to 4, have a type, lie after block 0 within the first 2^32 blocks, and do " \
+        "not overlap") \
+    X(QUEUE_DEPTH, -27, "the queue depth must be from 1 to 4096") \
+    X(FLUSH, -28, "the device's last flush failed; data written before may be lost")
 
 typedef enum spd_error {
     SPD_OK = 0,

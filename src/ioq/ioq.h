@@ -5,7 +5,7 @@
  * The I/O queue: requests wait for servers, servers wait for requests.
  *
  * A pure, intrusive data structure: no lock, no allocation, no copying; every call is O(1) save
- * ioq_stop(). Its caller guards it (a mutex in user mode, a spin lock in a kernel) and moves data
+ * ioq_init(). Its caller guards it (a mutex in user mode, a spin lock in a kernel) and moves data
  * and completes requests after it has let go of the guard.
  *
  *            post                    delivered to a server              complete(hint)
@@ -50,13 +50,14 @@ struct ioq_server {
 
 struct ioq_slot {
     struct ioq_request *request; /* NULL: free */
-    uint32_t generation;
+    uint32_t generation; /* never 0 in a hint, so a hint of 0 can mean none */
     uint32_t next_free;
 };
 
 struct ioq {
-    struct ioq_link pending;
-    struct ioq_link servers;
+    struct ioq_link pending; /* oldest first */
+    struct ioq_link served;
+    struct ioq_link servers; /* the one that began to wait last is first: its caches are warm */
     struct ioq_slot *slots; /* the caller's, slot_count of them */
     uint32_t slot_count;
     uint32_t free_slot;
@@ -89,7 +90,8 @@ struct ioq_request *ioq_complete(struct ioq *queue, uint64_t hint);
 struct ioq_request *ioq_find(const struct ioq *queue, uint64_t hint);
 
 /* A served request that needs another round (the next piece of a long transfer) goes to the head of
- * the pending list, or straight to a waiting server. Its old hint is dead. */
+ * the pending list, or straight to a waiting server. Its old hint is dead. IOQ_STOPPED also when the
+ * hint finds nothing. */
 enum ioq_result ioq_requeue(struct ioq *queue, uint64_t hint,
     struct ioq_server **server, uint64_t *new_hint);
 

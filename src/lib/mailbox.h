@@ -5,6 +5,10 @@
  * Requests that other threads finished, on their way back to a door's event loop: a lock-free
  * stack that many push and one empties, and an event descriptor that is written only when the
  * mailbox was empty, so that a burst costs one wake.
+ *
+ * A thread that posted may still be about to write the event when the loop has taken the request.
+ * So a door closes its mailbox in close(), not in join(): the library sees to it that between the
+ * two every such thread has left.
  */
 
 #ifndef SPD_LIB_MAILBOX_H

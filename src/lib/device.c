@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* Block operations on their way to the device's functions. */
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "lib/unit.h"
+
+static_assert(SCSI_WRITE - SCSI_READ == SPD_WRITE - SPD_READ &&
+        SCSI_FLUSH - SCSI_READ == SPD_FLUSH - SPD_READ &&
+        SCSI_UNMAP - SCSI_READ == SPD_UNMAP - SPD_READ,
+    "a step is its operation");
+static_assert(sizeof(spd_vec) == sizeof(struct scsi_vec) &&
+        offsetof(spd_vec, length) == offsetof(struct scsi_vec, length) &&
+        sizeof(spd_range) == sizeof(struct scsi_range) &&
+        offsetof(spd_range, blocks) == offsetof(struct scsi_range, blocks),
+    "the engine's pieces and ranges are the device's");
+
+/* HARDWARE ERROR, INTERNAL TARGET FAILURE: the device or a door broke its contract. */
+static const struct scsi_outcome internal_failure = {
+    .status = SCSI_CHECK_CONDITION, .sense_key = 0x04, .asc = 0x44
+};
+static const struct scsi_outcome no_room = { .status = SCSI_TASK_SET_FULL };
+
+static enum spd_operation operation_of(enum scsi_step step)
+{
+    return (enum spd_operation)(step - SCSI_READ + SPD_READ);
+}
+
+static bool moves_data(enum scsi_step step)
+{
+    return step == SCSI_READ || step == SCSI_WRITE;
+}
+
+static struct scsi_outcome outcome_of(const spd_status *status)
+{
+    return (struct scsi_outcome){
+        .status = status->scsi_status,
+        .sense_key = status->sense_key,
+        .asc = status->asc,
+        .ascq = status->ascq,
+        .information_valid = status->information_valid != 0,
+        .information = status->information,
+    };
+}
+
+static void count_operation(const struct spd_request *request, enum scsi_step step)
+{
+    const struct spd_unit *unit = request->unit;
+    const struct scsi_op *op = &request->task.op;
+    uint64_t blocks = step == SCSI_FLUSH ? 0 : op->blocks;
+
+    if (step == SCSI_UNMAP) {
+        blocks = 0;
+        for (uint32_t i = 0; i < op->range_count; i++)
+            blocks += op->ranges[i].blocks;
+    }
+    spd_count_operation(unit->shards, operation_of(step), request->outcome.status != SCSI_GOOD,
+        blocks << unit->block_shift, os_now_ns() - request->started);
+}
+
+/* Where in a scatter list an operation lies. */
+struct span {
+    const struct scsi_vec *first;
+    uint32_t count;
+    size_t skip; /* bytes into the first piece */
+    size_t length;
+};
+
+/* False when the operation is not within its buffer. */
+static bool find_span(const struct spd_request *request, struct scsi_vec *scratch, struct span *span)
+{
+    const struct scsi_task *task = &request->task;
+    const struct scsi_vec *data = task->data, *end = data + task->data_count;
+    uint64_t offset = task->op.offset, covered;
+
+    if (task->op.buffer == SCSI_BUFFER_SCRATCH) {
+        *scratch = (struct scsi_vec){ task->scratch, task->scratch ? SCSI_SCRATCH_LENGTH : 0 };
+        data = scratch;
+        end = data + 1;
+    }
+    for (; data != end && offset >= data->length; data++)
+        offset -= data->length;
+    span->length = (size_t)task->op.blocks << request->unit->block_shift;
+    span->first = data;
+    span->skip = (size_t)offset;
+    for (covered = 0; data != end && covered < offset + span->length; data++)
+        covered += data->length;
+    span->count = (uint32_t)(data - span->first);
+    return covered >= offset + span->length;
+}
+
+static void copy_span(const struct span *span, unsigned char *buffer, bool into_span)
+{
+    size_t left = span->length, skip = span->skip;
+
+    for (const struct scsi_vec *piece = span->first; left; piece++, skip = 0) {
+        size_t part = piece->length - skip < left ? piece->length - skip : left;
+        unsigned char *at = (unsigned char *)piece->base + skip;
+
+        memcpy(into_span ? at : buffer, into_span ? buffer : at, part);
+        buffer += part;
+        left -= part;
+    }
+}
+
+static int call(struct spd_request *request, enum scsi_step step, void *buffer, uint32_t flags,
+    spd_status *status)
+{
+    struct spd_unit *unit = request->unit;
+    const struct scsi_op *op = &request->task.op;
+
+    switch (step) {
+    case SCSI_READ:
+        return unit->ops.read(unit, buffer, op->lba, op->blocks, flags, status);
+    case SCSI_WRITE:
+        return unit->ops.write(unit, buffer, op->lba, op->blocks, flags, status);
+    case SCSI_FLUSH:
+        return unit->ops.flush(unit, op->lba, op->blocks, flags, status);
+    default:
+        return unit->ops.unmap(
+            unit, (const spd_range *)op->ranges, op->range_count, flags, status);
+    }
+}
+
+static uint32_t flags_of(const struct spd_request *request, enum scsi_step step)
+{
+    uint32_t fua = request->task.op.fua ? SPD_FUA : 0;
+
+    return moves_data(step) ? fua | request->unit->fua : 0;
+}
+
+/* The device's answer. False: it would block. */
+static bool call_and_judge(
+    struct spd_request *request, enum scsi_step step, void *buffer, uint32_t flags)
+{
+    spd_status status = { 0 };
+    int result;
+
+    request->started = os_now_ns();
+    result = call(request, step, buffer, flags, &status);
+    if (result == SPD_ERROR_WOULD_BLOCK && flags & SPD_NOWAIT)
+        return false;
+    request->outcome = outcome_of(&status);
+    if (result && status.scsi_status == SCSI_GOOD) {
+        spd_log(SPD_LOG_ERROR, "an operation of the device returned %d (%s) without a status",
+            result, spd_strerror(result));
+        request->outcome = internal_failure;
+    }
+    count_operation(request, step);
+    return true;
+}
+
+/* Simple devices take one contiguous buffer. Pieces that are not go through a bounce buffer. */
+static bool call_bounced(struct spd_request *request, enum scsi_step step, const struct span *span,
+    void *bounce, uint32_t flags)
+{
+    struct spd_pool *pool = &request->unit->bounce;
+    void *buffer = bounce ? bounce : spd_pool_take(pool);
+    bool ended;
+
+    if (!buffer) {
+        request->outcome = no_room;
+        return true;
+    }
+    if (step == SCSI_WRITE)
+        copy_span(span, buffer, false);
+    ended = call_and_judge(request, step, buffer, flags);
+    if (ended && step == SCSI_READ && request->outcome.status == SCSI_GOOD)
+        copy_span(span, buffer, true);
+    if (buffer != bounce)
+        spd_pool_give(pool, buffer);
+    return ended;
+}
+
+/* False: it would block. */
+static bool perform_simple(
+    struct spd_request *request, enum scsi_step step, void *bounce, uint32_t flags)
+{
+    struct scsi_vec scratch;
+    struct span span;
+
+    if (!moves_data(step))
+        return call_and_judge(request, step, NULL, flags);
+    if (!find_span(request, &scratch, &span)) {
+        request->outcome = internal_failure;
+        return true;
+    }
+    if (span.count == 1)
+        return call_and_judge(
+            request, step, (unsigned char *)span.first->base + span.skip, flags);
+    return call_bounced(request, step, &span, bounce, flags);
+}
+
+/* Cuts the operation out of the door's scatter list without copying data: the list itself where it
+ * fits, else a copy of its pieces with the ends trimmed. */
+static bool cut_vec(struct spd_request *request, const struct span *span)
+{
+    enum { INLINE = sizeof request->op_vec_inline / sizeof request->op_vec_inline[0] };
+    struct spd_vec *pieces = request->op_vec_inline;
+    size_t left = span->length, total = 0;
+
+    for (uint32_t i = 0; i < span->count; i++)
+        total += span->first[i].length;
+    request->op_vec_count = span->count;
+    if (total == span->length && request->task.op.buffer == SCSI_BUFFER_DATA) {
+        request->op_vec = (const spd_vec *)span->first;
+        return true;
+    }
+    if (span->count > INLINE) {
+        if (span->count > SCSI_SCRATCH_LENGTH / sizeof *pieces)
+            return false;
+        pieces = spd_pool_take(&request->unit->scratch);
+        request->op_vec_borrowed = pieces;
+        if (!pieces)
+            return false;
+    }
+    for (uint32_t i = 0; i < span->count; i++) {
+        size_t skip = i ? 0 : span->skip;
+        size_t length = span->first[i].length - skip;
+
+        pieces[i].base = (unsigned char *)span->first[i].base + skip;
+        pieces[i].length = length < left ? length : left;
+        left -= pieces[i].length;
+    }
+    request->op_vec = pieces;
+    return true;
+}
+
+/* A device may complete within submit, and its completion may bring the next submit of the same
+ * request. So completion only leaves a note while submit runs, and the caller's loop goes on. */
+static bool call_submit(struct spd_request *request)
+{
+    struct spd_unit *unit = request->unit;
+
+    request->device_context = NULL;
+    request->started = os_now_ns();
+    atomic_store_explicit(&request->state, SPD_REQUEST_SUBMITTING, memory_order_relaxed);
+    unit->ops.submit(unit, request);
+    return atomic_exchange_explicit(&request->state, SPD_REQUEST_SUBMITTED,
+               memory_order_acq_rel) == SPD_REQUEST_COMPLETED;
+}
+
+static bool perform_async(struct spd_request *request, enum scsi_step step)
+{
+    struct scsi_vec scratch;
+    struct span span;
+
+    request->step = step;
+    request->op_vec = NULL;
+    request->op_vec_count = 0;
+    request->op_vec_borrowed = NULL;
+    if (moves_data(step)) {
+        if (!find_span(request, &scratch, &span)) {
+            request->outcome = internal_failure;
+            return true;
+        }
+        if (!cut_vec(request, &span)) {
+            request->outcome = no_room;
+            return true;
+        }
+    }
+    return call_submit(request);
+}
+
+bool spd_device_perform(struct spd_request *request, enum scsi_step step, void *bounce)
+{
+    struct spd_unit *unit = request->unit;
+
+    if (unit->kind == SPD_DEVICE_ASYNC)
+        return perform_async(request, step);
+    if (step == SCSI_FLUSH && !unit->ops.flush) {
+        request->outcome = (struct scsi_outcome){ 0 };
+        return true;
+    }
+    if (bounce || unit->kind == SPD_DEVICE_INLINE)
+        return perform_simple(request, step, bounce, 0);
+    if (unit->kind == SPD_DEVICE_TRY && perform_simple(request, step, NULL, SPD_NOWAIT))
+        return true;
+
+    request->step = step;
+    atomic_store_explicit(&request->state, SPD_REQUEST_QUEUED, memory_order_relaxed);
+    if (spd_dispatchers_post(&unit->dispatchers, request))
+        return false;
+    request->outcome = no_room;
+    return true;
+}
+
+/* A request that no door has made: only the last flush is one. */
+static bool is_internal(const struct spd_request *request)
+{
+    return !request->ops;
+}
+
+static void complete(struct spd_request *request, const spd_status *status)
+{
+    struct spd_unit *unit = request->unit;
+    uint32_t before;
+
+    request->outcome = status ? outcome_of(status) : (struct scsi_outcome){ 0 };
+    count_operation(request, (enum scsi_step)request->step);
+    if (request->op_vec_borrowed)
+        spd_pool_give(&unit->scratch, request->op_vec_borrowed);
+
+    before = atomic_exchange_explicit(&request->state, SPD_REQUEST_COMPLETED, memory_order_acq_rel);
+    if (before == SPD_REQUEST_SUBMITTING)
+        return;
+    assert(before == SPD_REQUEST_SUBMITTED);
+    if (is_internal(request)) {
+        os_mutex_lock(&unit->lock);
+        unit->flushed = true;
+        os_cond_broadcast(&unit->changed);
+        os_mutex_unlock(&unit->lock);
+        return;
+    }
+    spd_request_run(request, scsi_resume(&request->task, &request->outcome), NULL);
+}
+
+void spd_request_complete(spd_request *request, const spd_status *status)
+{
+    struct spd_unit *unit = request->unit;
+
+    /* Once the request is done the unit may go away under us, unless it knows that we are here. */
+    atomic_fetch_add_explicit(&unit->completing, 1, memory_order_relaxed);
+    complete(request, status);
+    atomic_fetch_sub_explicit(&unit->completing, 1, memory_order_release);
+}
+
+bool spd_device_flush_all(struct spd_unit *unit)
+{
+    struct spd_request request = { .unit = unit, .step = SCSI_FLUSH };
+
+    if (unit->kind != SPD_DEVICE_ASYNC) {
+        if (unit->ops.flush)
+            call_and_judge(&request, SCSI_FLUSH, NULL, 0);
+    } else if (!call_submit(&request)) {
+        os_mutex_lock(&unit->lock);
+        while (!unit->flushed)
+            os_cond_wait(&unit->changed, &unit->lock);
+        os_mutex_unlock(&unit->lock);
+        while (atomic_load(&unit->completing))
+            os_yield();
+    }
+    return request.outcome.status == SCSI_GOOD;
+}
+
+spd_operation spd_request_operation(const spd_request *request)
+{
+    return operation_of(request->step);
+}
+
+uint64_t spd_request_lba(const spd_request *request)
+{
+    return request->task.op.lba;
+}
+
+uint32_t spd_request_blocks(const spd_request *request)
+{
+    return request->task.op.blocks;
+}
+
+uint32_t spd_request_flags(const spd_request *request)
+{
+    return flags_of(request, (enum scsi_step)request->step);
+}
+
+const spd_vec *spd_request_data(const spd_request *request, uint32_t *count)
+{
+    *count = request->op_vec_count;
+    return request->op_vec;
+}
+
+const spd_range *spd_request_ranges(const spd_request *request, uint32_t *count)
+{
+    *count = request->task.op.range_count;
+    return (const spd_range *)request->task.op.ranges;
+}
+
+void spd_request_set_context(spd_request *request, void *context)
+{
+    request->device_context = context;
+}
+
+void *spd_request_context(const spd_request *request)
+{
+    return request->device_context;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* From a device name to an open door. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/unit.h"
+#include "lib/uri.h"
+
+/* Schemes that have a meaning, here or elsewhere: "not in this build" is another error than "what
+ * is that". */
+static const char *const known_schemes[] = { "iscsi", "nbd", "nbd+unix", "vhost-user-scsi",
+    "vhost-user-blk", "ublk", "tcmu", "unix" };
+
+static void list_doors(char *list, size_t room)
+{
+    size_t used = 0;
+
+    *list = 0;
+    for (const struct spd_door_ops *const *at = spd_doors; *at && used < room; at++)
+        used += (size_t)snprintf(list + used, room - used, "%s%s", used ? ", " : "",
+            (*at)->synopsis);
+}
+
+static int no_door(const struct spd_uri *uri)
+{
+    char list[384];
+
+    list_doors(list, sizeof list);
+    for (size_t i = 0; i < sizeof known_schemes / sizeof known_schemes[0]; i++) {
+        if (!strcmp(known_schemes[i], uri->scheme))
+            return spd_fail(SPD_ERROR_DOOR_MISSING, "%s: is not there; there are %s", uri->scheme,
+                list);
+    }
+    return spd_fail(SPD_ERROR_SCHEME, "'%s:' is unknown; there are %s", uri->scheme, list);
+}
+
+static int open_uri(struct spd_unit *unit, const struct spd_uri *uri, struct spd_door **door)
+{
+    for (const struct spd_door_ops *const *at = spd_doors; *at; at++) {
+        if (!strcmp((*at)->scheme, uri->scheme)) {
+            int error = (*at)->open(unit, uri, door);
+
+            if (!error) {
+                (*door)->ops = *at;
+                (*door)->unit = unit;
+            }
+            return error;
+        }
+    }
+    return no_door(uri);
+}
+
+int spd_door_open(struct spd_unit *unit, const char *device_name, struct spd_door **door)
+{
+    struct spd_uri uri;
+    int error;
+
+    if (!device_name) {
+        char list[384];
+
+        list_doors(list, sizeof list);
+        return spd_fail(SPD_ERROR_DOOR_MISSING,
+            "there is no default door on this system; name one of %s", list);
+    }
+    error = spd_uri_parse(device_name, &uri);
+    if (error)
+        return error;
+    error = open_uri(unit, &uri, door);
+    spd_uri_free(&uri);
+    return error;
+}

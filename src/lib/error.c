@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "lib/door.h"
+
+enum { TEXT_MAX = 512 };
+
+static _Thread_local char detail[TEXT_MAX];
+static _Atomic(spd_log_function) log_function;
+
+const char *spd_strerror(int error)
+{
+    switch (error) {
+    case SPD_OK:
+        return "success";
+#define X(NAME, NUMBER, TEXT) \
+    case SPD_ERROR_##NAME: \
+        return TEXT;
+        SPD_ERROR_MAP(X)
+#undef X
+    }
+    return "unknown error";
+}
+
+const char *spd_error_detail(void)
+{
+    return detail;
+}
+
+int spd_fail(int error, const char *format, ...)
+{
+    int saved = errno;
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(detail, sizeof detail, format, arguments);
+    va_end(arguments);
+    errno = saved;
+    return error;
+}
+
+uint32_t spd_version(void)
+{
+    return SPD_VERSION_MAJOR << 16 | SPD_VERSION_MINOR;
+}
+
+void spd_log_set(spd_log_function function)
+{
+    atomic_store(&log_function, function);
+}
+
+void spd_log(int level, const char *format, ...)
+{
+    spd_log_function function = atomic_load(&log_function);
+    char text[TEXT_MAX];
+    va_list arguments;
+
+    if (!function)
+        return;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    function(level, text);
+}

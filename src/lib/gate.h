@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * The gate in front of a unit's medium. Tasks that touch the medium go through it side by side; an
+ * exclusive one goes alone. First come, first served, so an exclusive task also orders what came
+ * before it against what comes after (COMPARE AND WRITE, SBC-3 5.2; ORDERED tasks, SAM-5 8.7.3).
+ *
+ * While there is no exclusive task a passage costs one atomic addition and one subtraction.
+ */
+
+#ifndef SPD_LIB_GATE_H
+#define SPD_LIB_GATE_H
+
+#include "lib/door.h"
+#include "os/os.h"
+
+struct spd_gate {
+    _Atomic uint32_t word; /* tasks inside, and SPD_GATE_SLOW */
+    os_mutex lock;         /* guards the rest, and every change of SPD_GATE_SLOW */
+    struct spd_request *head;
+    struct spd_request *tail;
+    bool exclusive; /* the task inside is an exclusive one */
+};
+
+/* An exclusive task waits or is inside: everybody takes the lock. */
+#define SPD_GATE_SLOW (UINT32_C(1) << 31)
+
+void spd_gate_init(struct spd_gate *gate);
+void spd_gate_destroy(struct spd_gate *gate);
+
+/* True: inside. False: parked, and *granted lists those that may go in now, linked by next, oldest
+ * first; the request itself may be among them. The caller runs them. */
+bool spd_gate_enter(
+    struct spd_gate *gate, struct spd_request *request, struct spd_request **granted);
+
+/* Returns those that may go in now. */
+struct spd_request *spd_gate_leave(struct spd_gate *gate, struct spd_request *request);
+
+/* Takes a parked request out; false when it is not parked (any more). */
+bool spd_gate_cancel(
+    struct spd_gate *gate, struct spd_request *request, struct spd_request **granted);
+
+#endif

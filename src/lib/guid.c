@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+#include <gnutls/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/door.h"
+
+enum { GUID = 16, SHA1 = 20 };
+
+/* The name space of our version-5 GUIDs; drawn at random once, and never to change. */
+static const uint8_t name_space[GUID] = { 0xb1, 0x7a, 0x0d, 0x52, 0x6c, 0x3e, 0x4f, 0x91, 0xa8, 0x25,
+    0x9d, 0x43, 0xe6, 0x18, 0x70, 0xcf };
+
+void spd_guid_from_name(const char *name, uint8_t guid[16])
+{
+    uint8_t digest[SHA1] = { 0 };
+    gnutls_hash_hd_t hash;
+
+    /* RFC 4122 4.3 */
+    if (gnutls_hash_init(&hash, GNUTLS_DIG_SHA1))
+        abort(); /* a GnuTLS without SHA-1; there is no other identity to give */
+    gnutls_hash(hash, name_space, sizeof name_space);
+    gnutls_hash(hash, name, strlen(name));
+    gnutls_hash_deinit(hash, digest);
+    memcpy(guid, digest, GUID);
+    guid[6] = (guid[6] & 0x0f) | 0x50;
+    guid[8] = (guid[8] & 0x3f) | 0x80;
+}
+
+void spd_guid_format(const uint8_t guid[16], char text[37])
+{
+    scsi_guid_text(guid, text);
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+int spd_guid_parse(const char *text, uint8_t guid[16])
+{
+    static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+    uint8_t parsed[GUID] = { 0 };
+    unsigned digits = 0;
+
+    if (strlen(text) != sizeof shape - 1)
+        return spd_fail(SPD_ERROR_TEXT, "a GUID has 36 characters as in %s", shape);
+    for (unsigned i = 0; shape[i]; i++) {
+        int digit = hex_digit(text[i]);
+
+        if (shape[i] == '-' ? text[i] != '-' : digit < 0)
+            return spd_fail(SPD_ERROR_TEXT, "character %u of the GUID '%s' is not as in %s", i + 1,
+                text, shape);
+        if (shape[i] == 'x') {
+            parsed[digits / 2] = (uint8_t)(parsed[digits / 2] << 4 | digit);
+            digits++;
+        }
+    }
+    memcpy(guid, parsed, sizeof parsed);
+    return 0;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* Parameters and operations as programs give them: of any age, and not to be trusted. */
+
+#include <string.h>
+
+#include "lib/unit.h"
+
+enum {
+    STRUCT_MAX = 4096, /* bytes that we look at of a structure from a newer header */
+    TRANSFER_MAX = 16 << 20,
+    TRANSFER_DEFAULT = 1 << 20,
+    PHYSICAL_DEFAULT = 4096,
+    QUEUE_DEPTH_MAX = 4096,
+    QUEUE_DEPTH_DEFAULT = 256,
+    FLAGS_KNOWN = SPD_WRITE_PROTECTED | SPD_CACHE | SPD_UNMAP_SUPPORTED | SPD_NEVER_BLOCKS |
+        SPD_TRY_FIRST | SPD_EJECT_DISABLED,
+};
+
+/* A structure of a program built against another header. Older ones are shorter: what they lack
+ * keeps the defaults that `to` holds. Newer ones are longer: what we do not know must be zero, or
+ * we would ignore what the program asks for. */
+static int import(void *to, size_t known, const void *from, size_t least, const char *name)
+{
+    const unsigned char *bytes = from;
+    size_t size;
+
+    memcpy(&size, from, sizeof size);
+    if (size < least || size > STRUCT_MAX)
+        return spd_fail(SPD_ERROR_SIZE, "%s has size %zu; it is %zu here", name, size, known);
+    for (size_t i = known; i < size; i++) {
+        if (bytes[i])
+            return spd_fail(SPD_ERROR_SIZE,
+                "%s has size %zu and uses what this library (size %zu) does not know", name, size,
+                known);
+    }
+    memcpy(to, from, size < known ? size : known);
+    memcpy(to, &known, sizeof known);
+    return 0;
+}
+
+static int check_text(const char *name, const char *text, size_t room)
+{
+    if (memchr(text, 0, room))
+        return 0;
+    return spd_fail(SPD_ERROR_TEXT, "the %s is longer than %zu characters", name, room - 1);
+}
+
+static void copy_padded(char *to, const char *text, size_t length)
+{
+    size_t used = strlen(text);
+
+    memset(to, ' ', length);
+    memcpy(to, text, used < length ? used : length);
+}
+
+static bool is_zero(const uint8_t guid[16])
+{
+    static const uint8_t zero[16];
+
+    return !memcmp(guid, zero, sizeof zero);
+}
+
+static void fill_defaults(spd_params *params)
+{
+    if (is_zero(params->guid)) {
+        os_random(params->guid, sizeof params->guid);
+        params->guid[6] = (params->guid[6] & 0x0f) | 0x40; /* RFC 4122 4.4 */
+        params->guid[8] = (params->guid[8] & 0x3f) | 0x80;
+    }
+    if (!params->physical_block_length)
+        params->physical_block_length =
+            params->block_length > PHYSICAL_DEFAULT ? params->block_length : PHYSICAL_DEFAULT;
+    if (!params->max_transfer_length)
+        params->max_transfer_length = TRANSFER_DEFAULT;
+    if (!params->queue_depth)
+        params->queue_depth = QUEUE_DEPTH_DEFAULT;
+}
+
+/* What the library asks beyond the engine. The block length has been found good. */
+static int check_own(const spd_params *params)
+{
+    if (params->flags & ~(uint32_t)FLAGS_KNOWN)
+        return spd_fail(SPD_ERROR_FLAGS, "flags 0x%x; known are 0x%x", params->flags,
+            (unsigned)FLAGS_KNOWN);
+    if (params->flags & SPD_NEVER_BLOCKS && params->flags & SPD_TRY_FIRST)
+        return spd_fail(
+            SPD_ERROR_FLAGS, "SPD_NEVER_BLOCKS and SPD_TRY_FIRST exclude each other");
+    if (params->max_transfer_length > TRANSFER_MAX)
+        return spd_fail(SPD_ERROR_TRANSFER_LENGTH, "%u bytes", params->max_transfer_length);
+    if (params->unmap_granularity % params->block_length)
+        return spd_fail(SPD_ERROR_UNMAP,
+            "the granularity of %u bytes is not a multiple of the block length of %u",
+            params->unmap_granularity, params->block_length);
+    if (params->queue_depth > QUEUE_DEPTH_MAX)
+        return spd_fail(SPD_ERROR_QUEUE_DEPTH, "it is %u", params->queue_depth);
+    return 0;
+}
+
+/* The engine's verdict in the words of the parameters. */
+static int explain(enum scsi_param_error error, const spd_params *params)
+{
+    switch (error) {
+    case SCSI_PARAM_OK:
+        return 0;
+    case SCSI_PARAM_BLOCK_COUNT:
+        return spd_fail(SPD_ERROR_BLOCK_COUNT, "%llu blocks of %u bytes",
+            (unsigned long long)params->block_count, params->block_length);
+    case SCSI_PARAM_BLOCK_LENGTH:
+        return spd_fail(SPD_ERROR_BLOCK_LENGTH, "it is %u", params->block_length);
+    case SCSI_PARAM_PHYSICAL_BLOCK_LENGTH:
+        return spd_fail(SPD_ERROR_PHYSICAL_BLOCK_LENGTH, "it is %u, with logical blocks of %u",
+            params->physical_block_length, params->block_length);
+    case SCSI_PARAM_TRANSFER_LENGTH:
+        return spd_fail(SPD_ERROR_TRANSFER_LENGTH, "%u bytes, with blocks of %u",
+            params->max_transfer_length, params->block_length);
+    case SCSI_PARAM_UNMAP:
+        return spd_fail(
+            SPD_ERROR_UNMAP, "the granularity is %u bytes", params->unmap_granularity);
+    case SCSI_PARAM_TEXT:
+        return spd_fail(SPD_ERROR_TEXT, "product id '%s', revision '%s'", params->product_id,
+            params->product_revision);
+    case SCSI_PARAM_GUID:
+        return spd_fail(SPD_ERROR_TEXT, "the GUID is all zero");
+    }
+    return SPD_ERROR_NOT_SUPPORTED;
+}
+
+static void to_engine(const spd_params *params, struct scsi_unit_params *scsi)
+{
+    *scsi = (struct scsi_unit_params){
+        .block_count = params->block_count,
+        .block_length = params->block_length,
+        .physical_block_length = params->physical_block_length,
+        .max_transfer_length = params->max_transfer_length,
+        .unmap_granularity =
+            params->block_length ? params->unmap_granularity / params->block_length : 0,
+        .write_protected = params->flags & SPD_WRITE_PROTECTED,
+        .cache = params->flags & SPD_CACHE,
+        .unmap = params->flags & SPD_UNMAP_SUPPORTED,
+        .removable_disabled = params->flags & SPD_EJECT_DISABLED,
+    };
+    memcpy(scsi->guid, params->guid, sizeof scsi->guid);
+    copy_padded(scsi->product_id, params->product_id, sizeof scsi->product_id);
+    copy_padded(
+        scsi->product_revision, params->product_revision, sizeof scsi->product_revision);
+}
+
+int spd_params_import(const spd_params *from, spd_params *params, struct scsi_unit_params *scsi)
+{
+    spd_params read = SPD_PARAMS_INIT;
+    struct scsi_unit_params engine;
+    size_t least = offsetof(spd_params, physical_block_length);
+    int error = import(&read, sizeof read, from, least, "spd_params");
+
+    if (!error)
+        error = check_text("product id", read.product_id, sizeof read.product_id);
+    if (!error)
+        error = check_text(
+            "product revision", read.product_revision, sizeof read.product_revision);
+    if (error)
+        return error;
+    fill_defaults(&read);
+    to_engine(&read, &engine);
+    error = explain(scsi_unit_check(&engine), &read);
+    if (!error)
+        error = check_own(&read);
+    if (error)
+        return error;
+    *params = read;
+    *scsi = engine;
+    return 0;
+}
+
+int spd_ops_import(const spd_ops *from, const spd_params *params, spd_ops *ops)
+{
+    spd_ops read = { 0 };
+    size_t least = offsetof(spd_ops, read) + sizeof read.read;
+    int error = import(&read, sizeof read, from, least, "spd_ops");
+
+    if (error)
+        return error;
+    if (read.submit && (read.read || read.write || read.flush || read.unmap))
+        return spd_fail(SPD_ERROR_OPS, "submit stands alone");
+    if (!read.submit && !read.read)
+        return spd_fail(SPD_ERROR_OPS, "read is missing");
+    if (!read.submit && !read.write && !(params->flags & SPD_WRITE_PROTECTED))
+        return spd_fail(SPD_ERROR_OPS, "write is missing");
+    if (!read.submit && !read.unmap && params->flags & SPD_UNMAP_SUPPORTED)
+        return spd_fail(SPD_ERROR_UNMAP, "SPD_UNMAP_SUPPORTED is set and unmap is missing");
+    *ops = read;
+    return 0;
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * The way of a request:
+ *
+ *   start -> [map] -> [gate] -> device ... device -> leave the gate -> done
+ *
+ * A request is with one thread at a time. Where it has to wait it is put down (state says where) and
+ * whoever ends the wait goes on with it: the door, the task that left the gate, a dispatcher, the
+ * device. Nobody touches a request after putting it down.
+ */
+
+#include <stdatomic.h>
+
+#include "lib/unit.h"
+
+static void set_state(struct spd_request *request, uint32_t state)
+{
+    atomic_store_explicit(&request->state, state, memory_order_relaxed);
+}
+
+void spd_request_release(struct spd_request *request)
+{
+    if (!request->task.scratch)
+        return;
+    spd_pool_give(&request->unit->scratch, request->task.scratch);
+    request->task.scratch = NULL;
+}
+
+/* Returns the requests that may pass the gate now that this one has left. */
+static struct spd_request *finish(struct spd_request *request)
+{
+    struct spd_unit *unit = request->unit;
+    struct spd_request *granted = NULL;
+
+    if (request->gated)
+        granted = spd_gate_leave(&unit->gate, request);
+    if (!request->task.reply)
+        spd_request_release(request);
+    spd_count_command(unit->shards);
+    set_state(request, SPD_REQUEST_DONE);
+    request->ops->done(request);
+    return granted;
+}
+
+/* False: put down until the door has the data. */
+static bool map(struct spd_request *request, enum scsi_step step)
+{
+    if (request->mapped)
+        return true;
+    request->mapped = true;
+    request->step = step;
+    set_state(request, SPD_REQUEST_MAPPING);
+    if (!request->ops->map(request))
+        return false;
+    set_state(request, SPD_REQUEST_RUNNING);
+    return true;
+}
+
+/* Everything that comes before the first block operation. The data comes before the gate: a task
+ * that waits for its initiator must not hold up those of others. */
+static bool prepare(struct spd_request *request, enum scsi_step step, struct spd_request **granted)
+{
+    const struct scsi_task *task = &request->task;
+
+    if (task->direction != SCSI_NO_DATA && task->transfer_length && !map(request, step))
+        return false;
+    if (!request->gated && (task->medium || task->exclusive)) {
+        request->step = step;
+        set_state(request, SPD_REQUEST_PARKED);
+        return spd_gate_enter(&request->unit->gate, request, granted);
+    }
+    return true;
+}
+
+static void take_scratch(struct spd_request *request)
+{
+    struct scsi_task *task = &request->task;
+
+    if (!task->scratch)
+        task->scratch = spd_pool_take(&request->unit->scratch);
+    request->outcome = (struct scsi_outcome){ .status = task->scratch ? SCSI_GOOD
+                                                                      : SCSI_TASK_SET_FULL };
+}
+
+/* False: put down. True: the step has ended, with request->outcome. */
+static bool take_step(struct spd_request *request, enum scsi_step step, void *bounce,
+    struct spd_request **granted)
+{
+    switch (step) {
+    case SCSI_SCRATCH:
+        take_scratch(request);
+        return true;
+    case SCSI_DATA:
+        request->outcome = (struct scsi_outcome){ 0 };
+        return map(request, step);
+    default:
+        return prepare(request, step, granted) && spd_device_perform(request, step, bounce);
+    }
+}
+
+/* Requests that pass the gate after this one are run from the list, not by recursion: thousands may
+ * have been waiting. They were never queued, so the dispatcher's leave to block is not theirs. */
+void spd_request_run(struct spd_request *request, enum scsi_step step, void *bounce)
+{
+    struct spd_request *waiting = NULL, **end = &waiting;
+
+    for (;;) {
+        struct spd_request *granted = NULL;
+
+        while (step != SCSI_DONE && take_step(request, step, bounce, &granted))
+            step = scsi_resume(&request->task, &request->outcome);
+        if (step == SCSI_DONE)
+            granted = finish(request);
+
+        for (*end = granted; *end; end = &(*end)->next)
+            ;
+        request = waiting;
+        if (!request)
+            return;
+        waiting = request->next;
+        if (!waiting)
+            end = &waiting;
+        step = request->step;
+        bounce = NULL;
+    }
+}
+
+void spd_request_start(struct spd_request *request)
+{
+    request->mapped = false;
+    request->gated = false;
+    request->task.data = NULL;
+    request->task.data_count = 0;
+    request->task.scratch = NULL;
+    set_state(request, SPD_REQUEST_RUNNING);
+    spd_request_run(request, scsi_begin(&request->task), NULL);
+}
+
+void spd_request_mapped(struct spd_request *request)
+{
+    set_state(request, SPD_REQUEST_RUNNING);
+    spd_request_run(request, request->step, NULL);
+}
+
+bool spd_request_cancel(struct spd_request *request)
+{
+    struct spd_unit *unit = request->unit;
+    struct spd_request *granted = NULL;
+    bool cancelled = false;
+
+    /* The state is only where to look: the lock there decides whether we were in time. */
+    switch (atomic_load_explicit(&request->state, memory_order_relaxed)) {
+    case SPD_REQUEST_MAPPING:
+        cancelled = true;
+        break;
+    case SPD_REQUEST_PARKED:
+        cancelled = spd_gate_cancel(&unit->gate, request, &granted);
+        break;
+    case SPD_REQUEST_QUEUED:
+        cancelled = spd_dispatchers_cancel(&unit->dispatchers, request);
+        break;
+    }
+    if (!cancelled)
+        return false;
+
+    if (request->gated)
+        granted = spd_gate_leave(&unit->gate, request);
+    spd_request_release(request);
+    spd_count_aborted(unit->shards);
+    set_state(request, SPD_REQUEST_DONE);
+    while (granted) {
+        struct spd_request *next = granted->next;
+
+        spd_request_run(granted, granted->step, NULL);
+        granted = next;
+    }
+    return true;
+}

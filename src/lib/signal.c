@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+#include <errno.h>
+#include <string.h>
+
+#include "lib/unit.h"
+
+static os_mutex lock = PTHREAD_MUTEX_INITIALIZER;
+static struct spd_unit *watched;
+
+static void on_signal(void *context)
+{
+    spd_unit_shutdown(context);
+}
+
+void spd_unit_forget_signal(struct spd_unit *unit)
+{
+    os_mutex_lock(&lock);
+    if (watched && (!unit || watched == unit)) {
+        os_signal_unwatch();
+        watched = NULL;
+    }
+    os_mutex_unlock(&lock);
+}
+
+int spd_unit_shutdown_on_signal(spd_unit *unit)
+{
+    int error = 0;
+
+    if (!unit) {
+        spd_unit_forget_signal(NULL);
+        return 0;
+    }
+    os_mutex_lock(&lock);
+    if (watched && watched != unit) {
+        error = spd_fail(SPD_ERROR_STATE, "another unit is shut down on signals already");
+    } else if (!watched) {
+        int number = os_signal_watch(on_signal, unit);
+
+        if (number) {
+            errno = number;
+            error = spd_fail(SPD_ERROR_SYSTEM, "watching signals: %s", strerror(number));
+        } else {
+            watched = unit;
+        }
+    }
+    os_mutex_unlock(&lock);
+    return error;
+}

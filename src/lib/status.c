@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+#include <errno.h>
+
+#include "lib/door.h"
+
+/* SPC-4 4.5.6 and table 49 */
+enum {
+    MEDIUM_ERROR = 0x03,
+    DATA_PROTECT = 0x07,
+};
+
+void spd_status_set(
+    spd_status *status, uint8_t sense_key, uint8_t asc, uint8_t ascq, const uint64_t *lba)
+{
+    *status = (spd_status){
+        .scsi_status = SCSI_CHECK_CONDITION,
+        .sense_key = sense_key,
+        .asc = asc,
+        .ascq = ascq,
+        .information_valid = lba != NULL,
+        .information = lba ? *lba : 0,
+    };
+}
+
+void spd_status_set_errno(
+    spd_status *status, int errnum, spd_operation operation, uint64_t lba)
+{
+    switch (errnum) {
+    case 0:
+        *status = (spd_status){ 0 };
+        break;
+    case ENOSPC:
+    case EDQUOT:
+        /* SBC-3 4.7.3.6: the initiator may write again once space has been found */
+        spd_status_set(status, DATA_PROTECT, 0x27, 0x07, NULL);
+        break;
+    case EROFS:
+    case EPERM:
+        spd_status_set(status, DATA_PROTECT, 0x27, 0x00, NULL);
+        break;
+    default:
+        /* UNRECOVERED READ ERROR, WRITE ERROR */
+        spd_status_set(status, MEDIUM_ERROR, operation == SPD_READ ? 0x11 : 0x0c, 0x00, &lba);
+    }
+}

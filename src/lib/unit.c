@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+#include "lib/unit.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+static enum spd_device_kind kind_of(const spd_params *params, const spd_ops *ops)
+{
+    if (ops->submit)
+        return SPD_DEVICE_ASYNC;
+    if (params->flags & SPD_NEVER_BLOCKS)
+        return SPD_DEVICE_INLINE;
+    return params->flags & SPD_TRY_FIRST ? SPD_DEVICE_TRY : SPD_DEVICE_QUEUED;
+}
+
+static void free_unit(struct spd_unit *unit)
+{
+    for (uint32_t i = unit->door_count; i--;) {
+        char *uri = unit->doors[i]->uri;
+
+        unit->doors[i]->ops->close(unit->doors[i]);
+        free(uri);
+    }
+    os_cond_destroy(&unit->changed);
+    os_mutex_destroy(&unit->lock);
+    spd_pool_destroy(&unit->bounce);
+    spd_pool_destroy(&unit->scratch);
+    spd_gate_destroy(&unit->gate);
+    free(unit->shards);
+    free(unit);
+}
+
+static struct spd_unit *new_unit(const spd_params *params, const struct scsi_unit_params *scsi,
+    const spd_ops *ops, void *context)
+{
+    struct spd_unit *unit = calloc(1, sizeof *unit);
+    struct spd_shard *shards = spd_shards_new();
+
+    if (!unit || !shards) {
+        free(unit);
+        free(shards);
+        spd_fail(SPD_ERROR_NO_MEMORY, "for a storage unit");
+        return NULL;
+    }
+    scsi_unit_init(&unit->scsi, scsi);
+    unit->params = *params;
+    unit->ops = *ops;
+    unit->context = context;
+    unit->kind = kind_of(params, ops);
+    unit->block_shift = (uint32_t)__builtin_ctz(params->block_length);
+    unit->fua = params->flags & SPD_CACHE ? 0 : SPD_FUA;
+    unit->shards = shards;
+    spd_gate_init(&unit->gate);
+    spd_pool_init(&unit->scratch, SCSI_SCRATCH_LENGTH, SPD_SCRATCH_LIMIT);
+    /* Each is held only while its thread is in the device, so there are never more than threads. */
+    spd_pool_init(&unit->bounce, params->max_transfer_length, SPD_THREADS_MAX);
+    os_mutex_init(&unit->lock);
+    os_cond_init(&unit->changed);
+    return unit;
+}
+
+int spd_unit_create(const char *device_name, const spd_params *params, const spd_ops *ops,
+    void *context, spd_unit **unit)
+{
+    struct scsi_unit_params scsi;
+    struct spd_unit *created;
+    spd_params checked;
+    spd_ops operations;
+    int error;
+
+    *unit = NULL;
+    error = spd_params_import(params, &checked, &scsi);
+    if (!error)
+        error = spd_ops_import(ops, &checked, &operations);
+    if (error)
+        return error;
+    created = new_unit(&checked, &scsi, &operations, context);
+    if (!created)
+        return SPD_ERROR_NO_MEMORY;
+    error = spd_unit_add_door(created, device_name);
+    if (error) {
+        free_unit(created);
+        return error;
+    }
+    *unit = created;
+    return 0;
+}
+
+int spd_unit_add_door(spd_unit *unit, const char *device_name)
+{
+    int error;
+
+    os_mutex_lock(&unit->lock);
+    if (unit->state != SPD_UNIT_CREATED)
+        error = spd_fail(SPD_ERROR_STATE, "doors are added before the unit is started");
+    else if (unit->door_count == SPD_DOORS_MAX)
+        error = spd_fail(SPD_ERROR_NOT_SUPPORTED, "a unit has at most %d doors", SPD_DOORS_MAX);
+    else
+        error = spd_door_open(unit, device_name, &unit->doors[unit->door_count]);
+    if (!error)
+        unit->door_count++;
+    os_mutex_unlock(&unit->lock);
+    return error;
+}
+
+static void stop_doors(struct spd_unit *unit, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        unit->doors[i]->ops->stop(unit->doors[i]);
+}
+
+/* The doors have been told to stop. Everything that was accepted ends here, then the device is told
+ * to keep what it was given. */
+static int tear_down(struct spd_unit *unit, uint32_t doors)
+{
+    int error = 0;
+
+    for (uint32_t i = 0; i < doors; i++)
+        unit->doors[i]->ops->join(unit->doors[i]);
+    /* A device's thread may still be on its way out of the last spd_request_complete(). */
+    while (atomic_load(&unit->completing))
+        os_yield();
+    spd_dispatchers_stop(unit);
+    if (unit->params.flags & SPD_CACHE && !(unit->params.flags & SPD_WRITE_PROTECTED) &&
+        !spd_device_flush_all(unit))
+        error = spd_fail(SPD_ERROR_FLUSH, "see the log of the device");
+    return error;
+}
+
+static void set_state(struct spd_unit *unit, enum spd_unit_state state)
+{
+    unit->state = state;
+    os_cond_broadcast(&unit->changed);
+}
+
+/* *started: how many doors were; on failure they want stopping. */
+static int start_all(struct spd_unit *unit, uint32_t threads, uint32_t *started)
+{
+    int error = 0;
+
+    if (unit->kind == SPD_DEVICE_QUEUED || unit->kind == SPD_DEVICE_TRY)
+        error = spd_dispatchers_start(unit, threads ? threads : os_cpu_count());
+    while (!error && *started < unit->door_count) {
+        error = unit->doors[*started]->ops->start(unit->doors[*started]);
+        if (!error)
+            ++*started;
+    }
+    return error;
+}
+
+int spd_unit_start(spd_unit *unit, uint32_t threads)
+{
+    uint32_t started = 0;
+    int error;
+
+    if (threads > SPD_THREADS_MAX)
+        return spd_fail(SPD_ERROR_THREADS, "%u threads were asked for", threads);
+    os_mutex_lock(&unit->lock);
+    if (unit->state != SPD_UNIT_CREATED) {
+        os_mutex_unlock(&unit->lock);
+        return spd_fail(SPD_ERROR_STATE, "a unit is started once");
+    }
+    set_state(unit, SPD_UNIT_STARTING);
+    os_mutex_unlock(&unit->lock);
+
+    error = start_all(unit, threads, &started);
+    if (error) {
+        stop_doors(unit, started);
+        tear_down(unit, started);
+    }
+    os_mutex_lock(&unit->lock);
+    if (error) {
+        unit->error = error;
+        set_state(unit, SPD_UNIT_STOPPED);
+    } else if (unit->shutdown_wanted) {
+        stop_doors(unit, unit->door_count);
+        set_state(unit, SPD_UNIT_STOPPING);
+    } else {
+        set_state(unit, SPD_UNIT_RUNNING);
+    }
+    os_mutex_unlock(&unit->lock);
+    return error;
+}
+
+void spd_unit_shutdown(spd_unit *unit)
+{
+    os_mutex_lock(&unit->lock);
+    if (unit->state == SPD_UNIT_CREATED) {
+        set_state(unit, SPD_UNIT_STOPPED);
+    } else if (unit->state == SPD_UNIT_STARTING) {
+        unit->shutdown_wanted = true;
+    } else if (unit->state == SPD_UNIT_RUNNING) {
+        stop_doors(unit, unit->door_count);
+        set_state(unit, SPD_UNIT_STOPPING);
+    }
+    os_mutex_unlock(&unit->lock);
+}
+
+void spd_unit_fail(struct spd_unit *unit, int error)
+{
+    os_mutex_lock(&unit->lock);
+    if (!unit->error)
+        unit->error = error;
+    os_mutex_unlock(&unit->lock);
+    spd_unit_shutdown(unit);
+}
+
+int spd_unit_wait(spd_unit *unit)
+{
+    int error;
+
+    os_mutex_lock(&unit->lock);
+    if (unit->state == SPD_UNIT_CREATED) {
+        os_mutex_unlock(&unit->lock);
+        return spd_fail(SPD_ERROR_STATE, "the unit was not started");
+    }
+    while (unit->state == SPD_UNIT_STARTING || unit->state == SPD_UNIT_RUNNING)
+        os_cond_wait(&unit->changed, &unit->lock);
+    /* The first one here joins the threads; nobody who may be one of them ever does. */
+    if (unit->state == SPD_UNIT_STOPPING) {
+        set_state(unit, SPD_UNIT_JOINING);
+        os_mutex_unlock(&unit->lock);
+        error = tear_down(unit, unit->door_count);
+        os_mutex_lock(&unit->lock);
+        if (!unit->error)
+            unit->error = error;
+        set_state(unit, SPD_UNIT_STOPPED);
+    }
+    while (unit->state != SPD_UNIT_STOPPED)
+        os_cond_wait(&unit->changed, &unit->lock);
+    error = unit->error;
+    os_mutex_unlock(&unit->lock);
+    return error;
+}
+
+void spd_unit_delete(spd_unit *unit)
+{
+    if (!unit)
+        return;
+    spd_unit_forget_signal(unit);
+    spd_unit_shutdown(unit);
+    spd_unit_wait(unit);
+    free_unit(unit);
+}
+
+void *spd_unit_context(const spd_unit *unit)
+{
+    return unit->context;
+}
+
+const spd_params *spd_unit_params(const spd_unit *unit)
+{
+    return &unit->params;
+}
+
+const char *spd_unit_door_uri(const spd_unit *unit, uint32_t index)
+{
+    return index < unit->door_count ? unit->doors[index]->uri : NULL;
+}
+
+int spd_unit_resize(spd_unit *unit, uint64_t block_count)
+{
+    if (!scsi_unit_resize(&unit->scsi, block_count))
+        return spd_fail(SPD_ERROR_BLOCK_COUNT, "%llu blocks of %u bytes",
+            (unsigned long long)block_count, unit->params.block_length);
+    __atomic_store_n(&unit->params.block_count, block_count, __ATOMIC_RELAXED);
+    return 0;
+}
+
+int spd_unit_statistics(const spd_unit *unit, spd_statistics *statistics)
+{
+    size_t size = statistics->size;
+    spd_statistics sum;
+
+    if (size < offsetof(spd_statistics, operation) || size > 2 * sizeof sum)
+        return spd_fail(SPD_ERROR_SIZE, "spd_statistics has size %zu; it is %zu here", size,
+            sizeof sum);
+    spd_shards_sum(unit->shards, &sum);
+    sum.size = size;
+    memset(statistics, 0, size);
+    memcpy(statistics, &sum, size < sizeof sum ? size : sizeof sum);
+    return 0;
+}
+
+struct scsi_unit *spd_unit_scsi(struct spd_unit *unit)
+{
+    return &unit->scsi;
+}
+
+void spd_unit_reset(struct spd_unit *unit, enum scsi_attention why, struct scsi_nexus *except)
+{
+    scsi_unit_attention(&unit->scsi, why, except);
+}

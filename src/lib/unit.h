@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* A storage unit from the inside. Doors see only door.h. */
+
+#ifndef SPD_LIB_UNIT_H
+#define SPD_LIB_UNIT_H
+
+#include "lib/dispatcher.h"
+#include "lib/door.h"
+#include "lib/gate.h"
+#include "lib/pool.h"
+#include "lib/statistics.h"
+
+enum {
+    SPD_DOORS_MAX = 16,
+    SPD_SCRATCH_LIMIT = 64, /* tasks that hold a scratch at once; one more gets TASK SET FULL */
+};
+
+/* How operations reach the device. */
+enum spd_device_kind {
+    SPD_DEVICE_INLINE, /* called on whatever thread has the request */
+    SPD_DEVICE_TRY,    /* the same with SPD_NOWAIT, then queued */
+    SPD_DEVICE_QUEUED, /* called on the dispatcher threads */
+    SPD_DEVICE_ASYNC,  /* submitted */
+};
+
+enum spd_unit_state {
+    SPD_UNIT_CREATED,
+    SPD_UNIT_STARTING,
+    SPD_UNIT_RUNNING,
+    SPD_UNIT_STOPPING, /* shut down, nobody has joined the threads yet */
+    SPD_UNIT_JOINING,  /* one thread does */
+    SPD_UNIT_STOPPED,
+};
+
+struct spd_unit {
+    struct scsi_unit scsi;
+    spd_params params;
+    spd_ops ops;
+    void *context;
+    enum spd_device_kind kind;
+    uint32_t block_shift;
+    uint32_t fua; /* SPD_FUA when the device has no cache, so that every operation carries it */
+
+    struct spd_gate gate;
+    struct spd_pool scratch;
+    struct spd_pool bounce; /* contiguous buffers for simple devices, off the dispatcher threads */
+    struct spd_dispatchers dispatchers;
+    struct spd_shard *shards;
+    _Atomic uint32_t completing; /* threads within spd_request_complete() */
+
+    os_mutex lock; /* guards the rest */
+    os_cond changed;
+    enum spd_unit_state state;
+    bool shutdown_wanted; /* shut down while it was starting */
+    bool flushed;         /* the last flush of an asynchronous device has ended */
+    int error;
+    struct spd_door *doors[SPD_DOORS_MAX];
+    uint32_t door_count;
+};
+
+/* params.c: checked copies with the defaults filled in; nothing is written on failure. */
+int spd_params_import(
+    const spd_params *from, spd_params *params, struct scsi_unit_params *scsi);
+int spd_ops_import(const spd_ops *from, const spd_params *params, spd_ops *ops);
+
+/* doorway.c: finds the door for a device name and opens it. */
+int spd_door_open(struct spd_unit *unit, const char *device_name, struct spd_door **door);
+
+/* signal.c */
+void spd_unit_forget_signal(struct spd_unit *unit);
+
+/* request.c: takes a request on from a step. bounce: a buffer of max_transfer_length on a dispatcher
+ * thread, which may block; NULL on all others. */
+void spd_request_run(struct spd_request *request, enum scsi_step step, void *bounce);
+
+/* device.c: takes the step to the device. True: it has ended, with request->outcome. False: the
+ * request is on its way and must not be touched. */
+bool spd_device_perform(struct spd_request *request, enum scsi_step step, void *bounce);
+
+/* device.c: everything that was written is made durable; the unit is quiet. False: it failed. */
+bool spd_device_flush_all(struct spd_unit *unit);
+
+/* Values of spd_request.state. The door's thread reads it to find where to cancel. */
+enum {
+    SPD_REQUEST_RUNNING,    /* a thread of the library is at it */
+    SPD_REQUEST_MAPPING,    /* it waits for spd_request_mapped() */
+    SPD_REQUEST_PARKED,     /* at the gate, perhaps */
+    SPD_REQUEST_QUEUED,     /* for a dispatcher, perhaps */
+    SPD_REQUEST_SUBMITTING, /* the device's submit is being called */
+    SPD_REQUEST_SUBMITTED,
+    SPD_REQUEST_COMPLETED,
+    SPD_REQUEST_DONE,
+};
+
+#endif

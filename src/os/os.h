@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * What the library needs of an operating system. One header; an implementation for each system in
+ * its own folder. Locks and waits cannot fail; what can returns 0 or an errno value.
+ */
+
+#ifndef OS_OS_H
+#define OS_OS_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef pthread_mutex_t os_mutex;
+typedef pthread_cond_t os_cond;
+typedef pthread_t os_thread;
+
+void os_mutex_init(os_mutex *mutex);
+void os_mutex_destroy(os_mutex *mutex);
+void os_mutex_lock(os_mutex *mutex);
+void os_mutex_unlock(os_mutex *mutex);
+
+void os_cond_init(os_cond *cond);
+void os_cond_destroy(os_cond *cond);
+void os_cond_wait(os_cond *cond, os_mutex *mutex);
+void os_cond_signal(os_cond *cond);
+void os_cond_broadcast(os_cond *cond);
+
+/* The thread blocks every signal, so that those of the process reach the program's own threads.
+ * name: at most 15 characters, for debuggers; it and argument live as long as the thread. */
+int os_thread_create(
+    os_thread *thread, const char *name, void (*function)(void *argument), void *argument);
+void os_thread_join(os_thread thread);
+void os_yield(void);
+
+/* An event: a descriptor that polls readable from signal to clear. */
+int os_event_open(int *event);
+void os_event_close(int event);
+void os_event_signal(int event); /* any thread, also a signal handler */
+void os_event_clear(int event);
+void os_event_wait(int event); /* blocks until it is signalled; does not clear it */
+
+/* A monotonic clock. */
+uint64_t os_now_ns(void);
+
+/* CPUs that this process may use, at least 1. */
+uint32_t os_cpu_count(void);
+
+/* Unpredictable bytes. */
+void os_random(void *buffer, size_t length);
+
+/* Page-aligned and zeroed; takes real memory only where it is touched. NULL when there is none. */
+void *os_pages_alloc(size_t length);
+void os_pages_free(void *pages, size_t length);
+
+/* The callback runs on a thread of its own after SIGINT or SIGTERM (the first one only; the next
+ * one acts as it did before the watch). One watch a process: EBUSY when there is one. */
+int os_signal_watch(void (*callback)(void *context), void *context);
+/* Waits for a callback that runs. Not from the callback. */
+void os_signal_unwatch(void);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+#include "os/os.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+uint64_t os_now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint32_t os_cpu_count(void)
+{
+    cpu_set_t set;
+    long online;
+
+    /* The affinity mask, not the machine: a server that is pinned to two CPUs has two. */
+    if (!sched_getaffinity(0, sizeof set, &set))
+        return (uint32_t)CPU_COUNT(&set);
+    online = sysconf(_SC_NPROCESSORS_ONLN);
+    return online > 0 ? (uint32_t)online : 1;
+}
+
+void os_random(void *buffer, size_t length)
+{
+    unsigned char *bytes = buffer;
+
+    while (length) {
+        ssize_t got = getrandom(bytes, length, 0);
+
+        /* Short reads and interruptions are for large requests only (getrandom(2)); a kernel
+         * without the call cannot give us what we must have. */
+        if (got <= 0)
+            abort();
+        bytes += got;
+        length -= (size_t)got;
+    }
+}
+
+void *os_pages_alloc(size_t length)
+{
+    void *pages = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    return pages == MAP_FAILED ? NULL : pages;
+}
+
+void os_pages_free(void *pages, size_t length)
+{
+    if (pages)
+        munmap(pages, length);
+}
