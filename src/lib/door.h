@@ -30,10 +30,12 @@
 struct spd_uri;
 struct spd_door;
 
+/* Bytes of data of one command at most: what a door must be able to buffer. */
+enum { SPD_COMMAND_MAX = 16 << 20 };
+
 struct spd_request_ops {
-    /* The command moves r->task.transfer_length bytes in r->task.direction and needs the buffer now.
-     * Set r->task.data and data_count: for DATA_IN room for all of them; for DATA_OUT
-     * min(transfer_length, expected_length) bytes that have already arrived. Returns true when it
+    /* The command moves data in r->task.direction and needs the buffer now. Set r->task.data and
+     * data_count: r->task.buffer_length bytes, which for DATA_OUT have arrived. Returns true when it
      * did; false when it will later, and then calls spd_request_mapped(). Always called from within
      * spd_request_start(), before the request can be handed to any other thread. Not called for
      * commands that move nothing or whose data-in comes from the engine (task.reply). */

@@ -134,12 +134,12 @@ static void to_engine(const spd_params *params, struct scsi_unit_params *scsi)
         .block_length = params->block_length,
         .physical_block_length = params->physical_block_length,
         .max_transfer_length = params->max_transfer_length,
+        .max_command_length = SPD_COMMAND_MAX,
         .unmap_granularity =
             params->block_length ? params->unmap_granularity / params->block_length : 0,
         .write_protected = params->flags & SPD_WRITE_PROTECTED,
         .cache = params->flags & SPD_CACHE,
         .unmap = params->flags & SPD_UNMAP_SUPPORTED,
-        .removable_disabled = params->flags & SPD_EJECT_DISABLED,
     };
     memcpy(scsi->guid, params->guid, sizeof scsi->guid);
     copy_padded(scsi->product_id, params->product_id, sizeof scsi->product_id);

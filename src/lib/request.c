@@ -64,7 +64,7 @@ static bool prepare(struct spd_request *request, enum scsi_step step, struct spd
 {
     const struct scsi_task *task = &request->task;
 
-    if (task->direction != SCSI_NO_DATA && task->transfer_length && !map(request, step))
+    if (task->direction != SCSI_NO_DATA && task->buffer_length && !map(request, step))
         return false;
     if (!request->gated && (task->medium || task->exclusive)) {
         request->step = step;

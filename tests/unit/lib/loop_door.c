@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+#include "loop_door.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/uri.h"
+#include "os/os.h"
+
+struct loop_door {
+    struct spd_door base;
+    struct scsi_port port;
+    struct scsi_nexus nexus;
+    uint64_t lun;
+    os_mutex lock;
+    os_cond changed;
+    struct loop_command *commands;
+    unsigned in_flight;
+    unsigned starting; /* threads within loop_start() */
+    bool running;
+};
+
+int loop_open_error, loop_start_error, loop_open_count;
+
+static struct loop_command *command_of(struct spd_request *request)
+{
+    return (struct loop_command *)request;
+}
+
+static bool loop_map(struct spd_request *request)
+{
+    struct loop_command *command = command_of(request);
+
+    command->maps++;
+    request->task.data = command->vec;
+    request->task.data_count = command->vec_count;
+    command->map_waits = command->defer_map;
+    return !command->defer_map;
+}
+
+/* The lock is held. */
+static void leave(struct loop_door *door, struct loop_command *command)
+{
+    if (command->started) {
+        if (command->next)
+            command->next->previous = command->previous;
+        if (command->previous)
+            command->previous->next = command->next;
+        else
+            door->commands = command->next;
+    }
+    door->in_flight--;
+    os_cond_broadcast(&door->changed);
+}
+
+static void loop_done(struct spd_request *request)
+{
+    struct loop_command *command = command_of(request);
+    struct loop_door *door = command->door;
+
+    os_mutex_lock(&door->lock);
+    atomic_fetch_add(&command->dones, 1);
+    leave(door, command);
+    os_mutex_unlock(&door->lock);
+}
+
+static const struct spd_request_ops request_ops = { .map = loop_map, .done = loop_done };
+
+bool loop_start(struct loop_door *door, struct loop_command *command, const uint8_t *cdb,
+    uint8_t cdb_length, enum scsi_direction direction, uint64_t expected)
+{
+    struct scsi_task *task = &command->request.task;
+    bool running;
+
+    os_mutex_lock(&door->lock);
+    running = door->running;
+    if (running) {
+        door->starting++;
+        door->in_flight++;
+    }
+    os_mutex_unlock(&door->lock);
+    if (!running)
+        return false;
+
+    command->door = door;
+    command->request.unit = door->base.unit;
+    command->request.ops = &request_ops;
+    task->unit = spd_unit_scsi(door->base.unit);
+    task->nexus = &door->nexus;
+    memset(task->cdb, 0, sizeof task->cdb);
+    memcpy(task->cdb, cdb, cdb_length);
+    task->cdb_length = cdb_length;
+    task->expected_direction = (uint8_t)direction;
+    task->expected_length = expected;
+    spd_request_start(&command->request);
+
+    os_mutex_lock(&door->lock);
+    if (!atomic_load(&command->dones)) {
+        command->started = true;
+        command->previous = NULL;
+        command->next = door->commands;
+        if (command->next)
+            command->next->previous = command;
+        door->commands = command;
+    }
+    door->starting--;
+    os_cond_broadcast(&door->changed);
+    os_mutex_unlock(&door->lock);
+    return true;
+}
+
+void loop_mapped(struct loop_command *command)
+{
+    command->map_waits = false;
+    spd_request_mapped(&command->request);
+}
+
+bool loop_cancel(struct loop_command *command)
+{
+    struct loop_door *door = command->door;
+
+    if (!spd_request_cancel(&command->request))
+        return false;
+    os_mutex_lock(&door->lock);
+    command->cancelled = true;
+    leave(door, command);
+    os_mutex_unlock(&door->lock);
+    return true;
+}
+
+uint8_t loop_wait(struct loop_command *command)
+{
+    struct loop_door *door = command->door;
+
+    os_mutex_lock(&door->lock);
+    while (!atomic_load(&command->dones) && !command->cancelled)
+        os_cond_wait(&door->changed, &door->lock);
+    os_mutex_unlock(&door->lock);
+    if (!command->cancelled)
+        spd_request_release(&command->request);
+    return command->request.task.status;
+}
+
+unsigned loop_in_flight(struct loop_door *door)
+{
+    unsigned count;
+
+    os_mutex_lock(&door->lock);
+    count = door->in_flight;
+    os_mutex_unlock(&door->lock);
+    return count;
+}
+
+static bool start_rw(struct loop_door *door, struct loop_command *command, uint8_t opcode,
+    enum scsi_direction direction, void *buffer, uint64_t lba, uint32_t blocks, uint32_t length)
+{
+    uint8_t cdb[16] = { opcode };
+
+    for (int i = 0; i < 8; i++)
+        cdb[2 + i] = (uint8_t)(lba >> (56 - 8 * i));
+    for (int i = 0; i < 4; i++)
+        cdb[10 + i] = (uint8_t)(blocks >> (24 - 8 * i));
+    if (!command->vec_count) {
+        command->vec[0] = (struct scsi_vec){ buffer, (size_t)blocks * length };
+        command->vec_count = 1;
+    }
+    return loop_start(door, command, cdb, sizeof cdb, direction, (uint64_t)blocks * length);
+}
+
+bool loop_start_read(struct loop_door *door, struct loop_command *command, void *buffer,
+    uint64_t lba, uint32_t blocks, uint32_t block_length)
+{
+    return start_rw(door, command, 0x88, SCSI_DATA_IN, buffer, lba, blocks, block_length);
+}
+
+bool loop_start_write(struct loop_door *door, struct loop_command *command, void *buffer,
+    uint64_t lba, uint32_t blocks, uint32_t block_length)
+{
+    return start_rw(door, command, 0x8a, SCSI_DATA_OUT, buffer, lba, blocks, block_length);
+}
+
+static struct spd_door *last_opened[64];
+
+struct loop_door *loop_door_of(spd_unit *unit)
+{
+    for (size_t i = 0; i < sizeof last_opened / sizeof last_opened[0]; i++) {
+        if (last_opened[i] && last_opened[i]->unit == unit)
+            return (struct loop_door *)last_opened[i];
+    }
+    return NULL;
+}
+
+static int loop_open(struct spd_unit *unit, const struct spd_uri *uri, struct spd_door **door)
+{
+    static const char *const none[] = { NULL };
+    struct loop_door *loop;
+    int error = spd_uri_check_query(uri, none);
+    size_t slot = 0;
+
+    if (!error && loop_open_error) {
+        error = spd_fail(loop_open_error, "as asked");
+        loop_open_error = 0;
+    }
+    if (error)
+        return error;
+    loop = calloc(1, sizeof *loop);
+    loop->base.uri = strdup("loop:canonical");
+    loop->port.luns = &loop->lun;
+    loop->port.lun_count = 1;
+    scsi_nexus_init(&loop->nexus, spd_unit_scsi(unit), &loop->port);
+    os_mutex_init(&loop->lock);
+    os_cond_init(&loop->changed);
+    while (last_opened[slot])
+        slot++;
+    last_opened[slot] = &loop->base;
+    loop_open_count++;
+    *door = &loop->base;
+    return 0;
+}
+
+static int loop_start_door(struct spd_door *door)
+{
+    static const uint8_t test_unit_ready[6];
+    struct loop_door *loop = (struct loop_door *)door;
+    struct loop_command command = { 0 };
+    int error = loop_start_error;
+
+    loop_start_error = 0;
+    if (error)
+        return spd_fail(error, "as asked");
+    loop->running = true;
+    loop_start(loop, &command, test_unit_ready, 6, SCSI_NO_DATA, 0);
+    loop_wait(&command);
+    return 0;
+}
+
+static void loop_stop(struct spd_door *door)
+{
+    struct loop_door *loop = (struct loop_door *)door;
+
+    os_mutex_lock(&loop->lock);
+    loop->running = false;
+    os_mutex_unlock(&loop->lock);
+}
+
+static void loop_join(struct spd_door *door)
+{
+    struct loop_door *loop = (struct loop_door *)door;
+    struct loop_command *command;
+
+    os_mutex_lock(&loop->lock);
+    while (loop->starting)
+        os_cond_wait(&loop->changed, &loop->lock);
+    command = loop->commands;
+    while (command) {
+        /* Memory of a command outlives the door, so a done one may be looked at, not its links. */
+        struct loop_command *next = command->next;
+
+        os_mutex_unlock(&loop->lock);
+        bool cancelled = spd_request_cancel(&command->request);
+        os_mutex_lock(&loop->lock);
+        if (cancelled) {
+            command->cancelled = true;
+            leave(loop, command);
+            next = loop->commands;
+        } else if (next && (atomic_load(&next->dones) || next->cancelled)) {
+            next = loop->commands;
+        }
+        command = next;
+    }
+    while (loop->in_flight)
+        os_cond_wait(&loop->changed, &loop->lock);
+    os_mutex_unlock(&loop->lock);
+}
+
+static void loop_close(struct spd_door *door)
+{
+    struct loop_door *loop = (struct loop_door *)door;
+
+    for (size_t i = 0; i < sizeof last_opened / sizeof last_opened[0]; i++) {
+        if (last_opened[i] == door)
+            last_opened[i] = NULL;
+    }
+    loop_open_count--;
+    os_cond_destroy(&loop->changed);
+    os_mutex_destroy(&loop->lock);
+    free(loop);
+}
+
+static const struct spd_door_ops loop_ops = {
+    .scheme = "loop",
+    .synopsis = "loop:NAME",
+    .open = loop_open,
+    .start = loop_start_door,
+    .stop = loop_stop,
+    .join = loop_join,
+    .close = loop_close,
+};
+
+const struct spd_door_ops *const spd_doors[] = { &loop_ops, NULL };

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * A door without a wire: tests run commands through it on their own threads. The program that links
+ * it has this one door, loop:NAME.
+ */
+
+#ifndef TESTS_UNIT_LIB_LOOP_DOOR_H
+#define TESTS_UNIT_LIB_LOOP_DOOR_H
+
+#include "lib/door.h"
+
+enum { LOOP_VECS = 12 };
+
+struct loop_door;
+
+/* One command and its memory. Zero it, set what the test needs, loop_start() it. */
+struct loop_command {
+    struct spd_request request;
+    struct loop_door *door;
+    struct scsi_vec vec[LOOP_VECS]; /* the data, in pieces */
+    uint32_t vec_count;
+    bool defer_map;                 /* map() says "later"; loop_mapped() follows */
+    bool map_waits;
+    unsigned maps;                  /* how often map() was called */
+    _Atomic unsigned dones;         /* how often done() was */
+    bool cancelled;
+    bool started;
+    struct loop_command *next;      /* of those that are under way */
+    struct loop_command *previous;
+};
+
+/* The door of a unit; its nexus has taken the POWER ON attention. */
+struct loop_door *loop_door_of(spd_unit *unit);
+
+/* False when the door has stopped: the command was not started. */
+bool loop_start(struct loop_door *door, struct loop_command *command, const uint8_t *cdb,
+    uint8_t cdb_length, enum scsi_direction direction, uint64_t expected);
+void loop_mapped(struct loop_command *command);
+bool loop_cancel(struct loop_command *command);
+/* Until done; releases. Returns the status. */
+uint8_t loop_wait(struct loop_command *command);
+
+/* READ(16) or WRITE(16) of whole blocks in one buffer, started only. */
+bool loop_start_read(struct loop_door *door, struct loop_command *command, void *buffer,
+    uint64_t lba, uint32_t blocks, uint32_t block_length);
+bool loop_start_write(struct loop_door *door, struct loop_command *command, void *buffer,
+    uint64_t lba, uint32_t blocks, uint32_t block_length);
+
+/* Commands that were started and neither done nor cancelled. */
+unsigned loop_in_flight(struct loop_door *door);
+
+/* What the next open or start is to return; back to 0 afterwards. */
+extern int loop_open_error, loop_start_error;
+/* Doors that are open now. */
+extern int loop_open_count;
+
+#endif
