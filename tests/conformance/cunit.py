@@ -5,7 +5,12 @@
 import re
 import subprocess
 
+from report import call
+
 TIMEOUT = 60
+
+# What needs a write-protected disk.
+READ_ONLY = ["ReadOnly.ReadOnlySBC"]
 
 # Suites of commands that are not implemented, with what their tests would need.
 MISSING = {
@@ -41,10 +46,6 @@ def listed():
     return re.findall(r"^ALL\.(\w+\.[\w-]+)$", done.stdout, re.MULTILINE)
 
 
-def missing(test):
-    return MISSING.get(test.split(".")[0])
-
-
 def judge(output, status):
     """('passed' | 'failed' | 'skipped', reason) of one test's output."""
     totals = re.search(r"^\s+tests\s+(\d+)\s+(\d+)\s+(\d+)\s+(\d+)", output, re.MULTILINE)
@@ -59,18 +60,29 @@ def judge(output, status):
     return "passed", ""
 
 
-def run(test, urls):
-    """(outcome, reason, output); a second URL is a second path to the same disk."""
+def run_one(test, url):
+    """(outcome, reason, output)."""
+    # The same portal twice: two sessions are two paths. Only the multipath tests use the second.
+    command = ["iscsi-test-cu", "--dataloss", "--test", f"ALL.{test}", url, url]
     try:
-        done = subprocess.run(["iscsi-test-cu", "--dataloss", "--test", f"ALL.{test}", *urls],
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, timeout=TIMEOUT)
+        status, output = call(*command, timeout=TIMEOUT)
     except subprocess.TimeoutExpired as expired:
-        return "failed", f"timed out after {TIMEOUT} s", (expired.output or b"").decode(
-            errors="replace")
-    output = done.stdout.decode(errors="replace")
-    outcome, reason = judge(output, done.returncode)
+        said = (expired.output or b"").decode(errors="replace")
+        return "failed", f"timed out after {TIMEOUT} s", said
+    outcome, reason = judge(output, status)
     may_skip = MAY_SKIP.get(test) or MAY_SKIP.get(test.split(".")[0])
     if outcome == "skipped" and not (may_skip and may_skip in reason):
         return "failed", f"skipped, yet it should run: {reason}", output
     return outcome, reason, output
+
+
+def run(tap, disk, tests, pattern, query=""):
+    for test in tests:
+        name = f"{disk.name}: {test}"
+        missing = MISSING.get(test.split(".")[0])
+        if not pattern.search(name):
+            continue
+        if missing:
+            tap.say(name, "skipped", missing)
+        else:
+            tap.say(name, *run_one(test, disk.url + query))

@@ -17,17 +17,19 @@ STOP_TIMEOUT = 20
 class Disk:
     """A program of ours behind an iSCSI port that the system chose."""
 
-    def __init__(self, name, program, *options):
+    def __init__(self, name, program, size, block_length=512, options=(), query=""):
         self.name = name
-        uri = f"iscsi://127.0.0.1:0/iqn.2026-01.org.example:{name}"
-        self.log = os.path.join(WORK, f"{name}.log")
+        self.size = size
+        self.path = os.path.join(WORK, f"{name}.img") if program == "rawdisk" else None
         self.process = subprocess.Popen(
-            [os.path.join(BIN, program), *options, "-p", uri],
+            [os.path.join(BIN, program), *(["-f", self.path] if self.path else []),
+             "-c", str(size // block_length), "-l", str(block_length), *options,
+             "-p", f"iscsi://127.0.0.1:0/iqn.2026-01.org.example:{name}{query}"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        self.url = self._started() + "/0"
+        self.url = self._started().partition("?")[0] + "/0"
 
     def _started(self):
-        """The URI in the start line, with the port that was chosen."""
+        """The URI that it serves, with the port that was chosen."""
         said = b""
         deadline = time.monotonic() + START_TIMEOUT
         output = self.process.stdout.fileno()
@@ -35,13 +37,21 @@ class Disk:
             ready, _, _ = select.select([output], [], [], 1)
             piece = os.read(output, 4096) if ready else b""
             said += piece
-            found = re.search(rb"iscsi://[^\s:]+:(?!0/)\d+/[^\s?]+(?=[\s?])", said)
+            found = re.search(rb"serving (iscsi://\S+)\s", said)
             if found:
-                return found[0].decode()
+                return found[1].decode()
             if ready and not piece:
                 break
         self.process.kill()
+        self.process.wait()
         raise RuntimeError(f"{self.name} did not start: {said.decode(errors='replace')}")
+
+    def occupied(self):
+        """Bytes that its data takes: of its image, or of the program's own memory."""
+        if self.path:
+            return os.stat(self.path).st_blocks * 512
+        with open(f"/proc/{self.process.pid}/statm", encoding="ascii") as statm:
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
     def stop(self):
         """Ends it as its operator would; returns an empty string, or what went wrong."""
@@ -58,12 +68,3 @@ class Disk:
         if not wrong and self.process.returncode:
             wrong = f"it ended with status {self.process.returncode}"
         return f"{wrong}\n{said.decode(errors='replace')}" if wrong else ""
-
-
-class Image(Disk):
-    """A rawdisk; its image is at .path."""
-
-    def __init__(self, name, blocks, block_length=512, *options):
-        self.path = os.path.join(WORK, f"{name}.img")
-        super().__init__(name, "rawdisk", "-f", self.path, "-c", str(blocks),
-                         "-l", str(block_length), *options)

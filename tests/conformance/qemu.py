@@ -4,47 +4,33 @@
 
 import os
 import random
-import subprocess
 
 from disk import WORK
+from report import Wrong, call
 
-TIMEOUT = 120
 MIB = 1 << 20
 
 
-class Wrong(Exception):
-    """A program of QEMU's did not do, or did not find, what it should."""
-
-
-def call(*command):
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, timeout=TIMEOUT)
-    output = done.stdout.decode(errors="replace")
+def qemu(*command):
+    status, output = call(*command)
     # qemu-io carries on after a pattern that it did not find.
-    if done.returncode or "Pattern verification failed" in output or "failed:" in output:
-        raise Wrong(f"{' '.join(command)}: status {done.returncode}\n{output}")
+    if status or "Pattern verification failed" in output or "failed:" in output:
+        raise Wrong(f"{' '.join(command)}: status {status}\n{output}")
     return output
 
 
 def qemu_io(url, *commands):
     arguments = [word for command in commands for word in ("-c", command)]
-    return call("qemu-io", "-f", "raw", "-t", "none", "-d", "unmap", *arguments, url)
+    return qemu("qemu-io", "-f", "raw", "-t", "none", "-d", "unmap", *arguments, url)
 
 
-def size_of(disk):
-    for line in call("qemu-img", "info", "-f", "raw", disk.url).splitlines():
-        if line.startswith("virtual size:"):
-            return int(line.split("(")[1].split()[0])
-    raise Wrong("qemu-img info names no size")
-
-
-def source(size):
+def source(disk):
     """A file with data, holes and repeated blocks, the same every time."""
-    path = os.path.join(WORK, f"source-{size}.raw")
-    numbers = random.Random(size)
+    path = os.path.join(WORK, f"{disk.name}-source.raw")
+    numbers = random.Random(disk.size)
     with open(path, "wb") as file:
-        file.truncate(size)
-        for offset in range(0, size, 4 * MIB):
+        file.truncate(disk.size)
+        for offset in range(0, disk.size, 4 * MIB):
             kind = numbers.randrange(3)
             file.seek(offset + numbers.randrange(MIB // 512) * 512)
             if kind == 0:
@@ -55,15 +41,15 @@ def source(size):
 
 
 def convert_and_compare(disk):
-    path = source(size_of(disk))
+    path = source(disk)
     back = os.path.join(WORK, f"{disk.name}-back.raw")
-    call("qemu-img", "convert", "-n", "-f", "raw", "-O", "raw", path, disk.url)
-    call("qemu-img", "compare", "-f", "raw", "-F", "raw", path, disk.url)
-    call("qemu-img", "convert", "-f", "raw", "-O", "raw", disk.url, back)
-    call("cmp", path, back)
-    image = getattr(disk, "path", None)
-    if image:
-        call("cmp", path, image)
+    qemu("qemu-img", "convert", "-n", "-f", "raw", "-O", "raw", path, disk.url)
+    qemu("qemu-img", "compare", "-f", "raw", "-F", "raw", path, disk.url)
+    qemu("qemu-img", "convert", "-f", "raw", "-O", "raw", disk.url, back)
+    qemu("cmp", path, back)
+    if disk.path:
+        qemu("cmp", path, disk.path)
+    os.unlink(path)
     os.unlink(back)
 
 
@@ -89,7 +75,7 @@ def many_writes_at_once_read_back(disk):
 
 
 def the_last_block_can_be_written(disk):
-    last = size_of(disk) - 4096
+    last = disk.size - 4096
     qemu_io(disk.url, f"write -P 0x77 {last} 4096", f"read -P 0x77 {last} 4096")
 
 
@@ -103,20 +89,11 @@ def discarded_blocks_read_as_zeros(disk):
             "read -P 0xdd 64M 2M", "read -P 0 66M 4M", "read -P 0xdd 70M 2M")
 
 
-def occupied(disk):
-    """Bytes that the disk's data takes: of its image, or of the program's own memory."""
-    image = getattr(disk, "path", None)
-    if image:
-        return os.stat(image).st_blocks * 512
-    with open(f"/proc/{disk.process.pid}/statm", encoding="ascii") as statm:
-        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
 def discarding_gives_space_back(disk):
     qemu_io(disk.url, "write -P 0xcc 128M 64M", "flush")
-    full = occupied(disk)
+    full = disk.occupied()
     qemu_io(disk.url, "discard 128M 64M", "flush")
-    empty = occupied(disk)
+    empty = disk.occupied()
     if full - empty < 60 * MIB:
         raise Wrong(f"{full} bytes were occupied before the discard of 64 MiB, {empty} after it")
 
@@ -131,15 +108,3 @@ TESTS = [
     discarded_blocks_read_as_zeros,
     discarding_gives_space_back,
 ]
-
-
-def run(tap, disk, chosen):
-    for test in TESTS:
-        name = f"{disk.name}: {test.__name__.replace('_', ' ')}"
-        if not chosen(name):
-            continue
-        try:
-            test(disk)
-            tap.say(name, "passed")
-        except (Wrong, subprocess.TimeoutExpired) as wrong:
-            tap.say(name, "failed", "", str(wrong))
