@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+#include "device.h"
+#include "statistics.h"
+#include "trace.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct device_program *log_program;
+static int log_level;
+
+static void log_line(int level, const char *text)
+{
+    if (level <= log_level)
+        device_error(log_program, "%s", text);
+}
+
+spd_params device_params(const struct device_options *options)
+{
+    spd_params params = SPD_PARAMS_INIT;
+
+    memcpy(params.guid, options->guid, sizeof params.guid);
+    params.block_count = options->size ? options->size / options->block_length
+                                       : options->block_count;
+    params.block_length = (uint32_t)options->block_length;
+    params.flags = (options->write_allowed ? 0 : SPD_WRITE_PROTECTED) |
+        (options->cache ? SPD_CACHE : 0) | (options->unmap ? SPD_UNMAP_SUPPORTED : 0);
+    /* The option parser has checked the lengths. */
+    snprintf(params.product_id, sizeof params.product_id, "%s", options->product_id);
+    snprintf(params.product_revision, sizeof params.product_revision, "%s", options->revision);
+    return params;
+}
+
+/* What the user typed is at fault: exit like the original does for bad parameters. */
+static bool is_usage_error(int error)
+{
+    return error <= SPD_ERROR_BLOCK_COUNT && error >= SPD_ERROR_URI_PARAMETER;
+}
+
+static int device_fail(const struct device_options *options, const char *what, int error)
+{
+    const char *detail = spd_error_detail();
+
+    device_error(options->program, "%s: %s%s%s", what, spd_strerror(error), *detail ? ": " : "",
+        detail);
+    return is_usage_error(error) ? DEVICE_EXIT_USAGE : DEVICE_EXIT_FAILURE;
+}
+
+static int open_doors(const struct device_options *options, const spd_params *params,
+    const spd_ops *ops, void *context, spd_unit **unit)
+{
+    const char *first = options->door_count ? options->doors[0] : NULL;
+    int error = spd_unit_create(first, params, ops, context, unit);
+
+    if (error)
+        return device_fail(options, first ? first : "no -p URI", error);
+    for (uint32_t i = 1; i < options->door_count; i++) {
+        error = spd_unit_add_door(*unit, options->doors[i]);
+        if (error)
+            return device_fail(options, options->doors[i], error);
+    }
+    return 0;
+}
+
+/* Scripts wait for the last line: then every door is open. */
+static void print_start(struct device_options *options, const spd_unit *unit)
+{
+    const char *uris[DEVICE_DOORS_MAX + 1];
+    const spd_params *params = spd_unit_params(unit);
+    uint32_t count = 0;
+
+    while (count < DEVICE_DOORS_MAX && (uris[count] = spd_unit_door_uri(unit, count)))
+        count++;
+    options->block_count = params->block_count;
+    spd_guid_format(params->guid, options->guid_text);
+    options_print(options, stdout, uris, count);
+    fputc('\n', stdout);
+    for (uint32_t i = 0; i < count; i++)
+        printf("serving %s\n", uris[i]);
+    fflush(stdout);
+}
+
+static int serve(struct device_options *options, spd_unit *unit)
+{
+    int error = spd_unit_shutdown_on_signal(unit);
+
+    if (error)
+        return device_fail(options, "cannot handle signals", error);
+    error = spd_unit_start(unit, (uint32_t)options->threads);
+    if (error)
+        return device_fail(options, "cannot start", error);
+    print_start(options, unit);
+    error = spd_unit_wait(unit);
+    if (options->stats)
+        statistics_print(unit, stdout);
+    return error ? device_fail(options, "stopped", error) : 0;
+}
+
+static FILE *open_debug_log(const struct device_options *options)
+{
+    if (!options->debug_log || strcmp(options->debug_log, "-") == 0)
+        return stderr;
+
+    FILE *out = fopen(options->debug_log, "a");
+    if (out)
+        setvbuf(out, NULL, _IOLBF, 0); /* a log that ends early is no help with a crash */
+    else
+        device_error(options->program, "cannot open the debug log %s: %s", options->debug_log,
+            strerror(errno));
+    return out;
+}
+
+int device_run(struct device_options *options, const spd_params *params, const spd_ops *ops,
+    void *context)
+{
+    spd_params effective = *params;
+    spd_unit *unit = NULL;
+    FILE *debug_log = NULL;
+    int status;
+
+    log_program = options->program;
+    log_level = options->debug ? 3 : 1;
+    spd_log_set(log_line);
+    if (options->debug) {
+        debug_log = open_debug_log(options);
+        if (!debug_log)
+            return DEVICE_EXIT_FAILURE;
+        ops = trace_wrap(ops, options->debug, options->program->name, debug_log);
+        effective.flags &= ~(uint32_t)SPD_TRY_FIRST; /* or what is tried twice is logged twice */
+    }
+    status = open_doors(options, &effective, ops, context, &unit);
+    if (status == 0)
+        status = serve(options, unit);
+    spd_unit_shutdown_on_signal(NULL);
+    spd_unit_delete(unit);
+    if (debug_log && debug_log != stderr)
+        fclose(debug_log);
+    return status;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* The life of a device program, from its parameters to its exit status. */
+
+#ifndef DEVICES_COMMON_DEVICE_H
+#define DEVICES_COMMON_DEVICE_H
+
+#include "options.h"
+
+#include <spd/spd.h>
+
+/* Unit parameters out of the options; block_count and guid are left to the program. */
+spd_params device_params(const struct device_options *options);
+
+/* Serves the disk until SIGINT or SIGTERM; prints the start line when clients can connect. The
+ * device behind context must stay until it returns. Returns the exit status. */
+int device_run(struct device_options *options, const spd_params *params, const spd_ops *ops,
+    void *context);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * The command line of a device program. One table of options serves parsing, --help and the start
+ * line; a program says which groups of rows it wants.
+ */
+
+#ifndef DEVICES_COMMON_OPTIONS_H
+#define DEVICES_COMMON_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum {
+    DEVICE_EXIT_USAGE = 87, /* ERROR_INVALID_PARAMETER, as the original exits */
+    DEVICE_EXIT_FAILURE = 1,
+    DEVICE_DOORS_MAX = 16,
+    DEVICE_BLOCK_COUNT = 1048576, /* when neither -c, --size nor the image says */
+    DEVICE_THREADS_MAX = 1024,
+};
+
+/* Groups of options. */
+enum {
+    DEVICE_OPTIONS_DISK = 1u << 0,  /* what every disk has */
+    DEVICE_OPTIONS_IMAGE = 1u << 1, /* it keeps its blocks in a file */
+};
+
+/* What a program is: constant. */
+struct device_program {
+    const char *name;
+    const char *summary; /* one line, for --help */
+    const char *product_id;
+    uint32_t groups;
+};
+
+/* What the user asked for. Texts point into argv. */
+struct device_options {
+    const struct device_program *program;
+    const char *file;
+    uint64_t block_count; /* 0: not given */
+    uint64_t block_length;
+    uint64_t size; /* bytes; 0: not given */
+    const char *product_id;
+    const char *revision;
+    uint8_t guid[16];
+    char guid_text[37]; /* empty: not given */
+    bool write_allowed;
+    bool cache;
+    bool unmap;
+    bool mbr;
+    bool stats;
+    uint32_t debug; /* 1 << spd_operation for each kind to log */
+    const char *debug_log;
+    uint64_t threads;
+    const char *doors[DEVICE_DOORS_MAX];
+    uint32_t door_count;
+};
+
+/* Fills in the defaults and what argv says. Returns -1 to go on; otherwise the exit status: --help
+ * and --version were answered (0), or a message was printed (DEVICE_EXIT_USAGE). */
+int options_parse(struct device_options *options, const struct device_program *program, int argc,
+    char **argv);
+
+/* The options, of which guid must be known by now, as a command line that would make the same disk again, without a line end. uris are
+ * the doors as they really are. */
+void options_print(const struct device_options *options, FILE *out, const char *const *uris,
+    uint32_t uri_count);
+
+/* "NAME: message" on standard error. */
+void device_error(const struct device_program *program, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+#include "statistics.h"
+
+#include <inttypes.h>
+
+uint64_t statistics_percentile(const spd_operation_statistics *statistics, unsigned percent)
+{
+    uint64_t total = 0, seen = 0;
+
+    for (unsigned i = 0; i < SPD_LATENCY_BUCKETS; i++)
+        total += statistics->latency[i];
+
+    uint64_t wanted = total / 100 * percent + (total % 100 * percent + 99) / 100;
+    for (unsigned i = 0; i < SPD_LATENCY_BUCKETS && total; i++) {
+        seen += statistics->latency[i];
+        if (seen >= wanted)
+            return UINT64_C(2) << i;
+    }
+    return 0;
+}
+
+static void print_operation(const char *name, const spd_operation_statistics *s, FILE *out)
+{
+    double mean = s->operations ? (double)s->latency_total / (double)s->operations : 0;
+
+    fprintf(out, "%-8s %12" PRIu64 " %10" PRIu64 " %16" PRIu64 " %10.1f %10.1f %10.1f\n", name,
+        s->operations, s->errors, s->bytes, mean / 1e3, (double)statistics_percentile(s, 50) / 1e3,
+        (double)statistics_percentile(s, 99) / 1e3);
+}
+
+void statistics_print(const spd_unit *unit, FILE *out)
+{
+    static const char *const names[] = {
+        [SPD_READ] = "read",
+        [SPD_WRITE] = "write",
+        [SPD_FLUSH] = "flush",
+        [SPD_UNMAP] = "unmap",
+    };
+    spd_statistics statistics = {.size = sizeof statistics};
+
+    if (spd_unit_statistics(unit, &statistics) != 0)
+        return;
+    fprintf(out, "%" PRIu64 " SCSI commands, %" PRIu64 " aborted\n", statistics.commands,
+        statistics.aborted);
+    fprintf(out, "%-8s %12s %10s %16s %10s %10s %10s\n", "", "operations", "errors", "bytes",
+        "mean us", "50% <= us", "99% <= us");
+    for (int i = SPD_READ; i <= SPD_UNMAP; i++)
+        print_operation(names[i], &statistics.operation[i], out);
+    fflush(out);
+}

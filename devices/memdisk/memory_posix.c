@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+#include "memory.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+int memory_open(struct memory *memory, uint64_t size)
+{
+    /* NORESERVE: a disk may be larger than the memory there is, as long as its contents are not. */
+    void *base = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE,
+        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (base == MAP_FAILED)
+        return errno;
+    *memory = (struct memory){base, size, (uint64_t)sysconf(_SC_PAGESIZE)};
+    return 0;
+}
+
+void memory_close(struct memory *memory)
+{
+    if (memory->base)
+        munmap(memory->base, (size_t)memory->size);
+    *memory = (struct memory){0};
+}
+
+void memory_unmap(struct memory *memory, uint64_t offset, uint64_t length)
+{
+    uint64_t end = offset + length;
+    uint64_t first = (offset + memory->page - 1) / memory->page * memory->page;
+    uint64_t last = end / memory->page * memory->page;
+
+    /* Private anonymous pages read as zeros after MADV_DONTNEED; should the system refuse (locked
+     * memory), writing zeros does the same and only gives nothing back. */
+    if (first >= last || madvise(memory->base + first, (size_t)(last - first), MADV_DONTNEED) != 0) {
+        memset(memory->base + offset, 0, (size_t)length);
+        return;
+    }
+    memset(memory->base + offset, 0, (size_t)(first - offset));
+    memset(memory->base + last, 0, (size_t)(end - last));
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * An image: the file or block device that holds a disk's bytes. One file per operating system.
+ *
+ * Positional reads and writes, never a mapping: the image may be truncated or its medium may fail
+ * under our feet, and that must be an error of one request, not a signal to the process.
+ */
+
+#ifndef DEVICES_RAWDISK_IMAGE_H
+#define DEVICES_RAWDISK_IMAGE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { IMAGE_MESSAGE_MAX = 1024, IMAGE_NAME_MAX = 4352 };
+
+enum image_flags {
+    IMAGE_NOWAIT = 1u << 0,  /* EAGAIN instead of blocking */
+    IMAGE_DURABLE = 1u << 1, /* reads see, and writes reach, stable storage */
+};
+
+struct image {
+    int fd;
+    uint64_t size;        /* bytes of the disk; the file had as many when it was opened */
+    uint32_t granularity; /* bytes: what unmapping gives back, and a good alignment; 0: unknown */
+    bool created;         /* it was empty: nothing of it is worth keeping */
+    bool memory;          /* it lives in memory: nothing blocks and nothing can be flushed */
+    bool block_device;
+    bool cached;          /* written data may be volatile until a flush */
+    char name[IMAGE_NAME_MAX]; /* what identifies it on this host and for as long as it is there */
+    atomic_int lost;      /* errno of the flush that failed, see image_flush() */
+    atomic_bool no_nowait_read;
+    atomic_bool no_nowait_write;
+    atomic_uint unmap_method;
+};
+
+struct image_wish {
+    const char *path;
+    uint64_t size;         /* bytes; 0: those it has, or fallback_size if it has none */
+    uint64_t fallback_size;
+    uint32_t block_length; /* the size must be a multiple */
+    bool writable;
+    bool cached;
+};
+
+enum image_result {
+    IMAGE_OK,
+    IMAGE_BAD_SIZE, /* the size asked for does not fit what is there */
+    IMAGE_FAILED,
+};
+
+/* Opens, makes and sizes it, and locks it against other writers. On failure message says why. */
+enum image_result image_open(struct image *image, const struct image_wish *wish,
+    char message[IMAGE_MESSAGE_MAX]);
+void image_close(struct image *image);
+
+/* These return 0 or an errno. *failed is then the offset of the first byte that was not moved.
+ * Within image->size, reading what is no longer there gives EIO, and so does writing it: a write
+ * would make the image grow again and the lost bytes before it read as good zeros. */
+int image_read(struct image *image, void *buffer, size_t length, uint64_t offset, unsigned flags,
+    uint64_t *failed);
+int image_write(struct image *image, const void *buffer, size_t length, uint64_t offset,
+    unsigned flags, uint64_t *failed);
+
+/* Makes all that was written durable. A failure is final: the system forgets which pages it could
+ * not write, so a later success would be a lie (and it returns the first error ever after). */
+int image_flush(struct image *image);
+
+/* The bytes read as zeros from now on, and their space is given back where that is possible. */
+int image_unmap(struct image *image, uint64_t length, uint64_t offset, uint64_t *failed);
+
+#endif

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+#include "image.h"
+#include "../common/size.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+/* Ways to make a range read as zeros, best first; the last is to write them. Block devices take
+ * the first two as well: the kernel zeroes by discarding only where the device promises zeros. */
+static const int unmap_modes[] = {
+    FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+    FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE,
+};
+
+enum { UNMAP_MODES = sizeof unmap_modes / sizeof unmap_modes[0] };
+
+__attribute__((format(printf, 3, 4)))
+static enum image_result fail(char *message, enum image_result result, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(message, IMAGE_MESSAGE_MAX, format, args);
+    va_end(args);
+    return result;
+}
+
+/* Another process that has the image open for writing would destroy it, or we its data. */
+static enum image_result lock_image(const struct image *image, const char *path, bool writable,
+    char *message)
+{
+    /* Open file description locks: QEMU's tools take and respect them too, and they end with the
+     * descriptor, however the process ends. */
+    struct flock lock = {
+        .l_type = writable ? F_WRLCK : F_RDLCK,
+        .l_whence = SEEK_SET,
+    };
+
+    if (fcntl(image->fd, F_OFD_SETLK, &lock) == 0)
+        return IMAGE_OK;
+    if (errno == EAGAIN || errno == EACCES)
+        return fail(message, IMAGE_FAILED,
+            "image %s is in use by another program: end that program, or take another image",
+            path);
+    return fail(message, IMAGE_FAILED, "image %s cannot be locked: %s", path,
+        strerror(errno));
+}
+
+static enum image_result open_file(struct image *image, const struct image_wish *wish,
+    char *message)
+{
+    struct stat st;
+    bool exists = stat(wish->path, &st) == 0;
+    bool empty = !exists || (S_ISREG(st.st_mode) && st.st_size == 0);
+    /* An empty file is yet to be sized, also for a disk that is write-protected. */
+    bool writable = wish->writable || empty;
+    int flags = (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+
+    /* O_EXCL on a block device, without O_CREAT: not while it is mounted or part of an array. */
+    if (!exists)
+        flags |= O_CREAT;
+    else if (S_ISBLK(st.st_mode))
+        flags |= O_EXCL;
+    image->fd = open(wish->path, flags, 0666);
+    if (image->fd < 0 && errno == EBUSY)
+        return fail(message, IMAGE_FAILED,
+            "image %s is in use: the block device is mounted or belongs to another program",
+            wish->path);
+    if (image->fd < 0)
+        return fail(message, IMAGE_FAILED, "cannot open image %s: %s", wish->path,
+            strerror(errno));
+    return lock_image(image, wish->path, writable, message);
+}
+
+static enum image_result inspect(struct image *image, const struct image_wish *wish,
+    char *message, uint64_t *size)
+{
+    struct stat st;
+    struct statfs fs;
+
+    if (fstat(image->fd, &st) != 0 || fstatfs(image->fd, &fs) != 0)
+        return fail(message, IMAGE_FAILED, "cannot inspect image %s: %s", wish->path,
+            strerror(errno));
+    if (S_ISREG(st.st_mode)) {
+        *size = (uint64_t)st.st_size;
+        image->granularity = (uint32_t)st.st_blksize;
+        image->memory = fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC;
+        return IMAGE_OK;
+    }
+    if (!S_ISBLK(st.st_mode))
+        return fail(message, IMAGE_FAILED, "image %s is neither a regular file nor a block device",
+            wish->path);
+    image->block_device = true;
+    if (ioctl(image->fd, BLKGETSIZE64, size) != 0 ||
+        ioctl(image->fd, BLKPBSZGET, &image->granularity) != 0)
+        return fail(message, IMAGE_FAILED, "cannot get the size of block device %s: %s",
+            wish->path, strerror(errno));
+    return IMAGE_OK;
+}
+
+static enum image_result size_image(struct image *image, const struct image_wish *wish,
+    uint64_t present, char *message)
+{
+    char has[SIZE_TEXT_MAX], wants[SIZE_TEXT_MAX];
+
+    image->size = wish->size ? wish->size : present ? present : wish->fallback_size;
+    if (present == 0 && !image->block_device) {
+        if (ftruncate(image->fd, (off_t)image->size) != 0)
+            return fail(message, IMAGE_FAILED, "cannot make image %s %s long: %s", wish->path,
+                size_format(image->size, has), strerror(errno));
+        image->created = true;
+        return IMAGE_OK;
+    }
+    if (image->size != present)
+        return fail(message, IMAGE_BAD_SIZE,
+            "image %s has %s, but the disk would have %s: leave -c and --size out to take the "
+            "image as it is, or name another image",
+            wish->path, size_format(present, has), size_format(image->size, wants));
+    if (present % wish->block_length)
+        return fail(message, IMAGE_BAD_SIZE,
+            "image %s has %s, which is not a multiple of the block length %" PRIu32
+            ": use a smaller -l, or another image",
+            wish->path, size_format(present, has), wish->block_length);
+    return IMAGE_OK;
+}
+
+/* Two hosts may have an image at the same path, and an initiator that sees both must not take them
+ * for two paths to one disk: the machine's own id belongs into the name. */
+static void name_image(struct image *image, const char *path)
+{
+    char machine[64] = "", resolved[PATH_MAX];
+    FILE *file = fopen("/etc/machine-id", "re");
+
+    if (file) {
+        if (!fgets(machine, sizeof machine, file))
+            machine[0] = '\0';
+        fclose(file);
+    }
+    machine[strcspn(machine, "\n")] = '\0';
+    /* Not for block devices: /dev/disk/by-id/... stays the same, what it points to does not. */
+    if (!image->block_device && realpath(path, resolved))
+        path = resolved;
+    snprintf(image->name, sizeof image->name, "%s:%s", machine, path);
+}
+
+enum image_result image_open(struct image *image, const struct image_wish *wish,
+    char message[IMAGE_MESSAGE_MAX])
+{
+    uint64_t present = 0;
+    enum image_result result;
+    bool existed = access(wish->path, F_OK) == 0;
+
+    *image = (struct image){.fd = -1, .cached = wish->cached};
+    /* A write past RLIMIT_FSIZE shall be an error of that write. */
+    signal(SIGXFSZ, SIG_IGN);
+    result = open_file(image, wish, message);
+    if (result == IMAGE_OK)
+        result = inspect(image, wish, message, &present);
+    if (result == IMAGE_OK)
+        result = size_image(image, wish, present, message);
+    if (result == IMAGE_OK) {
+        name_image(image, wish->path);
+        return result;
+    }
+    if (image->fd >= 0 && !existed)
+        unlink(wish->path);
+    image_close(image);
+    return result;
+}
+
+void image_close(struct image *image)
+{
+    if (image->fd >= 0)
+        close(image->fd);
+    image->fd = -1;
+}
+
+/* EFBIG is a limit on the file's size (RLIMIT_FSIZE, the file system): to a disk, lack of space. */
+static int write_error(void)
+{
+    return errno == EFBIG ? ENOSPC : errno;
+}
+
+int image_read(struct image *image, void *buffer, size_t length, uint64_t offset, unsigned flags,
+    uint64_t *failed)
+{
+    bool nowait = flags & IMAGE_NOWAIT && !image->memory;
+    size_t done = 0;
+    int error;
+
+    if (nowait && (flags & IMAGE_DURABLE || atomic_load_explicit(&image->no_nowait_read,
+                                                memory_order_relaxed)))
+        return EAGAIN;
+    *failed = offset;
+    if (flags & IMAGE_DURABLE && image->cached && (error = image_flush(image)))
+        return error;
+    while (done < length) {
+        struct iovec piece = {(char *)buffer + done, length - done};
+        ssize_t n = preadv2(image->fd, &piece, 1, (off_t)(offset + done),
+            nowait ? RWF_NOWAIT : 0);
+        if (n > 0) {
+            done += (size_t)n;
+            continue;
+        }
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EOPNOTSUPP && nowait) {
+            atomic_store_explicit(&image->no_nowait_read, true, memory_order_relaxed);
+            return EAGAIN;
+        }
+        *failed = offset + done;
+        return n < 0 ? errno : EIO; /* 0: the image has been truncated */
+    }
+    return 0;
+}
+
+/* EIO with *failed where the image now ends, when that is before length bytes from offset. */
+static int check_end(const struct image *image, uint64_t length, uint64_t offset,
+    uint64_t *failed)
+{
+    struct stat st;
+
+    if (image->block_device)
+        return 0;
+    if (fstat(image->fd, &st) != 0)
+        return errno;
+    if ((uint64_t)st.st_size >= offset + length)
+        return 0;
+    if ((uint64_t)st.st_size > offset)
+        *failed = (uint64_t)st.st_size;
+    return EIO;
+}
+
+/* One pass over the data; *done counts on failure too. */
+static int write_all(struct image *image, const void *buffer, size_t length, uint64_t offset,
+    int rwf, size_t *done)
+{
+    for (*done = 0; *done < length;) {
+        struct iovec piece = {(char *)(uintptr_t)buffer + *done, length - *done};
+        ssize_t n = pwritev2(image->fd, &piece, 1, (off_t)(offset + *done), rwf);
+        if (n >= 0)
+            *done += (size_t)n;
+        else if (errno != EINTR)
+            return write_error();
+    }
+    return 0;
+}
+
+/* A durable write failed: did the write fail, or the sync? Once a sync has reported an error the
+ * system forgets it, also for data that others wrote, so that flush must not succeed any more. */
+static void judge_durable_failure(struct image *image, const void *buffer, size_t length,
+    uint64_t offset, int error)
+{
+    int none = 0;
+    size_t done;
+
+    if (write_all(image, buffer, length, offset, 0, &done) == 0)
+        atomic_compare_exchange_strong(&image->lost, &none, error);
+}
+
+int image_write(struct image *image, const void *buffer, size_t length, uint64_t offset,
+    unsigned flags, uint64_t *failed)
+{
+    bool durable = flags & IMAGE_DURABLE && !image->memory;
+    bool nowait = flags & IMAGE_NOWAIT && !image->memory;
+    size_t done = 0;
+    int error;
+
+    if (nowait && (durable || atomic_load_explicit(&image->no_nowait_write,
+                                  memory_order_relaxed)))
+        return EAGAIN;
+    *failed = offset;
+    if ((error = check_end(image, length, offset, failed)))
+        return error;
+    error = write_all(image, buffer, length, offset,
+        (nowait ? RWF_NOWAIT : 0) | (durable ? RWF_DSYNC : 0), &done);
+    *failed = offset + done;
+    if (error == EOPNOTSUPP && nowait) {
+        atomic_store_explicit(&image->no_nowait_write, true, memory_order_relaxed);
+        return EAGAIN;
+    }
+    if (error && durable)
+        judge_durable_failure(image, buffer, length, offset, error);
+    return error;
+}
+
+int image_flush(struct image *image)
+{
+    int error = atomic_load_explicit(&image->lost, memory_order_relaxed);
+    int none = 0;
+
+    if (error || image->memory)
+        return error;
+    if (fdatasync(image->fd) == 0)
+        return 0;
+    error = write_error();
+    atomic_compare_exchange_strong(&image->lost, &none, error);
+    return error;
+}
+
+static int write_zeros(struct image *image, uint64_t length, uint64_t offset, uint64_t *failed)
+{
+    static const char zeros[65536];
+    int error = 0;
+
+    while (length && !error) {
+        size_t piece = length < sizeof zeros ? (size_t)length : sizeof zeros;
+        error = image_write(image, zeros, piece, offset, 0, failed);
+        offset += piece;
+        length -= piece;
+    }
+    return error;
+}
+
+int image_unmap(struct image *image, uint64_t length, uint64_t offset, uint64_t *failed)
+{
+    unsigned method = atomic_load_explicit(&image->unmap_method, memory_order_relaxed);
+    int error;
+
+    *failed = offset;
+    if (length == 0)
+        return 0;
+    if ((error = check_end(image, length, offset, failed)))
+        return error;
+    while (method < UNMAP_MODES) {
+        if (fallocate(image->fd, unmap_modes[method], (off_t)offset, (off_t)length) == 0)
+            return 0;
+        if (errno == EINTR)
+            continue;
+        /* A block device with longer sectors than our blocks: this range does not fit them. */
+        if (errno == EINVAL && image->block_device)
+            break;
+        if (errno != EOPNOTSUPP && errno != ENOSYS)
+            return write_error();
+        atomic_store_explicit(&image->unmap_method, ++method, memory_order_relaxed);
+    }
+    return write_zeros(image, length, offset, failed);
+}

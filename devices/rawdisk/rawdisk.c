@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* rawdisk: a file or block device served as a disk. */
+
+#include "image.h"
+#include "../common/device.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+static const struct device_program program = {
+    .name = "rawdisk",
+    .summary = "Serves a raw disk image, a file or block device, as a SCSI disk.",
+    .product_id = "RawDisk",
+    .groups = DEVICE_OPTIONS_DISK | DEVICE_OPTIONS_IMAGE,
+};
+
+struct rawdisk {
+    struct image image;
+    uint32_t block_length;
+};
+
+static unsigned image_flags(uint32_t flags)
+{
+    return (flags & SPD_NOWAIT ? IMAGE_NOWAIT : 0) | (flags & SPD_FUA ? IMAGE_DURABLE : 0);
+}
+
+/* How an image operation ended, in the disk's terms. */
+static int finish(const struct rawdisk *disk, int error, spd_operation operation, uint64_t failed,
+    uint32_t flags, spd_status *status)
+{
+    if (error == EAGAIN && flags & SPD_NOWAIT)
+        return SPD_ERROR_WOULD_BLOCK;
+    if (error)
+        spd_status_set_errno(status, error, operation, failed / disk->block_length);
+    return 0;
+}
+
+static int rawdisk_read(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks,
+    uint32_t flags, spd_status *status)
+{
+    struct rawdisk *disk = spd_unit_context(unit);
+    uint64_t failed = 0;
+    int error = image_read(&disk->image, buffer, (size_t)blocks * disk->block_length,
+        lba * disk->block_length, image_flags(flags), &failed);
+
+    return finish(disk, error, SPD_READ, failed, flags, status);
+}
+
+static int rawdisk_write(spd_unit *unit, const void *buffer, uint64_t lba, uint32_t blocks,
+    uint32_t flags, spd_status *status)
+{
+    struct rawdisk *disk = spd_unit_context(unit);
+    uint64_t failed = 0;
+    int error = image_write(&disk->image, buffer, (size_t)blocks * disk->block_length,
+        lba * disk->block_length, image_flags(flags), &failed);
+
+    return finish(disk, error, SPD_WRITE, failed, flags, status);
+}
+
+static int rawdisk_flush(spd_unit *unit, uint64_t lba, uint32_t blocks, uint32_t flags,
+    spd_status *status)
+{
+    struct rawdisk *disk = spd_unit_context(unit);
+
+    (void)blocks; /* the system flushes whole files only */
+    if (flags & SPD_NOWAIT && !disk->image.memory)
+        return SPD_ERROR_WOULD_BLOCK;
+    return finish(disk, image_flush(&disk->image), SPD_FLUSH, lba * disk->block_length, flags,
+        status);
+}
+
+static int rawdisk_unmap(spd_unit *unit, const spd_range *ranges, uint32_t count, uint32_t flags,
+    spd_status *status)
+{
+    struct rawdisk *disk = spd_unit_context(unit);
+    uint64_t failed = 0;
+    int error = 0;
+
+    if (flags & SPD_NOWAIT && !disk->image.memory)
+        return SPD_ERROR_WOULD_BLOCK;
+    for (uint32_t i = 0; i < count && !error; i++)
+        error = image_unmap(&disk->image, (uint64_t)ranges[i].blocks * disk->block_length,
+            ranges[i].lba * disk->block_length, &failed);
+    return finish(disk, error, SPD_UNMAP, failed, flags, status);
+}
+
+static const spd_ops rawdisk_ops = {
+    .size = sizeof rawdisk_ops,
+    .read = rawdisk_read,
+    .write = rawdisk_write,
+    .flush = rawdisk_flush,
+    .unmap = rawdisk_unmap,
+};
+
+/* The original's: one NTFS-type partition, aligned to 4096 bytes, to the end of the disk or of what
+ * a partition table of this kind can describe. */
+static int write_partition_table(struct rawdisk *disk, const struct device_options *options,
+    const spd_params *params)
+{
+    uint64_t end = params->block_count < UINT32_MAX ? params->block_count : UINT32_MAX;
+    spd_partition partition = {
+        .type = 7,
+        .lba = params->block_length < 4096 ? 4096 / params->block_length : 1,
+    };
+    uint8_t table[512];
+    uint64_t failed;
+    int error;
+
+    partition.blocks = end > partition.lba ? end - partition.lba : 0;
+    error = spd_define_partition_table(&partition, 1, params->guid, table);
+    if (error) {
+        device_error(options->program, "--mbr: a disk of %" PRIu64 " blocks has no room for a "
+            "partition from block %" PRIu64, params->block_count, partition.lba);
+        return DEVICE_EXIT_USAGE;
+    }
+    error = image_write(&disk->image, table, sizeof table, 0, IMAGE_DURABLE, &failed);
+    if (error) {
+        device_error(options->program, "--mbr: cannot write to image %s: %s", options->file,
+            strerror(error));
+        return DEVICE_EXIT_FAILURE;
+    }
+    return 0;
+}
+
+static int open_image(struct rawdisk *disk, struct device_options *options, spd_params *params)
+{
+    char message[IMAGE_MESSAGE_MAX];
+    struct image_wish wish = {
+        .path = options->file,
+        .size = params->block_count * params->block_length,
+        .fallback_size = (uint64_t)DEVICE_BLOCK_COUNT * params->block_length,
+        .block_length = params->block_length,
+        .writable = options->write_allowed,
+        .cached = options->cache,
+    };
+    enum image_result result = image_open(&disk->image, &wish, message);
+
+    if (result != IMAGE_OK) {
+        device_error(options->program, "%s", message);
+        return result == IMAGE_BAD_SIZE ? DEVICE_EXIT_USAGE : DEVICE_EXIT_FAILURE;
+    }
+    disk->block_length = params->block_length;
+    params->block_count = disk->image.size / params->block_length;
+    if (!options->guid_text[0])
+        spd_guid_from_name(disk->image.name, params->guid);
+    if (options->unmap && disk->image.granularity % params->block_length == 0)
+        params->unmap_granularity = disk->image.granularity;
+    params->flags |= disk->image.memory ? SPD_NEVER_BLOCKS : SPD_TRY_FIRST;
+    return disk->image.created && options->mbr ? write_partition_table(disk, options, params) : 0;
+}
+
+int main(int argc, char **argv)
+{
+    static struct rawdisk disk;
+    struct device_options options;
+    int status = options_parse(&options, &program, argc, argv);
+
+    if (status >= 0)
+        return status;
+
+    spd_params params = device_params(&options);
+    status = open_image(&disk, &options, &params);
+    if (status == 0)
+        status = device_run(&options, &params, &rawdisk_ops, &disk);
+    image_close(&disk.image);
+    return status;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* A disk that answers after 5 ms, however many requests are on their way, and has a bad block. */
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <spd/spd.h>
+
+enum { BLOCK = 4096, BLOCKS = 4096, BAD_BLOCK = 4000, DELAY_NS = 5000000 };
+
+static char memory[BLOCKS][BLOCK];
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t arrived = PTHREAD_COND_INITIALIZER;
+static spd_request *oldest, *newest; /* linked by their contexts */
+static bool stopping;
+
+/* The door's thread: note the request and return at once. */
+static void slow_submit(spd_unit *unit, spd_request *request)
+{
+    pthread_mutex_lock(&lock);
+    if (oldest)
+        spd_request_set_context(newest, request);
+    else
+        oldest = request;
+    newest = request;
+    pthread_cond_signal(&arrived);
+    pthread_mutex_unlock(&lock);
+}
+
+static void transfer(spd_request *request)
+{
+    uint32_t count;
+    const spd_vec *pieces = spd_request_data(request, &count);
+    char *at = memory[spd_request_lba(request)];
+
+    for (uint32_t i = 0; i < count; at += pieces[i++].length) {
+        if (spd_request_operation(request) == SPD_READ)
+            memcpy(pieces[i].base, at, pieces[i].length);
+        else
+            memcpy(at, pieces[i].base, pieces[i].length);
+    }
+}
+
+/* Does the work and ends the request: after this call it is no longer ours. */
+static void finish(spd_request *request)
+{
+    const uint64_t bad = BAD_BLOCK;
+    spd_status status = {0};
+    uint64_t lba = spd_request_lba(request);
+
+    if (spd_request_operation(request) == SPD_READ || spd_request_operation(request) == SPD_WRITE) {
+        if (lba <= bad && bad < lba + spd_request_blocks(request))
+            spd_status_set(&status, 3, 0x11, 0, &bad); /* MEDIUM ERROR, unrecovered read error */
+        else
+            transfer(request);
+    }
+    spd_request_complete(request, &status);
+}
+
+/* Every 5 ms, ends all that arrived before the last time it looked. */
+static void *worker(void *unused)
+{
+    pthread_mutex_lock(&lock);
+    for (;;) {
+        while (!oldest && !stopping)
+            pthread_cond_wait(&arrived, &lock);
+        if (!oldest)
+            break;
+        spd_request *request = oldest;
+        spd_request_set_context(newest, NULL);
+        oldest = NULL;
+        pthread_mutex_unlock(&lock);
+        nanosleep(&(struct timespec){.tv_nsec = DELAY_NS}, NULL);
+        while (request) {
+            spd_request *next = spd_request_context(request);
+            finish(request);
+            request = next;
+        }
+        pthread_mutex_lock(&lock);
+    }
+    pthread_mutex_unlock(&lock);
+    return NULL;
+}
+
+static const spd_ops ops = {sizeof ops, .submit = slow_submit};
+
+static int serve(const char *name)
+{
+    spd_params params = SPD_PARAMS_INIT;
+    spd_unit *unit = NULL;
+
+    params.block_length = BLOCK;
+    params.block_count = BLOCKS;
+    params.flags = 0;
+    int error = spd_unit_create(name, &params, &ops, NULL, &unit);
+    if (!error && !(error = spd_unit_shutdown_on_signal(unit)) &&
+        !(error = spd_unit_start(unit, 0))) {
+        printf("serving %s\n", spd_unit_door_uri(unit, 0));
+        fflush(stdout);
+        error = spd_unit_wait(unit);
+    }
+    if (error)
+        fprintf(stderr, "%s: %s %s\n", name, spd_strerror(error), spd_error_detail());
+    spd_unit_delete(unit);
+    return error;
+}
+
+int main(int argc, char **argv)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, worker, NULL) != 0)
+        return 1;
+    int error = serve(argc > 1 ? argv[1] : "iscsi://127.0.0.1:0/iqn.2026-01.org.example:slow");
+    pthread_mutex_lock(&lock);
+    stopping = true;
+    pthread_cond_signal(&arrived);
+    pthread_mutex_unlock(&lock);
+    pthread_join(thread, NULL);
+    return error != 0;
+}

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (c) 2026, the WinSpd authors
+"""What the command line refuses, and how it says so; manual pages."""
+
+import os
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+from program import ANY, IQN, Server, Skip, check, path, rawdisk, run
+
+DOC = Path(__file__).resolve().parent.parent.parent / "doc"
+PROGRAMS = ["rawdisk", "memdisk", "scsitool", "stgtest"]
+
+# Options, and what the message must say.
+REFUSED = [
+    ([], "-f FILE is missing"),
+    (["-f", "F", "-c", "0"], "must be a number from 1"),
+    (["-f", "F", "-c", "1k"], "must be a number"),
+    (["-f", "F", "-c", "8", "--size", "4096"], "exclude each other"),
+    (["-f", "F", "--size", "4X"], "K M G T P E"),
+    (["-f", "F", "--size", "1000"], "multiple of the block length 512"),
+    (["-f", "F", "--size", "8E"], "less than 2^63"),
+    (["-f", "F", "-l", "1000"], "power of two from 512 to 65536"),
+    (["-f", "F", "-l", "131072"], "from 512 to 65536"),
+    (["-f", "F", "-i", "more than 16 characters"], "1 to 16 printable"),
+    (["-f", "F", "-r", "12345"], "1 to 4 printable"),
+    (["-f", "F", "-W", "2"], "0 or 1"),
+    (["-f", "F", "-C", ""], "0 or 1"),
+    (["-f", "F", "-U", "on"], "0 or 1"),
+    (["-f", "F", "-d", "all"], "-1 or a number"),
+    (["-f", "F", "--guid", "disk"], "must have the form"),
+    (["-f", "F", "--threads", "5000"], "0 to 1024"),
+    (["-f", "F", "--unknown"], "unknown"),
+    (["-f", "F", "-?"], "--help"),
+    (["-f", "F", "stray"], "unexpected argument 'stray'"),
+]
+
+BAD_URIS = [
+    "nosuch://host/name",
+    f"iscsi://127.0.0.1:70000/{IQN}",
+    f"iscsi://127.0.0.1:0/{IQN}?nosuch=1",
+    "iscsi://127.0.0.1:0/not-a-name",
+]
+
+
+def every_bad_option_is_named_and_ends_with_87():
+    for options, message in REFUSED:
+        options = [path("refused.img") if word == "F" else word for word in options]
+        said, errors = run("rawdisk", *options, "-p", ANY, status=87)
+        check(message in errors, f"{options}: {errors!r} lacks {message!r}")
+        check(said == "", f"{options}: {said}")
+    check(not os.path.exists(path("refused.img")), "a refused command line made an image")
+
+
+def bad_device_names_end_with_87():
+    for uri in BAD_URIS:
+        _, errors = run("memdisk", "--size", "1M", "-p", uri, status=87)
+        check(uri in errors, f"{uri} is not named: {errors}")
+
+
+def address_in_use_is_an_error():
+    with rawdisk("one.img", "-c", "64") as server:
+        _, errors = run("memdisk", "--size", "1M", "-p", server.uris[0], status=1)
+        check("already in use" in errors or "already served" in errors, errors)
+
+
+def other_addresses_need_chap_or_consent():
+    _, errors = run("memdisk", "--size", "1M", "-p", f"iscsi://0.0.0.0:0/{IQN}", status=1)
+    check("allow-anonymous" in errors, errors)
+    uri = f"iscsi://0.0.0.0:0/{IQN}?allow-anonymous=1"
+    with Server("memdisk", "--size", "1M", "-p", uri) as server:
+        check(server.uris[0].startswith("iscsi://0.0.0.0:"), server.said)
+
+
+def image_that_cannot_be_opened_is_named():
+    missing = path("no-such-directory/disk.img")
+    _, errors = run("rawdisk", "-f", missing, "-p", ANY, status=1)
+    check(missing in errors and "No such file" in errors, errors)
+    _, errors = run("rawdisk", "-f", path("."), "-p", ANY, status=1)
+    check("neither a regular file" in errors or "Is a directory" in errors, errors)
+
+
+def image_of_somebody_else_is_refused():
+    if os.geteuid() != 0:
+        raise Skip("only root can become somebody else")
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        image = os.path.join(directory, "private.img")
+        with open(image, "wb") as file:
+            file.truncate(1 << 20)
+        os.chmod(image, 0o600)
+        try:
+            _, errors = run("rawdisk", "-f", image, "-p", ANY, status=1, user=65534)
+        except PermissionError:
+            raise Skip("the programs lie where other users cannot start them") from None
+        check(image in errors and "Permission denied" in errors, errors)
+
+
+def size_that_does_not_fit_names_both():
+    with open(path("fits.img"), "wb") as file:
+        file.truncate(1 << 20)
+    _, errors = run("rawdisk", "-f", path("fits.img"), "-c", "4096", "-p", ANY, status=87)
+    check("1048576 bytes (1 MiB)" in errors and "2097152 bytes (2 MiB)" in errors, errors)
+    check(os.path.getsize(path("fits.img")) == 1 << 20, "the image was changed")
+
+
+def size_that_is_no_multiple_is_refused():
+    with open(path("odd.img"), "wb") as file:
+        file.truncate(4096 + 512)
+    _, errors = run("rawdisk", "-f", path("odd.img"), "-l", "4096", "-p", ANY, status=87)
+    check("not a multiple of the block length 4096" in errors, errors)
+
+
+def image_in_use_is_refused():
+    with rawdisk("used.img", "-c", "2048"):
+        _, errors = run("rawdisk", "-f", path("used.img"), "-p", ANY, status=1)
+        check("is in use" in errors and path("used.img") in errors, errors)
+        done = subprocess.run(["qemu-io", "-f", "raw", "-c", "write 0 512", path("used.img")],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True)
+        check(done.returncode != 0 and "lock" in done.stdout, f"QEMU wrote: {done.stdout}")
+    with rawdisk("used.img"):
+        pass
+
+
+def block_device_in_use_is_refused():
+    made = subprocess.run(["losetup", "-f", "--show", _plain("loop.img", 1 << 20)],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if made.returncode:
+        raise Skip(f"no loop device: {made.stderr.strip()}")
+    device = made.stdout.strip()
+    try:
+        holder = os.open(device, os.O_RDONLY | os.O_EXCL)
+        _, errors = run("rawdisk", "-f", device, "-p", ANY, status=1)
+        os.close(holder)
+        check(device in errors and "in use" in errors, errors)
+        _, errors = run("rawdisk", "-f", device, "-c", "4096", "-p", ANY, status=87)
+        check("2097152 bytes" in errors, errors)
+    finally:
+        subprocess.run(["losetup", "-d", device], check=False)
+
+
+def _plain(name, size):
+    with open(path(name), "wb") as file:
+        file.truncate(size)
+    return path(name)
+
+
+def help_and_version_are_answered():
+    for name in PROGRAMS:
+        said, errors = run(name, "--help")
+        check("usage" in said.lower() and not errors, f"{name}: {said}{errors}")
+        said, errors = run(name, "--version")
+        check(name in said and not errors, f"{name}: {said}{errors}")
+
+
+def manual_pages_name_every_option():
+    for name in PROGRAMS:
+        said, _ = run(name, "--help")
+        page = (DOC / f"{name}.1").read_text().replace("\\-", "-")
+        for option in sorted(set(re.findall(r"(?<!\S)--([a-z][a-z-]+)", said))):
+            check(f"Fl -{option}" in page, f"{name}.1 does not explain --{option}")
+
+
+def manual_pages_are_clean():
+    pages = sorted(DOC.glob("*.[1-8]"))
+    check(len(pages) >= 6, f"only {len(pages)} pages")
+    done = subprocess.run(["mandoc", "-Tlint", "-Wwarning", *pages], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True)
+    complaints = [line for line in done.stdout.splitlines() if "referenced manual" not in line]
+    check(not complaints, "\n".join(complaints))
+
+
+TESTS = [every_bad_option_is_named_and_ends_with_87, bad_device_names_end_with_87,
+         address_in_use_is_an_error, other_addresses_need_chap_or_consent,
+         image_that_cannot_be_opened_is_named, image_of_somebody_else_is_refused,
+         size_that_does_not_fit_names_both, size_that_is_no_multiple_is_refused,
+         image_in_use_is_refused, block_device_in_use_is_refused, help_and_version_are_answered,
+         manual_pages_name_every_option, manual_pages_are_clean]

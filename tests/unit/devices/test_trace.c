@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/statistics.h"
+#include "common/trace.h"
+
+static spd_status answer; /* what the traced device says */
+static int calls;
+
+static int fake_read(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags,
+    spd_status *status)
+{
+    (void)unit, (void)buffer, (void)lba, (void)blocks, (void)flags;
+    calls++;
+    *status = answer;
+    return 0;
+}
+
+static int fake_write(spd_unit *unit, const void *buffer, uint64_t lba, uint32_t blocks,
+    uint32_t flags, spd_status *status)
+{
+    (void)unit, (void)buffer, (void)lba, (void)blocks, (void)flags;
+    calls++;
+    *status = answer;
+    return 0;
+}
+
+static int fake_flush(spd_unit *unit, uint64_t lba, uint32_t blocks, uint32_t flags,
+    spd_status *status)
+{
+    (void)unit, (void)lba, (void)blocks, (void)flags;
+    calls++;
+    *status = answer;
+    return 0;
+}
+
+static int fake_unmap(spd_unit *unit, const spd_range *ranges, uint32_t count, uint32_t flags,
+    spd_status *status)
+{
+    (void)unit, (void)ranges, (void)count, (void)flags;
+    calls++;
+    *status = answer;
+    return 0;
+}
+
+static const spd_ops fake_ops = {
+    .size = sizeof fake_ops,
+    .read = fake_read,
+    .write = fake_write,
+    .flush = fake_flush,
+    .unmap = fake_unmap,
+};
+
+/* One of each operation; returns the log, which the caller frees. */
+static char *trace_all(uint32_t mask)
+{
+    char *text = NULL;
+    size_t length = 0;
+    FILE *out = open_memstream(&text, &length);
+    const spd_ops *ops = trace_wrap(&fake_ops, mask, "rawdisk", out);
+    spd_status status = {0};
+
+    calls = 0;
+    ops->read(NULL, NULL, UINT64_C(0x123456789), 8, SPD_FUA, &status);
+    ops->write(NULL, NULL, 16, 1, 0, &status);
+    ops->flush(NULL, 0, 0, 0, &status);
+    ops->unmap(NULL, NULL, 3, 0, &status);
+    fclose(out);
+    assert_int_equal(calls, 4);
+    return text;
+}
+
+static void request_and_response_lines_have_the_originals_shape(void **state)
+{
+    (void)state;
+    answer = (spd_status){0};
+    char *text = trace_all(UINT32_MAX);
+    assert_non_null(strstr(text, "rawdisk[TID=0001]: "));
+    assert_non_null(strstr(text, ": >>Read  BlockAddress=1:23456789, BlockCount=8, FUA=1\n"));
+    assert_non_null(strstr(text, ": <<Read  Status=GOOD\n"));
+    assert_non_null(strstr(text, ": >>Write BlockAddress=0:10, BlockCount=1, FUA=0\n"));
+    assert_non_null(strstr(text, ": <<Write Status=GOOD\n"));
+    assert_non_null(strstr(text, ": >>Flush BlockAddress=0:0, BlockCount=0\n"));
+    assert_non_null(strstr(text, ": >>Unmap Count=3\n"));
+    assert_non_null(strstr(text, ": <<Unmap Status=GOOD\n"));
+    free(text);
+}
+
+static void errors_show_sense_and_information(void **state)
+{
+    (void)state;
+    answer = (spd_status){2, 3, 0x11, 0, 1, {0}, UINT64_C(0x200000003)};
+    char *text = trace_all(1 << SPD_READ);
+    assert_non_null(strstr(text, "<<Read  Status=CHECK_CONDITION SenseKey=MEDIUM_ERROR "
+                                 "ASC/ASCQ=17/0 Information=2:3\n"));
+    free(text);
+    answer = (spd_status){2, 7, 0x27, 7, 0, {0}, 0};
+    text = trace_all(1 << SPD_WRITE);
+    assert_non_null(strstr(text, "<<Write Status=CHECK_CONDITION SenseKey=DATA_PROTECT "
+                                 "ASC/ASCQ=39/7\n"));
+    free(text);
+}
+
+static void mask_chooses_kinds(void **state)
+{
+    (void)state;
+    answer = (spd_status){0};
+    char *text = trace_all(1 << SPD_FLUSH | 1 << SPD_UNMAP);
+    assert_null(strstr(text, "Read"));
+    assert_null(strstr(text, "Write"));
+    assert_non_null(strstr(text, ">>Flush"));
+    assert_non_null(strstr(text, ">>Unmap"));
+    free(text);
+}
+
+static void percentile_is_the_upper_end_of_its_bucket(void **state)
+{
+    spd_operation_statistics s = {0};
+
+    (void)state;
+    assert_int_equal(statistics_percentile(&s, 50), 0);
+    s.latency[4] = 98;
+    s.latency[10] = 1;
+    s.latency[20] = 1;
+    assert_int_equal(statistics_percentile(&s, 50), 32);
+    assert_int_equal(statistics_percentile(&s, 98), 32);
+    assert_int_equal(statistics_percentile(&s, 99), 2048);
+    assert_int_equal(statistics_percentile(&s, 100), 2 << 20);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(request_and_response_lines_have_the_originals_shape),
+        cmocka_unit_test(errors_show_sense_and_information),
+        cmocka_unit_test(mask_chooses_kinds),
+        cmocka_unit_test(percentile_is_the_upper_end_of_its_bucket),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
