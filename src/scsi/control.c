@@ -23,3 +23,22 @@ enum scsi_step scsi_request_sense(struct scsi_task *task, uint8_t *reply)
         scsi_attention_take(task, &outcome);
     return scsi_reply(task, scsi_sense_build(reply, &outcome, descriptor));
 }
+
+/* SBC-3 5.25. There is nothing to spin down: stopping writes the cache back, as it must, and the
+ * unit stays ready for its other initiators. */
+enum scsi_step scsi_start_stop_unit(struct scsi_task *task)
+{
+    bool start = task->cdb[4] & 0x01;
+    bool no_flush = task->cdb[4] & 0x04;
+
+    if (task->phase || start || no_flush || !task->unit->params.cache)
+        return scsi_finish(task);
+    task->op = (struct scsi_op){ .lba = 0 };
+    return scsi_ask(task, SCSI_FLUSH, 1);
+}
+
+/* SBC-3 5.8: the medium cannot be removed, so it is always prevented. */
+enum scsi_step scsi_prevent_allow(struct scsi_task *task)
+{
+    return scsi_finish(task);
+}

@@ -83,6 +83,8 @@ enum scsi_step scsi_fail(struct scsi_task *task, enum scsi_reason reason);
 enum scsi_step scsi_fail_information(struct scsi_task *task, enum scsi_reason reason,
     uint64_t information);
 enum scsi_step scsi_fail_cdb(struct scsi_task *task, unsigned byte, unsigned bit);
+/* The number of blocks, wherever the CDB has it (rows with SCSI_ROW_RANGE), is not acceptable. */
+enum scsi_step scsi_fail_blocks(struct scsi_task *task);
 enum scsi_step scsi_fail_parameter(struct scsi_task *task, unsigned byte, unsigned bit);
 enum scsi_step scsi_fail_outcome(struct scsi_task *task, const struct scsi_outcome *outcome);
 
@@ -92,6 +94,22 @@ struct scsi_outcome scsi_reason_outcome(enum scsi_reason reason);
 
 /* Takes the first pending unit attention of the task's nexus; false when there is none. */
 bool scsi_attention_take(struct scsi_task *task, struct scsi_outcome *outcome);
+
+/*
+ * Mode parameters that can change, as bits of unit->mode.
+ */
+enum {
+    SCSI_MODE_WCE = 1 << 0,
+    SCSI_MODE_D_SENSE = 1 << 1,
+    SCSI_MODE_SWP = 1 << 2,
+};
+
+uint32_t scsi_mode_default(const struct scsi_unit_params *params);
+
+static inline uint32_t scsi_mode(const struct scsi_unit *unit)
+{
+    return atomic_load_explicit(&unit->mode, memory_order_relaxed);
+}
 
 /*
  * Ends and transfers.
@@ -124,7 +142,8 @@ static inline enum scsi_step scsi_ask(struct scsi_task *task, enum scsi_step ste
 }
 
 /* The next piece, of at most `most` blocks, of the task's range into task->op; false when all of
- * the range is done. The piece before counts as done once the caller adds it to task->done. */
+ * the range is done. The piece before counts as done once the caller adds it to task->done. A piece
+ * in the scratch begins at its start. */
 static inline bool scsi_next_op(struct scsi_task *task, uint32_t most)
 {
     uint64_t left = task->blocks - task->done;
@@ -133,7 +152,8 @@ static inline bool scsi_next_op(struct scsi_task *task, uint32_t most)
         return false;
     task->op.lba = task->lba + task->done;
     task->op.blocks = left < most ? (uint32_t)left : most;
-    task->op.offset = task->done << task->unit->block_shift;
+    task->op.offset =
+        task->op.buffer == SCSI_BUFFER_DATA ? task->done << task->unit->block_shift : 0;
     return true;
 }
 
@@ -143,6 +163,17 @@ static inline uint32_t scsi_scratch_blocks(const struct scsi_unit *unit)
     uint32_t room = SCSI_SCRATCH_LENGTH >> unit->block_shift;
 
     return room < unit->op_blocks ? room : unit->op_blocks;
+}
+
+/* SBC-3 4.15: the FUA bit; always without a cache, and for writes also when it is switched off. */
+static inline bool scsi_read_fua(const struct scsi_task *task, bool fua_bit)
+{
+    return fua_bit || !task->unit->params.cache;
+}
+
+static inline bool scsi_write_fua(const struct scsi_task *task, bool fua_bit)
+{
+    return fua_bit || !(scsi_mode(task->unit) & SCSI_MODE_WCE);
 }
 
 /* Within the medium, whatever the numbers are. */
@@ -164,22 +195,6 @@ void scsi_data_or(const struct scsi_task *task, uint64_t offset, void *into, siz
 /* The offset of the first byte that differs, or length. */
 size_t scsi_data_compare(const struct scsi_task *task, uint64_t offset, const void *with,
     size_t length);
-
-/*
- * Mode parameters that can change, as bits of unit->mode.
- */
-enum {
-    SCSI_MODE_WCE = 1 << 0,
-    SCSI_MODE_D_SENSE = 1 << 1,
-    SCSI_MODE_SWP = 1 << 2,
-};
-
-uint32_t scsi_mode_default(const struct scsi_unit_params *params);
-
-static inline uint32_t scsi_mode(const struct scsi_unit *unit)
-{
-    return atomic_load_explicit(&unit->mode, memory_order_relaxed);
-}
 
 /* What VPD B0h says and COMPARE AND WRITE and WRITE SAME enforce. */
 uint32_t scsi_compare_blocks_max(const struct scsi_unit *unit);

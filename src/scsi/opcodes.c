@@ -67,15 +67,31 @@ const struct scsi_row scsi_rows[256] = {
     [0x15] = { CDB6(0x15, 0x10, Z2, 0xff, 0x00), DATA_OUT, .run = scsi_mode_select },
     [0x1a] = { CDB6(0x1a, 0x08, F2, 0xff, 0x00), DATA_IN, ALLOCATION(4, 1),
         .build = scsi_mode_sense },
+    /* START STOP UNIT: START and NO_FLUSH; nothing to eject, no power conditions */
+    [0x1b] = { CDB6(0x1b, 0x01, Z2, 0x05, 0x00), .run = scsi_start_stop_unit },
+    /* PREVENT ALLOW MEDIUM REMOVAL */
+    [0x1e] = { CDB6(0x1e, Z3, 0x03, 0x00), .run = scsi_prevent_allow },
     /* READ CAPACITY(10) */
     [0x25] = { CDB10(0x25, 0x00, Z4, Z3, 0x00), DATA_IN, .build = scsi_read_capacity_10 },
     /* READ(10), WRITE(10) */
     [0x28] = { CDB10(0x28, 0x18, F4, 0x00, F2, 0x00), DATA_IN, .flags = READS, .run = scsi_read },
     [0x2a] = { CDB10(0x2a, 0x18, F4, 0x00, F2, 0x00), DATA_OUT, .flags = WRITES,
         .run = scsi_write },
+    /* WRITE AND VERIFY(10), VERIFY(10) */
+    [0x2e] = { CDB10(0x2e, 0x12, F4, 0x00, F2, 0x00), DATA_OUT, .flags = WRITES,
+        .run = scsi_write_verify },
+    [0x2f] = { CDB10(0x2f, 0x16, F4, 0x00, F2, 0x00), .flags = RANGE, .run = scsi_verify },
+    /* PRE-FETCH(10) */
+    [0x34] = { CDB10(0x34, 0x02, F4, 0x00, F2, 0x00), .flags = RANGE, .run = scsi_pre_fetch },
     /* SYNCHRONIZE CACHE(10) */
     [0x35] = { CDB10(0x35, 0x02, F4, 0x00, F2, 0x00), .flags = RANGE,
         .run = scsi_synchronize_cache },
+    /* WRITE SAME(10) */
+    [0x41] = { CDB10(0x41, 0x08, F4, 0x00, F2, 0x00), DATA_OUT,
+        .flags = RANGE | SCSI_ROW_WRITES | SCSI_ROW_UNMAP_BIT, .run = scsi_write_same },
+    /* UNMAP */
+    [0x42] = { CDB10(0x42, 0x00, Z4, 0x00, F2, 0x00), DATA_OUT,
+        .flags = SCSI_ROW_MEDIUM | SCSI_ROW_WRITES | SCSI_ROW_NEEDS_UNMAP, .run = scsi_unmap },
     /* MODE SELECT(10), MODE SENSE(10) */
     [0x55] = { CDB10(0x55, 0x10, Z4, 0x00, F2, 0x00), DATA_OUT, .run = scsi_mode_select },
     [0x5a] = { CDB10(0x5a, 0x18, F2, Z3, F2, 0x00), DATA_IN, ALLOCATION(7, 2),
@@ -84,9 +100,24 @@ const struct scsi_row scsi_rows[256] = {
     [0x88] = { CDB16(0x88, 0x18, F8, F4, 0x00, 0x00), DATA_IN, .flags = READS, .run = scsi_read },
     [0x8a] = { CDB16(0x8a, 0x18, F8, F4, 0x00, 0x00), DATA_OUT, .flags = WRITES,
         .run = scsi_write },
+    /* COMPARE AND WRITE */
+    [0x89] = { CDB16(0x89, 0x18, F8, Z3, 0xff, 0x00, 0x00), DATA_OUT,
+        .flags = RANGE | SCSI_ROW_WRITES | SCSI_ROW_EXCLUSIVE, .run = scsi_compare_and_write },
+    /* ORWRITE(16) */
+    [0x8b] = { CDB16(0x8b, 0x18, F8, F4, 0x00, 0x00), DATA_OUT,
+        .flags = WRITES | SCSI_ROW_EXCLUSIVE, .run = scsi_orwrite },
+    /* WRITE AND VERIFY(16), VERIFY(16) */
+    [0x8e] = { CDB16(0x8e, 0x12, F8, F4, 0x00, 0x00), DATA_OUT, .flags = WRITES,
+        .run = scsi_write_verify },
+    [0x8f] = { CDB16(0x8f, 0x16, F8, F4, 0x00, 0x00), .flags = RANGE, .run = scsi_verify },
+    /* PRE-FETCH(16) */
+    [0x90] = { CDB16(0x90, 0x02, F8, F4, 0x00, 0x00), .flags = RANGE, .run = scsi_pre_fetch },
     /* SYNCHRONIZE CACHE(16) */
     [0x91] = { CDB16(0x91, 0x02, F8, F4, 0x00, 0x00), .flags = RANGE,
         .run = scsi_synchronize_cache },
+    /* WRITE SAME(16): UNMAP and NDOB; anchored blocks are not offered (VPD B2h) */
+    [0x93] = { CDB16(0x93, 0x09, F8, F4, 0x00, 0x00), DATA_OUT,
+        .flags = RANGE | SCSI_ROW_WRITES | SCSI_ROW_UNMAP_BIT, .run = scsi_write_same },
     /* SERVICE ACTION IN(16) */
     [0x9e] = { ACTIONS(service_actions_in_16) },
     /* REPORT LUNS */
@@ -98,4 +129,8 @@ const struct scsi_row scsi_rows[256] = {
     [0xa8] = { CDB12(0xa8, 0x18, F4, F4, 0x00, 0x00), DATA_IN, .flags = READS, .run = scsi_read },
     [0xaa] = { CDB12(0xaa, 0x18, F4, F4, 0x00, 0x00), DATA_OUT, .flags = WRITES,
         .run = scsi_write },
+    /* WRITE AND VERIFY(12), VERIFY(12) */
+    [0xae] = { CDB12(0xae, 0x12, F4, F4, 0x00, 0x00), DATA_OUT, .flags = WRITES,
+        .run = scsi_write_verify },
+    [0xaf] = { CDB12(0xaf, 0x16, F4, F4, 0x00, 0x00), .flags = RANGE, .run = scsi_verify },
 };

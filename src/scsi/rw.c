@@ -8,14 +8,9 @@
 
 enum { START, MOVE };
 
-/* SBC-3 4.15: the FUA bit, and without a cache (or, for writes, with it switched off) always. */
-static inline bool force_unit_access(const struct scsi_task *task, uint32_t needed_mode)
+static inline bool fua_bit(const struct scsi_task *task)
 {
-    const struct scsi_row *row = task->row;
-
-    if (!task->unit->params.cache || !(scsi_mode(task->unit) & needed_mode))
-        return true;
-    return row->length != 6 && (task->cdb[1] & 0x08);
+    return ((const struct scsi_row *)task->row)->length != 6 && (task->cdb[1] & 0x08);
 }
 
 static inline enum scsi_step next_piece(struct scsi_task *task, enum scsi_step step)
@@ -39,7 +34,7 @@ enum scsi_step scsi_read(struct scsi_task *task)
         task->buffer_length = task->blocks << shift;
     }
     task->op.buffer = SCSI_BUFFER_DATA;
-    task->op.fua = force_unit_access(task, UINT32_MAX);
+    task->op.fua = scsi_read_fua(task, fua_bit(task));
     task->phase = MOVE;
     return next_piece(task, SCSI_READ);
 }
@@ -57,7 +52,7 @@ enum scsi_step scsi_write(struct scsi_task *task)
     /* Only whole blocks that arrived. */
     task->blocks = task->buffer_length >> shift;
     task->op.buffer = SCSI_BUFFER_DATA;
-    task->op.fua = force_unit_access(task, SCSI_MODE_WCE);
+    task->op.fua = scsi_write_fua(task, fua_bit(task));
     task->phase = MOVE;
     return next_piece(task, SCSI_WRITE);
 }
@@ -73,4 +68,10 @@ enum scsi_step scsi_synchronize_cache(struct scsi_task *task)
     task->op.offset = 0;
     task->op.fua = false;
     return scsi_ask(task, SCSI_FLUSH, MOVE);
+}
+
+/* SBC-3 5.9: GOOD says that not all of it may be in a cache, which is all we know. */
+enum scsi_step scsi_pre_fetch(struct scsi_task *task)
+{
+    return scsi_finish(task);
 }

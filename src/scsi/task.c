@@ -96,10 +96,12 @@ static inline void decode_range(struct scsi_task *task, uint8_t length)
     }
 }
 
-/* First byte of the number of blocks, for the field pointer. */
-static unsigned blocks_field(uint8_t length)
+enum scsi_step scsi_fail_blocks(struct scsi_task *task)
 {
-    return length == 6 ? 4 : length == 10 ? 7 : length == 12 ? 6 : 10;
+    static const uint8_t field[] = { [6] = 4, [10] = 7, [12] = 6, [16] = 10 };
+    const struct scsi_row *row = task->row;
+
+    return scsi_fail_cdb(task, field[row->length], SCSI_WHOLE_BYTE);
 }
 
 /* Checks that the medium asks for; false when the task failed. */
@@ -129,7 +131,7 @@ static inline bool check_medium(struct scsi_task *task, const struct scsi_row *r
         return false;
     }
     if ((row->flags & SCSI_ROW_LIMITED) && task->blocks > unit->command_blocks) {
-        scsi_fail_cdb(task, blocks_field(row->length), SCSI_WHOLE_BYTE);
+        scsi_fail_blocks(task);
         return false;
     }
     return true;

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * WRITE SAME (SBC-3 5.46, 5.47): one block over and over, from the scratch. With the UNMAP bit and
+ * a block of zeros, which is what unmapped blocks read as, whole granules are unmapped instead and
+ * only the ragged ends written.
+ */
+
+#include "scsi/internal.h"
+
+enum { START, HAVE_SCRATCH, HAVE_DATA, WRITING, UNMAPPING };
+enum { UNMAP = 0x08, NDOB = 0x01 };
+
+/* The scratch is the pattern, and at its end the range to unmap. */
+enum { RANGE_AT = SCSI_SCRATCH_LENGTH - sizeof(struct scsi_range) };
+
+static uint32_t pattern_blocks(const struct scsi_unit *unit)
+{
+    uint32_t room = RANGE_AT >> unit->block_shift;
+
+    return room < unit->op_blocks ? room : unit->op_blocks;
+}
+
+static void fill_pattern(struct scsi_task *task)
+{
+    uint8_t *pattern = task->scratch;
+    uint32_t most = pattern_blocks(task->unit);
+    size_t have = task->unit->params.block_length;
+    size_t want = (size_t)(task->blocks < most ? task->blocks : most) << task->unit->block_shift;
+
+    while (have < want) {
+        size_t more = want - have < have ? want - have : have;
+
+        memcpy(pattern + have, pattern, more);
+        have += more;
+    }
+}
+
+static bool is_zero(const uint8_t *block, size_t length)
+{
+    return !block[0] && !memcmp(block, block + 1, length - 1);
+}
+
+/* The whole granules within the command's range; a granule may be cut by the end of the medium. */
+static struct scsi_range granules(const struct scsi_task *task)
+{
+    uint32_t granularity = task->unit->params.unmap_granularity;
+    uint64_t first = task->lba, end = task->lba + task->blocks;
+
+    if (granularity > 1) {
+        uint64_t past = first % granularity;
+
+        first += past ? granularity - past : 0;
+        if (end != scsi_capacity(task->unit))
+            end -= end % granularity;
+    }
+    return (struct scsi_range){ .lba = first, .blocks = first < end ? (uint32_t)(end - first) : 0 };
+}
+
+static enum scsi_step unmap_granules(struct scsi_task *task, struct scsi_range granule)
+{
+    struct scsi_range *range = (struct scsi_range *)((uint8_t *)task->scratch + RANGE_AT);
+
+    *range = granule;
+    task->op.blocks = granule.blocks;
+    task->op.ranges = range;
+    task->op.range_count = 1;
+    return SCSI_UNMAP;
+}
+
+/* The next operation at lba + done, in the phases WRITING and UNMAPPING (both may write). */
+static enum scsi_step next(struct scsi_task *task)
+{
+    uint32_t most = pattern_blocks(task->unit);
+    uint64_t at = task->lba + task->done;
+
+    if (task->phase == UNMAPPING) {
+        struct scsi_range granule = granules(task);
+
+        if (granule.blocks && at == granule.lba)
+            return unmap_granules(task, granule);
+        if (granule.blocks && at < granule.lba && granule.lba - at < most)
+            most = (uint32_t)(granule.lba - at);
+    }
+    return scsi_next_op(task, most) ? SCSI_WRITE : scsi_finish(task);
+}
+
+static enum scsi_step check(struct scsi_task *task)
+{
+    const struct scsi_unit *unit = task->unit;
+
+    if ((task->cdb[1] & UNMAP) && !unit->params.unmap)
+        return scsi_fail_cdb(task, 1, 3);
+    if (!task->blocks || task->blocks > scsi_write_same_blocks_max(unit)) /* WSNZ */
+        return scsi_fail_blocks(task);
+    if (task->cdb[1] & NDOB)
+        task->direction = SCSI_NO_DATA;
+    else if (!scsi_transfer_exact(task, unit->params.block_length))
+        return SCSI_DONE;
+    return scsi_ask(task, SCSI_SCRATCH, HAVE_SCRATCH);
+}
+
+enum scsi_step scsi_write_same(struct scsi_task *task)
+{
+    size_t length = task->unit->params.block_length;
+
+    switch (task->phase) {
+    case START:
+        return check(task);
+    case HAVE_SCRATCH:
+        if (!(task->cdb[1] & NDOB))
+            return scsi_ask(task, SCSI_DATA, HAVE_DATA);
+        memset(task->scratch, 0, length);
+        break;
+    case HAVE_DATA:
+        scsi_data_copy(task, 0, task->scratch, length);
+        break;
+    default:
+        task->done += task->op.blocks;
+        return next(task);
+    }
+    task->phase = (task->cdb[1] & UNMAP) && is_zero(task->scratch, length) ? UNMAPPING : WRITING;
+    fill_pattern(task);
+    task->op.buffer = SCSI_BUFFER_SCRATCH;
+    task->op.fua = scsi_write_fua(task, false);
+    return next(task);
+}
