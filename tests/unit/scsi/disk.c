@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+#include <string.h>
+
+#include "disk.h"
+
+static const uint8_t designators[] = {
+    /* iSCSI, UTF-8, target port, SCSI name string */
+    0x53, 0x98, 0x00, 0x14, 'i', 'q', 'n', '.', '2', '0', '2', '6', '-', '0', '1', '.', 't', ',',
+    't', ',', '0', 'x', '1', 0,
+};
+static const uint64_t luns[] = { 0 };
+
+struct scsi_unit_params disk_params(void)
+{
+    return (struct scsi_unit_params){
+        .guid = { 0x8a, 0x1b, 0x2c, 0x3d, 0x4e, 0x5f, 0x4a, 0x6b, 0x9c, 0x7d, 0x10, 0x21, 0x32,
+            0x43, 0x54, 0x65 },
+        .block_count = 16384,
+        .block_length = 512,
+        .physical_block_length = 4096,
+        .max_transfer_length = 65536,
+        .max_command_length = 1 << 20,
+        .unmap_granularity = 8,
+        .max_unmap_ranges = 16,
+        .product_id = "Reference Disk  ",
+        .product_revision = "1.0 ",
+        .cache = true,
+        .unmap = true,
+    };
+}
+
+void disk_open(struct disk *disk, const struct scsi_unit_params *params, uint64_t medium_blocks)
+{
+    memset(disk, 0, sizeof *disk);
+    CHECK(scsi_unit_check(params) == SCSI_PARAM_OK);
+    scsi_unit_init(&disk->unit, params);
+    disk->port = (struct scsi_port){
+        .designators = designators,
+        .designators_length = sizeof designators,
+        .version_descriptor = 0x0960,
+        .task_management = { SCSI_TM_ABORT_TASK | SCSI_TM_ABORT_TASK_SET | SCSI_TM_LUN_RESET, 0 },
+        .luns = luns,
+        .lun_count = 1,
+    };
+    disk->medium_blocks = medium_blocks;
+    disk->medium = calloc(medium_blocks ? medium_blocks : 1, params->block_length);
+    disk->scratch = aligned_alloc(16, SCSI_SCRATCH_LENGTH);
+    CHECK(disk->medium && disk->scratch);
+    for (unsigned n = 0; n < DISK_NEXUSES; n++) {
+        scsi_nexus_init(&disk->nexus[n], &disk->unit, &disk->port);
+        /* TEST UNIT READY takes the power-on attention. */
+        disk_run(disk, n, &disk->unit, (uint8_t[SCSI_CDB_MAX]){ 0 }, SCSI_NO_DATA, NULL, 0);
+    }
+}
+
+void disk_close(struct disk *disk)
+{
+    free(disk->medium);
+    free(disk->scratch);
+    free(disk->data);
+    free(disk->vec);
+    memset(disk, 0, sizeof *disk);
+}
+
+/* The buffer that the task asks for, cut into pieces. */
+static void map(struct disk *disk, const void *out)
+{
+    struct scsi_task *task = &disk->task;
+    uint64_t length = task->buffer_length, at = 0;
+
+    if (task->data)
+        return;
+    CHECK(length <= UINT64_C(1) << 28);
+    disk->data = malloc(length ? length : 1);
+    disk->vec = calloc(length / DISK_PIECE + 2, sizeof *disk->vec);
+    CHECK(disk->data && disk->vec);
+    if (task->direction == SCSI_DATA_OUT)
+        memcpy(disk->data, out, length);
+    else
+        memset(disk->data, 0xa5, length);
+    while (at < length) {
+        uint64_t piece = length - at < DISK_PIECE ? length - at : DISK_PIECE;
+
+        disk->vec[task->data_count++] = (struct scsi_vec){ disk->data + at, piece };
+        at += piece;
+    }
+    task->data = disk->vec;
+}
+
+static void move(struct disk *disk, bool write)
+{
+    const struct scsi_op *op = &disk->task.op;
+    const struct scsi_unit_params *params = &disk->unit.params;
+    uint64_t capacity = disk->unit.block_count;
+    uint64_t length = (uint64_t)op->blocks * params->block_length;
+    uint8_t *buffer = op->buffer == SCSI_BUFFER_DATA ? disk->data : disk->scratch;
+    uint64_t room = op->buffer == SCSI_BUFFER_DATA ? disk->task.buffer_length : SCSI_SCRATCH_LENGTH;
+
+    CHECK(op->blocks > 0 && length <= params->max_transfer_length);
+    CHECK(op->lba < capacity && op->blocks <= capacity - op->lba);
+    CHECK(op->offset <= room && length <= room - op->offset);
+    for (uint64_t i = 0; i < op->blocks; i++) {
+        uint64_t lba = op->lba + i;
+        uint8_t *at = buffer + op->offset + i * params->block_length;
+
+        if (lba >= disk->medium_blocks) {
+            if (!write)
+                memset(at, 0, params->block_length);
+        } else if (write) {
+            memcpy(disk->medium + lba * params->block_length, at, params->block_length);
+        } else {
+            memcpy(at, disk->medium + lba * params->block_length, params->block_length);
+        }
+    }
+}
+
+static void unmap(struct disk *disk)
+{
+    const struct scsi_op *op = &disk->task.op;
+    const uint8_t *ranges = (const uint8_t *)op->ranges;
+    uint64_t capacity = disk->unit.block_count;
+    uint32_t limit = disk->unit.params.max_unmap_ranges;
+
+    CHECK(disk->unit.params.unmap);
+    CHECK(op->range_count > 0 && op->range_count <= (limit ? limit : SCSI_UNMAP_RANGES_MAX));
+    CHECK(ranges >= disk->scratch && op->range_count * sizeof *op->ranges <=
+        (size_t)(disk->scratch + SCSI_SCRATCH_LENGTH - ranges));
+    for (uint32_t i = 0; i < op->range_count; i++) {
+        const struct scsi_range *range = &op->ranges[i];
+
+        CHECK(range->blocks > 0);
+        CHECK(range->lba < capacity && range->blocks <= capacity - range->lba);
+        for (uint64_t b = 0; b < range->blocks && range->lba + b < disk->medium_blocks; b++)
+            memset(disk->medium + (range->lba + b) * disk->unit.params.block_length, 0,
+                disk->unit.params.block_length);
+    }
+}
+
+/* One block operation; returns its outcome, NULL for GOOD. */
+static const struct scsi_outcome *operate(struct disk *disk, enum scsi_step step)
+{
+    const struct scsi_op *op = &disk->task.op;
+
+    if (disk->log_count < DISK_LOG_MAX) {
+        struct disk_step *entry = &disk->log[disk->log_count];
+
+        *entry = (struct disk_step){ .step = step, .op = *op };
+        if (step == SCSI_UNMAP)
+            memcpy(entry->ranges, op->ranges,
+                (op->range_count < 4 ? op->range_count : 4) * sizeof entry->ranges[0]);
+    }
+    disk->log_count++;
+    if (disk->log_count == disk->fail_at)
+        return &disk->fail_with;
+    if (step == SCSI_UNMAP)
+        unmap(disk);
+    else if (step == SCSI_FLUSH)
+        CHECK(op->lba < disk->unit.block_count &&
+            op->blocks <= disk->unit.block_count - op->lba);
+    else
+        move(disk, step == SCSI_WRITE);
+    return NULL;
+}
+
+static void check_done(const struct disk *disk)
+{
+    const struct scsi_task *task = &disk->task;
+
+    CHECK(task->moved_length <= task->expected_length);
+    CHECK(!(task->overflow && task->underflow));
+    CHECK(task->sense_length <= SCSI_SENSE_MAX);
+    CHECK((task->status == SCSI_CHECK_CONDITION) == (task->sense_length != 0));
+    if (task->reply) {
+        CHECK(task->direction == SCSI_DATA_IN && task->status == SCSI_GOOD);
+        CHECK((const uint8_t *)task->reply >= disk->scratch);
+        CHECK(task->moved_length <= (size_t)(disk->scratch + SCSI_SCRATCH_LENGTH -
+            (const uint8_t *)task->reply));
+    } else if (task->moved_length) {
+        CHECK(task->direction == SCSI_DATA_OUT || task->moved_length <= task->buffer_length);
+    }
+}
+
+bool disk_run(struct disk *disk, unsigned n, struct scsi_unit *unit, const uint8_t *cdb,
+    enum scsi_direction direction, const void *out, uint64_t expected)
+{
+    struct scsi_task *task = &disk->task;
+    enum scsi_step step;
+
+    free(disk->data);
+    free(disk->vec);
+    disk->data = NULL;
+    disk->vec = NULL;
+    disk->log_count = 0;
+    disk->steps = 0;
+    /* Garbage where the engine promises not to look before it has written. */
+    memset(task, 0xcc, sizeof *task);
+    memset(disk->scratch, 0xcc, SCSI_SCRATCH_LENGTH);
+    task->unit = unit;
+    task->nexus = &disk->nexus[n];
+    memcpy(task->cdb, cdb, 16);
+    memset(task->cdb + 16, 0, sizeof task->cdb - 16);
+    task->cdb_length = 16;
+    task->attribute = SCSI_SIMPLE;
+    task->expected_direction = (uint8_t)direction;
+    task->expected_length = expected;
+    task->data = NULL;
+    task->data_count = 0;
+    task->scratch = NULL;
+    for (step = scsi_begin(task); step != SCSI_DONE;) {
+        const struct scsi_outcome *outcome = NULL;
+
+        if (disk->steps_max && disk->steps++ == disk->steps_max)
+            return false;
+        if (step == SCSI_SCRATCH)
+            task->scratch = disk->scratch;
+        else if (step == SCSI_DATA || ((step == SCSI_READ || step == SCSI_WRITE) &&
+            task->op.buffer == SCSI_BUFFER_DATA))
+            map(disk, out);
+        if (step != SCSI_SCRATCH && step != SCSI_DATA)
+            outcome = operate(disk, step);
+        step = scsi_resume(task, outcome);
+    }
+    check_done(disk);
+    return true;
+}
+
+const uint8_t *disk_reply(const struct disk *disk)
+{
+    return disk->task.reply ? disk->task.reply : disk->data;
+}
