@@ -286,8 +286,9 @@ static bool options_check(const struct device_options *o)
         return false;
     }
     if (o->size % o->block_length) {
-        device_error(o->program, "--size %" PRIu64 " must be a multiple of the block length %" PRIu64,
-            o->size, o->block_length);
+        device_error(o->program,
+            "--size %" PRIu64 " must be a multiple of the block length %" PRIu64, o->size,
+            o->block_length);
         return false;
     }
     if (o->size > INT64_MAX || o->block_count > INT64_MAX / o->block_length) {

@@ -63,8 +63,8 @@ struct device_options {
 int options_parse(struct device_options *options, const struct device_program *program, int argc,
     char **argv);
 
-/* The options, of which guid must be known by now, as a command line that would make the same disk again, without a line end. uris are
- * the doors as they really are. */
+/* The options, of which guid_text must be known by now, as a command line that would make the same
+ * disk again, without a line end. uris are the doors as they really are. */
 void options_print(const struct device_options *options, FILE *out, const char *const *uris,
     uint32_t uri_count);
 

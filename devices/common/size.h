@@ -14,7 +14,7 @@ enum { SIZE_TEXT_MAX = 48 };
 /* A whole number, decimal or 0x hexadecimal, and nothing else. */
 bool size_parse_number(const char *text, uint64_t *value);
 
-/* Bytes: a whole decimal number, and perhaps one of K M G T P E (powers of 1024), in either case. */
+/* Bytes: a whole decimal number, perhaps with one of K M G T P E (powers of 1024), any case. */
 bool size_parse(const char *text, uint64_t *bytes);
 
 /* "1073741824 bytes (1 GiB)"; the part in brackets only where it is exact. Returns text. */

@@ -34,7 +34,8 @@ void memory_unmap(struct memory *memory, uint64_t offset, uint64_t length)
 
     /* Private anonymous pages read as zeros after MADV_DONTNEED; should the system refuse (locked
      * memory), writing zeros does the same and only gives nothing back. */
-    if (first >= last || madvise(memory->base + first, (size_t)(last - first), MADV_DONTNEED) != 0) {
+    if (first >= last ||
+        madvise(memory->base + first, (size_t)(last - first), MADV_DONTNEED) != 0) {
         memset(memory->base + offset, 0, (size_t)length);
         return;
     }

@@ -41,7 +41,8 @@ def program(name):
 def run(name, *arguments, status=0, **options):
     """A program of ours that should end by itself; returns (stdout, stderr)."""
     done = subprocess.run([program(name), *arguments], stdin=subprocess.DEVNULL, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIMEOUT, **options)
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIMEOUT,
+                          **options)
     check(done.returncode == status,
           f"{name} {' '.join(arguments)}: status {done.returncode} and not {status}\n"
           f"{done.stdout}{done.stderr}")
