@@ -1,0 +1,23 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""The shared library exports the functions of spd.h, and nothing else."""
+
+import re
+import subprocess
+import sys
+
+header, library = sys.argv[1:]
+declared = set(re.findall(r'SPD_API[^;]*?\b(spd_\w+)\(', open(header).read()))
+listing = subprocess.run(['nm', '-D', '--defined-only', library],
+                         check=True, capture_output=True, text=True).stdout
+exported = {line.split()[2].split('@')[0] for line in listing.splitlines()
+            if line.split()[1] != 'A'}
+
+print('1..2')
+for number, (name, rest) in enumerate((
+        ('every function of spd.h is exported', declared - exported),
+        ('nothing else is exported', exported - declared)), 1):
+    print('not ok' if rest else 'ok', number, '-', name)
+    for symbol in sorted(rest):
+        print('#', symbol)
+sys.exit(0)
