@@ -6,6 +6,7 @@
 are costly to make and stay in the cache. The scripts and parameters of one boot are put behind.
 """
 
+import glob
 import hashlib
 import io
 import os
@@ -55,6 +56,8 @@ def obtain(cache, kernel, part):
             for name in FILES[part]:
                 archive.copy(name[1:], name)
             archive.close()
+        for old in glob.glob(os.path.join(cache, "vm", f"{part}-*.cpio")):
+            os.unlink(old)
         os.rename(path + ".new", path)
     return path
 

@@ -80,7 +80,8 @@ class Machine:
         while True:
             line = self._line()
             if line is None:
-                raise self._error("the virtual machine ended before its script did")
+                status = self._process.wait()
+                raise self._error(f"{QEMU} ended with status {status} before its script did")
             if not line.startswith("@@"):
                 continue
             key, _, value = line[2:].partition(" ")

@@ -43,8 +43,9 @@ check() {
     if "$@" > /tmp/check 2>&1; then
         say OK "$what"
     else
+        status=$?
         say NOT "$what"
-        say NOTE "$* (exit status $?)"
+        say NOTE "$*: exit status $status"
         head -n 20 /tmp/check | sed 's/^/@@NOTE /'
     fi
 }
@@ -69,11 +70,6 @@ shows() {
     status=$?
     cat /tmp/shows
     [ $status -eq 0 ] && grep -qE -- "$pattern" /tmp/shows
-}
-
-# refuses COMMAND...: it fails, in whatever way.
-refuses() {
-    ! "$@"
 }
 
 report_kernel_log() {

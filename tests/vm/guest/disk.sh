@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (c) 2026, the WinSpd authors
+#
+# One boot for everything that needs no reboot: the tools of sg3_utils, then a load on a disk whose
+# server dies twice.
+
+. /guest/load.sh
+login
+. /guest/sg.sh
+serial=$(serial_number)
+run_load_over_crashes
+check 'load over crashes: read again, every block is as written' every_block_is_as_written
+check 'load over crashes: the disk has the serial number it had' test "$serial" = "$(serial_number)"
+logout
