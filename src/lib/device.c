@@ -133,16 +133,17 @@ static uint32_t flags_of(const struct spd_request *request, enum scsi_step step)
     return moves_data(step) ? fua | request->unit->fua : 0;
 }
 
-/* The device's answer. False: it would block. */
+/* The device's answer. nowait: SPD_NOWAIT or 0. False: it would block. */
 static bool call_and_judge(
-    struct spd_request *request, enum scsi_step step, void *buffer, uint32_t flags)
+    struct spd_request *request, enum scsi_step step, void *buffer, uint32_t nowait)
 {
+    uint32_t flags = flags_of(request, step) | nowait;
     spd_status status = { 0 };
     int result;
 
     request->started = os_now_ns();
     result = call(request, step, buffer, flags, &status);
-    if (result == SPD_ERROR_WOULD_BLOCK && flags & SPD_NOWAIT)
+    if (result == SPD_ERROR_WOULD_BLOCK && nowait)
         return false;
     request->outcome = outcome_of(&status);
     if (result && status.scsi_status == SCSI_GOOD) {
@@ -156,7 +157,7 @@ static bool call_and_judge(
 
 /* Simple devices take one contiguous buffer. Pieces that are not go through a bounce buffer. */
 static bool call_bounced(struct spd_request *request, enum scsi_step step, const struct span *span,
-    void *bounce, uint32_t flags)
+    void *bounce, uint32_t nowait)
 {
     struct spd_pool *pool = &request->unit->bounce;
     void *buffer = bounce ? bounce : spd_pool_take(pool);
@@ -168,7 +169,7 @@ static bool call_bounced(struct spd_request *request, enum scsi_step step, const
     }
     if (step == SCSI_WRITE)
         copy_span(span, buffer, false);
-    ended = call_and_judge(request, step, buffer, flags);
+    ended = call_and_judge(request, step, buffer, nowait);
     if (ended && step == SCSI_READ && request->outcome.status == SCSI_GOOD)
         copy_span(span, buffer, true);
     if (buffer != bounce)
@@ -178,21 +179,21 @@ static bool call_bounced(struct spd_request *request, enum scsi_step step, const
 
 /* False: it would block. */
 static bool perform_simple(
-    struct spd_request *request, enum scsi_step step, void *bounce, uint32_t flags)
+    struct spd_request *request, enum scsi_step step, void *bounce, uint32_t nowait)
 {
     struct scsi_vec scratch;
     struct span span;
 
     if (!moves_data(step))
-        return call_and_judge(request, step, NULL, flags);
+        return call_and_judge(request, step, NULL, nowait);
     if (!find_span(request, &scratch, &span)) {
         request->outcome = internal_failure;
         return true;
     }
     if (span.count == 1)
         return call_and_judge(
-            request, step, (unsigned char *)span.first->base + span.skip, flags);
-    return call_bounced(request, step, &span, bounce, flags);
+            request, step, (unsigned char *)span.first->base + span.skip, nowait);
+    return call_bounced(request, step, &span, bounce, nowait);
 }
 
 /* Cuts the operation out of the door's scatter list without copying data: the list itself where it

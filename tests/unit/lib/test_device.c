@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+#include "test_device.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* The lock is held from here to leave(), save while waiting. */
+static struct test_device *enter(spd_unit *unit, spd_operation operation, uint32_t flags,
+    uint64_t lba, uint32_t blocks, const void *buffer)
+{
+    struct test_device *device = spd_unit_context(unit);
+
+    os_mutex_lock(&device->lock);
+    device->calls[operation]++;
+    device->flags = flags;
+    device->lba = lba;
+    device->blocks = blocks;
+    device->buffer = buffer;
+    device->on_thread = pthread_self();
+    if (flags & SPD_NOWAIT)
+        device->nowait_calls++;
+    return device;
+}
+
+static bool refused(struct test_device *device, uint32_t flags)
+{
+    if (!(flags & SPD_NOWAIT) || !device->refuse_nowait)
+        return false;
+    os_mutex_unlock(&device->lock);
+    return true;
+}
+
+static int leave(struct test_device *device, spd_status *status)
+{
+    int result = device->result;
+
+    if (++device->inside > device->most_inside)
+        device->most_inside = device->inside;
+    device->held++;
+    os_cond_broadcast(&device->changed);
+    while (device->hold)
+        os_cond_wait(&device->changed, &device->lock);
+    device->held--;
+    device->inside--;
+    *status = device->status;
+    os_mutex_unlock(&device->lock);
+    return result;
+}
+
+static int test_read(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags,
+    spd_status *status)
+{
+    struct test_device *device = enter(unit, SPD_READ, flags, lba, blocks, buffer);
+
+    if (refused(device, flags))
+        return SPD_ERROR_WOULD_BLOCK;
+    memcpy(buffer, device->disk[lba], (size_t)blocks * TEST_BLOCK);
+    return leave(device, status);
+}
+
+static int test_write(spd_unit *unit, const void *buffer, uint64_t lba, uint32_t blocks,
+    uint32_t flags, spd_status *status)
+{
+    struct test_device *device = enter(unit, SPD_WRITE, flags, lba, blocks, buffer);
+
+    if (refused(device, flags))
+        return SPD_ERROR_WOULD_BLOCK;
+    memcpy(device->disk[lba], buffer, (size_t)blocks * TEST_BLOCK);
+    return leave(device, status);
+}
+
+static int test_flush(
+    spd_unit *unit, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status)
+{
+    struct test_device *device = enter(unit, SPD_FLUSH, flags, lba, blocks, NULL);
+
+    return refused(device, flags) ? SPD_ERROR_WOULD_BLOCK : leave(device, status);
+}
+
+static int test_unmap(
+    spd_unit *unit, const spd_range *ranges, uint32_t count, uint32_t flags, spd_status *status)
+{
+    struct test_device *device = enter(unit, SPD_UNMAP, flags, ranges->lba, ranges->blocks, NULL);
+
+    for (uint32_t i = 0; i < count; i++)
+        memset(device->disk[ranges[i].lba], 0, (size_t)ranges[i].blocks * TEST_BLOCK);
+    return leave(device, status);
+}
+
+static void move(struct test_device *device, spd_request *request)
+{
+    unsigned char *disk = device->disk[spd_request_lba(request)];
+    uint32_t count;
+    const spd_vec *data = spd_request_data(request, &count);
+
+    if (spd_request_operation(request) != SPD_READ && spd_request_operation(request) != SPD_WRITE)
+        return;
+    device->pieces = count;
+    device->data = data;
+    for (uint32_t i = 0; i < count; i++) {
+        if (spd_request_operation(request) == SPD_READ)
+            memcpy(data[i].base, disk, data[i].length);
+        else
+            memcpy(disk, data[i].base, data[i].length);
+        disk += data[i].length;
+    }
+    assert_ptr_equal(disk,
+        device->disk[spd_request_lba(request)] +
+            (size_t)spd_request_blocks(request) * TEST_BLOCK);
+}
+
+static void test_submit(spd_unit *unit, spd_request *request)
+{
+    struct test_device *device = enter(unit, spd_request_operation(request),
+        spd_request_flags(request), spd_request_lba(request), spd_request_blocks(request), NULL);
+    spd_status status = device->status;
+    bool keep = device->hold || device->use_thread;
+
+    assert_null(spd_request_context(request));
+    spd_request_set_context(request, device);
+    move(device, request);
+    if (keep) {
+        assert_true(device->kept_count < TEST_HELD_MAX);
+        device->kept[device->kept_count++] = request;
+        device->held++;
+        os_cond_broadcast(&device->changed);
+    }
+    os_mutex_unlock(&device->lock);
+    if (!keep)
+        spd_request_complete(request, status.scsi_status ? &status : NULL);
+}
+
+const spd_ops test_simple_ops = {
+    .size = sizeof(spd_ops),
+    .read = test_read,
+    .write = test_write,
+    .flush = test_flush,
+    .unmap = test_unmap,
+};
+const spd_ops test_async_ops = { .size = sizeof(spd_ops), .submit = test_submit };
+
+spd_params test_params(uint32_t flags)
+{
+    spd_params params = SPD_PARAMS_INIT;
+
+    params.block_count = TEST_BLOCKS;
+    params.flags = flags;
+    return params;
+}
+
+void test_device_init(struct test_device *device)
+{
+    memset(device, 0, sizeof *device);
+    device->disk = calloc(TEST_BLOCKS, TEST_BLOCK);
+    os_mutex_init(&device->lock);
+    os_cond_init(&device->changed);
+}
+
+void test_device_destroy(struct test_device *device)
+{
+    free(device->disk);
+    os_cond_destroy(&device->changed);
+    os_mutex_destroy(&device->lock);
+}
+
+spd_unit *test_unit(struct test_device *device, const spd_ops *ops, const spd_params *params,
+    uint32_t threads)
+{
+    spd_unit *unit;
+
+    test_device_init(device);
+    assert_int_equal(spd_unit_create("loop:", params, ops, device, &unit), 0);
+    assert_int_equal(spd_unit_start(unit, threads), 0);
+    return unit;
+}
+
+void test_unit_end(spd_unit *unit, struct test_device *device)
+{
+    spd_unit_delete(unit);
+    test_device_destroy(device);
+}
+
+void test_wait_held(struct test_device *device, unsigned count)
+{
+    os_mutex_lock(&device->lock);
+    while (device->held < count)
+        os_cond_wait(&device->changed, &device->lock);
+    os_mutex_unlock(&device->lock);
+}
+
+/* Completes what is kept now; returns whether there was any. The lock is held. */
+static bool complete_kept(struct test_device *device)
+{
+    spd_request *kept[TEST_HELD_MAX];
+    spd_status status = device->status;
+    unsigned count = device->kept_count;
+
+    memcpy(kept, device->kept, sizeof kept);
+    device->kept_count = 0;
+    device->held -= count;
+    os_mutex_unlock(&device->lock);
+    for (unsigned i = 0; i < count; i++) {
+        assert_ptr_equal(spd_request_context(kept[i]), device);
+        spd_request_complete(kept[i], status.scsi_status ? &status : NULL);
+    }
+    os_mutex_lock(&device->lock);
+    return count;
+}
+
+void test_let_go(struct test_device *device)
+{
+    os_mutex_lock(&device->lock);
+    device->hold = false;
+    os_cond_broadcast(&device->changed);
+    while (complete_kept(device))
+        ;
+    os_mutex_unlock(&device->lock);
+}
+
+static void thread_main(void *argument)
+{
+    struct test_device *device = argument;
+
+    os_mutex_lock(&device->lock);
+    while (!device->ending) {
+        if (!complete_kept(device))
+            os_cond_wait(&device->changed, &device->lock);
+    }
+    os_mutex_unlock(&device->lock);
+}
+
+void test_thread_start(struct test_device *device)
+{
+    device->use_thread = true;
+    assert_int_equal(os_thread_create(&device->thread, "device", thread_main, device), 0);
+}
+
+void test_thread_end(struct test_device *device)
+{
+    os_mutex_lock(&device->lock);
+    device->ending = true;
+    os_cond_broadcast(&device->changed);
+    os_mutex_unlock(&device->lock);
+    os_thread_join(device->thread);
+    device->use_thread = false;
+}

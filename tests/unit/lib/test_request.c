@@ -1,0 +1,622 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* The way of a request through the library, for every kind of device. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "test_device.h"
+
+static struct test_device device;
+
+static void fill(unsigned char *bytes, size_t length, unsigned seed)
+{
+    for (size_t i = 0; i < length; i++)
+        bytes[i] = (unsigned char)(seed + i * 7 + i / 251);
+}
+
+static uint8_t run_write(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks)
+{
+    struct loop_command command = { 0 };
+
+    assert_true(loop_start_write(loop_door_of(unit), &command, buffer, lba, blocks, TEST_BLOCK));
+    return loop_wait(&command);
+}
+
+static uint8_t run_cdb(spd_unit *unit, struct loop_command *command, const uint8_t *cdb,
+    uint8_t length, enum scsi_direction direction, uint64_t expected)
+{
+    assert_true(loop_start(loop_door_of(unit), command, cdb, length, direction, expected));
+    return loop_wait(command);
+}
+
+/* SYNCHRONIZE CACHE(10) of everything */
+static uint8_t run_flush(spd_unit *unit)
+{
+    static const uint8_t cdb[10] = { 0x35 };
+    struct loop_command command = { 0 };
+
+    return run_cdb(unit, &command, cdb, sizeof cdb, SCSI_NO_DATA, 0);
+}
+
+static void a_device_that_never_blocks_is_called_on_the_doors_thread(void **state)
+{
+    spd_params params = test_params(SPD_CACHE | SPD_NEVER_BLOCKS);
+    spd_unit *unit = test_unit(&device, &test_simple_ops, &params, 0);
+    unsigned char block[TEST_BLOCK] = { 1 };
+
+    (void)state;
+    assert_int_equal(run_write(unit, block, 3, 1), SCSI_GOOD);
+    assert_true(pthread_equal(device.on_thread, pthread_self()));
+    assert_int_equal(device.nowait_calls, 0);
+    test_unit_end(unit, &device);
+}
+
+static void a_blocking_device_is_called_on_a_dispatcher(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+    spd_unit *unit = test_unit(&device, &test_simple_ops, &params, 1);
+    unsigned char block[TEST_BLOCK] = { 1 };
+
+    (void)state;
+    assert_int_equal(run_write(unit, block, 3, 1), SCSI_GOOD);
+    assert_false(pthread_equal(device.on_thread, pthread_self()));
+    assert_int_equal(device.disk[3][0], 1);
+    test_unit_end(unit, &device);
+}
+
+static void a_tried_operation_that_does_not_block_stays_on_the_doors_thread(void **state)
+{
+    spd_params params = test_params(SPD_CACHE | SPD_TRY_FIRST);
+    spd_unit *unit = test_unit(&device, &test_simple_ops, &params, 1);
+    unsigned char block[TEST_BLOCK] = { 1 };
+
+    (void)state;
+    assert_int_equal(run_write(unit, block, 3, 1), SCSI_GOOD);
+    assert_true(pthread_equal(device.on_thread, pthread_self()));
+    assert_int_equal(device.calls[SPD_WRITE], 1);
+    assert_int_equal(device.nowait_calls, 1);
+    test_unit_end(unit, &device);
+}
+
+static void a_tried_operation_that_would_block_is_called_again_on_a_dispatcher(void **state)
+{
+    spd_params params = test_params(SPD_CACHE | SPD_TRY_FIRST);
+    spd_unit *unit = test_unit(&device, &test_simple_ops, &params, 1);
+    unsigned char block[TEST_BLOCK] = { 1 };
+
+    (void)state;
+    device.refuse_nowait = true;
+    assert_int_equal(run_write(unit, block, 3, 1), SCSI_GOOD);
+    assert_false(pthread_equal(device.on_thread, pthread_self()));
+    assert_int_equal(device.calls[SPD_WRITE], 2);
+    assert_int_equal(device.nowait_calls, 1);
+    assert_false(device.flags & SPD_NOWAIT);
+    test_unit_end(unit, &device);
+}
+
+static void dispatchers_work_side_by_side(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+    spd_unit *unit = test_unit(&device, &test_simple_ops, &params, 3);
+    struct loop_command command[3] = { 0 };
+    unsigned char block[TEST_BLOCK] = { 0 };
+
+    (void)state;
+    device.hold = true;
+    for (int i = 0; i < 3; i++)
+        assert_true(loop_start_write(
+            loop_door_of(unit), &command[i], block, (uint64_t)i, 1, TEST_BLOCK));
+    test_wait_held(&device, 3);
+    test_let_go(&device);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(loop_wait(&command[i]), SCSI_GOOD);
+    assert_int_equal(device.most_inside, 3);
+    test_unit_end(unit, &device);
+}
+
+static void an_operation_in_one_piece_gets_the_doors_own_memory(void **state)
+{
+    spd_params params = test_params(SPD_CACHE | SPD_NEVER_BLOCKS);
+    spd_unit *unit = test_unit(&device, &test_simple_ops, &params, 0);
+    unsigned char blocks[2 * TEST_BLOCK] = { 0 };
+
+    (void)state;
+    assert_int_equal(run_write(unit, blocks, 0, 2), SCSI_GOOD);
+    assert_ptr_equal(device.buffer, blocks);
+    test_unit_end(unit, &device);
+}
+
+/* Pieces that no block boundary fits: 100, 700, 1, ... bytes. */
+static void cut(struct loop_command *command, unsigned char *bytes, size_t length)
+{
+    static const size_t sizes[] = { 100, 700, 1, 511, 4096, 3 };
+    size_t at = 0;
+
+    for (unsigned i = 0; at < length; i++) {
+        size_t part = i < sizeof sizes / sizeof sizes[0] ? sizes[i] : length - at;
+
+        if (part > length - at)
+            part = length - at;
+        command->vec[command->vec_count++] = (struct scsi_vec){ bytes + at, part };
+        at += part;
+    }
+}
+
+static void move_in_pieces(const spd_ops *ops, uint32_t flags, uint32_t transfer)
+{
+    enum { BLOCKS = 20 };
+    spd_params params = test_params(flags);
+    struct loop_command write = { 0 }, read = { 0 };
+    static unsigned char out[BLOCKS * TEST_BLOCK], in[BLOCKS * TEST_BLOCK];
+    spd_unit *unit;
+
+    params.max_transfer_length = transfer;
+    unit = test_unit(&device, ops, &params, 1);
+    fill(out, sizeof out, 5);
+    memset(in, 0, sizeof in);
+    cut(&write, out, sizeof out);
+    cut(&read, in, sizeof in);
+    assert_true(loop_start_write(loop_door_of(unit), &write, NULL, 11, BLOCKS, TEST_BLOCK));
+    assert_int_equal(loop_wait(&write), SCSI_GOOD);
+    assert_memory_equal(device.disk[11], out, sizeof out);
+    assert_true(loop_start_read(loop_door_of(unit), &read, NULL, 11, BLOCKS, TEST_BLOCK));
+    assert_int_equal(loop_wait(&read), SCSI_GOOD);
+    assert_memory_equal(in, out, sizeof out);
+    test_unit_end(unit, &device);
+}
+
+static void pieces_reach_a_device_that_never_blocks(void **state)
+{
+    (void)state;
+    move_in_pieces(&test_simple_ops, SPD_CACHE | SPD_NEVER_BLOCKS, 0);
+    move_in_pieces(&test_simple_ops, SPD_CACHE | SPD_NEVER_BLOCKS, 3 * TEST_BLOCK);
+}
+
+static void pieces_reach_a_blocking_device(void **state)
+{
+    (void)state;
+    move_in_pieces(&test_simple_ops, SPD_CACHE, 0);
+    move_in_pieces(&test_simple_ops, SPD_CACHE, 3 * TEST_BLOCK);
+}
+
+static void pieces_reach_an_asynchronous_device(void **state)
+{
+    (void)state;
+    move_in_pieces(&test_async_ops, SPD_CACHE, 0);
+    move_in_pieces(&test_async_ops, SPD_CACHE, 3 * TEST_BLOCK);
+    move_in_pieces(&test_async_ops, SPD_CACHE, 18 * TEST_BLOCK); /* more than four, trimmed */
+}
+
+static void an_asynchronous_device_gets_the_doors_own_scatter_list(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+    spd_unit *unit = test_unit(&device, &test_async_ops, &params, 0);
+    static unsigned char bytes[20 * TEST_BLOCK];
+    struct loop_command write = { 0 };
+
+    (void)state;
+    cut(&write, bytes, sizeof bytes);
+    assert_true(loop_start_write(loop_door_of(unit), &write, NULL, 0, 20, TEST_BLOCK));
+    assert_int_equal(loop_wait(&write), SCSI_GOOD);
+    assert_ptr_equal(device.data, write.vec);
+    assert_int_equal(device.pieces, write.vec_count);
+    test_unit_end(unit, &device);
+}
+
+static void completion_within_submit_does_not_recurse(void **state)
+{
+    enum { BLOCKS = 4096 };
+    spd_params params = test_params(SPD_CACHE);
+    unsigned char *bytes = calloc(BLOCKS, TEST_BLOCK);
+    spd_unit *unit;
+
+    (void)state;
+    params.max_transfer_length = TEST_BLOCK; /* one operation a block */
+    unit = test_unit(&device, &test_async_ops, &params, 0);
+    assert_int_equal(run_write(unit, bytes, 0, BLOCKS), SCSI_GOOD);
+    assert_int_equal(device.calls[SPD_WRITE], BLOCKS);
+    test_unit_end(unit, &device);
+    free(bytes);
+}
+
+static void an_asynchronous_operation_ends_when_the_device_says_so(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+    spd_unit *unit = test_unit(&device, &test_async_ops, &params, 0);
+    unsigned char block[TEST_BLOCK] = { 0 };
+    struct loop_command write = { 0 };
+
+    (void)state;
+    device.hold = true;
+    assert_true(loop_start_write(loop_door_of(unit), &write, block, 0, 1, TEST_BLOCK));
+    assert_int_equal(device.held, 1);
+    assert_int_equal(atomic_load(&write.dones), 0);
+    test_let_go(&device);
+    assert_int_equal(loop_wait(&write), SCSI_GOOD);
+    test_unit_end(unit, &device);
+}
+
+static void check_medium_error(const spd_ops *ops, uint32_t flags)
+{
+    spd_params params = test_params(flags);
+    spd_unit *unit = test_unit(&device, ops, &params, 1);
+    unsigned char block[TEST_BLOCK] = { 0 };
+    struct loop_command read = { 0 };
+    uint64_t lba = 9;
+    spd_statistics statistics = { .size = sizeof statistics };
+
+    spd_status_set(&device.status, 3, 0x11, 0, &lba);
+    assert_true(loop_start_read(loop_door_of(unit), &read, block, lba, 1, TEST_BLOCK));
+    assert_int_equal(loop_wait(&read), SCSI_CHECK_CONDITION);
+    assert_int_equal(read.request.task.sense[2] & 0x0f, 3);
+    assert_int_equal(read.request.task.sense[12], 0x11);
+    assert_int_equal(read.request.task.sense[6], 9); /* INFORMATION */
+    assert_int_equal(spd_unit_statistics(unit, &statistics), 0);
+    assert_int_equal(statistics.operation[SPD_READ].errors, 1);
+    memset(&device.status, 0, sizeof device.status);
+    test_unit_end(unit, &device);
+}
+
+static void an_error_of_the_device_reaches_the_initiator(void **state)
+{
+    (void)state;
+    check_medium_error(&test_simple_ops, SPD_CACHE | SPD_NEVER_BLOCKS);
+    check_medium_error(&test_simple_ops, SPD_CACHE);
+    check_medium_error(&test_async_ops, SPD_CACHE);
+}
+
+static void a_result_without_a_status_is_a_hardware_error(void **state)
+{
+    spd_params params = test_params(SPD_CACHE | SPD_NEVER_BLOCKS);
+    spd_unit *unit = test_unit(&device, &test_simple_ops, &params, 0);
+    unsigned char block[TEST_BLOCK] = { 0 };
+    struct loop_command read = { 0 };
+
+    (void)state;
+    device.result = SPD_ERROR_WOULD_BLOCK; /* though nobody asked for SPD_NOWAIT */
+    assert_true(loop_start_read(loop_door_of(unit), &read, block, 0, 1, TEST_BLOCK));
+    assert_int_equal(loop_wait(&read), SCSI_CHECK_CONDITION);
+    assert_int_equal(read.request.task.sense[2] & 0x0f, 4);
+    device.result = 0;
+    test_unit_end(unit, &device);
+}
+
+static void without_a_cache_every_operation_is_forced(void **state)
+{
+    spd_params params = test_params(SPD_NEVER_BLOCKS);
+    spd_unit *unit = test_unit(&device, &test_simple_ops, &params, 0);
+    unsigned char block[TEST_BLOCK] = { 0 };
+
+    (void)state;
+    run_write(unit, block, 0, 1);
+    assert_int_equal(device.flags, SPD_FUA);
+    test_unit_end(unit, &device);
+    assert_int_equal(device.calls[SPD_FLUSH], 0);
+}
+
+static void force_unit_access_reaches_the_device(void **state)
+{
+    static const uint8_t cdb[10] = { 0x2a, 0x08, [8] = 1 };
+    spd_params params = test_params(SPD_CACHE);
+    spd_unit *unit = test_unit(&device, &test_simple_ops, &params, 1);
+    unsigned char block[TEST_BLOCK] = { 0 };
+    struct loop_command command = { .vec = { { block, sizeof block } }, .vec_count = 1 };
+
+    (void)state;
+    run_write(unit, block, 0, 1);
+    assert_int_equal(device.flags, 0);
+    run_cdb(unit, &command, cdb, sizeof cdb, SCSI_DATA_OUT, sizeof block);
+    assert_int_equal(device.flags, SPD_FUA);
+    test_unit_end(unit, &device);
+}
+
+static void a_flush_of_everything_reaches_the_device_as_such(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+    spd_unit *unit = test_unit(&device, &test_simple_ops, &params, 1);
+
+    (void)state;
+    device.lba = device.blocks = 1;
+    assert_int_equal(run_flush(unit), SCSI_GOOD);
+    assert_int_equal(device.calls[SPD_FLUSH], 1);
+    assert_int_equal(device.lba, 0);
+    assert_int_equal(device.blocks, 0);
+    test_unit_end(unit, &device);
+}
+
+static void a_device_without_flush_answers_good(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+    spd_ops ops = test_simple_ops;
+    spd_unit *unit;
+
+    (void)state;
+    ops.flush = NULL;
+    unit = test_unit(&device, &ops, &params, 1);
+    assert_int_equal(run_flush(unit), SCSI_GOOD);
+    test_unit_end(unit, &device);
+}
+
+static void map_is_called_once_and_only_for_data(void **state)
+{
+    static const uint8_t inquiry[6] = { 0x12, 0, 0, 0, 36 };
+    spd_params params = test_params(SPD_CACHE | SPD_NEVER_BLOCKS);
+    struct loop_command command = { 0 }, write = { 0 };
+    static unsigned char bytes[8 * TEST_BLOCK];
+    spd_unit *unit;
+
+    (void)state;
+    params.max_transfer_length = TEST_BLOCK;
+    unit = test_unit(&device, &test_simple_ops, &params, 0);
+    assert_true(loop_start(
+        loop_door_of(unit), &command, inquiry, sizeof inquiry, SCSI_DATA_IN, 36));
+    assert_int_equal(command.maps, 0);
+    assert_non_null(command.request.task.reply);
+    assert_memory_equal((const char *)command.request.task.reply + 8, "WinSpd  ", 8);
+    assert_int_equal(loop_wait(&command), SCSI_GOOD);
+    assert_true(loop_start_write(loop_door_of(unit), &write, bytes, 0, 8, TEST_BLOCK));
+    assert_int_equal(loop_wait(&write), SCSI_GOOD);
+    assert_int_equal(write.maps, 1);
+    assert_int_equal(device.calls[SPD_WRITE], 8);
+    test_unit_end(unit, &device);
+}
+
+static void a_request_goes_on_when_its_data_has_come(void **state)
+{
+    spd_params params = test_params(SPD_CACHE | SPD_NEVER_BLOCKS);
+    spd_unit *unit = test_unit(&device, &test_simple_ops, &params, 0);
+    unsigned char block[TEST_BLOCK] = { 7 };
+    struct loop_command write = { .defer_map = true };
+
+    (void)state;
+    assert_true(loop_start_write(loop_door_of(unit), &write, block, 2, 1, TEST_BLOCK));
+    assert_int_equal(device.calls[SPD_WRITE], 0);
+    loop_mapped(&write);
+    assert_int_equal(loop_wait(&write), SCSI_GOOD);
+    assert_int_equal(device.disk[2][0], 7);
+    assert_int_equal(write.maps, 1);
+    test_unit_end(unit, &device);
+}
+
+static void a_command_that_waits_for_data_can_be_cancelled(void **state)
+{
+    spd_params params = test_params(SPD_CACHE | SPD_NEVER_BLOCKS);
+    spd_unit *unit = test_unit(&device, &test_simple_ops, &params, 0);
+    unsigned char block[TEST_BLOCK] = { 7 };
+    struct loop_command write = { .defer_map = true };
+    spd_statistics statistics = { .size = sizeof statistics };
+
+    (void)state;
+    assert_true(loop_start_write(loop_door_of(unit), &write, block, 2, 1, TEST_BLOCK));
+    assert_true(loop_cancel(&write));
+    assert_int_equal(atomic_load(&write.dones), 0);
+    assert_int_equal(spd_unit_statistics(unit, &statistics), 0);
+    assert_int_equal(statistics.aborted, 1);
+    test_unit_end(unit, &device);
+    assert_int_equal(device.calls[SPD_WRITE], 0);
+}
+
+static void a_queued_command_can_be_cancelled_one_that_the_device_has_not(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+    spd_unit *unit = test_unit(&device, &test_simple_ops, &params, 1);
+    unsigned char block[TEST_BLOCK] = { 7 };
+    struct loop_command first = { 0 }, second = { 0 };
+
+    (void)state;
+    device.hold = true;
+    assert_true(loop_start_write(loop_door_of(unit), &first, block, 0, 1, TEST_BLOCK));
+    test_wait_held(&device, 1);
+    assert_true(loop_start_write(loop_door_of(unit), &second, block, 1, 1, TEST_BLOCK));
+    assert_true(loop_cancel(&second));
+    assert_false(loop_cancel(&first));
+    test_let_go(&device);
+    assert_int_equal(loop_wait(&first), SCSI_GOOD);
+    assert_false(loop_cancel(&first));
+    assert_int_equal(atomic_load(&first.dones), 1);
+    assert_int_equal(device.calls[SPD_WRITE], 1);
+    test_unit_end(unit, &device);
+}
+
+static void more_than_the_queue_depth_is_task_set_full(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+    unsigned char block[TEST_BLOCK] = { 7 };
+    struct loop_command command[4] = { 0 };
+    spd_unit *unit;
+
+    (void)state;
+    params.queue_depth = 2;
+    unit = test_unit(&device, &test_simple_ops, &params, 1);
+    device.hold = true;
+    assert_true(loop_start_write(loop_door_of(unit), &command[0], block, 0, 1, TEST_BLOCK));
+    test_wait_held(&device, 1);
+    for (int i = 1; i < 4; i++)
+        assert_true(loop_start_write(
+            loop_door_of(unit), &command[i], block, (uint64_t)i, 1, TEST_BLOCK));
+    assert_int_equal(loop_wait(&command[3]), SCSI_TASK_SET_FULL);
+    test_let_go(&device);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(loop_wait(&command[i]), SCSI_GOOD);
+    test_unit_end(unit, &device);
+}
+
+static void an_exclusive_command_waits_for_those_before_it_and_holds_those_after_it(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+    spd_unit *unit = test_unit(&device, &test_simple_ops, &params, 4);
+    struct loop_command command[3] = { 0 };
+    unsigned char block[TEST_BLOCK] = { 0 };
+
+    (void)state;
+    device.hold = true;
+    command[1].request.task.attribute = SCSI_ORDERED;
+    for (int i = 0; i < 3; i++)
+        assert_true(loop_start_write(
+            loop_door_of(unit), &command[i], block, (uint64_t)i, 1, TEST_BLOCK));
+    test_wait_held(&device, 1);
+    test_let_go(&device);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(loop_wait(&command[i]), SCSI_GOOD);
+    assert_int_equal(device.most_inside, 1);
+    assert_int_equal(device.lba, 2); /* the last one */
+    test_unit_end(unit, &device);
+}
+
+static void a_command_parked_behind_an_exclusive_one_can_be_cancelled(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+    spd_unit *unit = test_unit(&device, &test_async_ops, &params, 0);
+    struct loop_command command[4] = { 0 };
+    unsigned char block[TEST_BLOCK] = { 0 };
+
+    (void)state;
+    device.hold = true;
+    command[1].request.task.attribute = SCSI_ORDERED;
+    for (int i = 0; i < 4; i++)
+        assert_true(loop_start_write(
+            loop_door_of(unit), &command[i], block, (uint64_t)i, 1, TEST_BLOCK));
+    assert_int_equal(device.calls[SPD_WRITE], 1);
+    assert_true(loop_cancel(&command[3]));
+    /* The exclusive one goes; the other behind it may overlap the first now. */
+    assert_true(loop_cancel(&command[1]));
+    assert_int_equal(device.calls[SPD_WRITE], 2);
+    assert_int_equal(device.lba, 2);
+    test_let_go(&device);
+    assert_int_equal(loop_wait(&command[0]), SCSI_GOOD);
+    assert_int_equal(loop_wait(&command[2]), SCSI_GOOD);
+    test_unit_end(unit, &device);
+}
+
+static void a_thousand_parked_commands_go_on_without_recursion(void **state)
+{
+    enum { COUNT = 3000 };
+    spd_params params = test_params(SPD_CACHE);
+    spd_unit *unit = test_unit(&device, &test_async_ops, &params, 0);
+    struct loop_command *command = calloc(COUNT, sizeof *command);
+    unsigned char block[TEST_BLOCK] = { 0 };
+
+    (void)state;
+    device.hold = true;
+    for (int i = 0; i < COUNT; i++) {
+        command[i].request.task.attribute = SCSI_ORDERED;
+        assert_true(loop_start_write(
+            loop_door_of(unit), &command[i], block, (uint64_t)i, 1, TEST_BLOCK));
+    }
+    assert_int_equal(device.calls[SPD_WRITE], 1);
+    test_let_go(&device);
+    for (int i = 0; i < COUNT; i++)
+        assert_int_equal(loop_wait(&command[i]), SCSI_GOOD);
+    assert_int_equal(device.calls[SPD_WRITE], COUNT);
+    test_unit_end(unit, &device);
+    free(command);
+}
+
+static void replies_beyond_the_scratch_limit_are_task_set_full(void **state)
+{
+    enum { COUNT = 65 };
+    static const uint8_t inquiry[6] = { 0x12, 0, 0, 0, 36 };
+    spd_params params = test_params(SPD_CACHE | SPD_NEVER_BLOCKS);
+    spd_unit *unit = test_unit(&device, &test_simple_ops, &params, 0);
+    struct loop_command *command = calloc(COUNT, sizeof *command);
+
+    (void)state;
+    for (int i = 0; i < COUNT; i++)
+        assert_true(loop_start(
+            loop_door_of(unit), &command[i], inquiry, sizeof inquiry, SCSI_DATA_IN, 36));
+    assert_int_equal(command[COUNT - 2].request.task.status, SCSI_GOOD);
+    assert_int_equal(command[COUNT - 1].request.task.status, SCSI_TASK_SET_FULL);
+    for (int i = 0; i < COUNT; i++)
+        loop_wait(&command[i]);
+    test_unit_end(unit, &device);
+    free(command);
+}
+
+static void unmap_carries_its_ranges(void **state)
+{
+    static const uint8_t cdb[10] = { 0x42, [8] = 24 };
+    static unsigned char list[24] = { 0, 22, 0, 16, [15] = 5, [19] = 3 };
+    spd_params params = test_params(SPD_CACHE | SPD_UNMAP_SUPPORTED);
+    spd_unit *unit = test_unit(&device, &test_simple_ops, &params, 1);
+    struct loop_command command = { .vec = { { list, sizeof list } }, .vec_count = 1 };
+
+    (void)state;
+    memset(device.disk[5], 0xff, 4 * TEST_BLOCK);
+    assert_int_equal(run_cdb(unit, &command, cdb, sizeof cdb, SCSI_DATA_OUT, sizeof list), 0);
+    assert_int_equal(device.lba, 5);
+    assert_int_equal(device.blocks, 3);
+    assert_int_equal(device.disk[7][511], 0);
+    assert_int_equal(device.disk[8][0], 0xff);
+    test_unit_end(unit, &device);
+}
+
+static void statistics_count_what_was_done(void **state)
+{
+    spd_params params = test_params(SPD_CACHE | SPD_NEVER_BLOCKS);
+    spd_unit *unit = test_unit(&device, &test_simple_ops, &params, 0);
+    unsigned char blocks[3 * TEST_BLOCK] = { 0 };
+    spd_statistics s = { .size = sizeof s };
+    uint64_t in_buckets = 0;
+
+    (void)state;
+    run_write(unit, blocks, 0, 3);
+    run_write(unit, blocks, 0, 1);
+    run_flush(unit);
+    assert_int_equal(spd_unit_statistics(unit, &s), 0);
+    assert_int_equal(s.commands, 4); /* one is the door's TEST UNIT READY */
+    assert_int_equal(s.operation[SPD_WRITE].operations, 2);
+    assert_int_equal(s.operation[SPD_WRITE].bytes, 4 * TEST_BLOCK);
+    assert_int_equal(s.operation[SPD_FLUSH].operations, 1);
+    assert_int_equal(s.operation[SPD_FLUSH].bytes, 0);
+    assert_int_equal(s.operation[SPD_READ].operations, 0);
+    for (int i = 0; i < SPD_LATENCY_BUCKETS; i++)
+        in_buckets += s.operation[SPD_WRITE].latency[i];
+    assert_int_equal(in_buckets, 2);
+    test_unit_end(unit, &device);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_device_that_never_blocks_is_called_on_the_doors_thread),
+        cmocka_unit_test(a_blocking_device_is_called_on_a_dispatcher),
+        cmocka_unit_test(a_tried_operation_that_does_not_block_stays_on_the_doors_thread),
+        cmocka_unit_test(a_tried_operation_that_would_block_is_called_again_on_a_dispatcher),
+        cmocka_unit_test(dispatchers_work_side_by_side),
+        cmocka_unit_test(an_operation_in_one_piece_gets_the_doors_own_memory),
+        cmocka_unit_test(pieces_reach_a_device_that_never_blocks),
+        cmocka_unit_test(pieces_reach_a_blocking_device),
+        cmocka_unit_test(pieces_reach_an_asynchronous_device),
+        cmocka_unit_test(an_asynchronous_device_gets_the_doors_own_scatter_list),
+        cmocka_unit_test(completion_within_submit_does_not_recurse),
+        cmocka_unit_test(an_asynchronous_operation_ends_when_the_device_says_so),
+        cmocka_unit_test(an_error_of_the_device_reaches_the_initiator),
+        cmocka_unit_test(a_result_without_a_status_is_a_hardware_error),
+        cmocka_unit_test(without_a_cache_every_operation_is_forced),
+        cmocka_unit_test(force_unit_access_reaches_the_device),
+        cmocka_unit_test(a_flush_of_everything_reaches_the_device_as_such),
+        cmocka_unit_test(a_device_without_flush_answers_good),
+        cmocka_unit_test(map_is_called_once_and_only_for_data),
+        cmocka_unit_test(a_request_goes_on_when_its_data_has_come),
+        cmocka_unit_test(a_command_that_waits_for_data_can_be_cancelled),
+        cmocka_unit_test(a_queued_command_can_be_cancelled_one_that_the_device_has_not),
+        cmocka_unit_test(more_than_the_queue_depth_is_task_set_full),
+        cmocka_unit_test(an_exclusive_command_waits_for_those_before_it_and_holds_those_after_it),
+        cmocka_unit_test(a_command_parked_behind_an_exclusive_one_can_be_cancelled),
+        cmocka_unit_test(a_thousand_parked_commands_go_on_without_recursion),
+        cmocka_unit_test(replies_beyond_the_scratch_limit_are_task_set_full),
+        cmocka_unit_test(unmap_carries_its_ranges),
+        cmocka_unit_test(statistics_count_what_was_done),
+    };
+
+    return cmocka_run_group_tests_name("request", tests, NULL, NULL);
+}
