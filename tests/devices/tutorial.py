@@ -33,7 +33,8 @@ def installed():
                         "--destdir", STAGE], check=True, timeout=TIMEOUT)
     found = sorted(Path(STAGE).rglob("spd.pc"))
     check(found, "nothing installed a spd.pc")
-    call = ["pkg-config", "--define-prefix", "--cflags", "--libs", "spd"]
+    prefix = re.search(r"^prefix=(.*)$", found[0].read_text(), re.MULTILINE)[1]
+    call = ["pkg-config", f"--define-variable=prefix={STAGE}{prefix}", "--cflags", "--libs", "spd"]
     done = subprocess.run(call, env={**os.environ, "PKG_CONFIG_PATH": str(found[0].parent)},
                           stdout=subprocess.PIPE, check=True, text=True)
     return done.stdout.split()
