@@ -5,6 +5,9 @@
 
 #include "lib/door.h"
 
+extern const struct spd_door_ops unix_door_ops;
+
 const struct spd_door_ops *const spd_doors[] = {
+    &unix_door_ops,
     NULL,
 };

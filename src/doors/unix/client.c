@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * One connection of the unix: door: receive, run, send.
+ *
+ * A byte stream, since one datagram cannot hold a transfer of the size that units allow (a
+ * SOCK_SEQPACKET message is bounded by net.core.wmem_max, 208 KiB on a stock kernel), and every
+ * length follows from the header. A sender whose lengths we cannot believe is disconnected; anything
+ * else that is wrong is answered.
+ */
+
+#include "doors/unix/door.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum {
+    MESSAGES_PER_TURN = 64, /* then other clients have theirs */
+    RESPONSES_PER_SEND = 16,
+    ATTEMPTS_MAX = 2 * SCSI_UA_COUNT,
+    PAGE = 4096,
+};
+
+static bool map(struct spd_request *request);
+static void done(struct spd_request *request);
+
+static const struct spd_request_ops request_ops = {
+    .map = map,
+    .done = done,
+};
+
+static uint32_t block_length(const struct unix_client *client)
+{
+    return spd_unit_scsi(client->door->door.unit)->params.block_length;
+}
+
+static uint32_t max_transfer_length(const struct unix_client *client)
+{
+    return spd_unit_scsi(client->door->door.unit)->params.max_transfer_length;
+}
+
+/* Responses. */
+
+static void respond(struct unix_command *command, struct transact_status status)
+{
+    struct unix_client *client = command->client;
+    struct transact_response response = {
+        .hint = command->message.hint,
+        .kind = command->message.kind,
+        .status = status,
+    };
+
+    transact_encode_response(&response, command->wire);
+    command->payload =
+        transact_response_payload(&command->message, block_length(client), status.scsi_status);
+    command->next = NULL;
+    *client->sending_end = command;
+    client->sending_end = &command->next;
+}
+
+static void release(struct unix_command *command)
+{
+    struct unix_client *client = command->client;
+
+    command->busy = false;
+    command->next = client->free;
+    client->free = command;
+}
+
+/* The oldest responses as one list, without what is sent already. */
+static int gather(struct unix_client *client, struct iovec *iov)
+{
+    size_t skip = client->sent;
+    int count = 0;
+
+    for (struct unix_command *c = client->sending; c && count < 2 * RESPONSES_PER_SEND; c = c->next) {
+        iov[count++] = (struct iovec){ c->wire, sizeof c->wire };
+        if (c->payload > 0)
+            iov[count++] = (struct iovec){ c->buffer, c->payload };
+        for (int i = 0; skip > 0 && i < count; i++) {
+            size_t cut = skip < iov[i].iov_len ? skip : iov[i].iov_len;
+
+            iov[i].iov_base = (uint8_t *)iov[i].iov_base + cut;
+            iov[i].iov_len -= cut;
+            skip -= cut;
+        }
+    }
+    return count;
+}
+
+static void sent(struct unix_client *client, size_t length)
+{
+    client->sent += length;
+    while (client->sending) {
+        struct unix_command *c = client->sending;
+        size_t whole = sizeof c->wire + c->payload;
+
+        if (client->sent < whole)
+            return;
+        client->sent -= whole;
+        client->sending = c->next;
+        if (!client->sending)
+            client->sending_end = &client->sending;
+        release(c);
+    }
+}
+
+static void send_responses(struct unix_client *client)
+{
+    struct iovec iov[2 * RESPONSES_PER_SEND + 1];
+
+    while (client->sending) {
+        struct msghdr message = { .msg_iov = iov, .msg_iovlen = (size_t)gather(client, iov) };
+        ssize_t n = sendmsg(client->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+        if (n >= 0) {
+            sent(client, (size_t)n);
+        } else if (errno != EINTR) {
+            if (errno != EAGAIN)
+                unix_client_kill(client);
+            return;
+        }
+    }
+}
+
+/* Running a transaction. */
+
+static void run(struct unix_command *command)
+{
+    struct unix_client *client = command->client;
+    struct scsi_task *task = &command->request.task;
+    struct scsi_unit *unit = spd_unit_scsi(client->door->door.unit);
+
+    if (command->message.kind == TRANSACT_UNMAP) {
+        uint32_t limit = unit->params.max_unmap_ranges;
+        uint32_t count = command->message.blocks - command->ranges_done;
+
+        /* One message may carry more ranges than one UNMAP command. */
+        if (limit == 0 || limit > SCSI_UNMAP_RANGES_MAX)
+            limit = SCSI_UNMAP_RANGES_MAX;
+        if (count > limit)
+            count = limit;
+        unix_command_build_unmap(count, task, command->unmap_header);
+        command->data[0] = (struct scsi_vec){ command->unmap_header, UNIX_UNMAP_HEADER_LENGTH };
+        command->data[1] = (struct scsi_vec){
+            command->buffer + (size_t)command->ranges_done * TRANSACT_RANGE_LENGTH,
+            (size_t)count * TRANSACT_RANGE_LENGTH,
+        };
+    } else {
+        unix_command_build(&command->message, block_length(client), task);
+        command->data[0] = (struct scsi_vec){ command->buffer, task->expected_length };
+    }
+    task->unit = unit;
+    task->nexus = &client->nexus;
+    task->attribute = SCSI_SIMPLE;
+    task->data = NULL;
+    task->data_count = 0;
+    command->running = true;
+    client->running++;
+    spd_request_start(&command->request);
+}
+
+static bool map(struct spd_request *request)
+{
+    struct unix_command *command = (struct unix_command *)request;
+
+    request->task.data = command->data;
+    request->task.data_count = command->message.kind == TRANSACT_UNMAP ? 2 : 1;
+    return true;
+}
+
+static void done(struct spd_request *request)
+{
+    struct unix_door *door = ((struct unix_command *)request)->client->door;
+
+    if (pthread_equal(pthread_self(), door->loop)) {
+        request->next = door->completed;
+        door->completed = request;
+    } else {
+        spd_mailbox_post(&door->mailbox, request);
+    }
+}
+
+void unix_client_completed(struct spd_request *request)
+{
+    struct unix_command *command = (struct unix_command *)request;
+    struct unix_client *client = command->client;
+    struct transact_status status = unix_status_from_task(&request->task);
+
+    spd_request_release(request);
+    command->running = false;
+    client->running--;
+    if (client->fd < 0)
+        return;
+    /* Clients are block drivers, not initiators: they do not know unit attentions, so we take those
+     * for them. The engine reports one before it does anything, and only once. */
+    if (status.scsi_status == SCSI_CHECK_CONDITION && status.sense_key == 0x06 &&
+        command->attempts++ < ATTEMPTS_MAX) {
+        run(command);
+        return;
+    }
+    if (command->message.kind == TRANSACT_UNMAP && status.scsi_status == SCSI_GOOD) {
+        command->ranges_done += (uint32_t)(command->data[1].length / TRANSACT_RANGE_LENGTH);
+        if (command->ranges_done < command->message.blocks) {
+            run(command);
+            return;
+        }
+    }
+    respond(command, status);
+}
+
+static bool hint_is_outstanding(const struct unix_command *command)
+{
+    const struct unix_client *client = command->client;
+
+    for (uint32_t i = 0; i < client->depth; i++) {
+        const struct unix_command *other = &client->commands[i];
+
+        if (other != command && other->busy && other->message.hint == command->message.hint)
+            return true;
+    }
+    return false;
+}
+
+/* A whole message is here. */
+static void execute(struct unix_command *command)
+{
+    struct unix_client *client = command->client;
+    struct transact_request *message = &command->message;
+    uint32_t block = block_length(client);
+
+    if (hint_is_outstanding(command)) {
+        respond(command, unix_status_check(0x0b, 0x4e, 0x00)); /* OVERLAPPED COMMANDS ATTEMPTED */
+        return;
+    }
+    if (message->kind == TRANSACT_UNMAP) {
+        unix_command_convert_ranges(command->buffer, message->blocks);
+    } else if (!unix_command_build(message, block, &command->request.task)) {
+        respond(command, unix_status_check(0x05, 0x20, 0x00)); /* INVALID COMMAND OPERATION CODE */
+        return;
+    } else if (command->request.task.expected_length > max_transfer_length(client)) {
+        respond(command, unix_status_check(0x05, 0x24, 0x00)); /* INVALID FIELD IN CDB */
+        return;
+    }
+    run(command);
+}
+
+/* Receiving. */
+
+/* True when all of `length` bytes are at base. */
+static bool fill(struct unix_client *client, uint8_t *base, size_t length)
+{
+    while (client->received < length) {
+        ssize_t n = recv(client->fd, base + client->received, length - client->received,
+            MSG_DONTWAIT);
+
+        if (n > 0) {
+            client->received += (size_t)n;
+        } else if (n == 0) {
+            client->eof = true;
+            return false;
+        } else if (errno != EINTR) {
+            if (errno != EAGAIN)
+                unix_client_kill(client);
+            return false;
+        }
+    }
+    client->received = 0;
+    return true;
+}
+
+/* The header of a message is here. False when nobody can tell where the next one begins. */
+static bool begin(struct unix_client *client)
+{
+    struct unix_command *command = client->free;
+    struct transact_request message;
+    uint64_t payload;
+
+    transact_decode_request(client->header, &message);
+    payload = transact_request_payload(&message, block_length(client));
+    if (message.hint == 0 || payload > max_transfer_length(client)) {
+        spd_log(SPD_LOG_INFO, "%s: a message of kind %u with hint %s and %llu bytes of data; "
+            "disconnecting its sender", client->door->door.uri, message.kind,
+            message.hint == 0 ? "0" : "set", (unsigned long long)payload);
+        return false;
+    }
+    client->free = command->next;
+    command->message = message;
+    command->payload = payload;
+    command->ranges_done = 0;
+    command->attempts = 0;
+    command->busy = true;
+    client->receiving = command;
+    return true;
+}
+
+static void receive(struct unix_client *client)
+{
+    for (int i = 0; i < MESSAGES_PER_TURN && (client->receiving || client->free); i++) {
+        struct unix_command *command;
+
+        if (!client->receiving) {
+            if (!fill(client, client->header, sizeof client->header))
+                return;
+            if (!begin(client)) {
+                unix_client_kill(client);
+                return;
+            }
+        }
+        command = client->receiving;
+        if (!fill(client, command->buffer, command->payload))
+            return;
+        client->receiving = NULL;
+        execute(command);
+    }
+}
+
+/* Life. */
+
+void unix_client_pump(struct unix_client *client)
+{
+    struct epoll_event event = { .data.ptr = client };
+
+    if (client->fd < 0)
+        return;
+    send_responses(client);
+    if (client->fd < 0)
+        return;
+    if (client->eof && client->running == 0 && !client->sending) {
+        unix_client_kill(client);
+        return;
+    }
+    /* A client that has all its commands in use is not read from: it waits, we stay bounded. */
+    if (!client->eof && (client->receiving || client->free))
+        event.events |= EPOLLIN;
+    if (client->sending)
+        event.events |= EPOLLOUT;
+    if (event.events == client->events)
+        return;
+    client->events = event.events;
+    if (epoll_ctl(client->door->epoll, EPOLL_CTL_MOD, client->fd, &event))
+        unix_client_kill(client);
+}
+
+void unix_client_event(struct unix_client *client, uint32_t events)
+{
+    if (client->fd >= 0 && (events & EPOLLIN))
+        receive(client);
+    if (client->fd >= 0 && (events & (EPOLLHUP | EPOLLERR)))
+        unix_client_kill(client);
+}
+
+void unix_client_kill(struct unix_client *client)
+{
+    if (client->fd < 0)
+        return;
+    close(client->fd);
+    client->fd = -1;
+    for (uint32_t i = 0; i < client->depth; i++) {
+        struct unix_command *command = &client->commands[i];
+
+        if (command->running && spd_request_cancel(&command->request)) {
+            command->running = false;
+            client->running--;
+        }
+    }
+}
+
+static bool greet(struct unix_client *client)
+{
+    const struct scsi_unit *unit = spd_unit_scsi(client->door->door.unit);
+    const struct scsi_unit_params *p = &unit->params;
+    struct transact_params params = {
+        .block_count = atomic_load(&unit->block_count),
+        .block_length = p->block_length,
+        .max_transfer_length = p->max_transfer_length,
+        .flags = (p->write_protected ? TRANSACT_WRITE_PROTECTED : 0) |
+            (p->cache ? TRANSACT_CACHE : 0) | (p->unmap ? TRANSACT_UNMAP_SUPPORTED : 0) |
+            (spd_unit_params(client->door->door.unit)->flags & SPD_EJECT_DISABLED ?
+                TRANSACT_EJECT_DISABLED : 0),
+    };
+    uint8_t wire[TRANSACT_PARAMS_LENGTH];
+
+    memcpy(params.guid, p->guid, sizeof params.guid);
+    memcpy(params.product_id, p->product_id, sizeof params.product_id);
+    memcpy(params.product_revision, p->product_revision, sizeof params.product_revision);
+    transact_encode_params(&params, wire);
+    /* The buffer of a new socket is empty and has room for this. */
+    return send(client->fd, wire, sizeof wire, MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof wire;
+}
+
+static bool make_buffers(struct unix_client *client, size_t stride)
+{
+    client->buffers_length = client->depth * stride;
+    client->buffers = os_pages_alloc(client->buffers_length);
+    if (!client->buffers)
+        return false;
+    for (uint32_t i = 0; i < client->depth; i++) {
+        struct unix_command *command = &client->commands[i];
+
+        command->client = client;
+        command->buffer = client->buffers + i * stride;
+        command->request.unit = client->door->door.unit;
+        command->request.ops = &request_ops;
+        release(command);
+    }
+    return true;
+}
+
+struct unix_client *unix_client_new(struct unix_door *door, int fd)
+{
+    const spd_params *params = spd_unit_params(door->door.unit);
+    size_t stride = (params->max_transfer_length + PAGE - 1) / PAGE * PAGE;
+    size_t depth = UNIX_CLIENT_MEMORY / stride;
+    struct unix_client *client;
+    struct epoll_event event = { .events = EPOLLIN };
+
+    if (depth > UNIX_CLIENT_DEPTH_MAX)
+        depth = UNIX_CLIENT_DEPTH_MAX;
+    if (depth < UNIX_CLIENT_DEPTH_MIN)
+        depth = UNIX_CLIENT_DEPTH_MIN;
+    client = calloc(1, sizeof *client + depth * sizeof client->commands[0]);
+    if (!client) {
+        close(fd);
+        return NULL;
+    }
+    client->door = door;
+    client->fd = fd;
+    client->depth = (uint32_t)depth;
+    client->sending_end = &client->sending;
+    client->events = event.events;
+    event.data.ptr = client;
+    scsi_nexus_init(&client->nexus, spd_unit_scsi(door->door.unit), &door->port);
+    if (!make_buffers(client, stride) || !greet(client) ||
+        epoll_ctl(door->epoll, EPOLL_CTL_ADD, fd, &event)) {
+        unix_client_free(client);
+        return NULL;
+    }
+    return client;
+}
+
+void unix_client_free(struct unix_client *client)
+{
+    if (client->fd >= 0)
+        close(client->fd);
+    if (client->buffers)
+        os_pages_free(client->buffers, client->buffers_length);
+    free(client);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* Inside of the unix: door: one thread, one epoll, a bounded number of clients. */
+
+#ifndef DOORS_UNIX_DOOR_H
+#define DOORS_UNIX_DOOR_H
+
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#include "doors/unix/command.h"
+#include "lib/door.h"
+#include "lib/mailbox.h"
+#include "os/os.h"
+
+enum {
+    UNIX_CLIENTS_MAX = 16,
+    UNIX_CLIENT_DEPTH_MAX = 32,          /* transactions of one client at once */
+    UNIX_CLIENT_DEPTH_MIN = 2,
+    UNIX_CLIENT_MEMORY = 16 * 1024 * 1024, /* data buffers of one client, as far as it uses them */
+};
+
+struct unix_client;
+struct unix_door;
+
+/* One transaction: received into, run from and sent from here. */
+struct unix_command {
+    struct spd_request request; /* first: done() gets a pointer to it */
+    struct unix_client *client;
+    struct unix_command *next;  /* on the free list, or among the responses to send */
+    struct transact_request message;
+    struct scsi_vec data[2];
+    uint8_t *buffer;
+    uint64_t payload;           /* bytes that follow the header, first in, then out */
+    uint32_t ranges_done;       /* unmap */
+    uint32_t attempts;
+    bool busy;                  /* between header and response */
+    bool running;               /* the library has it */
+    uint8_t unmap_header[UNIX_UNMAP_HEADER_LENGTH];
+    uint8_t wire[TRANSACT_HEADER_LENGTH]; /* the response */
+};
+
+/* One connection. Each has its own commands, so that none can starve another. */
+struct unix_client {
+    struct unix_door *door;
+    int fd;                         /* -1: gone, waiting for its running commands */
+    uint32_t events;                /* what epoll watches */
+    bool eof;                       /* nothing more comes; answer what there is, then close */
+    struct scsi_nexus nexus;
+
+    struct unix_command *receiving; /* its header is here, its payload is not */
+    size_t received;                /* bytes of the header, or of the payload when receiving */
+    uint8_t header[TRANSACT_HEADER_LENGTH];
+
+    struct unix_command *sending;   /* responses, oldest first */
+    struct unix_command **sending_end;
+    size_t sent;                    /* bytes of the oldest */
+
+    struct unix_command *free;
+    uint32_t depth;
+    uint32_t running;
+    uint8_t *buffers;
+    size_t buffers_length;
+    struct unix_command commands[];
+};
+
+struct unix_door {
+    struct spd_door door; /* first */
+    struct scsi_port port;
+    char *path;
+    dev_t path_device;    /* of the socket file we made: only that one is removed */
+    ino_t path_inode;
+    int listener;
+    int epoll;
+    int spare;            /* a descriptor kept back, to refuse clients when there are no more */
+    struct spd_mailbox mailbox;
+    os_thread thread;
+    pthread_t loop;       /* the same, set by the thread itself before anyone can ask */
+    bool started;
+    _Atomic bool stopping;
+    struct spd_request *completed; /* done on the loop's own thread, newest first */
+    struct unix_client *clients[UNIX_CLIENTS_MAX];
+};
+
+extern const struct spd_door_ops unix_door_ops;
+
+/* socket.c */
+
+/* Binds and listens at path; a socket file that a dead server left behind is replaced. Returns the
+ * descriptor, or a spd_error with its detail. */
+int unix_socket_listen(const char *path, mode_t mode, dev_t *device, ino_t *inode);
+
+/* client.c */
+
+/* Takes over a connected, non-blocking socket and greets. NULL: no memory or it is gone already;
+ * the socket is then closed. */
+struct unix_client *unix_client_new(struct unix_door *door, int fd);
+void unix_client_free(struct unix_client *client);
+
+/* Something happened on the socket: EPOLLIN, EPOLLOUT, ... */
+void unix_client_event(struct unix_client *client, uint32_t events);
+
+/* Sends what waits to be sent, and tells epoll what to wait for. */
+void unix_client_pump(struct unix_client *client);
+
+/* Drops the connection; what runs is cancelled or waited for. */
+void unix_client_kill(struct unix_client *client);
+
+/* The library is done with a request of one of our clients. */
+void unix_client_completed(struct spd_request *request);
+
+#endif

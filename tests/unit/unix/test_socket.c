@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* The socket's file: whose it is, who may use it, when it goes. */
+
+#include "fixture.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static int nop_read(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags,
+    spd_status *status)
+{
+    (void)unit, (void)lba, (void)flags, (void)status;
+    memset(buffer, 0, (size_t)blocks * BLOCK);
+    return 0;
+}
+
+/* What creating a read-only unit at this device name returns. */
+static int try_create(const char *uri, spd_unit **unit)
+{
+    static const spd_ops ops = { .size = sizeof ops, .read = nop_read };
+    spd_params params = SPD_PARAMS_INIT;
+
+    params.block_count = 8;
+    params.flags = SPD_WRITE_PROTECTED;
+    return spd_unit_create(uri, &params, &ops, NULL, unit);
+}
+
+static mode_t mode_of(const char *path)
+{
+    struct stat st;
+
+    assert_int_equal(lstat(path, &st), 0);
+    return st.st_mode & 0777;
+}
+
+static void only_the_owner_may_connect(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    fixture_open(&f, SPD_CACHE);
+    assert_int_equal(mode_of(f.path), 0600);
+    assert_string_equal(spd_unit_door_uri(f.unit, 0), f.uri);
+    fixture_close(&f);
+}
+
+static void mode_can_be_chosen(void **state)
+{
+    struct fixture f;
+    char uri[160], path[128];
+    spd_unit *unit;
+
+    (void)state;
+    fixture_open(&f, SPD_CACHE);
+    snprintf(path, sizeof path, "%s/other", f.folder);
+    snprintf(uri, sizeof uri, "unix:%s?mode=0660", path);
+    assert_int_equal(try_create(uri, &unit), 0);
+    assert_int_equal(mode_of(path), 0660);
+    spd_unit_delete(unit);
+    fixture_close(&f);
+}
+
+static void bad_uris_are_refused(void **state)
+{
+    static const struct {
+        const char *uri;
+        int error;
+    } bad[] = {
+        { "unix:", SPD_ERROR_URI },
+        { "unix:/tmp/x?mode=9", SPD_ERROR_URI_PARAMETER },
+        { "unix:/tmp/x?mode=", SPD_ERROR_URI_PARAMETER },
+        { "unix:/tmp/x?mode=7777", SPD_ERROR_URI_PARAMETER },
+        { "unix:/tmp/x?colour=red", SPD_ERROR_URI_PARAMETER },
+        { "unix:/nowhere/at/all/x", SPD_ERROR_ADDRESS },
+        { "unix:/tmp", SPD_ERROR_ADDRESS_IN_USE },
+        { "unix:/tmp/abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz"
+          "abcdefghijklmnopqrstuvwxyz", SPD_ERROR_URI },
+    };
+    spd_unit *unit;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(try_create(bad[i].uri, &unit), bad[i].error);
+        assert_string_not_equal(spd_error_detail(), "");
+    }
+}
+
+static void live_server_keeps_its_path(void **state)
+{
+    struct fixture f;
+    spd_unit *unit;
+
+    (void)state;
+    fixture_start(&f, SPD_CACHE);
+    assert_int_equal(try_create(f.uri, &unit), SPD_ERROR_ADDRESS_IN_USE);
+    close(client_greeted(&f, NULL));
+    fixture_close(&f);
+}
+
+static void dead_server_is_replaced(void **state)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    struct fixture f;
+    char uri[160];
+    spd_unit *unit;
+    int fd;
+
+    (void)state;
+    fixture_open(&f, SPD_CACHE);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/dead", f.folder);
+    fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    close(fd);
+    snprintf(uri, sizeof uri, "unix:%s", address.sun_path);
+    assert_int_equal(try_create(uri, &unit), 0);
+    close(client_connect(address.sun_path));
+    spd_unit_delete(unit);
+    assert_int_equal(access(address.sun_path, F_OK), -1);
+    fixture_close(&f);
+}
+
+static void other_files_are_left_alone(void **state)
+{
+    struct fixture f;
+    char uri[160], path[128];
+    spd_unit *unit;
+    int fd;
+
+    (void)state;
+    fixture_open(&f, SPD_CACHE);
+    snprintf(path, sizeof path, "%s/file", f.folder);
+    snprintf(uri, sizeof uri, "unix:%s", path);
+    fd = open(path, O_CREAT | O_RDWR, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(try_create(uri, &unit), SPD_ERROR_ADDRESS_IN_USE);
+    assert_int_equal(unlink(path), 0);
+    fixture_close(&f);
+}
+
+/* Somebody moved our socket away and put another there: it is not ours to remove. */
+static void successor_keeps_the_path(void **state)
+{
+    struct fixture f;
+    char uri[160], path[128];
+    spd_unit *first, *second;
+
+    (void)state;
+    fixture_open(&f, SPD_CACHE);
+    snprintf(path, sizeof path, "%s/moved", f.folder);
+    snprintf(uri, sizeof uri, "unix:%s", path);
+    assert_int_equal(try_create(uri, &first), 0);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(try_create(uri, &second), 0);
+    spd_unit_delete(first);
+    assert_int_equal(access(path, F_OK), 0);
+    spd_unit_delete(second);
+    assert_int_equal(access(path, F_OK), -1);
+    fixture_close(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_the_owner_may_connect),
+        cmocka_unit_test(mode_can_be_chosen),
+        cmocka_unit_test(bad_uris_are_refused),
+        cmocka_unit_test(live_server_keeps_its_path),
+        cmocka_unit_test(dead_server_is_replaced),
+        cmocka_unit_test(other_files_are_left_alone),
+        cmocka_unit_test(successor_keeps_the_path),
+    };
+
+    return cmocka_run_group_tests_name("unix-socket", tests, NULL, NULL);
+}
