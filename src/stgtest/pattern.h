@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* What stgtest writes and expects. The same numbers as the original's, so that one program can check
+ * what the other wrote. Pure. */
+
+#ifndef STGTEST_PATTERN_H
+#define STGTEST_PATTERN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct generator {
+    uint32_t state;
+};
+
+/* A seed of 0 acts as 1. */
+void generator_seed(struct generator *generator, uint32_t seed);
+uint32_t generator_u32(struct generator *generator);
+uint64_t generator_u64(struct generator *generator);
+
+/* The eight bytes that fill block lba over and over, as a number whose low byte comes first. */
+uint64_t pattern_word(uint64_t lba);
+
+void pattern_fill(uint8_t *buffer, uint64_t lba, uint32_t blocks, uint32_t block_length);
+
+/* The first byte that is not as expected, or SIZE_MAX when there is none. */
+size_t pattern_check(const uint8_t *buffer, uint64_t lba, uint32_t blocks, uint32_t block_length);
+size_t pattern_check_zero(const uint8_t *buffer, size_t length);
+
+#endif

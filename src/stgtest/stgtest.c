@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* stgtest: writes a pattern to a storage unit, reads it back and compares. */
+
+#include <ctype.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "spd/spd.h"
+#include "stgtest/run.h"
+
+static const char usage_text[] =
+    "usage: stgtest [-s SEED] NAME COUNT [RWFU] [ADDRESS|*] [BLOCKS|*]\n";
+
+static const char help_text[] =
+    "\n"
+    "Writes a pattern to a storage unit, reads it back and compares.\n"
+    "ALL DATA ON THE UNIT MAY BE OVERWRITTEN.\n"
+    "\n"
+    "  NAME         unix:PATH        a unit behind the unix: door\n"
+    "               PATH             a block device that nothing uses, or a file\n"
+    "  COUNT        how many operations (0: 1)\n"
+    "  RWFU         the operations, repeated in this order: read, write, flush, unmap; up to 32\n"
+    "               letters (default WR). Devices and files: only R and W\n"
+    "  ADDRESS      first block (default 0), or * for a random one in each round\n"
+    "  BLOCKS       blocks of each operation (default 1), or * for a random number\n"
+    "\n"
+    "Each round of operations uses one range. A read after a write of the same round must find the\n"
+    "pattern, a read after an unmap zeros.\n"
+    "\n"
+    "  -s, --seed=SEED   where random numbers start; the same seed gives the same run\n"
+    "      --help        this text\n"
+    "      --version     the version\n"
+    "\n"
+    "Numbers may be decimal, 0x hexadecimal or 0 octal.\n"
+    "\n"
+    "Exit status: 0 when all is well, otherwise a Windows error number, of which the system keeps\n"
+    "the low 8 bits. The messages have it in full:\n"
+    "    2  the unit is not there             5  permission denied       8  no memory\n"
+    "   87  wrong usage                      93  (1117) data or answer is wrong, or I/O failed\n"
+    "  170  the device is in use\n";
+
+static int usage(void)
+{
+    fputs(usage_text, stderr);
+    fputs("try: stgtest --help\n", stderr);
+    return ERROR_INVALID_PARAMETER;
+}
+
+static int exit_status(int error)
+{
+    int status = error & 0xff;
+
+    return error != 0 && status == 0 ? 1 : status;
+}
+
+static bool parse_number(const char *text, uint64_t max, uint64_t *value)
+{
+    char *end;
+    unsigned long long number = strtoull(text, &end, 0);
+
+    if (!isdigit((unsigned char)text[0]) || *end != '\0' || number > max)
+        return false;
+    *value = number;
+    return true;
+}
+
+static bool parse_number_or_star(const char *text, uint64_t max, uint64_t *value, bool *star)
+{
+    *star = strcmp(text, "*") == 0;
+    return *star || parse_number(text, max, value);
+}
+
+/* Letters that are no operation are skipped, as the original does. */
+static void parse_ops(const char *text, char ops[OPS_MAX + 1])
+{
+    size_t count = 0;
+
+    for (; *text && count < OPS_MAX; text++) {
+        char letter = (char)toupper((unsigned char)*text);
+
+        if (strchr("RWFU", letter))
+            ops[count++] = letter;
+    }
+    ops[count] = '\0';
+    if (count == 0)
+        strcpy(ops, "WR");
+}
+
+static bool parse_arguments(int argc, char **argv, struct run_options *options)
+{
+    uint64_t blocks = 0;
+
+    if (argc < 2 || argc > 5 || !parse_number(argv[1], UINT64_MAX, &options->count))
+        return false;
+    if (options->count == 0)
+        options->count = 1;
+    parse_ops(argc > 2 ? argv[2] : "", options->ops);
+    if (argc > 3 && !parse_number_or_star(argv[3], UINT64_MAX, &options->address,
+        &options->random_address))
+        return false;
+    if (argc > 4 && !parse_number_or_star(argv[4], UINT32_MAX, &blocks, &options->random_blocks))
+        return false;
+    options->blocks = blocks ? (uint32_t)blocks : 1;
+    return true;
+}
+
+static void print_options(const char *name, const struct run_options *options)
+{
+    printf("stgtest -s %" PRIu32 " %s %" PRIu64 " \"%s\" ", options->seed, name, options->count,
+        options->ops);
+    if (options->random_address)
+        printf("* ");
+    else
+        printf("%" PRIx32 ":%" PRIx32 " ", (uint32_t)(options->address >> 32),
+            (uint32_t)options->address);
+    if (options->random_blocks)
+        printf("*\n");
+    else
+        printf("%" PRIu32 "\n", options->blocks);
+    fflush(stdout);
+}
+
+static int open_target(const char *name, const char *ops, struct target **target)
+{
+    int error = strncmp(name, "unix:", 5) == 0 ? target_open_unix(name, target) :
+        target_open_raw(name, target);
+
+    if (error == 0 && ops[strspn(ops, (*target)->allowed)] != '\0') {
+        fprintf(stderr, "stgtest: %s: of the operations %s only %s can be used here (error %d)\n",
+            name, ops, (*target)->allowed, ERROR_INVALID_PARAMETER);
+        (*target)->ops->close(*target);
+        error = ERROR_INVALID_PARAMETER;
+    }
+    return error;
+}
+
+static int test(const char *name, const struct run_options *options)
+{
+    struct run_totals totals = { 0 };
+    struct timespec start, end;
+    struct target *target;
+    double seconds, mebibytes;
+    int error = open_target(name, options->ops, &target);
+
+    if (error)
+        return error;
+    print_options(name, options);
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    error = run(target, options, &totals);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    target->ops->close(target);
+    if (error)
+        return error;
+    seconds = (double)(end.tv_sec - start.tv_sec) + (double)(end.tv_nsec - start.tv_nsec) / 1e9;
+    if (seconds <= 0)
+        seconds = 1e-9;
+    mebibytes = (double)totals.bytes / (1024 * 1024);
+    fprintf(stderr, "%" PRIu64 " operations, %.1f MiB in %.2f s: %.0f operations/s, %.1f MiB/s\n",
+        totals.operations, mebibytes, seconds, (double)totals.operations / seconds,
+        mebibytes / seconds);
+    puts("OK");
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option long_options[] = {
+        { "seed", required_argument, NULL, 's' },
+        { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'v' },
+        { 0 },
+    };
+    struct run_options options = { .progress = isatty(STDERR_FILENO) };
+    struct timespec now;
+    uint64_t seed;
+    int option;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    options.seed = (uint32_t)((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
+    while ((option = getopt_long(argc, argv, "+s:", long_options, NULL)) != -1) {
+        switch (option) {
+        case 's':
+            if (!parse_number(optarg, UINT32_MAX, &seed))
+                return usage();
+            options.seed = (uint32_t)seed;
+            break;
+        case 'h':
+            fputs(usage_text, stdout);
+            fputs(help_text, stdout);
+            return 0;
+        case 'v':
+            printf("stgtest %u.%u\n", spd_version() >> 16, spd_version() & 0xffff);
+            return 0;
+        default:
+            return usage();
+        }
+    }
+    if (!parse_arguments(argc - optind, argv + optind, &options))
+        return usage();
+    return exit_status(test(argv[optind], &options));
+}

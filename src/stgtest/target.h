@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* What stgtest tests: a unit behind the unix: door, a block device or a file. */
+
+#ifndef STGTEST_TARGET_H
+#define STGTEST_TARGET_H
+
+#include "doors/unix/transact.h"
+
+/* Errors have the numbers that the original exits with, those of Windows. */
+enum {
+    ERROR_FILE_NOT_FOUND = 2,
+    ERROR_ACCESS_DENIED = 5,
+    ERROR_NOT_ENOUGH_MEMORY = 8,
+    ERROR_INVALID_PARAMETER = 87,
+    ERROR_BUSY = 170,
+    ERROR_IO_DEVICE = 1117,
+};
+
+struct target;
+
+struct target_ops {
+    /* One operation from start to end. buffer holds the blocks to write, gets those that are read
+     * (zeros where the answer was short). 0 and a response, or an error. */
+    int (*transact)(struct target *target, const struct transact_request *request, uint8_t *buffer,
+        struct transact_response *response);
+    void (*close)(struct target *target);
+};
+
+struct target {
+    const struct target_ops *ops;
+    uint64_t block_count;
+    uint32_t block_length;
+    uint32_t max_transfer_length;
+    bool cache;
+    const char *allowed; /* the letters of the operations that it has */
+};
+
+/* 0 or an error, already reported. */
+int target_open_unix(const char *name, struct target **target);
+int target_open_raw(const char *name, struct target **target);
+
+/* What errno means among the errors above. */
+int target_error(int errnum);
+
+/* Says on stderr that name cannot be opened, and returns what errno means. */
+int target_fail(const char *name, const char *what);
+
+#endif
