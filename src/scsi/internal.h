@@ -12,6 +12,9 @@
 #include "scsi/be.h"
 #include "scsi/scsi.h"
 
+/* Off the hot path: reads and writes pay nothing for it. */
+#define SCSI_COLD __attribute__((noinline, cold))
+
 /*
  * The opcode table: one row a command, the only truth about it.
  */
@@ -115,9 +118,6 @@ static inline uint32_t scsi_mode(const struct scsi_unit *unit)
  * Ends and transfers.
  */
 
-/* GOOD; everything that the command defines was moved. */
-enum scsi_step scsi_finish(struct scsi_task *task);
-
 /* GOOD with data-in: the builder's `length` bytes, cut to the allocation length and to what the
  * initiator takes. */
 enum scsi_step scsi_reply(struct scsi_task *task, uint64_t length);
@@ -132,6 +132,22 @@ bool scsi_transfer_exact(struct scsi_task *task, uint64_t length);
 static inline uint64_t scsi_expected(const struct scsi_task *task)
 {
     return task->expected_direction == task->direction ? task->expected_length : 0;
+}
+
+/* GOOD; everything that the command defines was moved. */
+static inline enum scsi_step scsi_finish(struct scsi_task *task)
+{
+    uint64_t transfer = task->transfer_length;
+    uint64_t expected = transfer ? scsi_expected(task) : task->expected_length;
+
+    task->status = SCSI_GOOD;
+    task->sense_length = 0;
+    task->reply = NULL;
+    task->overflow = transfer > expected;
+    task->underflow = transfer < expected;
+    task->residual = transfer > expected ? transfer - expected : expected - transfer;
+    task->moved_length = transfer < expected ? transfer : expected;
+    return SCSI_DONE;
 }
 
 /* Sets the phase to go on with and asks for a step. */

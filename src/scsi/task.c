@@ -34,7 +34,7 @@ bool scsi_row_enabled(const struct scsi_row *row, const struct scsi_unit *unit)
     return !(row->flags & SCSI_ROW_NEEDS_UNMAP) || !unit || unit->params.unmap;
 }
 
-static const struct scsi_row *find_row(const struct scsi_task *task)
+static SCSI_COLD const struct scsi_row *find_rare_row(const struct scsi_task *task)
 {
     const struct scsi_row *row = &scsi_rows[task->cdb[0]];
 
@@ -50,6 +50,16 @@ static const struct scsi_row *find_row(const struct scsi_task *task)
     return scsi_row_enabled(row, task->unit) ? row : &unknown_opcode;
 }
 
+static inline const struct scsi_row *find_row(const struct scsi_task *task)
+{
+    const struct scsi_row *row = &scsi_rows[task->cdb[0]];
+
+    /* Reads and writes are in the table as they are. */
+    if ((row->flags & (SCSI_ROW_MEDIUM | SCSI_ROW_NEEDS_UNMAP)) == SCSI_ROW_MEDIUM)
+        return row;
+    return find_rare_row(task);
+}
+
 /* All 16 bytes at once: a row's usage has ones past the end of its CDB. */
 static inline bool has_reserved_bits(const uint8_t *cdb, const uint8_t *usage)
 {
@@ -60,7 +70,7 @@ static inline bool has_reserved_bits(const uint8_t *cdb, const uint8_t *usage)
     return ((c[0] & ~u[0]) | (c[1] & ~u[1])) != 0;
 }
 
-static enum scsi_step fail_reserved_bits(struct scsi_task *task, const uint8_t *usage)
+static SCSI_COLD enum scsi_step fail_reserved_bits(struct scsi_task *task, const uint8_t *usage)
 {
     unsigned byte = 0, bit = 7;
 
@@ -154,7 +164,7 @@ static uint64_t allocation_length(const struct scsi_task *task, const struct scs
 }
 
 /* The two phases of every row with a builder. */
-static enum scsi_step run_builder(struct scsi_task *task, const struct scsi_row *row)
+static SCSI_COLD enum scsi_step run_builder(struct scsi_task *task, const struct scsi_row *row)
 {
     if (!task->phase) {
         if (!scsi_transfer(task, SCSI_DATA_IN, allocation_length(task, row)))
@@ -171,10 +181,20 @@ static inline bool has_attention(const struct scsi_task *task)
         atomic_load_explicit(&task->nexus->attention_seen, memory_order_relaxed);
 }
 
+/* True when a unit attention took the command's place. */
+static SCSI_COLD bool report_attention(struct scsi_task *task)
+{
+    struct scsi_outcome attention;
+
+    if (!scsi_attention_take(task, &attention))
+        return false;
+    scsi_fail_outcome(task, &attention);
+    return true;
+}
+
 enum scsi_step scsi_begin(struct scsi_task *task)
 {
     const struct scsi_row *row = find_row(task);
-    struct scsi_outcome attention;
 
     task->row = row;
     task->phase = 0;
@@ -188,8 +208,8 @@ enum scsi_step scsi_begin(struct scsi_task *task)
         if (!(row->flags & SCSI_ROW_NO_UNIT))
             return scsi_fail(task, SCSI_LUN_NOT_SUPPORTED);
     } else if (has_attention(task) && !(row->flags & SCSI_ROW_NO_ATTENTION) &&
-        scsi_attention_take(task, &attention)) {
-        return scsi_fail_outcome(task, &attention);
+        report_attention(task)) {
+        return SCSI_DONE;
     }
     if (has_reserved_bits(task->cdb, row->usage))
         return fail_reserved_bits(task, row->usage);
@@ -237,29 +257,11 @@ bool scsi_transfer_exact(struct scsi_task *task, uint64_t length)
     return true;
 }
 
-static inline enum scsi_step finish(struct scsi_task *task, const void *reply)
-{
-    uint64_t transfer = task->transfer_length;
-    uint64_t expected = transfer ? scsi_expected(task) : task->expected_length;
-
-    task->status = SCSI_GOOD;
-    task->sense_length = 0;
-    task->reply = reply;
-    task->overflow = transfer > expected;
-    task->underflow = transfer < expected;
-    task->residual = transfer > expected ? transfer - expected : expected - transfer;
-    task->moved_length = transfer < expected ? transfer : expected;
-    return SCSI_DONE;
-}
-
-enum scsi_step scsi_finish(struct scsi_task *task)
-{
-    return finish(task, NULL);
-}
-
 enum scsi_step scsi_reply(struct scsi_task *task, uint64_t length)
 {
     if (length < task->transfer_length)
         task->transfer_length = length;
-    return finish(task, task->scratch);
+    scsi_finish(task);
+    task->reply = task->scratch;
+    return SCSI_DONE;
 }

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* Runs begin and resume of one command over and over, for an instruction counter to watch:
+ *   engine-cost read|write|nothing COUNT
+ * `nothing` does all but call the engine; the difference is the engine's. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "scsi/scsi.h"
+
+static const struct scsi_unit_params params = {
+    .guid = { 1 },
+    .block_count = 1 << 20,
+    .block_length = 512,
+    .physical_block_length = 4096,
+    .max_transfer_length = 1 << 20,
+    .max_command_length = 16 << 20,
+    .product_id = "Cost            ",
+    .product_revision = "1.0 ",
+    .cache = true,
+};
+
+static struct scsi_unit unit;
+static struct scsi_nexus nexus;
+static struct scsi_task task;
+
+static void announce(uint8_t opcode)
+{
+    static const uint8_t cdb[16] = { [7] = 0x01, [12] = 0x00, [13] = 0x08 };
+
+    memcpy(task.cdb, cdb, sizeof cdb);
+    task.cdb[0] = opcode;
+    task.cdb_length = 16;
+    task.unit = &unit;
+    task.nexus = &nexus;
+    task.attribute = SCSI_SIMPLE;
+    task.expected_direction = opcode == 0x88 ? SCSI_DATA_IN : SCSI_DATA_OUT;
+    task.expected_length = 8 * 512;
+}
+
+int main(int argc, char **argv)
+{
+    uint8_t opcode = argc > 1 && !strcmp(argv[1], "write") ? 0x8a : 0x88;
+    bool nothing = argc > 1 && !strcmp(argv[1], "nothing");
+    long count = argc > 2 ? atol(argv[2]) : 1;
+
+    scsi_unit_init(&unit, &params);
+    scsi_nexus_init(&nexus, &unit, NULL);
+    announce(opcode);
+    task.cdb[0] = 0x00; /* TEST UNIT READY takes the power-on attention */
+    scsi_begin(&task);
+    for (long i = 0; i < count; i++) {
+        announce(opcode);
+        if (nothing)
+            continue;
+        if (scsi_begin(&task) == SCSI_DONE || scsi_resume(&task, NULL) != SCSI_DONE ||
+            task.status != SCSI_GOOD) {
+            fprintf(stderr, "engine-cost: the command did not end as it should\n");
+            return 1;
+        }
+    }
+    return 0;
+}
