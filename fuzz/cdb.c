@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * Commands from arbitrary bytes against a small memory disk, which aborts when the engine breaks a
+ * promise (tests/unit/scsi/disk.c).
+ *
+ * Input: a byte of unit parameters (bits 0-2 block length, 3 cache, 4 unmap, 5 write-protected,
+ * 6 single-block operations, 7 no transfer limit), then commands: 16 bytes of CDB, a byte of flags
+ * (bits 0-1 direction, 2 nexus, 3 absent LUN, 4 reset before, 5-6 scale of the length, 7 resize
+ * before), two bytes of expected length, a byte n and n bytes of data-out, which repeat.
+ */
+
+#include <stdint.h>
+#include <string.h>
+
+#include "../tests/unit/scsi/disk.h"
+#include "scsi/be.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { MEDIUM_BLOCKS = 64, DATA_MAX = 1 << 18, STEPS_MAX = 512 };
+
+static uint8_t data_out[DATA_MAX + UINT8_MAX];
+
+static struct scsi_unit_params parameters(uint8_t choice)
+{
+    struct scsi_unit_params params = disk_params();
+
+    params.block_length = 512u << (choice & 7);
+    params.physical_block_length = params.block_length;
+    params.block_count = MEDIUM_BLOCKS;
+    params.max_transfer_length = choice & 0x40 ? params.block_length : 1 << 17;
+    params.max_command_length = choice & 0x80 ? 0 : DATA_MAX;
+    params.cache = choice & 0x08;
+    params.unmap = choice & 0x10;
+    params.write_protected = choice & 0x20;
+    return params;
+}
+
+static size_t run_one(struct disk *disk, const uint8_t *data, size_t size)
+{
+    uint8_t flags = data[16];
+    uint64_t expected = (uint64_t)be16_get(data + 17) << (flags >> 5 & 3) * 2;
+    size_t length = data[19] < size - 20 ? data[19] : size - 20;
+
+    expected = expected < DATA_MAX ? expected : DATA_MAX;
+    if (length) {
+        for (size_t at = 0; at < expected; at += length)
+            memcpy(data_out + at, data + 20, length);
+    } else {
+        memset(data_out, 0, expected);
+    }
+    if (flags & 0x10)
+        scsi_unit_attention(&disk->unit, data[19] % SCSI_UA_COUNT, NULL);
+    if (flags & 0x80)
+        scsi_unit_resize(&disk->unit, data[19]);
+    disk_run(disk, flags >> 2 & 1, flags & 0x08 ? NULL : &disk->unit, data,
+        (flags & 3) % 3, data_out, expected);
+    return 20 + length;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct scsi_unit_params params;
+    struct disk disk;
+
+    if (!size)
+        return 0;
+    params = parameters(data[0]);
+    disk_open(&disk, &params, MEDIUM_BLOCKS);
+    disk.steps_max = STEPS_MAX;
+    for (size_t at = 1; size - at >= 20;)
+        at += run_one(&disk, data + at, size - at);
+    disk_close(&disk);
+    return 0;
+}
