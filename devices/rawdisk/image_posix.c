@@ -202,14 +202,15 @@ int image_read(struct image *image, void *buffer, size_t length, uint64_t offset
     uint64_t *failed)
 {
     bool nowait = flags & IMAGE_NOWAIT && !image->memory;
+    /* Without a cache every write was durable, and so is what there is to read. */
+    bool flush = flags & IMAGE_DURABLE && image->cached;
     size_t done = 0;
     int error;
 
-    if (nowait && (flags & IMAGE_DURABLE || atomic_load_explicit(&image->no_nowait_read,
-                                                memory_order_relaxed)))
+    if (nowait && (flush || atomic_load_explicit(&image->no_nowait_read, memory_order_relaxed)))
         return EAGAIN;
     *failed = offset;
-    if (flags & IMAGE_DURABLE && image->cached && (error = image_flush(image)))
+    if (flush && (error = image_flush(image)))
         return error;
     while (done < length) {
         struct iovec piece = {(char *)buffer + done, length - done};
