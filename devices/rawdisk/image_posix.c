@@ -329,16 +329,10 @@ static int write_zeros(struct image *image, uint64_t length, uint64_t offset, ui
     return error;
 }
 
-int image_unmap(struct image *image, uint64_t length, uint64_t offset, uint64_t *failed)
+static int make_hole(struct image *image, uint64_t length, uint64_t offset, uint64_t *failed)
 {
     unsigned method = atomic_load_explicit(&image->unmap_method, memory_order_relaxed);
-    int error;
 
-    *failed = offset;
-    if (length == 0)
-        return 0;
-    if ((error = check_end(image, length, offset, failed)))
-        return error;
     while (method < UNMAP_MODES) {
         if (fallocate(image->fd, unmap_modes[method], (off_t)offset, (off_t)length) == 0)
             return 0;
@@ -352,4 +346,18 @@ int image_unmap(struct image *image, uint64_t length, uint64_t offset, uint64_t 
         atomic_store_explicit(&image->unmap_method, ++method, memory_order_relaxed);
     }
     return write_zeros(image, length, offset, failed);
+}
+
+int image_unmap(struct image *image, uint64_t length, uint64_t offset, uint64_t *failed)
+{
+    int error;
+
+    *failed = offset;
+    if (length == 0)
+        return 0;
+    error = check_end(image, length, offset, failed);
+    if (!error)
+        error = make_hole(image, length, offset, failed);
+    /* Without a cache no flush will come, and what was unmapped must not return. */
+    return error || image->cached ? error : image_flush(image);
 }
