@@ -54,7 +54,8 @@ def judge(output, status):
     _, ran, passed, failed = map(int, totals.groups())
     if status or failed or ran != 1 or passed != 1:
         return "failed", f"{ran} test ran, {failed} failed"
-    skip = re.search(r"\[SKIPPED\] (.*)", output)
+    # Around every test the tool looks for reservations to clear, and says when it cannot.
+    skip = re.search(r"\[SKIPPED\] (?!PERSISTENT RESERVE IN)(.*)", output)
     if skip:
         return "skipped", skip[1].strip()
     return "passed", ""
@@ -62,10 +63,11 @@ def judge(output, status):
 
 def run_one(test, url):
     """(outcome, reason, output)."""
-    # The same portal twice: two sessions are two paths. Only the multipath tests use the second.
-    command = ["iscsi-test-cu", "--dataloss", "--test", f"ALL.{test}", url, url]
+    # Two sessions with the same portal are two paths.
+    urls = [url, url] if test.startswith("MultipathIO.") else [url]
     try:
-        status, output = call(*command, timeout=TIMEOUT)
+        status, output = call("iscsi-test-cu", "--dataloss", "--test", f"ALL.{test}", *urls,
+                              timeout=TIMEOUT)
     except subprocess.TimeoutExpired as expired:
         said = (expired.output or b"").decode(errors="replace")
         return "failed", f"timed out after {TIMEOUT} s", said
