@@ -75,8 +75,6 @@ enum scsi_reason {
     SCSI_SOFTWARE_WRITE_PROTECTED,
     SCSI_MISCOMPARE,
     SCSI_INFORMATION_UNIT_INVALID,
-    SCSI_INFORMATION_UNIT_TOO_SHORT,
-    SCSI_INFORMATION_UNIT_TOO_LONG,
 };
 
 enum { SCSI_WHOLE_BYTE = 8 }; /* a field pointer without bit pointer */

@@ -19,6 +19,9 @@
 #define F2 0xff, 0xff
 #define F4 F2, F2
 #define F8 F4, F4
+/* The byte of the GROUP NUMBER, by which a device may keep statistics (SBC-3 4.23). We keep none:
+ * any group is as good as none. */
+#define GROUP 0x1f
 /* Reserved bytes. */
 #define Z2 0x00, 0x00
 #define Z3 Z2, 0x00
@@ -74,49 +77,49 @@ const struct scsi_row scsi_rows[256] = {
     /* READ CAPACITY(10) */
     [0x25] = { CDB10(0x25, 0x00, Z4, Z3, 0x00), DATA_IN, .build = scsi_read_capacity_10 },
     /* READ(10), WRITE(10) */
-    [0x28] = { CDB10(0x28, 0x18, F4, 0x00, F2, 0x00), DATA_IN, .flags = READS, .run = scsi_read },
-    [0x2a] = { CDB10(0x2a, 0x18, F4, 0x00, F2, 0x00), DATA_OUT, .flags = WRITES,
+    [0x28] = { CDB10(0x28, 0x18, F4, GROUP, F2, 0x00), DATA_IN, .flags = READS, .run = scsi_read },
+    [0x2a] = { CDB10(0x2a, 0x18, F4, GROUP, F2, 0x00), DATA_OUT, .flags = WRITES,
         .run = scsi_write },
     /* WRITE AND VERIFY(10), VERIFY(10) */
-    [0x2e] = { CDB10(0x2e, 0x12, F4, 0x00, F2, 0x00), DATA_OUT, .flags = WRITES,
+    [0x2e] = { CDB10(0x2e, 0x12, F4, GROUP, F2, 0x00), DATA_OUT, .flags = WRITES,
         .run = scsi_write_verify },
-    [0x2f] = { CDB10(0x2f, 0x16, F4, 0x00, F2, 0x00), .flags = RANGE, .run = scsi_verify },
+    [0x2f] = { CDB10(0x2f, 0x16, F4, GROUP, F2, 0x00), .flags = RANGE, .run = scsi_verify },
     /* PRE-FETCH(10) */
-    [0x34] = { CDB10(0x34, 0x02, F4, 0x00, F2, 0x00), .flags = RANGE, .run = scsi_pre_fetch },
+    [0x34] = { CDB10(0x34, 0x02, F4, GROUP, F2, 0x00), .flags = RANGE, .run = scsi_pre_fetch },
     /* SYNCHRONIZE CACHE(10) */
-    [0x35] = { CDB10(0x35, 0x02, F4, 0x00, F2, 0x00), .flags = RANGE,
+    [0x35] = { CDB10(0x35, 0x02, F4, GROUP, F2, 0x00), .flags = RANGE,
         .run = scsi_synchronize_cache },
     /* WRITE SAME(10) */
-    [0x41] = { CDB10(0x41, 0x08, F4, 0x00, F2, 0x00), DATA_OUT,
+    [0x41] = { CDB10(0x41, 0x08, F4, GROUP, F2, 0x00), DATA_OUT,
         .flags = RANGE | SCSI_ROW_WRITES | SCSI_ROW_UNMAP_BIT, .run = scsi_write_same },
     /* UNMAP */
-    [0x42] = { CDB10(0x42, 0x00, Z4, 0x00, F2, 0x00), DATA_OUT,
+    [0x42] = { CDB10(0x42, 0x00, Z4, GROUP, F2, 0x00), DATA_OUT,
         .flags = SCSI_ROW_MEDIUM | SCSI_ROW_WRITES | SCSI_ROW_NEEDS_UNMAP, .run = scsi_unmap },
     /* MODE SELECT(10), MODE SENSE(10) */
     [0x55] = { CDB10(0x55, 0x10, Z4, 0x00, F2, 0x00), DATA_OUT, .run = scsi_mode_select },
     [0x5a] = { CDB10(0x5a, 0x18, F2, Z3, F2, 0x00), DATA_IN, ALLOCATION(7, 2),
         .build = scsi_mode_sense },
     /* READ(16), WRITE(16) */
-    [0x88] = { CDB16(0x88, 0x18, F8, F4, 0x00, 0x00), DATA_IN, .flags = READS, .run = scsi_read },
-    [0x8a] = { CDB16(0x8a, 0x18, F8, F4, 0x00, 0x00), DATA_OUT, .flags = WRITES,
+    [0x88] = { CDB16(0x88, 0x18, F8, F4, GROUP, 0x00), DATA_IN, .flags = READS, .run = scsi_read },
+    [0x8a] = { CDB16(0x8a, 0x18, F8, F4, GROUP, 0x00), DATA_OUT, .flags = WRITES,
         .run = scsi_write },
     /* COMPARE AND WRITE */
-    [0x89] = { CDB16(0x89, 0x18, F8, Z3, 0xff, 0x00, 0x00), DATA_OUT,
+    [0x89] = { CDB16(0x89, 0x18, F8, Z3, 0xff, GROUP, 0x00), DATA_OUT,
         .flags = RANGE | SCSI_ROW_WRITES | SCSI_ROW_EXCLUSIVE, .run = scsi_compare_and_write },
     /* ORWRITE(16) */
-    [0x8b] = { CDB16(0x8b, 0x18, F8, F4, 0x00, 0x00), DATA_OUT,
+    [0x8b] = { CDB16(0x8b, 0x18, F8, F4, GROUP, 0x00), DATA_OUT,
         .flags = WRITES | SCSI_ROW_EXCLUSIVE, .run = scsi_orwrite },
     /* WRITE AND VERIFY(16), VERIFY(16) */
-    [0x8e] = { CDB16(0x8e, 0x12, F8, F4, 0x00, 0x00), DATA_OUT, .flags = WRITES,
+    [0x8e] = { CDB16(0x8e, 0x12, F8, F4, GROUP, 0x00), DATA_OUT, .flags = WRITES,
         .run = scsi_write_verify },
-    [0x8f] = { CDB16(0x8f, 0x16, F8, F4, 0x00, 0x00), .flags = RANGE, .run = scsi_verify },
+    [0x8f] = { CDB16(0x8f, 0x16, F8, F4, GROUP, 0x00), .flags = RANGE, .run = scsi_verify },
     /* PRE-FETCH(16) */
-    [0x90] = { CDB16(0x90, 0x02, F8, F4, 0x00, 0x00), .flags = RANGE, .run = scsi_pre_fetch },
+    [0x90] = { CDB16(0x90, 0x02, F8, F4, GROUP, 0x00), .flags = RANGE, .run = scsi_pre_fetch },
     /* SYNCHRONIZE CACHE(16) */
-    [0x91] = { CDB16(0x91, 0x02, F8, F4, 0x00, 0x00), .flags = RANGE,
+    [0x91] = { CDB16(0x91, 0x02, F8, F4, GROUP, 0x00), .flags = RANGE,
         .run = scsi_synchronize_cache },
     /* WRITE SAME(16): UNMAP and NDOB; anchored blocks are not offered (VPD B2h) */
-    [0x93] = { CDB16(0x93, 0x09, F8, F4, 0x00, 0x00), DATA_OUT,
+    [0x93] = { CDB16(0x93, 0x09, F8, F4, GROUP, 0x00), DATA_OUT,
         .flags = RANGE | SCSI_ROW_WRITES | SCSI_ROW_UNMAP_BIT, .run = scsi_write_same },
     /* SERVICE ACTION IN(16) */
     [0x9e] = { ACTIONS(service_actions_in_16) },
@@ -126,11 +129,11 @@ const struct scsi_row scsi_rows[256] = {
     /* MAINTENANCE IN */
     [0xa3] = { ACTIONS(maintenance_in) },
     /* READ(12), WRITE(12) */
-    [0xa8] = { CDB12(0xa8, 0x18, F4, F4, 0x00, 0x00), DATA_IN, .flags = READS, .run = scsi_read },
-    [0xaa] = { CDB12(0xaa, 0x18, F4, F4, 0x00, 0x00), DATA_OUT, .flags = WRITES,
+    [0xa8] = { CDB12(0xa8, 0x18, F4, F4, GROUP, 0x00), DATA_IN, .flags = READS, .run = scsi_read },
+    [0xaa] = { CDB12(0xaa, 0x18, F4, F4, GROUP, 0x00), DATA_OUT, .flags = WRITES,
         .run = scsi_write },
     /* WRITE AND VERIFY(12), VERIFY(12) */
-    [0xae] = { CDB12(0xae, 0x12, F4, F4, 0x00, 0x00), DATA_OUT, .flags = WRITES,
+    [0xae] = { CDB12(0xae, 0x12, F4, F4, GROUP, 0x00), DATA_OUT, .flags = WRITES,
         .run = scsi_write_verify },
-    [0xaf] = { CDB12(0xaf, 0x16, F4, F4, 0x00, 0x00), .flags = RANGE, .run = scsi_verify },
+    [0xaf] = { CDB12(0xaf, 0x16, F4, F4, GROUP, 0x00), .flags = RANGE, .run = scsi_verify },
 };

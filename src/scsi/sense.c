@@ -24,8 +24,6 @@ static const struct sense_code codes[] = {
     [SCSI_SOFTWARE_WRITE_PROTECTED] = { 0x7, 0x27, 0x02 },
     [SCSI_MISCOMPARE] = { 0xe, 0x1d, 0x00 },
     [SCSI_INFORMATION_UNIT_INVALID] = { 0xb, 0x0e, 0x00 },
-    [SCSI_INFORMATION_UNIT_TOO_SHORT] = { 0xb, 0x0e, 0x01 },
-    [SCSI_INFORMATION_UNIT_TOO_LONG] = { 0xb, 0x0e, 0x02 },
 };
 
 /* A pointer to the field in error (SPC-4 4.5.2.4.2). */

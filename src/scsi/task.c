@@ -237,8 +237,10 @@ bool scsi_transfer(struct scsi_task *task, enum scsi_direction direction, uint64
     task->transfer_length = length;
     expected = scsi_expected(task);
     task->buffer_length = length < expected ? length : expected;
-    if (length && task->expected_length && task->expected_direction != task->direction &&
-        task->expected_direction != SCSI_NO_DATA) {
+    /* A read that was announced as a write has room for nothing: all of it is overflow. Of a write
+     * that brings nothing, GOOD would be a lie. */
+    if (length && task->expected_length && direction == SCSI_DATA_OUT &&
+        task->expected_direction == SCSI_DATA_IN) {
         scsi_fail(task, SCSI_INFORMATION_UNIT_INVALID);
         return false;
     }
@@ -250,8 +252,7 @@ bool scsi_transfer_exact(struct scsi_task *task, uint64_t length)
     if (!scsi_transfer(task, SCSI_DATA_OUT, length))
         return false;
     if (scsi_expected(task) != length) {
-        scsi_fail(task, scsi_expected(task) < length ? SCSI_INFORMATION_UNIT_TOO_SHORT
-                                                     : SCSI_INFORMATION_UNIT_TOO_LONG);
+        scsi_fail(task, SCSI_INVALID_FIELD_IN_CDB);
         return false;
     }
     return true;

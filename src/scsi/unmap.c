@@ -35,12 +35,13 @@ static bool read_ranges(struct scsi_task *task)
         scsi_data_copy(task, at, descriptor, DESCRIPTOR);
         lba = be64_get(descriptor);
         blocks = be32_get(descriptor + 8);
+        if (!blocks)
+            continue; /* not an error, wherever it is (SBC-3 5.28.2) */
         if (!scsi_range_ok(capacity, lba, blocks)) {
             scsi_fail_information(task, SCSI_LBA_OUT_OF_RANGE, lba < capacity ? capacity : lba);
             return false;
         }
-        if (blocks)
-            ranges[count++] = (struct scsi_range){ .lba = lba, .blocks = blocks };
+        ranges[count++] = (struct scsi_range){ .lba = lba, .blocks = blocks };
     }
     task->op = (struct scsi_op){ .ranges = ranges, .range_count = count };
     return true;

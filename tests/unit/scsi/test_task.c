@@ -156,18 +156,69 @@ static void data_announced_for_a_command_without_any_is_underflow(void **state)
     assert_int_equal(disk->task.residual, 100);
 }
 
-static void data_in_the_wrong_direction_fails_and_moves_nothing(void **state)
+static void a_write_announced_as_a_read_fails_and_moves_nothing(void **state)
+{
+    struct disk *disk = *state;
+
+    in(disk, CDB(0x2a, 0, 0, 0, 0, 0, 0, 0, 1), 512);
+    assert_sense(disk, 0xb, 0x0e00);
+    assert_int_equal(disk->log_count, 0);
+}
+
+static void a_read_announced_as_a_write_is_all_overflow(void **state)
 {
     struct disk *disk = *state;
     uint8_t data[512] = { 0 };
 
     out(disk, CDB(0x28, 0, 0, 0, 0, 0, 0, 0, 1), data, 512);
-    assert_sense(disk, 0xb, 0x0e00);
-    in(disk, CDB(0x2a, 0, 0, 0, 0, 0, 0, 0, 1), 512);
-    assert_sense(disk, 0xb, 0x0e00);
+    assert_length(disk, 0);
+    assert_true(disk->task.overflow);
+    assert_int_equal(disk->task.residual, 512);
+    out(disk, CDB(0x12, 0, 0, 0, 36), data, 36);
+    assert_length(disk, 0);
+    assert_int_equal(disk->task.residual, 36);
+}
+
+static void any_group_number_is_as_good_as_none(void **state)
+{
+    struct disk *disk = *state;
+
+    none(disk, CDB(0x34, 0, 0, 0, 0, 0, 0x1f, 0, 1));
+    assert_int_not_equal(disk->task.status, SCSI_CHECK_CONDITION);
+    none(disk, CDB(0x90, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0x1f));
+    assert_int_not_equal(disk->task.status, SCSI_CHECK_CONDITION);
+    in(disk, CDB(0x28, 0, 0, 0, 0, 0, 3, 0, 1), 512);
+    assert_length(disk, 512);
+    none(disk, CDB(0x34, 0, 0, 0, 0, 0, 0x20, 0, 1));
+    assert_cdb_field(disk, 6, 5);
+}
+
+static void data_that_must_fit_exactly_and_does_not_is_refused(void **state)
+{
+    struct disk *disk = *state;
+    uint8_t data[2048] = { 0 };
+
+    out(disk, CDB(0x41, 0, 0, 0, 0, 0, 0, 0, 1), data, 1024);
+    assert_sense(disk, 0x5, 0x2400);
+    out(disk, CDB(0x89, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1), data, 2048);
+    assert_sense(disk, 0x5, 0x2400);
+    out(disk, CDB(0x89, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3), data, 2048);
+    assert_sense(disk, 0x5, 0x2400);
     assert_int_equal(disk->log_count, 0);
-    out(disk, CDB(0x12, 0, 0, 0, 96), data, 96);
-    assert_sense(disk, 0xb, 0x0e00);
+}
+
+static void unmapping_nothing_past_the_end_is_no_error(void **state)
+{
+    struct disk *disk = *state;
+    uint64_t end = disk->unit.params.block_count;
+    const uint8_t list[] = { 0, 22, 0, 16, 0, 0, 0, 0, B64(end), B32(0), 0, 0, 0, 0 };
+    const uint8_t one[] = { 0, 22, 0, 16, 0, 0, 0, 0, B64(end), B32(1), 0, 0, 0, 0 };
+
+    out(disk, CDB(0x42, 0, 0, 0, 0, 0, 0, 0, sizeof list), list, sizeof list);
+    assert_good(disk);
+    assert_int_equal(disk->log_count, 0);
+    out(disk, CDB(0x42, 0, 0, 0, 0, 0, 0, 0, sizeof one), one, sizeof one);
+    assert_sense(disk, 0x5, 0x2100);
 }
 
 static void a_failed_command_reports_all_as_residual(void **state)
@@ -221,7 +272,11 @@ int main(void)
         TEST(the_ordered_attribute_makes_a_task_exclusive),
         TEST(only_medium_commands_are_marked_so),
         TEST(data_announced_for_a_command_without_any_is_underflow),
-        TEST(data_in_the_wrong_direction_fails_and_moves_nothing),
+        TEST(a_write_announced_as_a_read_fails_and_moves_nothing),
+        TEST(a_read_announced_as_a_write_is_all_overflow),
+        TEST(any_group_number_is_as_good_as_none),
+        TEST(data_that_must_fit_exactly_and_does_not_is_refused),
+        TEST(unmapping_nothing_past_the_end_is_no_error),
         TEST(a_failed_command_reports_all_as_residual),
         TEST(a_busy_device_passes_its_status_without_sense),
         TEST(a_caller_can_fail_a_task_itself),
