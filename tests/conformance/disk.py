@@ -20,6 +20,8 @@ class Disk:
     def __init__(self, name, program, size, block_length=512, options=(), query=""):
         self.name = name
         self.size = size
+        # Unless told otherwise our disks have physical blocks of 4096.
+        self.large_physical_blocks = block_length < 4096
         self.path = os.path.join(WORK, f"{name}.img") if program == "rawdisk" else None
         self.process = subprocess.Popen(
             [os.path.join(BIN, program), *(["-f", self.path] if self.path else []),
