@@ -15,7 +15,8 @@ struct loop_door {
     struct scsi_port port;
     struct scsi_nexus nexus;
     uint64_t lun;
-    os_mutex lock;
+    os_mutex owner; /* a real door has one thread for start, mapped and cancel of a command */
+    os_mutex lock;  /* guards the rest */
     os_cond changed;
     struct loop_command *commands;
     unsigned in_flight;
@@ -44,7 +45,8 @@ static bool loop_map(struct spd_request *request)
 /* The lock is held. */
 static void leave(struct loop_door *door, struct loop_command *command)
 {
-    if (command->started) {
+    if (command->listed) {
+        command->listed = false;
         if (command->next)
             command->next->previous = command->previous;
         if (command->previous)
@@ -98,8 +100,8 @@ bool loop_start(struct loop_door *door, struct loop_command *command, const uint
     spd_request_start(&command->request);
 
     os_mutex_lock(&door->lock);
-    if (!atomic_load(&command->dones)) {
-        command->started = true;
+    if (!atomic_load(&command->dones)) { /* on its way to done, so it can be cancelled */
+        command->listed = true;
         command->previous = NULL;
         command->next = door->commands;
         if (command->next)
@@ -114,21 +116,32 @@ bool loop_start(struct loop_door *door, struct loop_command *command, const uint
 
 void loop_mapped(struct loop_command *command)
 {
-    command->map_waits = false;
-    spd_request_mapped(&command->request);
+    struct loop_door *door = command->door;
+
+    os_mutex_lock(&door->owner);
+    if (!command->cancelled) {
+        command->map_waits = false;
+        spd_request_mapped(&command->request);
+    }
+    os_mutex_unlock(&door->owner);
 }
 
 bool loop_cancel(struct loop_command *command)
 {
     struct loop_door *door = command->door;
+    bool before, now;
 
-    if (!spd_request_cancel(&command->request))
-        return false;
-    os_mutex_lock(&door->lock);
-    command->cancelled = true;
-    leave(door, command);
-    os_mutex_unlock(&door->lock);
-    return true;
+    os_mutex_lock(&door->owner);
+    before = command->cancelled;
+    now = !before && spd_request_cancel(&command->request);
+    if (now) {
+        os_mutex_lock(&door->lock);
+        command->cancelled = true;
+        leave(door, command);
+        os_mutex_unlock(&door->lock);
+    }
+    os_mutex_unlock(&door->owner);
+    return before || now;
 }
 
 uint8_t loop_wait(struct loop_command *command)
@@ -136,7 +149,7 @@ uint8_t loop_wait(struct loop_command *command)
     struct loop_door *door = command->door;
 
     os_mutex_lock(&door->lock);
-    while (!atomic_load(&command->dones) && !command->cancelled)
+    while (command->pinned || (!atomic_load(&command->dones) && !command->cancelled))
         os_cond_wait(&door->changed, &door->lock);
     os_mutex_unlock(&door->lock);
     if (!command->cancelled)
@@ -211,6 +224,7 @@ static int loop_open(struct spd_unit *unit, const struct spd_uri *uri, struct sp
     loop->port.luns = &loop->lun;
     loop->port.lun_count = 1;
     scsi_nexus_init(&loop->nexus, spd_unit_scsi(unit), &loop->port);
+    os_mutex_init(&loop->owner);
     os_mutex_init(&loop->lock);
     os_cond_init(&loop->changed);
     while (last_opened[slot])
@@ -246,6 +260,20 @@ static void loop_stop(struct spd_door *door)
     os_mutex_unlock(&loop->lock);
 }
 
+/* The lock is held. */
+static struct loop_command *next_to_try(struct loop_door *loop)
+{
+    struct loop_command *command = loop->commands;
+
+    while (command && command->tried)
+        command = command->next;
+    if (command) {
+        command->tried = true;
+        command->pinned = true;
+    }
+    return command;
+}
+
 static void loop_join(struct spd_door *door)
 {
     struct loop_door *loop = (struct loop_door *)door;
@@ -254,22 +282,12 @@ static void loop_join(struct spd_door *door)
     os_mutex_lock(&loop->lock);
     while (loop->starting)
         os_cond_wait(&loop->changed, &loop->lock);
-    command = loop->commands;
-    while (command) {
-        /* Memory of a command outlives the door, so a done one may be looked at, not its links. */
-        struct loop_command *next = command->next;
-
+    while ((command = next_to_try(loop))) {
         os_mutex_unlock(&loop->lock);
-        bool cancelled = spd_request_cancel(&command->request);
+        loop_cancel(command);
         os_mutex_lock(&loop->lock);
-        if (cancelled) {
-            command->cancelled = true;
-            leave(loop, command);
-            next = loop->commands;
-        } else if (next && (atomic_load(&next->dones) || next->cancelled)) {
-            next = loop->commands;
-        }
-        command = next;
+        command->pinned = false;
+        os_cond_broadcast(&loop->changed);
     }
     while (loop->in_flight)
         os_cond_wait(&loop->changed, &loop->lock);
@@ -287,6 +305,7 @@ static void loop_close(struct spd_door *door)
     loop_open_count--;
     os_cond_destroy(&loop->changed);
     os_mutex_destroy(&loop->lock);
+    os_mutex_destroy(&loop->owner);
     free(loop);
 }
 

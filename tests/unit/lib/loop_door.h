@@ -26,7 +26,9 @@ struct loop_command {
     unsigned maps;                  /* how often map() was called */
     _Atomic unsigned dones;         /* how often done() was */
     bool cancelled;
-    bool started;
+    bool listed;
+    bool tried;                     /* join() has come by */
+    bool pinned;                    /* join() is at it: its memory must stay */
     struct loop_command *next;      /* of those that are under way */
     struct loop_command *previous;
 };
@@ -37,8 +39,8 @@ struct loop_door *loop_door_of(spd_unit *unit);
 /* False when the door has stopped: the command was not started. */
 bool loop_start(struct loop_door *door, struct loop_command *command, const uint8_t *cdb,
     uint8_t cdb_length, enum scsi_direction direction, uint64_t expected);
-void loop_mapped(struct loop_command *command);
-bool loop_cancel(struct loop_command *command);
+void loop_mapped(struct loop_command *command); /* does nothing when it was cancelled */
+bool loop_cancel(struct loop_command *command); /* true also when join() has cancelled it */
 /* Until done; releases. Returns the status. */
 uint8_t loop_wait(struct loop_command *command);
 

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* Errors, status, GUIDs, partition tables, the log, the pool. */
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/door.h"
+#include "lib/pool.h"
+
+static void every_error_has_a_number_and_a_text_of_its_own(void **state)
+{
+    static const int numbers[] = {
+#define X(NAME, NUMBER, TEXT) NUMBER,
+        SPD_ERROR_MAP(X)
+#undef X
+    };
+    enum { COUNT = sizeof numbers / sizeof numbers[0] };
+
+    (void)state;
+    for (int i = 0; i < COUNT; i++) {
+        assert_true(numbers[i] < 0);
+        assert_string_not_equal(spd_strerror(numbers[i]), "unknown error");
+        for (int j = 0; j < i; j++) {
+            assert_int_not_equal(numbers[i], numbers[j]);
+            assert_string_not_equal(spd_strerror(numbers[i]), spd_strerror(numbers[j]));
+        }
+    }
+    assert_string_equal(spd_strerror(0), "success");
+    assert_string_equal(spd_strerror(-9999), "unknown error");
+}
+
+static void setting_a_status_leaves_nothing_of_the_old_one(void **state)
+{
+    uint64_t lba = 77;
+    spd_status status;
+
+    (void)state;
+    memset(&status, 0xff, sizeof status);
+    spd_status_set(&status, 3, 0x11, 1, &lba);
+    assert_int_equal(status.scsi_status, 2);
+    assert_int_equal(status.sense_key, 3);
+    assert_int_equal(status.asc, 0x11);
+    assert_int_equal(status.ascq, 1);
+    assert_int_equal(status.information_valid, 1);
+    assert_int_equal(status.information, 77);
+    spd_status_set(&status, 5, 0x20, 0, NULL);
+    assert_int_equal(status.ascq, 0);
+    assert_int_equal(status.information_valid, 0);
+    assert_int_equal(status.information, 0);
+}
+
+static void errno_values_become_what_a_disk_would_say(void **state)
+{
+    static const struct {
+        int errnum;
+        spd_operation operation;
+        uint8_t status, key, asc, ascq, valid;
+    } rows[] = {
+        { 0, SPD_READ, 0, 0, 0, 0, 0 },
+        { ENOSPC, SPD_WRITE, 2, 7, 0x27, 7, 0 },
+        { EDQUOT, SPD_WRITE, 2, 7, 0x27, 7, 0 },
+        { EROFS, SPD_WRITE, 2, 7, 0x27, 0, 0 },
+        { EPERM, SPD_WRITE, 2, 7, 0x27, 0, 0 },
+        { EIO, SPD_READ, 2, 3, 0x11, 0, 1 },
+        { EIO, SPD_WRITE, 2, 3, 0x0c, 0, 1 },
+        { EBADF, SPD_FLUSH, 2, 3, 0x0c, 0, 1 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        spd_status status;
+
+        memset(&status, 0xff, sizeof status);
+        spd_status_set_errno(&status, rows[i].errnum, rows[i].operation, 5);
+        assert_int_equal(status.scsi_status, rows[i].status);
+        assert_int_equal(status.sense_key, rows[i].key);
+        assert_int_equal(status.asc, rows[i].asc);
+        assert_int_equal(status.ascq, rows[i].ascq);
+        assert_int_equal(status.information_valid, rows[i].valid);
+        assert_int_equal(status.information, rows[i].valid ? 5 : 0);
+    }
+}
+
+static void a_guid_is_parsed_and_printed(void **state)
+{
+    static const char text[] = "00112233-4455-6677-8899-aabbccddeeff";
+    uint8_t guid[16];
+    char printed[37];
+
+    (void)state;
+    assert_int_equal(spd_guid_parse("00112233-4455-6677-8899-AABBccddeeff", guid), 0);
+    for (int i = 0; i < 16; i++)
+        assert_int_equal(guid[i], i * 0x11);
+    spd_guid_format(guid, printed);
+    assert_string_equal(printed, text);
+}
+
+static void text_that_is_no_guid_is_refused_and_changes_nothing(void **state)
+{
+    static const char *const bad[] = { "", "00112233-4455-6677-8899-aabbccddeef",
+        "00112233-4455-6677-8899-aabbccddeefff", "0011223344556677-8899-aabbccddeeff--",
+        "00112233-4455-6677-8899-aabbccddeefg", "{0112233-4455-6677-8899-aabbccddeef}" };
+    uint8_t guid[16] = { 1 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(spd_guid_parse(bad[i], guid), SPD_ERROR_TEXT);
+        assert_int_equal(guid[0], 1);
+    }
+}
+
+/* Computed once, outside, as uuid5 of our name space: it must never change, since disks have it. */
+static void the_guid_of_a_name_is_what_it_always_was(void **state)
+{
+    uint8_t guid[16];
+    char text[37];
+
+    (void)state;
+    spd_guid_from_name("disk", guid);
+    spd_guid_format(guid, text);
+    assert_string_equal(text, "15c2a14a-ea54-5417-88a0-5b57af8d4b7e");
+}
+
+static const uint8_t some_guid[16] = { 1, 2, 3, 4 };
+
+/* The original's example, with the end one block earlier, where it belongs. */
+static void a_partition_table_has_the_known_bytes(void **state)
+{
+    static const spd_partition partition = { .type = 7, .lba = 8, .blocks = 1048568 };
+    static const uint8_t start[] = { 0xcd, 0x18, 0xf4, 0xeb, 0xfd, 0 };
+    static const uint8_t entry[16] = { 0x00, 0x00, 0x09, 0x00, 0x07, 0x45, 0x04, 0x41, 8, 0, 0, 0,
+        0xf8, 0xff, 0x0f, 0x00 };
+    uint8_t buffer[512];
+
+    (void)state;
+    memset(buffer, 0xee, sizeof buffer);
+    assert_int_equal(spd_define_partition_table(&partition, 1, some_guid, buffer), 0);
+    assert_memory_equal(buffer, start, sizeof start);
+    assert_memory_equal(buffer + 440, "\x01\x02\x03\x04\0\0", 6);
+    assert_memory_equal(buffer + 446, entry, sizeof entry);
+    for (int i = 462; i < 510; i++)
+        assert_int_equal(buffer[i], 0);
+    assert_int_equal(buffer[510], 0x55);
+    assert_int_equal(buffer[511], 0xaa);
+}
+
+static void an_address_beyond_chs_is_clipped(void **state)
+{
+    static const spd_partition partition = {
+        .type = 0x83, .active = 0x80, .lba = 2048, .blocks = UINT64_C(0xffffffff) - 2047
+    };
+    uint8_t buffer[512];
+
+    (void)state;
+    assert_int_equal(spd_define_partition_table(&partition, 1, some_guid, buffer), 0);
+    assert_int_equal(buffer[446], 0x80);
+    assert_memory_equal(buffer + 451, "\xfe\xff\xff", 3);
+}
+
+static void a_zero_guid_still_gives_a_signature(void **state)
+{
+    static const spd_partition partition = { .type = 7, .lba = 8, .blocks = 8 };
+    static const uint8_t zero[16];
+    uint8_t buffer[512];
+
+    (void)state;
+    assert_int_equal(spd_define_partition_table(&partition, 1, zero, buffer), 0);
+    assert_memory_not_equal(buffer + 440, "\0\0\0\0", 4);
+}
+
+static void bad_partitions_are_refused_and_the_buffer_is_left_alone(void **state)
+{
+    static const struct {
+        spd_partition partition[5];
+        uint32_t count;
+    } bad[] = {
+        { .count = 0 },
+        { { { 7, 0, 1, 1 }, { 7, 0, 2, 1 }, { 7, 0, 3, 1 }, { 7, 0, 4, 1 }, { 7, 0, 5, 1 } }, 5 },
+        { { { 0, 0, 8, 8 } }, 1 },
+        { { { 7, 1, 8, 8 } }, 1 },
+        { { { 7, 0, 0, 8 } }, 1 },
+        { { { 7, 0, 8, 0 } }, 1 },
+        { { { 7, 0, 8, UINT64_C(1) << 32 } }, 1 },
+        { { { 7, 0, UINT64_C(1) << 32, 1 } }, 1 },
+        { { { 7, 0, UINT64_MAX, 2 } }, 1 },
+        { { { 7, 0, 8, UINT64_MAX - 4 } }, 1 },
+        { { { 7, 0, 8, 8 }, { 7, 0, 15, 1 } }, 2 },
+        { { { 7, 0, 15, 1 }, { 7, 0, 8, 8 } }, 2 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        uint8_t buffer[512] = { 0xee };
+
+        assert_int_equal(
+            spd_define_partition_table(bad[i].partition, bad[i].count, some_guid, buffer),
+            SPD_ERROR_PARTITION);
+        assert_int_equal(buffer[0], 0xee);
+    }
+}
+
+static void neighbouring_partitions_do_not_overlap(void **state)
+{
+    static const spd_partition partitions[] = { { 7, 0, 16, 8 }, { 7, 0, 8, 8 } };
+    uint8_t buffer[512];
+
+    (void)state;
+    assert_int_equal(spd_define_partition_table(partitions, 2, some_guid, buffer), 0);
+}
+
+static int logged_level;
+static char logged[600];
+
+static void catch_log(int level, const char *text)
+{
+    logged_level = level;
+    strncpy(logged, text, sizeof logged - 1);
+}
+
+static void messages_go_where_the_program_wants_them(void **state)
+{
+    (void)state;
+    spd_log(SPD_LOG_ERROR, "to nobody");
+    spd_log_set(catch_log);
+    spd_log(SPD_LOG_WARNING, "%d blocks", 3);
+    spd_log_set(NULL);
+    spd_log(SPD_LOG_ERROR, "to nobody");
+    assert_int_equal(logged_level, 1);
+    assert_string_equal(logged, "3 blocks");
+}
+
+static void a_long_detail_is_cut_not_overrun(void **state)
+{
+    char text[2000];
+
+    (void)state;
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = 0;
+    errno = 7;
+    assert_int_equal(spd_fail(SPD_ERROR_URI, "%s", text), SPD_ERROR_URI);
+    assert_int_equal(strlen(spd_error_detail()), 511);
+    assert_int_equal(errno, 7);
+}
+
+static void a_pool_gives_no_more_than_its_limit_and_takes_back(void **state)
+{
+    struct spd_pool pool;
+    void *buffers[6];
+
+    (void)state;
+    spd_pool_init(&pool, 8192, 6);
+    for (int i = 0; i < 6; i++) {
+        buffers[i] = spd_pool_take(&pool);
+        assert_non_null(buffers[i]);
+        memset(buffers[i], i, 8192);
+    }
+    assert_null(spd_pool_take(&pool));
+    for (int i = 0; i < 6; i++)
+        spd_pool_give(&pool, buffers[i]);
+    assert_non_null(buffers[0] = spd_pool_take(&pool));
+    spd_pool_give(&pool, buffers[0]);
+    spd_pool_destroy(&pool);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_error_has_a_number_and_a_text_of_its_own),
+        cmocka_unit_test(setting_a_status_leaves_nothing_of_the_old_one),
+        cmocka_unit_test(errno_values_become_what_a_disk_would_say),
+        cmocka_unit_test(a_guid_is_parsed_and_printed),
+        cmocka_unit_test(text_that_is_no_guid_is_refused_and_changes_nothing),
+        cmocka_unit_test(the_guid_of_a_name_is_what_it_always_was),
+        cmocka_unit_test(a_partition_table_has_the_known_bytes),
+        cmocka_unit_test(an_address_beyond_chs_is_clipped),
+        cmocka_unit_test(a_zero_guid_still_gives_a_signature),
+        cmocka_unit_test(bad_partitions_are_refused_and_the_buffer_is_left_alone),
+        cmocka_unit_test(neighbouring_partitions_do_not_overlap),
+        cmocka_unit_test(messages_go_where_the_program_wants_them),
+        cmocka_unit_test(a_long_detail_is_cut_not_overrun),
+        cmocka_unit_test(a_pool_gives_no_more_than_its_limit_and_takes_back),
+    };
+
+    return cmocka_run_group_tests_name("helpers", tests, NULL, NULL);
+}
