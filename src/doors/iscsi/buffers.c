@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+#include "doors/iscsi/buffers.h"
+
+#include <stdbool.h>
+
+#include "doors/iscsi/limits.h"
+#include "os/os.h"
+
+static unsigned class_of(uint32_t length)
+{
+    unsigned class = 0;
+
+    while (((uint32_t)1 << (BUFFER_SHIFT + class)) < length)
+        class++;
+    return class;
+}
+
+uint32_t buffer_length(uint32_t length)
+{
+    return (uint32_t)1 << (BUFFER_SHIFT + class_of(length));
+}
+
+bool buffer_get(struct buffer_pool *pool, uint32_t length, struct buffer *buffer)
+{
+    unsigned class = class_of(length);
+    void *base = pool->free[class];
+
+    buffer->length = (uint32_t)1 << (BUFFER_SHIFT + class);
+    if (base != NULL) {
+        pool->free[class] = *(void **)base;
+        pool->cached -= buffer->length;
+    } else {
+        base = os_pages_alloc(buffer->length);
+    }
+    buffer->base = base;
+    return base != NULL;
+}
+
+void buffer_put(struct buffer_pool *pool, struct buffer *buffer)
+{
+    if (buffer->base == NULL)
+        return;
+    if (pool->cached + buffer->length > ISCSI_CACHE_MAX) {
+        os_pages_free(buffer->base, buffer->length);
+    } else {
+        unsigned class = class_of(buffer->length);
+
+        *(void **)(void *)buffer->base = pool->free[class];
+        pool->free[class] = buffer->base;
+        pool->cached += buffer->length;
+    }
+    buffer->base = NULL;
+    buffer->length = 0;
+}
+
+void buffer_trim(struct buffer_pool *pool)
+{
+    for (unsigned class = 0; class < BUFFER_CLASSES; class++)
+        while (pool->free[class] != NULL) {
+            void *base = pool->free[class];
+
+            pool->free[class] = *(void **)base;
+            os_pages_free(base, (size_t)1 << (BUFFER_SHIFT + class));
+        }
+    pool->cached = 0;
+}

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+#include "doors/iscsi/chap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <gnutls/crypto.h>
+
+#include "lib/door.h"
+
+/* Preferred first. SHA1 (6) is registered too, but nothing that lacks SHA-256 needs it. */
+static const struct chap_algorithm {
+    uint32_t number; /* IANA "PPP Authentication Algorithms" */
+    gnutls_digest_algorithm_t digest;
+    size_t length;
+} algorithms[] = {
+    { 7, GNUTLS_DIG_SHA256, 32 },
+    { 6, GNUTLS_DIG_SHA1, 20 },
+    { 5, GNUTLS_DIG_MD5, 16 },
+};
+
+enum { ALGORITHMS = sizeof(algorithms) / sizeof(algorithms[0]) };
+
+static int bad_line(const char *path, unsigned line, const char *what)
+{
+    return spd_fail(SPD_ERROR_SECRET, "%s, line %u: %s", path, line, what);
+}
+
+static int add_line(struct chap_accounts *accounts, char *text, const char *path, unsigned line)
+{
+    char *name = text + strspn(text, " \t"), *secret, *grown;
+    struct chap_account *account;
+
+    name[strcspn(name, "\r\n")] = '\0';
+    if (*name == '\0' || *name == '#')
+        return 0;
+    secret = name + strcspn(name, " \t");
+    if (*secret == '\0')
+        return bad_line(path, line, "a name, a space and a secret are needed");
+    *secret++ = '\0';
+    secret += strspn(secret, " \t");
+    if (strlen(name) > CHAP_NAME_MAX)
+        return bad_line(path, line, "the name is longer than 255 characters");
+    if (strlen(secret) < CHAP_SECRET_MIN || strlen(secret) > CHAP_SECRET_MAX)
+        return bad_line(path, line, "the secret must have 12 to 255 characters");
+    for (uint32_t i = 0; i < accounts->count; i++)
+        if (strcmp(accounts->list[i].name, name) == 0)
+            return bad_line(path, line, "the name was there before");
+    if (accounts->count == CHAP_ACCOUNTS_MAX)
+        return bad_line(path, line, "a file may have 1024 names");
+    grown = realloc(accounts->list, (accounts->count + 1) * sizeof(*accounts->list));
+    if (grown == NULL)
+        return spd_fail(SPD_ERROR_NO_MEMORY, "%s", path);
+    accounts->list = (struct chap_account *)(void *)grown;
+    account = &accounts->list[accounts->count++];
+    snprintf(account->name, sizeof(account->name), "%s", name);
+    snprintf(account->secret, sizeof(account->secret), "%s", secret);
+    return 0;
+}
+
+static int load(FILE *file, const char *path, struct chap_accounts *accounts)
+{
+    char text[CHAP_NAME_MAX + CHAP_SECRET_MAX + 16];
+    unsigned line = 0;
+    int error = 0;
+
+    while (error == 0 && fgets(text, sizeof(text), file) != NULL) {
+        line++;
+        if (strchr(text, '\n') == NULL && !feof(file))
+            error = bad_line(path, line, "the line is too long");
+        else
+            error = add_line(accounts, text, path, line);
+    }
+    explicit_bzero(text, sizeof(text));
+    if (error == 0 && ferror(file))
+        error = spd_fail(SPD_ERROR_SYSTEM, "%s: %s", path, strerror(errno));
+    if (error == 0 && accounts->count == 0)
+        error = spd_fail(SPD_ERROR_SECRET, "%s: there is no line 'name secret' in it", path);
+    return error;
+}
+
+int chap_load(const char *path, struct chap_accounts *accounts)
+{
+    /* Not to hang on a FIFO, whose type is only known once it is open. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), error;
+    struct stat st;
+    FILE *file;
+
+    memset(accounts, 0, sizeof(*accounts));
+    if (fd < 0)
+        return spd_fail(errno == EACCES ? SPD_ERROR_ACCESS : SPD_ERROR_SECRET, "%s: %s", path,
+            strerror(errno));
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+        close(fd);
+        return spd_fail(SPD_ERROR_SECRET, "%s: not a regular file", path);
+    }
+    if ((st.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+        close(fd);
+        return spd_fail(SPD_ERROR_SECRET, "%s has mode %03o; chmod 600 it", path,
+            (unsigned)st.st_mode & 0777);
+    }
+    file = fdopen(fd, "r");
+    if (file == NULL) {
+        close(fd);
+        return spd_fail(SPD_ERROR_NO_MEMORY, "%s", path);
+    }
+    error = load(file, path, accounts);
+    fclose(file);
+    if (error != 0)
+        chap_free(accounts);
+    return error;
+}
+
+void chap_free(struct chap_accounts *accounts)
+{
+    if (accounts->list != NULL)
+        explicit_bzero(accounts->list, accounts->count * sizeof(*accounts->list));
+    free(accounts->list);
+    memset(accounts, 0, sizeof(*accounts));
+}
+
+size_t chap_hash(uint8_t algorithm, uint8_t identifier, const char *secret,
+    const uint8_t *challenge, size_t length, uint8_t hash[CHAP_HASH_MAX])
+{
+    uint8_t message[1 + CHAP_SECRET_MAX + CHAP_CHALLENGE_MAX];
+    size_t secret_length = strlen(secret);
+
+    if (secret_length > CHAP_SECRET_MAX || length > CHAP_CHALLENGE_MAX)
+        return 0;
+    for (unsigned i = 0; i < ALGORITHMS; i++) {
+        int error;
+
+        if (algorithms[i].number != algorithm)
+            continue;
+        message[0] = identifier;
+        memcpy(message + 1, secret, secret_length);
+        memcpy(message + 1 + secret_length, challenge, length);
+        error = gnutls_hash_fast(
+            algorithms[i].digest, message, 1 + secret_length + length, hash);
+        explicit_bzero(message, sizeof(message));
+        return error == 0 ? algorithms[i].length : 0;
+    }
+    return 0;
+}
+
+static int digit_of(const char *digits, char c)
+{
+    const char *found = c == '\0' ? NULL : strchr(digits, c);
+
+    return found == NULL ? -1 : (int)(found - digits);
+}
+
+static size_t hex_bytes(const char *text, uint8_t *bytes, size_t size)
+{
+    size_t digits = strlen(text), count = 0;
+    /* RFC 7143 6.1: an odd number of digits begins with a byte of one digit. */
+    int high = digits % 2 != 0 ? 0 : -1;
+
+    if (digits == 0 || (digits + 1) / 2 > size)
+        return 0;
+    for (; *text != '\0'; text++) {
+        int value = digit_of("0123456789abcdef", (char)(*text | 0x20));
+
+        if (value < 0)
+            return 0;
+        if (high < 0) {
+            high = value;
+        } else {
+            bytes[count++] = (uint8_t)(high << 4 | value);
+            high = -1;
+        }
+    }
+    return count;
+}
+
+static size_t base64_bytes(const char *text, uint8_t *bytes, size_t size)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    uint32_t bits = 0, have = 0;
+    size_t count = 0;
+
+    for (; *text != '\0' && *text != '='; text++) {
+        int value = digit_of(digits, *text);
+
+        if (value < 0)
+            return 0;
+        bits = bits << 6 | (uint32_t)value;
+        have += 6;
+        if (have >= 8) {
+            have -= 8;
+            if (count == size)
+                return 0;
+            bytes[count++] = (uint8_t)(bits >> have);
+        }
+    }
+    return strspn(text, "=") == strlen(text) && strlen(text) <= 2 ? count : 0;
+}
+
+size_t chap_binary(const char *text, uint8_t *bytes, size_t size)
+{
+    if (text[0] != '0')
+        return 0;
+    if ((text[1] | 0x20) == 'x')
+        return hex_bytes(text + 2, bytes, size);
+    if ((text[1] | 0x20) == 'b')
+        return base64_bytes(text + 2, bytes, size);
+    return 0;
+}
+
+static void put_binary(struct iscsi_text *answer, const char *key, const uint8_t *bytes, size_t count)
+{
+    char text[2 + 2 * CHAP_CHALLENGE + 1] = "0x";
+
+    for (size_t i = 0; i < count; i++)
+        snprintf(text + 2 + 2 * i, 3, "%02x", bytes[i]);
+    iscsi_text_put(answer, key, text);
+}
+
+/* Ours, in our order of preference, when the initiator lists it. */
+static bool choose_algorithm(struct chap *chap, const char *offered)
+{
+    for (unsigned i = 0; i < ALGORITHMS; i++)
+        for (const char *p = offered; *p != '\0';) {
+            char item[8];
+            size_t length = strcspn(p, ",");
+            uint32_t number;
+
+            snprintf(item, sizeof(item), "%.*s", (int)(length < 7 ? length : 7), p);
+            if (iscsi_number(item, &number) && number == algorithms[i].number) {
+                chap->algorithm = (uint8_t)number;
+                return true;
+            }
+            p += length;
+            p += *p == ',';
+        }
+    return false;
+}
+
+static bool begin(struct chap *chap, const char *offered, struct iscsi_text *answer)
+{
+    if (offered == NULL || !choose_algorithm(chap, offered))
+        return false;
+    if (gnutls_rnd(GNUTLS_RND_NONCE, &chap->identifier, 1) != 0 ||
+        gnutls_rnd(GNUTLS_RND_NONCE, chap->challenge, sizeof(chap->challenge)) != 0)
+        return false;
+    iscsi_text_put_number(answer, "CHAP_A", chap->algorithm);
+    iscsi_text_put_number(answer, "CHAP_I", chap->identifier);
+    put_binary(answer, "CHAP_C", chap->challenge, sizeof(chap->challenge));
+    chap->state = CHAP_WAIT_RESPONSE;
+    return true;
+}
+
+/* An unknown name costs the same time as a wrong secret: a hash over a secret that cannot be. */
+static bool verify(struct chap *chap, const struct chap_accounts *initiators,
+    const struct chap_keys *keys)
+{
+    const struct chap_account *account = NULL;
+    uint8_t expected[CHAP_HASH_MAX], response[CHAP_HASH_MAX];
+    size_t length, given = chap_binary(keys->response, response, sizeof(response));
+
+    for (uint32_t i = 0; i < initiators->count; i++)
+        if (strcmp(initiators->list[i].name, keys->name) == 0)
+            account = &initiators->list[i];
+    length = chap_hash(chap->algorithm, chap->identifier,
+        account == NULL ? "no such account" : account->secret, chap->challenge,
+        sizeof(chap->challenge), expected);
+    if (account == NULL || length == 0 || given != length ||
+        gnutls_memcmp(expected, response, length) != 0)
+        return false;
+    chap->name = account->name;
+    return true;
+}
+
+/* The initiator asks us to prove ourselves, too. */
+static bool respond(struct chap *chap, const struct chap_accounts *mutual,
+    const struct chap_keys *keys, struct iscsi_text *answer)
+{
+    uint8_t challenge[CHAP_CHALLENGE_MAX], hash[CHAP_HASH_MAX];
+    uint32_t identifier;
+    size_t length = chap_binary(keys->challenge, challenge, sizeof(challenge));
+
+    if (mutual->count == 0 || length == 0 || !iscsi_number(keys->identifier, &identifier) ||
+        identifier > 255)
+        return false;
+    /* RFC 7143 9.2.1: our own challenge, sent back to have us answer it, is an attack. */
+    if (length == sizeof(chap->challenge) && memcmp(challenge, chap->challenge, length) == 0)
+        return false;
+    length = chap_hash(chap->algorithm, (uint8_t)identifier, mutual->list[0].secret, challenge,
+        length, hash);
+    if (length == 0)
+        return false;
+    iscsi_text_put(answer, "CHAP_N", mutual->list[0].name);
+    put_binary(answer, "CHAP_R", hash, length);
+    return true;
+}
+
+bool chap_step(struct chap *chap, const struct chap_accounts *initiators,
+    const struct chap_accounts *mutual, const struct chap_keys *keys, struct iscsi_text *answer)
+{
+    switch (chap->state) {
+    case CHAP_WAIT_ALGORITHM:
+        return begin(chap, keys->algorithms, answer);
+    case CHAP_WAIT_RESPONSE:
+        if (keys->name == NULL || keys->response == NULL ||
+            (keys->identifier == NULL) != (keys->challenge == NULL))
+            return false;
+        if (!verify(chap, initiators, keys))
+            return false;
+        if (keys->challenge != NULL && !respond(chap, mutual, keys, answer))
+            return false;
+        chap->state = CHAP_DONE;
+        return true;
+    default:
+        return false;
+    }
+}

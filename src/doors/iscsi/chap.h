@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* CHAP (RFC 1994, RFC 7143 12.1.3): who knows which secret, and the exchange in a login. */
+
+#ifndef ISCSI_CHAP_H
+#define ISCSI_CHAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "doors/iscsi/keys.h"
+
+enum {
+    CHAP_SECRET_MIN = 12, /* RFC 7143 9.2.1: 96 bits */
+    CHAP_SECRET_MAX = 255,
+    CHAP_NAME_MAX = 255,
+    CHAP_HASH_MAX = 32,
+    CHAP_CHALLENGE = 32,      /* bytes of ours */
+    CHAP_CHALLENGE_MAX = 1024, /* RFC 7143 12.1.3: bytes of theirs */
+    CHAP_ACCOUNTS_MAX = 1024,
+};
+
+struct chap_account {
+    char name[CHAP_NAME_MAX + 1];
+    char secret[CHAP_SECRET_MAX + 1];
+};
+
+struct chap_accounts {
+    struct chap_account *list;
+    uint32_t count;
+};
+
+/* A file of lines "name secret"; empty lines and those that begin with # do not count. Only its
+ * owner may be able to read it. 0, or a spd_error with a detail. */
+int chap_load(const char *path, struct chap_accounts *accounts);
+void chap_free(struct chap_accounts *accounts);
+
+enum chap_state {
+    CHAP_WAIT_ALGORITHM, /* for CHAP_A */
+    CHAP_WAIT_RESPONSE,  /* for CHAP_N, CHAP_R and perhaps CHAP_I, CHAP_C */
+    CHAP_DONE,
+};
+
+struct chap {
+    enum chap_state state;
+    uint8_t algorithm; /* IANA's number */
+    uint8_t identifier;
+    uint8_t challenge[CHAP_CHALLENGE];
+    const char *name; /* of the account that proved itself; NULL before */
+};
+
+/* The CHAP keys of one login request; NULL where one was not sent. */
+struct chap_keys {
+    const char *algorithms; /* CHAP_A */
+    const char *name;       /* CHAP_N */
+    const char *response;   /* CHAP_R */
+    const char *identifier; /* CHAP_I */
+    const char *challenge;  /* CHAP_C */
+};
+
+/* One step: takes the keys and writes ours. `mutual` has our own name and secret as its only
+ * account, or none. False: the initiator is not who it says, or the exchange is out of order. */
+bool chap_step(struct chap *chap, const struct chap_accounts *initiators,
+    const struct chap_accounts *mutual, const struct chap_keys *keys, struct iscsi_text *answer);
+
+/* For tests and tools: the response of RFC 1994 4.1. Returns its length, 0 when the algorithm is
+ * not one of ours. */
+size_t chap_hash(uint8_t algorithm, uint8_t identifier, const char *secret,
+    const uint8_t *challenge, size_t length, uint8_t hash[CHAP_HASH_MAX]);
+
+/* Bytes of a 0x or 0b constant (RFC 7143 6.1); 0 when it is not one or does not fit. */
+size_t chap_binary(const char *text, uint8_t *bytes, size_t size);
+
+#endif

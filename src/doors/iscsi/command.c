@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* SCSI commands: RFC 7143 11.3. */
+
+#include <string.h>
+
+#include "doors/iscsi/iscsi.h"
+
+static bool command_map(struct spd_request *request);
+
+static const struct spd_request_ops request_ops = {
+    .map = command_map,
+    .done = command_done,
+};
+
+static struct command *command_of(struct spd_request *request)
+{
+    return (struct command *)(void *)request;
+}
+
+/* Additional header segments (RFC 7143 11.2.2): only the rest of a long CDB means something here.
+ * Returns the CDB's length, 0 when the segments are malformed. */
+static uint32_t read_ahs(const uint8_t *header, uint8_t cdb[SCSI_CDB_MAX])
+{
+    const uint8_t *p = header + ISCSI_BHS, *end = p + header[BHS_AHS_LENGTH] * 4;
+    uint32_t length = 16;
+
+    while (p < end) {
+        uint32_t ahs = be16_get(p), whole = (ahs + 3 + 3) & ~3u;
+
+        if (ahs == 0 || whole > (uint32_t)(end - p))
+            return 0;
+        if (p[2] == 1) {
+            uint32_t more = ahs - 1 < SCSI_CDB_MAX - 16 ? ahs - 1 : SCSI_CDB_MAX - 16;
+
+            memcpy(cdb + 16, p + 4, more);
+            length = 16 + more;
+        }
+        p += whole;
+    }
+    return length;
+}
+
+static void fill_task(struct command *command, const uint8_t *bhs)
+{
+    struct scsi_task *task = &command->request.task;
+    struct session *session = command->session;
+    struct iscsi_door *door = session->door;
+
+    command->request.unit = door->base.unit;
+    command->request.ops = &request_ops;
+    task->unit = scsi_lun_decode(bhs + BHS_LUN) == door->config.lun
+        ? spd_unit_scsi(door->base.unit) : NULL;
+    task->nexus = &session->nexus;
+    memcpy(task->cdb, bhs + COMMAND_CDB, 16);
+    task->cdb_length = 16;
+    /* RFC 7143 11.3.1: Untagged is 0, Simple 1, Ordered 2, Head of queue 3, ACA 4. */
+    switch (bhs[BHS_FLAGS] & COMMAND_ATTRIBUTE) {
+    case 2:
+        task->attribute = SCSI_ORDERED;
+        break;
+    case 3:
+        task->attribute = SCSI_HEAD_OF_QUEUE;
+        break;
+    case 4:
+        task->attribute = SCSI_ACA;
+        break;
+    default:
+        task->attribute = SCSI_SIMPLE;
+        break;
+    }
+    task->expected_length = be32_get(bhs + COMMAND_EXPECTED_LENGTH);
+    task->expected_direction = bhs[BHS_FLAGS] & COMMAND_WRITE ? SCSI_DATA_OUT
+        : bhs[BHS_FLAGS] & COMMAND_READ                       ? SCSI_DATA_IN
+                                                              : SCSI_NO_DATA;
+    if (task->expected_direction == SCSI_NO_DATA)
+        task->expected_length = 0;
+}
+
+/* NULL when there is no place for it: then it is an immediate one too many. */
+struct command *command_new(struct connection *c, const uint8_t *bhs, uint32_t length)
+{
+    struct session *session = c->session;
+    bool immediate = bhs[0] & ISCSI_IMMEDIATE;
+    struct command *command;
+
+    if (session->commands == NULL || list_empty(&session->free) ||
+        (immediate && session->immediate == ISCSI_IMMEDIATE_MAX))
+        return NULL;
+    command = list_entry(session->free.next, struct command, link);
+    list_remove(&command->link);
+    list_append(&session->active, &command->link);
+    session->running++;
+    session->immediate += immediate;
+    command->state = COMMAND_RUNNING;
+    command->aborted = false;
+    command->unsolicited = length > 0 || !(bhs[BHS_FLAGS] & ISCSI_FINAL);
+    command->no_room = false;
+    command->done = false;
+    command->release = false;
+    command->windowed = false;
+    command->want = 0;
+    command->received = 0;
+    command->burst_end = 0;
+    command->ttt = ISCSI_NO_TAG;
+    command->r2t_sn = 0;
+    command->data_sn = 0;
+    command->sent = 0;
+    memcpy(command->bhs, bhs, ISCSI_BHS);
+    return command;
+}
+
+bool command_buffer(struct command *command, uint32_t length)
+{
+    struct session *session = command->session;
+    struct buffer grown;
+    uint32_t need = buffer_length(length);
+
+    if (command->buffer.length >= length)
+        return true;
+    if (session->data_bytes + need - command->buffer.length > ISCSI_SESSION_DATA_MAX ||
+        !buffer_get(&session->door->pool, length, &grown))
+        return false;
+    if (command->received > 0)
+        memcpy(grown.base, command->buffer.base, command->received);
+    session->data_bytes += grown.length - command->buffer.length;
+    buffer_put(&session->door->pool, &command->buffer);
+    command->buffer = grown;
+    return true;
+}
+
+static bool command_map(struct spd_request *request)
+{
+    struct command *command = command_of(request);
+    struct scsi_task *task = &request->task;
+    uint64_t length = task->buffer_length;
+
+    if (command->no_room || length > ISCSI_TRANSFER_MAX ||
+        !command_buffer(command, (uint32_t)length)) {
+        command->no_room = true;
+        return false;
+    }
+    command->vec = (struct scsi_vec){ command->buffer.base, (size_t)length };
+    task->data = &command->vec;
+    task->data_count = 1;
+    if (task->direction != SCSI_DATA_OUT)
+        return true;
+    command->want = (uint32_t)length;
+    command->state = COMMAND_RECEIVING;
+    return false;
+}
+
+/* The command cannot have a buffer: now (TASK SET FULL), or ever (SPC-4 4.3.4: a field in the CDB
+ * that is not supported). */
+static void refuse(struct command *command)
+{
+    struct scsi_task *task = &command->request.task;
+    static const struct scsi_outcome full = { .status = SCSI_TASK_SET_FULL };
+    static const struct scsi_outcome too_long = { .status = SCSI_CHECK_CONDITION,
+        .sense_key = 5, .asc = 0x24 };
+
+    if (!spd_request_cancel(&command->request))
+        return;
+    scsi_task_fail(task, task->buffer_length > ISCSI_TRANSFER_MAX ? &too_long : &full);
+    command->done = true;
+    data_out_progress(command);
+}
+
+void command_start(struct command *command)
+{
+    command->state = COMMAND_RUNNING;
+    spd_request_start(&command->request);
+    if (command->no_room)
+        refuse(command);
+    else if (command->state == COMMAND_RECEIVING)
+        data_out_progress(command);
+}
+
+/* Whether flags, lengths and the session's parameters agree (RFC 7143 11.3, 13.10, 13.11). */
+static const char *check(const struct session *session, const uint8_t *bhs, uint32_t length)
+{
+    uint8_t flags = bhs[BHS_FLAGS];
+    uint32_t expected = be32_get(bhs + COMMAND_EXPECTED_LENGTH);
+
+    if (session->commands == NULL)
+        return "a SCSI command in a discovery session";
+    if (be32_get(bhs + BHS_ITT) == ISCSI_NO_TAG)
+        return "a SCSI command with the reserved task tag";
+    if (!(flags & COMMAND_WRITE) && (length > 0 || !(flags & ISCSI_FINAL)))
+        return "data with a command that does not write";
+    if (length > 0 && !session->params.immediate_data)
+        return "immediate data, which was not negotiated";
+    if (!(flags & ISCSI_FINAL) && session->params.initial_r2t)
+        return "unsolicited data, which was not negotiated";
+    if (length > session->params.first_burst || length > expected)
+        return "more immediate data than allowed";
+    return NULL;
+}
+
+/* Puts a command where its order by CmdSN says. */
+static void place(struct session *session, struct command *command, enum order order)
+{
+    const uint8_t *bhs = command->bhs;
+    uint32_t expected = be32_get(bhs + COMMAND_EXPECTED_LENGTH);
+
+    if (order == ORDER_NOW) {
+        if (!(bhs[0] & ISCSI_IMMEDIATE)) {
+            session_advance(session, bhs);
+            session->windowed++;
+            command->windowed = true;
+        }
+        command_start(command);
+        return;
+    }
+    command->state = COMMAND_HELD;
+    session->held[be32_get(bhs + BHS_CMD_SN) % session->depth] = command;
+    if (command->unsolicited) {
+        uint32_t burst = session->params.first_burst;
+
+        command->want = expected < burst ? expected : burst;
+        command->no_room = !command_buffer(command, command->want);
+    }
+}
+
+bool command_begin(struct connection *c, uint32_t length)
+{
+    struct receive *rx = &c->rx;
+    const uint8_t *bhs = rx->header;
+    struct session *session = c->session;
+    const char *wrong = check(session, bhs, length);
+    bool immediate = bhs[0] & ISCSI_IMMEDIATE;
+    enum order order;
+    struct command *command;
+    uint32_t cdb_length;
+
+    if (wrong != NULL) {
+        reject_and_close(c, bhs, REJECT_PROTOCOL, wrong);
+        return false;
+    }
+    order = immediate ? ORDER_NOW : session_order(session, bhs);
+    if (order == ORDER_NEVER)
+        return true;
+    command = command_new(c, bhs, length);
+    if (command == NULL) {
+        reject(c, bhs, REJECT_TOO_MANY_IMMEDIATE);
+        return true;
+    }
+    fill_task(command, bhs);
+    if (bhs[BHS_AHS_LENGTH] != 0) {
+        cdb_length = read_ahs(bhs, command->request.task.cdb);
+        if (cdb_length == 0) {
+            command_end(command);
+            reject_and_close(c, bhs, REJECT_INVALID_FIELD, "malformed additional header segments");
+            return false;
+        }
+        command->request.task.cdb_length = (uint8_t)cdb_length;
+    }
+    if (length > 0)
+        rx->command = command;
+    place(session, command, order);
+    if (length > 0 && !command->no_room && rx->command == command)
+        receive_into(rx, command->buffer.base, length < command->want ? length : command->want);
+    return true;
+}
+
+void command_end(struct command *command)
+{
+    struct session *session = command->session;
+
+    if (command->release)
+        spd_request_release(&command->request);
+    if (session->connection != NULL)
+        receive_forget(session->connection, command);
+    if (command->buffer.base != NULL) {
+        session->data_bytes -= command->buffer.length;
+        buffer_put(&session->door->pool, &command->buffer);
+    }
+    session->windowed -= command->windowed;
+    session->immediate -= (command->bhs[0] & ISCSI_IMMEDIATE) != 0;
+    session->running--;
+    if (session->running == 0 && session->connection == NULL)
+        session->door->sessions_ended = true;
+    command->state = COMMAND_FREE;
+    list_remove(&command->link);
+    /* At the head: its memory is still in the cache. */
+    list_append(session->free.next, &command->link);
+}
+
+void command_abort(struct command *command)
+{
+    struct session *session = command->session;
+
+    switch (command->state) {
+    case COMMAND_ANSWERING:
+        if (session->connection != NULL)
+            send_cancel(session->connection, &command->item);
+        break;
+    case COMMAND_RECEIVING:
+    case COMMAND_RUNNING:
+        if (session->connection != NULL)
+            send_cancel(session->connection, &command->item);
+        if (!command->done && !spd_request_cancel(&command->request)) {
+            if (session->connection != NULL)
+                receive_forget(session->connection, command);
+            command->aborted = true;
+            return;
+        }
+        break;
+    default:
+        break;
+    }
+    command_end(command);
+}
+
+void command_answer(struct command *command)
+{
+    struct connection *c = command->session->connection;
+
+    command->state = COMMAND_ANSWERING;
+    command->item.kind = SEND_COMMAND;
+    send_queue(c, &command->item);
+}
+
+/* The request is the door's again; on the door's thread. */
+void command_mailed(struct spd_request *request)
+{
+    struct command *command = command_of(request);
+
+    command->done = true;
+    command->release = true;
+    if (command->aborted) {
+        struct iscsi_door *door = command->session->door;
+
+        command_end(command);
+        task_ended(door, command);
+    } else if (!command->unsolicited) {
+        command_answer(command);
+    }
+}
+
+void command_done(struct spd_request *request)
+{
+    struct iscsi_door *door = command_of(request)->session->door;
+
+    if (iscsi_door_here(door))
+        command_mailed(request);
+    else
+        spd_mailbox_post(&door->mailbox, request);
+}
+
+struct command *command_find(struct session *session, uint32_t itt)
+{
+    list_each(link, &session->active) {
+        struct command *command = list_entry(link, struct command, link);
+
+        if (be32_get(command->bhs + BHS_ITT) == itt)
+            return command;
+    }
+    return NULL;
+}

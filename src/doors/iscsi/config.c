@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* What the URI says. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "doors/iscsi/iscsi.h"
+#include "lib/uri.h"
+
+static bool good_name(const char *name, size_t length)
+{
+    static const char *const types[] = { "iqn.", "eui.", "naa." };
+
+    if (length > ISCSI_NAME_MAX)
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        char c = name[i];
+
+        /* RFC 7143 4.2.7.2, of which ASCII is what all initiators can type. */
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == ':'))
+            return false;
+    }
+    for (unsigned i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+        if (length > 4 && memcmp(name, types[i], 4) == 0)
+            return true;
+    return false;
+}
+
+static int read_number(const struct spd_uri *uri, const char *name, uint32_t low, uint32_t high,
+    uint32_t *number)
+{
+    const char *text = spd_uri_query(uri, name);
+
+    if (text == NULL)
+        return 0;
+    if (!iscsi_number(text, number) || *number < low || *number > high)
+        return spd_fail(SPD_ERROR_URI_PARAMETER, "%s=%s: a number from %u to %u is needed", name,
+            text, low, high);
+    return 0;
+}
+
+/* IQN[/LUN] */
+static int read_path(const struct spd_uri *uri, struct iscsi_config *config)
+{
+    const char *path = uri->path == NULL ? "" : uri->path;
+    size_t length = strcspn(path, "/");
+    uint32_t lun = 0;
+    const char *query = spd_uri_query(uri, "lun");
+
+    if (!good_name(path, length))
+        return spd_fail(SPD_ERROR_URI,
+            "'%.*s' is not an iSCSI name: iqn.YYYY-MM.DOMAIN:TEXT in lower-case letters, digits, "
+            "'.', '-' and ':', at most 223 of them", (int)(length < 300 ? length : 300), path);
+    memcpy(config->target, path, length);
+    if (path[length] == '/' && path[length + 1] != '\0') {
+        if (query != NULL || !iscsi_number(path + length + 1, &lun) || lun > ISCSI_LUN_MAX)
+            return spd_fail(SPD_ERROR_URI, "the LUN '%s' is not a number from 0 to %d, given once",
+                path + length + 1, ISCSI_LUN_MAX);
+    }
+    config->lun = lun;
+    return 0;
+}
+
+static int read_secrets(const struct spd_uri *uri, struct iscsi_config *config)
+{
+    const char *chap = spd_uri_query(uri, "chap"), *mutual = spd_uri_query(uri, "mutual");
+    int error;
+
+    if (mutual != NULL && chap == NULL)
+        return spd_fail(SPD_ERROR_URI_PARAMETER, "mutual=FILE needs chap=FILE, too");
+    error = chap == NULL ? 0 : chap_load(chap, &config->chap);
+    if (error == 0 && mutual != NULL)
+        error = chap_load(mutual, &config->mutual);
+    if (error != 0)
+        return error;
+    if (config->mutual.count > 1)
+        return spd_fail(SPD_ERROR_SECRET, "%s: the target has one name and secret", mutual);
+    /* RFC 7143 9.2.1: or else an initiator could have its own challenge answered by another. */
+    for (uint32_t i = 0; config->mutual.count == 1 && i < config->chap.count; i++)
+        if (strcmp(config->chap.list[i].secret, config->mutual.list[0].secret) == 0)
+            return spd_fail(SPD_ERROR_SECRET, "%s: the target's secret must differ from those of "
+                "the initiators", mutual);
+    return 0;
+}
+
+int config_read(const struct spd_uri *uri, struct iscsi_config *config, bool *guarded)
+{
+    static const char *const names[] = { "allow-anonymous", "chap", "login-timeout", "lun",
+        "mutual", "nop-interval", "nop-timeout", NULL };
+    uint32_t anonymous = 0, lun;
+    int error;
+
+    memset(config, 0, sizeof(*config));
+    config->nop_interval = ISCSI_NOP_INTERVAL;
+    config->nop_timeout = ISCSI_NOP_TIMEOUT;
+    config->login_timeout = ISCSI_LOGIN_SECONDS;
+    if ((error = spd_uri_check_query(uri, names)) != 0 || (error = read_path(uri, config)) != 0)
+        return error;
+    lun = (uint32_t)config->lun;
+    if ((error = read_number(uri, "lun", 0, ISCSI_LUN_MAX, &lun)) != 0 ||
+        (error = read_number(uri, "allow-anonymous", 0, 1, &anonymous)) != 0 ||
+        (error = read_number(uri, "nop-interval", 1, ISCSI_SECONDS_MAX, &config->nop_interval)) ||
+        (error = read_number(uri, "nop-timeout", 1, ISCSI_SECONDS_MAX, &config->nop_timeout)) ||
+        (error = read_number(uri, "login-timeout", 1, ISCSI_SECONDS_MAX, &config->login_timeout)))
+        return error;
+    config->lun = lun;
+    error = read_secrets(uri, config);
+    if (error != 0)
+        config_free(config);
+    *guarded = anonymous != 0 || config->chap.count > 0;
+    return error;
+}
+
+void config_free(struct iscsi_config *config)
+{
+    chap_free(&config->chap);
+    chap_free(&config->mutual);
+}
+
+/* One designation descriptor (SPC-4 7.8.6.1); returns its length. */
+static uint16_t designator(uint8_t *p, uint8_t code_set, uint8_t association, uint8_t type,
+    const void *value, size_t length)
+{
+    size_t padded = (length + 3) & ~(size_t)3;
+
+    memset(p, 0, 4 + padded);
+    p[0] = (uint8_t)(5 << 4 | code_set); /* protocol identifier: iSCSI */
+    p[1] = (uint8_t)(0x80 | association << 4 | type);
+    p[3] = (uint8_t)padded;
+    memcpy(p + 4, value, length);
+    return (uint16_t)(4 + padded);
+}
+
+uint16_t config_designators(const struct iscsi_config *config, uint8_t *designators)
+{
+    enum { BINARY = 1, UTF_8 = 3, TARGET_PORT = 1, TARGET_DEVICE = 2, RELATIVE = 4, NAME = 8 };
+    static const uint8_t first_port[4] = { 0, 0, 0, 1 };
+    char port[ISCSI_NAME_MAX + 16];
+    uint16_t used = 0;
+
+    /* SPC-4 7.8.6.11: names end with a zero. RFC 7143 4.4.1: the port's has its group's tag. */
+    snprintf(port, sizeof(port), "%s,t,0x0001", config->target);
+    used += designator(designators, BINARY, TARGET_PORT, RELATIVE, first_port, 4);
+    used += designator(designators + used, UTF_8, TARGET_PORT, NAME, port, strlen(port) + 1);
+    used += designator(designators + used, UTF_8, TARGET_DEVICE, NAME, config->target,
+        strlen(config->target) + 1);
+    return used;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* A connection's begin and end, and its clock. */
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "doors/iscsi/iscsi.h"
+
+struct connection *connection_new(struct iscsi_door *door, int fd)
+{
+    struct connection *c = calloc(1, sizeof(*c));
+    struct epoll_event event = { .events = EPOLLIN, .data.ptr = c };
+    int on = 1;
+
+    if (c == NULL) {
+        close(fd);
+        return NULL;
+    }
+    c->door = door;
+    c->fd = fd;
+    c->state = CONNECTION_LOGIN;
+    c->login = login_new();
+    c->last_heard = door->now;
+    c->deadline = door->now + door->config.login_timeout;
+    receive_init(&c->rx);
+    send_init(&c->tx);
+    list_init(&c->ready);
+    /* A batch is complete when it is written, so there is nothing to wait for. Fails for the
+     * socket pairs of tests, which need it not. */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    if (c->login == NULL || epoll_ctl(door->epoll, EPOLL_CTL_ADD, fd, &event) != 0) {
+        login_free(c->login);
+        close(fd);
+        free(c);
+        return NULL;
+    }
+    list_append(&door->connections, &c->link);
+    door->connection_count++;
+    door->login_count++;
+    return c;
+}
+
+void connection_drop(struct connection *c, const char *why)
+{
+    if (c->state == CONNECTION_DROPPED)
+        return;
+    if (why != NULL)
+        spd_log(SPD_LOG_WARNING, "iscsi: %s: connection dropped: %s",
+            c->session == NULL ? "login" : c->session->initiator, why);
+    c->state = CONNECTION_DROPPED;
+    /* Closed now, freed at the end of the turn: callers up the stack may still hold it. */
+    close(c->fd);
+    c->fd = -1;
+    list_remove(&c->ready);
+    list_remove(&c->link);
+    list_append(&c->door->dropped, &c->link);
+}
+
+void connection_close_after_send(struct connection *c)
+{
+    if (c->state == CONNECTION_DROPPED)
+        return;
+    c->state = CONNECTION_CLOSING;
+    c->deadline = c->door->now + ISCSI_CLOSING_SECONDS + 1;
+    if (list_empty(&c->ready))
+        list_append(&c->door->ready, &c->ready);
+}
+
+static void connection_free(struct connection *c)
+{
+    struct iscsi_door *door = c->door;
+
+    list_remove(&c->link);
+    list_remove(&c->ready);
+    door->connection_count--;
+    if (c->login != NULL)
+        door->login_count--;
+    login_free(c->login);
+    send_drop(c);
+    if (c->session != NULL)
+        session_end(c->session);
+    buffer_put(&door->pool, &c->rx.buffer);
+    free(c->text);
+    free(c);
+}
+
+void connection_reap(struct iscsi_door *door)
+{
+    while (!list_empty(&door->dropped))
+        connection_free(list_entry(door->dropped.next, struct connection, link));
+}
+
+/* Once a second. */
+void connection_tick(struct connection *c)
+{
+    const struct iscsi_config *config = &c->door->config;
+    uint32_t now = c->door->now, silent = now - c->last_heard;
+
+    switch (c->state) {
+    case CONNECTION_LOGIN:
+    case CONNECTION_WAITING:
+        if ((int32_t)(now - c->deadline) >= 0)
+            connection_drop(c, "its login took too long");
+        break;
+    case CONNECTION_CLOSING:
+        if ((int32_t)(now - c->deadline) >= 0)
+            connection_drop(c, NULL);
+        break;
+    case CONNECTION_FULL:
+        if (c->pinged && silent >= config->nop_interval + config->nop_timeout) {
+            connection_drop(c, "no answer to a NOP-In");
+        } else if (!c->pinged && silent >= config->nop_interval) {
+            c->pinged = true;
+            nop_ping(c);
+        }
+        break;
+    default:
+        break;
+    }
+}

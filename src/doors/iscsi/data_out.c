@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * Data from the initiator: immediate and unsolicited data first, then what R2Ts ask for (RFC 7143
+ * 4.2.5.2, 11.7, 11.8). One R2T at a time and everything in order, as negotiated.
+ */
+
+#include "doors/iscsi/iscsi.h"
+
+/* The command that a Data-Out belongs to; NULL when there is none (any more): it may have been
+ * aborted while its data was on the way. */
+static struct command *find(struct session *session, const uint8_t *bhs)
+{
+    uint32_t ttt = be32_get(bhs + BHS_TTT), index;
+    struct command *command;
+
+    if (ttt == ISCSI_NO_TAG) {
+        command = command_find(session, be32_get(bhs + BHS_ITT));
+        return command != NULL && command->unsolicited && !command->aborted ? command : NULL;
+    }
+    index = ttt & 0xffff;
+    if (index >= session->command_count)
+        return NULL;
+    command = &session->commands[index];
+    return command->state == COMMAND_RECEIVING && command->ttt == ttt ? command : NULL;
+}
+
+static const char *check(const struct session *session, const struct command *command,
+    const uint8_t *bhs, uint32_t length)
+{
+    uint32_t expected = be32_get(command->bhs + COMMAND_EXPECTED_LENGTH), limit;
+    bool final = bhs[BHS_FLAGS] & ISCSI_FINAL;
+
+    if (be32_get(bhs + BHS_ITT) != be32_get(command->bhs + BHS_ITT))
+        return "Data-Out with the task tag of another command";
+    if (be32_get(bhs + BHS_DATA_SN) != command->data_sn)
+        return "Data-Out with an unexpected DataSN";
+    if (be32_get(bhs + BHS_BUFFER_OFFSET) != command->received)
+        return "Data-Out out of order";
+    if (command->unsolicited) {
+        limit = session->params.first_burst < expected ? session->params.first_burst : expected;
+        if (length > limit - command->received)
+            return "more unsolicited data than allowed";
+        if (!final && command->received + length == limit)
+            return "unsolicited data that does not end where it must";
+        return NULL;
+    }
+    if (length > command->burst_end - command->received)
+        return "more data than the R2T asked for";
+    if (final != (command->received + length == command->burst_end))
+        return "a burst that does not end where its R2T says";
+    return NULL;
+}
+
+bool data_out_begin(struct connection *c, uint32_t length)
+{
+    struct receive *rx = &c->rx;
+    struct session *session = c->session;
+    struct command *command;
+    const char *wrong;
+
+    if (session->commands == NULL) {
+        reject_and_close(c, rx->header, REJECT_PROTOCOL, "data in a discovery session");
+        return false;
+    }
+    command = find(session, rx->header);
+    if (command == NULL)
+        return true;
+    wrong = check(session, command, rx->header, length);
+    if (wrong != NULL) {
+        reject_and_close(c, rx->header, REJECT_PROTOCOL, wrong);
+        return false;
+    }
+    rx->command = command;
+    command->data_sn++;
+    if (!command->no_room && command->received < command->want) {
+        uint32_t rest = command->want - command->received;
+
+        receive_into(rx, command->buffer.base + command->received, length < rest ? length : rest);
+    }
+    return true;
+}
+
+void data_out_end(struct connection *c, struct command *command, uint32_t length, bool final)
+{
+    (void)c;
+    command->received += length;
+    if (command->unsolicited)
+        command->unsolicited = !final;
+    else if (command->received < command->burst_end)
+        return;
+    data_out_progress(command);
+}
+
+/* RFC 7143 11.8: the low half of a tag finds the command, the high half tells its uses apart. */
+static void ask(struct command *command)
+{
+    struct session *session = command->session;
+    uint32_t rest = command->want - command->received;
+    uint32_t burst = session->params.max_burst;
+
+    command->burst_end = command->received + (rest < burst ? rest : burst);
+    command->data_sn = 0;
+    session->next_ttt = (session->next_ttt + 1) % 0xffff;
+    command->ttt = session->next_ttt << 16 | (uint32_t)(command - session->commands);
+    command->item.kind = SEND_R2T;
+    send_queue(session->connection, &command->item);
+}
+
+void data_out_progress(struct command *command)
+{
+    if (command->unsolicited || command->state == COMMAND_HELD)
+        return;
+    if (command->done) {
+        command_answer(command);
+        return;
+    }
+    if (command->state != COMMAND_RECEIVING)
+        return;
+    if (command->received < command->want) {
+        ask(command);
+        return;
+    }
+    command->state = COMMAND_RUNNING;
+    spd_request_mapped(&command->request);
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* The door: its loop, its clock and its life. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "doors/iscsi/iscsi.h"
+#include "lib/uri.h"
+
+enum {
+    EVENTS_MAX = 64,
+    TICK_MS = 1000,
+    TRIM_SECONDS = 2, /* of silence, after which free buffers go back to the system */
+};
+
+/* Which door's loop runs on this thread. */
+static _Thread_local struct iscsi_door *here __attribute__((tls_model("initial-exec")));
+
+bool iscsi_door_here(const struct iscsi_door *door)
+{
+    return here == door;
+}
+
+static bool watch(struct iscsi_door *door, int fd, void *what)
+{
+    struct epoll_event event = { .events = EPOLLIN, .data.ptr = what };
+
+    return epoll_ctl(door->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+static void pause_listening(struct iscsi_door *door)
+{
+    epoll_ctl(door->epoll, EPOLL_CTL_DEL, door->listener, NULL);
+    door->listening = false;
+}
+
+static void accept_all(struct iscsi_door *door)
+{
+    for (;;) {
+        int fd = accept4(door->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (fd < 0) {
+            /* Out of descriptors: the listener would stay readable, so look again at the next
+             * tick. */
+            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+                pause_listening(door);
+            return;
+        }
+        if (door->login_count >= ISCSI_LOGINS_MAX) {
+            spd_log(SPD_LOG_WARNING, "iscsi: too many connections that have not logged in");
+            close(fd);
+            continue;
+        }
+        connection_new(door, fd);
+    }
+}
+
+static void read_mail(struct iscsi_door *door)
+{
+    for (struct spd_request *r = spd_mailbox_take(&door->mailbox), *next; r != NULL; r = next) {
+        next = r->next;
+        command_mailed(r);
+    }
+}
+
+static void dispatch(struct iscsi_door *door, const struct epoll_event *event)
+{
+    struct connection *c = event->data.ptr;
+
+    if (event->data.ptr == &door->listener) {
+        accept_all(door);
+    } else if (event->data.ptr == &door->mailbox) {
+        read_mail(door);
+    } else {
+        if (event->events & EPOLLOUT && list_empty(&c->ready))
+            list_append(&door->ready, &c->ready);
+        if (event->events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+            receive_ready(c);
+    }
+}
+
+/* Once a second while there is anything that can grow old. */
+static void tick(struct iscsi_door *door)
+{
+    if (door->now == door->last_tick)
+        return;
+    door->last_tick = door->now;
+    if (!door->listening && !door->draining)
+        door->listening = watch(door, door->listener, &door->listener);
+    list_each(link, &door->connections)
+        connection_tick(list_entry(link, struct connection, link));
+    if (door->now - door->last_busy >= TRIM_SECONDS)
+        buffer_trim(&door->pool);
+}
+
+/* Sends what is queued, and buries the dead, until neither leads to more of the other. */
+static void settle(struct iscsi_door *door)
+{
+    do {
+        while (!list_empty(&door->ready))
+            send_flush(list_entry(door->ready.next, struct connection, ready));
+        connection_reap(door);
+        session_reap(door);
+    } while (!list_empty(&door->ready) || !list_empty(&door->dropped));
+}
+
+static int patience(const struct iscsi_door *door)
+{
+    bool idle = door->connection_count == 0 && door->pool.cached == 0 && door->listening;
+
+    return idle ? -1 : TICK_MS;
+}
+
+void iscsi_door_turn(struct iscsi_door *door, int timeout)
+{
+    struct epoll_event events[EVENTS_MAX];
+    int most = patience(door), n;
+
+    here = door;
+    n = epoll_wait(door->epoll, events, EVENTS_MAX,
+        timeout < 0 || (most >= 0 && most < timeout) ? most : timeout);
+    door->now = (uint32_t)(os_now_ns() / 1000000000u);
+    for (int i = 0; i < n; i++)
+        dispatch(door, &events[i]);
+    tick(door);
+    settle(door);
+    here = NULL;
+}
+
+bool iscsi_door_drain(struct iscsi_door *door)
+{
+    here = door;
+    if (!door->draining) {
+        door->draining = true;
+        if (door->listener >= 0)
+            pause_listening(door);
+    }
+    list_each(link, &door->connections) {
+        struct connection *c = list_entry(link, struct connection, link);
+
+        if (c->state == CONNECTION_FULL) {
+            async_drop(c);
+            send_flush(c);
+        }
+        connection_drop(c, NULL);
+    }
+    settle(door);
+    here = NULL;
+    return list_empty(&door->sessions);
+}
+
+static void run(void *argument)
+{
+    struct iscsi_door *door = argument;
+
+    while (!atomic_load(&door->stopping) || !iscsi_door_drain(door))
+        iscsi_door_turn(door, -1);
+}
+
+int iscsi_door_new(struct spd_unit *unit, const struct iscsi_config *config,
+    struct iscsi_door **made)
+{
+    struct iscsi_door *door = calloc(1, sizeof(*door));
+
+    if (door == NULL)
+        return spd_fail(SPD_ERROR_NO_MEMORY, "the iSCSI door");
+    door->base.ops = &iscsi_door_ops;
+    door->base.unit = unit;
+    door->config = *config;
+    door->listener = door->epoll = door->mailbox.event = -1;
+    list_init(&door->connections);
+    list_init(&door->dropped);
+    list_init(&door->ready);
+    list_init(&door->sessions);
+    list_init(&door->waits);
+    door->port = (struct scsi_port){
+        .designators = door->designators,
+        .designators_length = config_designators(config, door->designators),
+        .version_descriptor = 0x0960, /* SPC-4 table 141: iSCSI, no version claimed */
+        .luns = &door->config.lun,
+        .lun_count = 1,
+    };
+    door->now = (uint32_t)(os_now_ns() / 1000000000u);
+    door->rx = os_pages_alloc(ISCSI_RX_BUFFER);
+    door->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (door->rx == NULL || door->epoll < 0 || spd_mailbox_open(&door->mailbox) != 0 ||
+        !watch(door, door->mailbox.event, &door->mailbox)) {
+        int error = spd_fail(door->rx == NULL ? SPD_ERROR_NO_MEMORY : SPD_ERROR_SYSTEM,
+            "the iSCSI door: %s", strerror(errno));
+
+        iscsi_door_free(door);
+        return error;
+    }
+    *made = door;
+    return 0;
+}
+
+void iscsi_door_free(struct iscsi_door *door)
+{
+    buffer_trim(&door->pool);
+    if (door->rx != NULL)
+        os_pages_free(door->rx, ISCSI_RX_BUFFER);
+    if (door->mailbox.event >= 0)
+        spd_mailbox_close(&door->mailbox);
+    if (door->epoll >= 0)
+        close(door->epoll);
+    if (door->listener >= 0)
+        close(door->listener);
+    config_free(&door->config);
+    free(door);
+}
+
+static int door_open(struct spd_unit *unit, const struct spd_uri *uri, struct spd_door **base)
+{
+    struct iscsi_config config;
+    struct iscsi_door *door;
+    char authority[80] = "", lun[16] = "";
+    bool guarded;
+    int error = config_read(uri, &config, &guarded);
+
+    if (error != 0)
+        return error;
+    error = iscsi_door_new(unit, &config, &door);
+    if (error != 0) {
+        config_free(&config);
+        return error;
+    }
+    error = address_listen(uri, guarded, &door->listener);
+    if (error == 0) {
+        door->listening = watch(door, door->listener, &door->listener);
+        address_local(door->listener, authority, sizeof(authority));
+        if (door->config.lun != 0)
+            snprintf(lun, sizeof(lun), "/%u", (unsigned)door->config.lun);
+        if (asprintf(&door->base.uri, "iscsi://%s/%s%s", authority, door->config.target, lun) < 0) {
+            door->base.uri = NULL;
+            error = spd_fail(SPD_ERROR_NO_MEMORY, "the iSCSI door");
+        }
+    }
+    if (error != 0) {
+        iscsi_door_free(door);
+        return error;
+    }
+    *base = &door->base;
+    return 0;
+}
+
+static int door_start(struct spd_door *base)
+{
+    struct iscsi_door *door = (struct iscsi_door *)(void *)base;
+    int error = os_thread_create(&door->thread, "spd-iscsi", run, door);
+
+    if (error != 0)
+        return spd_fail(SPD_ERROR_THREADS, "the iSCSI door: %s", strerror(error));
+    return 0;
+}
+
+static void door_stop(struct spd_door *base)
+{
+    struct iscsi_door *door = (struct iscsi_door *)(void *)base;
+
+    atomic_store(&door->stopping, true);
+    spd_mailbox_wake(&door->mailbox);
+}
+
+static void door_join(struct spd_door *base)
+{
+    os_thread_join(((struct iscsi_door *)(void *)base)->thread);
+}
+
+static void door_close(struct spd_door *base)
+{
+    iscsi_door_free((struct iscsi_door *)(void *)base);
+}
+
+const struct spd_door_ops iscsi_door_ops = {
+    .scheme = "iscsi",
+    .synopsis = "iscsi://HOST[:PORT]/IQN[/LUN][?chap=FILE&mutual=FILE&allow-anonymous=1]",
+    .open = door_open,
+    .start = door_start,
+    .stop = door_stop,
+    .join = door_join,
+    .close = door_close,
+};

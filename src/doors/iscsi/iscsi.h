@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * The iSCSI door: RFC 7143, target side, error recovery level 0, one connection a session.
+ *
+ * One thread and one epoll loop a door. A turn of the loop reads what has arrived, runs every
+ * command in it, and then writes all answers of a connection with one system call:
+ *
+ *   receive.c     bytes to PDUs; large data segments go straight into a command's buffer
+ *   pdu.c         what each PDU type needs before its data and does after it
+ *   login.c       until a connection is in full feature phase: keys.c, chap.c
+ *   session.c     sessions, the command window, order by CmdSN
+ *   command.c     SCSI commands; data_out.c their R2Ts and Data-Outs
+ *   task.c        task management; misc.c NOP, text, logout, reject
+ *   send.c        answers to bytes
+ *   door.c        the loop, timers and the door's life; address.c where it listens
+ *
+ * A request that the device ended on another thread comes back through the mailbox. Everything
+ * else belongs to the door's thread, so there is no lock.
+ *
+ * Errors: a function that finds its peer breaking the protocol calls connection_drop() or a
+ * reject; a dropped connection stays in memory, its socket shut, until the end of the turn.
+ */
+
+#ifndef ISCSI_ISCSI_H
+#define ISCSI_ISCSI_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "doors/iscsi/buffers.h"
+#include "doors/iscsi/chap.h"
+#include "doors/iscsi/keys.h"
+#include "doors/iscsi/limits.h"
+#include "doors/iscsi/list.h"
+#include "doors/iscsi/pdu.h"
+#include "lib/door.h"
+#include "lib/mailbox.h"
+#include "os/os.h"
+#include "scsi/be.h"
+
+/* Something that waits to be sent. */
+enum send_kind {
+    SEND_REPLY,   /* struct reply */
+    SEND_COMMAND, /* struct command: Data-In, status */
+    SEND_R2T,     /* struct command */
+};
+
+struct send_item {
+    struct list link; /* connection's queue, then its sent list; alone when in neither */
+    uint8_t kind;
+    uint64_t end; /* in its sent list: the position in the byte stream where it ends */
+};
+
+/* An answer that is no command's: allocated, since these are rare. */
+struct reply {
+    struct send_item item;
+    bool takes_stat_sn;
+    bool plain;    /* login: no digests */
+    uint8_t bhs[ISCSI_BHS];
+    uint32_t length;
+    uint8_t data[];
+};
+
+enum command_state {
+    COMMAND_FREE,
+    COMMAND_HELD,      /* arrived before commands with lower CmdSN */
+    COMMAND_RECEIVING, /* started; map() waits for data-out */
+    COMMAND_RUNNING,   /* started; the library or the device has it */
+    COMMAND_ANSWERING, /* done; the answer waits, or is being sent */
+};
+
+struct command {
+    struct spd_request request; /* first */
+    struct send_item item;
+    struct list link; /* session's free or active list */
+    struct session *session;
+    uint8_t state;       /* enum command_state */
+    bool aborted;        /* no answer; freed when the device gives it back */
+    bool unsolicited;    /* more unsolicited Data-Outs are to come */
+    bool no_room;        /* map() found no memory, or too long a transfer */
+    bool done;           /* the library is through with it */
+    bool release;        /* and its reply is the library's memory */
+    bool windowed;       /* it takes a place in the command window */
+    uint8_t bhs[ISCSI_BHS];
+    struct buffer buffer;
+    struct scsi_vec vec;
+    uint32_t want;       /* bytes of data-out that matter */
+    uint32_t received;   /* bytes of data-out seen, in order */
+    uint32_t burst_end;  /* offset where the present burst must end */
+    uint32_t ttt;        /* of the present R2T */
+    uint32_t r2t_sn;
+    uint32_t data_sn;    /* next expected of a burst; next to send */
+    uint32_t sent;       /* bytes of data-in */
+};
+
+/* A task management function whose tasks have not all ended yet. */
+struct task_wait {
+    struct list link; /* door's */
+    struct session *session;
+    const struct command *command; /* ABORT TASK: this one; NULL: whatever is aborted within scope */
+    bool all_sessions;
+    struct reply *reply;
+};
+
+struct session {
+    struct list link; /* door's */
+    struct iscsi_door *door;
+    struct connection *connection; /* NULL: the session has ended, its tasks have not */
+    struct scsi_nexus nexus;
+    char initiator[ISCSI_NAME_MAX + 1];
+    uint8_t isid[6];
+    uint16_t tsih;
+    struct iscsi_params params;
+
+    uint32_t exp_cmd_sn;
+    uint32_t depth;      /* places in the command window */
+    uint32_t windowed;   /* taken ones */
+    uint32_t immediate;  /* immediate commands under way */
+    uint32_t running;    /* commands that are not free */
+    uint32_t data_bytes; /* in buffers of commands */
+    uint32_t next_ttt;
+    uint32_t waits;      /* struct task_wait of this session */
+    struct command *commands; /* command_count of them; NULL in a discovery session */
+    uint32_t command_count;
+    struct command **held;    /* by CmdSN modulo depth */
+    struct list free;
+    struct list active;
+};
+
+enum connection_state {
+    CONNECTION_LOGIN,
+    CONNECTION_WAITING, /* login done, but tasks of a former session still run */
+    CONNECTION_FULL,
+    CONNECTION_CLOSING, /* sends what is queued, then closes; input is thrown away */
+    CONNECTION_DROPPED,
+};
+
+struct receive {
+    uint8_t header[ISCSI_HEADER_MAX];
+    uint32_t have; /* bytes of the header, or of the trailer */
+    uint32_t need;
+    uint8_t phase;
+    bool header_digest;
+    bool data_digest;
+    bool large;          /* the last segment was, so the next may be: read its header alone */
+    struct command *command; /* whose buffer `data` points into */
+    struct buffer buffer;    /* of PDUs that are no command's */
+    uint8_t *data;       /* where the next byte of the segment goes */
+    uint32_t keep;       /* bytes that go there; those after them are thrown away */
+    uint32_t left;       /* bytes of the segment still to come */
+    uint32_t crc;
+    uint8_t trailer[8];  /* padding and digest */
+};
+
+struct transmit {
+    struct list queue; /* send_item.link; not yet in the batch */
+    struct list sent;  /* in the batch: their memory is in use until it is written */
+    uint64_t built;    /* position in the byte stream */
+    uint64_t written;
+    uint32_t replies;
+    uint32_t arena_used;
+    uint32_t first;
+    uint32_t count;
+    bool blocked; /* the socket is full: EPOLLOUT is asked for */
+    struct iovec vecs[ISCSI_TX_VECS];
+    uint8_t arena[ISCSI_TX_ARENA];
+};
+
+struct connection {
+    struct list link;  /* door's connections */
+    struct list ready; /* door's ready: there is something to send */
+    struct iscsi_door *door;
+    struct session *session; /* NULL before login */
+    struct login *login;     /* NULL after it */
+    int fd;
+    uint8_t state; /* enum connection_state */
+    uint16_t cid;
+    uint32_t stat_sn;
+    uint32_t deadline;  /* login and closing: second */
+    uint32_t last_heard;
+    bool pinged;
+    uint32_t max_send;  /* RFC 7143 13.12, in whole words */
+    char *text;         /* keys of a text request that goes on; ISCSI_TEXT_MAX */
+    uint32_t text_length;
+    struct receive rx;
+    struct transmit tx;
+};
+
+struct iscsi_config {
+    char target[ISCSI_NAME_MAX + 1];
+    uint64_t lun;
+    struct chap_accounts chap;
+    struct chap_accounts mutual;
+    uint32_t nop_interval;
+    uint32_t nop_timeout;
+    uint32_t login_timeout;
+};
+
+struct iscsi_door {
+    struct spd_door base; /* first */
+    struct iscsi_config config;
+    struct scsi_port port;
+    uint8_t designators[3 * 256];
+    struct spd_mailbox mailbox;
+    int listener;
+    int epoll;
+    os_thread thread;
+    bool listening; /* the listener is watched */
+    bool draining;  /* the loop has seen `stopping` */
+    atomic_bool stopping;
+
+    struct list connections;
+    struct list dropped;
+    struct list ready;
+    struct list sessions;
+    struct list waits;
+    uint32_t session_count;
+    uint32_t connection_count;
+    uint32_t login_count;
+    uint16_t next_tsih;
+    uint32_t now;       /* seconds, monotonic */
+    uint32_t last_tick;
+    uint32_t last_busy; /* when anything last arrived */
+    bool sessions_ended;
+    struct buffer_pool pool;
+    uint8_t *rx; /* ISCSI_RX_BUFFER; shared, since one connection reads at a time */
+};
+
+extern const struct spd_door_ops iscsi_door_ops;
+
+/* address.c: 0 or a spd_error with a detail. guarded: an address that others reach is fine. */
+int address_listen(const struct spd_uri *uri, bool guarded, int *listener);
+/* "192.0.2.1:3260" or "[2001:db8::1]:3260" of this end of a connection. */
+bool address_local(int fd, char *text, size_t size);
+
+/* config.c */
+int config_read(const struct spd_uri *uri, struct iscsi_config *config, bool *guarded);
+void config_free(struct iscsi_config *config);
+uint16_t config_designators(const struct iscsi_config *config, uint8_t *designators);
+
+/* door.c; the parts that tests and fuzzers drive without a thread. */
+int iscsi_door_new(struct spd_unit *unit, const struct iscsi_config *config, struct iscsi_door **door);
+void iscsi_door_free(struct iscsi_door *door);
+/* One turn of the loop: waits at most timeout milliseconds (-1: for ever). */
+void iscsi_door_turn(struct iscsi_door *door, int timeout);
+/* Drops all connections and their tasks; true when nothing is under way any more. */
+bool iscsi_door_drain(struct iscsi_door *door);
+/* True on the door's own thread. */
+bool iscsi_door_here(const struct iscsi_door *door);
+
+/* connection.c: takes over the socket, also when it fails. */
+struct connection *connection_new(struct iscsi_door *door, int fd);
+void connection_drop(struct connection *c, const char *why);
+/* Closes after everything that is queued was sent. */
+void connection_close_after_send(struct connection *c);
+void connection_reap(struct iscsi_door *door);
+void connection_tick(struct connection *c);
+
+/* receive.c */
+void receive_init(struct receive *rx);
+void receive_ready(struct connection *c); /* the socket is readable */
+/* The segment's next `keep` bytes go to data, the rest nowhere. */
+void receive_into(struct receive *rx, uint8_t *data, uint32_t keep);
+/* The command's buffer goes away: what still arrives for it is thrown away. */
+void receive_forget(struct connection *c, const struct command *command);
+
+/* pdu.c: the header is complete and its digest right; false: dropped. Then, the same for data. */
+bool pdu_begin(struct connection *c, uint32_t length);
+void pdu_end(struct connection *c, uint32_t length);
+/* Acts on a request whose turn by CmdSN has come; also on one that was held. */
+void pdu_deliver(struct connection *c, const uint8_t *bhs, uint8_t *data, uint32_t length);
+
+/* send.c */
+void send_init(struct transmit *tx);
+void send_queue(struct connection *c, struct send_item *item);
+void send_cancel(struct connection *c, struct send_item *item);
+void send_flush(struct connection *c);
+void send_drop(struct connection *c); /* frees what is queued */
+/* NULL, and the connection is dropped, when the peer reads none of its replies. */
+struct reply *reply_new(struct connection *c, enum iscsi_opcode opcode, uint32_t length);
+void reply_free(struct connection *c, struct reply *reply);
+
+/* login.c */
+struct login *login_new(void);
+void login_free(struct login *login);
+void login_request(struct connection *c, const uint8_t *bhs, char *data, uint32_t length);
+/* Continues a login that waited for tasks of a former session. */
+void login_resume(struct connection *c);
+
+/* session.c */
+struct session *session_new(struct iscsi_door *door, const struct iscsi_params *params);
+void session_end(struct session *session);
+/* Frees sessions that ended and whose tasks have ended, too; then resumes logins. */
+void session_reap(struct iscsi_door *door);
+/* Whether tasks of a session that this initiator port had are still under way. */
+bool session_lingers(struct iscsi_door *door, const char *initiator, const uint8_t isid[6]);
+struct session *session_find(struct iscsi_door *door, const char *initiator, const uint8_t isid[6]);
+/* What to do with a request that has this CmdSN. */
+enum order {
+    ORDER_NOW,
+    ORDER_LATER, /* within the window, but others are missing before it */
+    ORDER_NEVER, /* outside the window: ignore it (RFC 7143 4.2.2.1) */
+};
+enum order session_order(const struct session *session, const uint8_t *bhs);
+/* Counts a request that is acted upon now. */
+void session_advance(struct session *session, const uint8_t *bhs);
+/* Delivers held requests whose turn has come. */
+void session_deliver(struct connection *c);
+uint32_t session_max_cmd_sn(const struct session *session);
+
+/* command.c */
+struct command *command_new(struct connection *c, const uint8_t *bhs, uint32_t length);
+bool command_begin(struct connection *c, uint32_t length);
+void command_start(struct command *command);
+void command_end(struct command *command); /* frees; its answer was sent, or is not wanted */
+/* Ends it without an answer: at once, or when the device gives it back. */
+void command_abort(struct command *command);
+void command_answer(struct command *command);
+void command_done(struct spd_request *request);
+void command_mailed(struct spd_request *request);
+bool command_buffer(struct command *command, uint32_t length);
+struct command *command_find(struct session *session, uint32_t itt);
+
+/* data_out.c */
+bool data_out_begin(struct connection *c, uint32_t length);
+void data_out_end(struct connection *c, struct command *command, uint32_t length, bool final);
+void data_out_progress(struct command *command);
+
+/* task.c */
+void task_request(struct connection *c, const uint8_t *bhs);
+/* A task that was aborted has ended. */
+void task_ended(struct iscsi_door *door, const struct command *command);
+void task_forget(struct session *session);
+
+/* misc.c */
+void nop_out(struct connection *c, const uint8_t *bhs, const uint8_t *data, uint32_t length);
+void nop_ping(struct connection *c);
+void logout_request(struct connection *c, const uint8_t *bhs);
+void async_drop(struct connection *c);
+void reject(struct connection *c, const uint8_t *bhs, enum iscsi_reject_reason reason);
+/* Reject, then close: the peer broke the protocol. */
+void reject_and_close(struct connection *c, const uint8_t *bhs, enum iscsi_reject_reason reason,
+    const char *why);
+
+/* text.c */
+void text_request(struct connection *c, const uint8_t *bhs, const char *data, uint32_t length);
+
+#endif

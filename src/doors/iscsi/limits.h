@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* Everything that bounds what an initiator can make this door use. */
+
+#ifndef ISCSI_LIMITS_H
+#define ISCSI_LIMITS_H
+
+enum {
+    ISCSI_PORT = 3260,
+    ISCSI_LUN_MAX = 255,        /* what peripheral addressing holds (SAM-5 4.7.7.2) */
+
+    ISCSI_SESSIONS_MAX = 64,    /* normal and discovery together; more: login status 0302h */
+    ISCSI_LOGINS_MAX = 32,      /* connections that have not logged in yet; more are closed */
+    ISCSI_LOGIN_SECONDS = 15,   /* a login that takes longer is dropped */
+    ISCSI_CLOSING_SECONDS = 2,  /* for a peer to take our last words */
+    ISCSI_NOP_INTERVAL = 30,    /* seconds of silence before we ping */
+    ISCSI_NOP_TIMEOUT = 10,     /* seconds that a ping may stay unanswered */
+    ISCSI_SECONDS_MAX = 86400,  /* for what the URI's query may ask of the above */
+
+    ISCSI_TEXT_MAX = 16384,     /* keys of one login or text exchange, before they are complete */
+    ISCSI_KEY_MAX = 63,         /* RFC 7143 6.1: bytes of a key name */
+    ISCSI_VALUE_MAX = 255,      /* and of a simple value */
+    ISCSI_NAME_MAX = 223,       /* RFC 7143 4.2.7.1: bytes of an iSCSI name */
+    ISCSI_LOGIN_ROUNDS_MAX = 32, /* requests of one login */
+
+    ISCSI_RECEIVE_MAX = 262144,         /* our MaxRecvDataSegmentLength after login */
+    ISCSI_LOGIN_RECEIVE_MAX = 8192,     /* and during it (RFC 7143 13.12) */
+    ISCSI_FIRST_BURST_MAX = 262144,
+    ISCSI_BURST_MAX = 16776192,         /* the greatest that fits in 24 bits, in whole blocks */
+
+    ISCSI_TRANSFER_MAX = 16 << 20,      /* data of one command */
+    ISCSI_SESSION_DATA_MAX = 128 << 20, /* data of all commands of a session; more: TASK SET FULL */
+    ISCSI_CACHE_MAX = 64 << 20,         /* free buffers that a door keeps for the next command */
+    ISCSI_IMMEDIATE_MAX = 16,           /* immediate commands at once, beyond the command window */
+    ISCSI_REPLIES_MAX = 64,             /* replies to a peer that does not read them */
+    ISCSI_TMF_MAX = 64,                 /* task management functions that wait for tasks to end */
+
+    ISCSI_RX_BUFFER = 131072, /* one a door: what one read takes from a socket */
+    ISCSI_TX_VECS = 256,      /* pieces of memory that one write gathers */
+    ISCSI_TX_ARENA = 8192,    /* headers, sense and digests of one write */
+};
+
+#endif

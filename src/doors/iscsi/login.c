@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* Login: RFC 7143 6.3, 11.12, 11.13. */
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "doors/iscsi/iscsi.h"
+
+enum stage {
+    STAGE_SECURITY = 0,
+    STAGE_OPERATIONAL = 1,
+    STAGE_FULL_FEATURE = 3,
+};
+
+enum method {
+    METHOD_UNKNOWN,
+    METHOD_NONE,
+    METHOD_CHAP,
+};
+
+struct login {
+    uint8_t stage;
+    uint8_t next;         /* stage that the initiator asked for; the present one when it did not */
+    bool begun;           /* the first request was taken */
+    bool named;           /* its keys were, too */
+    bool declared;        /* our MaxRecvDataSegmentLength was sent */
+    uint8_t method;       /* enum method */
+    uint32_t rounds;
+    uint8_t isid[6];
+    uint16_t tsih;
+    uint8_t itt[4];
+    uint32_t cmd_sn;
+    bool session_type;    /* these keys were sent */
+    bool target;
+    char initiator[ISCSI_NAME_MAX + 1];
+    struct chap chap;
+    struct chap_keys chap_keys;
+    struct iscsi_params params;
+    uint32_t text_length; /* of keys so far, while the C bit says that more follow */
+    char text[ISCSI_TEXT_MAX];
+};
+
+struct login *login_new(void)
+{
+    struct login *login = calloc(1, sizeof(*login));
+
+    if (login != NULL)
+        iscsi_params_init(&login->params);
+    return login;
+}
+
+void login_free(struct login *login)
+{
+    if (login != NULL)
+        explicit_bzero(&login->chap, sizeof(login->chap));
+    free(login);
+}
+
+static struct reply *respond(struct connection *c, uint8_t flags, uint16_t status, uint32_t length)
+{
+    const struct login *login = c->login;
+    struct reply *reply = reply_new(c, ISCSI_LOGIN_RESPONSE, length);
+
+    if (reply == NULL)
+        return NULL;
+    reply->plain = true;
+    reply->bhs[BHS_FLAGS] = flags;
+    memcpy(reply->bhs + LOGIN_ISID, login->isid, 6);
+    be16_put(reply->bhs + LOGIN_TSIH, c->session != NULL ? c->session->tsih : login->tsih);
+    memcpy(reply->bhs + BHS_ITT, login->itt, 4);
+    be32_put(reply->bhs + BHS_EXP_CMD_SN, login->cmd_sn);
+    be32_put(reply->bhs + BHS_MAX_CMD_SN, login->cmd_sn);
+    be16_put(reply->bhs + LOGIN_STATUS, status);
+    return reply;
+}
+
+static void refuse(struct connection *c, uint16_t status, const char *why)
+{
+    struct reply *reply = respond(c, 0, status, 0);
+
+    spd_log(SPD_LOG_WARNING, "iscsi: login refused with status %04x: %s", status, why);
+    if (reply == NULL)
+        return;
+    send_queue(c, &reply->item);
+    connection_close_after_send(c);
+}
+
+/* What must be the same in all requests of a login. False: refused. */
+static bool check_header(struct connection *c, const uint8_t *bhs)
+{
+    struct login *login = c->login;
+    uint8_t flags = bhs[BHS_FLAGS], stage = flags >> 2 & 3, next = flags & 3;
+    bool transit = flags & LOGIN_TRANSIT;
+
+    if (!login->begun) {
+        login->begun = true;
+        login->stage = stage;
+        memcpy(login->isid, bhs + LOGIN_ISID, 6);
+        memcpy(login->itt, bhs + BHS_ITT, 4);
+        login->tsih = be16_get(bhs + LOGIN_TSIH);
+        login->cmd_sn = be32_get(bhs + BHS_CMD_SN);
+        c->cid = be16_get(bhs + LOGIN_CID);
+    }
+    if (bhs[LOGIN_VERSION_MIN] != 0) {
+        refuse(c, LOGIN_VERSION, "version 0 is the only one there is");
+        return false;
+    }
+    if (memcmp(login->isid, bhs + LOGIN_ISID, 6) != 0 ||
+        login->tsih != be16_get(bhs + LOGIN_TSIH) || c->cid != be16_get(bhs + LOGIN_CID) ||
+        memcmp(login->itt, bhs + BHS_ITT, 4) != 0 || !(bhs[0] & ISCSI_IMMEDIATE)) {
+        refuse(c, LOGIN_INITIATOR_ERROR, "ISID, TSIH, CID or task tag changed");
+        return false;
+    }
+    if (stage != login->stage || stage > STAGE_OPERATIONAL ||
+        (transit && (flags & LOGIN_CONTINUE || next <= stage || next == 2)) ||
+        ++login->rounds > ISCSI_LOGIN_ROUNDS_MAX) {
+        refuse(c, LOGIN_INITIATOR_ERROR, "bad stage, or too many requests");
+        return false;
+    }
+    login->next = transit ? next : stage;
+    return true;
+}
+
+static uint16_t take_session_type(struct login *login, const char *value)
+{
+    if (login->session_type)
+        return LOGIN_INITIATOR_ERROR;
+    login->session_type = true;
+    /* Which it is was found out before all keys. */
+    return strcmp(value, "Normal") == 0 || strcmp(value, "Discovery") == 0 ? LOGIN_SUCCESS
+                                                                           : LOGIN_SESSION_TYPE;
+}
+
+static uint16_t take_initiator(struct login *login, const char *value)
+{
+    if (login->initiator[0] != '\0' || *value == '\0' || strlen(value) > ISCSI_NAME_MAX)
+        return LOGIN_INITIATOR_ERROR;
+    memcpy(login->initiator, value, strlen(value) + 1);
+    return LOGIN_SUCCESS;
+}
+
+static uint16_t take_target(struct connection *c, const char *value)
+{
+    if (c->login->target)
+        return LOGIN_INITIATOR_ERROR;
+    c->login->target = true;
+    /* RFC 3722: names are compared without regard to the case of their letters. */
+    if (!c->login->params.discovery && strcasecmp(value, c->door->config.target) != 0)
+        return LOGIN_NOT_FOUND;
+    return LOGIN_SUCCESS;
+}
+
+static bool lists(const char *list, const char *item)
+{
+    size_t length = strlen(item);
+
+    for (const char *p = list; *p != '\0';) {
+        size_t n = strcspn(p, ",");
+
+        if (n == length && memcmp(p, item, n) == 0)
+            return true;
+        p += n;
+        p += *p == ',';
+    }
+    return false;
+}
+
+static uint16_t take_method(struct connection *c, const char *value, struct iscsi_text *answer)
+{
+    struct login *login = c->login;
+    bool chap = c->door->config.chap.count > 0;
+    const char *method = chap ? "CHAP" : "None";
+
+    if (login->stage != STAGE_SECURITY || login->method != METHOD_UNKNOWN)
+        return LOGIN_INITIATOR_ERROR;
+    if (!lists(value, method))
+        return LOGIN_AUTHENTICATION;
+    login->method = chap ? METHOD_CHAP : METHOD_NONE;
+    iscsi_text_put(answer, "AuthMethod", method);
+    return LOGIN_SUCCESS;
+}
+
+/* The place for a CHAP key's value; NULL for any other key. */
+static const char **chap_slot(struct login *login, const char *key)
+{
+    const struct {
+        const char *name;
+        const char **slot;
+    } rows[] = {
+        { "CHAP_A", &login->chap_keys.algorithms },
+        { "CHAP_N", &login->chap_keys.name },
+        { "CHAP_R", &login->chap_keys.response },
+        { "CHAP_I", &login->chap_keys.identifier },
+        { "CHAP_C", &login->chap_keys.challenge },
+    };
+
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (strcmp(rows[i].name, key) == 0)
+            return rows[i].slot;
+    return NULL;
+}
+
+static uint16_t take_key(struct connection *c, const char *key, const char *value,
+    struct iscsi_text *answer)
+{
+    struct login *login = c->login;
+    const char **slot = chap_slot(login, key);
+
+    if (slot != NULL) {
+        if (*slot != NULL || login->method != METHOD_CHAP || login->stage != STAGE_SECURITY)
+            return LOGIN_INITIATOR_ERROR;
+        *slot = value;
+        return LOGIN_SUCCESS;
+    }
+    if (strcmp(key, "InitiatorName") == 0)
+        return take_initiator(login, value);
+    if (strcmp(key, "TargetName") == 0)
+        return take_target(c, value);
+    if (strcmp(key, "SessionType") == 0)
+        return take_session_type(login, value);
+    if (strcmp(key, "AuthMethod") == 0)
+        return take_method(c, value, answer);
+    return iscsi_key_offer(&login->params, PHASE_LOGIN, key, value, answer) ? LOGIN_SUCCESS
+                                                                           : LOGIN_INITIATOR_ERROR;
+}
+
+/* The session's type decides what other keys mean, wherever it stands among them. */
+static bool says_discovery(const char *text, uint32_t length)
+{
+    static const char pair[] = "SessionType=Discovery";
+
+    for (uint32_t i = 0; i + sizeof(pair) <= length; i++)
+        if ((i == 0 || text[i - 1] == '\0') && memcmp(text + i, pair, sizeof(pair)) == 0)
+            return true;
+    return false;
+}
+
+static uint16_t take_keys(struct connection *c, struct iscsi_text *answer)
+{
+    struct login *login = c->login;
+    uint32_t position = 0;
+    char *key, *value;
+    bool bad;
+
+    memset(&login->chap_keys, 0, sizeof(login->chap_keys));
+    if (!login->named)
+        login->params.discovery = says_discovery(login->text, login->text_length);
+    while (iscsi_text_next(login->text, login->text_length, &position, &key, &value, &bad)) {
+        uint16_t status = take_key(c, key, value, answer);
+
+        if (status != LOGIN_SUCCESS)
+            return status;
+    }
+    if (bad)
+        return LOGIN_INITIATOR_ERROR;
+    if (login->initiator[0] == '\0' || (!login->params.discovery && !login->target))
+        return LOGIN_MISSING_PARAMETER;
+    if (!login->named && !login->params.discovery)
+        iscsi_text_put(answer, "TargetPortalGroupTag", "1");
+    login->named = true;
+    return LOGIN_SUCCESS;
+}
+
+static bool authenticated(const struct connection *c)
+{
+    return c->door->config.chap.count == 0 || c->login->chap.state == CHAP_DONE;
+}
+
+/* Whatever CHAP has to say to this request's keys. */
+static uint16_t authenticate(struct connection *c, struct iscsi_text *answer)
+{
+    struct login *login = c->login;
+    const struct iscsi_config *config = &c->door->config;
+    const struct chap_keys none = { 0 };
+
+    if (memcmp(&login->chap_keys, &none, sizeof(none)) == 0)
+        /* The choice of the method alone is fine; whoever wants to go on without CHAP loses. */
+        return authenticated(c) ||
+                (login->method == METHOD_CHAP && login->stage == STAGE_SECURITY)
+            ? LOGIN_SUCCESS : LOGIN_AUTHENTICATION;
+    return chap_step(&login->chap, &config->chap, &config->mutual, &login->chap_keys, answer)
+        ? LOGIN_SUCCESS : LOGIN_AUTHENTICATION;
+}
+
+/* Our own MaxRecvDataSegmentLength, once, when the operational part is under way or skipped. */
+static void declare(struct login *login, struct iscsi_text *answer)
+{
+    if (login->declared || (login->stage == STAGE_SECURITY && login->next != STAGE_FULL_FEATURE))
+        return;
+    login->declared = true;
+    iscsi_text_put_number(answer, "MaxRecvDataSegmentLength", ISCSI_RECEIVE_MAX);
+}
+
+/* A TSIH that is not zero names a session to join. With one connection a session that can only be
+ * the reinstatement of its connection (RFC 7143 6.3.4), which at level 0 means the session's. */
+static uint16_t check_tsih(const struct connection *c)
+{
+    const struct login *login = c->login;
+    struct session *old;
+
+    if (login->tsih == 0)
+        return LOGIN_SUCCESS;
+    old = session_find(c->door, login->initiator, login->isid);
+    if (old == NULL || old->tsih != login->tsih)
+        return LOGIN_NO_SESSION;
+    return old->connection->cid == c->cid ? LOGIN_SUCCESS : LOGIN_TOO_MANY_CONNECTIONS;
+}
+
+static void enter_full_feature(struct connection *c, struct session *session)
+{
+    struct login *login = c->login;
+
+    c->session = session;
+    session->connection = c;
+    memcpy(session->initiator, login->initiator, sizeof(session->initiator));
+    memcpy(session->isid, login->isid, 6);
+    if (login->tsih != 0)
+        session->tsih = login->tsih;
+    session->exp_cmd_sn = login->cmd_sn;
+    c->max_send = session->params.max_send & ~3u;
+    c->rx.header_digest = session->params.header_digest;
+    c->rx.data_digest = session->params.data_digest;
+    c->state = CONNECTION_FULL;
+    c->door->login_count--;
+}
+
+/* The last response of a login: answer holds its keys, which login->text keeps while it waits. */
+static void complete(struct connection *c, uint8_t stage)
+{
+    struct login *login = c->login;
+    struct session *old = NULL, *session;
+    struct reply *reply;
+
+    /* RFC 7143 6.3.5: the same initiator port again ends its former session; and a new one must
+     * not begin while a write of the former could still reach the medium. */
+    if (!login->params.discovery) {
+        old = session_find(c->door, login->initiator, login->isid);
+        if (old != NULL)
+            connection_drop(old->connection, "its session was reinstated");
+        if (old != NULL || session_lingers(c->door, login->initiator, login->isid)) {
+            c->state = CONNECTION_WAITING;
+            login->stage = stage;
+            return;
+        }
+    }
+    session = session_new(c->door, &login->params);
+    if (session == NULL) {
+        refuse(c, LOGIN_OUT_OF_RESOURCES, "too many sessions, or not enough memory");
+        return;
+    }
+    enter_full_feature(c, session);
+    reply = respond(c, (uint8_t)(LOGIN_TRANSIT | stage << 2 | STAGE_FULL_FEATURE), LOGIN_SUCCESS,
+        login->text_length);
+    if (reply != NULL) {
+        memcpy(reply->data, login->text, login->text_length);
+        send_queue(c, &reply->item);
+        spd_log(SPD_LOG_INFO, "iscsi: %s: %s session begins", session->initiator,
+            login->params.discovery ? "discovery" : "normal");
+    }
+    c->login = NULL;
+    login_free(login);
+}
+
+void login_resume(struct connection *c)
+{
+    complete(c, c->login->stage);
+}
+
+/* All keys of an exchange have come. */
+static void answer_keys(struct connection *c)
+{
+    struct login *login = c->login;
+    char bytes[ISCSI_LOGIN_RECEIVE_MAX];
+    struct iscsi_text answer = { .bytes = bytes, .size = sizeof(bytes) };
+    uint8_t stage = login->stage, flags = (uint8_t)(stage << 2);
+    uint16_t status = take_keys(c, &answer);
+    struct reply *reply;
+
+    if (status == LOGIN_SUCCESS)
+        status = authenticate(c, &answer);
+    if (status == LOGIN_SUCCESS && login->next != stage && authenticated(c))
+        status = check_tsih(c);
+    declare(login, &answer);
+    if (status == LOGIN_SUCCESS && answer.overflow)
+        status = LOGIN_INITIATOR_ERROR;
+    if (status != LOGIN_SUCCESS) {
+        refuse(c, status, "see RFC 7143 11.13.5");
+        return;
+    }
+    login->text_length = 0;
+    if (login->next != stage && authenticated(c)) {
+        if (login->next == STAGE_FULL_FEATURE) {
+            iscsi_params_finish(&login->params);
+            memcpy(login->text, bytes, answer.length);
+            login->text_length = answer.length;
+            complete(c, stage);
+            return;
+        }
+        login->stage = login->next;
+        flags |= LOGIN_TRANSIT | login->next;
+    }
+    reply = respond(c, flags, LOGIN_SUCCESS, answer.length);
+    if (reply == NULL)
+        return;
+    memcpy(reply->data, bytes, answer.length);
+    send_queue(c, &reply->item);
+}
+
+void login_request(struct connection *c, const uint8_t *bhs, char *data, uint32_t length)
+{
+    struct login *login = c->login;
+    struct reply *reply;
+
+    if (!check_header(c, bhs))
+        return;
+    if (length > ISCSI_TEXT_MAX - login->text_length) {
+        refuse(c, LOGIN_INITIATOR_ERROR, "too many keys");
+        return;
+    }
+    if (length > 0)
+        memcpy(login->text + login->text_length, data, length);
+    login->text_length += length;
+    if (!(bhs[BHS_FLAGS] & LOGIN_CONTINUE)) {
+        answer_keys(c);
+        return;
+    }
+    /* RFC 7143 6.2: an empty response asks for the rest. */
+    reply = respond(c, (uint8_t)(login->stage << 2), LOGIN_SUCCESS, 0);
+    if (reply != NULL)
+        send_queue(c, &reply->item);
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* What each type of request needs before its data segment, and what it does after it. */
+
+#include <string.h>
+
+#include "doors/iscsi/iscsi.h"
+
+/* A segment that is no command's goes to a buffer of its own. */
+static bool begin_buffered(struct connection *c, uint32_t length)
+{
+    struct receive *rx = &c->rx;
+
+    if (length == 0)
+        return true;
+    if (!buffer_get(&c->door->pool, length, &rx->buffer)) {
+        connection_drop(c, "not enough memory for its data segment");
+        return false;
+    }
+    receive_into(rx, rx->buffer.base, length);
+    return true;
+}
+
+static bool begin_login(struct connection *c, uint8_t opcode, uint32_t length)
+{
+    if (opcode != ISCSI_LOGIN_REQUEST || c->rx.header[BHS_AHS_LENGTH] != 0) {
+        connection_drop(c, "not a login request before the end of its login");
+        return false;
+    }
+    if (length > ISCSI_LOGIN_RECEIVE_MAX) {
+        connection_drop(c, "a login request longer than 8192 bytes");
+        return false;
+    }
+    return begin_buffered(c, length);
+}
+
+bool pdu_begin(struct connection *c, uint32_t length)
+{
+    uint8_t opcode = c->rx.header[0] & ISCSI_OPCODE_MASK;
+
+    if (c->state == CONNECTION_LOGIN)
+        return begin_login(c, opcode, length);
+    if (length > ISCSI_RECEIVE_MAX) {
+        reject_and_close(c, c->rx.header, REJECT_PROTOCOL,
+            "a data segment longer than our MaxRecvDataSegmentLength");
+        return false;
+    }
+    switch (opcode) {
+    case ISCSI_SCSI_COMMAND:
+        return command_begin(c, length);
+    case ISCSI_DATA_OUT:
+        return data_out_begin(c, length);
+    case ISCSI_LOGIN_REQUEST:
+        reject_and_close(c, c->rx.header, REJECT_PROTOCOL, "a login request after its login");
+        return false;
+    default:
+        return begin_buffered(c, length);
+    }
+}
+
+void pdu_deliver(struct connection *c, const uint8_t *bhs, uint8_t *data, uint32_t length)
+{
+    switch (bhs[0] & ISCSI_OPCODE_MASK) {
+    case ISCSI_NOP_OUT:
+        nop_out(c, bhs, data, length);
+        break;
+    case ISCSI_TASK_REQUEST:
+        task_request(c, bhs);
+        break;
+    case ISCSI_TEXT_REQUEST:
+        text_request(c, bhs, (const char *)data, length);
+        break;
+    case ISCSI_LOGOUT_REQUEST:
+        logout_request(c, bhs);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Keeps a request until those before it have come. */
+static void hold(struct connection *c, uint32_t length)
+{
+    struct receive *rx = &c->rx;
+    struct session *session = c->session;
+    struct command *command = command_new(c, rx->header, 0);
+
+    if (command == NULL) {
+        connection_drop(c, "requests out of order in a session that has no room for them");
+        return;
+    }
+    command->state = COMMAND_HELD;
+    if (length > 0) {
+        /* The buffer changes its owner. */
+        command->buffer = rx->buffer;
+        session->data_bytes += rx->buffer.length;
+        rx->buffer = (struct buffer){ 0 };
+    }
+    session->held[be32_get(rx->header + BHS_CMD_SN) % session->depth] = command;
+}
+
+/* A request whose CmdSN counts, unless it is immediate. */
+static void end_ordered(struct connection *c, uint32_t length)
+{
+    struct receive *rx = &c->rx;
+
+    if (rx->header[0] & ISCSI_IMMEDIATE) {
+        pdu_deliver(c, rx->header, rx->buffer.base, length);
+        return;
+    }
+    switch (session_order(c->session, rx->header)) {
+    case ORDER_NOW:
+        session_advance(c->session, rx->header);
+        pdu_deliver(c, rx->header, rx->buffer.base, length);
+        break;
+    case ORDER_LATER:
+        hold(c, length);
+        break;
+    case ORDER_NEVER:
+        break;
+    }
+}
+
+void pdu_end(struct connection *c, uint32_t length)
+{
+    struct receive *rx = &c->rx;
+
+    if (c->state == CONNECTION_LOGIN) {
+        login_request(c, rx->header, (char *)rx->buffer.base, length);
+        return;
+    }
+    switch (rx->header[0] & ISCSI_OPCODE_MASK) {
+    case ISCSI_SCSI_COMMAND:
+        if (rx->command != NULL)
+            data_out_end(c, rx->command, length, rx->header[BHS_FLAGS] & ISCSI_FINAL);
+        break;
+    case ISCSI_DATA_OUT:
+        if (rx->command != NULL)
+            data_out_end(c, rx->command, length, rx->header[BHS_FLAGS] & ISCSI_FINAL);
+        return;
+    case ISCSI_NOP_OUT:
+    case ISCSI_TASK_REQUEST:
+    case ISCSI_TEXT_REQUEST:
+    case ISCSI_LOGOUT_REQUEST:
+        end_ordered(c, length);
+        break;
+    case ISCSI_SNACK:
+        /* RFC 7143 11.16: recovery of single PDUs needs error recovery level 1. */
+        reject(c, rx->header, REJECT_SNACK);
+        return;
+    default:
+        reject(c, rx->header, REJECT_NOT_SUPPORTED);
+        return;
+    }
+    session_deliver(c);
+}

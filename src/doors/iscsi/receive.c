@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* From bytes to PDUs. */
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "doors/iscsi/digest.h"
+#include "doors/iscsi/iscsi.h"
+
+enum {
+    PHASE_HEADER,
+    PHASE_DATA,
+    PHASE_TRAILER,
+
+    DIRECT_MIN = 4096,     /* a rest of a segment that is worth a piece of its own in a read */
+    LARGE_SEGMENT = 32768,
+    BESIDE_LARGE = 4096,   /* what to read of headers when large segments are about */
+    ROUNDS_MAX = 16,       /* reads of one connection in one turn of the loop */
+};
+
+void receive_init(struct receive *rx)
+{
+    rx->phase = PHASE_HEADER;
+    rx->have = 0;
+    rx->need = ISCSI_BHS;
+}
+
+void receive_into(struct receive *rx, uint8_t *data, uint32_t keep)
+{
+    rx->data = data;
+    rx->keep = keep;
+}
+
+void receive_forget(struct connection *c, const struct command *command)
+{
+    if (c->rx.command != command)
+        return;
+    c->rx.command = NULL;
+    c->rx.data = NULL;
+    c->rx.keep = 0;
+}
+
+static bool listening(const struct connection *c)
+{
+    return c->state == CONNECTION_LOGIN || c->state == CONNECTION_FULL;
+}
+
+/* The whole PDU is there. */
+static void finish(struct connection *c)
+{
+    struct receive *rx = &c->rx;
+    uint32_t length = be24_get(rx->header + BHS_DATA_LENGTH);
+
+    pdu_end(c, length);
+    rx->command = NULL;
+    buffer_put(&c->door->pool, &rx->buffer);
+    receive_init(rx);
+}
+
+static uint32_t padding(uint32_t length)
+{
+    return -length & 3;
+}
+
+/* The header is whole: checks its digest and finds out where its data goes. */
+static void header_done(struct connection *c)
+{
+    struct receive *rx = &c->rx;
+    uint32_t length = be24_get(rx->header + BHS_DATA_LENGTH);
+    uint32_t header = rx->need - (rx->header_digest ? ISCSI_DIGEST : 0);
+
+    if (rx->header_digest &&
+        digest_add(DIGEST_SEED, rx->header, header) != digest_get(rx->header + header)) {
+        /* RFC 7143 7.8: nothing in the header can be trusted, so there is nobody to answer. */
+        connection_drop(c, "header digest error");
+        return;
+    }
+    rx->command = NULL;
+    rx->data = NULL;
+    rx->keep = 0;
+    rx->left = length;
+    rx->crc = DIGEST_SEED;
+    rx->have = 0;
+    if (length > 0)
+        rx->large = length >= LARGE_SEGMENT;
+    if (!pdu_begin(c, length))
+        return;
+    rx->phase = PHASE_DATA;
+    rx->need = length == 0 ? 0 : padding(length) + (rx->data_digest ? ISCSI_DIGEST : 0);
+    if (length == 0)
+        finish(c);
+}
+
+/* AHS length is known only from the BHS: the header is taken in two steps. */
+static size_t take_header(struct connection *c, const uint8_t *bytes, size_t length)
+{
+    struct receive *rx = &c->rx;
+    size_t taken = 0;
+
+    for (;;) {
+        size_t n = rx->need - rx->have;
+
+        if (n > length - taken)
+            n = length - taken;
+        memcpy(rx->header + rx->have, bytes + taken, n);
+        rx->have += (uint32_t)n;
+        taken += n;
+        if (rx->have < rx->need)
+            return taken;
+        if (rx->need == ISCSI_BHS) {
+            rx->need += rx->header[BHS_AHS_LENGTH] * 4u + (rx->header_digest ? ISCSI_DIGEST : 0);
+            if (rx->need > ISCSI_BHS)
+                continue;
+        }
+        header_done(c);
+        return taken;
+    }
+}
+
+static void trailer_done(struct connection *c)
+{
+    struct receive *rx = &c->rx;
+    uint32_t pad = rx->need - (rx->data_digest ? ISCSI_DIGEST : 0);
+
+    if (rx->data_digest &&
+        digest_add(rx->crc, rx->trailer, pad) != digest_get(rx->trailer + pad)) {
+        /* RFC 7143 7.8: at error recovery level 0 this ends the session. */
+        reject_and_close(c, rx->header, REJECT_DATA_DIGEST, "data digest error");
+        return;
+    }
+    finish(c);
+}
+
+static void segment_took(struct connection *c, uint32_t n)
+{
+    struct receive *rx = &c->rx;
+
+    rx->left -= n;
+    if (rx->left > 0)
+        return;
+    rx->phase = PHASE_TRAILER;
+    rx->have = 0;
+    if (rx->need == 0)
+        finish(c);
+}
+
+static size_t take_data(struct connection *c, const uint8_t *bytes, size_t length)
+{
+    struct receive *rx = &c->rx;
+    uint32_t n = length < rx->left ? (uint32_t)length : rx->left;
+    uint32_t keep = n < rx->keep ? n : rx->keep;
+
+    if (rx->data_digest)
+        rx->crc = digest_add(rx->crc, bytes, n);
+    if (keep > 0) {
+        memcpy(rx->data, bytes, keep);
+        rx->data += keep;
+        rx->keep -= keep;
+    }
+    segment_took(c, n);
+    return n;
+}
+
+static size_t take_trailer(struct connection *c, const uint8_t *bytes, size_t length)
+{
+    struct receive *rx = &c->rx;
+    size_t n = rx->need - rx->have;
+
+    if (n > length)
+        n = length;
+    memcpy(rx->trailer + rx->have, bytes, n);
+    rx->have += (uint32_t)n;
+    if (rx->have == rx->need)
+        trailer_done(c);
+    return n;
+}
+
+static void take(struct connection *c, const uint8_t *bytes, size_t length)
+{
+    while (length > 0 && listening(c)) {
+        size_t n;
+
+        switch (c->rx.phase) {
+        case PHASE_HEADER:
+            n = take_header(c, bytes, length);
+            break;
+        case PHASE_DATA:
+            n = take_data(c, bytes, length);
+            break;
+        default:
+            n = take_trailer(c, bytes, length);
+            break;
+        }
+        bytes += n;
+        length -= n;
+    }
+    if (length > 0 && c->state == CONNECTION_WAITING)
+        connection_drop(c, "it sent more before its login was answered");
+}
+
+/* What was read straight into place. */
+static void take_direct(struct connection *c, uint32_t n)
+{
+    struct receive *rx = &c->rx;
+
+    if (rx->data_digest)
+        rx->crc = digest_add(rx->crc, rx->data, n);
+    rx->data += n;
+    rx->keep -= n;
+    segment_took(c, n);
+}
+
+/* One read; false when the socket has no more for now. */
+static bool receive_once(struct connection *c)
+{
+    struct receive *rx = &c->rx;
+    struct iovec vecs[2];
+    size_t direct = 0, beside = ISCSI_RX_BUFFER, got;
+    ssize_t n;
+
+    if (listening(c) && rx->phase == PHASE_DATA && rx->keep >= DIRECT_MIN) {
+        direct = rx->keep;
+        vecs[0] = (struct iovec){ rx->data, direct };
+    }
+    if (direct > 0 || rx->large)
+        beside = BESIDE_LARGE;
+    vecs[1] = (struct iovec){ c->door->rx, beside };
+    n = direct > 0 ? readv(c->fd, vecs, 2) : recv(c->fd, c->door->rx, beside, 0);
+    if (n <= 0) {
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            return false;
+        connection_drop(c, n == 0 ? NULL : strerror(errno));
+        return false;
+    }
+    c->last_heard = c->door->last_busy = c->door->now;
+    c->pinged = false;
+    got = (size_t)n;
+    if (direct > 0) {
+        size_t straight = got < direct ? got : direct;
+
+        take_direct(c, (uint32_t)straight);
+        take(c, c->door->rx, got - straight);
+    } else {
+        take(c, c->door->rx, got);
+    }
+    return got == direct + beside || rx->phase == PHASE_DATA;
+}
+
+void receive_ready(struct connection *c)
+{
+    /* Level-triggered: what is left after the last round comes again in the next turn. */
+    for (unsigned round = 0; round < ROUNDS_MAX && c->state != CONNECTION_DROPPED; round++)
+        if (!receive_once(c))
+            return;
+}

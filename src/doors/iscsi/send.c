@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * From answers to bytes. What is queued is gathered into one batch of headers (in the arena) and
+ * data (where it lies), and a batch is written with as few system calls as the socket allows.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "doors/iscsi/digest.h"
+#include "doors/iscsi/iscsi.h"
+
+enum {
+    SENSE_SEGMENT_MAX = 2 + SCSI_SENSE_MAX + 2,
+    /* What one PDU takes of the arena at most: header, digests, padding, sense. */
+    PDU_ARENA = ISCSI_BHS + 2 * ISCSI_DIGEST + 4 + SENSE_SEGMENT_MAX,
+    PDU_VECS = 3,
+};
+
+void send_init(struct transmit *tx)
+{
+    list_init(&tx->queue);
+    list_init(&tx->sent);
+}
+
+void send_queue(struct connection *c, struct send_item *item)
+{
+    list_append(&c->tx.queue, &item->link);
+    if (list_empty(&c->ready))
+        list_append(&c->door->ready, &c->ready);
+}
+
+void send_cancel(struct connection *c, struct send_item *item)
+{
+    (void)c;
+    list_remove(&item->link);
+}
+
+static bool room(const struct transmit *tx)
+{
+    return tx->arena_used + PDU_ARENA <= ISCSI_TX_ARENA && tx->count + PDU_VECS <= ISCSI_TX_VECS;
+}
+
+static uint8_t *arena_take(struct transmit *tx, uint32_t length)
+{
+    uint8_t *p = tx->arena + tx->arena_used;
+
+    tx->arena_used += length;
+    return p;
+}
+
+/* Headers that follow each other in the arena become one piece. */
+static void gather(struct transmit *tx, const void *bytes, size_t length)
+{
+    struct iovec *last = tx->count > 0 ? &tx->vecs[tx->count - 1] : NULL;
+
+    if (last != NULL && (const uint8_t *)last->iov_base + last->iov_len == bytes)
+        last->iov_len += length;
+    else
+        tx->vecs[tx->count++] = (struct iovec){ (void *)(uintptr_t)bytes, length };
+    tx->built += length;
+}
+
+static uint8_t *header_new(struct connection *c, uint8_t opcode, uint8_t flags)
+{
+    uint8_t *bhs = arena_take(&c->tx, ISCSI_BHS);
+
+    memset(bhs, 0, ISCSI_BHS);
+    bhs[0] = opcode;
+    bhs[BHS_FLAGS] = flags;
+    return bhs;
+}
+
+static void put_numbers(const struct connection *c, uint8_t *bhs)
+{
+    const struct session *session = c->session;
+
+    if (session == NULL)
+        return;
+    be32_put(bhs + BHS_EXP_CMD_SN, session->exp_cmd_sn);
+    be32_put(bhs + BHS_MAX_CMD_SN, session_max_cmd_sn(session));
+}
+
+/* Ends a PDU whose header is the arena's last piece: data, padding, digests. */
+static void put_pdu(struct connection *c, uint8_t *bhs, const uint8_t *data, uint32_t length,
+    bool plain)
+{
+    struct transmit *tx = &c->tx;
+    bool header_digest = c->rx.header_digest && !plain, data_digest = c->rx.data_digest && !plain;
+    uint32_t pad = -length & 3, trailer = pad + (data_digest ? ISCSI_DIGEST : 0);
+
+    be24_put(bhs + BHS_DATA_LENGTH, length);
+    if (header_digest)
+        digest_put(arena_take(tx, ISCSI_DIGEST), digest_add(DIGEST_SEED, bhs, ISCSI_BHS));
+    gather(tx, bhs, ISCSI_BHS + (header_digest ? ISCSI_DIGEST : 0));
+    if (length == 0)
+        return;
+    gather(tx, data, length);
+    if (trailer > 0) {
+        uint8_t *p = arena_take(tx, trailer);
+
+        memset(p, 0, pad);
+        if (data_digest)
+            digest_put(p + pad, digest_add(digest_add(DIGEST_SEED, data, length), p, pad));
+        gather(tx, p, trailer);
+    }
+}
+
+static void build_reply(struct connection *c, struct reply *reply)
+{
+    uint8_t *bhs = arena_take(&c->tx, ISCSI_BHS);
+
+    memcpy(bhs, reply->bhs, ISCSI_BHS);
+    be32_put(bhs + BHS_STAT_SN, c->stat_sn);
+    c->stat_sn += reply->takes_stat_sn;
+    put_numbers(c, bhs);
+    put_pdu(c, bhs, reply->data, reply->length, reply->plain);
+}
+
+static void build_r2t(struct connection *c, struct command *command)
+{
+    uint8_t *bhs = header_new(c, ISCSI_R2T, ISCSI_FINAL);
+
+    memcpy(bhs + BHS_LUN, command->bhs + BHS_LUN, 8);
+    memcpy(bhs + BHS_ITT, command->bhs + BHS_ITT, 4);
+    be32_put(bhs + BHS_TTT, command->ttt);
+    be32_put(bhs + BHS_STAT_SN, c->stat_sn);
+    be32_put(bhs + BHS_DATA_SN, command->r2t_sn++);
+    be32_put(bhs + BHS_BUFFER_OFFSET, command->received);
+    be32_put(bhs + R2T_LENGTH, command->burst_end - command->received);
+    put_numbers(c, bhs);
+    put_pdu(c, bhs, NULL, 0, false);
+}
+
+/* The status is about to go: from here on the window has its place again. */
+static void put_status(struct connection *c, struct command *command, uint8_t *bhs)
+{
+    const struct scsi_task *task = &command->request.task;
+
+    if (command->windowed) {
+        command->windowed = false;
+        c->session->windowed--;
+    }
+    bhs[BHS_STATUS] = task->status;
+    if (task->overflow)
+        bhs[BHS_FLAGS] |= RESPONSE_OVERFLOW;
+    else if (task->underflow)
+        bhs[BHS_FLAGS] |= RESPONSE_UNDERFLOW;
+    if (task->overflow || task->underflow)
+        be32_put(bhs + BHS_RESIDUAL,
+            task->residual > UINT32_MAX ? UINT32_MAX : (uint32_t)task->residual);
+    be32_put(bhs + BHS_STAT_SN, c->stat_sn++);
+    put_numbers(c, bhs);
+}
+
+/* Sequences of at most MaxBurstLength, each with the F bit at its end (RFC 7143 11.7.1). */
+static void build_data_in(struct connection *c, struct command *command, const uint8_t *data,
+    uint32_t total, bool status)
+{
+    uint32_t burst = c->session->params.max_burst & ~3u;
+    uint32_t length = total - command->sent, burst_left = burst - command->sent % burst;
+    bool last;
+    uint8_t *bhs = header_new(c, ISCSI_DATA_IN, 0);
+
+    if (length > c->max_send)
+        length = c->max_send;
+    if (length > burst_left)
+        length = burst_left;
+    last = command->sent + length == total;
+    if (last || length == burst_left)
+        bhs[BHS_FLAGS] = ISCSI_FINAL;
+    memcpy(bhs + BHS_ITT, command->bhs + BHS_ITT, 4);
+    be32_put(bhs + BHS_TTT, ISCSI_NO_TAG);
+    be32_put(bhs + BHS_DATA_SN, command->data_sn++);
+    be32_put(bhs + BHS_BUFFER_OFFSET, command->sent);
+    if (last && status) {
+        bhs[BHS_FLAGS] |= DATA_IN_STATUS;
+        put_status(c, command, bhs);
+    } else {
+        put_numbers(c, bhs);
+    }
+    put_pdu(c, bhs, data + command->sent, length, false);
+    command->sent += length;
+}
+
+static void build_response(struct connection *c, struct command *command)
+{
+    const struct scsi_task *task = &command->request.task;
+    uint32_t length = task->sense_length == 0 ? 0 : 2u + task->sense_length;
+    uint8_t *segment = arena_take(&c->tx, length);
+    uint8_t *bhs = header_new(c, ISCSI_SCSI_RESPONSE, ISCSI_FINAL);
+
+    memcpy(bhs + BHS_ITT, command->bhs + BHS_ITT, 4);
+    /* ExpDataSN: Data-Ins for a read, R2Ts for a write (RFC 7143 11.4.8). */
+    be32_put(bhs + BHS_DATA_SN,
+        task->direction == SCSI_DATA_OUT ? command->r2t_sn : command->data_sn);
+    put_status(c, command, bhs);
+    if (length > 0) {
+        be16_put(segment, task->sense_length);
+        memcpy(segment + 2, task->sense, task->sense_length);
+    }
+    put_pdu(c, bhs, segment, length, false);
+}
+
+/* True when all of the command's PDUs are in the batch. */
+static bool build_command(struct connection *c, struct command *command)
+{
+    const struct scsi_task *task = &command->request.task;
+    const uint8_t *data = task->reply != NULL ? task->reply : command->buffer.base;
+    bool collapse = task->sense_length == 0;
+    uint32_t total = 0;
+
+    if (task->direction == SCSI_DATA_IN && command->bhs[BHS_FLAGS] & COMMAND_READ)
+        total = (uint32_t)task->moved_length;
+    while (command->sent < total) {
+        if (!room(&c->tx))
+            return false;
+        build_data_in(c, command, data, total, collapse);
+    }
+    if (total > 0 && collapse)
+        return true;
+    if (!room(&c->tx))
+        return false;
+    build_response(c, command);
+    return true;
+}
+
+/* Moves what is queued into the empty batch. */
+static void build(struct connection *c)
+{
+    struct transmit *tx = &c->tx;
+
+    while (!list_empty(&tx->queue) && room(tx)) {
+        struct send_item *item = list_entry(tx->queue.next, struct send_item, link);
+
+        if (item->kind == SEND_REPLY)
+            build_reply(c, list_entry(item, struct reply, item));
+        else if (item->kind == SEND_R2T)
+            build_r2t(c, list_entry(item, struct command, item));
+        else if (!build_command(c, list_entry(item, struct command, item)))
+            return;
+        list_remove(&item->link);
+        if (item->kind == SEND_R2T)
+            continue;
+        item->end = tx->built;
+        list_append(&tx->sent, &item->link);
+    }
+}
+
+static void item_sent(struct connection *c, struct send_item *item)
+{
+    list_remove(&item->link);
+    if (item->kind == SEND_REPLY) {
+        struct reply *reply = list_entry(item, struct reply, item);
+
+        c->tx.replies--;
+        free(reply);
+    } else {
+        command_end(list_entry(item, struct command, item));
+    }
+}
+
+/* n bytes of the batch are the kernel's now. */
+static void wrote(struct connection *c, size_t n)
+{
+    struct transmit *tx = &c->tx;
+
+    tx->written += n;
+    list_each(link, &tx->sent) {
+        struct send_item *item = list_entry(link, struct send_item, link);
+
+        if (item->end > tx->written)
+            break;
+        item_sent(c, item);
+    }
+    while (tx->first < tx->count && n >= tx->vecs[tx->first].iov_len)
+        n -= tx->vecs[tx->first++].iov_len;
+    if (tx->first < tx->count) {
+        struct iovec *vec = &tx->vecs[tx->first];
+
+        vec->iov_base = (char *)vec->iov_base + n;
+        vec->iov_len -= n;
+    } else {
+        tx->first = tx->count = tx->arena_used = 0;
+    }
+}
+
+static void block(struct connection *c, bool blocked)
+{
+    struct epoll_event event = { .events = blocked ? EPOLLIN | EPOLLOUT : EPOLLIN,
+        .data.ptr = c };
+
+    if (c->tx.blocked == blocked)
+        return;
+    c->tx.blocked = blocked;
+    if (epoll_ctl(c->door->epoll, EPOLL_CTL_MOD, c->fd, &event) != 0)
+        connection_drop(c, strerror(errno));
+}
+
+void send_flush(struct connection *c)
+{
+    struct transmit *tx = &c->tx;
+
+    list_remove(&c->ready);
+    while (c->state != CONNECTION_DROPPED) {
+        struct msghdr message = { 0 };
+        ssize_t n;
+
+        if (tx->count == 0)
+            build(c);
+        if (tx->count == 0)
+            break;
+        message.msg_iov = tx->vecs + tx->first;
+        message.msg_iovlen = tx->count - tx->first;
+        n = sendmsg(c->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN) {
+            block(c, true);
+            return;
+        }
+        if (n < 0) {
+            connection_drop(c, strerror(errno));
+            return;
+        }
+        wrote(c, (size_t)n);
+    }
+    if (c->state == CONNECTION_DROPPED)
+        return;
+    block(c, false);
+    if (c->state == CONNECTION_CLOSING)
+        shutdown(c->fd, SHUT_WR);
+}
+
+void send_drop(struct connection *c)
+{
+    struct list *lists[] = { &c->tx.queue, &c->tx.sent };
+
+    for (unsigned i = 0; i < 2; i++)
+        list_each(link, lists[i]) {
+            struct send_item *item = list_entry(link, struct send_item, link);
+
+            list_remove(&item->link);
+            if (item->kind == SEND_REPLY)
+                free(list_entry(item, struct reply, item));
+        }
+}
+
+struct reply *reply_new(struct connection *c, enum iscsi_opcode opcode, uint32_t length)
+{
+    struct reply *reply;
+
+    if (c->tx.replies >= ISCSI_REPLIES_MAX)
+        send_flush(c);
+    if (c->tx.replies >= ISCSI_REPLIES_MAX) {
+        connection_drop(c, "it sends requests and does not read the replies");
+        return NULL;
+    }
+    reply = malloc(sizeof(*reply) + length);
+    if (reply == NULL) {
+        connection_drop(c, "not enough memory for a reply");
+        return NULL;
+    }
+    memset(reply, 0, sizeof(*reply));
+    list_init(&reply->item.link);
+    reply->item.kind = SEND_REPLY;
+    reply->takes_stat_sn = true;
+    reply->length = length;
+    reply->bhs[0] = (uint8_t)opcode;
+    reply->bhs[BHS_FLAGS] = ISCSI_FINAL;
+    c->tx.replies++;
+    return reply;
+}
+
+void reply_free(struct connection *c, struct reply *reply)
+{
+    c->tx.replies--;
+    free(reply);
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* Sessions: the command window and the order of requests (RFC 7143 4.2.2.1), begin and end. */
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "doors/iscsi/iscsi.h"
+
+/* Serial number arithmetic (RFC 1982). */
+static int32_t serial_distance(uint32_t from, uint32_t to)
+{
+    return (int32_t)(to - from);
+}
+
+uint32_t session_max_cmd_sn(const struct session *session)
+{
+    return session->exp_cmd_sn + (session->depth - session->windowed) - 1;
+}
+
+enum order session_order(const struct session *session, const uint8_t *bhs)
+{
+    uint32_t cmd_sn = be32_get(bhs + BHS_CMD_SN);
+
+    if (cmd_sn == session->exp_cmd_sn && session->windowed < session->depth)
+        return ORDER_NOW;
+    if (serial_distance(session->exp_cmd_sn, cmd_sn) < 0 ||
+        serial_distance(cmd_sn, session_max_cmd_sn(session)) < 0)
+        return ORDER_NEVER;
+    if (session->held != NULL && session->held[cmd_sn % session->depth] != NULL)
+        return ORDER_NEVER;
+    return ORDER_LATER;
+}
+
+void session_advance(struct session *session, const uint8_t *bhs)
+{
+    session->exp_cmd_sn = be32_get(bhs + BHS_CMD_SN) + 1;
+}
+
+void session_deliver(struct connection *c)
+{
+    struct session *session = c->session;
+
+    if (session == NULL || session->held == NULL)
+        return;
+    while (c->state == CONNECTION_FULL) {
+        struct command **slot = &session->held[session->exp_cmd_sn % session->depth];
+        struct command *command = *slot;
+
+        if (command == NULL)
+            return;
+        *slot = NULL;
+        session_advance(session, command->bhs);
+        if ((command->bhs[0] & ISCSI_OPCODE_MASK) == ISCSI_SCSI_COMMAND) {
+            session->windowed++;
+            command->windowed = true;
+            command_start(command);
+        } else {
+            pdu_deliver(c, command->bhs, command->buffer.base,
+                be24_get(command->bhs + BHS_DATA_LENGTH));
+            command_end(command);
+        }
+    }
+}
+
+static bool make_commands(struct session *session)
+{
+    /* One more than can be under way: a command whose last byte is being sent still has its place
+     * here when the initiator already sees the window open. */
+    session->command_count = session->depth + ISCSI_IMMEDIATE_MAX + 1;
+    session->commands = calloc(session->command_count, sizeof(*session->commands));
+    session->held = calloc(session->depth, sizeof(struct command *));
+    if (session->commands == NULL || session->held == NULL)
+        return false;
+    for (uint32_t i = 0; i < session->command_count; i++) {
+        struct command *command = &session->commands[i];
+
+        command->session = session;
+        list_init(&command->item.link);
+        list_append(&session->free, &command->link);
+    }
+    return true;
+}
+
+static void session_free(struct session *session)
+{
+    list_remove(&session->link);
+    session->door->session_count--;
+    free(session->commands);
+    free(session->held);
+    free(session);
+}
+
+static bool tsih_taken(struct iscsi_door *door, uint16_t tsih)
+{
+    list_each(link, &door->sessions)
+        if (list_entry(link, struct session, link)->tsih == tsih)
+            return true;
+    return false;
+}
+
+struct session *session_new(struct iscsi_door *door, const struct iscsi_params *params)
+{
+    struct session *session;
+
+    if (door->session_count >= ISCSI_SESSIONS_MAX)
+        return NULL;
+    session = calloc(1, sizeof(*session));
+    if (session == NULL)
+        return NULL;
+    session->door = door;
+    session->params = *params;
+    session->depth = spd_unit_params(door->base.unit)->queue_depth;
+    list_init(&session->free);
+    list_init(&session->active);
+    do
+        session->tsih = ++door->next_tsih; /* 0 means none (RFC 7143 11.13.3) */
+    while (session->tsih == 0 || tsih_taken(door, session->tsih));
+    list_append(&door->sessions, &session->link);
+    door->session_count++;
+    if (!params->discovery && !make_commands(session)) {
+        session_free(session);
+        return NULL;
+    }
+    scsi_nexus_init(&session->nexus, spd_unit_scsi(door->base.unit), &door->port);
+    return session;
+}
+
+void session_end(struct session *session)
+{
+    session->connection = NULL;
+    task_forget(session);
+    /* By index: ending one command may end others, which the unit had parked behind it. */
+    for (uint32_t i = 0; i < session->command_count; i++)
+        if (session->commands[i].state != COMMAND_FREE && !session->commands[i].aborted)
+            command_abort(&session->commands[i]);
+    session->door->sessions_ended = true;
+}
+
+bool session_lingers(struct iscsi_door *door, const char *initiator, const uint8_t isid[6])
+{
+    list_each(link, &door->sessions) {
+        struct session *session = list_entry(link, struct session, link);
+
+        if (session->connection == NULL && strcmp(session->initiator, initiator) == 0 &&
+            memcmp(session->isid, isid, 6) == 0)
+            return true;
+    }
+    return false;
+}
+
+struct session *session_find(struct iscsi_door *door, const char *initiator, const uint8_t isid[6])
+{
+    list_each(link, &door->sessions) {
+        struct session *session = list_entry(link, struct session, link);
+
+        if (session->connection != NULL && strcmp(session->initiator, initiator) == 0 &&
+            memcmp(session->isid, isid, 6) == 0)
+            return session;
+    }
+    return NULL;
+}
+
+void session_reap(struct iscsi_door *door)
+{
+    bool freed = false;
+
+    if (!door->sessions_ended)
+        return;
+    door->sessions_ended = false;
+    list_each(link, &door->sessions) {
+        struct session *session = list_entry(link, struct session, link);
+
+        if (session->connection == NULL && session->running == 0) {
+            session_free(session);
+            freed = true;
+        }
+    }
+    if (!freed)
+        return;
+    list_each(link, &door->connections) {
+        struct connection *c = list_entry(link, struct connection, link);
+
+        if (c->state == CONNECTION_WAITING)
+            login_resume(c);
+    }
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * Task management: RFC 7143 11.5, 11.6, 4.2.3. A function is answered when the tasks it ended can
+ * no longer touch the medium: at once for those that wait for data, later for those that the
+ * device has.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "doors/iscsi/iscsi.h"
+
+/* Whether a task still runs that the function waits for. */
+static bool waits_for(const struct task_wait *wait, const struct session *session)
+{
+    list_each(link, &session->active) {
+        const struct command *command = list_entry(link, struct command, link);
+
+        if (command->aborted && (wait->command == NULL || wait->command == command))
+            return true;
+    }
+    return false;
+}
+
+static bool still_waits(const struct task_wait *wait)
+{
+    struct iscsi_door *door = wait->session->door;
+
+    if (!wait->all_sessions)
+        return waits_for(wait, wait->session);
+    list_each(link, &door->sessions)
+        if (waits_for(wait, list_entry(link, struct session, link)))
+            return true;
+    return false;
+}
+
+static void wait_free(struct task_wait *wait)
+{
+    list_remove(&wait->link);
+    wait->session->waits--;
+    free(wait);
+}
+
+void task_ended(struct iscsi_door *door, const struct command *command)
+{
+    (void)command;
+    list_each(link, &door->waits) {
+        struct task_wait *wait = list_entry(link, struct task_wait, link);
+
+        if (still_waits(wait))
+            continue;
+        send_queue(wait->session->connection, &wait->reply->item);
+        wait_free(wait);
+    }
+}
+
+void task_forget(struct session *session)
+{
+    list_each(link, &session->door->waits) {
+        struct task_wait *wait = list_entry(link, struct task_wait, link);
+
+        if (wait->session == session) {
+            free(wait->reply);
+            wait_free(wait);
+        }
+    }
+}
+
+static bool abortable(const struct command *command)
+{
+    return command->state == COMMAND_RECEIVING || command->state == COMMAND_RUNNING;
+}
+
+static void abort_session(struct session *session)
+{
+    /* By index: ending one command may end others, which the unit had parked behind it. */
+    for (uint32_t i = 0; i < session->command_count; i++)
+        if (abortable(&session->commands[i]) && !session->commands[i].aborted)
+            command_abort(&session->commands[i]);
+}
+
+/* The tasks of all initiators; `why` is what the others learn. */
+static void abort_all(struct iscsi_door *door, enum scsi_attention why, struct scsi_nexus *except)
+{
+    list_each(link, &door->sessions)
+        abort_session(list_entry(link, struct session, link));
+    if (why == SCSI_UA_CLEARED)
+        scsi_unit_attention(spd_unit_scsi(door->base.unit), why, except);
+    else
+        spd_unit_reset(door->base.unit, why, except);
+}
+
+/* RFC 7143 11.6.1: a task that is not there and cannot come any more is no failure. */
+static uint8_t abort_one(struct session *session, const uint8_t *bhs, const struct command **found)
+{
+    struct command *command = command_find(session, be32_get(bhs + TASK_REFERENCED_TAG));
+
+    if (command == NULL || !abortable(command))
+        return TASK_NO_TASK;
+    if (!command->aborted)
+        command_abort(command);
+    *found = command;
+    return TASK_COMPLETE;
+}
+
+static void drop_others(struct iscsi_door *door, const struct connection *c)
+{
+    list_each(link, &door->connections) {
+        struct connection *other = list_entry(link, struct connection, link);
+
+        if (other != c && other->session != NULL)
+            connection_drop(other, "target cold reset");
+    }
+}
+
+static uint8_t perform(struct connection *c, const uint8_t *bhs, struct task_wait *wait)
+{
+    struct iscsi_door *door = c->door;
+    struct scsi_nexus *nexus = &c->session->nexus;
+    uint8_t function = bhs[BHS_FLAGS] & 0x7f;
+    bool lun = scsi_lun_decode(bhs + BHS_LUN) == door->config.lun;
+
+    if (function <= TASK_LUN_RESET && function != TASK_CLEAR_ACA && !lun)
+        return TASK_NO_LUN;
+    switch (function) {
+    case TASK_ABORT:
+        return abort_one(c->session, bhs, &wait->command);
+    case TASK_ABORT_SET:
+        abort_session(c->session);
+        return TASK_COMPLETE;
+    case TASK_CLEAR_SET:
+        wait->all_sessions = true;
+        abort_all(door, SCSI_UA_CLEARED, nexus);
+        return TASK_COMPLETE;
+    case TASK_LUN_RESET:
+        wait->all_sessions = true;
+        abort_all(door, SCSI_UA_LUN_RESET, NULL);
+        return TASK_COMPLETE;
+    case TASK_COLD_RESET:
+        drop_others(door, c);
+        /* fall through */
+    case TASK_WARM_RESET:
+        wait->all_sessions = true;
+        abort_all(door, SCSI_UA_RESET, NULL);
+        return TASK_COMPLETE;
+    case TASK_REASSIGN:
+        return TASK_NO_REASSIGN;
+    default:
+        return TASK_NOT_SUPPORTED;
+    }
+}
+
+void task_request(struct connection *c, const uint8_t *bhs)
+{
+    struct session *session = c->session;
+    struct task_wait now = { .session = session }, *later;
+    struct reply *reply = reply_new(c, ISCSI_TASK_RESPONSE, 0);
+    bool cold = (bhs[BHS_FLAGS] & 0x7f) == TASK_COLD_RESET;
+
+    if (reply == NULL)
+        return;
+    memcpy(reply->bhs + BHS_ITT, bhs + BHS_ITT, 4);
+    if (session->commands == NULL || session->waits == ISCSI_TMF_MAX)
+        reply->bhs[BHS_RESPONSE] = TASK_REJECTED;
+    else
+        reply->bhs[BHS_RESPONSE] = perform(c, bhs, &now);
+    /* RFC 7143 11.5.1: a cold reset also ends all connections, the requester's last. */
+    if (cold || reply->bhs[BHS_RESPONSE] != TASK_COMPLETE || !still_waits(&now)) {
+        send_queue(c, &reply->item);
+        if (cold && reply->bhs[BHS_RESPONSE] == TASK_COMPLETE)
+            connection_close_after_send(c);
+        return;
+    }
+    later = malloc(sizeof(*later));
+    if (later == NULL) {
+        reply_free(c, reply);
+        connection_drop(c, "not enough memory for a task management function");
+        return;
+    }
+    *later = now;
+    later->reply = reply;
+    list_append(&c->door->waits, &later->link);
+    session->waits++;
+}
