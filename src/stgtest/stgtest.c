@@ -53,13 +53,6 @@ static int usage(void)
     return ERROR_INVALID_PARAMETER;
 }
 
-static int exit_status(int error)
-{
-    int status = error & 0xff;
-
-    return error != 0 && status == 0 ? 1 : status;
-}
-
 static bool parse_number(const char *text, uint64_t max, uint64_t *value)
 {
     char *end;
@@ -204,5 +197,5 @@ int main(int argc, char **argv)
     }
     if (!parse_arguments(argc - optind, argv + optind, &options))
         return usage();
-    return exit_status(test(argv[optind], &options));
+    return winerror_exit_status(test(argv[optind], &options));
 }

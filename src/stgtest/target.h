@@ -7,16 +7,7 @@
 #define STGTEST_TARGET_H
 
 #include "doors/unix/transact.h"
-
-/* Errors have the numbers that the original exits with, those of Windows. */
-enum {
-    ERROR_FILE_NOT_FOUND = 2,
-    ERROR_ACCESS_DENIED = 5,
-    ERROR_NOT_ENOUGH_MEMORY = 8,
-    ERROR_INVALID_PARAMETER = 87,
-    ERROR_BUSY = 170,
-    ERROR_IO_DEVICE = 1117,
-};
+#include "stgtest/winerror.h"
 
 struct target;
 
@@ -40,9 +31,6 @@ struct target {
 /* 0 or an error, already reported. */
 int target_open_unix(const char *name, struct target **target);
 int target_open_raw(const char *name, struct target **target);
-
-/* What errno means among the errors above. */
-int target_error(int errnum);
 
 /* Says on stderr that name cannot be opened, and returns what errno means. */
 int target_fail(const char *name, const char *what);

@@ -43,7 +43,7 @@ static int transact(struct target *base, const struct transact_request *request,
         else if (n == 0)
             return ERROR_IO_DEVICE;
         else if (errno != EINTR)
-            return target_error(errno);
+            return winerror_from_errno(errno);
     }
     *response = (struct transact_response){ .hint = request->hint, .kind = request->kind };
     return 0;
