@@ -63,8 +63,9 @@ class Program:
         self.failing = False
 
     def _line(self, line):
-        self._chatter(line)
         case = self.reader.feed(line)
+        if not (self.failing and line.startswith("#")):
+            self._chatter(line)
         if case:
             case.name = f"{self.prefix}{case.name}"
             self.tally.add(case, self.recent)

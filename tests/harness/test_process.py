@@ -74,6 +74,10 @@ class ProgramTest(unittest.TestCase):
         self.assertIn("# because", tally.failures[0][1])
         self.assertNotIn("# b", tally.failures[0][1])
 
+    def test_diagnostics_of_one_failure_are_not_those_of_the_next(self):
+        tally = tally_of("echo 1..2; echo not ok 1 - a; echo '# because'; echo not ok 2 - b")
+        self.assertEqual(tally.failures[1][1], ["not ok 2 - b"])
+
     def test_a_crash_in_the_middle_is_a_failure(self):
         self.assertEqual(len(tally_of("echo 1..2; echo ok 1 - a; kill -ABRT $$").failures), 1)
 
