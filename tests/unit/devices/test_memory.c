@@ -29,9 +29,9 @@ static void more_than_there_is_can_be_opened(void **state)
     struct memory memory;
 
     (void)state;
-    assert_int_equal(memory_open(&memory, UINT64_C(1) << 42), 0);
-    memory.base[UINT64_C(1) << 41] = 1;
-    assert_int_equal(memory.base[(UINT64_C(1) << 42) - 1], 0);
+    assert_int_equal(memory_open(&memory, UINT64_C(1) << 40), 0);
+    memory.base[UINT64_C(1) << 39] = 1;
+    assert_int_equal(memory.base[(UINT64_C(1) << 40) - 1], 0);
     memory_close(&memory);
 }
 
