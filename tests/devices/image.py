@@ -76,6 +76,19 @@ def truncated_image_gives_errors_and_the_server_lives():
                 os.unlink(image)
 
 
+def errors_name_the_block_that_failed():
+    with rawdisk("sense.img", "--size", "1M", "-d", "-1") as server:
+        os.truncate(path("sense.img"), 512 << 10)
+        for command in ("read 508k 8k", "write 768k 4k"):
+            qemu_io(server.url, command, status=None)
+        said = server.errors()
+    for line in ("<<Read  Status=CHECK_CONDITION SenseKey=MEDIUM_ERROR ASC/ASCQ=17/0 "
+                 "Information=0:400",
+                 "<<Write Status=CHECK_CONDITION SenseKey=MEDIUM_ERROR ASC/ASCQ=12/0 "
+                 "Information=0:600"):
+        check(line in said, f"{line!r} is not in the log:\n{said}")
+
+
 def full_file_system_is_lack_of_space():
     where = path("small")
     os.makedirs(where, exist_ok=True)
@@ -84,9 +97,11 @@ def full_file_system_is_lack_of_space():
     if mounted.returncode:
         raise Skip(f"mounting a small file system: {mounted.stdout.strip()}")
     try:
-        with rawdisk("small/full.img", "--size", "8M") as server:
+        with rawdisk("small/full.img", "--size", "8M", "-d", "4") as server:
             said = qemu_io(server.url, "write -P 1 0 4M", "flush", status=None)
             check("No space left" in said, said)
+            # 7/27/07: SPACE ALLOCATION FAILED WRITE PROTECT
+            check("SenseKey=DATA_PROTECT ASC/ASCQ=39/7" in server.errors(), server.errors())
             qemu_io(server.url, "discard 0 8M", "write -P 2 0 256k", "read -P 2 0 256k")
     finally:
         subprocess.run(["umount", where], check=True)
@@ -238,7 +253,8 @@ def idle_server_is_small():
 
 TESTS = [blocks_are_where_they_belong_in_the_image, start_line_repeats_the_options,
          discarded_blocks_are_given_back_and_read_as_zeros, without_unmap_nothing_is_discarded,
-         truncated_image_gives_errors_and_the_server_lives, full_file_system_is_lack_of_space,
+         truncated_image_gives_errors_and_the_server_lives, errors_name_the_block_that_failed,
+         full_file_system_is_lack_of_space,
          limit_on_the_file_size_is_lack_of_space, write_protected_image_is_not_written,
          flushed_data_survives_kill_and_restart, identity_is_the_images_own,
          signals_end_it_in_order, signal_with_an_initiator_logged_in_ends_it_too,

@@ -156,12 +156,15 @@ def help_and_version_are_answered():
         check(name in said and not errors, f"{name}: {said}{errors}")
 
 
-def manual_pages_name_every_option():
+def manual_pages_name_every_option_and_command():
     for name in PROGRAMS:
         said, _ = run(name, "--help")
         page = (DOC / f"{name}.1").read_text().replace("\\-", "-")
         for option in sorted(set(re.findall(r"(?<!\S)--([a-z][a-z-]+)", said))):
             check(f"Fl -{option}" in page, f"{name}.1 does not explain --{option}")
+        for command in re.findall(r"^  ([a-z][a-z0-9-]+)  ", said, re.MULTILINE):
+            check(re.search(rf"^\.It Cm .*\b{command}\b", page, re.MULTILINE),
+                  f"{name}.1 does not explain the command {command}")
 
 
 def manual_pages_are_clean():
@@ -178,4 +181,4 @@ TESTS = [every_bad_option_is_named_and_ends_with_87, bad_device_names_end_with_8
          image_that_cannot_be_opened_is_named, image_of_somebody_else_is_refused,
          size_that_does_not_fit_names_both, size_that_is_no_multiple_is_refused,
          image_in_use_is_refused, block_device_in_use_is_refused, help_and_version_are_answered,
-         manual_pages_name_every_option, manual_pages_are_clean]
+         manual_pages_name_every_option_and_command, manual_pages_are_clean]
