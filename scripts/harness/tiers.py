@@ -197,6 +197,7 @@ JOBS = [
          suites=(), checked=("lib",)),
     Build("build-clang", "clang, optimised and hardened, warnings are errors"),
     Script("hardening", "what the shipped binaries are made of", ["build-release"]),
+    Script("install", "what make install leaves", ["build-release"]),
     Script("lint", "the tree's own rules; manual pages and links", ["build-release"]),
     Script("harness", "the test runner itself"),
 ]
