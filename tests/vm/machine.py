@@ -106,8 +106,9 @@ class Machine:
 
     def _command(self, kernel):
         # loglevel: the kernel's messages do not cut into our lines, a panic still shows.
+        # tsc=reliable: on a busy host it is the other clocks that lag, not this one.
         arguments = ("console=ttyS0 panic=-1 loglevel=2 mitigations=off cryptomgr.notests nokaslr "
-                     f"no_timer_check random.trust_cpu=on tsc_early_khz={tsc_khz()}")
+                     f"no_timer_check random.trust_cpu=on tsc=reliable tsc_early_khz={tsc_khz()}")
         # cx16: with it this QEMU's emulation makes newer kernels fail at random.
         return [QEMU, "-M", "microvm,acpi=on", "-accel", "tcg", "-cpu", "max,cx16=off",
                 "-smp", "1", "-m", str(self.MEMORY_MIB), "-nodefaults", "-display", "none",
