@@ -96,7 +96,7 @@ struct command *command_new(struct connection *c, const uint8_t *bhs, uint32_t l
     command->state = COMMAND_RUNNING;
     command->aborted = false;
     command->unsolicited = length > 0 || !(bhs[BHS_FLAGS] & ISCSI_FINAL);
-    command->no_room = false;
+    command->fault = FAULT_NONE;
     command->done = false;
     command->release = false;
     command->windowed = false;
@@ -136,11 +136,12 @@ static bool command_map(struct spd_request *request)
     struct scsi_task *task = &request->task;
     uint64_t length = task->buffer_length;
 
-    if (command->no_room || length > ISCSI_TRANSFER_MAX ||
-        !command_buffer(command, (uint32_t)length)) {
-        command->no_room = true;
+    if (length > ISCSI_TRANSFER_MAX)
+        command->fault = FAULT_TOO_LONG;
+    else if (!command_buffer(command, (uint32_t)length))
+        command->fault = FAULT_NO_ROOM;
+    if (command->fault != FAULT_NONE)
         return false;
-    }
     command->vec = (struct scsi_vec){ command->buffer.base, (size_t)length };
     task->data = &command->vec;
     task->data_count = 1;
@@ -151,18 +152,20 @@ static bool command_map(struct spd_request *request)
     return false;
 }
 
-/* The command cannot have a buffer: now (TASK SET FULL), or ever (SPC-4 4.3.4: a field in the CDB
- * that is not supported). */
-static void refuse(struct command *command)
+void command_refuse(struct command *command)
 {
-    struct scsi_task *task = &command->request.task;
-    static const struct scsi_outcome full = { .status = SCSI_TASK_SET_FULL };
-    static const struct scsi_outcome too_long = { .status = SCSI_CHECK_CONDITION,
-        .sense_key = 5, .asc = 0x24 };
+    static const struct scsi_outcome outcomes[] = {
+        [FAULT_NO_ROOM] = { .status = SCSI_TASK_SET_FULL },
+        /* INVALID FIELD IN CDB */
+        [FAULT_TOO_LONG] = { .status = SCSI_CHECK_CONDITION, .sense_key = 5, .asc = 0x24 },
+        /* RFC 7143 11.4.7.2: PROTOCOL SERVICE CRC ERROR */
+        [FAULT_LOST] = { .status = SCSI_CHECK_CONDITION, .sense_key = 0x0b, .asc = 0x47,
+            .ascq = 0x05 },
+    };
 
     if (!spd_request_cancel(&command->request))
         return;
-    scsi_task_fail(task, task->buffer_length > ISCSI_TRANSFER_MAX ? &too_long : &full);
+    scsi_task_fail(&command->request.task, &outcomes[command->fault]);
     command->done = true;
     data_out_progress(command);
 }
@@ -171,8 +174,8 @@ void command_start(struct command *command)
 {
     command->state = COMMAND_RUNNING;
     spd_request_start(&command->request);
-    if (command->no_room)
-        refuse(command);
+    if (command->fault != FAULT_NONE && !command->done)
+        command_refuse(command);
     else if (command->state == COMMAND_RECEIVING)
         data_out_progress(command);
 }
@@ -219,7 +222,8 @@ static void place(struct session *session, struct command *command, enum order o
         uint32_t burst = session->params.first_burst;
 
         command->want = expected < burst ? expected : burst;
-        command->no_room = !command_buffer(command, command->want);
+        if (!command_buffer(command, command->want))
+            command->fault = FAULT_NO_ROOM;
     }
 }
 
@@ -259,7 +263,7 @@ bool command_begin(struct connection *c, uint32_t length)
     if (length > 0)
         rx->command = command;
     place(session, command, order);
-    if (length > 0 && !command->no_room && rx->command == command)
+    if (length > 0 && command->fault == FAULT_NONE && rx->command == command)
         receive_into(rx, command->buffer.base, length < command->want ? length : command->want);
     return true;
 }

@@ -34,8 +34,8 @@ static const char *check(const struct session *session, const struct command *co
 
     if (be32_get(bhs + BHS_ITT) != be32_get(command->bhs + BHS_ITT))
         return "Data-Out with the task tag of another command";
-    if (be32_get(bhs + BHS_DATA_SN) != command->data_sn)
-        return "Data-Out with an unexpected DataSN";
+    if (command->fault == FAULT_LOST)
+        return NULL;
     if (be32_get(bhs + BHS_BUFFER_OFFSET) != command->received)
         return "Data-Out out of order";
     if (command->unsolicited) {
@@ -67,6 +67,9 @@ bool data_out_begin(struct connection *c, uint32_t length)
     command = find(session, rx->header);
     if (command == NULL)
         return true;
+    /* RFC 7143 7.9: a gap means that data was lost, which costs the command, not the session. */
+    if (be32_get(rx->header + BHS_DATA_SN) != command->data_sn)
+        command->fault = FAULT_LOST;
     wrong = check(session, command, rx->header, length);
     if (wrong != NULL) {
         reject_and_close(c, rx->header, REJECT_PROTOCOL, wrong);
@@ -74,7 +77,7 @@ bool data_out_begin(struct connection *c, uint32_t length)
     }
     rx->command = command;
     command->data_sn++;
-    if (!command->no_room && command->received < command->want) {
+    if (command->fault == FAULT_NONE && command->received < command->want) {
         uint32_t rest = command->want - command->received;
 
         receive_into(rx, command->buffer.base + command->received, length < rest ? length : rest);
@@ -86,11 +89,15 @@ void data_out_end(struct connection *c, struct command *command, uint32_t length
 {
     (void)c;
     command->received += length;
+    if (command->fault == FAULT_LOST ? !final
+                                     : !command->unsolicited && command->received < command->burst_end)
+        return;
     if (command->unsolicited)
         command->unsolicited = !final;
-    else if (command->received < command->burst_end)
-        return;
-    data_out_progress(command);
+    if (command->fault == FAULT_LOST && command->state == COMMAND_RECEIVING)
+        command_refuse(command);
+    else
+        data_out_progress(command);
 }
 
 /* RFC 7143 11.8: the low half of a tag finds the command, the high half tells its uses apart. */

@@ -65,6 +65,14 @@ struct reply {
     uint8_t data[];
 };
 
+/* Why a command fails before the device sees it. */
+enum command_fault {
+    FAULT_NONE,
+    FAULT_NO_ROOM, /* no memory for its data now */
+    FAULT_TOO_LONG,
+    FAULT_LOST, /* not all of its data arrived intact */
+};
+
 enum command_state {
     COMMAND_FREE,
     COMMAND_HELD,      /* arrived before commands with lower CmdSN */
@@ -81,7 +89,7 @@ struct command {
     uint8_t state;       /* enum command_state */
     bool aborted;        /* no answer; freed when the device gives it back */
     bool unsolicited;    /* more unsolicited Data-Outs are to come */
-    bool no_room;        /* map() found no memory, or too long a transfer */
+    uint8_t fault;       /* enum command_fault */
     bool done;           /* the library is through with it */
     bool release;        /* and its reply is the library's memory */
     bool windowed;       /* it takes a place in the command window */
@@ -271,6 +279,8 @@ void receive_forget(struct connection *c, const struct command *command);
 /* pdu.c: the header is complete and its digest right; false: dropped. Then, the same for data. */
 bool pdu_begin(struct connection *c, uint32_t length);
 void pdu_end(struct connection *c, uint32_t length);
+/* Instead of pdu_end(), when the data digest is wrong. */
+void pdu_damaged(struct connection *c, uint32_t length);
 /* Acts on a request whose turn by CmdSN has come; also on one that was held. */
 void pdu_deliver(struct connection *c, const uint8_t *bhs, uint8_t *data, uint32_t length);
 
@@ -320,6 +330,8 @@ void command_end(struct command *command); /* frees; its answer was sent, or is 
 /* Ends it without an answer: at once, or when the device gives it back. */
 void command_abort(struct command *command);
 void command_answer(struct command *command);
+/* Ends a command that has a fault with the status that says so. */
+void command_refuse(struct command *command);
 void command_done(struct spd_request *request);
 void command_mailed(struct spd_request *request);
 bool command_buffer(struct command *command, uint32_t length);

@@ -155,3 +155,20 @@ void pdu_end(struct connection *c, uint32_t length)
     }
     session_deliver(c);
 }
+
+void pdu_damaged(struct connection *c, uint32_t length)
+{
+    struct receive *rx = &c->rx;
+
+    /* RFC 7143 7.8: data of a command fails the command once all of it has come; any other request
+     * would have to be sent again, which error recovery level 0 does not do. */
+    if ((rx->header[0] & ISCSI_OPCODE_MASK) != ISCSI_DATA_OUT) {
+        reject_and_close(c, rx->header, REJECT_DATA_DIGEST, "data digest error");
+        return;
+    }
+    reject(c, rx->header, REJECT_DATA_DIGEST);
+    if (rx->command != NULL) {
+        rx->command->fault = FAULT_LOST;
+        data_out_end(c, rx->command, length, rx->header[BHS_FLAGS] & ISCSI_FINAL);
+    }
+}

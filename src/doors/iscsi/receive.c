@@ -49,12 +49,15 @@ static bool listening(const struct connection *c)
 }
 
 /* The whole PDU is there. */
-static void finish(struct connection *c)
+static void finish(struct connection *c, bool intact)
 {
     struct receive *rx = &c->rx;
     uint32_t length = be24_get(rx->header + BHS_DATA_LENGTH);
 
-    pdu_end(c, length);
+    if (intact)
+        pdu_end(c, length);
+    else
+        pdu_damaged(c, length);
     rx->command = NULL;
     buffer_put(&c->door->pool, &rx->buffer);
     receive_init(rx);
@@ -91,7 +94,7 @@ static void header_done(struct connection *c)
     rx->phase = PHASE_DATA;
     rx->need = length == 0 ? 0 : padding(length) + (rx->data_digest ? ISCSI_DIGEST : 0);
     if (length == 0)
-        finish(c);
+        finish(c, true);
 }
 
 /* AHS length is known only from the BHS: the header is taken in two steps. */
@@ -125,13 +128,8 @@ static void trailer_done(struct connection *c)
     struct receive *rx = &c->rx;
     uint32_t pad = rx->need - (rx->data_digest ? ISCSI_DIGEST : 0);
 
-    if (rx->data_digest &&
-        digest_add(rx->crc, rx->trailer, pad) != digest_get(rx->trailer + pad)) {
-        /* RFC 7143 7.8: at error recovery level 0 this ends the session. */
-        reject_and_close(c, rx->header, REJECT_DATA_DIGEST, "data digest error");
-        return;
-    }
-    finish(c);
+    finish(c, !rx->data_digest ||
+            digest_add(rx->crc, rx->trailer, pad) == digest_get(rx->trailer + pad));
 }
 
 static void segment_took(struct connection *c, uint32_t n)
@@ -144,7 +142,7 @@ static void segment_took(struct connection *c, uint32_t n)
     rx->phase = PHASE_TRAILER;
     rx->have = 0;
     if (rx->need == 0)
-        finish(c);
+        finish(c, true);
 }
 
 static size_t take_data(struct connection *c, const uint8_t *bytes, size_t length)
