@@ -201,6 +201,8 @@ static bool complete_kept(struct test_device *device)
     spd_status status = device->status;
     unsigned count = device->kept_count;
 
+    if (!count)
+        return false; /* and the lock was never let go, or a wake would be lost */
     memcpy(kept, device->kept, sizeof kept);
     device->kept_count = 0;
     device->held -= count;
@@ -210,7 +212,7 @@ static bool complete_kept(struct test_device *device)
         spd_request_complete(kept[i], status.scsi_status ? &status : NULL);
     }
     os_mutex_lock(&device->lock);
-    return count;
+    return true;
 }
 
 void test_let_go(struct test_device *device)

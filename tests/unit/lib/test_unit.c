@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Units: creation, life cycle, and commands to a device that never blocks. */
+/* Units: what is refused, the life cycle, and what a program built elsewhere may bring. */
 
+#include <signal.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -12,76 +14,516 @@
 
 #include <cmocka.h>
 
-#include "loop_door.h"
+#include "test_device.h"
 
-enum { BLOCK = 512, BLOCKS = 64 };
+static struct test_device device;
+static spd_unit *unit;
 
-static unsigned char disk[BLOCKS][BLOCK];
-static unsigned flushes;
-
-static int ram_read(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags,
-    spd_status *status)
+static int setup(void **state)
 {
-    (void)unit, (void)flags, (void)status;
-    memcpy(buffer, disk[lba], (size_t)blocks * BLOCK);
+    (void)state;
+    test_device_init(&device);
+    unit = NULL;
     return 0;
 }
 
-static int ram_write(spd_unit *unit, const void *buffer, uint64_t lba, uint32_t blocks,
-    uint32_t flags, spd_status *status)
+static int teardown(void **state)
 {
-    (void)unit, (void)flags, (void)status;
-    memcpy(disk[lba], buffer, (size_t)blocks * BLOCK);
+    (void)state;
+    spd_unit_delete(unit);
+    test_device_destroy(&device);
+    assert_int_equal(loop_open_count, 0);
     return 0;
 }
 
-static int ram_flush(
-    spd_unit *unit, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status)
+static int create(const spd_params *params, const spd_ops *ops)
 {
-    (void)unit, (void)flags, (void)status;
-    assert_int_equal(lba, 0);
-    assert_int_equal(blocks, 0);
-    flushes++;
-    return 0;
+    return spd_unit_create("loop:", params, ops, &device, &unit);
 }
 
-static const spd_ops ram_ops = {
-    .size = sizeof(spd_ops), .read = ram_read, .write = ram_write, .flush = ram_flush
-};
-
-static spd_params ram_params(void)
+static void good_parameters_are_taken_and_defaults_filled_in(void **state)
 {
-    spd_params params = SPD_PARAMS_INIT;
-
-    params.block_count = BLOCKS;
-    params.flags = SPD_CACHE | SPD_NEVER_BLOCKS;
-    return params;
-}
-
-static void a_written_block_is_read_back(void **state)
-{
-    spd_params params = ram_params();
-    unsigned char out[BLOCK], in[BLOCK];
-    struct loop_command write = { 0 }, read = { 0 };
-    spd_unit *unit;
+    static const uint8_t zero[16];
+    spd_params params = test_params(SPD_CACHE);
+    const spd_params *effective;
 
     (void)state;
-    memset(out, 0x5a, sizeof out);
-    assert_int_equal(spd_unit_create("loop:", &params, &ram_ops, NULL, &unit), 0);
+    assert_int_equal(create(&params, &test_simple_ops), 0);
+    effective = spd_unit_params(unit);
+    assert_int_equal(effective->physical_block_length, 4096);
+    assert_int_equal(effective->max_transfer_length, 1 << 20);
+    assert_int_equal(effective->queue_depth, 256);
+    assert_memory_not_equal(effective->guid, zero, 16);
+    assert_ptr_equal(spd_unit_context(unit), &device);
+    assert_string_equal(spd_unit_door_uri(unit, 0), "loop:canonical");
+    assert_null(spd_unit_door_uri(unit, 1));
+}
+
+static void long_blocks_have_a_physical_length_to_match(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+
+    (void)state;
+    params.block_length = 65536;
+    assert_int_equal(create(&params, &test_simple_ops), 0);
+    assert_int_equal(spd_unit_params(unit)->physical_block_length, 65536);
+}
+
+static void each_bad_parameter_has_its_error_and_says_the_value(void **state)
+{
+    static const struct {
+        int error;
+        const char *detail;
+        size_t offset;
+        uint64_t value;
+        size_t length;
+    } rows[] = {
+#define ROW(ERROR, DETAIL, FIELD, VALUE) \
+    { SPD_ERROR_##ERROR, DETAIL, offsetof(spd_params, FIELD), VALUE, \
+        sizeof(((spd_params *)0)->FIELD) }
+        ROW(BLOCK_COUNT, "0 blocks", block_count, 0),
+        ROW(BLOCK_COUNT, "18014398509481985 blocks of 512", block_count, (UINT64_C(1) << 54) + 1),
+        ROW(BLOCK_LENGTH, "0", block_length, 0),
+        ROW(BLOCK_LENGTH, "256", block_length, 256),
+        ROW(BLOCK_LENGTH, "1000", block_length, 1000),
+        ROW(BLOCK_LENGTH, "131072", block_length, 131072),
+        ROW(PHYSICAL_BLOCK_LENGTH, "256", physical_block_length, 256),
+        ROW(PHYSICAL_BLOCK_LENGTH, "5000", physical_block_length, 5000),
+        ROW(PHYSICAL_BLOCK_LENGTH, "33554432", physical_block_length, 1 << 25),
+        ROW(TRANSFER_LENGTH, "1000", max_transfer_length, 1000),
+        ROW(TRANSFER_LENGTH, "16777728", max_transfer_length, (16 << 20) + 512),
+        ROW(UNMAP, "1000", unmap_granularity, 1000),
+        ROW(FLAGS, "0x80000000", flags, UINT64_C(1) << 31),
+        ROW(FLAGS, "SPD_TRY_FIRST", flags, SPD_NEVER_BLOCKS | SPD_TRY_FIRST),
+        ROW(QUEUE_DEPTH, "4097", queue_depth, 4097),
+        ROW(SIZE, "8;", size, 8),
+        ROW(SIZE, "99999999", size, 99999999),
+#undef ROW
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        spd_params params = test_params(SPD_CACHE);
+
+        memcpy((char *)&params + rows[i].offset, &rows[i].value, rows[i].length);
+        assert_int_equal(create(&params, &test_simple_ops), rows[i].error);
+        assert_null(unit);
+        assert_non_null(strstr(spd_error_detail(), rows[i].detail));
+    }
+}
+
+static void the_greatest_capacity_is_taken(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+
+    (void)state;
+    params.block_count = UINT64_C(1) << 54;
+    assert_int_equal(create(&params, &test_simple_ops), 0);
+}
+
+static void text_that_is_not_printable_or_not_ended_is_refused(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+
+    (void)state;
+    params.product_id[3] = '\n';
+    assert_int_equal(create(&params, &test_simple_ops), SPD_ERROR_TEXT);
+    memset(params.product_id, 'x', sizeof params.product_id);
+    assert_int_equal(create(&params, &test_simple_ops), SPD_ERROR_TEXT);
+    params = test_params(SPD_CACHE);
+    memset(params.product_revision, 'x', sizeof params.product_revision);
+    assert_int_equal(create(&params, &test_simple_ops), SPD_ERROR_TEXT);
+}
+
+static void operations_that_do_not_fit_together_are_refused(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+    spd_ops ops = test_simple_ops;
+
+    (void)state;
+    ops.read = NULL;
+    assert_int_equal(create(&params, &ops), SPD_ERROR_OPS);
+    ops = test_simple_ops;
+    ops.write = NULL;
+    assert_int_equal(create(&params, &ops), SPD_ERROR_OPS);
+    ops = test_simple_ops;
+    ops.submit = test_async_ops.submit;
+    assert_int_equal(create(&params, &ops), SPD_ERROR_OPS);
+    ops = test_simple_ops;
+    ops.unmap = NULL;
+    params.flags |= SPD_UNMAP_SUPPORTED;
+    assert_int_equal(create(&params, &ops), SPD_ERROR_UNMAP);
+}
+
+static void a_write_protected_device_needs_no_write(void **state)
+{
+    spd_params params = test_params(SPD_CACHE | SPD_WRITE_PROTECTED);
+    spd_ops ops = test_simple_ops;
+
+    (void)state;
+    ops.write = NULL;
+    assert_int_equal(create(&params, &ops), 0);
+}
+
+static void shorter_structures_of_older_programs_get_the_defaults(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+    spd_ops ops = test_simple_ops;
+
+    (void)state;
+    params.size = offsetof(spd_params, flags);
+    params.flags = 0xffffffff; /* not there, as far as that program knows */
+    params.product_id[0] = 0x7f;
+    ops.size = offsetof(spd_ops, submit);
+    ops.submit = test_async_ops.submit;
+    assert_int_equal(create(&params, &ops), 0);
+    assert_int_equal(spd_unit_params(unit)->flags, SPD_CACHE);
+    assert_string_equal(spd_unit_params(unit)->product_id, "WinSpd Disk");
+    assert_int_equal(spd_unit_params(unit)->size, sizeof(spd_params));
+}
+
+static void longer_structures_of_newer_programs_must_end_in_zeros(void **state)
+{
+    struct {
+        spd_params params;
+        uint64_t more[2];
+    } longer = { test_params(SPD_CACHE), { 0, 0 } };
+
+    (void)state;
+    longer.params.size = sizeof longer;
+    longer.more[1] = 1;
+    assert_int_equal(create(&longer.params, &test_simple_ops), SPD_ERROR_SIZE);
+    longer.more[1] = 0;
+    assert_int_equal(create(&longer.params, &test_simple_ops), 0);
+}
+
+static void statistics_fit_the_callers_structure(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+    struct {
+        spd_statistics statistics;
+        uint64_t more;
+    } longer;
+    spd_statistics shorter;
+
+    (void)state;
+    assert_int_equal(create(&params, &test_simple_ops), 0);
+    longer.statistics.size = sizeof longer;
+    longer.more = 7;
+    assert_int_equal(spd_unit_statistics(unit, &longer.statistics), 0);
+    assert_int_equal(longer.more, 0);
+    assert_int_equal(longer.statistics.size, sizeof longer);
+    shorter.size = offsetof(spd_statistics, operation);
+    shorter.operation[0].errors = 7;
+    assert_int_equal(spd_unit_statistics(unit, &shorter), 0);
+    assert_int_equal(shorter.operation[0].errors, 7);
+    shorter.size = 3;
+    assert_int_equal(spd_unit_statistics(unit, &shorter), SPD_ERROR_SIZE);
+}
+
+static void a_device_name_without_a_door_is_explained(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+
+    (void)state;
+    assert_int_equal(
+        spd_unit_create("wat:x", &params, &test_simple_ops, NULL, &unit), SPD_ERROR_SCHEME);
+    assert_non_null(strstr(spd_error_detail(), "'wat:'"));
+    assert_non_null(strstr(spd_error_detail(), "loop:NAME"));
+    assert_int_equal(
+        spd_unit_create("ublk:", &params, &test_simple_ops, NULL, &unit), SPD_ERROR_DOOR_MISSING);
+    assert_non_null(strstr(spd_error_detail(), "loop:NAME"));
+    assert_int_equal(
+        spd_unit_create(NULL, &params, &test_simple_ops, NULL, &unit), SPD_ERROR_DOOR_MISSING);
+    assert_non_null(strstr(spd_error_detail(), "loop:NAME"));
+    assert_int_equal(
+        spd_unit_create("plain", &params, &test_simple_ops, NULL, &unit), SPD_ERROR_URI);
+    assert_int_equal(spd_unit_create("loop:?x=1", &params, &test_simple_ops, NULL, &unit),
+        SPD_ERROR_URI_PARAMETER);
+    assert_null(unit);
+}
+
+static void a_door_that_does_not_open_leaves_nothing_behind(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+
+    (void)state;
+    loop_open_error = SPD_ERROR_ADDRESS_IN_USE;
+    assert_int_equal(create(&params, &test_simple_ops), SPD_ERROR_ADDRESS_IN_USE);
+    assert_null(unit);
+    assert_int_equal(loop_open_count, 0);
+}
+
+static void a_unit_stands_behind_several_doors(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+
+    (void)state;
+    assert_int_equal(create(&params, &test_simple_ops), 0);
+    assert_int_equal(spd_unit_add_door(unit, "loop:b"), 0);
+    assert_int_equal(loop_open_count, 2);
+    assert_non_null(spd_unit_door_uri(unit, 1));
+    assert_int_equal(spd_unit_start(unit, 1), 0);
+    assert_int_equal(spd_unit_add_door(unit, "loop:c"), SPD_ERROR_STATE);
+}
+
+static void a_unit_that_cannot_start_has_stopped(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+
+    (void)state;
+    assert_int_equal(create(&params, &test_simple_ops), 0);
+    loop_start_error = SPD_ERROR_SYSTEM;
+    assert_int_equal(spd_unit_start(unit, 2), SPD_ERROR_SYSTEM);
+    assert_int_equal(spd_unit_wait(unit), SPD_ERROR_SYSTEM);
+    assert_int_equal(spd_unit_start(unit, 2), SPD_ERROR_STATE);
+}
+
+static void too_many_threads_are_refused_and_the_unit_can_still_start(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+
+    (void)state;
+    assert_int_equal(create(&params, &test_simple_ops), 0);
+    assert_int_equal(spd_unit_start(unit, 1025), SPD_ERROR_THREADS);
     assert_int_equal(spd_unit_start(unit, 0), 0);
-    assert_true(loop_start_write(loop_door_of(unit), &write, out, 7, 1, BLOCK));
-    assert_int_equal(loop_wait(&write), SCSI_GOOD);
-    assert_true(loop_start_read(loop_door_of(unit), &read, in, 7, 1, BLOCK));
-    assert_int_equal(loop_wait(&read), SCSI_GOOD);
-    assert_memory_equal(in, out, BLOCK);
+    assert_int_equal(unit != NULL, 1);
+}
+
+static void waiting_for_a_unit_that_was_never_started_is_an_error(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+
+    (void)state;
+    assert_int_equal(create(&params, &test_simple_ops), 0);
+    assert_int_equal(spd_unit_wait(unit), SPD_ERROR_STATE);
+    spd_unit_shutdown(unit);
+    assert_int_equal(spd_unit_wait(unit), 0);
+    assert_int_equal(spd_unit_start(unit, 0), SPD_ERROR_STATE);
+}
+
+static void check_last_flush(const spd_ops *ops, uint32_t flags, unsigned flushes)
+{
+    spd_params params = test_params(flags);
+
+    assert_int_equal(create(&params, ops), 0);
+    assert_int_equal(spd_unit_start(unit, 2), 0);
+    device.lba = device.blocks = 1;
+    spd_unit_shutdown(unit);
+    spd_unit_shutdown(unit);
+    assert_int_equal(spd_unit_wait(unit), 0);
+    assert_int_equal(spd_unit_wait(unit), 0);
+    assert_int_equal(device.calls[SPD_FLUSH], flushes);
+    if (flushes)
+        assert_true(device.lba == 0 && device.blocks == 0);
+    device.calls[SPD_FLUSH] = 0;
     spd_unit_delete(unit);
-    assert_int_equal(flushes, 1);
+    unit = NULL;
+}
+
+static void everything_is_flushed_once_at_the_end(void **state)
+{
+    (void)state;
+    check_last_flush(&test_simple_ops, SPD_CACHE, 1);
+    check_last_flush(&test_simple_ops, SPD_CACHE | SPD_NEVER_BLOCKS, 1);
+    check_last_flush(&test_simple_ops, SPD_CACHE | SPD_TRY_FIRST, 1);
+    check_last_flush(&test_async_ops, SPD_CACHE, 1);
+    check_last_flush(&test_simple_ops, 0, 0);
+    check_last_flush(&test_simple_ops, SPD_CACHE | SPD_WRITE_PROTECTED, 0);
+}
+
+static void the_last_flush_of_an_asynchronous_device_is_waited_for(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+
+    (void)state;
+    assert_int_equal(create(&params, &test_async_ops), 0);
+    assert_int_equal(spd_unit_start(unit, 0), 0);
+    test_thread_start(&device);
+    spd_unit_shutdown(unit);
+    assert_int_equal(spd_unit_wait(unit), 0);
+    assert_int_equal(device.calls[SPD_FLUSH], 1);
+    assert_int_equal(device.kept_count, 0);
+    test_thread_end(&device);
+}
+
+static void a_last_flush_that_fails_is_reported(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+
+    (void)state;
+    assert_int_equal(create(&params, &test_simple_ops), 0);
+    assert_int_equal(spd_unit_start(unit, 1), 0);
+    spd_status_set(&device.status, 3, 0x0c, 0, NULL);
+    spd_unit_shutdown(unit);
+    assert_int_equal(spd_unit_wait(unit), SPD_ERROR_FLUSH);
+}
+
+static void a_door_that_fails_ends_the_unit_with_its_error(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+
+    (void)state;
+    assert_int_equal(create(&params, &test_simple_ops), 0);
+    assert_int_equal(spd_unit_start(unit, 1), 0);
+    spd_unit_fail(unit, SPD_ERROR_SYSTEM);
+    spd_unit_fail(unit, SPD_ERROR_ADDRESS);
+    assert_int_equal(spd_unit_wait(unit), SPD_ERROR_SYSTEM);
+}
+
+static int read_and_shut_down(spd_unit *self, void *buffer, uint64_t lba, uint32_t blocks,
+    uint32_t flags, spd_status *status)
+{
+    (void)buffer, (void)lba, (void)blocks, (void)flags, (void)status;
+    spd_unit_shutdown(self);
+    return 0;
+}
+
+static void an_operation_may_shut_its_unit_down(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+    unsigned char block[TEST_BLOCK];
+    struct loop_command command = { 0 };
+    spd_ops ops = test_simple_ops;
+
+    (void)state;
+    ops.read = read_and_shut_down;
+    assert_int_equal(create(&params, &ops), 0);
+    assert_int_equal(spd_unit_start(unit, 1), 0);
+    assert_true(loop_start_read(loop_door_of(unit), &command, block, 0, 1, TEST_BLOCK));
+    assert_int_equal(spd_unit_wait(unit), 0);
+    assert_int_equal(loop_wait(&command), SCSI_GOOD);
+}
+
+static void shutdown_cancels_what_waits_and_completes_what_the_device_has(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+    unsigned char block[TEST_BLOCK] = { 0 };
+    struct loop_command served = { 0 }, queued = { 0 }, mapping = { .defer_map = true };
+
+    (void)state;
+    assert_int_equal(create(&params, &test_simple_ops), 0);
+    assert_int_equal(spd_unit_start(unit, 1), 0);
+    device.hold = true;
+    assert_true(loop_start_write(loop_door_of(unit), &served, block, 0, 1, TEST_BLOCK));
+    test_wait_held(&device, 1);
+    assert_true(loop_start_write(loop_door_of(unit), &queued, block, 1, 1, TEST_BLOCK));
+    assert_true(loop_start_write(loop_door_of(unit), &mapping, block, 2, 1, TEST_BLOCK));
+    spd_unit_shutdown(unit);
+    test_let_go(&device);
+    assert_int_equal(spd_unit_wait(unit), 0);
+    assert_int_equal(loop_wait(&served), SCSI_GOOD);
+    assert_true(mapping.cancelled);
+    assert_int_equal(atomic_load(&queued.dones) + queued.cancelled, 1);
+    assert_int_equal(atomic_load(&mapping.dones), 0);
+}
+
+static void a_resize_changes_the_capacity_and_tells_initiators(void **state)
+{
+    static const uint8_t test_unit_ready[6], read_capacity[10] = { 0x25 };
+    spd_params params = test_params(SPD_CACHE);
+    struct loop_command first = { 0 }, second = { 0 };
+
+    (void)state;
+    assert_int_equal(create(&params, &test_simple_ops), 0);
+    assert_int_equal(spd_unit_start(unit, 1), 0);
+    assert_int_equal(spd_unit_resize(unit, 0), SPD_ERROR_BLOCK_COUNT);
+    assert_int_equal(spd_unit_resize(unit, UINT64_MAX), SPD_ERROR_BLOCK_COUNT);
+    assert_int_equal(spd_unit_resize(unit, 0x1000), 0);
+    assert_int_equal(spd_unit_params(unit)->block_count, 0x1000);
+    loop_start(loop_door_of(unit), &first, test_unit_ready, 6, SCSI_NO_DATA, 0);
+    assert_int_equal(loop_wait(&first), SCSI_CHECK_CONDITION);
+    assert_int_equal(first.request.task.sense[12], 0x2a);
+    assert_int_equal(first.request.task.sense[13], 0x09);
+    loop_start(loop_door_of(unit), &second, read_capacity, 10, SCSI_DATA_IN, 8);
+    assert_non_null(second.request.task.reply);
+    assert_memory_equal(second.request.task.reply, "\0\0\x0f\xff", 4);
+    loop_wait(&second);
+}
+
+static void a_signal_shuts_the_unit_down(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+
+    (void)state;
+    assert_int_equal(create(&params, &test_simple_ops), 0);
+    assert_int_equal(spd_unit_start(unit, 1), 0);
+    assert_int_equal(spd_unit_shutdown_on_signal(unit), 0);
+    raise(SIGTERM);
+    assert_int_equal(spd_unit_wait(unit), 0);
+    assert_int_equal(device.calls[SPD_FLUSH], 1);
+}
+
+static volatile sig_atomic_t seen;
+
+static void note(int number)
+{
+    seen = number;
+}
+
+static void a_watch_that_is_taken_back_restores_the_handlers(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+    struct sigaction before = { .sa_handler = note }, after;
+
+    (void)state;
+    sigaction(SIGINT, &before, NULL);
+    assert_int_equal(create(&params, &test_simple_ops), 0);
+    assert_int_equal(spd_unit_shutdown_on_signal(unit), 0);
+    assert_int_equal(spd_unit_shutdown_on_signal(unit), 0);
+    assert_int_equal(spd_unit_shutdown_on_signal(NULL), 0);
+    raise(SIGINT);
+    assert_int_equal(seen, SIGINT);
+    signal(SIGINT, SIG_DFL);
+    sigaction(SIGTERM, NULL, &after);
+    assert_true(after.sa_handler == SIG_DFL);
+}
+
+static void one_unit_a_process_is_watched(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+    spd_unit *other;
+
+    (void)state;
+    assert_int_equal(create(&params, &test_simple_ops), 0);
+    assert_int_equal(spd_unit_create("loop:", &params, &test_simple_ops, &device, &other), 0);
+    assert_int_equal(spd_unit_shutdown_on_signal(unit), 0);
+    assert_int_equal(spd_unit_shutdown_on_signal(other), SPD_ERROR_STATE);
+    spd_unit_delete(unit); /* takes the watch along */
+    unit = other;
+    assert_int_equal(spd_unit_shutdown_on_signal(unit), 0);
 }
 
 int main(void)
 {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_written_block_is_read_back),
+        TEST(good_parameters_are_taken_and_defaults_filled_in),
+        TEST(long_blocks_have_a_physical_length_to_match),
+        TEST(each_bad_parameter_has_its_error_and_says_the_value),
+        TEST(the_greatest_capacity_is_taken),
+        TEST(text_that_is_not_printable_or_not_ended_is_refused),
+        TEST(operations_that_do_not_fit_together_are_refused),
+        TEST(a_write_protected_device_needs_no_write),
+        TEST(shorter_structures_of_older_programs_get_the_defaults),
+        TEST(longer_structures_of_newer_programs_must_end_in_zeros),
+        TEST(statistics_fit_the_callers_structure),
+        TEST(a_device_name_without_a_door_is_explained),
+        TEST(a_door_that_does_not_open_leaves_nothing_behind),
+        TEST(a_unit_stands_behind_several_doors),
+        TEST(a_unit_that_cannot_start_has_stopped),
+        TEST(too_many_threads_are_refused_and_the_unit_can_still_start),
+        TEST(waiting_for_a_unit_that_was_never_started_is_an_error),
+        TEST(everything_is_flushed_once_at_the_end),
+        TEST(the_last_flush_of_an_asynchronous_device_is_waited_for),
+        TEST(a_last_flush_that_fails_is_reported),
+        TEST(a_door_that_fails_ends_the_unit_with_its_error),
+        TEST(an_operation_may_shut_its_unit_down),
+        TEST(shutdown_cancels_what_waits_and_completes_what_the_device_has),
+        TEST(a_resize_changes_the_capacity_and_tells_initiators),
+        TEST(a_signal_shuts_the_unit_down),
+        TEST(a_watch_that_is_taken_back_restores_the_handlers),
+        TEST(one_unit_a_process_is_watched),
     };
 
     return cmocka_run_group_tests_name("unit", tests, NULL, NULL);
