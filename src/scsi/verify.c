@@ -65,7 +65,7 @@ enum scsi_step scsi_verify(struct scsi_task *task)
 
     if (task->phase != START)
         return verify(task);
-    switch (task->blocks ? bytchk(task) : BYTCHK_NONE) {
+    switch (bytchk(task)) {
     case BYTCHK_NONE:
         break;
     case BYTCHK_ALL:
@@ -76,7 +76,7 @@ enum scsi_step scsi_verify(struct scsi_task *task)
         task->blocks = task->buffer_length >> shift;
         break;
     case BYTCHK_ONE_BLOCK:
-        if (!scsi_transfer_exact(task, UINT64_C(1) << shift))
+        if (!scsi_transfer_exact(task, task->blocks ? UINT64_C(1) << shift : 0))
             return SCSI_DONE;
         break;
     default:

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* UNMAP. */
+
+#include "test.h"
+
+struct list {
+    uint8_t bytes[8 + 300 * 16];
+    uint32_t length;
+};
+
+static void add(struct list *list, uint64_t lba, uint32_t blocks)
+{
+    uint8_t *at;
+
+    if (!list->length)
+        list->length = 8;
+    at = list->bytes + list->length;
+    memset(at, 0, 16);
+    be64_put(at, lba);
+    be32_put(at + 8, blocks);
+    list->length += 16;
+    be16_put(list->bytes, (uint16_t)(list->length - 2));
+    be16_put(list->bytes + 2, (uint16_t)(list->length - 8));
+}
+
+static void send(struct disk *disk, const struct list *list)
+{
+    out(disk, CDB(0x42, 0, 0, 0, 0, 0, 0, B16(list->length)), list->bytes, list->length);
+}
+
+static void all_ranges_go_to_the_device_in_one_operation(void **state)
+{
+    struct disk *disk = *state;
+    struct list list = { .length = 0 };
+
+    write_blocks(disk, 0, 100, 0xee);
+    add(&list, 10, 5);
+    add(&list, 0, 1);
+    add(&list, 50, 20);
+    send(disk, &list);
+    assert_good(disk);
+    assert_int_equal(disk->task.residual, 0);
+    assert_int_equal(disk->log_count, 1);
+    assert_int_equal(disk->log[0].step, SCSI_UNMAP);
+    assert_int_equal(disk->log[0].op.range_count, 3);
+    assert_int_equal(disk->log[0].ranges[0].lba, 10);
+    assert_int_equal(disk->log[0].ranges[2].blocks, 20);
+    assert_true(medium_is(disk, 10, 5, 0));
+    assert_true(medium_is(disk, 1, 9, 0xee));
+}
+
+static void an_empty_list_and_ranges_of_no_blocks_are_good(void **state)
+{
+    struct disk *disk = *state;
+    struct list list = { .bytes = { 0, 6 }, .length = 8 };
+
+    none(disk, CDB(0x42));
+    assert_good(disk);
+    send(disk, &list);
+    assert_good(disk);
+    add(&list, 3, 0);
+    send(disk, &list);
+    assert_good(disk);
+    assert_int_equal(disk->log_count, 0);
+}
+
+static void a_range_past_the_end_unmaps_nothing_at_all(void **state)
+{
+    struct disk *disk = *state;
+    struct list list = { .length = 0 };
+
+    add(&list, 0, 1);
+    add(&list, 16383, 2);
+    send(disk, &list);
+    assert_sense(disk, 0x5, 0x2100);
+    assert_information(disk, 16384);
+    assert_int_equal(disk->log_count, 0);
+}
+
+static void a_range_that_wraps_around_is_refused(void **state)
+{
+    struct disk *disk = *state;
+    struct list list = { .length = 0 };
+
+    add(&list, UINT64_MAX - 1, 8);
+    send(disk, &list);
+    assert_sense(disk, 0x5, 0x2100);
+}
+
+static void a_list_that_is_cut_short_is_refused(void **state)
+{
+    struct disk *disk = *state;
+    struct list list = { .length = 0 };
+
+    add(&list, 0, 1);
+    for (uint32_t length = 1; length < 24; length++) {
+        list.length = length;
+        send(disk, &list);
+        assert_sense(disk, 0x5, 0x1a00);
+    }
+    list.length = 24;
+    out(disk, CDB(0x42, 0, 0, 0, 0, 0, 0, 0, 24), list.bytes, 23);
+    assert_sense(disk, 0x5, 0x1a00);
+    assert_int_equal(disk->log_count, 0);
+}
+
+static void bytes_after_the_last_whole_descriptor_are_ignored(void **state)
+{
+    struct disk *disk = *state;
+    struct list list = { .length = 0 };
+
+    add(&list, 0, 1);
+    add(&list, 99999, 1);
+    be16_put(list.bytes + 2, 31);
+    send(disk, &list);
+    assert_good(disk);
+    assert_int_equal(disk->log[0].op.range_count, 1);
+}
+
+static void more_ranges_than_block_limits_allow_are_refused(void **state)
+{
+    struct disk *disk = *state;
+    struct list list = { .length = 0 };
+
+    for (unsigned i = 0; i < 16; i++)
+        add(&list, i, 1);
+    send(disk, &list);
+    assert_good(disk);
+    add(&list, 16, 1);
+    send(disk, &list);
+    assert_field(disk, false, 2, 8);
+}
+
+static void the_most_ranges_fit(void **state)
+{
+    struct scsi_unit_params params = disk_params();
+    struct disk *disk;
+    struct list list = { .length = 0 };
+
+    params.max_unmap_ranges = 0;
+    disk = reopen(state, &params);
+    for (unsigned i = 0; i < SCSI_UNMAP_RANGES_MAX; i++)
+        add(&list, i * 2, 1);
+    send(disk, &list);
+    assert_good(disk);
+    assert_int_equal(disk->log[0].op.range_count, SCSI_UNMAP_RANGES_MAX);
+    add(&list, 0, 1);
+    send(disk, &list);
+    assert_field(disk, false, 2, 8);
+}
+
+static void anchor_and_reserved_bits_are_refused(void **state)
+{
+    struct disk *disk = *state;
+
+    none(disk, CDB(0x42, 0x01));
+    assert_cdb_field(disk, 1, 0);
+    none(disk, CDB(0x42, 0, 0, 0, 0, 0, 0x10));
+    assert_cdb_field(disk, 6, 4);
+}
+
+static void a_write_protected_unit_refuses(void **state)
+{
+    struct scsi_unit_params params = disk_params();
+    struct disk *disk;
+    struct list list = { .length = 0 };
+
+    params.write_protected = true;
+    disk = reopen(state, &params);
+    add(&list, 0, 1);
+    send(disk, &list);
+    assert_sense(disk, 0x7, 0x2700);
+}
+
+static void without_thin_provisioning_there_is_no_such_command(void **state)
+{
+    struct scsi_unit_params params = disk_params();
+    struct disk *disk;
+
+    params.unmap = false;
+    disk = reopen(state, &params);
+    none(disk, CDB(0x42));
+    assert_sense(disk, 0x5, 0x2000);
+}
+
+static void a_devices_error_is_reported(void **state)
+{
+    struct disk *disk = *state;
+    struct list list = { .length = 0 };
+
+    disk->fail_at = 1;
+    disk->fail_with = (struct scsi_outcome){ .status = SCSI_CHECK_CONDITION, .sense_key = 0x7,
+        .asc = 0x27, .ascq = 0x07 };
+    add(&list, 0, 1);
+    send(disk, &list);
+    assert_sense(disk, 0x7, 0x2707);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(all_ranges_go_to_the_device_in_one_operation),
+        TEST(an_empty_list_and_ranges_of_no_blocks_are_good),
+        TEST(a_range_past_the_end_unmaps_nothing_at_all),
+        TEST(a_range_that_wraps_around_is_refused),
+        TEST(a_list_that_is_cut_short_is_refused),
+        TEST(bytes_after_the_last_whole_descriptor_are_ignored),
+        TEST(more_ranges_than_block_limits_allow_are_refused),
+        TEST(the_most_ranges_fit),
+        TEST(anchor_and_reserved_bits_are_refused),
+        TEST(a_write_protected_unit_refuses),
+        TEST(without_thin_provisioning_there_is_no_such_command),
+        TEST(a_devices_error_is_reported),
+    };
+
+    return cmocka_run_group_tests_name("unmap", tests, NULL, NULL);
+}

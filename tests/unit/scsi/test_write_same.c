@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* WRITE SAME. */
+
+#include "test.h"
+
+static const uint8_t zeros[512];
+
+/* The 16-byte form. */
+static void same(struct disk *disk, uint8_t flags, uint64_t lba, uint32_t blocks, const void *block)
+{
+    if (block)
+        out(disk, CDB(0x93, flags, B64(lba), B32(blocks)), block, 512);
+    else
+        none(disk, CDB(0x93, flags, B64(lba), B32(blocks)));
+}
+
+static const uint8_t *counting_block(void)
+{
+    static uint8_t block[512];
+
+    for (unsigned i = 0; i < sizeof block; i++)
+        block[i] = (uint8_t)(i * 3);
+    return block;
+}
+
+static void one_block_is_written_all_over(void **state)
+{
+    struct disk *disk = *state;
+    const uint8_t *block = counting_block();
+
+    same(disk, 0, 7, 1000, block);
+    assert_length(disk, 512);
+    for (unsigned i = 7; i < 1007; i++)
+        assert_memory_equal(disk->medium + i * 512, block, 512);
+    assert_true(medium_is(disk, 0, 7, 0));
+    assert_true(medium_is(disk, 1007, 10, 0));
+    assert_int_equal(disk->log_count, 8);
+    assert_int_equal(disk->log[0].op.buffer, SCSI_BUFFER_SCRATCH);
+}
+
+static void the_10_byte_form_does_the_same(void **state)
+{
+    struct disk *disk = *state;
+    const uint8_t *block = counting_block();
+
+    out(disk, CDB(0x41, 0, B32(3), 0, B16(4)), block, 512);
+    assert_good(disk);
+    assert_memory_equal(disk->medium + 6 * 512, block, 512);
+    assert_true(medium_is(disk, 7, 1, 0));
+}
+
+static void without_unmap_bit_zeros_are_written(void **state)
+{
+    struct disk *disk = *state;
+
+    write_blocks(disk, 0, 64, 0xdd);
+    same(disk, 0, 0, 64, zeros);
+    assert_good(disk);
+    assert_int_equal(disk->log[0].step, SCSI_WRITE);
+    assert_true(medium_is(disk, 0, 64, 0));
+}
+
+static void whole_granules_of_zeros_are_unmapped_and_ragged_ends_written(void **state)
+{
+    struct disk *disk = *state;
+
+    write_blocks(disk, 0, 64, 0xdd);
+    same(disk, 0x08, 5, 30, zeros);
+    assert_good(disk);
+    assert_int_equal(disk->log_count, 3);
+    assert_int_equal(disk->log[0].step, SCSI_WRITE);
+    assert_int_equal(disk->log[0].op.lba, 5);
+    assert_int_equal(disk->log[0].op.blocks, 3);
+    assert_int_equal(disk->log[1].step, SCSI_UNMAP);
+    assert_int_equal(disk->log[1].ranges[0].lba, 8);
+    assert_int_equal(disk->log[1].ranges[0].blocks, 24);
+    assert_int_equal(disk->log[2].step, SCSI_WRITE);
+    assert_int_equal(disk->log[2].op.lba, 32);
+    assert_int_equal(disk->log[2].op.blocks, 3);
+    assert_true(medium_is(disk, 0, 5, 0xdd));
+    assert_true(medium_is(disk, 5, 30, 0));
+    assert_true(medium_is(disk, 35, 29, 0xdd));
+}
+
+static void less_than_a_granule_is_written(void **state)
+{
+    struct disk *disk = *state;
+
+    write_blocks(disk, 0, 16, 0xdd);
+    same(disk, 0x08, 6, 4, zeros);
+    assert_good(disk);
+    assert_int_equal(disk->log_count, 1);
+    assert_int_equal(disk->log[0].step, SCSI_WRITE);
+    assert_true(medium_is(disk, 6, 4, 0));
+    assert_true(medium_is(disk, 10, 6, 0xdd));
+}
+
+static void the_last_granule_may_be_cut_by_the_end_of_the_medium(void **state)
+{
+    struct scsi_unit_params params = disk_params();
+    struct disk *disk;
+
+    params.block_count = 1003;
+    disk = reopen(state, &params);
+    same(disk, 0x08, 992, 11, zeros);
+    assert_good(disk);
+    assert_int_equal(disk->log_count, 1);
+    assert_int_equal(disk->log[0].step, SCSI_UNMAP);
+    assert_int_equal(disk->log[0].ranges[0].blocks, 11);
+}
+
+static void without_granularity_all_is_unmapped(void **state)
+{
+    struct scsi_unit_params params = disk_params();
+    struct disk *disk;
+
+    params.unmap_granularity = 0;
+    disk = reopen(state, &params);
+    same(disk, 0x08, 5, 30, zeros);
+    assert_good(disk);
+    assert_int_equal(disk->log_count, 1);
+    assert_int_equal(disk->log[0].ranges[0].lba, 5);
+    assert_int_equal(disk->log[0].ranges[0].blocks, 30);
+}
+
+static void a_block_that_is_not_zero_is_written_in_spite_of_the_unmap_bit(void **state)
+{
+    struct disk *disk = *state;
+    uint8_t block[512] = { [511] = 1 };
+
+    same(disk, 0x08, 0, 64, block);
+    assert_good(disk);
+    assert_int_equal(disk->log[0].step, SCSI_WRITE);
+    assert_memory_equal(disk->medium + 63 * 512, block, 512);
+}
+
+static void without_data_out_zeros_are_meant(void **state)
+{
+    struct disk *disk = *state;
+
+    write_blocks(disk, 0, 64, 0xdd);
+    same(disk, 0x01, 0, 10, NULL);
+    assert_good(disk);
+    assert_int_equal(disk->task.residual, 0);
+    assert_true(medium_is(disk, 0, 10, 0));
+    same(disk, 0x09, 16, 8, NULL);
+    assert_good(disk);
+    assert_int_equal(disk->log[0].step, SCSI_UNMAP);
+    assert_true(medium_is(disk, 24, 40, 0xdd));
+}
+
+static void writing_nothing_or_too_much_is_refused(void **state)
+{
+    struct scsi_unit_params params = disk_params();
+    struct disk *disk = *state;
+
+    same(disk, 0, 0, 0, zeros);
+    assert_cdb_field(disk, 10, 8);
+    out(disk, CDB(0x41), zeros, 512);
+    assert_cdb_field(disk, 7, 8);
+    params.block_count = 1 << 20;
+    disk = reopen(state, &params);
+    same(disk, 0x08, 0, 524288, zeros);
+    assert_good(disk);
+    same(disk, 0x08, 0, 524289, zeros);
+    assert_cdb_field(disk, 10, 8);
+}
+
+static void anything_but_one_block_of_data_is_refused(void **state)
+{
+    struct disk *disk = *state;
+    uint8_t data[1024] = { 0 };
+
+    out(disk, CDB(0x93, 0, B64(0), B32(8)), data, 256);
+    assert_sense(disk, 0xb, 0x0e01);
+    out(disk, CDB(0x93, 0, B64(0), B32(8)), data, 1024);
+    assert_sense(disk, 0xb, 0x0e02);
+    assert_int_equal(disk->log_count, 0);
+}
+
+static void anchor_and_protection_are_refused(void **state)
+{
+    struct disk *disk = *state;
+
+    same(disk, 0x18, 0, 8, zeros);
+    assert_cdb_field(disk, 1, 4);
+    same(disk, 0x20, 0, 8, zeros);
+    assert_cdb_field(disk, 1, 5);
+    out(disk, CDB(0x41, 0x01, B32(0), 0, B16(8)), zeros, 512); /* no NDOB in 10 bytes */
+    assert_cdb_field(disk, 1, 0);
+}
+
+static void the_unmap_bit_needs_thin_provisioning(void **state)
+{
+    struct scsi_unit_params params = disk_params();
+    struct disk *disk;
+
+    params.unmap = false;
+    disk = reopen(state, &params);
+    same(disk, 0x08, 0, 8, zeros);
+    assert_cdb_field(disk, 1, 3);
+    same(disk, 0x00, 0, 8, zeros);
+    assert_good(disk);
+}
+
+static void past_the_end_is_refused(void **state)
+{
+    struct disk *disk = *state;
+
+    same(disk, 0, 16383, 2, zeros);
+    assert_sense(disk, 0x5, 0x2100);
+    assert_information(disk, 16384);
+    out(disk, CDB(0x41, 0, B32(16384), 0, B16(1)), zeros, 512);
+    assert_sense(disk, 0x5, 0x2100);
+}
+
+static void a_write_protected_unit_refuses(void **state)
+{
+    struct scsi_unit_params params = disk_params();
+    struct disk *disk;
+
+    params.write_protected = true;
+    disk = reopen(state, &params);
+    same(disk, 0, 0, 1, zeros);
+    assert_sense(disk, 0x7, 0x2700);
+    out(disk, CDB(0x41, 0, B32(0), 0, B16(1)), zeros, 512);
+    assert_sense(disk, 0x7, 0x2700);
+}
+
+static void the_largest_blocks_fit_the_scratch(void **state)
+{
+    struct scsi_unit_params params = disk_params();
+    uint8_t *block = malloc(65536);
+    struct disk *disk;
+
+    params.block_length = params.physical_block_length = 65536;
+    params.unmap_granularity = 4;
+    params.block_count = 64;
+    disk = reopen(state, &params);
+    memset(block, 0x6b, 65536);
+    out(disk, CDB(0x93, 0, B64(1), B32(9)), block, 65536);
+    assert_good(disk);
+    assert_true(medium_is(disk, 1, 9, 0x6b));
+    memset(block, 0, 65536);
+    out(disk, CDB(0x93, 0x08, B64(1), B32(8)), block, 65536);
+    assert_good(disk);
+    assert_true(medium_is(disk, 1, 8, 0));
+    assert_true(medium_is(disk, 9, 1, 0x6b));
+    free(block);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(one_block_is_written_all_over),
+        TEST(the_10_byte_form_does_the_same),
+        TEST(without_unmap_bit_zeros_are_written),
+        TEST(whole_granules_of_zeros_are_unmapped_and_ragged_ends_written),
+        TEST(less_than_a_granule_is_written),
+        TEST(the_last_granule_may_be_cut_by_the_end_of_the_medium),
+        TEST(without_granularity_all_is_unmapped),
+        TEST(a_block_that_is_not_zero_is_written_in_spite_of_the_unmap_bit),
+        TEST(without_data_out_zeros_are_meant),
+        TEST(writing_nothing_or_too_much_is_refused),
+        TEST(anything_but_one_block_of_data_is_refused),
+        TEST(anchor_and_protection_are_refused),
+        TEST(the_unmap_bit_needs_thin_provisioning),
+        TEST(past_the_end_is_refused),
+        TEST(a_write_protected_unit_refuses),
+        TEST(the_largest_blocks_fit_the_scratch),
+    };
+
+    return cmocka_run_group_tests_name("write_same", tests, NULL, NULL);
+}
