@@ -169,6 +169,7 @@ static SCSI_COLD enum scsi_step run_builder(struct scsi_task *task, const struct
     if (!task->phase) {
         if (!scsi_transfer(task, SCSI_DATA_IN, allocation_length(task, row)))
             return SCSI_DONE;
+        task->buffer_length = 0; /* the reply lies in the scratch */
         return scsi_ask(task, SCSI_SCRATCH, 1);
     }
     memset(task->scratch, 0, SCSI_REPLY_LENGTH);

@@ -91,9 +91,9 @@ static void anything_but_both_halves_is_refused(void **state)
     uint8_t data[2048] = { 0 };
 
     out(disk, CDB(0x89, 0, B64(0), 0, 0, 0, 1), data, 512);
-    assert_sense(disk, 0xb, 0x0e01);
+    assert_sense(disk, 0x5, 0x2400);
     out(disk, CDB(0x89, 0, B64(0), 0, 0, 0, 1), data, 2048);
-    assert_sense(disk, 0xb, 0x0e02);
+    assert_sense(disk, 0x5, 0x2400);
 }
 
 static void range_protection_and_write_protection_are_checked(void **state)

@@ -157,8 +157,8 @@ static void anchor_and_reserved_bits_are_refused(void **state)
 
     none(disk, CDB(0x42, 0x01));
     assert_cdb_field(disk, 1, 0);
-    none(disk, CDB(0x42, 0, 0, 0, 0, 0, 0x10));
-    assert_cdb_field(disk, 6, 4);
+    none(disk, CDB(0x42, 0, 0, 0, 0, 0, 0x20));
+    assert_cdb_field(disk, 6, 5);
 }
 
 static void a_write_protected_unit_refuses(void **state)

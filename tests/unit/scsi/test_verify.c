@@ -109,9 +109,9 @@ static void compare_one_block_needs_exactly_one(void **state)
     uint8_t data[1024] = { 0 };
 
     out(disk, make(0x2f, 0x06, 0, 4), data, 511);
-    assert_sense(disk, 0xb, 0x0e01);
+    assert_sense(disk, 0x5, 0x2400);
     out(disk, make(0x2f, 0x06, 0, 4), data, 1024);
-    assert_sense(disk, 0xb, 0x0e02);
+    assert_sense(disk, 0x5, 0x2400);
 }
 
 static void the_reserved_kind_of_compare_is_refused(void **state)

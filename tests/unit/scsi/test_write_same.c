@@ -174,9 +174,9 @@ static void anything_but_one_block_of_data_is_refused(void **state)
     uint8_t data[1024] = { 0 };
 
     out(disk, CDB(0x93, 0, B64(0), B32(8)), data, 256);
-    assert_sense(disk, 0xb, 0x0e01);
+    assert_sense(disk, 0x5, 0x2400);
     out(disk, CDB(0x93, 0, B64(0), B32(8)), data, 1024);
-    assert_sense(disk, 0xb, 0x0e02);
+    assert_sense(disk, 0x5, 0x2400);
     assert_int_equal(disk->log_count, 0);
 }
 
