@@ -81,12 +81,13 @@ static uint32_t block_limits(const struct scsi_task *task, uint8_t *page)
     const struct scsi_unit *unit = task->unit;
     const struct scsi_unit_params *params = &unit->params;
     uint32_t granularity = params->physical_block_length >> unit->block_shift;
+    uint32_t most = unit->command_blocks;
 
     page[0] = 0x01; /* WSNZ: WRITE SAME needs a number of blocks */
     page[1] = (uint8_t)scsi_compare_blocks_max(unit);
     be16_put(page + 2, (uint16_t)granularity);
-    be32_put(page + 4, params->max_command_length ? unit->command_blocks : 0);
-    be32_put(page + 8, unit->op_blocks);
+    be32_put(page + 4, params->max_command_length ? most : 0);
+    be32_put(page + 8, unit->op_blocks < most ? unit->op_blocks : most);
     if (params->unmap) {
         be32_put(page + 16, UINT32_MAX);
         be32_put(page + 20, scsi_unmap_ranges_max(unit));
