@@ -273,8 +273,9 @@ int main(int argc, char **argv)
             table = false;
             break;
         case 'l':
+            errno = 0;
             lba = strtoull(optarg, &end, 0);
-            if (*optarg < '0' || *optarg > '9' || *end != '\0')
+            if (*optarg < '0' || *optarg > '9' || *end != '\0' || errno == ERANGE)
                 return usage();
             break;
         case 'h':

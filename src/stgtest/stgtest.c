@@ -4,6 +4,7 @@
 /* stgtest: writes a pattern to a storage unit, reads it back and compares. */
 
 #include <ctype.h>
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -55,10 +56,12 @@ static int usage(void)
 
 static bool parse_number(const char *text, uint64_t max, uint64_t *value)
 {
+    unsigned long long number;
     char *end;
-    unsigned long long number = strtoull(text, &end, 0);
 
-    if (!isdigit((unsigned char)text[0]) || *end != '\0' || number > max)
+    errno = 0;
+    number = strtoull(text, &end, 0);
+    if (!isdigit((unsigned char)text[0]) || *end != '\0' || errno == ERANGE || number > max)
         return false;
     *value = number;
     return true;
