@@ -16,10 +16,14 @@
  *     spd_unit_delete(unit);
  *
  * Conventions. Functions that can fail return 0 or a negative spd_error; on failure nothing is
- * half done. Strings are UTF-8 and NUL-terminated unless said otherwise. Blocks are the unit's own
- * logical blocks; lengths are bytes. Structures that may grow begin with their size, so that a
- * program built against an older header keeps working. Every function may be called from any
- * thread, and different units are independent; what may not overlap is said at the function.
+ * half done, and spd_error_detail() says which value it was. Strings are UTF-8 and NUL-terminated
+ * unless said otherwise. Blocks are the unit's own logical blocks; lengths are bytes. Pointers that
+ * are passed in are read during the call and not kept, unless said otherwise; none may be NULL
+ * where that is not mentioned. Structures that may grow begin with their size, so that a program
+ * built against an older header keeps working.
+ *
+ * Threads. Every function may be called from any thread, and different units are independent; what
+ * may not overlap is said at the function. The library's threads block all signals.
  */
 
 #ifndef SPD_SPD_H
@@ -121,13 +125,14 @@ typedef enum spd_operation {
     SPD_UNMAP = 4,
 } spd_operation;
 
-/* CHECK CONDITION with this key and code; lba may be NULL (no INFORMATION). */
+/* CHECK CONDITION with this key and code; lba may be NULL (no INFORMATION). Replaces all of
+ * *status. */
 SPD_API void spd_status_set(spd_status *status, uint8_t sense_key, uint8_t asc, uint8_t ascq,
     const uint64_t *lba);
 
 /* What errno (positive) means for a disk: ENOSPC and EDQUOT 7/27/07 SPACE ALLOCATION FAILED WRITE
- * PROTECT; EROFS and EPERM 7/27/00; EIO and all others a medium error 3/11/00 (read) or 3/0C/00,
- * with the LBA. 0 leaves the status GOOD. */
+ * PROTECT; EROFS and EPERM 7/27/00 WRITE PROTECTED; EIO and all others a medium error, 3/11/00 for a
+ * read and 3/0C/00 for all else, with the LBA. 0 makes the status GOOD. */
 SPD_API void spd_status_set_errno(spd_status *status, int errnum, spd_operation operation,
     uint64_t lba);
 
@@ -158,7 +163,9 @@ typedef struct spd_params {
                                      * block_length, at most 16 MiB; 0: 1 MiB */
     uint32_t unmap_granularity;     /* bytes, a multiple of block_length; 0: not reported */
     uint32_t flags;                 /* SPD_WRITE_PROTECTED | ...; default SPD_CACHE */
-    uint32_t queue_depth;           /* commands accepted at once, 1 to 4096; 0: 256 */
+    uint32_t queue_depth;           /* commands that one initiator may have under way, and operations
+                                     * that may wait for a dispatcher thread (one more gets TASK SET
+                                     * FULL), 1 to 4096; 0: 256 */
     char product_id[17];            /* printable ASCII, at most 16 characters; default "WinSpd Disk" */
     char product_revision[5];       /* printable ASCII, at most 4 characters; default "1.0" */
 } spd_params;
@@ -171,14 +178,19 @@ typedef struct spd_params {
  *
  * Simple: read, write, flush, unmap. Each does its work before it returns. They run in parallel on
  * the dispatcher threads (or the door's thread, see the flags above), in no particular order;
- * ranges are always within the unit and at most max_transfer_length. `status` is GOOD on entry;
- * leave it for success. Return 0, also when status says an error; SPD_ERROR_WOULD_BLOCK only when
- * flags has SPD_NOWAIT, and then nothing was changed.
+ * ranges are always within the unit, at least 1 block and at most max_transfer_length. `buffer` is
+ * one piece of blocks * block_length bytes, of no particular alignment, and like `ranges` and
+ * `status` valid until the operation returns. `status` is GOOD on entry; leave it for success.
+ * Return 0, also when status says an error; SPD_ERROR_WOULD_BLOCK only when flags has SPD_NOWAIT,
+ * and then nothing was changed. Any other value with a GOOD status is reported to the initiator as
+ * a hardware error.
  *
- * Asynchronous: submit, and nothing else. It starts the work and returns; spd_request_complete()
- * ends it, from any thread, also from within submit.
+ * Asynchronous: submit, and nothing else. It is called on the door's thread (or on the one that
+ * completes the request before), starts the work and returns without blocking;
+ * spd_request_complete() ends it, from any thread, also from within submit.
  *
  * flush and unmap may be NULL: flush then does nothing, and unmap needs SPD_UNMAP_SUPPORTED clear.
+ * write may be NULL with SPD_WRITE_PROTECTED.
  */
 enum {
     SPD_FUA = 1u << 0,    /* read: from the medium; write: durable before completion */
@@ -202,8 +214,11 @@ typedef struct spd_ops {
         spd_status *status);
     int (*write)(spd_unit *unit, const void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags,
         spd_status *status);
-    /* Make blocks durable; blocks == 0 means from lba to the end of the medium. */
+    /* Makes blocks durable; blocks == 0 means from lba to the end of the medium. */
     int (*flush)(spd_unit *unit, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status);
+    /* count ranges, 1 or more, each of 1 block or more; they do not overlap in time with any other
+     * use of `ranges`, but may overlap each other. Together they may be longer than
+     * max_transfer_length. */
     int (*unmap)(spd_unit *unit, const spd_range *ranges, uint32_t count, uint32_t flags,
         spd_status *status);
     void (*submit)(spd_unit *unit, spd_request *request);
@@ -214,74 +229,99 @@ typedef struct spd_ops {
  */
 SPD_API spd_operation spd_request_operation(const spd_request *request);
 SPD_API uint64_t spd_request_lba(const spd_request *request);
-SPD_API uint32_t spd_request_blocks(const spd_request *request);
-SPD_API uint32_t spd_request_flags(const spd_request *request);
+SPD_API uint32_t spd_request_blocks(const spd_request *request); /* flush: 0 = to the end */
+SPD_API uint32_t spd_request_flags(const spd_request *request);  /* SPD_FUA */
 /* Read and write: the memory to fill or take from, straight in the door's own buffers. *count
- * pieces whose lengths add up to blocks * block_length. Owned by the library. */
+ * pieces whose lengths add up to blocks * block_length; NULL and 0 for all else. Owned by the
+ * library; do not write into the data of a write. */
 SPD_API const spd_vec *spd_request_data(const spd_request *request, uint32_t *count);
-/* Unmap. */
+/* Unmap, as for the operation above; not for all else. Owned by the library. */
 SPD_API const spd_range *spd_request_ranges(const spd_request *request, uint32_t *count);
 /* For the device's own use between submit and complete; NULL at submit. */
 SPD_API void spd_request_set_context(spd_request *request, void *context);
 SPD_API void *spd_request_context(const spd_request *request);
-/* Ends it; status NULL is GOOD. Exactly once. The request must not be touched afterwards. */
+/* Ends it; status NULL is GOOD. Exactly once. The request must not be touched afterwards. May call
+ * submit for what had to wait, so hold no lock that submit takes. */
 SPD_API void spd_request_complete(spd_request *request, const spd_status *status);
 
 /*
- * Life cycle: create, (add doors,) start, ... shutdown, wait, delete.
+ * Life cycle: create, (add doors,) start, ... shutdown, wait, delete. Create, add, start and delete
+ * of one unit do not overlap; everything else may.
  */
 
 /* device_name chooses the door; NULL means this system's best (SPD_ERROR_DOOR_MISSING when it has
- * none). Checks everything and binds the address, serves nothing yet. params and ops are copied,
- * context is kept as it is. */
+ * none). Otherwise it is a URI:
+ *
+ *     iscsi://HOST[:PORT]/IQN    an iSCSI target; spd-names(7) lists the query parameters
+ *     unix:PATH                  the WinSpd transaction protocol on a Unix socket
+ *
+ * Checks everything and binds the address, serves nothing yet. params and ops are copied, context is
+ * kept as it is. *unit is NULL on failure, else to be deleted with spd_unit_delete().
+ *
+ * Errors: what is wrong with params (SIZE, BLOCK_COUNT, BLOCK_LENGTH, PHYSICAL_BLOCK_LENGTH,
+ * TRANSFER_LENGTH, UNMAP, TEXT, FLAGS, QUEUE_DEPTH) or ops (SIZE, OPS, UNMAP); with the name (URI,
+ * SCHEME, DOOR_MISSING, URI_PARAMETER, ADDRESS, ADDRESS_IN_USE, ACCESS, ANONYMOUS, SECRET,
+ * NAME_IN_USE); or with the system (NO_MEMORY, SYSTEM). */
 SPD_API int spd_unit_create(const char *device_name, const spd_params *params, const spd_ops *ops,
     void *context, spd_unit **unit);
 
-/* One more door to the same unit; before spd_unit_start(). */
+/* One more door to the same unit, at most 16; before spd_unit_start(), else SPD_ERROR_STATE. Errors
+ * as above; the unit stays as it was. */
 SPD_API int spd_unit_add_door(spd_unit *unit, const char *device_name);
 
-/* Starts the doors and threads dispatcher threads (0: one per usable CPU; none are made for a
- * device that never blocks or is asynchronous). */
+/* Starts the doors and `threads` dispatcher threads, at most 1024 (0: one per usable CPU; none are
+ * made for a device that never blocks or is asynchronous). Operations may be called before this
+ * returns. Errors: STATE (it was started or shut down before) and THREADS when too many are asked
+ * for leave the unit as it was; after any other the unit has stopped and can only be deleted. */
 SPD_API int spd_unit_start(spd_unit *unit, uint32_t threads);
 
-/* Stops the doors; every request is completed or aborted exactly once. Returns at once; safe to
- * call twice, and from an operation. Not from a signal handler (see spd_unit_shutdown_on_signal). */
+/* Stops the doors: no new commands from now on. What waits is aborted, what the device has is waited
+ * for (by spd_unit_wait), each exactly once. Returns at once; safe to call twice, and from an
+ * operation. Not from a signal handler (see spd_unit_shutdown_on_signal). */
 SPD_API void spd_unit_shutdown(spd_unit *unit);
 
-/* Waits until the unit was shut down and all its threads have ended; the device's flush was called
- * last (lba 0, blocks 0) when SPD_CACHE is set. Returns 0 after an orderly shutdown, otherwise the
- * error that stopped the unit. Not from an operation. */
+/* Waits until the unit was shut down and all its threads have ended. Last of all, with SPD_CACHE set
+ * and SPD_WRITE_PROTECTED clear, the device's flush is called (lba 0, blocks 0), or submitted, on
+ * the calling thread. An asynchronous device must complete what it has. Returns 0 after an orderly
+ * shutdown, otherwise the error that stopped the unit; SPD_ERROR_FLUSH when the last flush failed;
+ * SPD_ERROR_STATE when the unit was never started. Several threads may wait. Not from an operation. */
 SPD_API int spd_unit_wait(spd_unit *unit);
 
-/* Shuts down, waits and frees; NULL does nothing. Not from an operation. */
+/* Shuts down, waits and frees; NULL does nothing. Takes back spd_unit_shutdown_on_signal(). Not from
+ * an operation, and nothing else may use the unit any more. */
 SPD_API void spd_unit_delete(spd_unit *unit);
 
-/* From now on SIGINT and SIGTERM (console events on Windows) shut this unit down. One unit a
- * process; NULL takes it back. */
+/* From now on SIGINT and SIGTERM (console events on Windows) shut this unit down; a second one has
+ * the effect it had before, so that a device that hangs can still be ended. One unit a process, else
+ * SPD_ERROR_STATE; NULL takes it back and restores the handlers. */
 SPD_API int spd_unit_shutdown_on_signal(spd_unit *unit);
 
+/* What spd_unit_create() was given. */
 SPD_API void *spd_unit_context(const spd_unit *unit);
 
-/* The effective parameters, defaults filled in; valid as long as the unit. */
+/* The effective parameters, defaults filled in; valid as long as the unit. spd_unit_resize() changes
+ * block_count in it. */
 SPD_API const spd_params *spd_unit_params(const spd_unit *unit);
 
 /* The URI of door `index` with what was chosen at run time filled in (a port of 0); NULL past the
  * last. Valid as long as the unit. */
 SPD_API const char *spd_unit_door_uri(const spd_unit *unit, uint32_t index);
 
-/* Changes the capacity; initiators get a CAPACITY DATA HAS CHANGED unit attention. The device must
- * already serve the new range when growing. Tasks under way may still reach the old end. */
+/* Changes the capacity, from 1 block to 2^63 bytes, else SPD_ERROR_BLOCK_COUNT; initiators get a
+ * CAPACITY DATA HAS CHANGED unit attention. The device must already serve the new range when growing.
+ * Tasks under way may still reach the old end. */
 SPD_API int spd_unit_resize(spd_unit *unit, uint64_t block_count);
 
 /*
- * Statistics, since the unit was created.
+ * Statistics, since the unit was created. They are counted while they are read, so sums that belong
+ * together may differ by what was under way.
  */
 enum { SPD_LATENCY_BUCKETS = 32 };
 
 typedef struct spd_operation_statistics {
-    uint64_t operations;
-    uint64_t errors;
-    uint64_t bytes;
+    uint64_t operations;    /* that ended, well or not */
+    uint64_t errors;        /* those of them whose status was not GOOD */
+    uint64_t bytes;         /* moved or unmapped by the others */
     uint64_t latency_total; /* nanoseconds, from the device's call to its completion */
     uint64_t latency[SPD_LATENCY_BUCKETS]; /* bucket i counts latencies in [2^i, 2^(i+1)) ns */
 } spd_operation_statistics;
@@ -289,10 +329,11 @@ typedef struct spd_operation_statistics {
 typedef struct spd_statistics {
     size_t size;       /* sizeof(spd_statistics), set by the caller */
     uint64_t commands; /* SCSI commands finished, of any kind */
-    uint64_t aborted;
+    uint64_t aborted;  /* those that were ended before: by their initiator or by a shutdown */
     spd_operation_statistics operation[5]; /* by spd_operation; [0] is unused */
 } spd_statistics;
 
+/* Fills in as much as statistics->size says; SPD_ERROR_SIZE when that makes no sense. */
 SPD_API int spd_unit_statistics(const spd_unit *unit, spd_statistics *statistics);
 
 /*
@@ -304,19 +345,23 @@ SPD_API int spd_unit_statistics(const spd_unit *unit, spd_statistics *statistics
 typedef void (*spd_log_function)(int level, const char *text);
 SPD_API void spd_log_set(spd_log_function function);
 
-/* A version-5 (name-based, RFC 4122 4.3) GUID of any text: the same text gives the same GUID. */
+/* A version-5 (name-based, RFC 4122 4.3) GUID of any text: the same text gives the same GUID, in
+ * every version of this library. */
 SPD_API void spd_guid_from_name(const char *name, uint8_t guid[16]);
-/* "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx" to bytes; 0 or SPD_ERROR_TEXT. */
+/* "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", in either case, to bytes; 0 or SPD_ERROR_TEXT, and then
+ * guid is untouched. The other way round in lower case, with a NUL. */
 SPD_API int spd_guid_parse(const char *text, uint8_t guid[16]);
 SPD_API void spd_guid_format(const uint8_t guid[16], char text[37]);
 
-/* A protective-less classic MBR in a 512-byte buffer: at most 4 partitions, CHS fields clipped, a
- * non-zero disk signature taken from guid. */
+/* A classic master boot record in a 512-byte buffer: 1 to 4 partitions, which may stand in any order;
+ * addresses are blocks of the disk; CHS fields as of 255 heads and 63 sectors, clipped; a non-zero
+ * disk signature taken from guid; code that ends a boot attempt. SPD_ERROR_PARTITION, and the buffer
+ * is untouched, when they are not as that text says. */
 typedef struct spd_partition {
-    uint8_t type;
-    uint8_t active; /* 0 or 0x80 */
-    uint64_t lba;
-    uint64_t blocks;
+    uint8_t type;    /* not 0; 0x07 NTFS, 0x83 Linux, 0xEE protective, ... */
+    uint8_t active;  /* 0 or 0x80 */
+    uint64_t lba;    /* from 1 */
+    uint64_t blocks; /* from 1; lba + blocks <= 2^32 */
 } spd_partition;
 SPD_API int spd_define_partition_table(const spd_partition *partitions, uint32_t count,
     const uint8_t guid[16], uint8_t buffer[512]);
