@@ -10,7 +10,8 @@
  *
  *     spd_params params = SPD_PARAMS_INIT;
  *     params.block_count = 1 << 20;
- *     spd_unit_create("iscsi://127.0.0.1:3260/iqn.2026-01.org.example:disk", &params, &ops, NULL, &unit);
+ *     spd_unit_create("iscsi://127.0.0.1:3260/iqn.2026-01.org.example:disk", &params, &ops,
+ *         NULL, &unit);
  *     spd_unit_start(unit, 0);
  *     spd_unit_wait(unit);
  *     spd_unit_delete(unit);
@@ -83,8 +84,8 @@ typedef struct spd_request spd_request; /* one block operation of an asynchronou
     X(NOT_SUPPORTED, -24, "not supported for this unit") \
     X(WOULD_BLOCK, -25, "the operation would block; call it on a dispatcher thread") \
     X(PARTITION, -26, \
-        "partitions are 1 to 4, have a type, lie after block 0 within the first 2^32 blocks, and do " \
-        "not overlap") \
+        "partitions are 1 to 4, have a type, lie after block 0 within the first 2^32 blocks, " \
+        "and do not overlap") \
     X(QUEUE_DEPTH, -27, "the queue depth must be from 1 to 4096") \
     X(FLUSH, -28, "the device's last flush failed; data written before may be lost")
 
@@ -131,8 +132,8 @@ SPD_API void spd_status_set(spd_status *status, uint8_t sense_key, uint8_t asc, 
     const uint64_t *lba);
 
 /* What errno (positive) means for a disk: ENOSPC and EDQUOT 7/27/07 SPACE ALLOCATION FAILED WRITE
- * PROTECT; EROFS and EPERM 7/27/00 WRITE PROTECTED; EIO and all others a medium error, 3/11/00 for a
- * read and 3/0C/00 for all else, with the LBA. 0 makes the status GOOD. */
+ * PROTECT; EROFS and EPERM 7/27/00 WRITE PROTECTED; EIO and all others a medium error, 3/11/00 for
+ * a read and 3/0C/00 for all else, with the LBA. 0 makes the status GOOD. */
 SPD_API void spd_status_set_errno(spd_status *status, int errnum, spd_operation operation,
     uint64_t lba);
 
@@ -140,12 +141,14 @@ SPD_API void spd_status_set_errno(spd_status *status, int errnum, spd_operation 
  * Parameters of a storage unit. Fill with SPD_PARAMS_INIT, then change what matters.
  */
 enum {
-    SPD_WRITE_PROTECTED = 1u << 0, /* writes, unmaps fail with DATA PROTECT and never reach the device */
-    SPD_CACHE = 1u << 1,           /* there is a volatile write cache: flush is needed and called. Without
-                                    * it every read and write carries SPD_FUA */
+    SPD_WRITE_PROTECTED = 1u << 0, /* writes and unmaps fail with DATA PROTECT, and never reach the
+                                    * device */
+    SPD_CACHE = 1u << 1,           /* there is a volatile write cache: flush is needed and called.
+                                    * Without it every read and write carries SPD_FUA */
     SPD_UNMAP_SUPPORTED = 1u << 2, /* thin provisioning; an unmapped block must read as zeros */
-    SPD_NEVER_BLOCKS = 1u << 3,    /* operations only touch memory: they are called on the door's own
-                                    * thread, which saves a hand-off. One that blocks stalls the door */
+    SPD_NEVER_BLOCKS = 1u << 3,    /* operations only touch memory: they are called on the door's
+                                    * own thread, which saves a hand-off. One that blocks stalls
+                                    * the door */
     SPD_TRY_FIRST = 1u << 4,       /* simple operations are first called on the door's thread with
                                     * SPD_NOWAIT; those that return SPD_ERROR_WOULD_BLOCK are called
                                     * again on a dispatcher thread, without it */
@@ -154,19 +157,22 @@ enum {
 
 typedef struct spd_params {
     size_t size;                    /* sizeof(spd_params) */
-    uint8_t guid[16];               /* the disk's identity and serial number, RFC 4122 byte order; all
-                                     * zero: a random one. Keep it stable for stable device names */
+    uint8_t guid[16];               /* the disk's identity and serial number, RFC 4122 byte order;
+                                     * all zero: a random one. Keep it stable for stable device
+                                     * names */
     uint64_t block_count;           /* >= 1; block_count * block_length <= 2^63 */
     uint32_t block_length;          /* bytes, a power of two from 512 to 65536; default 512 */
-    uint32_t physical_block_length; /* bytes, a power of two >= block_length; 0: max(4096, block_length) */
+    uint32_t physical_block_length; /* bytes, a power of two >= block_length, at most 32768 of them;
+                                     * 0: max(4096, block_length) */
     uint32_t max_transfer_length;   /* bytes, the most that one operation moves: a multiple of
                                      * block_length, at most 16 MiB; 0: 1 MiB */
     uint32_t unmap_granularity;     /* bytes, a multiple of block_length; 0: not reported */
     uint32_t flags;                 /* SPD_WRITE_PROTECTED | ...; default SPD_CACHE */
-    uint32_t queue_depth;           /* commands that one initiator may have under way, and operations
-                                     * that may wait for a dispatcher thread (one more gets TASK SET
-                                     * FULL), 1 to 4096; 0: 256 */
-    char product_id[17];            /* printable ASCII, at most 16 characters; default "WinSpd Disk" */
+    uint32_t queue_depth;           /* commands that one initiator may have under way, and
+                                     * operations that may wait for a dispatcher thread (one more
+                                     * gets TASK SET FULL), 1 to 4096; 0: 256 */
+    char product_id[17];            /* printable ASCII, at most 16 characters; default
+                                     * "WinSpd Disk" */
     char product_revision[5];       /* printable ASCII, at most 4 characters; default "1.0" */
 } spd_params;
 
@@ -216,9 +222,8 @@ typedef struct spd_ops {
         spd_status *status);
     /* Makes blocks durable; blocks == 0 means from lba to the end of the medium. */
     int (*flush)(spd_unit *unit, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status);
-    /* count ranges, 1 or more, each of 1 block or more; they do not overlap in time with any other
-     * use of `ranges`, but may overlap each other. Together they may be longer than
-     * max_transfer_length. */
+    /* count ranges, 1 or more, each of at least 1 block; they may overlap each other. Together they
+     * may be longer than max_transfer_length. */
     int (*unmap)(spd_unit *unit, const spd_range *ranges, uint32_t count, uint32_t flags,
         spd_status *status);
     void (*submit)(spd_unit *unit, spd_request *request);
@@ -255,8 +260,8 @@ SPD_API void spd_request_complete(spd_request *request, const spd_status *status
  *     iscsi://HOST[:PORT]/IQN    an iSCSI target; spd-names(7) lists the query parameters
  *     unix:PATH                  the WinSpd transaction protocol on a Unix socket
  *
- * Checks everything and binds the address, serves nothing yet. params and ops are copied, context is
- * kept as it is. *unit is NULL on failure, else to be deleted with spd_unit_delete().
+ * Checks everything and binds the address, serves nothing yet. params and ops are copied, context
+ * is kept as it is. *unit is NULL on failure, else to be deleted with spd_unit_delete().
  *
  * Errors: what is wrong with params (SIZE, BLOCK_COUNT, BLOCK_LENGTH, PHYSICAL_BLOCK_LENGTH,
  * TRANSFER_LENGTH, UNMAP, TEXT, FLAGS, QUEUE_DEPTH) or ops (SIZE, OPS, UNMAP); with the name (URI,
@@ -275,32 +280,33 @@ SPD_API int spd_unit_add_door(spd_unit *unit, const char *device_name);
  * for leave the unit as it was; after any other the unit has stopped and can only be deleted. */
 SPD_API int spd_unit_start(spd_unit *unit, uint32_t threads);
 
-/* Stops the doors: no new commands from now on. What waits is aborted, what the device has is waited
- * for (by spd_unit_wait), each exactly once. Returns at once; safe to call twice, and from an
- * operation. Not from a signal handler (see spd_unit_shutdown_on_signal). */
+/* Stops the doors: no new commands from now on. What waits is aborted, what the device has is
+ * waited for (by spd_unit_wait), each exactly once. Returns at once; safe to call twice, and from
+ * an operation. Not from a signal handler (see spd_unit_shutdown_on_signal). */
 SPD_API void spd_unit_shutdown(spd_unit *unit);
 
-/* Waits until the unit was shut down and all its threads have ended. Last of all, with SPD_CACHE set
- * and SPD_WRITE_PROTECTED clear, the device's flush is called (lba 0, blocks 0), or submitted, on
- * the calling thread. An asynchronous device must complete what it has. Returns 0 after an orderly
- * shutdown, otherwise the error that stopped the unit; SPD_ERROR_FLUSH when the last flush failed;
- * SPD_ERROR_STATE when the unit was never started. Several threads may wait. Not from an operation. */
+/* Waits until the unit was shut down and all its threads have ended. Last of all, with SPD_CACHE
+ * set and SPD_WRITE_PROTECTED clear, the device's flush is called (lba 0, blocks 0), or submitted,
+ * on the calling thread. An asynchronous device must complete what it has. Returns 0 after an
+ * orderly shutdown, otherwise the error that stopped the unit; SPD_ERROR_FLUSH when the last flush
+ * failed; SPD_ERROR_STATE when the unit was never started. Several threads may wait. Not from an
+ * operation. */
 SPD_API int spd_unit_wait(spd_unit *unit);
 
-/* Shuts down, waits and frees; NULL does nothing. Takes back spd_unit_shutdown_on_signal(). Not from
- * an operation, and nothing else may use the unit any more. */
+/* Shuts down, waits and frees; NULL does nothing. Takes back spd_unit_shutdown_on_signal(). Not
+ * from an operation, and nothing else may use the unit any more. */
 SPD_API void spd_unit_delete(spd_unit *unit);
 
 /* From now on SIGINT and SIGTERM (console events on Windows) shut this unit down; a second one has
- * the effect it had before, so that a device that hangs can still be ended. One unit a process, else
- * SPD_ERROR_STATE; NULL takes it back and restores the handlers. */
+ * the effect it had before, so that a device that hangs can still be ended. One unit a process,
+ * else SPD_ERROR_STATE; NULL takes it back and restores the handlers. */
 SPD_API int spd_unit_shutdown_on_signal(spd_unit *unit);
 
 /* What spd_unit_create() was given. */
 SPD_API void *spd_unit_context(const spd_unit *unit);
 
-/* The effective parameters, defaults filled in; valid as long as the unit. spd_unit_resize() changes
- * block_count in it. */
+/* The effective parameters, defaults filled in; valid as long as the unit. spd_unit_resize()
+ * changes block_count in it. */
 SPD_API const spd_params *spd_unit_params(const spd_unit *unit);
 
 /* The URI of door `index` with what was chosen at run time filled in (a port of 0); NULL past the
@@ -308,8 +314,8 @@ SPD_API const spd_params *spd_unit_params(const spd_unit *unit);
 SPD_API const char *spd_unit_door_uri(const spd_unit *unit, uint32_t index);
 
 /* Changes the capacity, from 1 block to 2^63 bytes, else SPD_ERROR_BLOCK_COUNT; initiators get a
- * CAPACITY DATA HAS CHANGED unit attention. The device must already serve the new range when growing.
- * Tasks under way may still reach the old end. */
+ * CAPACITY DATA HAS CHANGED unit attention. The device must already serve the new range when
+ * growing. Tasks under way may still reach the old end. */
 SPD_API int spd_unit_resize(spd_unit *unit, uint64_t block_count);
 
 /*
@@ -353,10 +359,10 @@ SPD_API void spd_guid_from_name(const char *name, uint8_t guid[16]);
 SPD_API int spd_guid_parse(const char *text, uint8_t guid[16]);
 SPD_API void spd_guid_format(const uint8_t guid[16], char text[37]);
 
-/* A classic master boot record in a 512-byte buffer: 1 to 4 partitions, which may stand in any order;
- * addresses are blocks of the disk; CHS fields as of 255 heads and 63 sectors, clipped; a non-zero
- * disk signature taken from guid; code that ends a boot attempt. SPD_ERROR_PARTITION, and the buffer
- * is untouched, when they are not as that text says. */
+/* A classic master boot record in a 512-byte buffer: 1 to 4 partitions, which may stand in any
+ * order; addresses are blocks of the disk; CHS fields as of 255 heads and 63 sectors, clipped; a
+ * non-zero disk signature taken from guid; code that ends a boot attempt. SPD_ERROR_PARTITION, and
+ * the buffer is untouched, when they are not as that text says. */
 typedef struct spd_partition {
     uint8_t type;    /* not 0; 0x07 NTFS, 0x83 Linux, 0xEE protective, ... */
     uint8_t active;  /* 0 or 0x80 */

@@ -10,7 +10,8 @@
  *
  *            post                    delivered to a server              complete(hint)
  *   IDLE ------------> PENDING ------------------------------> SERVED ------------------> IDLE
- *     ^                   |                                      |  \___ requeue ___> PENDING (head)
+ *     ^                   |                                      |  \___ requeue ___> PENDING
+ * (head)
  *     |______ cancel _____|________________ cancel ______________|
  *
  * A request is named to the outside by its hint: slot index and generation, never an address. The
@@ -50,7 +51,7 @@ struct ioq_server {
 
 struct ioq_slot {
     struct ioq_request *request; /* NULL: free */
-    uint32_t generation; /* never 0 in a hint, so a hint of 0 can mean none */
+    uint32_t generation;         /* never 0 in a hint, so a hint of 0 can mean none */
     uint32_t next_free;
 };
 
@@ -58,7 +59,7 @@ struct ioq {
     struct ioq_link pending; /* oldest first */
     struct ioq_link served;
     struct ioq_link servers; /* the one that began to wait last is first: its caches are warm */
-    struct ioq_slot *slots; /* the caller's, slot_count of them */
+    struct ioq_slot *slots;  /* the caller's, slot_count of them */
     uint32_t slot_count;
     uint32_t free_slot;
     uint32_t pending_count;
@@ -76,8 +77,8 @@ enum ioq_result {
 void ioq_init(struct ioq *queue, struct ioq_slot *slots, uint32_t slot_count);
 
 /* Requests. `request` is IDLE. On IOQ_MATCHED *server got the request and *hint names it. */
-enum ioq_result ioq_post(struct ioq *queue, struct ioq_request *request,
-    struct ioq_server **server, uint64_t *hint);
+enum ioq_result ioq_post(
+    struct ioq *queue, struct ioq_request *request, struct ioq_server **server, uint64_t *hint);
 
 /* A server asks for work: the oldest pending request with its hint; or NULL, and the server now
  * waits (unless the queue is stopped, which queue->stopped tells). */
@@ -90,10 +91,10 @@ struct ioq_request *ioq_complete(struct ioq *queue, uint64_t hint);
 struct ioq_request *ioq_find(const struct ioq *queue, uint64_t hint);
 
 /* A served request that needs another round (the next piece of a long transfer) goes to the head of
- * the pending list, or straight to a waiting server. Its old hint is dead. IOQ_STOPPED also when the
- * hint finds nothing. */
-enum ioq_result ioq_requeue(struct ioq *queue, uint64_t hint,
-    struct ioq_server **server, uint64_t *new_hint);
+ * the pending list, or straight to a waiting server. Its old hint is dead. IOQ_STOPPED also when
+ * the hint finds nothing. */
+enum ioq_result ioq_requeue(
+    struct ioq *queue, uint64_t hint, struct ioq_server **server, uint64_t *new_hint);
 
 /* Takes a pending or served request out; false when it was IDLE already. */
 bool ioq_cancel(struct ioq *queue, struct ioq_request *request);

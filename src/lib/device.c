@@ -10,13 +10,13 @@
 #include "lib/unit.h"
 
 static_assert(SCSI_WRITE - SCSI_READ == SPD_WRITE - SPD_READ &&
-        SCSI_FLUSH - SCSI_READ == SPD_FLUSH - SPD_READ &&
-        SCSI_UNMAP - SCSI_READ == SPD_UNMAP - SPD_READ,
+                  SCSI_FLUSH - SCSI_READ == SPD_FLUSH - SPD_READ &&
+                  SCSI_UNMAP - SCSI_READ == SPD_UNMAP - SPD_READ,
     "a step is its operation");
 static_assert(sizeof(spd_vec) == sizeof(struct scsi_vec) &&
-        offsetof(spd_vec, length) == offsetof(struct scsi_vec, length) &&
-        sizeof(spd_range) == sizeof(struct scsi_range) &&
-        offsetof(spd_range, blocks) == offsetof(struct scsi_range, blocks),
+                  offsetof(spd_vec, length) == offsetof(struct scsi_vec, length) &&
+                  sizeof(spd_range) == sizeof(struct scsi_range) &&
+                  offsetof(spd_range, blocks) == offsetof(struct scsi_range, blocks),
     "the engine's pieces and ranges are the device's");
 
 /* HARDWARE ERROR, INTERNAL TARGET FAILURE: the device or a door broke its contract. */
@@ -71,7 +71,8 @@ struct span {
 };
 
 /* False when the operation is not within its buffer. */
-static bool find_span(const struct spd_request *request, struct scsi_vec *scratch, struct span *span)
+static bool find_span(
+    const struct spd_request *request, struct scsi_vec *scratch, struct span *span)
 {
     const struct scsi_task *task = &request->task;
     const struct scsi_vec *data = task->data, *end = data + task->data_count;
@@ -121,8 +122,7 @@ static int call(struct spd_request *request, enum scsi_step step, void *buffer, 
     case SCSI_FLUSH:
         return unit->ops.flush(unit, op->lba, op->blocks, flags, status);
     default:
-        return unit->ops.unmap(
-            unit, (const spd_range *)op->ranges, op->range_count, flags, status);
+        return unit->ops.unmap(unit, (const spd_range *)op->ranges, op->range_count, flags, status);
     }
 }
 
@@ -191,8 +191,7 @@ static bool perform_simple(
         return true;
     }
     if (span.count == 1)
-        return call_and_judge(
-            request, step, (unsigned char *)span.first->base + span.skip, nowait);
+        return call_and_judge(request, step, (unsigned char *)span.first->base + span.skip, nowait);
     return call_bounced(request, step, &span, bounce, nowait);
 }
 
@@ -241,8 +240,8 @@ static bool call_submit(struct spd_request *request)
     request->started = os_now_ns();
     atomic_store_explicit(&request->state, SPD_REQUEST_SUBMITTING, memory_order_relaxed);
     unit->ops.submit(unit, request);
-    return atomic_exchange_explicit(&request->state, SPD_REQUEST_SUBMITTED,
-               memory_order_acq_rel) == SPD_REQUEST_COMPLETED;
+    return atomic_exchange_explicit(&request->state, SPD_REQUEST_SUBMITTED, memory_order_acq_rel) ==
+           SPD_REQUEST_COMPLETED;
 }
 
 static bool perform_async(struct spd_request *request, enum scsi_step step)

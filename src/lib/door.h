@@ -13,8 +13,9 @@
  *   spd_request_release(r) the door has sent or copied r->task.reply
  *
  * done may be called before spd_request_start() returns (devices that never block) or later from a
- * dispatcher thread or a device's own thread. A door with an event loop hands it to its loop through
- * a mailbox (mailbox.h). done neither blocks nor starts another request (that would recurse).
+ * dispatcher thread or a device's own thread. A door with an event loop hands it to its loop
+ * through a mailbox (mailbox.h). done neither blocks nor starts another request (that would
+ * recurse).
  *
  * start, mapped and cancel of one request do not overlap: a door calls them from the one thread
  * that owns the command.
@@ -35,10 +36,10 @@ enum { SPD_COMMAND_MAX = 16 << 20 };
 
 struct spd_request_ops {
     /* The command moves data in r->task.direction and needs the buffer now. Set r->task.data and
-     * data_count: r->task.buffer_length bytes, which for DATA_OUT have arrived. Returns true when it
-     * did; false when it will later, and then calls spd_request_mapped(). Always called from within
-     * spd_request_start(), before the request can be handed to any other thread. Not called for
-     * commands that move nothing or whose data-in comes from the engine (task.reply). */
+     * data_count: r->task.buffer_length bytes, which for DATA_OUT have arrived. Returns true when
+     * it did; false when it will later, and then calls spd_request_mapped(). Always called from
+     * within spd_request_start(), before the request can be handed to any other thread. Not called
+     * for commands that move nothing or whose data-in comes from the engine (task.reply). */
     bool (*map)(struct spd_request *request);
     void (*done)(struct spd_request *request);
 };
@@ -53,19 +54,19 @@ struct spd_request {
 
     /* The library's. */
     struct ioq_request queued;
-    struct spd_request *next;        /* gate, mailbox and free lists */
-    const struct spd_vec *op_vec;    /* the scatter list of the present operation */
+    struct spd_request *next;     /* gate, mailbox and free lists */
+    const struct spd_vec *op_vec; /* the scatter list of the present operation */
     uint32_t op_vec_count;
-    uint8_t step;                    /* enum scsi_step that the request waits to take */
+    uint8_t step; /* enum scsi_step that the request waits to take */
     bool mapped;
-    bool gated;                      /* it is inside the unit's gate */
-    bool parked;                     /* it waits at the gate; guarded by the gate's lock */
+    bool gated;  /* it is inside the unit's gate */
+    bool parked; /* it waits at the gate; guarded by the gate's lock */
     struct spd_vec op_vec_inline[4];
-    void *op_vec_borrowed;           /* a longer scatter list, from the scratch pool */
+    void *op_vec_borrowed; /* a longer scatter list, from the scratch pool */
     void *device_context;
-    uint64_t started;                /* ns, when the device was called */
+    uint64_t started; /* ns, when the device was called */
     struct scsi_outcome outcome;
-    _Atomic uint32_t state;          /* request.c */
+    _Atomic uint32_t state; /* request.c */
 };
 
 void spd_request_start(struct spd_request *request);
@@ -93,7 +94,8 @@ void spd_unit_reset(struct spd_unit *unit, enum scsi_attention why, struct scsi_
 /* A door that cannot go on: records the first such error for spd_unit_wait() and shuts down. */
 void spd_unit_fail(struct spd_unit *unit, int error);
 
-/* One door type. All functions are called with the unit not yet or no longer serving, except stop. */
+/* One door type. All functions are called with the unit not yet or no longer serving, except stop.
+ */
 struct spd_door_ops {
     const char *scheme;   /* "iscsi" */
     const char *synopsis; /* "iscsi://HOST[:PORT]/IQN[?chap=FILE...]": for --help and errors */

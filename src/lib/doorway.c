@@ -20,8 +20,8 @@ static void list_doors(char *list, size_t room)
 
     *list = 0;
     for (const struct spd_door_ops *const *at = spd_doors; *at && used < room; at++)
-        used += (size_t)snprintf(list + used, room - used, "%s%s", used ? ", " : "",
-            (*at)->synopsis);
+        used += (size_t)snprintf(
+            list + used, room - used, "%s%s", used ? ", " : "", (*at)->synopsis);
 }
 
 static int no_door(const struct spd_uri *uri)
@@ -31,8 +31,8 @@ static int no_door(const struct spd_uri *uri)
     list_doors(list, sizeof list);
     for (size_t i = 0; i < sizeof known_schemes / sizeof known_schemes[0]; i++) {
         if (!strcmp(known_schemes[i], uri->scheme))
-            return spd_fail(SPD_ERROR_DOOR_MISSING, "%s: is not there; there are %s", uri->scheme,
-                list);
+            return spd_fail(
+                SPD_ERROR_DOOR_MISSING, "%s: is not there; there are %s", uri->scheme, list);
     }
     return spd_fail(SPD_ERROR_SCHEME, "'%s:' is unknown; there are %s", uri->scheme, list);
 }

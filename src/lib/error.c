@@ -18,8 +18,8 @@ const char *spd_strerror(int error)
     switch (error) {
     case SPD_OK:
         return "success";
-#define X(NAME, NUMBER, TEXT) \
-    case SPD_ERROR_##NAME: \
+#define X(NAME, NUMBER, TEXT)                                                                      \
+    case SPD_ERROR_##NAME:                                                                         \
         return TEXT;
         SPD_ERROR_MAP(X)
 #undef X

@@ -15,7 +15,7 @@ enum {
     QUEUE_DEPTH_MAX = 4096,
     QUEUE_DEPTH_DEFAULT = 256,
     FLAGS_KNOWN = SPD_WRITE_PROTECTED | SPD_CACHE | SPD_UNMAP_SUPPORTED | SPD_NEVER_BLOCKS |
-        SPD_TRY_FIRST | SPD_EJECT_DISABLED,
+                  SPD_TRY_FIRST | SPD_EJECT_DISABLED,
 };
 
 /* A structure of a program built against another header. Older ones are shorter: what they lack
@@ -70,8 +70,9 @@ static void fill_defaults(spd_params *params)
         params->guid[8] = (params->guid[8] & 0x3f) | 0x80;
     }
     if (!params->physical_block_length)
-        params->physical_block_length =
-            params->block_length > PHYSICAL_DEFAULT ? params->block_length : PHYSICAL_DEFAULT;
+        params->physical_block_length = params->block_length > PHYSICAL_DEFAULT
+                                            ? params->block_length
+                                            : PHYSICAL_DEFAULT;
     if (!params->max_transfer_length)
         params->max_transfer_length = TRANSFER_DEFAULT;
     if (!params->queue_depth)
@@ -82,11 +83,10 @@ static void fill_defaults(spd_params *params)
 static int check_own(const spd_params *params)
 {
     if (params->flags & ~(uint32_t)FLAGS_KNOWN)
-        return spd_fail(SPD_ERROR_FLAGS, "flags 0x%x; known are 0x%x", params->flags,
-            (unsigned)FLAGS_KNOWN);
-    if (params->flags & SPD_NEVER_BLOCKS && params->flags & SPD_TRY_FIRST)
         return spd_fail(
-            SPD_ERROR_FLAGS, "SPD_NEVER_BLOCKS and SPD_TRY_FIRST exclude each other");
+            SPD_ERROR_FLAGS, "flags 0x%x; known are 0x%x", params->flags, (unsigned)FLAGS_KNOWN);
+    if (params->flags & SPD_NEVER_BLOCKS && params->flags & SPD_TRY_FIRST)
+        return spd_fail(SPD_ERROR_FLAGS, "SPD_NEVER_BLOCKS and SPD_TRY_FIRST exclude each other");
     if (params->max_transfer_length > TRANSFER_MAX)
         return spd_fail(SPD_ERROR_TRANSFER_LENGTH, "%u bytes", params->max_transfer_length);
     if (params->unmap_granularity % params->block_length)
@@ -116,8 +116,7 @@ static int explain(enum scsi_param_error error, const spd_params *params)
         return spd_fail(SPD_ERROR_TRANSFER_LENGTH, "%u bytes, with blocks of %u",
             params->max_transfer_length, params->block_length);
     case SCSI_PARAM_UNMAP:
-        return spd_fail(
-            SPD_ERROR_UNMAP, "the granularity is %u bytes", params->unmap_granularity);
+        return spd_fail(SPD_ERROR_UNMAP, "the granularity is %u bytes", params->unmap_granularity);
     case SCSI_PARAM_TEXT:
         return spd_fail(SPD_ERROR_TEXT, "product id '%s', revision '%s'", params->product_id,
             params->product_revision);
@@ -135,16 +134,15 @@ static void to_engine(const spd_params *params, struct scsi_unit_params *scsi)
         .physical_block_length = params->physical_block_length,
         .max_transfer_length = params->max_transfer_length,
         .max_command_length = SPD_COMMAND_MAX,
-        .unmap_granularity =
-            params->block_length ? params->unmap_granularity / params->block_length : 0,
+        .unmap_granularity = params->block_length ? params->unmap_granularity / params->block_length
+                                                  : 0,
         .write_protected = params->flags & SPD_WRITE_PROTECTED,
         .cache = params->flags & SPD_CACHE,
         .unmap = params->flags & SPD_UNMAP_SUPPORTED,
     };
     memcpy(scsi->guid, params->guid, sizeof scsi->guid);
     copy_padded(scsi->product_id, params->product_id, sizeof scsi->product_id);
-    copy_padded(
-        scsi->product_revision, params->product_revision, sizeof scsi->product_revision);
+    copy_padded(scsi->product_revision, params->product_revision, sizeof scsi->product_revision);
 }
 
 int spd_params_import(const spd_params *from, spd_params *params, struct scsi_unit_params *scsi)
@@ -157,8 +155,7 @@ int spd_params_import(const spd_params *from, spd_params *params, struct scsi_un
     if (!error)
         error = check_text("product id", read.product_id, sizeof read.product_id);
     if (!error)
-        error = check_text(
-            "product revision", read.product_revision, sizeof read.product_revision);
+        error = check_text("product revision", read.product_revision, sizeof read.product_revision);
     if (error)
         return error;
     fill_defaults(&read);

@@ -47,8 +47,10 @@ static int check(const spd_partition *partitions, uint32_t count)
         const spd_partition *at = &partitions[i];
 
         if (!at->type || (at->active != 0 && at->active != 0x80))
-            return spd_fail(SPD_ERROR_PARTITION, "partition %u has type %u and active %u; the type "
-                "is not 0, active is 0 or 128", i + 1, at->type, at->active);
+            return spd_fail(SPD_ERROR_PARTITION,
+                "partition %u has type %u and active %u; the type "
+                "is not 0, active is 0 or 128",
+                i + 1, at->type, at->active);
         if (!at->lba || !at->blocks || at->lba > UINT32_MAX ||
             at->blocks > (UINT64_C(1) << 32) - at->lba)
             return spd_fail(SPD_ERROR_PARTITION, "partition %u has %llu blocks from block %llu",
@@ -56,8 +58,7 @@ static int check(const spd_partition *partitions, uint32_t count)
         for (uint32_t j = 0; j < i; j++) {
             if (at->lba < partitions[j].lba + partitions[j].blocks &&
                 partitions[j].lba < at->lba + at->blocks)
-                return spd_fail(
-                    SPD_ERROR_PARTITION, "partitions %u and %u overlap", j + 1, i + 1);
+                return spd_fail(SPD_ERROR_PARTITION, "partitions %u and %u overlap", j + 1, i + 1);
         }
     }
     return 0;
@@ -73,8 +74,8 @@ static uint32_t disk_signature(const uint8_t guid[16])
     return signature ? signature : 1;
 }
 
-int spd_define_partition_table(const spd_partition *partitions, uint32_t count,
-    const uint8_t guid[16], uint8_t buffer[512])
+int spd_define_partition_table(
+    const spd_partition *partitions, uint32_t count, const uint8_t guid[16], uint8_t buffer[512])
 {
     /* int 18h (no boot), hlt, and back to it */
     static const uint8_t boot_code[] = { 0xcd, 0x18, 0xf4, 0xeb, 0xfd };

@@ -6,9 +6,9 @@
  *
  *   start -> [map] -> [gate] -> device ... device -> leave the gate -> done
  *
- * A request is with one thread at a time. Where it has to wait it is put down (state says where) and
- * whoever ends the wait goes on with it: the door, the task that left the gate, a dispatcher, the
- * device. Nobody touches a request after putting it down.
+ * A request is with one thread at a time. Where it has to wait it is put down (state says where)
+ * and whoever ends the wait goes on with it: the door, the task that left the gate, a dispatcher,
+ * the device. Nobody touches a request after putting it down.
  */
 
 #include <stdatomic.h>
@@ -85,8 +85,8 @@ static void take_scratch(struct spd_request *request)
 }
 
 /* False: put down. True: the step has ended, with request->outcome. */
-static bool take_step(struct spd_request *request, enum scsi_step step, void *bounce,
-    struct spd_request **granted)
+static bool take_step(
+    struct spd_request *request, enum scsi_step step, void *bounce, struct spd_request **granted)
 {
     switch (step) {
     case SCSI_SCRATCH:

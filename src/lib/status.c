@@ -24,8 +24,7 @@ void spd_status_set(
     };
 }
 
-void spd_status_set_errno(
-    spd_status *status, int errnum, spd_operation operation, uint64_t lba)
+void spd_status_set_errno(spd_status *status, int errnum, spd_operation operation, uint64_t lba)
 {
     switch (errnum) {
     case 0:

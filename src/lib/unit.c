@@ -276,8 +276,8 @@ int spd_unit_statistics(const spd_unit *unit, spd_statistics *statistics)
     spd_statistics sum;
 
     if (size < offsetof(spd_statistics, operation) || size > 2 * sizeof sum)
-        return spd_fail(SPD_ERROR_SIZE, "spd_statistics has size %zu; it is %zu here", size,
-            sizeof sum);
+        return spd_fail(
+            SPD_ERROR_SIZE, "spd_statistics has size %zu; it is %zu here", size, sizeof sum);
     spd_shards_sum(unit->shards, &sum);
     sum.size = size;
     memset(statistics, 0, size);

@@ -61,8 +61,7 @@ struct spd_unit {
 };
 
 /* params.c: checked copies with the defaults filled in; nothing is written on failure. */
-int spd_params_import(
-    const spd_params *from, spd_params *params, struct scsi_unit_params *scsi);
+int spd_params_import(const spd_params *from, spd_params *params, struct scsi_unit_params *scsi);
 int spd_ops_import(const spd_ops *from, const spd_params *params, spd_ops *ops);
 
 /* doorway.c: finds the door for a device name and opens it. */
@@ -71,8 +70,8 @@ int spd_door_open(struct spd_unit *unit, const char *device_name, struct spd_doo
 /* signal.c */
 void spd_unit_forget_signal(struct spd_unit *unit);
 
-/* request.c: takes a request on from a step. bounce: a buffer of max_transfer_length on a dispatcher
- * thread, which may block; NULL on all others. */
+/* request.c: takes a request on from a step. bounce: a buffer of max_transfer_length on a
+ * dispatcher thread, which may block; NULL on all others. */
 void spd_request_run(struct spd_request *request, enum scsi_step step, void *bounce);
 
 /* device.c: takes the step to the device. True: it has ended, with request->outcome. False: the

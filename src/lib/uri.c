@@ -155,8 +155,8 @@ static int parse(struct spd_uri *uri)
     int error = 0;
 
     if (!rest)
-        return spd_fail(SPD_ERROR_URI, "'%s' does not begin with a scheme, such as iscsi:",
-            uri->storage);
+        return spd_fail(
+            SPD_ERROR_URI, "'%s' does not begin with a scheme, such as iscsi:", uri->storage);
     fragment = strchr(rest, '#');
     if (fragment)
         return spd_fail(SPD_ERROR_URI, "'%s': write a # as %%23", fragment);

@@ -13,9 +13,9 @@ enum { SPD_URI_QUERY_MAX = 16 };
 
 struct spd_uri {
     char *scheme;
-    char *host;    /* NULL without an authority; no brackets around an IPv6 address */
-    int port;      /* -1: not given */
-    char *path;    /* percent-decoded, without the slash that ends the authority */
+    char *host; /* NULL without an authority; no brackets around an IPv6 address */
+    int port;   /* -1: not given */
+    char *path; /* percent-decoded, without the slash that ends the authority */
     uint32_t query_count;
     struct {
         char *name;

@@ -273,8 +273,8 @@ static void check_delivery(struct world *w, int r, uint64_t hint)
     w->model.hint[r] = hint;
 }
 
-static void expect_hand_over(
-    struct world *w, int r, int at, enum ioq_result result, struct ioq_server *server, uint64_t hint)
+static void expect_hand_over(struct world *w, int r, int at, enum ioq_result result,
+    struct ioq_server *server, uint64_t hint)
 {
     struct model *m = &w->model;
 

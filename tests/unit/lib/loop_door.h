@@ -21,15 +21,15 @@ struct loop_command {
     struct loop_door *door;
     struct scsi_vec vec[LOOP_VECS]; /* the data, in pieces */
     uint32_t vec_count;
-    bool defer_map;                 /* map() says "later"; loop_mapped() follows */
+    bool defer_map; /* map() says "later"; loop_mapped() follows */
     bool map_waits;
-    unsigned maps;                  /* how often map() was called */
-    _Atomic unsigned dones;         /* how often done() was */
+    unsigned maps;          /* how often map() was called */
+    _Atomic unsigned dones; /* how often done() was */
     bool cancelled;
     bool listed;
-    bool tried;                     /* join() has come by */
-    bool pinned;                    /* join() is at it: its memory must stay */
-    struct loop_command *next;      /* of those that are under way */
+    bool tried;                /* join() has come by */
+    bool pinned;               /* join() is at it: its memory must stay */
+    struct loop_command *next; /* of those that are under way */
     struct loop_command *previous;
 };
 

@@ -53,8 +53,8 @@ static int leave(struct test_device *device, spd_status *status)
     return result;
 }
 
-static int test_read(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags,
-    spd_status *status)
+static int test_read(
+    spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status)
 {
     struct test_device *device = enter(unit, SPD_READ, flags, lba, blocks, buffer);
 
@@ -111,8 +111,7 @@ static void move(struct test_device *device, spd_request *request)
         disk += data[i].length;
     }
     assert_ptr_equal(disk,
-        device->disk[spd_request_lba(request)] +
-            (size_t)spd_request_blocks(request) * TEST_BLOCK);
+        device->disk[spd_request_lba(request)] + (size_t)spd_request_blocks(request) * TEST_BLOCK);
 }
 
 static void test_submit(spd_unit *unit, spd_request *request)
@@ -169,8 +168,8 @@ void test_device_destroy(struct test_device *device)
     os_mutex_destroy(&device->lock);
 }
 
-spd_unit *test_unit(struct test_device *device, const spd_ops *ops, const spd_params *params,
-    uint32_t threads)
+spd_unit *test_unit(
+    struct test_device *device, const spd_ops *ops, const spd_params *params, uint32_t threads)
 {
     spd_unit *unit;
 

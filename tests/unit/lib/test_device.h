@@ -16,22 +16,22 @@ struct test_device {
     unsigned char (*disk)[TEST_BLOCK];
     os_mutex lock;
     os_cond changed;
-    bool hold;            /* operations wait (simple), or are kept (asynchronous), until let go */
-    bool refuse_nowait;   /* WOULD_BLOCK to SPD_NOWAIT */
-    bool use_thread;      /* asynchronous: a thread of ours completes */
-    spd_status status;    /* what operations end with */
-    int result;           /* what simple operations return */
-    unsigned held;        /* operations that wait */
+    bool hold;          /* operations wait (simple), or are kept (asynchronous), until let go */
+    bool refuse_nowait; /* WOULD_BLOCK to SPD_NOWAIT */
+    bool use_thread;    /* asynchronous: a thread of ours completes */
+    spd_status status;  /* what operations end with */
+    int result;         /* what simple operations return */
+    unsigned held;      /* operations that wait */
     unsigned inside, most_inside;
-    unsigned calls[5];    /* by spd_operation */
+    unsigned calls[5]; /* by spd_operation */
     unsigned nowait_calls;
-    uint32_t flags;       /* of the last call */
+    uint32_t flags; /* of the last call */
     uint64_t lba;
     uint32_t blocks;
-    const void *buffer;   /* of the last simple call */
-    uint32_t pieces;      /* of the last asynchronous one */
+    const void *buffer; /* of the last simple call */
+    uint32_t pieces;    /* of the last asynchronous one */
     const spd_vec *data;
-    os_thread on_thread;  /* pthread_self() of the last call */
+    os_thread on_thread; /* pthread_self() of the last call */
     spd_request *kept[TEST_HELD_MAX];
     unsigned kept_count;
     os_thread thread;
@@ -43,8 +43,8 @@ extern const spd_ops test_simple_ops, test_async_ops;
 spd_params test_params(uint32_t flags);
 
 /* A started unit behind the loop door. */
-spd_unit *test_unit(struct test_device *device, const spd_ops *ops, const spd_params *params,
-    uint32_t threads);
+spd_unit *test_unit(
+    struct test_device *device, const spd_ops *ops, const spd_params *params, uint32_t threads);
 void test_unit_end(spd_unit *unit, struct test_device *device);
 
 void test_device_init(struct test_device *device);

@@ -78,8 +78,8 @@ static void each_bad_parameter_has_its_error_and_says_the_value(void **state)
         uint64_t value;
         size_t length;
     } rows[] = {
-#define ROW(ERROR, DETAIL, FIELD, VALUE) \
-    { SPD_ERROR_##ERROR, DETAIL, offsetof(spd_params, FIELD), VALUE, \
+#define ROW(ERROR, DETAIL, FIELD, VALUE)                                                           \
+    { SPD_ERROR_##ERROR, DETAIL, offsetof(spd_params, FIELD), VALUE,                               \
         sizeof(((spd_params *)0)->FIELD) }
         ROW(BLOCK_COUNT, "0 blocks", block_count, 0),
         ROW(BLOCK_COUNT, "18014398509481985 blocks of 512", block_count, (UINT64_C(1) << 54) + 1),
@@ -371,8 +371,8 @@ static void a_door_that_fails_ends_the_unit_with_its_error(void **state)
     assert_int_equal(spd_unit_wait(unit), SPD_ERROR_SYSTEM);
 }
 
-static int read_and_shut_down(spd_unit *self, void *buffer, uint64_t lba, uint32_t blocks,
-    uint32_t flags, spd_status *status)
+static int read_and_shut_down(
+    spd_unit *self, void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status)
 {
     (void)buffer, (void)lba, (void)blocks, (void)flags, (void)status;
     spd_unit_shutdown(self);

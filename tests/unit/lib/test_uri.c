@@ -97,9 +97,9 @@ static void percent_signs_are_decoded_after_the_cuts(void **state)
 
 static void bad_uris_are_refused_with_a_detail(void **state)
 {
-    static const char *const bad[] = { "", "nothing", ":x", "1a:x", "a b:x", "a://h:65536/", "a://h:x",
-        "a://h:99999999999999999999", "a://[::1", "a://[::1]x", "a://::1/x", "a://u@h/", "a:%", "a:%4",
-        "a:%g0", "a:%00", "a:x#f", "a:?=v", "a:?n&n", "a:?a&&b", "a:?a%00=1",
+    static const char *const bad[] = { "", "nothing", ":x", "1a:x", "a b:x", "a://h:65536/",
+        "a://h:x", "a://h:99999999999999999999", "a://[::1", "a://[::1]x", "a://::1/x", "a://u@h/",
+        "a:%", "a:%4", "a:%g0", "a:%00", "a:x#f", "a:?=v", "a:?n&n", "a:?a&&b", "a:?a%00=1",
         "a:?1&2&3&4&5&6&7&8&9&10&11&12&13&14&15&16&17" };
 
     (void)state;
