@@ -268,6 +268,16 @@ bool command_begin(struct connection *c, uint32_t length)
     return true;
 }
 
+static void buffer_drop(struct command *command)
+{
+    struct session *session = command->session;
+
+    if (command->buffer.base == NULL)
+        return;
+    session->data_bytes -= command->buffer.length;
+    buffer_put(&session->door->pool, &command->buffer);
+}
+
 void command_end(struct command *command)
 {
     struct session *session = command->session;
@@ -276,10 +286,7 @@ void command_end(struct command *command)
         spd_request_release(&command->request);
     if (session->connection != NULL)
         receive_forget(session->connection, command);
-    if (command->buffer.base != NULL) {
-        session->data_bytes -= command->buffer.length;
-        buffer_put(&session->door->pool, &command->buffer);
-    }
+    buffer_drop(command);
     session->windowed -= command->windowed;
     session->immediate -= (command->bhs[0] & ISCSI_IMMEDIATE) != 0;
     session->running--;
@@ -320,7 +327,13 @@ void command_abort(struct command *command)
 void command_answer(struct command *command)
 {
     struct connection *c = command->session->connection;
+    const struct scsi_task *task = &command->request.task;
 
+    /* The next command gets the same memory while it is in the cache. */
+    if (task->direction == SCSI_DATA_OUT)
+        buffer_drop(command);
+    else
+        c->tx.queued += task->moved_length;
     command->state = COMMAND_ANSWERING;
     command->item.kind = SEND_COMMAND;
     send_queue(c, &command->item);

@@ -169,6 +169,7 @@ struct transmit {
     struct list sent;  /* in the batch: their memory is in use until it is written */
     uint64_t built;    /* position in the byte stream */
     uint64_t written;
+    uint64_t queued;   /* bytes of data-in in the queue, about */
     uint32_t replies;
     uint32_t arena_used;
     uint32_t first;

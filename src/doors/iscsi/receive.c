@@ -61,6 +61,8 @@ static void finish(struct connection *c, bool intact)
     rx->command = NULL;
     buffer_put(&c->door->pool, &rx->buffer);
     receive_init(rx);
+    if (c->tx.queued >= ISCSI_TX_EARLY && !c->tx.blocked && listening(c))
+        send_flush(c);
 }
 
 static uint32_t padding(uint32_t length)

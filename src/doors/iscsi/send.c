@@ -307,6 +307,7 @@ void send_flush(struct connection *c)
     struct transmit *tx = &c->tx;
 
     list_remove(&c->ready);
+    tx->queued = 0;
     while (c->state != CONNECTION_DROPPED) {
         struct msghdr message = { 0 };
         ssize_t n;
