@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* How scsitool shows fields: one NAME=value a line, or the table of bits that the standards draw. */
+/* How scsitool shows fields: a NAME=value a line, or the table of bits that the standards draw. */
 
 #ifndef SCSITOOL_PRINTER_H
 #define SCSITOOL_PRINTER_H

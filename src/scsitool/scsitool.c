@@ -76,10 +76,10 @@ static const char help_text[] =
     "\n"
     "Asks a SCSI disk what it is and shows the answer bit by bit.\n"
     "\n"
-    "DEVICE is /dev/sdX, /dev/sgN or iscsi://[USER@]HOST[:PORT]/IQN/LUN. CHAP secrets come from the\n"
-    "environment: LIBISCSI_CHAP_PASSWORD, and LIBISCSI_CHAP_TARGET_PASSWORD for mutual CHAP.\n"
-    "b:t:l (bus, target, logical unit) chooses a unit of an adapter; the devices named here have one\n"
-    "unit each, so it can only be 0:0:0.\n"
+    "DEVICE is /dev/sdX, /dev/sgN or iscsi://[USER@]HOST[:PORT]/IQN/LUN. CHAP secrets come from\n"
+    "the environment: LIBISCSI_CHAP_PASSWORD, LIBISCSI_CHAP_TARGET_PASSWORD for mutual CHAP.\n"
+    "b:t:l (bus, target, logical unit) chooses a unit of an adapter; the devices named here have\n"
+    "one unit each, so it can only be 0:0:0.\n"
     "\n"
     "  -c          one NAME=value a line instead of a table\n"
     "  --lba N     the first block, for lba-status (0)\n"
@@ -91,10 +91,10 @@ static const char help_text[] =
 
 static const char exit_text[] =
     "\n"
-    "A command that the disk refuses is an answer too: its status and sense data are shown, and the\n"
-    "exit status is 0. Otherwise it is a Windows error number, of which the system keeps the low 8\n"
-    "bits; the message has it in full: 2 no such device, 5 permission denied, 50 not a SCSI device,\n"
-    "87 wrong usage, 93 (1117) the command did not get through.\n";
+    "A command that the disk refuses is an answer too: its status and sense data are shown, and\n"
+    "the exit status is 0. Otherwise it is a Windows error number, of which the system keeps the\n"
+    "low 8 bits; the message has it in full: 2 no such device, 5 permission denied, 50 not a SCSI\n"
+    "device, 87 wrong usage, 93 (1117) the command did not get through.\n";
 
 int transport_fail(int error, const char *format, ...)
 {

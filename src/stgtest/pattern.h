@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What stgtest writes and expects. The same numbers as the original's, so that one program can check
- * what the other wrote. Pure. */
+/* What stgtest writes and expects. The same numbers as the original's, so that one program can
+ * check what the other wrote. Pure. */
 
 #ifndef STGTEST_PATTERN_H
 #define STGTEST_PATTERN_H

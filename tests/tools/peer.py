@@ -60,8 +60,8 @@ class Client:
 
 
 class Liar:
-    """Serves `blocks` blocks in memory. What `lie` is given to change: 'params' of the greeting, the
-    16-byte head and 32-byte status of each answer, the data of reads; None ends the connection."""
+    """Serves `blocks` blocks in memory. `lie` is given, to change: 'params' of the greeting, 'head'
+    (16 bytes) and 'status' (32 bytes) of each answer, 'data' of reads; None ends the connection."""
 
     def __init__(self, path, blocks=64, lie=lambda what, value: value):
         self.blocks, self.lie = blocks, lie

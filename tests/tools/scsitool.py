@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""scsitool against our disks, over iSCSI. SG_IO needs a kernel's disk: the virtual machine has one."""
+"""scsitool against our disks, over iSCSI."""
 
 import os
 import re
@@ -76,7 +76,8 @@ def answers_follow_the_disk():
 
 def opcodes_lists_what_a_disk_must_have():
     with disk() as server:
-        codes = {int(v.split()[0]) for n, v in lines("opcodes", server.url) if n == "OPERATION CODE"}
+        codes = {int(value.split()[0]) for name, value in lines("opcodes", server.url)
+                 if name == "OPERATION CODE"}
         missing = {0x00, 0x03, 0x12, 0x1a, 0x25, 0x28, 0x2a, 0x35, 0x42, 0x88, 0x8a, 0x91, 0x93,
                    0x9e, 0xa0, 0xa3} - codes
         check(not missing, f"missing {missing}")
@@ -139,7 +140,8 @@ def wrong_usage_is_87():
                       ["inquiry", "/dev/null", "0:0:0:0"], ["inquiry", "/dev/null", "0:"],
                       ["inquiry", "/dev/null", ""], ["inquiry", "a", "0:0:0", "b"],
                       ["--lba", "x", "lba-status", "/dev/null"],
-                      ["--lba", "99999999999999999999", "lba-status", "/dev/null"], ["-x", "inquiry", "/dev/null"]):
+                      ["--lba", "99999999999999999999", "lba-status", "/dev/null"],
+                      ["-x", "inquiry", "/dev/null"]):
         _, errors = run("scsitool", *arguments, status=87)
         check("usage: scsitool" in errors, f"{arguments}: {errors}")
 

@@ -6,8 +6,8 @@
  *
  * A byte stream, since one datagram cannot hold a transfer of the size that units allow (a
  * SOCK_SEQPACKET message is bounded by net.core.wmem_max, 208 KiB on a stock kernel), and every
- * length follows from the header. A sender whose lengths we cannot believe is disconnected; anything
- * else that is wrong is answered.
+ * length follows from the header. A sender whose lengths we cannot believe is disconnected;
+ * anything else that is wrong is answered.
  */
 
 #include "doors/unix/door.h"
@@ -76,10 +76,11 @@ static void release(struct unix_command *command)
 /* The oldest responses as one list, without what is sent already. */
 static int gather(struct unix_client *client, struct iovec *iov)
 {
+    struct unix_command *c = client->sending;
     size_t skip = client->sent;
     int count = 0;
 
-    for (struct unix_command *c = client->sending; c && count < 2 * RESPONSES_PER_SEND; c = c->next) {
+    for (; c && count < 2 * RESPONSES_PER_SEND; c = c->next) {
         iov[count++] = (struct iovec){ c->wire, sizeof c->wire };
         if (c->payload > 0)
             iov[count++] = (struct iovec){ c->buffer, c->payload };

@@ -14,8 +14,9 @@
  *   unmap   request: count * 16 bytes of ranges     response: none
  *   other   request: none                           response: none (CHECK CONDITION 5/20/00)
  *
- * The layouts are those that Windows programs know from winspd/ioctl.h. Everything is little-endian;
- * the structures below are as they lie on the wire, so they are only touched by the functions here.
+ * The layouts are those that Windows programs know from winspd/ioctl.h. Everything is
+ * little-endian; the structures below are as they lie on the wire, so only the functions here
+ * touch them.
  */
 
 #ifndef DOORS_UNIX_TRANSACT_H
