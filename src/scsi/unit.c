@@ -84,10 +84,13 @@ uint32_t scsi_compare_blocks_max(const struct scsi_unit *unit)
     return blocks < 255 ? blocks : 255;
 }
 
-/* Long enough for large fills, short enough that one command cannot keep a server busy for long. */
+/* Long enough for large fills, short enough that one command cannot keep a server busy for long;
+ * and never more than can be read back in one command, which initiators take for granted. */
 uint32_t scsi_write_same_blocks_max(const struct scsi_unit *unit)
 {
-    return (256u << 20) >> unit->block_shift;
+    uint32_t blocks = (256u << 20) >> unit->block_shift;
+
+    return blocks < unit->command_blocks ? blocks : unit->command_blocks;
 }
 
 uint32_t scsi_unmap_ranges_max(const struct scsi_unit *unit)

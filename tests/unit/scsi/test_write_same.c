@@ -161,10 +161,22 @@ static void writing_nothing_or_too_much_is_refused(void **state)
     out(disk, CDB(0x41), zeros, 512);
     assert_cdb_field(disk, 7, 8);
     params.block_count = 1 << 20;
+    params.max_command_length = 0;
     disk = reopen(state, &params);
     same(disk, 0x08, 0, 524288, zeros);
     assert_good(disk);
     same(disk, 0x08, 0, 524289, zeros);
+    assert_cdb_field(disk, 10, 8);
+}
+
+static void writing_more_than_can_be_read_back_at_once_is_refused(void **state)
+{
+    struct disk *disk = *state;
+    uint32_t most = disk->unit.params.max_command_length / 512;
+
+    same(disk, 0x08, 0, most, zeros);
+    assert_good(disk);
+    same(disk, 0x08, 0, most + 1, zeros);
     assert_cdb_field(disk, 10, 8);
 }
 
@@ -264,6 +276,7 @@ int main(void)
         TEST(a_block_that_is_not_zero_is_written_in_spite_of_the_unmap_bit),
         TEST(without_data_out_zeros_are_meant),
         TEST(writing_nothing_or_too_much_is_refused),
+        TEST(writing_more_than_can_be_read_back_at_once_is_refused),
         TEST(anything_but_one_block_of_data_is_refused),
         TEST(anchor_and_protection_are_refused),
         TEST(the_unmap_bit_needs_thin_provisioning),
