@@ -42,9 +42,15 @@ MAY_SKIP = {
 }
 # Tests of disks whose physical blocks hold several logical ones; such a disk may not skip them.
 LARGE_PHYSICAL_BLOCKS = "LBPPB < 2"
-# It asks for the status of one LBA and expects that of another where physical blocks are larger than
-# logical ones; SBC-3 5.6 has the answer begin with the LBA that was asked for.
+# It asks for the status of one LBA and expects that of another where physical blocks are larger
+# than logical ones; SBC-3 5.6 has the answer begin with the LBA that was asked for.
 SMALL_PHYSICAL_BLOCKS = ["GetLBAStatus.UnmapSingle"]
+
+# Tests that no target can pass, and their only complaint when it did its part.
+BROKEN = {
+    # It looks for the answer before it sends the request.
+    "iSCSITMF.LUNResetSimpleAsync": "CU_ASSERT_EQUAL(reconnect_succeeded,1)",
+}
 
 
 def listed():
@@ -87,6 +93,9 @@ def run_one(test, url, large):
         said = (expired.output or b"").decode(errors="replace")
         return "failed", f"timed out after {TIMEOUT} s", said
     outcome, reason = judge(output, status)
+    complaints = re.findall(r"^ +\d+\. (.*)", output, re.MULTILINE)
+    if test in BROKEN and len(complaints) == 1 and BROKEN[test] in complaints[0]:
+        return "skipped", "the test looks for the answer before it sends the request", output
     if outcome == "skipped" and not may_skip(test, reason, large):
         return "failed", f"skipped, yet it should run: {reason}", output
     return outcome, reason, output
