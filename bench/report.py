@@ -45,8 +45,8 @@ def other_table(results):
     for check in results["checks"]:
         digits = 1 if isinstance(check["value"], float) else 0
         value = f"{check['value']:.{digits}f} {check['unit']}"
-        lines.append(f"{check['name']:44}{value:>17}  {mark(check['ok']):<6}"
-                     f" limit {check['limit']}")
+        lines.append(f"{check['name']:38}{value:>17}  {mark(check['ok']):<6}"
+                     f"{check['limit']:>5} at most")
     return lines if len(lines) > 1 else []
 
 
