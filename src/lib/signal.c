@@ -6,7 +6,7 @@
 
 #include "lib/unit.h"
 
-static os_mutex lock = PTHREAD_MUTEX_INITIALIZER;
+static os_mutex lock = OS_MUTEX_INIT;
 static struct spd_unit *watched;
 
 static void on_signal(void *context)

@@ -4,12 +4,11 @@
 #include "lib/statistics.h"
 
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/unit.h"
 
-enum { SHARDS = 8, CACHE_LINE = 64 };
+enum { SHARDS = 16, CACHE_LINE = 64 };
 
 /* How many operations there were is the sum of the buckets: one counter less on the hot path. */
 struct counters {
@@ -25,9 +24,34 @@ struct spd_shard {
     struct counters operation[SPD_UNMAP];
 };
 
-static void add(_Atomic uint64_t *counter, uint64_t amount)
+/* The first threads of the process have a shard each, in which nobody else writes, so that adding
+ * needs no locked instruction (after a large copy one waits until all of it has left the CPU). All
+ * later ones share the last. */
+struct place {
+    struct spd_shard *shard;
+    bool shared;
+};
+
+static struct place here(struct spd_shard *shards)
 {
-    atomic_fetch_add_explicit(counter, amount, memory_order_relaxed);
+    static _Atomic uint32_t next;
+    static _Thread_local uint32_t number __attribute__((tls_model("initial-exec")));
+
+    if (!number) {
+        number = 1 + atomic_fetch_add_explicit(&next, 1, memory_order_relaxed);
+        if (number > SHARDS)
+            number = SHARDS;
+    }
+    return (struct place){ &shards[number - 1], number == SHARDS };
+}
+
+static void add(struct place place, _Atomic uint64_t *counter, uint64_t amount)
+{
+    if (place.shared)
+        atomic_fetch_add_explicit(counter, amount, memory_order_relaxed);
+    else
+        atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + amount,
+            memory_order_relaxed);
 }
 
 static uint64_t get(const _Atomic uint64_t *counter)
@@ -37,32 +61,26 @@ static uint64_t get(const _Atomic uint64_t *counter)
 
 struct spd_shard *spd_shards_new(void)
 {
-    size_t length = SHARDS * sizeof(struct spd_shard);
-    struct spd_shard *shards = aligned_alloc(CACHE_LINE, length);
-
-    if (shards)
-        memset(shards, 0, length);
-    return shards;
+    return os_pages_alloc(SHARDS * sizeof(struct spd_shard));
 }
 
-static struct spd_shard *mine(struct spd_shard *shards)
+void spd_shards_free(struct spd_shard *shards)
 {
-    static _Atomic uint32_t next;
-    static _Thread_local uint32_t index;
-
-    if (!index)
-        index = 1 + atomic_fetch_add_explicit(&next, 1, memory_order_relaxed) % SHARDS;
-    return &shards[index - 1];
+    os_pages_free(shards, SHARDS * sizeof(struct spd_shard));
 }
 
 void spd_count_command(struct spd_shard *shards)
 {
-    add(&mine(shards)->commands, 1);
+    struct place place = here(shards);
+
+    add(place, &place.shard->commands, 1);
 }
 
 void spd_count_aborted(struct spd_shard *shards)
 {
-    add(&mine(shards)->aborted, 1);
+    struct place place = here(shards);
+
+    add(place, &place.shard->aborted, 1);
 }
 
 static unsigned bucket(uint64_t nanoseconds)
@@ -75,14 +93,15 @@ static unsigned bucket(uint64_t nanoseconds)
 void spd_count_operation(struct spd_shard *shards, enum spd_operation operation, bool failed,
     uint64_t bytes, uint64_t nanoseconds)
 {
-    struct counters *counters = &mine(shards)->operation[operation - SPD_READ];
+    struct place place = here(shards);
+    struct counters *counters = &place.shard->operation[operation - SPD_READ];
 
-    add(&counters->latency[bucket(nanoseconds)], 1);
-    add(&counters->latency_total, nanoseconds);
+    add(place, &counters->latency[bucket(nanoseconds)], 1);
+    add(place, &counters->latency_total, nanoseconds);
     if (failed)
-        add(&counters->errors, 1);
+        add(place, &counters->errors, 1);
     else if (bytes)
-        add(&counters->bytes, bytes);
+        add(place, &counters->bytes, bytes);
 }
 
 static void sum_operation(const struct counters *from, spd_operation_statistics *to)

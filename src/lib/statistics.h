@@ -11,8 +11,9 @@
 
 struct spd_shard;
 
-/* NULL when there is no memory; free() it. */
+/* NULL when there is no memory. */
 struct spd_shard *spd_shards_new(void);
+void spd_shards_free(struct spd_shard *shards);
 
 void spd_count_command(struct spd_shard *shards);
 void spd_count_aborted(struct spd_shard *shards);

@@ -29,7 +29,7 @@ static void free_unit(struct spd_unit *unit)
     spd_pool_destroy(&unit->bounce);
     spd_pool_destroy(&unit->scratch);
     spd_gate_destroy(&unit->gate);
-    free(unit->shards);
+    spd_shards_free(unit->shards);
     free(unit);
 }
 
@@ -41,7 +41,7 @@ static struct spd_unit *new_unit(const spd_params *params, const struct scsi_uni
 
     if (!unit || !shards) {
         free(unit);
-        free(shards);
+        spd_shards_free(shards);
         spd_fail(SPD_ERROR_NO_MEMORY, "for a storage unit");
         return NULL;
     }

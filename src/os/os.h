@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 typedef pthread_mutex_t os_mutex;
+#define OS_MUTEX_INIT PTHREAD_MUTEX_INITIALIZER /* instead of os_mutex_init() */
 typedef pthread_cond_t os_cond;
 typedef pthread_t os_thread;
 
