@@ -271,6 +271,16 @@ static void one_bad_page_changes_nothing_of_the_others(void **state)
     assert_int_equal(sense6(disk, 0x08, 0x08, 0)[4 + 2], 0x04);
 }
 
+static void of_a_page_given_twice_the_last_counts(void **state)
+{
+    struct disk *disk = *state;
+    uint8_t list[4 + 12 + 12] = { [4] = 0x0a, 0x0a, 0x04, 0x10, [16] = 0x0a, 0x0a, 0x00, 0x10 };
+
+    select6(disk, list, sizeof list);
+    assert_good(disk);
+    assert_int_equal(sense6(disk, 0x08, 0x0a, 0)[4 + 2], 0x00);
+}
+
 static void a_page_with_a_wrong_length_is_refused(void **state)
 {
     struct disk *disk = *state;
@@ -371,6 +381,7 @@ int main(void)
         TEST(what_mode_sense_returned_can_be_selected),
         TEST(a_bit_that_cannot_change_is_pointed_at),
         TEST(one_bad_page_changes_nothing_of_the_others),
+        TEST(of_a_page_given_twice_the_last_counts),
         TEST(a_page_with_a_wrong_length_is_refused),
         TEST(unknown_pages_in_the_list_are_refused),
         TEST(a_list_that_is_cut_short_is_refused),
