@@ -160,6 +160,10 @@ static void writing_nothing_or_too_much_is_refused(void **state)
     assert_cdb_field(disk, 10, 8);
     out(disk, CDB(0x41), zeros, 512);
     assert_cdb_field(disk, 7, 8);
+    same(disk, 0x08, 0, 2048, zeros);
+    assert_good(disk);
+    same(disk, 0x08, 0, 2049, zeros);
+    assert_cdb_field(disk, 10, 8);
     params.block_count = 1 << 20;
     params.max_command_length = 0;
     disk = reopen(state, &params);
