@@ -9,7 +9,7 @@ enum { LENGTH = 96 };
 
 enum scsi_step scsi_inquiry(struct scsi_task *task, uint8_t *reply)
 {
-    static const uint16_t versions[] = { 0x00a0 /* SAM-5 */, 0x0460 /* SPC-4 */, 0x04c0 /* SBC-3 */ };
+    static const uint16_t versions[] = { 0x00a0, 0x0460, 0x04c0 }; /* SAM-5, SPC-4, SBC-3 */
     const struct scsi_unit *unit = task->unit;
     uint8_t *version = reply + 58;
 

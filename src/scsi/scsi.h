@@ -249,7 +249,8 @@ void scsi_unit_attention(struct scsi_unit *unit, enum scsi_attention attention,
     struct scsi_nexus *except);
 
 /* A new nexus with POWER ON pending. unit may be NULL (a LUN that is not there). */
-void scsi_nexus_init(struct scsi_nexus *nexus, struct scsi_unit *unit, const struct scsi_port *port);
+void scsi_nexus_init(struct scsi_nexus *nexus, struct scsi_unit *unit,
+    const struct scsi_port *port);
 
 enum scsi_step scsi_begin(struct scsi_task *task);
 

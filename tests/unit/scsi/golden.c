@@ -67,7 +67,7 @@ void golden_fields(FILE *out, const uint8_t *data, size_t length, const struct f
                 fields[i].width));
         }
         if (data[field->byte] & ~covered)
-            fprintf(out, "%-8u %02x  in reserved bits\n", field->byte, data[field->byte] & ~covered);
+            fprintf(out, "%-8u %02x  reserved bits\n", field->byte, data[field->byte] & ~covered);
         at = field->byte + 1u;
     }
     if (at < length)

@@ -31,7 +31,7 @@ struct field {
 void golden_fields(FILE *out, const uint8_t *data, size_t length, const struct field *fields,
     size_t count);
 
-/* Compares text with the golden file of this name; fails the test at the first line that differs. */
+/* Compares text with the golden file of this name; the first line that differs fails the test. */
 void golden_compare(const char *name, const char *text);
 
 #endif

@@ -206,7 +206,8 @@ static void an_error_in_any_piece_ends_the_command(void **state)
 
 static bool reads_with_fua(struct disk *disk, uint8_t opcode, uint8_t flags)
 {
-    in(disk, CDB(opcode, flags, 0, 0, opcode == 0x08 ? 1 : 0, 0, 0, 0, opcode == 0x28 ? 1 : 0), 512);
+    in(disk, CDB(opcode, flags, 0, 0, opcode == 0x08 ? 1 : 0, 0, 0, 0, opcode == 0x28 ? 1 : 0),
+        512);
     assert_good(disk);
     assert_int_equal(disk->log_count, 1);
     return disk->log[0].op.fua;

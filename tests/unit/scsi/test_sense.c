@@ -27,8 +27,8 @@ static void fixed_sense_points_at_a_bad_cdb_field(void **state)
 static void descriptor_sense_points_at_a_bad_cdb_field(void **state)
 {
     struct disk *disk = *state;
-    static const uint8_t expected[16] = { 0x72, 0x05, 0x24, 0x00, 0, 0, 0, 8, 0x02, 0x06, 0, 0, 0xcf,
-        0x00, 0x01, 0 };
+    static const uint8_t expected[16] = { 0x72, 0x05, 0x24, 0x00, 0, 0, 0, 8, 0x02, 0x06, 0, 0,
+        0xcf, 0x00, 0x01, 0 };
 
     set_d_sense(disk, true);
     none(disk, CDB(0x00, 0x80));
