@@ -27,7 +27,7 @@ class Rawdisk:
         self._drain = None
         self.end_fd = None
         self.port = 0
-        self.url = None
+        self.query = ""
 
     def __enter__(self):
         self.start()
@@ -38,8 +38,9 @@ class Rawdisk:
             self.kill()
 
     def start(self):
-        """Starts it, on the port it had before if there was one, and waits until it serves."""
-        command = [*self._command, "-p", f"iscsi://127.0.0.1:{self.port}/{IQN}"]
+        """Starts it, on the port it had before if there was one, and waits until it serves.
+        `query` holds parameters of the URI, with the question mark."""
+        command = [*self._command, "-p", f"iscsi://127.0.0.1:{self.port}/{IQN}{self.query}"]
         if not os.access(command[0], os.X_OK):
             raise ServerError(f"there is no program {command[0]}: build it, or set BIN")
         self._process = subprocess.Popen(under_us(command), stdin=subprocess.DEVNULL,
@@ -50,13 +51,13 @@ class Rawdisk:
             for line in self._process.stdout:
                 log.write(line)
                 said.append(line.decode(errors="replace"))
-                found = re.search(r"serving (iscsi://127\.0\.0\.1:(\d+)/\S+)", said[-1])
+                found = re.search(r"^serving iscsi://127\.0\.0\.1:(\d+)/", said[-1])
                 if found:
                     break
             else:
                 self._process.wait()
                 raise ServerError(f"{self.obituary()}; it said:\n  " + "  ".join(said))
-        self.url, self.port = found[1], int(found[2])
+        self.port = int(found[1])
         self._drain = threading.Thread(target=self._copy_output, daemon=True)
         self._drain.start()
 

@@ -3,6 +3,7 @@
 #
 # The demo's second boot: is everything still there? Then delete, trim and check the structures.
 
+initiator_up iscsid_settings
 login
 await test -b "${DISK}2"
 say STEP 'logged in again'

@@ -3,6 +3,7 @@
 #
 # The demo's first boot: look at the disk, partition it, format it, fill it.
 
+initiator_up iscsid_settings
 login
 say STEP 'the guest kernel'"'"'s own iSCSI initiator logged in'
 

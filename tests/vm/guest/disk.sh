@@ -5,6 +5,7 @@
 # server dies twice.
 
 . /guest/load.sh
+initiator_up iscsid_settings
 login
 . /guest/sg.sh
 serial=$(serial_number)

@@ -89,22 +89,16 @@ iscsid_listens() {
     grep -q ISCSIADM_ABSTRACT_NAMESPACE /proc/net/unix
 }
 
-# One block device of the session, as sd named it.
+# Finds the session's disk.
 session_disk() {
-    DISK=$(cd /sys/class/iscsi_session/session1/device && ls -d target*/*/block/* | head -n 1)
+    DISK=$(cd "$SESSION/device" && ls -d target*/*/block/* | head -n 1)
     DISK=/dev/${DISK##*/}
     [ -b "$DISK" ]
 }
 
-# Logs in to $IQN at $PORT with the kernel's own initiator; the disk is $DISK then.
-login() {
-    network_up
-    mkdir -p /etc/iscsi /run/lock
-    # iscsid asks who it is that talks to it, by name.
-    echo 'root:x:0:0::/:/bin/sh' > /etc/passwd
-    echo 'InitiatorName=iqn.2026-01.org.winspd:guest' > /etc/iscsi/initiatorname.iscsi
-    # A session that the target's crash took away is to come back, however long that takes.
-    cat > /etc/iscsi/iscsid.conf <<'CONF'
+# A session that the target's crash took away is to come back, however long that takes.
+iscsid_settings() {
+    cat <<'CONF'
 node.startup = manual
 node.session.timeo.replacement_timeout = 600
 node.conn[0].timeo.login_timeout = 15
@@ -113,18 +107,57 @@ node.conn[0].timeo.noop_out_interval = 5
 node.conn[0].timeo.noop_out_timeout = 20
 node.session.scan = auto
 CONF
+}
+
+# iscsid_settings with digests and CHAP both ways; $SECRET is ours, $TARGET_SECRET the target's.
+iscsid_secure_settings() {
+    iscsid_settings
+    echo 'node.conn[0].iscsi.HeaderDigest = CRC32C'
+    echo 'node.conn[0].iscsi.DataDigest = CRC32C'
+    for session in node.session discovery.sendtargets; do
+        cat <<CONF
+$session.auth.authmethod = CHAP
+$session.auth.chap_algs = SHA256
+$session.auth.username = guest
+$session.auth.password = $SECRET
+$session.auth.username_in = target
+$session.auth.password_in = $TARGET_SECRET
+CONF
+    done
+}
+
+# node OPTION...: iscsiadm about our target.
+node() {
+    iscsiadm -m node -T "$IQN" -p "10.0.2.2:$PORT" "$@"
+}
+
+# initiator_up SETTINGS: iscsid runs and has a record of $IQN at $PORT; nobody has logged in yet.
+initiator_up() {
+    network_up
+    mkdir -p /etc/iscsi /run/lock
+    # iscsid asks who it is that talks to it, by name.
+    echo 'root:x:0:0::/:/bin/sh' > /etc/passwd
+    echo 'InitiatorName=iqn.2026-01.org.winspd:guest' > /etc/iscsi/initiatorname.iscsi
+    "$1" > /etc/iscsi/iscsid.conf
     must iscsid
     await iscsid_listens
     must iscsiadm -m discovery -t sendtargets -p "10.0.2.2:$PORT" -o nonpersistent
     grep -q "$IQN" /tmp/must || fail "discovery did not name $IQN: $(cat /tmp/must)"
     # The portal that discovery told is the host's loopback, which is somebody else in here.
-    must iscsiadm -m node -o new -T "$IQN" -p "10.0.2.2:$PORT"
-    must iscsiadm -m node -T "$IQN" -p "10.0.2.2:$PORT" --login
+    must node -o new
+}
+
+# Logs in with the kernel's own initiator; then there are $SESSION and $CONNECTION, directories of
+# sysfs, and the disk is $DISK.
+login() {
+    must node --login
+    SESSION=$(echo /sys/class/iscsi_session/session*)
+    CONNECTION=$(echo /sys/class/iscsi_connection/connection*)
     await session_disk
     BLOCK=/sys/block/${DISK##*/}
     SCSI_DISK=$(echo "$BLOCK"/device/scsi_disk/*)
 }
 
 logout() {
-    must iscsiadm -m node -T "$IQN" -p "10.0.2.2:$PORT" --logout
+    must node --logout
 }

@@ -12,7 +12,7 @@ load() {
 }
 
 session_is() {
-    [ "$(cat /sys/class/iscsi_session/session1/state)" = "$1" ]
+    [ "$(cat "$SESSION/state")" = "$1" ]
 }
 
 # writes_reach N: has the kernel completed N writes?
