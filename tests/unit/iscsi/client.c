@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+#include "client.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "doors/iscsi/digest.h"
+
+enum { PATIENCE_MS = 10000 };
+
+static int disk_read(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags,
+    spd_status *status)
+{
+    const struct disk *disk = spd_unit_context(unit);
+
+    (void)flags;
+    (void)status;
+    memcpy(buffer, disk->memory + lba * BLOCK, (size_t)blocks * BLOCK);
+    return 0;
+}
+
+static int disk_write(spd_unit *unit, const void *buffer, uint64_t lba, uint32_t blocks,
+    uint32_t flags, spd_status *status)
+{
+    struct disk *disk = spd_unit_context(unit);
+
+    (void)flags;
+    (void)status;
+    memcpy(disk->memory + lba * BLOCK, buffer, (size_t)blocks * BLOCK);
+    return 0;
+}
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t change;
+    spd_request *requests[64];
+    unsigned count;
+} held = { .lock = PTHREAD_MUTEX_INITIALIZER, .change = PTHREAD_COND_INITIALIZER };
+
+static void disk_submit(spd_unit *unit, spd_request *request)
+{
+    (void)unit;
+    pthread_mutex_lock(&held.lock);
+    held.requests[held.count++] = request;
+    pthread_cond_broadcast(&held.change);
+    pthread_mutex_unlock(&held.lock);
+}
+
+void disk_wait_held(struct disk *disk, unsigned count)
+{
+    (void)disk;
+    pthread_mutex_lock(&held.lock);
+    while (held.count < count)
+        pthread_cond_wait(&held.change, &held.lock);
+    pthread_mutex_unlock(&held.lock);
+}
+
+static void *release_all(void *context)
+{
+    struct disk *disk = context;
+    spd_request *requests[64];
+    unsigned count;
+
+    pthread_mutex_lock(&held.lock);
+    count = held.count;
+    memcpy(requests, held.requests, count * sizeof(*requests));
+    held.count = 0;
+    pthread_mutex_unlock(&held.lock);
+    for (unsigned i = 0; i < count; i++) {
+        uint32_t vecs;
+        uint8_t *at = disk->memory + spd_request_lba(requests[i]) * BLOCK;
+        const spd_vec *vec = spd_request_data(requests[i], &vecs);
+
+        for (uint32_t v = 0; v < vecs; at += vec[v++].length)
+            if (spd_request_operation(requests[i]) == SPD_WRITE)
+                memcpy(at, vec[v].base, vec[v].length);
+            else
+                memcpy(vec[v].base, at, vec[v].length);
+        spd_request_complete(requests[i], NULL);
+    }
+    return NULL;
+}
+
+void disk_release(struct disk *disk)
+{
+    pthread_t thread;
+
+    assert_int_equal(0, pthread_create(&thread, NULL, release_all, disk));
+    pthread_join(thread, NULL);
+}
+
+static const spd_ops simple_ops = { .size = sizeof(spd_ops), .read = disk_read,
+    .write = disk_write };
+static const spd_ops held_ops = { .size = sizeof(spd_ops), .submit = disk_submit };
+
+static void make(struct disk *disk, const char *authority, const char *query, bool hold)
+{
+    spd_params params = SPD_PARAMS_INIT;
+    char uri[512];
+    int error;
+
+    snprintf(uri, sizeof(uri), "iscsi://%s/" TARGET "%s", authority == NULL ? "127.0.0.1:0" : authority,
+        query);
+    memset(disk, 0, sizeof(*disk));
+    disk->memory = calloc(BLOCKS, BLOCK);
+    disk->hold = hold;
+    params.block_count = BLOCKS;
+    params.flags = hold ? 0 : SPD_NEVER_BLOCKS;
+    params.queue_depth = QUEUE_DEPTH;
+    error = spd_unit_create(uri, &params, hold ? &held_ops : &simple_ops, disk, &disk->unit);
+    if (error != 0)
+        fail_msg("%s: %s: %s", uri, spd_strerror(error), spd_error_detail());
+    assert_int_equal(0, spd_unit_start(disk->unit, 1));
+}
+
+void disk_open(struct disk *disk, const char *authority, const char *query)
+{
+    make(disk, authority, query, false);
+}
+
+void disk_open_held(struct disk *disk)
+{
+    held.count = 0;
+    make(disk, NULL, "", true);
+}
+
+void disk_close(struct disk *disk)
+{
+    spd_unit_delete(disk->unit);
+    free(disk->memory);
+}
+
+void client_connect(struct client *c, const struct disk *disk)
+{
+    const char *uri = spd_unit_door_uri(disk->unit, 0);
+    struct sockaddr_in four = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+    bool is_six = strstr(uri, "//[") != NULL;
+    uint16_t port = htons((uint16_t)atoi(strstr(uri, is_six ? "]:" : "1:") + 2));
+    int result;
+
+    memset(c, 0, sizeof(*c));
+    four.sin_port = six.sin6_port = port;
+    c->cmd_sn = 100;
+    c->itt = 0x1000;
+    c->isid[0] = 0x80;
+    c->fd = socket(is_six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(c->fd >= 0);
+    result = is_six ? connect(c->fd, (struct sockaddr *)&six, sizeof(six))
+                    : connect(c->fd, (struct sockaddr *)&four, sizeof(four));
+    assert_int_equal(0, result);
+}
+
+void client_close(struct client *c)
+{
+    if (c->fd >= 0)
+        close(c->fd);
+    c->fd = -1;
+}
+
+void client_send_bytes(struct client *c, const void *bytes, size_t length)
+{
+    const char *p = bytes;
+
+    while (length > 0) {
+        ssize_t n = send(c->fd, p, length, MSG_NOSIGNAL);
+
+        /* The target may have closed already: the test will see that when it receives. */
+        if (n < 0)
+            return;
+        p += n;
+        length -= (size_t)n;
+    }
+}
+
+void client_send(struct client *c, const uint8_t *bhs, const void *data, uint32_t length)
+{
+    uint8_t header[ISCSI_BHS], digest[ISCSI_DIGEST], pad[4] = { 0 };
+    uint32_t padding = -length & 3, crc;
+
+    memcpy(header, bhs, ISCSI_BHS);
+    be24_put(header + BHS_DATA_LENGTH, length);
+    client_send_bytes(c, header, ISCSI_BHS);
+    if (c->header_digest) {
+        digest_put(digest, digest_add(DIGEST_SEED, header, ISCSI_BHS) ^ c->spoil_header);
+        client_send_bytes(c, digest, ISCSI_DIGEST);
+    }
+    if (length > 0) {
+        client_send_bytes(c, data, length);
+        client_send_bytes(c, pad, padding);
+        if (c->data_digest) {
+            crc = digest_add(digest_add(DIGEST_SEED, data, length), pad, padding);
+            digest_put(digest, crc ^ c->spoil_data);
+            client_send_bytes(c, digest, ISCSI_DIGEST);
+        }
+    }
+    c->spoil_header = c->spoil_data = false;
+}
+
+static bool read_all(struct client *c, void *bytes, size_t length)
+{
+    char *p = bytes;
+
+    while (length > 0) {
+        struct pollfd poller = { .fd = c->fd, .events = POLLIN };
+        ssize_t n;
+
+        if (poll(&poller, 1, PATIENCE_MS) != 1)
+            fail_msg("no answer");
+        n = recv(c->fd, p, length, 0);
+        if (n <= 0)
+            return false;
+        p += n;
+        length -= (size_t)n;
+    }
+    return true;
+}
+
+bool client_receive(struct client *c)
+{
+    uint8_t digest[ISCSI_DIGEST], pad[4];
+    uint32_t padding;
+
+    if (!read_all(c, c->bhs, ISCSI_BHS))
+        return false;
+    if (c->header_digest) {
+        assert_true(read_all(c, digest, ISCSI_DIGEST));
+        assert_int_equal(digest_add(DIGEST_SEED, c->bhs, ISCSI_BHS), digest_get(digest));
+    }
+    c->length = be24_get(c->bhs + BHS_DATA_LENGTH);
+    assert_true(c->length <= sizeof(c->data));
+    padding = -c->length & 3;
+    if (c->length == 0)
+        return true;
+    assert_true(read_all(c, c->data, c->length));
+    assert_true(read_all(c, pad, padding));
+    if (c->data_digest) {
+        assert_true(read_all(c, digest, ISCSI_DIGEST));
+        assert_int_equal(digest_add(digest_add(DIGEST_SEED, c->data, c->length), pad, padding),
+            digest_get(digest));
+    }
+    return true;
+}
+
+void client_expect(struct client *c, enum iscsi_opcode opcode)
+{
+    if (!client_receive(c))
+        fail_msg("the connection was closed instead of opcode %02x", opcode);
+    if ((c->bhs[0] & ISCSI_OPCODE_MASK) != opcode)
+        fail_msg("opcode %02x instead of %02x", c->bhs[0], opcode);
+}
+
+void client_expect_closed(struct client *c)
+{
+    while (client_receive(c))
+        ;
+    client_close(c);
+}
+
+int client_login_step(struct client *c, uint8_t flags, const char *text)
+{
+    uint8_t bhs[ISCSI_BHS] = { ISCSI_LOGIN_REQUEST | ISCSI_IMMEDIATE, flags };
+    char keys[9000];
+    uint32_t length = (uint32_t)strlen(text);
+
+    assert_true(length < sizeof(keys));
+    for (uint32_t i = 0; i <= length; i++)
+        keys[i] = text[i] == '\n' ? '\0' : text[i];
+    if (length > 0 && keys[length - 1] != '\0')
+        length++;
+    memcpy(bhs + LOGIN_ISID, c->isid, 6);
+    be16_put(bhs + LOGIN_TSIH, c->tsih);
+    be32_put(bhs + BHS_ITT, 0x77);
+    be32_put(bhs + BHS_CMD_SN, c->cmd_sn);
+    client_send(c, bhs, keys, length);
+    client_expect(c, ISCSI_LOGIN_RESPONSE);
+    if (be16_get(c->bhs + LOGIN_STATUS) == LOGIN_SUCCESS) {
+        assert_memory_equal(c->isid, c->bhs + LOGIN_ISID, 6);
+        assert_int_equal(0x77, be32_get(c->bhs + BHS_ITT));
+    }
+    return be16_get(c->bhs + LOGIN_STATUS);
+}
+
+const char *client_value(const struct client *c, const char *key)
+{
+    size_t length = strlen(key);
+    const char *p = (const char *)c->data, *end = p + c->length;
+
+    for (; p < end; p += strlen(p) + 1)
+        if (strncmp(p, key, length) == 0 && p[length] == '=')
+            return p + length + 1;
+    return NULL;
+}
+
+void client_login(struct client *c, const struct disk *disk, const char *extra)
+{
+    char text[4096];
+
+    client_connect(c, disk);
+    snprintf(text, sizeof(text), "InitiatorName=" INITIATOR "\nTargetName=" TARGET
+        "\nSessionType=Normal\n%s", extra);
+    assert_int_equal(0, client_login_step(c, 0x87, text));
+    assert_int_equal(0x87, c->bhs[BHS_FLAGS]);
+    c->tsih = be16_get(c->bhs + LOGIN_TSIH);
+    assert_int_not_equal(0, c->tsih);
+    if (client_value(c, "HeaderDigest") != NULL)
+        c->header_digest = strcmp(client_value(c, "HeaderDigest"), "CRC32C") == 0;
+    if (client_value(c, "DataDigest") != NULL)
+        c->data_digest = strcmp(client_value(c, "DataDigest"), "CRC32C") == 0;
+}
+
+void client_login_discovery(struct client *c, const struct disk *disk)
+{
+    client_connect(c, disk);
+    assert_int_equal(0,
+        client_login_step(c, 0x87, "InitiatorName=" INITIATOR "\nSessionType=Discovery\n"));
+    assert_int_equal(0x87, c->bhs[BHS_FLAGS]);
+}
+
+void client_header(struct client *c, uint8_t *bhs, uint8_t opcode, uint8_t flags)
+{
+    memset(bhs, 0, ISCSI_BHS);
+    bhs[0] = opcode;
+    bhs[BHS_FLAGS] = flags;
+    be32_put(bhs + BHS_ITT, ++c->itt);
+    be32_put(bhs + BHS_CMD_SN, c->cmd_sn);
+    if (!(opcode & ISCSI_IMMEDIATE))
+        c->cmd_sn++;
+}
+
+void client_command(struct client *c, uint8_t *bhs, uint8_t flags, uint32_t expected,
+    const uint8_t *cdb, size_t cdb_length)
+{
+    client_header(c, bhs, ISCSI_SCSI_COMMAND, flags);
+    be32_put(bhs + COMMAND_EXPECTED_LENGTH, expected);
+    memcpy(bhs + COMMAND_CDB, cdb, cdb_length);
+}
+
+static void transfer10(struct client *c, uint8_t *bhs, uint8_t opcode, uint8_t flags, uint32_t lba,
+    uint16_t blocks)
+{
+    uint8_t cdb[10] = { opcode };
+
+    be32_put(cdb + 2, lba);
+    be16_put(cdb + 7, blocks);
+    client_command(c, bhs, flags, (uint32_t)blocks * BLOCK, cdb, sizeof(cdb));
+}
+
+void client_read10(struct client *c, uint8_t *bhs, uint32_t lba, uint16_t blocks)
+{
+    transfer10(c, bhs, 0x28, ISCSI_FINAL | COMMAND_READ, lba, blocks);
+}
+
+void client_write10(struct client *c, uint8_t *bhs, uint32_t lba, uint16_t blocks)
+{
+    transfer10(c, bhs, 0x2a, ISCSI_FINAL | COMMAND_WRITE, lba, blocks);
+}
+
+int client_status(struct client *c, uint32_t itt)
+{
+    client_expect(c, ISCSI_SCSI_RESPONSE);
+    assert_int_equal(itt, be32_get(c->bhs + BHS_ITT));
+    return c->bhs[BHS_STATUS];
+}
+
+int client_read(struct client *c, uint32_t lba, uint16_t blocks, void *data)
+{
+    uint8_t bhs[ISCSI_BHS];
+    uint32_t offset = 0;
+
+    client_read10(c, bhs, lba, blocks);
+    client_send(c, bhs, NULL, 0);
+    for (;;) {
+        assert_true(client_receive(c));
+        assert_int_equal(c->itt, be32_get(c->bhs + BHS_ITT));
+        if ((c->bhs[0] & ISCSI_OPCODE_MASK) == ISCSI_SCSI_RESPONSE)
+            return c->bhs[BHS_STATUS];
+        assert_int_equal(ISCSI_DATA_IN, c->bhs[0]);
+        assert_int_equal(offset, be32_get(c->bhs + BHS_BUFFER_OFFSET));
+        memcpy((uint8_t *)data + offset, c->data, c->length);
+        offset += c->length;
+        if (c->bhs[BHS_FLAGS] & DATA_IN_STATUS)
+            return c->bhs[BHS_STATUS];
+    }
+}
+
+int client_write(struct client *c, uint32_t lba, uint16_t blocks, const void *data)
+{
+    uint8_t bhs[ISCSI_BHS];
+
+    client_write10(c, bhs, lba, blocks);
+    client_send(c, bhs, data, (uint32_t)blocks * BLOCK);
+    return client_status(c, c->itt);
+}
+
+void client_data_out(struct client *c, uint32_t itt, uint32_t ttt, uint32_t data_sn,
+    uint32_t offset, const void *data, uint32_t length, bool final)
+{
+    uint8_t bhs[ISCSI_BHS] = { ISCSI_DATA_OUT, final ? ISCSI_FINAL : 0 };
+
+    be32_put(bhs + BHS_ITT, itt);
+    be32_put(bhs + BHS_TTT, ttt);
+    be32_put(bhs + BHS_DATA_SN, data_sn);
+    be32_put(bhs + BHS_BUFFER_OFFSET, offset);
+    client_send(c, bhs, data, length);
+}
+
+void client_settle(struct client *c)
+{
+    uint8_t bhs[ISCSI_BHS], cdb[6] = { 0 };
+
+    client_command(c, bhs, ISCSI_FINAL, 0, cdb, sizeof(cdb));
+    client_send(c, bhs, NULL, 0);
+    assert_int_equal(2, client_status(c, c->itt)); /* POWER ON */
+}

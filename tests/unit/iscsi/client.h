@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * A disk in memory behind an iSCSI door, and an initiator that says exactly what a test tells it
+ * to. Whatever cannot happen in a working test (a socket error, no answer for ten seconds) fails
+ * the test on the spot.
+ */
+
+#ifndef TEST_ISCSI_CLIENT_H
+#define TEST_ISCSI_CLIENT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "doors/iscsi/limits.h"
+#include "doors/iscsi/pdu.h"
+#include "scsi/be.h"
+#include "spd/spd.h"
+
+#define TARGET "iqn.2026-01.org.example:test"
+#define INITIATOR "iqn.2026-01.org.example:initiator"
+
+enum {
+    BLOCK = 512,
+    BLOCKS = 8192,
+    QUEUE_DEPTH = 8,
+};
+
+struct disk {
+    spd_unit *unit;
+    uint8_t *memory;
+    bool hold; /* requests of the device are kept until disk_release() */
+};
+
+/* uri: after "iscsi://"; NULL: a loopback address and a free port. query: "" or "?...". */
+void disk_open(struct disk *disk, const char *authority, const char *query);
+/* The same with a device that answers only when it is told to. */
+void disk_open_held(struct disk *disk);
+void disk_close(struct disk *disk);
+/* Waits until the device holds `count` requests. */
+void disk_wait_held(struct disk *disk, unsigned count);
+/* Completes all that the device holds, from another thread. */
+void disk_release(struct disk *disk);
+
+struct client {
+    int fd;
+    uint32_t cmd_sn;
+    uint32_t itt;
+    uint8_t isid[6];
+    uint16_t tsih;
+    bool header_digest;
+    bool data_digest;
+    bool spoil_header; /* the next PDU's digest is wrong */
+    bool spoil_data;
+
+    /* The last PDU received. */
+    uint8_t bhs[ISCSI_BHS];
+    uint8_t data[ISCSI_RECEIVE_MAX];
+    uint32_t length;
+};
+
+void client_connect(struct client *c, const struct disk *disk);
+void client_close(struct client *c);
+void client_send_bytes(struct client *c, const void *bytes, size_t length);
+void client_send(struct client *c, const uint8_t *bhs, const void *data, uint32_t length);
+/* False when the target has closed the connection. */
+bool client_receive(struct client *c);
+/* Receives a PDU of this opcode, or fails. */
+void client_expect(struct client *c, enum iscsi_opcode opcode);
+/* The target says no more, and closes the connection. What it said before is skipped. */
+void client_expect_closed(struct client *c);
+
+/* One login request; text has its pairs separated by newlines. Returns the status. */
+int client_login_step(struct client *c, uint8_t flags, const char *text);
+/* The value of a key of the last PDU, NULL when it is not there. */
+const char *client_value(const struct client *c, const char *key);
+/* connect and login without authentication; extra: more keys. */
+void client_login(struct client *c, const struct disk *disk, const char *extra);
+void client_login_discovery(struct client *c, const struct disk *disk);
+
+/* A header with the next task tag; non-immediate ones take the next CmdSN. */
+void client_header(struct client *c, uint8_t *bhs, uint8_t opcode, uint8_t flags);
+void client_command(struct client *c, uint8_t *bhs, uint8_t flags, uint32_t expected,
+    const uint8_t *cdb, size_t cdb_length);
+/* READ(10) and WRITE(10) of a number of blocks; the header alone. */
+void client_read10(struct client *c, uint8_t *bhs, uint32_t lba, uint16_t blocks);
+void client_write10(struct client *c, uint8_t *bhs, uint32_t lba, uint16_t blocks);
+/* The same, to the end; the status. */
+int client_read(struct client *c, uint32_t lba, uint16_t blocks, void *data);
+int client_write(struct client *c, uint32_t lba, uint16_t blocks, const void *data);
+/* Sends a Data-Out. */
+void client_data_out(struct client *c, uint32_t itt, uint32_t ttt, uint32_t data_sn,
+    uint32_t offset, const void *data, uint32_t length, bool final);
+/* Expects an answer and takes its data; returns the status. */
+int client_status(struct client *c, uint32_t itt);
+/* Takes the unit attention that a new nexus begins with. */
+void client_settle(struct client *c);
+
+#endif
