@@ -43,11 +43,10 @@ static int read_number(const struct spd_uri *uri, const char *name, uint32_t low
 }
 
 /* IQN[/LUN] */
-static int read_path(const struct spd_uri *uri, struct iscsi_config *config)
+static int read_path(const struct spd_uri *uri, struct iscsi_config *config, uint32_t *lun)
 {
     const char *path = uri->path == NULL ? "" : uri->path;
     size_t length = strcspn(path, "/");
-    uint32_t lun = 0;
     const char *query = spd_uri_query(uri, "lun");
 
     if (!good_name(path, length))
@@ -56,11 +55,10 @@ static int read_path(const struct spd_uri *uri, struct iscsi_config *config)
             "'.', '-' and ':', at most 223 of them", (int)(length < 300 ? length : 300), path);
     memcpy(config->target, path, length);
     if (path[length] == '/' && path[length + 1] != '\0') {
-        if (query != NULL || !iscsi_number(path + length + 1, &lun) || lun > ISCSI_LUN_MAX)
+        if (query != NULL || !iscsi_number(path + length + 1, lun) || *lun > ISCSI_LUN_MAX)
             return spd_fail(SPD_ERROR_URI, "the LUN '%s' is not a number from 0 to %d, given once",
                 path + length + 1, ISCSI_LUN_MAX);
     }
-    config->lun = lun;
     return 0;
 }
 
@@ -90,23 +88,22 @@ int config_read(const struct spd_uri *uri, struct iscsi_config *config, bool *gu
 {
     static const char *const names[] = { "allow-anonymous", "chap", "login-timeout", "lun",
         "mutual", "nop-interval", "nop-timeout", NULL };
-    uint32_t anonymous = 0, lun;
+    uint32_t anonymous = 0, lun = 0;
     int error;
 
     memset(config, 0, sizeof(*config));
     config->nop_interval = ISCSI_NOP_INTERVAL;
     config->nop_timeout = ISCSI_NOP_TIMEOUT;
     config->login_timeout = ISCSI_LOGIN_SECONDS;
-    if ((error = spd_uri_check_query(uri, names)) != 0 || (error = read_path(uri, config)) != 0)
+    if ((error = spd_uri_check_query(uri, names)) != 0 || (error = read_path(uri, config, &lun)) != 0)
         return error;
-    lun = (uint32_t)config->lun;
     if ((error = read_number(uri, "lun", 0, ISCSI_LUN_MAX, &lun)) != 0 ||
         (error = read_number(uri, "allow-anonymous", 0, 1, &anonymous)) != 0 ||
         (error = read_number(uri, "nop-interval", 1, ISCSI_SECONDS_MAX, &config->nop_interval)) ||
         (error = read_number(uri, "nop-timeout", 1, ISCSI_SECONDS_MAX, &config->nop_timeout)) ||
         (error = read_number(uri, "login-timeout", 1, ISCSI_SECONDS_MAX, &config->login_timeout)))
         return error;
-    config->lun = lun;
+    config->lun = (uint64_t)lun << 48; /* peripheral addressing, SAM-5 4.7.7.2 */
     error = read_secrets(uri, config);
     if (error != 0)
         config_free(config);

@@ -239,7 +239,7 @@ static int door_open(struct spd_unit *unit, const struct spd_uri *uri, struct sp
         door->listening = watch(door, door->listener, &door->listener);
         address_local(door->listener, authority, sizeof(authority));
         if (door->config.lun != 0)
-            snprintf(lun, sizeof(lun), "/%u", (unsigned)door->config.lun);
+            snprintf(lun, sizeof(lun), "/%u", (unsigned)(door->config.lun >> 48));
         if (asprintf(&door->base.uri, "iscsi://%s/%s%s", authority, door->config.target, lun) < 0) {
             door->base.uri = NULL;
             error = spd_fail(SPD_ERROR_NO_MEMORY, "the iSCSI door");

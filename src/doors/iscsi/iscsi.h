@@ -201,7 +201,7 @@ struct connection {
 
 struct iscsi_config {
     char target[ISCSI_NAME_MAX + 1];
-    uint64_t lun;
+    uint64_t lun; /* as a LUN field has it */
     struct chap_accounts chap;
     struct chap_accounts mutual;
     uint32_t nop_interval;

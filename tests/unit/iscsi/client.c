@@ -241,8 +241,8 @@ bool client_receive(struct client *c)
     padding = -c->length & 3;
     if (c->length == 0)
         return true;
-    assert_true(read_all(c, c->data, c->length));
-    assert_true(read_all(c, pad, padding));
+    if (!read_all(c, c->data, c->length) || !read_all(c, pad, padding))
+        return false;
     if (c->data_digest) {
         assert_true(read_all(c, digest, ISCSI_DIGEST));
         assert_int_equal(digest_add(digest_add(DIGEST_SEED, c->data, c->length), pad, padding),

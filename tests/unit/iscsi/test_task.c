@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* Task management, against a device that holds on to what it is given. */
+
+#include <string.h>
+
+#include "client.h"
+
+static struct disk disk;
+static struct client client, other;
+
+static int open_disk(void **state)
+{
+    (void)state;
+    client.fd = other.fd = -1;
+    disk_open_held(&disk);
+    client_login(&client, &disk, "ImmediateData=No\n");
+    client_settle(&client);
+    return 0;
+}
+
+static int close_disk(void **state)
+{
+    (void)state;
+    client_close(&client);
+    client_close(&other);
+    disk_release(&disk);
+    disk_close(&disk);
+    return 0;
+}
+
+static void log_in_other(void)
+{
+    client_connect(&other, &disk);
+    other.isid[5] = 9;
+    assert_int_equal(0, client_login_step(&other, 0x87,
+        "InitiatorName=" INITIATOR "\nTargetName=" TARGET "\n"));
+    client_settle(&other);
+}
+
+static uint32_t start_read(struct client *c)
+{
+    uint8_t bhs[ISCSI_BHS];
+
+    client_read10(c, bhs, 0, 1);
+    client_send(c, bhs, NULL, 0);
+    return c->itt;
+}
+
+static uint32_t requested; /* the tag of the last function */
+
+static void request(struct client *c, uint8_t function, uint32_t tag, uint8_t lun)
+{
+    uint8_t bhs[ISCSI_BHS];
+
+    client_header(c, bhs, ISCSI_TASK_REQUEST | ISCSI_IMMEDIATE, ISCSI_FINAL | function);
+    be32_put(bhs + TASK_REFERENCED_TAG, tag);
+    bhs[BHS_LUN + 1] = lun;
+    client_send(c, bhs, NULL, 0);
+    requested = c->itt;
+}
+
+static int response(struct client *c)
+{
+    client_expect(c, ISCSI_TASK_RESPONSE);
+    assert_int_equal(requested, be32_get(c->bhs + BHS_ITT));
+    return c->bhs[BHS_RESPONSE];
+}
+
+/* Whatever was asked before this is answered before this. */
+static void expect_nop(struct client *c)
+{
+    uint8_t bhs[ISCSI_BHS];
+
+    client_header(c, bhs, ISCSI_NOP_OUT | ISCSI_IMMEDIATE, ISCSI_FINAL);
+    be32_put(bhs + BHS_TTT, ISCSI_NO_TAG);
+    client_send(c, bhs, NULL, 0);
+    client_expect(c, ISCSI_NOP_IN);
+}
+
+static int sense_of_next(struct client *c)
+{
+    uint8_t bhs[ISCSI_BHS], cdb[6] = { 0 };
+
+    client_command(c, bhs, ISCSI_FINAL, 0, cdb, sizeof(cdb));
+    client_send(c, bhs, NULL, 0);
+    return client_status(c, c->itt) == 0 ? 0 : be16_get(c->data + 14);
+}
+
+static void an_abort_is_answered_when_the_device_is_done(void **state)
+{
+    uint32_t tag = start_read(&client);
+
+    (void)state;
+    disk_wait_held(&disk, 1);
+    request(&client, TASK_ABORT, tag, 0);
+    expect_nop(&client); /* and no response yet, although the NOP came later */
+    disk_release(&disk);
+    assert_int_equal(TASK_COMPLETE, response(&client));
+    expect_nop(&client); /* nothing of the task itself */
+}
+
+static void a_task_that_waits_for_data_is_aborted_at_once(void **state)
+{
+    uint8_t bhs[ISCSI_BHS], data[BLOCK] = { 1 };
+    uint32_t tag, ttt;
+
+    (void)state;
+    client_write10(&client, bhs, 0, 1);
+    client_send(&client, bhs, NULL, 0);
+    tag = client.itt;
+    client_expect(&client, ISCSI_R2T);
+    ttt = be32_get(client.bhs + BHS_TTT);
+    request(&client, TASK_ABORT, tag, 0);
+    assert_int_equal(TASK_COMPLETE, response(&client));
+    client_data_out(&client, tag, ttt, 0, 0, data, BLOCK, true); /* was on its way */
+    expect_nop(&client);
+    assert_int_equal(0, disk.memory[0]);
+}
+
+static void aborting_no_task_says_so(void **state)
+{
+    (void)state;
+    request(&client, TASK_ABORT, 0x4242, 0);
+    assert_int_equal(TASK_NO_TASK, response(&client));
+}
+
+static void abort_task_set_ends_ones_own_tasks_only(void **state)
+{
+    uint32_t tag;
+
+    (void)state;
+    log_in_other();
+    start_read(&client);
+    start_read(&client);
+    tag = start_read(&other);
+    disk_wait_held(&disk, 3);
+    request(&client, TASK_ABORT_SET, 0, 0);
+    expect_nop(&client); /* it has begun, and waits */
+    disk_release(&disk);
+    assert_int_equal(TASK_COMPLETE, response(&client));
+    client_expect(&other, ISCSI_DATA_IN);
+    assert_int_equal(tag, be32_get(other.bhs + BHS_ITT));
+    assert_int_equal(0, sense_of_next(&other));
+}
+
+static void clear_task_set_ends_all_and_tells_the_others(void **state)
+{
+    (void)state;
+    log_in_other();
+    start_read(&client);
+    start_read(&other);
+    disk_wait_held(&disk, 2);
+    request(&client, TASK_CLEAR_SET, 0, 0);
+    expect_nop(&client); /* it has begun, and waits */
+    disk_release(&disk);
+    assert_int_equal(TASK_COMPLETE, response(&client));
+    assert_int_equal(0, sense_of_next(&client));
+    assert_int_equal(0x2f00, sense_of_next(&other));
+    assert_int_equal(0, sense_of_next(&other));
+}
+
+static void a_reset_ends_all_and_tells_everybody(void **state)
+{
+    static const struct {
+        uint8_t function;
+        uint16_t sense;
+    } rows[] = { { TASK_LUN_RESET, 0x2903 }, { TASK_WARM_RESET, 0x2902 } };
+
+    (void)state;
+    log_in_other();
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        start_read(&client);
+        start_read(&other);
+        disk_wait_held(&disk, 2);
+        request(&client, rows[i].function, 0, 0);
+        expect_nop(&client); /* it has begun, and waits */
+        disk_release(&disk);
+        assert_int_equal(TASK_COMPLETE, response(&client));
+        assert_int_equal(rows[i].sense, sense_of_next(&client));
+        assert_int_equal(rows[i].sense, sense_of_next(&other));
+    }
+}
+
+static void a_cold_reset_ends_all_sessions(void **state)
+{
+    (void)state;
+    log_in_other();
+    request(&client, TASK_COLD_RESET, 0, 0);
+    assert_int_equal(TASK_COMPLETE, response(&client));
+    assert_false(client_receive(&client));
+    assert_false(client_receive(&other));
+}
+
+static void what_cannot_be_done_is_answered_with_the_reason(void **state)
+{
+    static const struct {
+        uint8_t function;
+        uint8_t lun;
+        uint8_t response;
+    } rows[] = {
+        { TASK_ABORT_SET, 1, TASK_NO_LUN },
+        { TASK_LUN_RESET, 1, TASK_NO_LUN },
+        { TASK_CLEAR_ACA, 0, TASK_NOT_SUPPORTED },
+        { TASK_REASSIGN, 0, TASK_NO_REASSIGN },
+        { 9, 0, TASK_NOT_SUPPORTED },
+        { 0x7f, 0, TASK_NOT_SUPPORTED },
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        request(&client, rows[i].function, 0, rows[i].lun);
+        assert_int_equal(rows[i].response, response(&client));
+    }
+}
+
+static void several_functions_wait_for_the_same_task(void **state)
+{
+    uint32_t tag = start_read(&client);
+
+    (void)state;
+    disk_wait_held(&disk, 1);
+    request(&client, TASK_ABORT, tag, 0);
+    request(&client, TASK_ABORT_SET, 0, 0);
+    request(&client, TASK_LUN_RESET, 0, 0);
+    expect_nop(&client);
+    disk_release(&disk);
+    for (int i = 0; i < 3; i++) {
+        client_expect(&client, ISCSI_TASK_RESPONSE);
+        assert_int_equal(TASK_COMPLETE, client.bhs[BHS_RESPONSE]);
+    }
+}
+
+static void a_session_may_go_while_its_functions_wait(void **state)
+{
+    (void)state;
+    start_read(&client);
+    disk_wait_held(&disk, 1);
+    request(&client, TASK_LUN_RESET, 0, 0);
+    expect_nop(&client);
+    client_close(&client);
+    log_in_other();
+    disk_release(&disk);
+    expect_nop(&other);
+}
+
+#define WITH_DISK(TEST) cmocka_unit_test_setup_teardown(TEST, open_disk, close_disk)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_DISK(an_abort_is_answered_when_the_device_is_done),
+        WITH_DISK(a_task_that_waits_for_data_is_aborted_at_once),
+        WITH_DISK(aborting_no_task_says_so),
+        WITH_DISK(abort_task_set_ends_ones_own_tasks_only),
+        WITH_DISK(clear_task_set_ends_all_and_tells_the_others),
+        WITH_DISK(a_reset_ends_all_and_tells_everybody),
+        WITH_DISK(a_cold_reset_ends_all_sessions),
+        WITH_DISK(what_cannot_be_done_is_answered_with_the_reason),
+        WITH_DISK(several_functions_wait_for_the_same_task),
+        WITH_DISK(a_session_may_go_while_its_functions_wait),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
