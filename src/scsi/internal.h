@@ -120,17 +120,33 @@ static inline uint32_t scsi_mode(const struct scsi_unit *unit)
  * initiator takes. */
 enum scsi_step scsi_reply(struct scsi_task *task, uint64_t length);
 
-/* Says what the command moves; false when the task failed since the initiator announced the
- * opposite direction. */
-bool scsi_transfer(struct scsi_task *task, enum scsi_direction direction, uint64_t length);
-
-/* As scsi_transfer(), for commands that are meaningless unless exactly this arrives. */
-bool scsi_transfer_exact(struct scsi_task *task, uint64_t length);
-
 static inline uint64_t scsi_expected(const struct scsi_task *task)
 {
     return task->expected_direction == task->direction ? task->expected_length : 0;
 }
+
+bool scsi_fail_direction(struct scsi_task *task);
+
+/* Says what the command moves; false when the task failed, since a write was announced as a read.
+ * A read that was announced as a write has room for nothing: all of it is overflow. Of a write that
+ * brings nothing, GOOD would be a lie. */
+static inline bool scsi_transfer(struct scsi_task *task, enum scsi_direction direction,
+    uint64_t length)
+{
+    uint64_t expected;
+
+    task->direction = (uint8_t)direction;
+    task->transfer_length = length;
+    expected = scsi_expected(task);
+    task->buffer_length = length < expected ? length : expected;
+    if (length && task->expected_length && direction == SCSI_DATA_OUT &&
+        task->expected_direction == SCSI_DATA_IN)
+        return scsi_fail_direction(task);
+    return true;
+}
+
+/* As scsi_transfer(), for commands that are meaningless unless exactly this arrives. */
+bool scsi_transfer_exact(struct scsi_task *task, uint64_t length);
 
 /* GOOD; everything that the command defines was moved. */
 static inline enum scsi_step scsi_finish(struct scsi_task *task)

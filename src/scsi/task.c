@@ -230,22 +230,10 @@ enum scsi_step scsi_resume(struct scsi_task *task, const struct scsi_outcome *ou
     return row->build ? run_builder(task, row) : row->run(task);
 }
 
-bool scsi_transfer(struct scsi_task *task, enum scsi_direction direction, uint64_t length)
+SCSI_COLD bool scsi_fail_direction(struct scsi_task *task)
 {
-    uint64_t expected;
-
-    task->direction = (uint8_t)direction;
-    task->transfer_length = length;
-    expected = scsi_expected(task);
-    task->buffer_length = length < expected ? length : expected;
-    /* A read that was announced as a write has room for nothing: all of it is overflow. Of a write
-     * that brings nothing, GOOD would be a lie. */
-    if (length && task->expected_length && direction == SCSI_DATA_OUT &&
-        task->expected_direction == SCSI_DATA_IN) {
-        scsi_fail(task, SCSI_INFORMATION_UNIT_INVALID);
-        return false;
-    }
-    return true;
+    scsi_fail(task, SCSI_INFORMATION_UNIT_INVALID);
+    return false;
 }
 
 bool scsi_transfer_exact(struct scsi_task *task, uint64_t length)
