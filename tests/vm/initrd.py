@@ -62,6 +62,15 @@ def obtain(cache, kernel, part):
     return path
 
 
+def programs(path, files):
+    """An archive of programs of ours, made anew each time; returns its path."""
+    with open(path, "wb") as stream:
+        archive = cpio.Archive(stream)
+        _add_programs(archive, files)
+        archive.close()
+    return path
+
+
 def overlay(parameters, files=()):
     """The archive of one boot: the guest's scripts, /parameters and `files`, pairs of name and
     content."""
@@ -131,10 +140,13 @@ def _module_closure(kernel):
 
 
 def _add_tools(archive, tools):
+    _add_programs(archive, [_which(tool) for tool in tools])
+
+
+def _add_programs(archive, paths):
     libraries = set()
-    for tool in tools:
-        path = _which(tool)
-        archive.copy(f"sbin/{tool}", path)
+    for path in paths:
+        archive.copy(f"sbin/{os.path.basename(path)}", path)
         listing = subprocess.run(["ldd", path], stdout=subprocess.PIPE, check=True).stdout.decode()
         libraries.update(re.findall(r"(/\S+) \(0x", listing))
     for library in sorted(libraries):

@@ -2,6 +2,7 @@
 # Copyright (c) 2026, the WinSpd authors
 #
 # A fresh boot, now with digests and CHAP: is what the load wrote still there?
+# Then our own tools, which write over it.
 
 . /guest/load.sh
 
@@ -25,4 +26,5 @@ check 'digests: the kernel has negotiated one for headers' connection_has header
 check 'digests: the kernel has negotiated one for data' connection_has data_digest 1
 check 'after a reboot, with digests: every block of the load is as written' \
     every_block_is_as_written
+. /guest/tools.sh
 logout
