@@ -3,6 +3,7 @@
 """stgtest against disks that are right and disks that are not."""
 
 import os
+import pty
 import re
 import subprocess
 import threading
@@ -119,6 +120,27 @@ def pattern_is_that_of_the_original():
         client.close()
     expected = bytes(512) + b"".join(word(lba) * 64 for lba in (5, 6, 7)) + bytes(512)
     check(data == expected, "blocks 4 to 8 do not have the pattern in 5 to 7")
+
+
+def progress_is_drawn_on_a_terminal_only():
+    with Server("memdisk", "--size", "1M", "-p", uri()):
+        terminal, side = pty.openpty()
+        job = subprocess.Popen([program("stgtest"), uri(), "500", "WR", "*"], stderr=side,
+                               stdout=subprocess.PIPE, text=True)
+        os.close(side)
+        drawn = b""
+        while True:
+            try:
+                piece = os.read(terminal, 4096)
+            except OSError:  # EIO: the other side is closed
+                break
+            drawn += piece
+        os.close(terminal)
+        said, _ = job.communicate(timeout=60)
+        check(job.returncode == 0 and said.endswith("OK\n"), said)
+        check(b"\r500 of 500 operations, 100 %" in drawn, drawn)
+        _, errors = test(uri(), "500", "WR", "*")
+        check("\r" not in errors and " of " not in errors, errors)
 
 
 def help_and_version():
@@ -293,6 +315,7 @@ TESTS = [
     first_line_repeats_the_command,
     the_same_seed_writes_the_same,
     pattern_is_that_of_the_original,
+    progress_is_drawn_on_a_terminal_only,
     help_and_version,
     file_of_any_length,
     files_know_only_reads_and_writes,

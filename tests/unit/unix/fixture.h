@@ -63,7 +63,8 @@ bool client_receive_bytes(int fd, void *bytes, size_t length);
 struct transact_response client_receive(int fd, const struct transact_request *request,
     uint8_t *data);
 /* Both. */
-struct transact_status client_do(int fd, uint8_t kind, uint64_t lba, uint32_t blocks, uint8_t *data);
+struct transact_status client_do(int fd, uint8_t kind, uint64_t lba, uint32_t blocks,
+    uint8_t *data);
 void assert_closed(int fd);
 void assert_check(struct transact_status status, uint8_t key, uint8_t asc, uint8_t ascq);
 #define assert_good(status) assert_int_equal((status).scsi_status, 0)

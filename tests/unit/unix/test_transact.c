@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* The transaction protocol's bytes. Offsets and sizes are asserted by the compiler in transact.h. */
+/* The protocol's bytes. Offsets and sizes are asserted by the compiler, in transact.h. */
 
 #include <setjmp.h>
 #include <stdarg.h>
