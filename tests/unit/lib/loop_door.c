@@ -25,6 +25,7 @@ struct loop_door {
 };
 
 int loop_open_error, loop_start_error, loop_open_count;
+void (*loop_start_hook)(spd_unit *unit);
 
 static struct loop_command *command_of(struct spd_request *request)
 {
@@ -248,6 +249,9 @@ static int loop_start_door(struct spd_door *door)
     loop->running = true;
     loop_start(loop, &command, test_unit_ready, 6, SCSI_NO_DATA, 0);
     loop_wait(&command);
+    if (loop_start_hook)
+        loop_start_hook(door->unit);
+    loop_start_hook = NULL;
     return 0;
 }
 

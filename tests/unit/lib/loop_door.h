@@ -55,6 +55,8 @@ unsigned loop_in_flight(struct loop_door *door);
 
 /* What the next open or start is to return; back to 0 afterwards. */
 extern int loop_open_error, loop_start_error;
+/* Called by the next start, unless NULL. */
+extern void (*loop_start_hook)(spd_unit *unit);
 /* Doors that are open now. */
 extern int loop_open_count;
 

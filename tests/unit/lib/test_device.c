@@ -44,8 +44,9 @@ static int leave(struct test_device *device, spd_status *status)
         device->most_inside = device->inside;
     device->held++;
     os_cond_broadcast(&device->changed);
-    while (device->hold)
+    while (device->hold && !device->passes)
         os_cond_wait(&device->changed, &device->lock);
+    device->passes -= device->hold;
     device->held--;
     device->inside--;
     *status = device->status;
@@ -121,6 +122,12 @@ static void test_submit(spd_unit *unit, spd_request *request)
     spd_status status = device->status;
     bool keep = device->hold || device->use_thread;
 
+    uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
+
+    if (!device->stack_top || frame > device->stack_top)
+        device->stack_top = frame;
+    if (!device->stack_bottom || frame < device->stack_bottom)
+        device->stack_bottom = frame;
     assert_null(spd_request_context(request));
     spd_request_set_context(request, device);
     move(device, request);
@@ -221,6 +228,14 @@ void test_let_go(struct test_device *device)
     os_cond_broadcast(&device->changed);
     while (complete_kept(device))
         ;
+    os_mutex_unlock(&device->lock);
+}
+
+void test_let_one_go(struct test_device *device)
+{
+    os_mutex_lock(&device->lock);
+    device->passes++;
+    os_cond_signal(&device->changed);
     os_mutex_unlock(&device->lock);
 }
 

@@ -17,6 +17,7 @@ struct test_device {
     os_mutex lock;
     os_cond changed;
     bool hold;          /* operations wait (simple), or are kept (asynchronous), until let go */
+    unsigned passes;    /* simple ones that may go on all the same */
     bool refuse_nowait; /* WOULD_BLOCK to SPD_NOWAIT */
     bool use_thread;    /* asynchronous: a thread of ours completes */
     spd_status status;  /* what operations end with */
@@ -31,6 +32,7 @@ struct test_device {
     const void *buffer; /* of the last simple call */
     uint32_t pieces;    /* of the last asynchronous one */
     const spd_vec *data;
+    uintptr_t stack_top, stack_bottom; /* of all calls of submit */
     os_thread on_thread; /* pthread_self() of the last call */
     spd_request *kept[TEST_HELD_MAX];
     unsigned kept_count;
@@ -53,6 +55,8 @@ void test_device_destroy(struct test_device *device);
 /* Waits until that many operations are held. */
 void test_wait_held(struct test_device *device, unsigned count);
 void test_let_go(struct test_device *device);
+/* Lets one simple operation go. */
+void test_let_one_go(struct test_device *device);
 
 /* An asynchronous device's own thread, which completes what is kept. */
 void test_thread_start(struct test_device *device);

@@ -4,6 +4,7 @@
 /* The mailbox: many post, one takes. */
 
 #include <poll.h>
+#include <unistd.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -59,6 +60,23 @@ static void mail_comes_oldest_first(void **state)
     assert_null(spd_mailbox_take(&mailbox));
 }
 
+/* Sees how often the event was written since it was last cleared. */
+static void a_burst_of_mail_costs_one_wake(void **state)
+{
+    static struct spd_request request[3];
+    uint64_t writes = 0;
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        spd_mailbox_post(&mailbox, &request[i]);
+    assert_int_equal(read(mailbox.event, &writes, sizeof writes), sizeof writes);
+    assert_int_equal(writes, 1);
+    assert_non_null(spd_mailbox_take(&mailbox));
+    spd_mailbox_post(&mailbox, &request[0]);
+    assert_true(readable());
+    spd_mailbox_take(&mailbox);
+}
+
 static void a_wake_brings_no_mail(void **state)
 {
     (void)state;
@@ -108,6 +126,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(mail_comes_oldest_first),
+        TEST(a_burst_of_mail_costs_one_wake),
         TEST(a_wake_brings_no_mail),
         TEST(no_mail_is_lost_and_each_sender_stays_in_order),
     };

@@ -212,6 +212,26 @@ static void an_asynchronous_device_gets_the_doors_own_scatter_list(void **state)
     test_unit_end(unit, &device);
 }
 
+static void a_long_scatter_list_can_be_cut_any_number_of_times(void **state)
+{
+    enum { BLOCKS = 20, TIMES = 100 };
+    spd_params params = test_params(SPD_CACHE);
+    static unsigned char bytes[BLOCKS * TEST_BLOCK];
+    spd_unit *unit;
+
+    (void)state;
+    params.max_transfer_length = 18 * TEST_BLOCK;
+    unit = test_unit(&device, &test_async_ops, &params, 0);
+    for (int i = 0; i < TIMES; i++) {
+        struct loop_command write = { 0 };
+
+        cut(&write, bytes, sizeof bytes);
+        assert_true(loop_start_write(loop_door_of(unit), &write, NULL, 0, BLOCKS, TEST_BLOCK));
+        assert_int_equal(loop_wait(&write), SCSI_GOOD);
+    }
+    test_unit_end(unit, &device);
+}
+
 static void completion_within_submit_does_not_recurse(void **state)
 {
     enum { BLOCKS = 4096 };
@@ -224,6 +244,7 @@ static void completion_within_submit_does_not_recurse(void **state)
     unit = test_unit(&device, &test_async_ops, &params, 0);
     assert_int_equal(run_write(unit, bytes, 0, BLOCKS), SCSI_GOOD);
     assert_int_equal(device.calls[SPD_WRITE], BLOCKS);
+    assert_true(device.stack_top - device.stack_bottom < 4096);
     test_unit_end(unit, &device);
     free(bytes);
 }
@@ -402,6 +423,7 @@ int main(void)
         cmocka_unit_test(pieces_reach_a_blocking_device),
         cmocka_unit_test(pieces_reach_an_asynchronous_device),
         cmocka_unit_test(an_asynchronous_device_gets_the_doors_own_scatter_list),
+        cmocka_unit_test(a_long_scatter_list_can_be_cut_any_number_of_times),
         cmocka_unit_test(completion_within_submit_does_not_recurse),
         cmocka_unit_test(an_asynchronous_operation_ends_when_the_device_says_so),
         cmocka_unit_test(an_error_of_the_device_reaches_the_initiator),

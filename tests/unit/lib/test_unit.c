@@ -395,6 +395,17 @@ static void an_operation_may_shut_its_unit_down(void **state)
     assert_int_equal(loop_wait(&command), SCSI_GOOD);
 }
 
+static void a_unit_may_be_shut_down_while_it_starts(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+
+    (void)state;
+    assert_int_equal(create(&params, &test_simple_ops), 0);
+    loop_start_hook = spd_unit_shutdown;
+    assert_int_equal(spd_unit_start(unit, 1), 0);
+    assert_int_equal(spd_unit_wait(unit), 0);
+}
+
 static void shutdown_cancels_what_waits_and_completes_what_the_device_has(void **state)
 {
     spd_params params = test_params(SPD_CACHE);
@@ -519,6 +530,7 @@ int main(void)
         TEST(a_last_flush_that_fails_is_reported),
         TEST(a_door_that_fails_ends_the_unit_with_its_error),
         TEST(an_operation_may_shut_its_unit_down),
+        TEST(a_unit_may_be_shut_down_while_it_starts),
         TEST(shutdown_cancels_what_waits_and_completes_what_the_device_has),
         TEST(a_resize_changes_the_capacity_and_tells_initiators),
         TEST(a_signal_shuts_the_unit_down),

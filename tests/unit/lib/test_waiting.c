@@ -144,6 +144,47 @@ static void an_exclusive_command_waits_for_those_before_it_and_holds_those_after
     test_unit_end(unit, &device);
 }
 
+static void those_that_waited_for_an_exclusive_one_go_on_side_by_side(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+    spd_unit *unit = test_unit(&device, &test_simple_ops, &params, 3);
+    struct loop_command command[4] = { 0 };
+    unsigned char block[TEST_BLOCK] = { 0 };
+
+    (void)state;
+    device.hold = true;
+    command[0].request.task.attribute = SCSI_ORDERED;
+    for (int i = 0; i < 4; i++)
+        assert_true(
+            loop_start_write(loop_door_of(unit), &command[i], block, (uint64_t)i, 1, TEST_BLOCK));
+    test_wait_held(&device, 1);
+    test_let_one_go(&device);
+    test_wait_held(&device, 3);
+    test_let_go(&device);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(loop_wait(&command[i]), SCSI_GOOD);
+    test_unit_end(unit, &device);
+}
+
+/* COMPARE AND WRITE needs a scratch, but has no reply in it. */
+static void a_scratch_without_a_reply_is_given_back_before_done(void **state)
+{
+    static const uint8_t cdb[16] = { 0x89, [13] = 1 };
+    spd_params params = test_params(SPD_CACHE | SPD_NEVER_BLOCKS);
+    spd_unit *unit = test_unit(&device, &test_simple_ops, &params, 0);
+    unsigned char pair[2 * TEST_BLOCK] = { 0 };
+    struct loop_command command = { .vec = { { pair, sizeof pair } }, .vec_count = 1 };
+
+    (void)state;
+    pair[TEST_BLOCK] = 9;
+    assert_true(
+        loop_start(loop_door_of(unit), &command, cdb, sizeof cdb, SCSI_DATA_OUT, sizeof pair));
+    assert_null(command.request.task.scratch);
+    assert_int_equal(loop_wait(&command), SCSI_GOOD);
+    assert_int_equal(device.disk[0][0], 9);
+    test_unit_end(unit, &device);
+}
+
 static void a_command_parked_behind_an_exclusive_one_can_be_cancelled(void **state)
 {
     spd_params params = test_params(SPD_CACHE);
@@ -222,6 +263,8 @@ int main(void)
         cmocka_unit_test(a_queued_command_can_be_cancelled_one_that_the_device_has_not),
         cmocka_unit_test(more_than_the_queue_depth_is_task_set_full),
         cmocka_unit_test(an_exclusive_command_waits_for_those_before_it_and_holds_those_after_it),
+        cmocka_unit_test(those_that_waited_for_an_exclusive_one_go_on_side_by_side),
+        cmocka_unit_test(a_scratch_without_a_reply_is_given_back_before_done),
         cmocka_unit_test(a_command_parked_behind_an_exclusive_one_can_be_cancelled),
         cmocka_unit_test(a_thousand_parked_commands_go_on_without_recursion),
         cmocka_unit_test(replies_beyond_the_scratch_limit_are_task_set_full),
