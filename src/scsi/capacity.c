@@ -5,7 +5,7 @@
 
 #include "scsi/internal.h"
 
-/* SBC-3 5.12 */
+/* SBC-3 5.15 */
 enum scsi_step scsi_read_capacity_10(struct scsi_task *task, uint8_t *reply)
 {
     uint64_t last = scsi_capacity(task->unit) - 1;
@@ -15,7 +15,7 @@ enum scsi_step scsi_read_capacity_10(struct scsi_task *task, uint8_t *reply)
     return scsi_reply(task, 8);
 }
 
-/* SBC-3 5.13 */
+/* SBC-3 5.16 */
 enum scsi_step scsi_read_capacity_16(struct scsi_task *task, uint8_t *reply)
 {
     const struct scsi_unit_params *params = &task->unit->params;
@@ -31,7 +31,7 @@ enum scsi_step scsi_read_capacity_16(struct scsi_task *task, uint8_t *reply)
     return scsi_reply(task, 32);
 }
 
-/* SBC-3 5.6. Only the device knows what it has allocated, and it has no operation to ask that:
+/* SBC-3 5.4. Only the device knows what it has allocated, and it has no operation to ask that:
  * everything is reported as mapped, which is always true of the data that a read returns. */
 enum scsi_step scsi_get_lba_status(struct scsi_task *task, uint8_t *reply)
 {

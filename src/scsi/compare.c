@@ -44,7 +44,7 @@ enum scsi_step scsi_compare_and_write(struct scsi_task *task)
     }
 }
 
-/* SBC-3 5.7 */
+/* SBC-3 5.5 */
 enum scsi_step scsi_orwrite(struct scsi_task *task)
 {
     uint8_t shift = task->unit->block_shift;

@@ -37,7 +37,7 @@ enum scsi_step scsi_start_stop_unit(struct scsi_task *task)
     return scsi_ask(task, SCSI_FLUSH, 1);
 }
 
-/* SBC-3 5.8: the medium cannot be removed, so it is always prevented. */
+/* SBC-3 5.10: the medium cannot be removed, so it is always prevented. */
 enum scsi_step scsi_prevent_allow(struct scsi_task *task)
 {
     return scsi_finish(task);

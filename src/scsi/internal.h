@@ -231,7 +231,7 @@ uint32_t scsi_compare_blocks_max(const struct scsi_unit *unit);
 uint32_t scsi_write_same_blocks_max(const struct scsi_unit *unit);
 uint32_t scsi_unmap_ranges_max(const struct scsi_unit *unit);
 
-/* The unit's NAA designator, locally assigned (SPC-4 7.8.6.6.4). */
+/* The unit's NAA designator of the locally assigned format (SPC-4 7.8.6). */
 void scsi_guid_naa(const uint8_t guid[16], uint8_t naa[8]);
 
 /*

@@ -57,7 +57,7 @@ enum scsi_step scsi_write(struct scsi_task *task)
     return next_piece(task, SCSI_WRITE);
 }
 
-/* SBC-3 5.19: a count of 0 is to the end of the medium, and reaches the device as such. IMMED
+/* SBC-3 5.26: a count of 0 is to the end of the medium, and reaches the device as such. IMMED
  * allows, but does not ask, to answer before it is done. */
 enum scsi_step scsi_synchronize_cache(struct scsi_task *task)
 {
@@ -70,7 +70,7 @@ enum scsi_step scsi_synchronize_cache(struct scsi_task *task)
     return scsi_ask(task, SCSI_FLUSH, MOVE);
 }
 
-/* SBC-3 5.9: GOOD says that not all of it may be in a cache, which is all we know. */
+/* SBC-3 5.8: GOOD says that not all of it may be in a cache, which is all we know. */
 enum scsi_step scsi_pre_fetch(struct scsi_task *task)
 {
     return scsi_finish(task);

@@ -7,7 +7,7 @@
 
 enum { START, WRITING, HAVE_SCRATCH, HAVE_DATA, VERIFYING };
 
-/* SBC-3 table 142 */
+/* SBC-3 5.29 */
 enum { BYTCHK_NONE = 0, BYTCHK_ALL = 1, BYTCHK_ONE_BLOCK = 3 };
 
 static unsigned bytchk(const struct scsi_task *task)
@@ -58,7 +58,7 @@ static enum scsi_step verify(struct scsi_task *task)
     return scsi_ask(task, SCSI_READ, VERIFYING);
 }
 
-/* SBC-3 5.28 to 5.30 */
+/* SBC-3 5.29 to 5.31 */
 enum scsi_step scsi_verify(struct scsi_task *task)
 {
     uint8_t shift = task->unit->block_shift;
@@ -87,7 +87,7 @@ enum scsi_step scsi_verify(struct scsi_task *task)
     return scsi_ask(task, SCSI_SCRATCH, HAVE_SCRATCH);
 }
 
-/* SBC-3 5.42 to 5.44. Written through, so that what is read back is the medium. */
+/* SBC-3 5.37 to 5.39. Written through, so that what is read back is the medium. */
 enum scsi_step scsi_write_verify(struct scsi_task *task)
 {
     uint8_t shift = task->unit->block_shift;

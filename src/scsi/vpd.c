@@ -15,7 +15,7 @@ struct page {
 
 static build_page supported_pages;
 
-/* SPC-4 7.8.18 */
+/* Unit Serial Number page: the GUID as text. */
 static uint32_t serial_number(const struct scsi_task *task, uint8_t *page)
 {
     char text[37];
@@ -51,7 +51,7 @@ static uint32_t device_identification(const struct scsi_task *task, uint8_t *pag
     char text[37];
 
     scsi_guid_naa(params->guid, designator(&at, BINARY, NAA, 8));
-    /* SPC-5 7.7.6.12: type 1, an RFC 4122 UUID, then a reserved byte */
+    /* SPC-5, UUID designator: type 1 is an RFC 4122 UUID; then a reserved byte */
     data = designator(&at, BINARY, UUID, 18);
     data[0] = 0x10;
     memcpy(data + 2, params->guid, 16);

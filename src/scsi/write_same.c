@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * WRITE SAME (SBC-3 5.46, 5.47): one block over and over, from the scratch. With the UNMAP bit and
+ * WRITE SAME (SBC-3 5.43, 5.44): one block over and over, from the scratch. With the UNMAP bit and
  * a block of zeros, which is what unmapped blocks read as, whole granules are unmapped instead and
  * only the ragged ends written.
  */

@@ -43,7 +43,7 @@ MAY_SKIP = {
 # Tests of disks whose physical blocks hold several logical ones; such a disk may not skip them.
 LARGE_PHYSICAL_BLOCKS = "LBPPB < 2"
 # It asks for the status of one LBA and expects that of another where physical blocks are larger
-# than logical ones; SBC-3 5.6 has the answer begin with the LBA that was asked for.
+# than logical ones; SBC-3 5.4 has the answer begin with the LBA that was asked for.
 SMALL_PHYSICAL_BLOCKS = ["GetLBAStatus.UnmapSingle"]
 
 # Tests that no target can pass, and their only complaint when it did its part.
