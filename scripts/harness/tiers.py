@@ -78,12 +78,12 @@ class Program:
         else:
             self.failing = False
 
-    def run(self, command, env, timeout, protocol="tap"):
+    def run(self, command, env, timeout, speaks_tap=True, cwd=TOP):
         self.log.write(f"## {self.name}: {' '.join(command)}\n")
         wrong = process.run(command, env, self.log, timeout,
-                            self._line if protocol == "tap" else self._chatter, cwd=TOP)
+                            self._line if speaks_tap else self._chatter, cwd=cwd)
         failed = any(case.outcome == "failed" for case in self.reader.cases)
-        if protocol != "tap":
+        if not speaks_tap:
             outcome = "failed" if wrong else "passed"
             if wrong == "exit status 77":
                 outcome = "skipped"
@@ -149,12 +149,13 @@ class Unit(Job):
                 continue
             if pattern and not re.search(pattern, test["name"]):
                 continue
-            valgrind = suites.intersection(self.checked)
+            tap_program = test["protocol"] == "tap"
+            valgrind = tap_program and suites.intersection(self.checked)
             program = Program(test["name"], f"{test['name']}: ", tally, log, notify)
             program.run((VALGRIND if valgrind else []) + test["cmd"],
                         {**os.environ, **SANITIZERS, **test["env"]},
                         max(test["timeout"], 30) * self.patience * (10 if valgrind else 1),
-                        test["protocol"])
+                        tap_program, test["workdir"] or BUILD / kind)
 
 
 @dataclass
