@@ -80,12 +80,21 @@ size_t scsi_data_compare(const struct scsi_task *task, uint64_t offset, const vo
     struct cursor cursor = cursor_at(task, offset);
     const uint8_t *other = with;
     const uint8_t *piece;
-    size_t done = 0, n;
+    uint8_t copy[512]; /* so that what differed at the first look still does at the second */
+    size_t done = 0, at = 0, n;
 
-    while (done < length && (piece = cursor_next(&cursor, length - done, &n))) {
-        for (size_t i = 0; i < n; i++)
-            if (piece[i] != other[done + i])
-                return done + i;
+    while (done < length) {
+        size_t left = length - done;
+
+        piece = cursor_next(&cursor, left < sizeof copy ? left : sizeof copy, &n);
+        if (!piece)
+            break;
+        memcpy(copy, piece, n);
+        if (memcmp(copy, other + done, n)) {
+            while (copy[at] == other[done + at])
+                at++;
+            return done + at;
+        }
         done += n;
     }
     return done;

@@ -84,8 +84,9 @@ enum scsi_buffer {
     SCSI_BUFFER_SCRATCH, /* task->scratch */
 };
 
-/* The block operation that a task waits for. It never exceeds the unit's maximum transfer length,
- * never crosses the end of the medium, and stays the same until scsi_resume(). */
+/* The block operation that a task waits for. READ and WRITE never exceed the unit's maximum
+ * transfer length; nothing crosses the end of the medium (as it was when the task began: a unit that shrinks
+ * must still refuse). It stays the same until scsi_resume(). */
 struct scsi_op {
     uint64_t lba;
     uint32_t blocks;
@@ -223,13 +224,14 @@ struct scsi_task {
     uint32_t phase;
 };
 
-/* Why params are not acceptable, or NULL when they are. Pure. */
+/* Why params are not acceptable. Pure. */
 enum scsi_param_error {
     SCSI_PARAM_OK,
     SCSI_PARAM_BLOCK_COUNT,           /* zero, or count * length over 2^63 */
     SCSI_PARAM_BLOCK_LENGTH,          /* not a power of two in range */
     SCSI_PARAM_PHYSICAL_BLOCK_LENGTH,
-    SCSI_PARAM_TRANSFER_LENGTH,       /* zero, or not a multiple of the block length */
+    SCSI_PARAM_TRANSFER_LENGTH,       /* of one op: zero or not a multiple of the block length; of a
+                                       * command: less than a block */
     SCSI_PARAM_UNMAP,                 /* max_unmap_ranges out of range */
     SCSI_PARAM_TEXT,                  /* product id or revision not printable ASCII */
     SCSI_PARAM_GUID,                  /* all zero */

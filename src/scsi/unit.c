@@ -79,7 +79,7 @@ uint32_t scsi_compare_blocks_max(const struct scsi_unit *unit)
 {
     uint32_t blocks = scsi_scratch_blocks(unit);
 
-    if (blocks > unit->command_blocks / 2 && unit->command_blocks > 1)
+    if (blocks > unit->command_blocks / 2)
         blocks = unit->command_blocks / 2;
     return blocks < 255 ? blocks : 255;
 }

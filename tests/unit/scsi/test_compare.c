@@ -76,6 +76,20 @@ static void more_blocks_than_block_limits_allow_are_refused(void **state)
     assert_cdb_field(disk, 13, 8);
 }
 
+static void both_halves_fit_the_longest_command(void **state)
+{
+    struct scsi_unit_params params = disk_params();
+    struct disk *disk;
+
+    params.max_command_length = 16 * 512;
+    disk = reopen(state, &params);
+    compare_and_write(disk, 0, 0, 8, 0, 5);
+    assert_good(disk);
+    compare_and_write(disk, 0, 0, 9, 0, 5);
+    assert_cdb_field(disk, 13, 8);
+    assert_int_equal(in(disk, CDB(0x12, 1, 0xb0, 0, 64), 64)[5], 8);
+}
+
 static void no_blocks_do_nothing(void **state)
 {
     struct disk *disk = *state;
@@ -199,6 +213,7 @@ int main(void)
         TEST(it_is_exclusive),
         TEST(fua_reaches_the_device),
         TEST(more_blocks_than_block_limits_allow_are_refused),
+        TEST(both_halves_fit_the_longest_command),
         TEST(no_blocks_do_nothing),
         TEST(anything_but_both_halves_is_refused),
         TEST(range_protection_and_write_protection_are_checked),

@@ -165,6 +165,28 @@ static void a_write_announced_as_a_read_fails_and_moves_nothing(void **state)
     assert_int_equal(disk->log_count, 0);
 }
 
+static void every_command_with_data_out_fails_when_announced_as_a_read(void **state)
+{
+    struct disk *disk = *state;
+    static const uint8_t cdbs[][16] = {
+        { 0x0a, 0, 0, 0, 1 }, /* WRITE(6) */
+        { 0x15, 0x10, 0, 0, 4 }, /* MODE SELECT(6) */
+        { 0x2e, 0, [8] = 1 }, /* WRITE AND VERIFY(10) */
+        { 0x2f, 2, [8] = 1 }, /* VERIFY(10), BYTCHK 1 */
+        { 0x2f, 6, [8] = 1 }, /* VERIFY(10), BYTCHK 3 */
+        { 0x41, 0, [8] = 1 }, /* WRITE SAME(10) */
+        { 0x42, 0, [8] = 24 }, /* UNMAP */
+        { 0x89, 0, [13] = 1 }, /* COMPARE AND WRITE */
+        { 0x8b, 0, [13] = 1 }, /* ORWRITE(16) */
+    };
+
+    for (unsigned i = 0; i < COUNT(cdbs); i++) {
+        in(disk, cdbs[i], 512);
+        assert_sense(disk, 0xb, 0x0e00);
+        assert_int_equal(disk->log_count, 0);
+    }
+}
+
 static void a_read_announced_as_a_write_is_all_overflow(void **state)
 {
     struct disk *disk = *state;
@@ -273,6 +295,7 @@ int main(void)
         TEST(only_medium_commands_are_marked_so),
         TEST(data_announced_for_a_command_without_any_is_underflow),
         TEST(a_write_announced_as_a_read_fails_and_moves_nothing),
+        TEST(every_command_with_data_out_fails_when_announced_as_a_read),
         TEST(a_read_announced_as_a_write_is_all_overflow),
         TEST(any_group_number_is_as_good_as_none),
         TEST(data_that_must_fit_exactly_and_does_not_is_refused),
