@@ -30,6 +30,8 @@ void send_init(struct transmit *tx)
 
 void send_queue(struct connection *c, struct send_item *item)
 {
+    /* It may wait there as an R2T, whose data came before it was even sent. */
+    list_remove(&item->link);
     list_append(&c->tx.queue, &item->link);
     if (list_empty(&c->ready))
         list_append(&c->door->ready, &c->ready);

@@ -159,6 +159,33 @@ static void unsolicited_data_is_taken_before_an_r2t(void **state)
     assert_memory_equal(pattern, disk.memory, 20 * BLOCK);
 }
 
+/* Whoever guesses the target transfer tag may be early, but must not confuse the queue of answers. */
+static void data_before_its_r2t_does_no_harm(void **state)
+{
+    uint8_t bytes[2 * ISCSI_BHS + BLOCK], *out = bytes + ISCSI_BHS;
+
+    (void)state;
+    begin("ImmediateData=No\n");
+    client_write10(&client, bytes, 0, 1);
+    memset(out, 0, ISCSI_BHS);
+    out[0] = ISCSI_DATA_OUT;
+    out[BHS_FLAGS] = ISCSI_FINAL;
+    be24_put(out + BHS_DATA_LENGTH, BLOCK);
+    memcpy(out + BHS_ITT, bytes + BHS_ITT, 4);
+    be32_put(out + BHS_TTT, 0x10000); /* the first tag, the first place */
+    memcpy(out + ISCSI_BHS, pattern, BLOCK);
+    client_send_bytes(&client, bytes, sizeof(bytes));
+    assert_true(client_receive(&client));
+    if (client.bhs[0] == ISCSI_R2T) {
+        assert_int_equal(0x10000, be32_get(client.bhs + BHS_TTT));
+        assert_true(client_receive(&client));
+    }
+    assert_int_equal(ISCSI_SCSI_RESPONSE, client.bhs[0]);
+    assert_int_equal(0, client.bhs[BHS_STATUS]);
+    assert_int_equal(0, client_read(&client, 0, 1, back));
+    assert_memory_equal(pattern, back, BLOCK);
+}
+
 static void large_transfers_arrive_whole(void **state)
 {
     uint8_t bhs[ISCSI_BHS];
@@ -360,6 +387,7 @@ int main(void)
         WITH_DISK(a_new_declaration_after_login_holds),
         WITH_DISK(r2ts_ask_for_bursts_in_order),
         WITH_DISK(unsolicited_data_is_taken_before_an_r2t),
+        WITH_DISK(data_before_its_r2t_does_no_harm),
         WITH_DISK(large_transfers_arrive_whole),
         WITH_DISK(digests_protect_both_ways),
         WITH_DISK(a_wrong_header_digest_costs_the_connection),
