@@ -129,7 +129,7 @@ void decode_vpd(struct printer *printer, const uint8_t *data, size_t length)
     }
 }
 
-/* SPC-4 7.5.5 and SBC-3 6.4.2 */
+/* SPC-4 7.5 and SBC-3 6.5.2 */
 static const struct field mode_header_6[] = {
     { "MODE DATA LENGTH", 0, 7, 8, FIELD_LENGTH },
     { "MEDIUM TYPE", 1, 7, 8 },

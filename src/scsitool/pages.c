@@ -45,7 +45,7 @@ static const struct field extended_inquiry[] = {
     { "MAXIMUM SUPPORTED SENSE DATA LENGTH", 13, 7, 8 },
 };
 
-/* SBC-3 6.5.3, with what SBC-4 added */
+/* SBC-3 6.6.3, with what SBC-4 added */
 static const struct field block_limits[] = {
     VPD_HEADER,
     { "WSNZ", 4, 0, 1 },
@@ -67,7 +67,7 @@ static const struct field block_limits[] = {
     { "MAXIMUM ATOMIC BOUNDARY SIZE", 60, 7, 32 },
 };
 
-/* SBC-3 6.5.2, with what SBC-4 added */
+/* SBC-3 6.6.2, with what SBC-4 added */
 static const struct field block_device_characteristics[] = {
     VPD_HEADER,
     { "MEDIUM ROTATION RATE", 4, 7, 16 },
@@ -83,7 +83,7 @@ static const struct field block_device_characteristics[] = {
     { "DEPOPULATION TIME", 12, 7, 32 },
 };
 
-/* SBC-3 6.5.4; LBPRZ has three bits since SBC-4 */
+/* SBC-3 6.6.4; LBPRZ has three bits since SBC-4 */
 static const struct field logical_block_provisioning[] = {
     VPD_HEADER,
     { "THRESHOLD EXPONENT", 4, 7, 8 },
@@ -108,14 +108,14 @@ static const struct page vpd_pages[] = {
     { 0xb2, FIELDS(logical_block_provisioning) },
 };
 
-/* SPC-4 7.5.7: how a mode page of page_0 format begins. */
+/* SPC-4 7.5: how a mode page of page_0 format begins. */
 #define MODE_HEADER \
     { "PS", 0, 7, 1 }, \
     { "SPF", 0, 6, 1 }, \
     { "PAGE CODE", 0, 5, 6 }, \
     { "PAGE LENGTH", 1, 7, 8, FIELD_LENGTH }
 
-/* SBC-3 6.4.7 */
+/* SBC-3 6.5: Read-Write Error Recovery */
 static const struct field read_write_error_recovery[] = {
     MODE_HEADER,
     { "AWRE", 2, 7, 1 },
@@ -132,7 +132,7 @@ static const struct field read_write_error_recovery[] = {
     { "RECOVERY TIME LIMIT", 10, 7, 16 },
 };
 
-/* SBC-3 6.4.5 */
+/* SBC-3 6.5.5 */
 static const struct field caching[] = {
     MODE_HEADER,
     { "IC", 2, 7, 1 },
@@ -184,7 +184,7 @@ static const struct field control[] = {
     { "EXTENDED SELF-TEST COMPLETION TIME", 10, 7, 16 },
 };
 
-/* SBC-3 6.4.6 */
+/* SBC-3 6.5: Informational Exceptions Control */
 static const struct field informational_exceptions[] = {
     MODE_HEADER,
     { "PERF", 2, 7, 1 },
