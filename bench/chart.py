@@ -52,7 +52,11 @@ def group(row, columns, y, scale):
         line = LEFT + scale / row["need"]
         if x - 4 < line < x + TEXT * len(value):
             x = line + 6
-        parts.append(label(x, top + BAR - 2.5, value, 11, INK if name == "rawdisk" else QUIET,
+        colour = QUIET
+        if name == "rawdisk":
+            colour = INK if row["ok"] else TARGET
+            value += "" if row["ok"] else ": missed"
+        parts.append(label(x, top + BAR - 2.5, value, 11, colour,
                            weight="600" if name == "rawdisk" else "normal"))
     x = LEFT + scale / row["need"]
     first = columns.index("rawdisk") if "rawdisk" in columns else 0

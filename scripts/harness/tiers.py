@@ -194,6 +194,7 @@ JOBS = [
     Unit("unit-tsan", "unit tests under TSan", ["build-tsan"], patience=6),
     Script("devices", "rawdisk and memdisk", ["build-release"]),
     Script("tools", "scsitool and stgtest", ["build-release"]),
+    Script("bench", "data at full speed; what the benchmark reports", ["build-release"]),
     Unit("unit-release", "all of Meson's tests; the library's under valgrind", ["build-release"],
          suites=(), checked=("lib",)),
     Build("build-clang", "clang, optimised and hardened, warnings are errors"),
