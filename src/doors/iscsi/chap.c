@@ -214,7 +214,8 @@ size_t chap_binary(const char *text, uint8_t *bytes, size_t size)
     return 0;
 }
 
-static void put_binary(struct iscsi_text *answer, const char *key, const uint8_t *bytes, size_t count)
+static void put_binary(
+    struct iscsi_text *answer, const char *key, const uint8_t *bytes, size_t count)
 {
     char text[2 + 2 * CHAP_CHALLENGE + 1] = "0x";
 

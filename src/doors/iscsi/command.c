@@ -301,27 +301,16 @@ void command_end(struct command *command)
 void command_abort(struct command *command)
 {
     struct session *session = command->session;
+    bool started = command->state == COMMAND_RECEIVING || command->state == COMMAND_RUNNING;
 
-    switch (command->state) {
-    case COMMAND_ANSWERING:
-        if (session->connection != NULL)
-            send_cancel(session->connection, &command->item);
-        break;
-    case COMMAND_RECEIVING:
-    case COMMAND_RUNNING:
-        if (session->connection != NULL)
-            send_cancel(session->connection, &command->item);
-        if (!command->done && !spd_request_cancel(&command->request)) {
-            if (session->connection != NULL)
-                receive_forget(session->connection, command);
-            command->aborted = true;
-            return;
-        }
-        break;
-    default:
-        break;
+    send_cancel(&command->item);
+    if (!started || command->done || spd_request_cancel(&command->request)) {
+        command_end(command);
+        return;
     }
-    command_end(command);
+    command->aborted = true;
+    if (session->connection != NULL)
+        receive_forget(session->connection, command);
 }
 
 void command_answer(struct command *command)
@@ -343,14 +332,14 @@ void command_answer(struct command *command)
 void command_mailed(struct spd_request *request)
 {
     struct command *command = command_of(request);
+    struct session *session = command->session;
 
     command->done = true;
     command->release = true;
-    if (command->aborted) {
-        struct iscsi_door *door = command->session->door;
-
+    /* Ending one task of a session that ends may let another run to its end. */
+    if (command->aborted || session->connection == NULL) {
         command_end(command);
-        task_ended(door, command);
+        task_ended(session->door);
     } else if (!command->unsolicited) {
         command_answer(command);
     }

@@ -95,7 +95,8 @@ int config_read(const struct spd_uri *uri, struct iscsi_config *config, bool *gu
     config->nop_interval = ISCSI_NOP_INTERVAL;
     config->nop_timeout = ISCSI_NOP_TIMEOUT;
     config->login_timeout = ISCSI_LOGIN_SECONDS;
-    if ((error = spd_uri_check_query(uri, names)) != 0 || (error = read_path(uri, config, &lun)) != 0)
+    if ((error = spd_uri_check_query(uri, names)) != 0 ||
+        (error = read_path(uri, config, &lun)) != 0)
         return error;
     if ((error = read_number(uri, "lun", 0, ISCSI_LUN_MAX, &lun)) != 0 ||
         (error = read_number(uri, "allow-anonymous", 0, 1, &anonymous)) != 0 ||

@@ -85,16 +85,16 @@ bool data_out_begin(struct connection *c, uint32_t length)
     return true;
 }
 
-void data_out_end(struct connection *c, struct command *command, uint32_t length, bool final)
+void data_out_end(struct command *command, uint32_t length, bool final)
 {
-    (void)c;
+    bool lost = command->fault == FAULT_LOST;
+
     command->received += length;
-    if (command->fault == FAULT_LOST ? !final
-                                     : !command->unsolicited && command->received < command->burst_end)
+    if (lost ? !final : !command->unsolicited && command->received < command->burst_end)
         return;
     if (command->unsolicited)
         command->unsolicited = !final;
-    if (command->fault == FAULT_LOST && command->state == COMMAND_RECEIVING)
+    if (lost && command->state == COMMAND_RECEIVING)
         command_refuse(command);
     else
         data_out_progress(command);

@@ -109,7 +109,7 @@ struct command {
 struct task_wait {
     struct list link; /* door's */
     struct session *session;
-    const struct command *command; /* ABORT TASK: this one; NULL: whatever is aborted within scope */
+    const struct command *command; /* ABORT TASK: this one; NULL: all that are aborted */
     bool all_sessions;
     struct reply *reply;
 };
@@ -252,7 +252,8 @@ void config_free(struct iscsi_config *config);
 uint16_t config_designators(const struct iscsi_config *config, uint8_t *designators);
 
 /* door.c; the parts that tests and fuzzers drive without a thread. */
-int iscsi_door_new(struct spd_unit *unit, const struct iscsi_config *config, struct iscsi_door **door);
+int iscsi_door_new(
+    struct spd_unit *unit, const struct iscsi_config *config, struct iscsi_door **made);
 void iscsi_door_free(struct iscsi_door *door);
 /* One turn of the loop: waits at most timeout milliseconds (-1: for ever). */
 void iscsi_door_turn(struct iscsi_door *door, int timeout);
@@ -288,7 +289,7 @@ void pdu_deliver(struct connection *c, const uint8_t *bhs, uint8_t *data, uint32
 /* send.c */
 void send_init(struct transmit *tx);
 void send_queue(struct connection *c, struct send_item *item);
-void send_cancel(struct connection *c, struct send_item *item);
+void send_cancel(struct send_item *item);
 void send_flush(struct connection *c);
 void send_drop(struct connection *c); /* frees what is queued */
 /* NULL, and the connection is dropped, when the peer reads none of its replies. */
@@ -340,13 +341,13 @@ struct command *command_find(struct session *session, uint32_t itt);
 
 /* data_out.c */
 bool data_out_begin(struct connection *c, uint32_t length);
-void data_out_end(struct connection *c, struct command *command, uint32_t length, bool final);
+void data_out_end(struct command *command, uint32_t length, bool final);
 void data_out_progress(struct command *command);
 
 /* task.c */
 void task_request(struct connection *c, const uint8_t *bhs);
 /* A task that was aborted has ended. */
-void task_ended(struct iscsi_door *door, const struct command *command);
+void task_ended(struct iscsi_door *door);
 void task_forget(struct session *session);
 
 /* misc.c */

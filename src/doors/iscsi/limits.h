@@ -37,7 +37,7 @@ enum {
     ISCSI_TMF_MAX = 64,                 /* task management functions that wait for tasks to end */
 
     ISCSI_RX_BUFFER = 131072, /* one a door: what one read takes from a socket */
-    ISCSI_TX_EARLY = 524288,  /* queued data that is sent before the turn ends, while it is in cache */
+    ISCSI_TX_EARLY = 524288,  /* queued data that is sent at once, while it is in the cache */
     ISCSI_TX_VECS = 256,      /* pieces of memory that one write gathers */
     ISCSI_TX_ARENA = 8192,    /* headers, sense and digests of one write */
 };

@@ -133,11 +133,11 @@ void pdu_end(struct connection *c, uint32_t length)
     switch (rx->header[0] & ISCSI_OPCODE_MASK) {
     case ISCSI_SCSI_COMMAND:
         if (rx->command != NULL)
-            data_out_end(c, rx->command, length, rx->header[BHS_FLAGS] & ISCSI_FINAL);
+            data_out_end(rx->command, length, rx->header[BHS_FLAGS] & ISCSI_FINAL);
         break;
     case ISCSI_DATA_OUT:
         if (rx->command != NULL)
-            data_out_end(c, rx->command, length, rx->header[BHS_FLAGS] & ISCSI_FINAL);
+            data_out_end(rx->command, length, rx->header[BHS_FLAGS] & ISCSI_FINAL);
         return;
     case ISCSI_NOP_OUT:
     case ISCSI_TASK_REQUEST:
@@ -169,6 +169,6 @@ void pdu_damaged(struct connection *c, uint32_t length)
     reject(c, rx->header, REJECT_DATA_DIGEST);
     if (rx->command != NULL) {
         rx->command->fault = FAULT_LOST;
-        data_out_end(c, rx->command, length, rx->header[BHS_FLAGS] & ISCSI_FINAL);
+        data_out_end(rx->command, length, rx->header[BHS_FLAGS] & ISCSI_FINAL);
     }
 }

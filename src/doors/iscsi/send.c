@@ -37,9 +37,8 @@ void send_queue(struct connection *c, struct send_item *item)
         list_append(&c->door->ready, &c->ready);
 }
 
-void send_cancel(struct connection *c, struct send_item *item)
+void send_cancel(struct send_item *item)
 {
-    (void)c;
     list_remove(&item->link);
 }
 

@@ -43,9 +43,8 @@ static void wait_free(struct task_wait *wait)
     free(wait);
 }
 
-void task_ended(struct iscsi_door *door, const struct command *command)
+void task_ended(struct iscsi_door *door)
 {
-    (void)command;
     list_each(link, &door->waits) {
         struct task_wait *wait = list_entry(link, struct task_wait, link);
 

@@ -108,8 +108,8 @@ static void make(struct disk *disk, const char *authority, const char *query, bo
     char uri[512];
     int error;
 
-    snprintf(uri, sizeof(uri), "iscsi://%s/" TARGET "%s", authority == NULL ? "127.0.0.1:0" : authority,
-        query);
+    snprintf(uri, sizeof(uri), "iscsi://%s/" TARGET "%s",
+        authority == NULL ? "127.0.0.1:0" : authority, query);
     memset(disk, 0, sizeof(*disk));
     disk->memory = calloc(BLOCKS, BLOCK);
     disk->hold = hold;

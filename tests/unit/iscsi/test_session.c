@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Sessions: the command window, order, NOPs, logout, reinstatement, and what breaks the protocol. */
+/* Sessions: command window, order, NOPs, logout, reinstatement, breaches of the protocol. */
 
 #include <string.h>
 
