@@ -25,6 +25,7 @@ class Reader:
     planned: int = 0
     plans: int = 0
     bailed: str = ""
+    comment: str = ""
 
     def feed(self, line):
         """Returns the case that the line ends, or None."""
@@ -43,16 +44,20 @@ class Reader:
             return None
         result = RESULT.match(line)
         if not result:
+            if line.startswith("#"):
+                self.comment = line.lstrip("# ")
             return None
         failed, number, name = result[1], result[2], result[3]
         skip = SKIP.match(name)
+        if skip and not skip[1]:
+            # cmocka: "not ok 1 # SKIP name"; a program of ours says why in a comment before it.
+            return self._add(Case(skip[2] or f"case {number}", "skipped", self.comment))
         if skip and not failed:
-            # cmocka puts the name where others put the reason.
-            label = skip[1] or skip[2] or f"case {number}"
-            return self._add(Case(label, "skipped", skip[2] if skip[1] else ""))
+            return self._add(Case(skip[1], "skipped", skip[2]))
         return self._add(Case(name or f"case {number}", "failed" if failed else "passed"))
 
     def _add(self, case):
+        self.comment = ""
         self.cases.append(case)
         return case
 

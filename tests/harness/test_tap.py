@@ -49,8 +49,9 @@ class TapTest(unittest.TestCase):
         self.assertEqual((case.name, case.outcome, case.reason), ("a", "skipped", "no kernel"))
 
     def test_reads_the_skip_of_cmocka(self):
-        case = read("1..1\nok 1 # SKIP test_name\n").cases[0]
-        self.assertEqual((case.name, case.outcome), ("test_name", "skipped"))
+        case = read("1..1\n# no tmpfs\nnot ok 1 # SKIP test_name\n").cases[0]
+        self.assertEqual((case.name, case.outcome, case.reason),
+                         ("test_name", "skipped", "no tmpfs"))
 
     def test_a_failure_that_mentions_skip_is_a_failure(self):
         self.assertEqual(read("1..1\nnot ok 1 - a # SKIP hm\n").cases[0].outcome, "failed")
