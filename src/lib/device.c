@@ -329,21 +329,27 @@ void spd_request_complete(spd_request *request, const spd_status *status)
     atomic_fetch_sub_explicit(&unit->completing, 1, memory_order_release);
 }
 
-bool spd_device_flush_all(struct spd_unit *unit)
+/* On the stack, so it must be over in every way before this returns. */
+static void flush_async(struct spd_unit *unit, struct spd_request *request)
 {
-    struct spd_request request = { .unit = unit, .step = SCSI_FLUSH };
-
-    if (unit->kind != SPD_DEVICE_ASYNC) {
-        if (unit->ops.flush)
-            call_and_judge(&request, SCSI_FLUSH, NULL, 0);
-    } else if (!call_submit(&request)) {
+    if (!call_submit(request)) {
         os_mutex_lock(&unit->lock);
         while (!unit->flushed)
             os_cond_wait(&unit->changed, &unit->lock);
         os_mutex_unlock(&unit->lock);
-        while (atomic_load(&unit->completing))
-            os_yield();
     }
+    while (atomic_load(&unit->completing))
+        os_yield();
+}
+
+bool spd_device_flush_all(struct spd_unit *unit)
+{
+    struct spd_request request = { .unit = unit, .step = SCSI_FLUSH };
+
+    if (unit->kind == SPD_DEVICE_ASYNC)
+        flush_async(unit, &request);
+    else if (unit->ops.flush)
+        call_and_judge(&request, SCSI_FLUSH, NULL, 0);
     return request.outcome.status == SCSI_GOOD;
 }
 
