@@ -132,36 +132,33 @@ static void send_responses(struct unix_client *client)
 
 /* Running a transaction. */
 
+/* The next piece of an unmap: one message may carry more ranges than one UNMAP command. */
+static void build_unmap(struct unix_command *command)
+{
+    const struct unix_client *client = command->client;
+    uint32_t limit = spd_unit_scsi(client->door->door.unit)->params.max_unmap_ranges;
+    uint32_t count = command->message.blocks - command->ranges_done;
+
+    if (limit == 0 || limit > SCSI_UNMAP_RANGES_MAX)
+        limit = SCSI_UNMAP_RANGES_MAX;
+    if (count > limit)
+        count = limit;
+    unix_command_build_unmap(count, &command->request.task, command->unmap_header);
+    command->data[0] = (struct scsi_vec){ command->unmap_header, UNIX_UNMAP_HEADER_LENGTH };
+    command->data[1] = (struct scsi_vec){
+        command->buffer + (size_t)command->ranges_done * TRANSACT_RANGE_LENGTH,
+        (size_t)count * TRANSACT_RANGE_LENGTH,
+    };
+}
+
 static void run(struct unix_command *command)
 {
     struct unix_client *client = command->client;
     struct scsi_task *task = &command->request.task;
-    struct scsi_unit *unit = spd_unit_scsi(client->door->door.unit);
 
-    if (command->message.kind == TRANSACT_UNMAP) {
-        uint32_t limit = unit->params.max_unmap_ranges;
-        uint32_t count = command->message.blocks - command->ranges_done;
-
-        /* One message may carry more ranges than one UNMAP command. */
-        if (limit == 0 || limit > SCSI_UNMAP_RANGES_MAX)
-            limit = SCSI_UNMAP_RANGES_MAX;
-        if (count > limit)
-            count = limit;
-        unix_command_build_unmap(count, task, command->unmap_header);
-        command->data[0] = (struct scsi_vec){ command->unmap_header, UNIX_UNMAP_HEADER_LENGTH };
-        command->data[1] = (struct scsi_vec){
-            command->buffer + (size_t)command->ranges_done * TRANSACT_RANGE_LENGTH,
-            (size_t)count * TRANSACT_RANGE_LENGTH,
-        };
-    } else {
-        unix_command_build(&command->message, block_length(client), task);
-        command->data[0] = (struct scsi_vec){ command->buffer, task->expected_length };
-    }
-    task->unit = unit;
+    task->unit = spd_unit_scsi(client->door->door.unit);
     task->nexus = &client->nexus;
     task->attribute = SCSI_SIMPLE;
-    task->data = NULL;
-    task->data_count = 0;
     command->running = true;
     client->running++;
     spd_request_start(&command->request);
@@ -209,6 +206,7 @@ void unix_client_completed(struct spd_request *request)
     if (command->message.kind == TRANSACT_UNMAP && status.scsi_status == SCSI_GOOD) {
         command->ranges_done += (uint32_t)(command->data[1].length / TRANSACT_RANGE_LENGTH);
         if (command->ranges_done < command->message.blocks) {
+            build_unmap(command);
             run(command);
             return;
         }
@@ -233,8 +231,8 @@ static bool hint_is_outstanding(const struct unix_command *command)
 static void execute(struct unix_command *command)
 {
     struct unix_client *client = command->client;
-    struct transact_request *message = &command->message;
-    uint32_t block = block_length(client);
+    const struct transact_request *message = &command->message;
+    struct scsi_task *task = &command->request.task;
 
     if (hint_is_outstanding(command)) {
         respond(command, unix_status_check(0x0b, 0x4e, 0x00)); /* OVERLAPPED COMMANDS ATTEMPTED */
@@ -242,12 +240,15 @@ static void execute(struct unix_command *command)
     }
     if (message->kind == TRANSACT_UNMAP) {
         unix_command_convert_ranges(command->buffer, message->blocks);
-    } else if (!unix_command_build(message, block, &command->request.task)) {
+        build_unmap(command);
+    } else if (!unix_command_build(message, block_length(client), task)) {
         respond(command, unix_status_check(0x05, 0x20, 0x00)); /* INVALID COMMAND OPERATION CODE */
         return;
-    } else if (command->request.task.expected_length > max_transfer_length(client)) {
+    } else if (task->expected_length > max_transfer_length(client)) {
         respond(command, unix_status_check(0x05, 0x24, 0x00)); /* INVALID FIELD IN CDB */
         return;
+    } else {
+        command->data[0] = (struct scsi_vec){ command->buffer, task->expected_length };
     }
     run(command);
 }
