@@ -316,9 +316,9 @@ int main(int argc, char **argv)
     const char *url = NULL;
     uint64_t size = 0;
     bool floor = false;
-    int option;
+    int option, index;
 
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "", options, &index)) != -1) {
         if (option == HELP) {
             fputs(usage, stdout);
             return 0;
@@ -328,8 +328,11 @@ int main(int argc, char **argv)
             floor = true;
         } else if (option == SIZE) {
             size = strtoull(optarg, NULL, 0);
+        } else if (option == '?') {
+            return 2;
         } else if (!take_option(&bench, option, optarg)) {
-            fputs(usage, stderr);
+            fprintf(stderr, "spdbench: --%s does not take '%s'; see --help\n", options[index].name,
+                optarg);
             return 2;
         }
     }
