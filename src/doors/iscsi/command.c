@@ -111,23 +111,35 @@ struct command *command_new(struct connection *c, const uint8_t *bhs, uint32_t l
     return command;
 }
 
-bool command_buffer(struct command *command, uint32_t length)
+/* A greater buffer with the data that has come so far. */
+static bool grow(struct command *command, uint32_t length)
 {
     struct session *session = command->session;
+    struct iscsi_door *door = session->door;
     struct buffer grown;
-    uint32_t need = buffer_length(length);
 
     if (command->buffer.length >= length)
         return true;
-    if (session->data_bytes + need - command->buffer.length > ISCSI_SESSION_DATA_MAX ||
-        !buffer_get(&session->door->pool, length, &grown))
+    if (!buffer_get(&door->pool, length, &grown))
         return false;
     if (command->received > 0)
         memcpy(grown.base, command->buffer.base, command->received);
     session->data_bytes += grown.length - command->buffer.length;
-    buffer_put(&session->door->pool, &command->buffer);
+    door->data_bytes += grown.length - command->buffer.length;
+    buffer_put(&door->pool, &command->buffer);
     command->buffer = grown;
     return true;
+}
+
+bool command_buffer(struct command *command, uint32_t length)
+{
+    struct session *session = command->session;
+    uint32_t more = buffer_length(length);
+
+    if (session->data_bytes + more > ISCSI_SESSION_DATA_MAX ||
+        session->door->data_bytes + more > ISCSI_DATA_MAX)
+        return false;
+    return grow(command, length);
 }
 
 static bool command_map(struct spd_request *request)
@@ -275,6 +287,7 @@ static void buffer_drop(struct command *command)
     if (command->buffer.base == NULL)
         return;
     session->data_bytes -= command->buffer.length;
+    session->door->data_bytes -= command->buffer.length;
     buffer_put(&session->door->pool, &command->buffer);
 }
 
@@ -313,11 +326,30 @@ void command_abort(struct command *command)
         receive_forget(session->connection, command);
 }
 
+/* The engine's replies lie in memory that all initiators share: one that is slow to read must not
+ * keep it. They are short, so their copies need no limit of their own. */
+static void release(struct command *command)
+{
+    struct scsi_task *task = &command->request.task;
+    uint64_t length = task->moved_length;
+
+    if (task->reply != NULL && length > 0) {
+        if (length > ISCSI_REPLY_MAX || !grow(command, (uint32_t)length))
+            return;
+        memcpy(command->buffer.base, task->reply, (size_t)length);
+        task->reply = NULL;
+    }
+    spd_request_release(&command->request);
+    command->release = false;
+}
+
 void command_answer(struct command *command)
 {
     struct connection *c = command->session->connection;
     const struct scsi_task *task = &command->request.task;
 
+    if (command->release)
+        release(command);
     /* The next command gets the same memory while it is in the cache. */
     if (task->direction == SCSI_DATA_OUT)
         buffer_drop(command);

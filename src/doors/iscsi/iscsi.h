@@ -235,6 +235,7 @@ struct iscsi_door {
     uint32_t last_tick;
     uint32_t last_busy; /* when anything last arrived */
     bool sessions_ended;
+    uint32_t data_bytes; /* in buffers of all commands */
     struct buffer_pool pool;
     uint8_t *rx; /* ISCSI_RX_BUFFER; shared, since one connection reads at a time */
 };

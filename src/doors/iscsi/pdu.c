@@ -95,6 +95,7 @@ static void hold(struct connection *c, uint32_t length)
         /* The buffer changes its owner. */
         command->buffer = rx->buffer;
         session->data_bytes += rx->buffer.length;
+        c->door->data_bytes += rx->buffer.length;
         rx->buffer = (struct buffer){ 0 };
     }
     session->held[be32_get(rx->header + BHS_CMD_SN) % session->depth] = command;
