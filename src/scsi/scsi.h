@@ -85,8 +85,8 @@ enum scsi_buffer {
 };
 
 /* The block operation that a task waits for. READ and WRITE never exceed the unit's maximum
- * transfer length; nothing crosses the end of the medium (as it was when the task began: a unit that shrinks
- * must still refuse). It stays the same until scsi_resume(). */
+ * transfer length; nothing crosses the end of the medium (as it was when the task began: a unit
+ * that shrinks must still refuse). It stays the same until scsi_resume(). */
 struct scsi_op {
     uint64_t lba;
     uint32_t blocks;

@@ -28,10 +28,14 @@ static void more_than_there_is_can_be_opened(void **state)
 {
     struct memory memory;
 
+    /* More than today's small hosts have, and little enough for the gaps that the thread sanitizer
+     * leaves in the address space. */
+    const uint64_t size = UINT64_C(1) << 37;
+
     (void)state;
-    assert_int_equal(memory_open(&memory, UINT64_C(1) << 40), 0);
-    memory.base[UINT64_C(1) << 39] = 1;
-    assert_int_equal(memory.base[(UINT64_C(1) << 40) - 1], 0);
+    assert_int_equal(memory_open(&memory, size), 0);
+    memory.base[size / 2] = 1;
+    assert_int_equal(memory.base[size - 1], 0);
     memory_close(&memory);
 }
 
