@@ -9,6 +9,7 @@ import subprocess
 import time
 
 BIN = os.environ["BIN"]
+BUILDS = os.path.dirname(os.environ["BUILD"])
 WORK = os.environ["WORK"]
 START_TIMEOUT = 20
 STOP_TIMEOUT = 20
@@ -17,14 +18,16 @@ STOP_TIMEOUT = 20
 class Disk:
     """A program of ours behind an iSCSI port that the system chose."""
 
-    def __init__(self, name, program, size, block_length=512, options=(), query=""):
+    def __init__(self, name, program, size, block_length=512, options=(), query="", kind=None):
+        """kind: the build to take it from, instead of the release: asan or tsan."""
         self.name = name
         self.size = size
         # Unless told otherwise our disks have physical blocks of 4096.
         self.large_physical_blocks = block_length < 4096
         self.path = os.path.join(WORK, f"{name}.img") if program == "rawdisk" else None
         self.process = subprocess.Popen(
-            [os.path.join(BIN, program), *(["-f", self.path] if self.path else []),
+            [os.path.join(BUILDS, kind, "devices", program, program) if kind else
+             os.path.join(BIN, program), *(["-f", self.path] if self.path else []),
              "-c", str(size // block_length), "-l", str(block_length), *options,
              "-p", f"iscsi://127.0.0.1:0/iqn.2026-01.org.example:{name}{query}"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
