@@ -12,11 +12,15 @@ BUILD := $(CURDIR)/build
 export BIN := $(BUILD)/bin
 export CACHE := $(BUILD)/cache
 
-.PHONY: all demo test bench fuzz install clean help
+.PHONY: all windows demo test bench fuzz install clean help
 
 all:
 	@scripts/packages build
 	@scripts/build release
+
+windows:
+	@scripts/packages windows
+	@scripts/build windows-x64 windows-x86
 
 demo:
 	@scripts/packages demo
@@ -48,6 +52,7 @@ clean:
 
 help:
 	@echo 'make                     build the programs (build/bin) and libraries (build/lib)'
+	@echo 'make windows             cross-build driver, DLL and programs for Windows (build/windows)'
 	@echo 'make demo                a disk of our own, used by a real Linux kernel in a virtual machine'
 	@echo 'make test                build and run every test'
 	@echo '  TIERS="unit-asan lint"   only these groups of tests; scripts/test --list names them'

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * The interface of the WinSpd driver, in C and C++, for programs and for kernel code.
+ *
+ * All requests are one device control code, IOCTL_MINIPORT_PROCESS_SERVICE_IRP (0x0004D038,
+ * buffered), on the adapter's device; Base.Code says which. Base.Size is the size of the
+ * parameter block, at most the length of the input buffer. Blocks are the same on x86 and x64.
+ *
+ * Programs use the functions of winspd.h. What follows is for those who talk to the driver
+ * themselves:
+ *
+ * Lifetime. A process that provisions keeps a LIFETIME request pending (8 bytes in, nothing out);
+ * it never completes by itself. When the last one of a process is cancelled, which the system does
+ * when the process ends, so do the process's storage units. Provisioning without one fails
+ * with ERROR_BAD_COMMAND. Windows also cancels what a thread has pending when that thread ends,
+ * unless the handle belongs to a completion port: send it from a thread that lives as long as the
+ * process, or use a completion port.
+ *
+ * Transactions. A TRANSACT request answers a request (RspValid), asks for the next one (ReqValid),
+ * or does both. Data follows the 72-byte block in the same buffer, in both directions; DataBuffer
+ * only says that there is room for it (any value but 0) and is never used as an address:
+ *
+ *   in:  block, and for a GOOD read with DataBuffer != 0 the data; DataBuffer 0 reads zeros
+ *   out: block, and for a write its data, for an unmap its descriptors
+ *
+ * With ReqValid the output buffer holds the block and the unit's MaxTransferLength. The request
+ * is pended until there is one to serve, and can be cancelled; several may be pending for one unit.
+ * Hint names the request until it is answered; an answer with an unknown hint is ignored.
+ */
+
+#ifndef WINSPD_IOCTL_H_INCLUDED
+#define WINSPD_IOCTL_H_INCLUDED
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SPD_IOCTL_DRIVER_NAME "WinSpd"
+#define SPD_IOCTL_VENDOR_ID "WinSpd  "
+#define SPD_IOCTL_HARDWARE_ID "root\\winspd"
+
+/* Addresses: bus, target, logical unit. */
+#define SPD_IOCTL_BTL(B, T, L) ((((UINT32)(B)) << 16) | (((UINT32)(T)) << 8) | ((UINT32)(L)))
+#define SPD_IOCTL_BTL_B(Btl) ((((UINT32)(Btl)) >> 16) & 0xff)
+#define SPD_IOCTL_BTL_T(Btl) ((((UINT32)(Btl)) >> 8) & 0xff)
+#define SPD_IOCTL_BTL_L(Btl) (((UINT32)(Btl)) & 0xff)
+
+/* Targets of the adapter: by default, and the most that the original's registry value allowed. The
+ * driver takes SPD_IOCTL_STORAGE_UNIT_CAPACITY to SPD_IOCTL_STORAGE_UNIT_LIMIT. */
+#define SPD_IOCTL_STORAGE_UNIT_CAPACITY 16
+#define SPD_IOCTL_STORAGE_UNIT_MAX_CAPACITY 64
+#define SPD_IOCTL_STORAGE_UNIT_LIMIT 255
+
+/* Bytes; also the most that one TRANSACT moves. */
+#define SPD_IOCTL_MAX_TRANSFER_LENGTH (16 * 1024 * 1024)
+
+#define SPD_IOCTL_DEFAULT_ALIGNMENT 8
+#define SPD_IOCTL_ALIGN_UP(x, s) (((x) + ((s) - 1)) & ~((s) - 1))
+#define SPD_IOCTL_DEFAULT_ALIGN_UP(x) SPD_IOCTL_ALIGN_UP(x, SPD_IOCTL_DEFAULT_ALIGNMENT)
+
+/* Of every export and every callback. */
+#define SPD_CALL __cdecl
+
+/* GCC ignores the align declspec on structures, and every block would shift by four bytes. */
+#if defined(__GNUC__)
+#define SPD_IOCTL_DECLSPEC_ALIGN __attribute__((aligned(8)))
+#else
+#define SPD_IOCTL_DECLSPEC_ALIGN __declspec(align(8))
+#endif
+
+#define SPD_IOCTL_PROVISION ('p')
+#define SPD_IOCTL_UNPROVISION ('u')
+#define SPD_IOCTL_LIST ('l')
+#define SPD_IOCTL_TRANSACT ('t')
+#define SPD_IOCTL_SET_TRANSACT_PID ('i')
+#define SPD_IOCTL_LIFETIME ('k') /* not of the original */
+
+enum {
+    SpdIoctlTransactReservedKind = 0,
+    SpdIoctlTransactReadKind,
+    SpdIoctlTransactWriteKind,
+    SpdIoctlTransactFlushKind,
+    SpdIoctlTransactUnmapKind,
+    SpdIoctlTransactKindCount
+};
+
+/*
+ * Extensions that travel in Reserved; all zero is the original's unit. The rest of Reserved and
+ * the unnamed flag bits must be 0.
+ *   [0]  bits 0..31: grace. Seconds (at most SPD_IOCTL_GRACE_MAX) for which the unit outlives its
+ *        process; provisioning the same Guid and geometry within them takes it over, with the
+ *        requests that wait
+ *   [1]  bits 0..31: physical block length in bytes, 0: as BlockLength;
+ *        bits 32..63: unmap granularity in blocks, 0: not reported
+ */
+#define SPD_IOCTL_GRACE_MAX 3600
+#define SPD_IOCTL_PARAMS_GRACE(Params) ((UINT32)(Params)->Reserved[0])
+#define SPD_IOCTL_PARAMS_PHYSICAL_BLOCK_LENGTH(Params) ((UINT32)(Params)->Reserved[1])
+#define SPD_IOCTL_PARAMS_UNMAP_GRANULARITY(Params) ((UINT32)((Params)->Reserved[1] >> 32))
+
+typedef struct _SPD_IOCTL_STORAGE_UNIT_PARAMS {
+    GUID Guid;                      /* identity; the serial number is its text */
+    UINT64 BlockCount;              /* > 0 */
+    UINT32 BlockLength;             /* bytes: a power of two, 512 to 65536 */
+    UCHAR ProductId[16];            /* not terminated */
+    UCHAR ProductRevisionLevel[4];
+    UINT8 DeviceType;               /* 0: direct access block device */
+    UINT32 WriteProtected : 1;
+    UINT32 CacheSupported : 1;
+    UINT32 UnmapSupported : 1;
+    UINT32 EjectDisabled : 1;
+    UINT32 MaxTransferLength;       /* bytes: a multiple of BlockLength, at most
+                                     * SPD_IOCTL_MAX_TRANSFER_LENGTH */
+    UINT64 Reserved[8];             /* see above */
+} SPD_IOCTL_STORAGE_UNIT_PARAMS;
+
+typedef struct _SPD_IOCTL_STORAGE_UNIT_STATUS {
+    UINT8 ScsiStatus;
+    UINT8 SenseKey;
+    UINT8 ASC;
+    UINT8 ASCQ;
+    UINT64 Information;
+    UINT64 ReservedCSI;
+    UINT32 ReservedSKS;
+    UINT32 ReservedFRU : 8;
+    UINT32 InformationValid : 1;
+} SPD_IOCTL_STORAGE_UNIT_STATUS;
+
+typedef struct _SPD_IOCTL_UNMAP_DESCRIPTOR {
+    UINT64 BlockAddress;
+    UINT32 BlockCount;
+    UINT32 Reserved;
+} SPD_IOCTL_UNMAP_DESCRIPTOR;
+
+typedef struct _SPD_IOCTL_TRANSACT_REQ {
+    UINT64 Hint;                    /* opaque; 0: there is no request */
+    UINT8 Kind;
+    union {
+        struct {
+            UINT64 BlockAddress;
+            UINT32 BlockCount;
+            UINT32 ForceUnitAccess : 1;
+            UINT32 Reserved : 31;
+        } Read;
+        struct {
+            UINT64 BlockAddress;
+            UINT32 BlockCount;
+            UINT32 ForceUnitAccess : 1;
+            UINT32 Reserved : 31;
+        } Write;
+        struct {
+            UINT64 BlockAddress;
+            UINT32 BlockCount;      /* 0: to the end of the medium */
+        } Flush;
+        struct {
+            UINT32 Count;           /* of SPD_IOCTL_UNMAP_DESCRIPTOR in the data */
+        } Unmap;
+    } Op;
+} SPD_IOCTL_TRANSACT_REQ;
+
+typedef struct _SPD_IOCTL_TRANSACT_RSP {
+    UINT64 Hint;                    /* of the request */
+    UINT8 Kind;                     /* of the request */
+    SPD_IOCTL_STORAGE_UNIT_STATUS Status;
+} SPD_IOCTL_TRANSACT_RSP;
+
+typedef struct SPD_IOCTL_DECLSPEC_ALIGN _SPD_IOCTL_BASE_PARAMS {
+    UINT16 Size;
+    UINT16 Code;
+} SPD_IOCTL_BASE_PARAMS;
+
+typedef struct _SPD_IOCTL_PROVISION_PARAMS {
+    SPD_IOCTL_BASE_PARAMS Base;
+    union {
+        struct {
+            SPD_IOCTL_STORAGE_UNIT_PARAMS StorageUnitParams;
+        } Par;
+        struct {
+            UINT32 Btl;
+        } Ret;
+    } Dir;
+} SPD_IOCTL_PROVISION_PARAMS;
+
+typedef struct _SPD_IOCTL_UNPROVISION_PARAMS {
+    SPD_IOCTL_BASE_PARAMS Base;
+    union {
+        struct {
+            GUID Guid;
+        } Par;
+    } Dir;
+} SPD_IOCTL_UNPROVISION_PARAMS;
+
+typedef struct _SPD_IOCTL_LIST_PARAMS {
+    SPD_IOCTL_BASE_PARAMS Base;
+} SPD_IOCTL_LIST_PARAMS;
+
+typedef struct _SPD_IOCTL_TRANSACT_PARAMS {
+    SPD_IOCTL_BASE_PARAMS Base;
+    UINT32 Btl;
+    UINT32 ReqValid : 1;
+    UINT32 RspValid : 1;
+    UINT64 DataBuffer;
+    union {
+        SPD_IOCTL_TRANSACT_REQ Req;
+        SPD_IOCTL_TRANSACT_RSP Rsp;
+    } Dir;
+} SPD_IOCTL_TRANSACT_PARAMS;
+
+typedef struct _SPD_IOCTL_SET_TRANSACT_PID_PARAMS {
+    SPD_IOCTL_BASE_PARAMS Base;
+    UINT32 Btl;
+    UINT32 ProcessId;
+} SPD_IOCTL_SET_TRANSACT_PID_PARAMS;
+
+typedef struct _SPD_IOCTL_LIFETIME_PARAMS {
+    SPD_IOCTL_BASE_PARAMS Base;
+} SPD_IOCTL_LIFETIME_PARAMS;
+
+/* Where the data of a TRANSACT begins. */
+#define SPD_IOCTL_TRANSACT_DATA(Params) ((PVOID)((SPD_IOCTL_TRANSACT_PARAMS *)(Params) + 1))
+
+/* The layout is the interface: it is checked wherever it is used. */
+#define SPD_IOCTL_ASSERT(Name, Condition) typedef char Name##_layout[(Condition) ? 1 : -1]
+SPD_IOCTL_ASSERT(SpdParams, sizeof(SPD_IOCTL_STORAGE_UNIT_PARAMS) == 128);
+SPD_IOCTL_ASSERT(SpdStatus, sizeof(SPD_IOCTL_STORAGE_UNIT_STATUS) == 32);
+SPD_IOCTL_ASSERT(SpdUnmap, sizeof(SPD_IOCTL_UNMAP_DESCRIPTOR) == 16);
+SPD_IOCTL_ASSERT(SpdReq, sizeof(SPD_IOCTL_TRANSACT_REQ) == 32);
+SPD_IOCTL_ASSERT(SpdRsp, sizeof(SPD_IOCTL_TRANSACT_RSP) == 48);
+SPD_IOCTL_ASSERT(SpdBase, sizeof(SPD_IOCTL_BASE_PARAMS) == 8);
+SPD_IOCTL_ASSERT(SpdProvision, sizeof(SPD_IOCTL_PROVISION_PARAMS) == 136);
+SPD_IOCTL_ASSERT(SpdUnprovision, sizeof(SPD_IOCTL_UNPROVISION_PARAMS) == 24);
+SPD_IOCTL_ASSERT(SpdList, sizeof(SPD_IOCTL_LIST_PARAMS) == 8);
+SPD_IOCTL_ASSERT(SpdTransact, sizeof(SPD_IOCTL_TRANSACT_PARAMS) == 72);
+SPD_IOCTL_ASSERT(SpdSetPid, sizeof(SPD_IOCTL_SET_TRANSACT_PID_PARAMS) == 16);
+SPD_IOCTL_ASSERT(SpdLifetime, sizeof(SPD_IOCTL_LIFETIME_PARAMS) == 8);
+
+#if !defined(WINSPD_SYS_INTERNAL)
+/*
+ * The calls, one a code. They return a Win32 error, 0 for success. DeviceHandle was opened by
+ * SpdIoctlOpenDevice; every call may be made from any thread.
+ */
+
+/* The path of a device interface, a device name, or the first device with a hardware id.
+ * PathBufSize is in bytes. ERROR_MORE_DATA when it does not fit, ERROR_FILE_NOT_FOUND when there is
+ * none. ClassGuid may be NULL: all classes. */
+DWORD SPD_CALL SpdIoctlGetDevicePath(
+    GUID *ClassGuid, PWSTR DeviceName, PWCHAR PathBuf, UINT32 PathBufSize);
+DWORD SPD_CALL SpdIoctlOpenDevice(PWSTR DeviceName, PHANDLE PDeviceHandle);
+
+/* One SCSI command by pass-through. DataDirection > 0: in, < 0: out. PDataLength: in, the length of
+ * the buffer; out, what was moved. Sense is valid when *PScsiStatus is not GOOD. */
+DWORD SPD_CALL SpdIoctlScsiExecute(HANDLE DeviceHandle, UINT32 Btl, PCDB Cdb, INT DataDirection,
+    PVOID DataBuffer, PUINT32 PDataLength, PUCHAR PScsiStatus, UCHAR Sense[32]);
+/* Waits until the unit answers a standard INQUIRY; InquiryData may be NULL. */
+DWORD SPD_CALL SpdIoctlScsiInquiry(
+    HANDLE DeviceHandle, UINT32 Btl, PINQUIRYDATA InquiryData, ULONG Timeout);
+
+/* *PBtl is (UINT32)-1 after a failure. */
+DWORD SPD_CALL SpdIoctlProvision(
+    HANDLE DeviceHandle, const SPD_IOCTL_STORAGE_UNIT_PARAMS *StorageUnitParams, PUINT32 PBtl);
+DWORD SPD_CALL SpdIoctlUnprovision(HANDLE DeviceHandle, const GUID *Guid);
+/* *PListSize is in bytes: in, the length of ListBuf; out, of the list. */
+DWORD SPD_CALL SpdIoctlGetList(HANDLE DeviceHandle, PUINT32 ListBuf, PUINT32 PListSize);
+/* Rsp, Req or both. DataBuffer has MaxTransferLength bytes. */
+DWORD SPD_CALL SpdIoctlTransact(HANDLE DeviceHandle, UINT32 Btl, SPD_IOCTL_TRANSACT_RSP *Rsp,
+    SPD_IOCTL_TRANSACT_REQ *Req, PVOID DataBuffer);
+DWORD SPD_CALL SpdIoctlSetTransactProcessId(HANDLE DeviceHandle, UINT32 Btl, ULONG ProcessId);
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
