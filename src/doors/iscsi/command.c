@@ -353,7 +353,7 @@ void command_answer(struct command *command)
     /* The next command gets the same memory while it is in the cache. */
     if (task->direction == SCSI_DATA_OUT)
         buffer_drop(command);
-    else
+    else if (task->moved_length < ISCSI_TX_EARLY) /* more than that has left the cache anyway */
         c->tx.queued += task->moved_length;
     command->state = COMMAND_ANSWERING;
     command->item.kind = SEND_COMMAND;
