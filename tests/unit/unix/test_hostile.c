@@ -194,6 +194,54 @@ static void shutdown_with_commands_in_flight_ends(void **state)
     fixture_close(&f);
 }
 
+/* Asks as fast as it can, eight at a time, until the door closes. */
+static void *ask_until_closed(void *argument)
+{
+    struct fixture *f = argument;
+    int fd = client_greeted(f, NULL);
+    uint8_t bytes[8 * (TRANSACT_HEADER_LENGTH + BLOCK)];
+
+    for (uint64_t hint = 1; ; hint += 8) {
+        for (uint64_t i = 0; i < 8; i++) {
+            struct transact_request r = {
+                .hint = hint + i, .kind = TRANSACT_READ, .lba = hint % 512 + i, .blocks = 1,
+            };
+
+            client_send(fd, &r, NULL);
+        }
+        if (!client_receive_bytes(fd, bytes, sizeof bytes))
+            break;
+        if (hint == 801) {
+            pthread_mutex_lock(&f->lock);
+            f->waiting++;
+            pthread_cond_broadcast(&f->changed);
+            pthread_mutex_unlock(&f->lock);
+        }
+    }
+    close(fd);
+    return NULL;
+}
+
+static void shutdown_under_load_ends(void **state)
+{
+    static const uint32_t kinds[] = { SPD_NEVER_BLOCKS, 0 };
+    pthread_t threads[4];
+    struct fixture f;
+
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        fixture_start(&f, ALL | kinds[k]);
+        for (int i = 0; i < 4; i++)
+            assert_int_equal(pthread_create(&threads[i], NULL, ask_until_closed, &f), 0);
+        fixture_await_gate(&f, 4); /* all of them are at it */
+        spd_unit_shutdown(f.unit);
+        assert_int_equal(spd_unit_wait(f.unit), 0);
+        for (int i = 0; i < 4; i++)
+            pthread_join(threads[i], NULL);
+        fixture_close(&f);
+    }
+}
+
 static void client_in_the_middle_of_a_message_is_let_go(void **state)
 {
     struct transact_request request = { .hint = 1, .kind = TRANSACT_WRITE, .blocks = 4 };
@@ -275,6 +323,7 @@ int main(void)
         cmocka_unit_test(stream_that_nobody_can_follow_is_closed),
         cmocka_unit_test(client_may_go_while_its_commands_run),
         cmocka_unit_test(shutdown_with_commands_in_flight_ends),
+        cmocka_unit_test(shutdown_under_load_ends),
         cmocka_unit_test(client_in_the_middle_of_a_message_is_let_go),
         cmocka_unit_test(client_that_does_not_read_is_bounded),
         cmocka_unit_test(one_client_too_many_is_refused),
