@@ -68,15 +68,20 @@ static int open_doors(const struct device_options *options, const spd_params *pa
 /* Scripts wait for the last line: then every door is open. */
 static void print_start(struct device_options *options, const spd_unit *unit)
 {
-    const char *uris[DEVICE_DOORS_MAX + 1];
+    const char *uris[DEVICE_DOORS_MAX + 1], *again[DEVICE_DOORS_MAX];
     const spd_params *params = spd_unit_params(unit);
     uint32_t count = 0;
 
-    while (count < DEVICE_DOORS_MAX && (uris[count] = spd_unit_door_uri(unit, count)))
+    while (count < DEVICE_DOORS_MAX && (uris[count] = spd_unit_door_uri(unit, count))) {
+        /* A door's URI is for initiators. What the server alone knows, such as who must
+         * authenticate, stands in the one that it was given. */
+        const char *given = count < options->door_count ? options->doors[count] : NULL;
+        again[count] = given && strchr(given, '?') ? given : uris[count];
         count++;
+    }
     options->block_count = params->block_count;
     spd_guid_format(params->guid, options->guid_text);
-    options_print(options, stdout, uris, count);
+    options_print(options, stdout, again, count);
     fputc('\n', stdout);
     for (uint32_t i = 0; i < count; i++)
         printf("serving %s\n", uris[i]);

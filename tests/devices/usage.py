@@ -74,6 +74,16 @@ def other_addresses_need_chap_or_consent():
         check(server.uris[0].startswith("iscsi://0.0.0.0:"), server.said)
 
 
+def start_line_keeps_what_protects_the_disk():
+    secrets = path("secrets")
+    with open(os.open(secrets, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
+        file.write("desk correct-horse-battery\n")
+    uri = f"{ANY}?chap={secrets}"
+    with Server("memdisk", "--size", "1M", "-p", uri) as server:
+        check(f"-p '{uri}'" in server.said, server.said)
+        check("?" not in server.uris[0], f"initiators cannot use {server.uris[0]}")
+
+
 def image_that_cannot_be_opened_is_named():
     missing = path("no-such-directory/disk.img")
     _, errors = run("rawdisk", "-f", missing, "-p", ANY, status=1)
@@ -178,6 +188,7 @@ def manual_pages_are_clean():
 
 TESTS = [every_bad_option_is_named_and_ends_with_87, bad_device_names_end_with_87,
          address_in_use_is_an_error, other_addresses_need_chap_or_consent,
+         start_line_keeps_what_protects_the_disk,
          image_that_cannot_be_opened_is_named, image_of_somebody_else_is_refused,
          size_that_does_not_fit_names_both, size_that_is_no_multiple_is_refused,
          image_in_use_is_refused, block_device_in_use_is_refused, help_and_version_are_answered,
