@@ -34,6 +34,7 @@ class Server:
 
     name = ""
     lun = 0
+    end = signal.SIGTERM
 
     def __init__(self, setup):
         self.setup = setup
@@ -88,7 +89,7 @@ class Server:
 
     def __exit__(self, *_):
         if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+            self.process.send_signal(self.end)
             try:
                 self.process.wait(5)
             except subprocess.TimeoutExpired:
@@ -121,6 +122,7 @@ class Tgtd(Server):
 
     name = "tgtd"
     lun = 1
+    end = signal.SIGKILL  # it ignores SIGTERM while it has a target
     sockets = Path("/var/run/tgtd")
 
     def command(self):
