@@ -21,13 +21,18 @@ void spd_gate_destroy(struct spd_gate *gate)
 
 static void park(struct spd_gate *gate, struct spd_request *request)
 {
+    bool first = request->task.attribute == SCSI_HEAD_OF_QUEUE;
+
     request->parked = true;
-    request->next = NULL;
-    if (gate->tail)
+    request->next = first ? gate->head : NULL;
+    if (first)
+        gate->head = request;
+    else if (gate->tail)
         gate->tail->next = request;
     else
         gate->head = request;
-    gate->tail = request;
+    if (!first || !gate->tail)
+        gate->tail = request;
 }
 
 /* The lock is held. Lets in whom the order allows and unlinks them from the queue. */

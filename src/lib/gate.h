@@ -5,6 +5,7 @@
  * The gate in front of a unit's medium. Tasks that touch the medium go through it side by side; an
  * exclusive one goes alone. First come, first served, so an exclusive task also orders what came
  * before it against what comes after (COMPARE AND WRITE, SBC-3 5.2; ORDERED tasks, SAM-5 8.7.3).
+ * HEAD OF QUEUE tasks pass everybody who waits (SAM-5 8.7.4), but not an exclusive one inside.
  *
  * While there is no exclusive task a passage costs one atomic addition and one subtraction.
  */

@@ -65,6 +65,41 @@ static void an_exclusive_one_enters_an_empty_gate(void **state)
     assert_null(spd_gate_leave(&gate, &x));
 }
 
+static void head_of_queue_passes_those_who_wait(void **state)
+{
+    struct spd_request a = shared(), x = exclusive(), b = shared(), h = shared(), *granted = NULL;
+
+    (void)state;
+    h.task.attribute = SCSI_HEAD_OF_QUEUE;
+    spd_gate_enter(&gate, &a, &granted);
+    assert_false(spd_gate_enter(&gate, &x, &granted));
+    assert_false(spd_gate_enter(&gate, &b, &granted));
+    assert_null(granted);
+    assert_false(spd_gate_enter(&gate, &h, &granted));
+    assert_ptr_equal(granted, &h);
+    assert_null(granted->next);
+    assert_null(spd_gate_leave(&gate, &a));
+    assert_ptr_equal(spd_gate_leave(&gate, &h), &x);
+    assert_ptr_equal(spd_gate_leave(&gate, &x), &b);
+    assert_null(spd_gate_leave(&gate, &b));
+}
+
+static void head_of_queue_waits_for_the_exclusive_one_inside(void **state)
+{
+    struct spd_request x = exclusive(), b = shared(), h = exclusive(), *granted = NULL;
+
+    (void)state;
+    h.task.attribute = SCSI_HEAD_OF_QUEUE;
+    spd_gate_enter(&gate, &x, &granted);
+    granted = NULL;
+    assert_false(spd_gate_enter(&gate, &h, &granted));
+    assert_false(spd_gate_enter(&gate, &b, &granted));
+    assert_null(granted);
+    assert_ptr_equal(spd_gate_leave(&gate, &x), &h);
+    assert_ptr_equal(spd_gate_leave(&gate, &h), &b);
+    assert_null(spd_gate_leave(&gate, &b));
+}
+
 static void an_exclusive_one_waits_for_the_last_shared_one(void **state)
 {
     struct spd_request a = shared(), b = shared(), x = exclusive(), *granted = NULL;
@@ -225,6 +260,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(shared_ones_pass_side_by_side),
         TEST(an_exclusive_one_enters_an_empty_gate),
+        TEST(head_of_queue_passes_those_who_wait),
+        TEST(head_of_queue_waits_for_the_exclusive_one_inside),
         TEST(an_exclusive_one_waits_for_the_last_shared_one),
         TEST(those_behind_an_exclusive_one_follow_it_together_in_order),
         TEST(a_cancelled_exclusive_one_frees_those_behind_it),
