@@ -58,6 +58,16 @@ static enum scsi_step verify(struct scsi_task *task)
     return scsi_ask(task, SCSI_READ, VERIFYING);
 }
 
+/* What moves no data has no need of MAXIMUM TRANSFER LENGTH, and whoever splits a medium into
+ * VERIFY(10) commands shall not have to ask for it. But one command of 2^32 blocks would keep a
+ * server busy for minutes, which other initiators would notice. */
+static uint64_t verify_blocks_max(const struct scsi_task *task)
+{
+    uint32_t most = task->unit->command_blocks;
+
+    return bytchk(task) != BYTCHK_ALL && most < UINT16_MAX ? UINT16_MAX : most;
+}
+
 /* SBC-3 5.29 to 5.31 */
 enum scsi_step scsi_verify(struct scsi_task *task)
 {
@@ -65,12 +75,12 @@ enum scsi_step scsi_verify(struct scsi_task *task)
 
     if (task->phase != START)
         return verify(task);
+    if (task->blocks > verify_blocks_max(task))
+        return scsi_fail_blocks(task);
     switch (bytchk(task)) {
     case BYTCHK_NONE:
         break;
     case BYTCHK_ALL:
-        if (task->blocks > task->unit->command_blocks)
-            return scsi_fail_blocks(task);
         if (!scsi_transfer(task, SCSI_DATA_OUT, task->blocks << shift))
             return SCSI_DONE;
         task->blocks = task->buffer_length >> shift;

@@ -53,13 +53,33 @@ static void without_compare_the_medium_is_read_past_the_cache(void **state)
     }
 }
 
-static void without_compare_any_length_is_verified(void **state)
+static void without_compare_a_verify_may_exceed_a_transfer(void **state)
 {
     struct disk *disk = *state;
 
     none(disk, make(0x8f, 0, 0, 16384));
     assert_good(disk);
     assert_int_equal(disk->log_count, 128);
+}
+
+static void no_verify_is_too_long_for_10_bytes_and_a_longer_one_is_refused(void **state)
+{
+    struct scsi_unit_params params = ((struct disk *)*state)->unit.params;
+    struct disk *disk;
+
+    params.block_count = 1 << 20;
+    disk = reopen(state, &params);
+    none(disk, CDB(0x00));
+    for (unsigned i = 0; i < COUNT(verifies); i++) {
+        none(disk, make(verifies[i], 0, 0, UINT16_MAX));
+        assert_good(disk);
+    }
+    none(disk, make(0xaf, 0, 0, UINT16_MAX + 1));
+    assert_cdb_field(disk, 6, 8);
+    none(disk, make(0x8f, 0, 0, UINT16_MAX + 1));
+    assert_cdb_field(disk, 10, 8);
+    out(disk, make(0x8f, 0x06, 0, UINT16_MAX + 1), "", 0);
+    assert_cdb_field(disk, 10, 8);
 }
 
 static void compare_all_finds_a_difference_anywhere(void **state)
@@ -252,7 +272,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(without_compare_the_medium_is_read_past_the_cache),
-        TEST(without_compare_any_length_is_verified),
+        TEST(without_compare_a_verify_may_exceed_a_transfer),
+        TEST(no_verify_is_too_long_for_10_bytes_and_a_longer_one_is_refused),
         TEST(compare_all_finds_a_difference_anywhere),
         TEST(compare_one_block_compares_it_with_all),
         TEST(compare_one_block_needs_exactly_one),
