@@ -152,7 +152,8 @@ enum {
     SPD_TRY_FIRST = 1u << 4,       /* simple operations are first called on the door's thread with
                                     * SPD_NOWAIT; those that return SPD_ERROR_WOULD_BLOCK are called
                                     * again on a dispatcher thread, without it */
-    SPD_EJECT_DISABLED = 1u << 5,  /* START STOP UNIT cannot eject the medium */
+    SPD_EJECT_DISABLED = 1u << 5,  /* START STOP UNIT must not eject the medium; at present it never
+                                    * does, so this changes nothing */
 };
 
 typedef struct spd_params {

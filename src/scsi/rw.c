@@ -57,8 +57,9 @@ enum scsi_step scsi_write(struct scsi_task *task)
     return next_piece(task, SCSI_WRITE);
 }
 
-/* SBC-3 5.26: a count of 0 is to the end of the medium, and reaches the device as such. IMMED
- * allows, but does not ask, to answer before it is done. */
+/* SBC-3 5.26: a count of 0 is to the end of the medium, and reaches the device as such. With IMMED
+ * the initiator does not wait for the end; it gets its status there all the same, since a flush
+ * that failed could otherwise be told only as a deferred error of some later command. */
 enum scsi_step scsi_synchronize_cache(struct scsi_task *task)
 {
     if (task->phase == MOVE || !task->unit->params.cache)
