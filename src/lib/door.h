@@ -25,6 +25,7 @@
 #define SPD_LIB_DOOR_H
 
 #include "ioq/ioq.h"
+#include "os/os.h"
 #include "scsi/scsi.h"
 #include "spd/spd.h"
 
@@ -123,10 +124,10 @@ struct spd_door {
 extern const struct spd_door_ops *const spd_doors[];
 
 /* Records a detail for spd_error_detail() and returns error. */
-int spd_fail(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int spd_fail(int error, const char *format, ...) OS_PRINTF(2, 3);
 
 /* Logging, as spd_log_set(). */
 enum { SPD_LOG_ERROR, SPD_LOG_WARNING, SPD_LOG_INFO, SPD_LOG_DEBUG };
-void spd_log(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void spd_log(int level, const char *format, ...) OS_PRINTF(2, 3);
 
 #endif

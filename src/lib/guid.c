@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-#include <gnutls/crypto.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/door.h"
+#include "os/os.h"
 
-enum { GUID = 16, SHA1 = 20 };
+enum { GUID = 16 };
 
 /* The name space of our version-5 GUIDs; drawn at random once, and never to change. */
 static const uint8_t name_space[GUID] = { 0xb1, 0x7a, 0x0d, 0x52, 0x6c, 0x3e, 0x4f, 0x91, 0xa8,
@@ -15,15 +14,10 @@ static const uint8_t name_space[GUID] = { 0xb1, 0x7a, 0x0d, 0x52, 0x6c, 0x3e, 0x
 
 void spd_guid_from_name(const char *name, uint8_t guid[16])
 {
-    uint8_t digest[SHA1] = { 0 };
-    gnutls_hash_hd_t hash;
+    uint8_t digest[OS_SHA1_LENGTH];
 
     /* RFC 4122 4.3 */
-    if (gnutls_hash_init(&hash, GNUTLS_DIG_SHA1))
-        abort(); /* a GnuTLS without SHA-1; there is no other identity to give */
-    gnutls_hash(hash, name_space, sizeof name_space);
-    gnutls_hash(hash, name, strlen(name));
-    gnutls_hash_deinit(hash, digest);
+    os_sha1(name_space, sizeof name_space, name, strlen(name), digest);
     memcpy(guid, digest, GUID);
     guid[6] = (guid[6] & 0x0f) | 0x50;
     guid[8] = (guid[8] & 0x3f) | 0x80;

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "lib/door.h"
+#include "os/os.h"
 
 /* SPC-4 4.5.6 and table 49 */
 enum {
@@ -31,7 +32,7 @@ void spd_status_set_errno(spd_status *status, int errnum, spd_operation operatio
         *status = (spd_status){ 0 };
         break;
     case ENOSPC:
-    case EDQUOT:
+    case OS_EDQUOT:
         /* SBC-3 4.7.3.6: the initiator may write again once space has been found */
         spd_status_set(status, DATA_PROTECT, 0x27, 0x07, NULL);
         break;

@@ -9,15 +9,17 @@
 #ifndef OS_OS_H
 #define OS_OS_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-typedef pthread_mutex_t os_mutex;
-#define OS_MUTEX_INIT PTHREAD_MUTEX_INITIALIZER /* instead of os_mutex_init() */
-typedef pthread_cond_t os_cond;
-typedef pthread_t os_thread;
+/* os_mutex, OS_MUTEX_INIT (instead of os_mutex_init()), os_cond, os_thread, and OS_PRINTF for what is
+ * like printf. */
+#if defined(_WIN32)
+#include "os/windows/types.h"
+#else
+#include "os/posix/types.h"
+#endif
 
 void os_mutex_init(os_mutex *mutex);
 void os_mutex_destroy(os_mutex *mutex);
@@ -53,12 +55,17 @@ uint32_t os_cpu_count(void);
 /* Unpredictable bytes. */
 void os_random(void *buffer, size_t length);
 
+/* SHA-1 of two pieces, one after the other: for names, not for secrets. */
+enum { OS_SHA1_LENGTH = 20 };
+void os_sha1(const void *first, size_t first_length, const void *second, size_t second_length,
+    uint8_t digest[OS_SHA1_LENGTH]);
+
 /* Page-aligned and zeroed; takes real memory only where it is touched. NULL when there is none. */
 void *os_pages_alloc(size_t length);
 void os_pages_free(void *pages, size_t length);
 
-/* The callback runs on a thread of its own after SIGINT or SIGTERM (the first one only; the next
- * one acts as it did before the watch). One watch a process: EBUSY when there is one. */
+/* The callback runs on a thread of its own after SIGINT or SIGTERM, or what a console has instead of
+ * them (the first one only; the next one acts as it did before the watch). One watch a process: EBUSY when there is one. */
 int os_signal_watch(void (*callback)(void *context), void *context);
 /* Waits for a callback that runs. Not from the callback. */
 void os_signal_unwatch(void);

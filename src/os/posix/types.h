@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+#ifndef OS_POSIX_TYPES_H
+#define OS_POSIX_TYPES_H
+
+#include <errno.h>
+#include <pthread.h>
+
+typedef pthread_mutex_t os_mutex;
+#define OS_MUTEX_INIT PTHREAD_MUTEX_INITIALIZER
+typedef pthread_cond_t os_cond;
+typedef pthread_t os_thread;
+
+#define OS_PRINTF(format_at, first_at) __attribute__((format(printf, format_at, first_at)))
+
+#define OS_EDQUOT EDQUOT
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+#include "os/os.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <windows.h>
+
+static struct {
+    os_thread thread;
+    void (*callback)(void *context);
+    void *context;
+    bool active;
+} watch;
+
+/* As in the posix folder: opened once and never closed, since the handler runs on a thread of the
+ * system's that a watch cannot wait for. */
+static _Atomic int watch_event = -1;
+static atomic_bool caught;
+static atomic_bool ending;
+
+static BOOL WINAPI handler(DWORD type)
+{
+    bool again = atomic_exchange(&caught, true);
+
+    os_event_signal(atomic_load(&watch_event));
+    if (type == CTRL_C_EVENT || type == CTRL_BREAK_EVENT)
+        return !again;
+    /* The system ends the process when the handler of a closed console, a logoff or a shutdown
+     * returns; waiting gives the program the seconds that the system allows. */
+    Sleep(INFINITE);
+    return TRUE;
+}
+
+static void watch_main(void *argument)
+{
+    (void)argument;
+    os_event_wait(atomic_load(&watch_event));
+    if (atomic_load(&caught) && !atomic_load(&ending))
+        watch.callback(watch.context);
+}
+
+int os_signal_watch(void (*callback)(void *context), void *context)
+{
+    int event = atomic_load(&watch_event);
+    int error;
+
+    if (watch.active)
+        return EBUSY;
+    if (event < 0) {
+        error = os_event_open(&event);
+        if (error)
+            return error;
+        atomic_store(&watch_event, event);
+    }
+    os_event_clear(event);
+    watch.callback = callback;
+    watch.context = context;
+    atomic_store(&caught, false);
+    atomic_store(&ending, false);
+    error = os_thread_create(&watch.thread, "spd-signal", watch_main, NULL);
+    if (error)
+        return error;
+    SetConsoleCtrlHandler(handler, TRUE);
+    watch.active = true;
+    return 0;
+}
+
+void os_signal_unwatch(void)
+{
+    if (!watch.active)
+        return;
+    SetConsoleCtrlHandler(handler, FALSE);
+    atomic_store(&ending, true);
+    os_event_signal(atomic_load(&watch_event));
+    os_thread_join(watch.thread);
+    watch.active = false;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+#include "os/os.h"
+
+#include <stdlib.h>
+#include <windows.h>
+#include <bcrypt.h>
+
+uint64_t os_now_ns(void)
+{
+    const uint64_t second = 1000000000u;
+    LARGE_INTEGER frequency, now;
+
+    QueryPerformanceFrequency(&frequency);
+    QueryPerformanceCounter(&now);
+    uint64_t per_second = (uint64_t)frequency.QuadPart, ticks = (uint64_t)now.QuadPart;
+
+    /* In two steps: the product would overflow after a few hours. */
+    return ticks / per_second * second + ticks % per_second * second / per_second;
+}
+
+uint32_t os_cpu_count(void)
+{
+    DWORD_PTR process, system;
+    uint32_t count = 0;
+
+    if (GetProcessAffinityMask(GetCurrentProcess(), &process, &system)) {
+        for (; process; process &= process - 1)
+            count++;
+    }
+    return count ? count : 1;
+}
+
+void os_random(void *buffer, size_t length)
+{
+    if (length > ULONG_MAX ||
+        BCryptGenRandom(NULL, buffer, (ULONG)length, BCRYPT_USE_SYSTEM_PREFERRED_RNG))
+        abort();
+}
+
+void *os_pages_alloc(size_t length)
+{
+    return VirtualAlloc(NULL, length, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+}
+
+void os_pages_free(void *pages, size_t length)
+{
+    (void)length;
+    if (pages)
+        VirtualFree(pages, 0, MEM_RELEASE);
+}

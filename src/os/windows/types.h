@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* The system's types without <windows.h>, whose names are many and short. Slim locks and condition
+ * variables are one pointer, and zero is their initial value; thread.c checks it. */
+
+#ifndef OS_WINDOWS_TYPES_H
+#define OS_WINDOWS_TYPES_H
+
+typedef struct os_mutex {
+    void *slim;
+} os_mutex;
+#define OS_MUTEX_INIT { 0 }
+
+typedef struct os_cond {
+    void *condition;
+} os_cond;
+
+typedef void *os_thread;
+
+/* MinGW's printf family is given C99's formats, which are not the system's. */
+#define OS_PRINTF(format_at, first_at) __attribute__((format(gnu_printf, format_at, first_at)))
+
+/* There is no such errno. */
+#define OS_EDQUOT (-1)
+
+#endif
