@@ -50,7 +50,7 @@ typedef struct _STOR_MEMORY_REGION {
     ULONG Length;
 } STOR_MEMORY_REGION;
 
-/* PORT_CONFIGURATION_INFORMATION of StorPort: that of <srb.h>, which is SCSIPORT's, ends earlier. */
+/* PORT_CONFIGURATION_INFORMATION of StorPort: <srb.h> has that of SCSIPORT, which ends earlier. */
 typedef struct _STOR_PORT_CONFIGURATION {
     ULONG Length;
     ULONG SystemIoBusNumber;
