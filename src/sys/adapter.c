@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* The adapter: what it offers to StorPort, its clock, its scratch memory, how it comes and goes. */
+
+#include "sys.h"
+
+/* Read in DriverEntry: StorPort wants the size of the extension before there is an adapter. */
+struct sys_settings sys_settings;
+
+/* The one instance there is; PnP's IRPs find it here. */
+static PVOID volatile instance;
+
+struct sys_adapter *sys_adapter_get(void)
+{
+    return instance;
+}
+
+ULONG sys_adapter_extension_size(void)
+{
+    return sizeof(struct sys_adapter) + sys_settings.capacity * sizeof(struct sys_unit *);
+}
+
+void sys_complete_irp(struct sys_adapter *adapter, PIRP irp, NTSTATUS status, ULONG_PTR length)
+{
+    irp->IoStatus.Status = status;
+    irp->IoStatus.Information = length;
+    StorPortExtendedFunction(STOR_FUNCTION_COMPLETE_SERVICE_IRP, adapter, irp);
+}
+
+/* Free buffers are kept up to a few; how many there may be is bounded, whoever asks. */
+PVOID sys_scratch_take(struct sys_adapter *adapter)
+{
+    PVOID scratch;
+    bool make = false;
+    KIRQL irql;
+
+    KeAcquireSpinLock(&adapter->lock, &irql);
+    scratch = adapter->scratch;
+    if (scratch) {
+        adapter->scratch = *(PVOID *)scratch;
+        adapter->scratch_free--;
+    } else if (adapter->scratch_count < SYS_SCRATCH_MAX) {
+        adapter->scratch_count++;
+        make = true;
+    }
+    KeReleaseSpinLock(&adapter->lock, irql);
+    if (!make)
+        return scratch;
+    scratch = ExAllocatePoolWithTag(NonPagedPool, SCSI_SCRATCH_LENGTH, SYS_POOL_TAG);
+    if (!scratch) {
+        KeAcquireSpinLock(&adapter->lock, &irql);
+        adapter->scratch_count--;
+        KeReleaseSpinLock(&adapter->lock, irql);
+    }
+    return scratch;
+}
+
+void sys_scratch_give(struct sys_adapter *adapter, PVOID scratch)
+{
+    bool keep;
+    KIRQL irql;
+
+    KeAcquireSpinLock(&adapter->lock, &irql);
+    keep = adapter->scratch_free < SYS_SCRATCH_KEPT;
+    if (keep) {
+        *(PVOID *)scratch = adapter->scratch;
+        adapter->scratch = scratch;
+        adapter->scratch_free++;
+    } else {
+        adapter->scratch_count--;
+    }
+    KeReleaseSpinLock(&adapter->lock, irql);
+    if (!keep)
+        ExFreePoolWithTag(scratch, SYS_POOL_TAG);
+}
+
+static void scratch_free_all(struct sys_adapter *adapter)
+{
+    while (adapter->scratch) {
+        PVOID scratch = adapter->scratch;
+
+        adapter->scratch = *(PVOID *)scratch;
+        ExFreePoolWithTag(scratch, SYS_POOL_TAG);
+    }
+}
+
+static void set_timer(struct sys_adapter *adapter)
+{
+    LARGE_INTEGER second;
+
+    second.QuadPart = -10000000; /* of 100 ns, from now */
+    KeSetTimer(&adapter->timer, second, &adapter->dpc);
+}
+
+static VOID NTAPI tick(PKDPC dpc, PVOID context, PVOID argument1, PVOID argument2)
+{
+    struct sys_adapter *adapter = context;
+    bool last;
+    KIRQL irql;
+
+    UNREFERENCED_PARAMETER(dpc);
+    UNREFERENCED_PARAMETER(argument1);
+    UNREFERENCED_PARAMETER(argument2);
+    sys_unit_tick(adapter);
+    KeAcquireSpinLock(&adapter->lock, &irql);
+    last = adapter->closing;
+    if (!last)
+        set_timer(adapter);
+    KeReleaseSpinLock(&adapter->lock, irql);
+    if (last)
+        KeSetEvent(&adapter->idle, IO_NO_INCREMENT, FALSE);
+}
+
+static BOOLEAN NTAPI initialize(PVOID extension)
+{
+    UNREFERENCED_PARAMETER(extension);
+    return TRUE;
+}
+
+static void configure(PSTOR_PORT_CONFIGURATION config)
+{
+    config->MaximumTransferLength = SP_UNINITIALIZED_VALUE;
+    config->NumberOfPhysicalBreaks = SP_UNINITIALIZED_VALUE;
+    config->AlignmentMask = 0;
+    config->NumberOfBuses = 1;
+    config->MaximumNumberOfTargets = (UCHAR)sys_settings.capacity;
+    config->MaximumNumberOfLogicalUnits = 1;
+    config->ScatterGather = TRUE;
+    config->Master = TRUE;
+    config->CachesData = TRUE;
+    config->WmiDataProvider = FALSE;
+    config->SynchronizationModel = STOR_SYNCHRONIZE_FULL_DUPLEX;
+    config->VirtualDevice = TRUE;
+}
+
+static ULONG NTAPI find_adapter(PVOID extension, PVOID context, PVOID bus, PVOID lower,
+    PCHAR arguments, PSTOR_PORT_CONFIGURATION config, PBOOLEAN again)
+{
+    struct sys_adapter *adapter = extension;
+
+    UNREFERENCED_PARAMETER(context);
+    UNREFERENCED_PARAMETER(bus);
+    UNREFERENCED_PARAMETER(lower);
+    UNREFERENCED_PARAMETER(arguments);
+    *again = FALSE;
+    if (InterlockedCompareExchangePointer(&instance, adapter, NULL))
+        return SP_RETURN_NOT_FOUND;
+    memset(adapter, 0, sys_adapter_extension_size());
+    KeInitializeSpinLock(&adapter->lock);
+    InitializeListHead(&adapter->lifetimes);
+    adapter->settings = sys_settings;
+    KeInitializeTimer(&adapter->timer);
+    KeInitializeDpc(&adapter->dpc, tick, adapter);
+    KeInitializeEvent(&adapter->idle, NotificationEvent, FALSE);
+    sys_nexus_init(&adapter->nexus, NULL, &adapter->port);
+    configure(config);
+    set_timer(adapter);
+    return SP_RETURN_FOUND;
+}
+
+static BOOLEAN NTAPI reset_bus(PVOID extension, ULONG path)
+{
+    if (path != 0)
+        return FALSE;
+    sys_srb_reset_all(extension);
+    return TRUE;
+}
+
+static void set_stopped(struct sys_adapter *adapter, bool stopped)
+{
+    KIRQL irql;
+
+    KeAcquireSpinLock(&adapter->lock, &irql);
+    adapter->stopped = stopped;
+    KeReleaseSpinLock(&adapter->lock, irql);
+}
+
+/* Nothing of ours is pended any more, and units do not outlive their servers' requests. */
+static VOID NTAPI complete_service_irps(PVOID extension)
+{
+    struct sys_adapter *adapter = extension;
+
+    set_stopped(adapter, true);
+    sys_unit_remove_all(adapter);
+    sys_lifetime_end_all(adapter);
+}
+
+static SCSI_ADAPTER_CONTROL_STATUS NTAPI control(
+    PVOID extension, SCSI_ADAPTER_CONTROL_TYPE type, PVOID parameters)
+{
+    PSCSI_SUPPORTED_CONTROL_TYPE_LIST list = parameters;
+
+    switch (type) {
+    case ScsiQuerySupportedControlTypes:
+        for (ULONG i = 0; i < list->MaxControlType; i++)
+            list->SupportedTypeList[i] = i == ScsiQuerySupportedControlTypes ||
+                i == ScsiStopAdapter || i == ScsiRestartAdapter;
+        return ScsiAdapterControlSuccess;
+    case ScsiStopAdapter:
+        sys_srb_reset_all(extension);
+        return ScsiAdapterControlSuccess;
+    case ScsiRestartAdapter:
+        set_stopped(extension, false);
+        return ScsiAdapterControlSuccess;
+    default:
+        return ScsiAdapterControlUnsuccessful;
+    }
+}
+
+static void stop_timer(struct sys_adapter *adapter)
+{
+    KIRQL irql;
+
+    KeAcquireSpinLock(&adapter->lock, &irql);
+    adapter->closing = true;
+    KeReleaseSpinLock(&adapter->lock, irql);
+    /* Not cancelled: its DPC is queued or runs, and will see `closing`. */
+    if (!KeCancelTimer(&adapter->timer))
+        KeWaitForSingleObject(&adapter->idle, Executive, KernelMode, FALSE, NULL);
+    KeFlushQueuedDpcs();
+}
+
+static VOID NTAPI free_resources(PVOID extension)
+{
+    struct sys_adapter *adapter = extension;
+
+    /* The second instance that find_adapter() refused has nothing. */
+    if (instance != adapter)
+        return;
+    complete_service_irps(adapter);
+    stop_timer(adapter);
+    scratch_free_all(adapter);
+    InterlockedExchangePointer(&instance, NULL);
+}
+
+static VOID NTAPI initialize_tracing(PVOID argument1, PVOID argument2)
+{
+    UNREFERENCED_PARAMETER(argument1);
+    UNREFERENCED_PARAMETER(argument2);
+}
+
+static VOID NTAPI cleanup_tracing(PVOID argument)
+{
+    UNREFERENCED_PARAMETER(argument);
+}
+
+VIRTUAL_HW_INITIALIZATION_DATA sys_adapter_entries(void)
+{
+    return (VIRTUAL_HW_INITIALIZATION_DATA){
+        .HwInitializationDataSize = sizeof(VIRTUAL_HW_INITIALIZATION_DATA),
+        .AdapterInterfaceType = Internal,
+        .HwInitialize = initialize,
+        .HwStartIo = sys_srb_start,
+        .HwFindAdapter = find_adapter,
+        .HwResetBus = reset_bus,
+        .HwAdapterControl = control,
+        .HwFreeAdapterResources = free_resources,
+        .HwProcessServiceRequest = sys_ioctl,
+        .HwCompleteServiceIrp = complete_service_irps,
+        .HwInitializeTracing = initialize_tracing,
+        .HwCleanupTracing = cleanup_tracing,
+        .DeviceExtensionSize = sys_adapter_extension_size(),
+        .SrbExtensionSize = sizeof(struct sys_request),
+        .MapBuffers = STOR_MAP_NON_READ_WRITE_BUFFERS,
+        .TaggedQueuing = TRUE,
+        .AutoRequestSense = TRUE,
+        .MultipleRequestPerLu = TRUE,
+    };
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* The service IRPs: which call it is, and whether its block is acceptable. */
+
+#include "sys.h"
+
+struct call {
+    PIRP irp;
+    PVOID block;   /* the system buffer, in and out */
+    ULONG in, out;
+    ULONG_PTR written;
+};
+
+static NTSTATUS provision(struct sys_adapter *adapter, struct call *call)
+{
+    SPD_IOCTL_PROVISION_PARAMS *block = call->block;
+    UINT32 btl;
+    NTSTATUS status;
+
+    if (call->out < sizeof *block)
+        return STATUS_INVALID_PARAMETER;
+    status = sys_unit_provision(adapter, &block->Dir.Par.StorageUnitParams,
+        IoGetRequestorProcess(call->irp), &btl);
+    if (!NT_SUCCESS(status))
+        return status;
+    memset(&block->Dir, 0, sizeof block->Dir);
+    block->Dir.Ret.Btl = btl;
+    call->written = sizeof *block;
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS unprovision(struct sys_adapter *adapter, struct call *call)
+{
+    SPD_IOCTL_UNPROVISION_PARAMS *block = call->block;
+
+    return sys_unit_unprovision(
+        adapter, &block->Dir.Par.Guid, IoGetRequestorProcess(call->irp));
+}
+
+static NTSTATUS list(struct sys_adapter *adapter, struct call *call)
+{
+    UINT32 *btls = call->block;
+    ULONG room = call->out / sizeof *btls, count = 0;
+    KIRQL irql;
+
+    KeAcquireSpinLock(&adapter->lock, &irql);
+    for (ULONG i = 0; i < adapter->settings.capacity; i++) {
+        if (!adapter->units[i])
+            continue;
+        if (count < room)
+            btls[count] = SPD_IOCTL_BTL(0, i, 0);
+        count++;
+    }
+    KeReleaseSpinLock(&adapter->lock, irql);
+    if (count > room)
+        return STATUS_BUFFER_TOO_SMALL;
+    call->written = count * sizeof *btls;
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS transact(struct sys_adapter *adapter, struct call *call)
+{
+    return sys_transact(adapter, call->irp, call->in, call->out);
+}
+
+static NTSTATUS set_transact_pid(struct sys_adapter *adapter, struct call *call)
+{
+    SPD_IOCTL_SET_TRANSACT_PID_PARAMS *block = call->block;
+    struct sys_unit *unit = sys_unit_get(adapter, block->Btl);
+    PEPROCESS process = NULL;
+    NTSTATUS status;
+    KIRQL irql;
+
+    if (!unit)
+        return STATUS_CANCELLED;
+    status = PsLookupProcessByProcessId((HANDLE)(ULONG_PTR)block->ProcessId, &process);
+    if (NT_SUCCESS(status)) {
+        KeAcquireSpinLock(&adapter->lock, &irql);
+        if (unit->owner == IoGetRequestorProcess(call->irp)) {
+            PEPROCESS old = unit->server;
+
+            unit->server = process;
+            process = old;
+        } else {
+            status = STATUS_ACCESS_DENIED;
+        }
+        KeReleaseSpinLock(&adapter->lock, irql);
+        if (process)
+            ObDereferenceObject(process);
+    } else {
+        status = STATUS_INVALID_PARAMETER;
+    }
+    sys_unit_put(unit);
+    return status;
+}
+
+static NTSTATUS lifetime(struct sys_adapter *adapter, struct call *call)
+{
+    return sys_lifetime_begin(adapter, call->irp);
+}
+
+/* input: the least length of the block. */
+static const struct {
+    UINT16 code;
+    UINT16 input;
+    NTSTATUS (*run)(struct sys_adapter *adapter, struct call *call);
+} calls[] = {
+    { SPD_IOCTL_PROVISION, sizeof(SPD_IOCTL_PROVISION_PARAMS), provision },
+    { SPD_IOCTL_UNPROVISION, sizeof(SPD_IOCTL_UNPROVISION_PARAMS), unprovision },
+    { SPD_IOCTL_LIST, sizeof(SPD_IOCTL_LIST_PARAMS), list },
+    { SPD_IOCTL_TRANSACT, sizeof(SPD_IOCTL_TRANSACT_PARAMS), transact },
+    { SPD_IOCTL_SET_TRANSACT_PID, sizeof(SPD_IOCTL_SET_TRANSACT_PID_PARAMS), set_transact_pid },
+    { SPD_IOCTL_LIFETIME, sizeof(SPD_IOCTL_LIFETIME_PARAMS), lifetime },
+};
+
+static NTSTATUS dispatch(struct sys_adapter *adapter, struct call *call)
+{
+    const SPD_IOCTL_BASE_PARAMS *base = call->block;
+
+    if (!base || call->in < sizeof *base || base->Size > call->in)
+        return STATUS_INVALID_PARAMETER;
+    for (unsigned i = 0; i < ARRAYSIZE(calls); i++)
+        if (calls[i].code == base->Code)
+            return call->in < calls[i].input ? STATUS_INVALID_PARAMETER
+                                             : calls[i].run(adapter, call);
+    return STATUS_INVALID_PARAMETER;
+}
+
+/* HwProcessServiceRequest, in the caller's thread. */
+VOID NTAPI sys_ioctl(PVOID extension, PVOID service_irp)
+{
+    PIRP irp = service_irp;
+    PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(irp);
+    struct call call = {
+        .irp = irp,
+        .block = irp->AssociatedIrp.SystemBuffer,
+        .in = stack->Parameters.DeviceIoControl.InputBufferLength,
+        .out = stack->Parameters.DeviceIoControl.OutputBufferLength,
+    };
+    NTSTATUS status = dispatch(extension, &call);
+
+    if (status != STATUS_PENDING)
+        sys_complete_irp(extension, irp, status, call.written);
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * Plug and play: when Windows removes a disk (eject, safe removal), its unit goes, and with it the
+ * transactions of its program, which so learns of it. StorPort tells a miniport nothing of this:
+ * IRPs of the disk devices that it makes are looked at on their way to it.
+ */
+
+#include "sys.h"
+
+#include <ntddscsi.h>
+
+static PDRIVER_DISPATCH storport_pnp;
+
+/* Which unit is it? Asked of StorPort once it has started the device. */
+static bool scsi_address(PDEVICE_OBJECT device, PSCSI_ADDRESS address)
+{
+    IO_STATUS_BLOCK status;
+    KEVENT event;
+    PIRP irp;
+    NTSTATUS result;
+
+    KeInitializeEvent(&event, NotificationEvent, FALSE);
+    irp = IoBuildDeviceIoControlRequest(IOCTL_SCSI_GET_ADDRESS, device, NULL, 0, address,
+        sizeof *address, FALSE, &event, &status);
+    if (!irp)
+        return false;
+    result = IoCallDriver(device, irp);
+    if (result == STATUS_PENDING) {
+        KeWaitForSingleObject(&event, Executive, KernelMode, FALSE, NULL);
+        result = status.Status;
+    }
+    return NT_SUCCESS(result);
+}
+
+static void remember(PDEVICE_OBJECT device)
+{
+    struct sys_adapter *adapter = sys_adapter_get();
+    struct sys_unit *unit;
+    SCSI_ADDRESS address;
+    KIRQL irql;
+
+    if (!adapter || !scsi_address(device, &address))
+        return;
+    unit = sys_unit_get(adapter,
+        SPD_IOCTL_BTL(address.PathId, address.TargetId, address.Lun));
+    if (!unit)
+        return;
+    KeAcquireSpinLock(&adapter->lock, &irql);
+    if (!unit->disk)
+        unit->disk = device;
+    KeReleaseSpinLock(&adapter->lock, irql);
+    sys_unit_put(unit);
+}
+
+/* A reference, or NULL. */
+static struct sys_unit *unit_of(struct sys_adapter *adapter, PDEVICE_OBJECT device)
+{
+    struct sys_unit *found = NULL;
+
+    for (ULONG i = 0; adapter && !found && i < adapter->settings.capacity; i++) {
+        struct sys_unit *unit = sys_unit_get(adapter, SPD_IOCTL_BTL(0, i, 0));
+        KIRQL irql;
+
+        if (!unit)
+            continue;
+        KeAcquireSpinLock(&adapter->lock, &irql);
+        if (unit->disk == device)
+            found = unit;
+        KeReleaseSpinLock(&adapter->lock, irql);
+        if (!found)
+            sys_unit_put(unit);
+    }
+    return found;
+}
+
+static NTSTATUS remove(PDEVICE_OBJECT device, PIRP irp)
+{
+    struct sys_adapter *adapter = sys_adapter_get();
+    struct sys_unit *unit = unit_of(adapter, device);
+    NTSTATUS status = storport_pnp(device, irp);
+
+    if (unit) {
+        sys_unit_remove(adapter, unit);
+        sys_unit_put(unit);
+    }
+    return status;
+}
+
+static NTSTATUS NTAPI pnp(PDEVICE_OBJECT device, PIRP irp)
+{
+    PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(irp);
+    bool controller = device->DeviceType == FILE_DEVICE_CONTROLLER;
+    PDEVICE_CAPABILITIES capabilities;
+    NTSTATUS status;
+
+    switch (stack->MinorFunction) {
+    case IRP_MN_QUERY_CAPABILITIES:
+        capabilities = stack->Parameters.DeviceCapabilities.Capabilities;
+        if (controller && capabilities) {
+            capabilities->Removable = TRUE;
+            capabilities->SilentInstall = TRUE;
+            capabilities->SurpriseRemovalOK = TRUE;
+        }
+        return storport_pnp(device, irp);
+    case IRP_MN_START_DEVICE:
+        status = storport_pnp(device, irp);
+        if (!controller && status == STATUS_SUCCESS)
+            remember(device);
+        return status;
+    case IRP_MN_REMOVE_DEVICE:
+        return remove(device, irp);
+    default:
+        return storport_pnp(device, irp);
+    }
+}
+
+void sys_pnp_hook(PDRIVER_OBJECT driver)
+{
+    storport_pnp = driver->MajorFunction[IRP_MJ_PNP];
+    driver->MajorFunction[IRP_MJ_PNP] = pnp;
+}
+
+/* SRB_FUNCTION_PNP: only capabilities of a unit; returns the SRB status. */
+UCHAR sys_pnp_srb(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
+{
+    const SCSI_PNP_REQUEST_BLOCK *request = (const SCSI_PNP_REQUEST_BLOCK *)srb;
+    PSTOR_DEVICE_CAPABILITIES capabilities = request->DataBuffer;
+    struct sys_unit *unit;
+
+    if ((request->SrbPnPFlags & SRB_PNP_FLAGS_ADAPTER_REQUEST) ||
+        request->PnPAction != StorQueryCapabilities || !capabilities ||
+        request->DataTransferLength < sizeof *capabilities)
+        return SRB_STATUS_INVALID_REQUEST;
+    unit = sys_unit_get(adapter, SPD_IOCTL_BTL(request->PathId, request->TargetId, request->Lun));
+    if (!unit)
+        return SRB_STATUS_NO_DEVICE;
+    capabilities->Removable = !unit->params.EjectDisabled;
+    capabilities->SilentInstall = 1;
+    capabilities->SurpriseRemovalOK = 1;
+    sys_unit_put(unit);
+    return SRB_STATUS_SUCCESS;
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* A request from its begin to its end: the engine, the gate, the queue. */
+
+#include "sys.h"
+
+/*
+ * The gate (SAM-5 8.6): a task that must be alone waits until all before it have ended, and all
+ * that come later wait behind it.
+ */
+
+/* The unit's lock is held. */
+static bool gate_open(const struct sys_unit *unit, const struct sys_request *request)
+{
+    return !unit->exclusive && (!request->task.exclusive || unit->active == 0);
+}
+
+static void gate_pass(struct sys_unit *unit, struct sys_request *request)
+{
+    unit->active++;
+    unit->exclusive = request->task.exclusive;
+    request->gated = true;
+}
+
+/* False: it is parked. */
+static bool gate_enter(struct sys_unit *unit, struct sys_request *request)
+{
+    if (IsListEmpty(&unit->parked) && gate_open(unit, request)) {
+        gate_pass(unit, request);
+        return true;
+    }
+    request->parked = true;
+    request->busy = false;
+    InsertTailList(&unit->parked, &request->link);
+    return false;
+}
+
+/* Those that may pass now go to `granted`. */
+static void gate_admit(struct sys_unit *unit, PLIST_ENTRY granted)
+{
+    while (!IsListEmpty(&unit->parked)) {
+        struct sys_request *next = CONTAINING_RECORD(
+            unit->parked.Flink, struct sys_request, link);
+
+        if (!gate_open(unit, next))
+            return;
+        RemoveEntryList(&next->link);
+        gate_pass(unit, next);
+        next->parked = false;
+        next->busy = true;
+        InsertTailList(granted, &next->link);
+    }
+}
+
+static void gate_leave(struct sys_unit *unit, struct sys_request *request)
+{
+    if (request->gated) {
+        unit->active--;
+        unit->exclusive = false;
+    }
+}
+
+/* The last of a request. Those whom it kept out go to `granted`. */
+static void finish(struct sys_request *request, PLIST_ENTRY granted)
+{
+    struct sys_unit *unit = request->unit;
+    KIRQL irql;
+
+    KeAcquireSpinLock(&unit->lock, &irql);
+    ioq_cancel(&unit->ioq, &request->queued);
+    RemoveEntryList(&request->all);
+    gate_leave(unit, request);
+    gate_admit(unit, granted);
+    KeReleaseSpinLock(&unit->lock, irql);
+
+    sys_srb_finish(request);
+    sys_unit_put(unit);
+}
+
+/* The unit's lock is held. The transaction that got the request; NULL: it is pending. */
+static struct sys_wait *matched(
+    struct sys_unit *unit, enum ioq_result result, struct ioq_server *server, uint64_t *hint)
+{
+    while (result == IOQ_MATCHED) {
+        struct sys_wait *wait = CONTAINING_RECORD(server, struct sys_wait, server);
+
+        /* Whoever takes the cancel routine away owns the IRP; here its canceller was first. */
+        if (IoSetCancelRoutine(wait->irp, NULL))
+            return wait;
+        result = ioq_requeue(&unit->ioq, *hint, &server, hint);
+    }
+    return NULL;
+}
+
+/* Memory that the engine asks for; what it asks for next. */
+static enum scsi_step provide(struct sys_request *request, enum scsi_step step)
+{
+    static const struct scsi_outcome none = { .status = SCSI_TASK_SET_FULL };
+    struct scsi_task *task = &request->task;
+
+    while (step == SCSI_SCRATCH || step == SCSI_DATA) {
+        if (step == SCSI_SCRATCH && !task->scratch)
+            task->scratch = sys_scratch_take(request->unit->adapter);
+        if (step == SCSI_DATA) {
+            task->data = &request->data;
+            task->data_count = 1;
+        }
+        step = scsi_resume(task, step == SCSI_SCRATCH && !task->scratch ? &none : NULL);
+    }
+    return step;
+}
+
+/* Brings a request to the next point where it waits or ends. Hint: that under which it was served
+ * so far, or 0. */
+static void advance(
+    struct sys_request *request, enum scsi_step step, uint64_t hint, PLIST_ENTRY granted)
+{
+    static const struct scsi_outcome full = { .status = SCSI_TASK_SET_FULL };
+    struct sys_unit *unit = request->unit;
+    struct ioq_server *server = NULL;
+    struct sys_wait *wait;
+    enum ioq_result result;
+    KIRQL irql;
+
+    step = provide(request, step);
+    if (step == SCSI_DONE) {
+        finish(request, granted);
+        return;
+    }
+    request->step = step;
+    KeAcquireSpinLock(&unit->lock, &irql);
+    if (request->doomed) {
+        KeReleaseSpinLock(&unit->lock, irql);
+        finish(request, granted);
+        return;
+    }
+    request->deadline = unit->adapter->ticks + unit->adapter->settings.timeout + 1;
+    if (!request->gated && !gate_enter(unit, request)) {
+        KeReleaseSpinLock(&unit->lock, irql);
+        return;
+    }
+    result = hint ? ioq_requeue(&unit->ioq, hint, &server, &hint)
+                  : ioq_post(&unit->ioq, &request->queued, &server, &hint);
+    wait = matched(unit, result, server, &hint);
+    if (result == IOQ_STOPPED)
+        request->doomed = SYS_ABORTED;
+    request->busy = wait || result == IOQ_FULL || result == IOQ_STOPPED;
+    KeReleaseSpinLock(&unit->lock, irql);
+
+    if (result == IOQ_FULL)
+        scsi_resume(&request->task, &full);
+    if (result == IOQ_FULL || result == IOQ_STOPPED)
+        finish(request, granted);
+    else if (wait)
+        sys_transact_deliver(wait, request, hint);
+}
+
+/* Requests that pass the gate after another has left are run from a list, not by recursion. */
+static void run(PLIST_ENTRY granted)
+{
+    while (!IsListEmpty(granted)) {
+        struct sys_request *request = CONTAINING_RECORD(
+            RemoveHeadList(granted), struct sys_request, link);
+
+        advance(request, request->step, 0, granted);
+    }
+}
+
+/* The SRB's task, nexus and data are set. */
+void sys_request_start(struct sys_unit *unit, struct sys_request *request)
+{
+    LIST_ENTRY granted;
+    bool stopped;
+    KIRQL irql;
+
+    InitializeListHead(&granted);
+    InterlockedIncrement(&unit->references);
+    request->unit = unit;
+    request->busy = true;
+    KeAcquireSpinLock(&unit->lock, &irql);
+    stopped = unit->ioq.stopped;
+    if (stopped)
+        request->doomed = SYS_ABORTED;
+    InsertTailList(&unit->requests, &request->all);
+    KeReleaseSpinLock(&unit->lock, irql);
+
+    if (stopped)
+        finish(request, &granted);
+    else
+        advance(request, scsi_begin(&request->task), 0, &granted);
+    run(&granted);
+}
+
+/* The unit's lock is held. What nobody is busy with goes to `ended`, for
+ * sys_request_finish_all(). */
+void sys_request_doom(struct sys_request *request, enum sys_doom why, PLIST_ENTRY ended)
+{
+    struct sys_unit *unit = request->unit;
+
+    if (request->doomed)
+        return;
+    request->doomed = (uint8_t)why;
+    ioq_cancel(&unit->ioq, &request->queued);
+    if (request->busy)
+        return;
+    if (request->parked)
+        RemoveEntryList(&request->link);
+    request->parked = false;
+    request->busy = true;
+    InsertTailList(ended, &request->link);
+}
+
+void sys_request_finish_all(PLIST_ENTRY ended)
+{
+    LIST_ENTRY granted;
+
+    InitializeListHead(&granted);
+    while (!IsListEmpty(ended))
+        finish(CONTAINING_RECORD(RemoveHeadList(ended), struct sys_request, link), &granted);
+    run(&granted);
+}
+
+/* The data of a request has been moved to its transaction, and it may be answered. */
+void sys_request_delivered(struct sys_request *request)
+{
+    struct sys_unit *unit = request->unit;
+    LIST_ENTRY granted;
+    bool doomed;
+    KIRQL irql;
+
+    InitializeListHead(&granted);
+    KeAcquireSpinLock(&unit->lock, &irql);
+    doomed = request->doomed;
+    request->busy = doomed;
+    KeReleaseSpinLock(&unit->lock, irql);
+    if (doomed)
+        finish(request, &granted);
+    run(&granted);
+}
+
+/* The kind that a transaction calls a step. */
+static UINT8 kind_of(enum scsi_step step)
+{
+    static const UINT8 kinds[] = {
+        [SCSI_READ] = SpdIoctlTransactReadKind,
+        [SCSI_WRITE] = SpdIoctlTransactWriteKind,
+        [SCSI_FLUSH] = SpdIoctlTransactFlushKind,
+        [SCSI_UNMAP] = SpdIoctlTransactUnmapKind,
+    };
+    return kinds[step];
+}
+
+/* What a read brought, to where the engine wants it; NULL is zeros. The requester's buffer may end
+ * within the last block. */
+static void move_in(struct sys_request *request, const void *data, uint64_t length)
+{
+    const struct scsi_op *op = &request->task.op;
+    UCHAR *base = op->buffer == SCSI_BUFFER_SCRATCH ? request->task.scratch : request->data.base;
+    uint64_t room = op->buffer == SCSI_BUFFER_SCRATCH ? SCSI_SCRATCH_LENGTH : request->data.length;
+
+    room = op->offset < room ? room - op->offset : 0;
+    length = length < room ? length : room;
+    if (data)
+        memcpy(base + op->offset, data, (size_t)length);
+    else
+        memset(base + op->offset, 0, (size_t)length);
+}
+
+static struct scsi_outcome outcome_of(const SPD_IOCTL_STORAGE_UNIT_STATUS *status)
+{
+    return (struct scsi_outcome){
+        .status = status->ScsiStatus,
+        .sense_key = status->SenseKey,
+        .asc = status->ASC,
+        .ascq = status->ASCQ,
+        .information_valid = status->InformationValid,
+        .information = status->Information,
+    };
+}
+
+/* False, with *status: the answer is not acceptable and the request still waits for one. An answer
+ * to nothing, or to what is being answered, is ignored. */
+bool sys_request_answer(struct sys_unit *unit, const SPD_IOCTL_TRANSACT_RSP *response,
+    const void *data, ULONG length, NTSTATUS *status)
+{
+    struct scsi_outcome outcome = outcome_of(&response->Status);
+    struct sys_request *request = NULL;
+    struct ioq_request *queued;
+    LIST_ENTRY granted;
+    uint64_t needed = 0;
+    KIRQL irql;
+
+    InitializeListHead(&granted);
+    *status = STATUS_SUCCESS;
+    KeAcquireSpinLock(&unit->lock, &irql);
+    queued = ioq_find(&unit->ioq, response->Hint);
+    if (queued)
+        request = CONTAINING_RECORD(queued, struct sys_request, queued);
+    if (request && !request->busy) {
+        if (request->step == SCSI_READ && outcome.status == SCSI_GOOD)
+            needed = (uint64_t)request->task.op.blocks << unit->scsi.block_shift;
+        if (response->Kind != kind_of(request->step))
+            *status = STATUS_INVALID_PARAMETER;
+        else if (data && length < needed)
+            *status = STATUS_ACCESS_VIOLATION;
+        else
+            request->busy = true;
+    } else {
+        request = NULL;
+    }
+    KeReleaseSpinLock(&unit->lock, irql);
+    if (!request || *status != STATUS_SUCCESS)
+        return *status == STATUS_SUCCESS;
+
+    if (needed)
+        move_in(request, data, needed);
+    advance(request, scsi_resume(&request->task, &outcome), response->Hint, &granted);
+    run(&granted);
+    return true;
+}
+
+/* What was delivered to a server that is gone is pending again, in the order of arrival. */
+void sys_request_again(struct sys_unit *unit)
+{
+    PLIST_ENTRY at;
+    KIRQL irql;
+
+    KeAcquireSpinLock(&unit->lock, &irql);
+    unit->orphan = false;
+    for (at = unit->requests.Flink; at != &unit->requests; at = at->Flink) {
+        struct sys_request *request = CONTAINING_RECORD(at, struct sys_request, all);
+        struct ioq_server *server;
+        uint64_t hint;
+
+        request->deadline = unit->adapter->ticks + unit->adapter->settings.timeout + 1;
+        /* Nobody waits yet and the slot is its own, so this can only queue. */
+        if (!request->busy && ioq_cancel(&unit->ioq, &request->queued))
+            ioq_post(&unit->ioq, &request->queued, &server, &hint);
+    }
+    KeReleaseSpinLock(&unit->lock, irql);
+}

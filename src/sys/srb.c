@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* SRBs: what StorPort asks for, and how a task's end looks to it. */
+
+#include "sys.h"
+
+static void complete(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb, UCHAR status)
+{
+    srb->SrbStatus = status;
+    StorPortNotification(RequestComplete, adapter, srb);
+}
+
+/* False when the data cannot be reached. */
+static bool map(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb, PVOID *data)
+{
+    *data = NULL;
+    if (!srb->DataTransferLength)
+        return true;
+    return StorPortExtendedFunction(STOR_FUNCTION_GET_SYSTEM_ADDRESS, adapter, srb, data) ==
+        STOR_STATUS_SUCCESS && *data;
+}
+
+static void store_sense(PSCSI_REQUEST_BLOCK srb, const struct scsi_task *task)
+{
+    UCHAR length = task->sense_length;
+
+    srb->SrbStatus = SRB_STATUS_ERROR;
+    if (!srb->SenseInfoBuffer || (srb->SrbFlags & SRB_FLAGS_DISABLE_AUTOSENSE))
+        return;
+    if (length > srb->SenseInfoBufferLength)
+        length = srb->SenseInfoBufferLength;
+    memset(srb->SenseInfoBuffer, 0, srb->SenseInfoBufferLength);
+    memcpy(srb->SenseInfoBuffer, task->sense, length);
+    if (length >= 18 || length == task->sense_length)
+        srb->SrbStatus |= SRB_STATUS_AUTOSENSE_VALID;
+}
+
+/* A reply is cut to the buffer, which is what the initiator asked for; a transfer that is cut is an
+ * overrun. */
+static void store_status(struct sys_request *request)
+{
+    const struct scsi_task *task = &request->task;
+    PSCSI_REQUEST_BLOCK srb = request->srb;
+    uint64_t moved = task->moved_length;
+
+    if (moved > srb->DataTransferLength)
+        moved = srb->DataTransferLength;
+    srb->ScsiStatus = task->status;
+    if (task->status == SCSI_GOOD) {
+        if (task->reply && moved)
+            memcpy(request->data.base, task->reply, (size_t)moved);
+        srb->SrbStatus = task->overflow && task->medium ? SRB_STATUS_DATA_OVERRUN
+                                                        : SRB_STATUS_SUCCESS;
+    } else if (task->status == SCSI_CHECK_CONDITION) {
+        store_sense(srb, task);
+    } else {
+        srb->SrbStatus = SRB_STATUS_ERROR;
+    }
+    if (task->direction != SCSI_DATA_OUT || task->status != SCSI_GOOD)
+        srb->DataTransferLength = (ULONG)moved;
+}
+
+/* SPC-4 table E.13: 2E/01 COMMAND TIMEOUT BEFORE PROCESSING, 2E/02 DURING PROCESSING */
+static void time_out(struct sys_request *request)
+{
+    const struct scsi_outcome outcome = {
+        .status = SCSI_CHECK_CONDITION,
+        .sense_key = 0xb,
+        .asc = 0x2e,
+        .ascq = request->doomed == SYS_TIMED_OUT_PENDING ? 0x01 : 0x02,
+    };
+
+    request->task.moved_length = 0;
+    scsi_task_fail(&request->task, &outcome);
+}
+
+/* The request is on no list any more. */
+void sys_srb_finish(struct sys_request *request)
+{
+    struct sys_adapter *adapter = request->unit->adapter;
+    PSCSI_REQUEST_BLOCK srb = request->srb;
+
+    if (request->doomed == SYS_ABORTED) {
+        srb->SrbStatus = SRB_STATUS_ABORTED;
+        srb->DataTransferLength = 0;
+    } else {
+        if (request->doomed)
+            time_out(request);
+        store_status(request);
+    }
+    if (request->task.scratch)
+        sys_scratch_give(adapter, request->task.scratch);
+    StorPortNotification(RequestComplete, adapter, srb);
+}
+
+static uint8_t attribute_of(const SCSI_REQUEST_BLOCK *srb)
+{
+    if (!(srb->SrbFlags & SRB_FLAGS_QUEUE_ACTION_ENABLE))
+        return SCSI_SIMPLE;
+    switch (srb->QueueAction) {
+    case SRB_ORDERED_QUEUE_TAG_REQUEST:
+        return SCSI_ORDERED;
+    case SRB_HEAD_OF_QUEUE_TAG_REQUEST:
+        return SCSI_HEAD_OF_QUEUE;
+    default:
+        return SCSI_SIMPLE;
+    }
+}
+
+static uint8_t direction_of(const SCSI_REQUEST_BLOCK *srb)
+{
+    if (!srb->DataTransferLength)
+        return SCSI_NO_DATA;
+    if (srb->SrbFlags & SRB_FLAGS_DATA_IN)
+        return SCSI_DATA_IN;
+    return srb->SrbFlags & SRB_FLAGS_DATA_OUT ? SCSI_DATA_OUT : SCSI_NO_DATA;
+}
+
+static struct sys_request *request_of(PSCSI_REQUEST_BLOCK srb)
+{
+    struct sys_request *request = srb->SrbExtension;
+
+    memset(request, 0, sizeof *request);
+    request->srb = srb;
+    return request;
+}
+
+/* Where there is no unit, the only command that is for the target as a whole. */
+static void no_unit(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb, const PVOID data)
+{
+    static const uint8_t report_luns = 0xa0;
+    struct sys_request *request = request_of(srb);
+    struct scsi_task *task = &request->task;
+
+    if (srb->PathId != 0 || srb->Lun != 0 || srb->Cdb[0] != report_luns) {
+        complete(adapter, srb, SRB_STATUS_NO_DEVICE);
+        return;
+    }
+    request->data.base = data;
+    task->nexus = &adapter->nexus;
+    memcpy(task->cdb, srb->Cdb, sizeof srb->Cdb);
+    task->cdb_length = sizeof srb->Cdb;
+    task->expected_direction = direction_of(srb);
+    task->expected_length = srb->DataTransferLength;
+    if (scsi_begin(task) != SCSI_DONE) {
+        static const struct scsi_outcome busy = { .status = SCSI_BUSY };
+
+        task->scratch = sys_scratch_take(adapter);
+        scsi_resume(task, task->scratch ? NULL : &busy);
+    }
+    store_status(request);
+    if (task->scratch)
+        sys_scratch_give(adapter, task->scratch);
+    StorPortNotification(RequestComplete, adapter, srb);
+}
+
+static struct sys_unit *unit_of(struct sys_adapter *adapter, const SCSI_REQUEST_BLOCK *srb)
+{
+    return sys_unit_get(adapter, SPD_IOCTL_BTL(srb->PathId, srb->TargetId, 0));
+}
+
+static void execute(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
+{
+    struct sys_unit *unit;
+    struct sys_request *request;
+    PVOID data;
+
+    if (!map(adapter, srb, &data)) {
+        complete(adapter, srb, SRB_STATUS_INTERNAL_ERROR);
+        return;
+    }
+    unit = unit_of(adapter, srb);
+    if (!unit) {
+        no_unit(adapter, srb, data);
+        return;
+    }
+    request = request_of(srb);
+    request->data.base = data;
+    request->data.length = data ? srb->DataTransferLength : 0;
+    /* SPC-4 6.6: at a LUN that is not there, INQUIRY says so and the rest fails. */
+    request->task.unit = srb->Lun == 0 ? &unit->scsi : NULL;
+    request->task.nexus = &unit->nexus;
+    memcpy(request->task.cdb, srb->Cdb, sizeof srb->Cdb);
+    request->task.cdb_length = srb->CdbLength < sizeof srb->Cdb ? srb->CdbLength
+                                                                 : sizeof srb->Cdb;
+    request->task.attribute = attribute_of(srb);
+    request->task.expected_direction = direction_of(srb);
+    request->task.expected_length = srb->DataTransferLength;
+    sys_request_start(unit, request);
+    sys_unit_put(unit);
+}
+
+/* FLUSH and SHUTDOWN: the whole medium, as SYNCHRONIZE CACHE (10) says it (SBC-3 5.26). */
+static void flush(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
+{
+    struct sys_unit *unit = unit_of(adapter, srb);
+    struct sys_request *request;
+
+    if (!unit) {
+        complete(adapter, srb, SRB_STATUS_NO_DEVICE);
+        return;
+    }
+    srb->DataTransferLength = 0;
+    request = request_of(srb);
+    sys_nexus_init(&request->nexus, &unit->scsi, &unit->port);
+    request->task.unit = &unit->scsi;
+    request->task.nexus = &request->nexus;
+    request->task.cdb[0] = 0x35;
+    request->task.cdb_length = 10;
+    sys_request_start(unit, request);
+    sys_unit_put(unit);
+}
+
+/* Every request of the unit ends, and every initiator is told. */
+static void reset(struct sys_unit *unit, enum scsi_attention attention)
+{
+    LIST_ENTRY ended;
+    PLIST_ENTRY at;
+    KIRQL irql;
+
+    InitializeListHead(&ended);
+    KeAcquireSpinLock(&unit->lock, &irql);
+    for (at = unit->requests.Flink; at != &unit->requests; at = at->Flink)
+        sys_request_doom(CONTAINING_RECORD(at, struct sys_request, all), SYS_ABORTED, &ended);
+    KeReleaseSpinLock(&unit->lock, irql);
+    scsi_unit_attention(&unit->scsi, attention, NULL);
+    sys_request_finish_all(&ended);
+}
+
+static void reset_one(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
+{
+    struct sys_unit *unit = unit_of(adapter, srb);
+    bool lun = srb->Function == SRB_FUNCTION_RESET_LOGICAL_UNIT;
+
+    if (!unit || (lun && srb->Lun != 0)) {
+        complete(adapter, srb, SRB_STATUS_NO_DEVICE);
+    } else {
+        reset(unit, lun ? SCSI_UA_LUN_RESET : SCSI_UA_RESET);
+        complete(adapter, srb, SRB_STATUS_SUCCESS);
+    }
+    if (unit)
+        sys_unit_put(unit);
+}
+
+void sys_srb_reset_all(struct sys_adapter *adapter)
+{
+    for (ULONG i = 0; i < adapter->settings.capacity; i++) {
+        struct sys_unit *unit = sys_unit_get(adapter, SPD_IOCTL_BTL(0, i, 0));
+
+        if (!unit)
+            continue;
+        reset(unit, SCSI_UA_RESET);
+        sys_unit_put(unit);
+    }
+}
+
+static void reset_bus(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
+{
+    if (srb->PathId == 0)
+        sys_srb_reset_all(adapter);
+    complete(adapter, srb, srb->PathId == 0 ? SRB_STATUS_SUCCESS : SRB_STATUS_NO_DEVICE);
+}
+
+/* NextSrb is the one to abort. Only what is found on the unit's own list is looked at. */
+static void abort_command(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
+{
+    struct sys_unit *unit = unit_of(adapter, srb);
+    UCHAR status = SRB_STATUS_ABORT_FAILED;
+    LIST_ENTRY ended;
+    PLIST_ENTRY at;
+    KIRQL irql;
+
+    if (!unit) {
+        complete(adapter, srb, SRB_STATUS_NO_DEVICE);
+        return;
+    }
+    InitializeListHead(&ended);
+    KeAcquireSpinLock(&unit->lock, &irql);
+    for (at = unit->requests.Flink; at != &unit->requests; at = at->Flink) {
+        struct sys_request *request = CONTAINING_RECORD(at, struct sys_request, all);
+
+        if (request->srb != srb->NextSrb)
+            continue;
+        sys_request_doom(request, SYS_ABORTED, &ended);
+        status = SRB_STATUS_SUCCESS;
+    }
+    KeReleaseSpinLock(&unit->lock, irql);
+    sys_request_finish_all(&ended);
+    complete(adapter, srb, status);
+    sys_unit_put(unit);
+}
+
+static void pnp(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
+{
+    complete(adapter, srb, sys_pnp_srb(adapter, srb));
+}
+
+static const struct {
+    UCHAR function;
+    void (*run)(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb);
+} functions[] = {
+    { SRB_FUNCTION_EXECUTE_SCSI, execute },
+    { SRB_FUNCTION_SHUTDOWN, flush },
+    { SRB_FUNCTION_FLUSH, flush },
+    { SRB_FUNCTION_ABORT_COMMAND, abort_command },
+    { SRB_FUNCTION_RESET_BUS, reset_bus },
+    { SRB_FUNCTION_RESET_DEVICE, reset_one },
+    { SRB_FUNCTION_RESET_LOGICAL_UNIT, reset_one },
+    { SRB_FUNCTION_PNP, pnp },
+};
+
+/* HwStartIo */
+BOOLEAN NTAPI sys_srb_start(PVOID extension, PSCSI_REQUEST_BLOCK srb)
+{
+    for (unsigned i = 0; i < ARRAYSIZE(functions); i++) {
+        if (functions[i].function != srb->Function)
+            continue;
+        functions[i].run(extension, srb);
+        return TRUE;
+    }
+    complete(extension, srb, SRB_STATUS_INVALID_REQUEST);
+    return TRUE;
+}

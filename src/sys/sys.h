@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * The driver: glue between StorPort, which brings SRBs, the engine, which says what they mean, and
+ * the queue, which matches what the engine asks for with the transactions of a program.
+ *
+ *   StartIo -> srb.c -> request.c: engine -> gate -> queue -> transact.c: a program's IRP
+ *                            ^------------- its answer ------------'
+ *
+ * Nothing here blocks. A unit's lock guards its queue and the lists and flags of its requests;
+ * the adapter's lock guards the table of units, who owns them, lifetimes and the scratch pool.
+ * The adapter's comes first when both are held. Data is moved, the engine runs, and SRBs and IRPs
+ * are completed with no lock held: a request meanwhile is `busy`, and who wants to end it says so in
+ * `doomed` and leaves it to the one that is busy with it.
+ */
+
+#ifndef SYS_SYS_H
+#define SYS_SYS_H
+
+#include "vstorport.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <winspd/ioctl.h>
+
+#include "ioq/ioq.h"
+#include "scsi/scsi.h"
+
+enum {
+    SYS_POOL_TAG = 0x44707357, /* "WspD" */
+    SYS_QUEUE_DEPTH = 256,     /* SRBs of one unit that wait or are served */
+    SYS_SCRATCH_MAX = 64,      /* buffers of SCSI_SCRATCH_LENGTH, of all units */
+    SYS_SCRATCH_KEPT = 4,      /* of these, kept when they are free */
+};
+
+/* Values of the service key. */
+struct sys_settings {
+    ULONG capacity; /* StorageUnitCapacity: targets */
+    ULONG timeout;  /* ServerTimeout: seconds until an SRB that no server answers fails */
+};
+
+struct sys_unit;
+
+struct sys_adapter {
+    KSPIN_LOCK lock;
+    LIST_ENTRY lifetimes;     /* pended LIFETIME requests, struct sys_lifetime */
+    bool stopped;             /* nothing is pended any more */
+    bool closing;             /* the timer is not set again */
+    struct sys_settings settings;
+    PVOID scratch;            /* free buffers, each begins with the next one's address */
+    ULONG scratch_free;
+    ULONG scratch_count;
+    KTIMER timer;
+    KDPC dpc;
+    KEVENT idle;              /* set when the last DPC saw `closing` */
+    _Atomic uint32_t ticks;   /* seconds since the start */
+    struct scsi_port port;    /* what answers where there is no unit */
+    struct scsi_nexus nexus;
+    struct sys_unit *units[]; /* settings.capacity */
+};
+
+/* Why a request ends without the engine. */
+enum sys_doom {
+    SYS_NOT_DOOMED,
+    SYS_ABORTED,
+    SYS_TIMED_OUT_PENDING, /* nobody asked for it */
+    SYS_TIMED_OUT_SERVED,  /* nobody answered it */
+};
+
+/* An SRB; lives in its SrbExtension. */
+struct sys_request {
+    struct ioq_request queued;
+    LIST_ENTRY all;             /* in unit->requests */
+    LIST_ENTRY link;            /* in unit->parked, or in the list of who is busy with it */
+    PSCSI_REQUEST_BLOCK srb;
+    struct sys_unit *unit;      /* referenced */
+    struct scsi_task task;
+    struct scsi_vec data;
+    struct scsi_nexus nexus;    /* of SRB_FUNCTION_FLUSH, which takes nobody's unit attention */
+    enum scsi_step step;
+    uint32_t deadline;          /* in ticks */
+    bool busy;                  /* someone works on it without the lock */
+    bool parked;                /* waits at the gate */
+    bool gated;                 /* has passed the gate */
+    uint8_t doomed;             /* enum sys_doom */
+};
+
+/* A pended transaction; lives in its own system buffer, behind the head of the block. */
+struct sys_wait {
+    struct ioq_server server;
+    PIRP irp;
+    struct sys_unit *unit;      /* referenced */
+};
+
+struct sys_unit {
+    struct sys_adapter *adapter;
+    volatile LONG references;
+    UINT32 btl;
+    SPD_IOCTL_STORAGE_UNIT_PARAMS params;
+    PEPROCESS owner;            /* referenced; NULL within the grace. Adapter's lock */
+    PEPROCESS server;           /* referenced: who may transact. Adapter's lock */
+    uint32_t grace_end;         /* in ticks, when owner is NULL. Adapter's lock */
+    PDEVICE_OBJECT disk;        /* PnP's device of this unit; only compared. Adapter's lock */
+
+    KSPIN_LOCK lock;
+    struct ioq ioq;
+    LIST_ENTRY requests;        /* all there are, oldest first */
+    LIST_ENTRY parked;
+    ULONG active;               /* requests past the gate */
+    bool exclusive;             /* the one past the gate must be alone */
+    bool orphan;                /* nobody is there to serve: requests wait without a deadline */
+
+    struct scsi_unit scsi;
+    struct scsi_nexus nexus;
+    struct scsi_port port;
+    uint64_t lun;
+    UCHAR designators[12];
+    struct ioq_slot slots[SYS_QUEUE_DEPTH];
+};
+
+/* adapter.c */
+extern struct sys_settings sys_settings;
+ULONG sys_adapter_extension_size(void);
+VIRTUAL_HW_INITIALIZATION_DATA sys_adapter_entries(void);
+struct sys_adapter *sys_adapter_get(void);
+PVOID sys_scratch_take(struct sys_adapter *adapter);
+void sys_scratch_give(struct sys_adapter *adapter, PVOID scratch);
+void sys_complete_irp(struct sys_adapter *adapter, PIRP irp, NTSTATUS status, ULONG_PTR length);
+
+/* registry.c */
+void sys_registry_read(PUNICODE_STRING path, struct sys_settings *settings);
+
+/* unit.c. Every sys_unit_get* returns a reference, or NULL. */
+struct sys_unit *sys_unit_get(struct sys_adapter *adapter, UINT32 btl);
+void sys_unit_put(struct sys_unit *unit);
+NTSTATUS sys_unit_provision(struct sys_adapter *adapter,
+    const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, PEPROCESS owner, UINT32 *btl);
+NTSTATUS sys_unit_unprovision(struct sys_adapter *adapter, const GUID *guid, PEPROCESS caller);
+bool sys_unit_remove(struct sys_adapter *adapter, struct sys_unit *unit);
+void sys_unit_remove_all(struct sys_adapter *adapter);
+void sys_unit_owner_gone(struct sys_adapter *adapter, PEPROCESS owner);
+void sys_unit_tick(struct sys_adapter *adapter);
+void sys_nexus_init(struct scsi_nexus *nexus, struct scsi_unit *unit, const struct scsi_port *port);
+
+/* lifetime.c */
+NTSTATUS sys_lifetime_begin(struct sys_adapter *adapter, PIRP irp);
+bool sys_lifetime_held(struct sys_adapter *adapter, PEPROCESS process);
+void sys_lifetime_end_all(struct sys_adapter *adapter);
+
+/* request.c */
+void sys_request_start(struct sys_unit *unit, struct sys_request *request);
+void sys_request_doom(struct sys_request *request, enum sys_doom why, PLIST_ENTRY ended);
+void sys_request_finish_all(PLIST_ENTRY ended);
+bool sys_request_answer(struct sys_unit *unit, const SPD_IOCTL_TRANSACT_RSP *response,
+    const void *data, ULONG length, NTSTATUS *status);
+void sys_request_delivered(struct sys_request *request);
+void sys_request_again(struct sys_unit *unit);
+
+/* srb.c */
+BOOLEAN NTAPI sys_srb_start(PVOID extension, PSCSI_REQUEST_BLOCK srb);
+void sys_srb_finish(struct sys_request *request);
+void sys_srb_reset_all(struct sys_adapter *adapter);
+
+/* transact.c */
+NTSTATUS sys_transact(struct sys_adapter *adapter, PIRP irp, ULONG in, ULONG out);
+void sys_transact_deliver(struct sys_wait *wait, struct sys_request *request, uint64_t hint);
+void sys_transact_cancel_all(struct sys_unit *unit, PLIST_ENTRY irps);
+void sys_transact_complete_all(PLIST_ENTRY irps);
+
+/* ioctl.c */
+VOID NTAPI sys_ioctl(PVOID extension, PVOID irp);
+
+/* pnp.c */
+void sys_pnp_hook(PDRIVER_OBJECT driver);
+UCHAR sys_pnp_srb(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb);
+
+#endif

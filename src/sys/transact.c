@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* Transactions: the IRPs by which a program gets requests and answers them. */
+
+#include "sys.h"
+
+/* A pended transaction's wait lies where its request will be written. */
+#define WAIT_AT FIELD_OFFSET(SPD_IOCTL_TRANSACT_PARAMS, Dir)
+C_ASSERT(WAIT_AT + sizeof(struct sys_wait) <= sizeof(SPD_IOCTL_TRANSACT_PARAMS));
+C_ASSERT(sizeof(struct scsi_range) == sizeof(SPD_IOCTL_UNMAP_DESCRIPTOR));
+
+static SPD_IOCTL_TRANSACT_PARAMS *block_of(PIRP irp)
+{
+    return irp->AssociatedIrp.SystemBuffer;
+}
+
+static struct sys_wait *wait_of(PIRP irp)
+{
+    return (struct sys_wait *)((UCHAR *)block_of(irp) + WAIT_AT);
+}
+
+static void end(struct sys_unit *unit, PIRP irp, NTSTATUS status, ULONG_PTR length)
+{
+    sys_complete_irp(unit->adapter, irp, status, length);
+    sys_unit_put(unit);
+}
+
+/* It owns the IRP, whether or not someone has taken the server off the queue meanwhile. */
+static VOID NTAPI cancel(PDEVICE_OBJECT device, PIRP irp)
+{
+    struct sys_wait *wait = wait_of(irp);
+    struct sys_unit *unit = wait->unit;
+    KIRQL irql;
+
+    UNREFERENCED_PARAMETER(device);
+    IoReleaseCancelSpinLock(irp->CancelIrql);
+    KeAcquireSpinLock(&unit->lock, &irql);
+    ioq_cancel_wait(&unit->ioq, &wait->server);
+    KeReleaseSpinLock(&unit->lock, irql);
+    end(unit, irp, STATUS_CANCELLED, 0);
+}
+
+static UINT8 describe(const struct sys_request *request, SPD_IOCTL_TRANSACT_REQ *req)
+{
+    const struct scsi_op *op = &request->task.op;
+
+    switch (request->step) {
+    case SCSI_READ:
+        req->Op.Read.BlockAddress = op->lba;
+        req->Op.Read.BlockCount = op->blocks;
+        req->Op.Read.ForceUnitAccess = op->fua;
+        return SpdIoctlTransactReadKind;
+    case SCSI_WRITE:
+        req->Op.Write.BlockAddress = op->lba;
+        req->Op.Write.BlockCount = op->blocks;
+        req->Op.Write.ForceUnitAccess = op->fua;
+        return SpdIoctlTransactWriteKind;
+    case SCSI_FLUSH:
+        req->Op.Flush.BlockAddress = op->lba;
+        req->Op.Flush.BlockCount = op->blocks;
+        return SpdIoctlTransactFlushKind;
+    default:
+        req->Op.Unmap.Count = op->range_count;
+        return SpdIoctlTransactUnmapKind;
+    }
+}
+
+/* What goes out with a request; returns its length. It fits: an operation never exceeds the
+ * maximum transfer length, and there are at most so many ranges as fit in it. */
+static ULONG move_out(const struct sys_request *request, UCHAR *to)
+{
+    const struct scsi_op *op = &request->task.op;
+    const UCHAR *from = request->data.base;
+    ULONG length;
+
+    if (request->step == SCSI_UNMAP) {
+        length = op->range_count * (ULONG)sizeof *op->ranges;
+        memcpy(to, op->ranges, length);
+        return length;
+    }
+    if (request->step != SCSI_WRITE)
+        return 0;
+    if (op->buffer == SCSI_BUFFER_SCRATCH)
+        from = request->task.scratch;
+    length = op->blocks << request->unit->scsi.block_shift;
+    memcpy(to, from + op->offset, length);
+    return length;
+}
+
+/* The request is busy with this; the wait's reference goes with it. */
+void sys_transact_deliver(struct sys_wait *wait, struct sys_request *request, uint64_t hint)
+{
+    struct sys_unit *unit = wait->unit;
+    PIRP irp = wait->irp;
+    SPD_IOCTL_TRANSACT_PARAMS *block = block_of(irp);
+    ULONG length;
+
+    memset(&block->Dir, 0, sizeof block->Dir);
+    block->ReqValid = 1;
+    block->RspValid = 0;
+    block->Dir.Req.Hint = hint;
+    block->Dir.Req.Kind = describe(request, &block->Dir.Req);
+    length = move_out(request, (UCHAR *)SPD_IOCTL_TRANSACT_DATA(block));
+    /* First this: the answer may come before the completion returns. */
+    sys_request_delivered(request);
+    end(unit, irp, STATUS_SUCCESS, sizeof *block + length);
+}
+
+/* The unit's lock is held. Those that cannot be cancelled any more go to `irps`. */
+void sys_transact_cancel_all(struct sys_unit *unit, PLIST_ENTRY irps)
+{
+    struct ioq_server *server;
+
+    while ((server = ioq_drain_server(&unit->ioq)) != NULL) {
+        struct sys_wait *wait = CONTAINING_RECORD(server, struct sys_wait, server);
+
+        if (IoSetCancelRoutine(wait->irp, NULL))
+            InsertTailList(irps, &wait->irp->Tail.Overlay.ListEntry);
+    }
+}
+
+void sys_transact_complete_all(PLIST_ENTRY irps)
+{
+    while (!IsListEmpty(irps)) {
+        PIRP irp = CONTAINING_RECORD(RemoveHeadList(irps), IRP, Tail.Overlay.ListEntry);
+
+        end(wait_of(irp)->unit, irp, STATUS_CANCELLED, 0);
+    }
+}
+
+/* Takes a request or waits for one. The reference to the unit goes with the IRP. */
+static NTSTATUS wait_for_request(struct sys_unit *unit, PIRP irp)
+{
+    struct sys_wait *wait = wait_of(irp);
+    struct ioq_request *queued;
+    struct sys_request *request = NULL;
+    bool cancelled = false;
+    uint64_t hint;
+    KIRQL irql;
+
+    memset(wait, 0, sizeof *wait);
+    wait->irp = irp;
+    wait->unit = unit;
+    KeAcquireSpinLock(&unit->lock, &irql);
+    queued = ioq_wait(&unit->ioq, &wait->server, &hint);
+    if (queued) {
+        request = CONTAINING_RECORD(queued, struct sys_request, queued);
+        request->busy = true;
+        request->deadline = unit->adapter->ticks + unit->adapter->settings.timeout + 1;
+    } else if (unit->ioq.stopped) {
+        cancelled = true;
+    } else {
+        IoSetCancelRoutine(irp, cancel);
+        /* Cancelled before it could be: nobody else will complete it. */
+        if (irp->Cancel && IoSetCancelRoutine(irp, NULL)) {
+            ioq_cancel_wait(&unit->ioq, &wait->server);
+            cancelled = true;
+        }
+    }
+    KeReleaseSpinLock(&unit->lock, irql);
+
+    if (request)
+        sys_transact_deliver(wait, request, hint);
+    return cancelled ? STATUS_CANCELLED : STATUS_PENDING;
+}
+
+static bool may_transact(struct sys_unit *unit, PIRP irp)
+{
+    struct sys_adapter *adapter = unit->adapter;
+    bool may;
+    KIRQL irql;
+
+    KeAcquireSpinLock(&adapter->lock, &irql);
+    may = unit->server == IoGetRequestorProcess(irp);
+    KeReleaseSpinLock(&adapter->lock, irql);
+    return may;
+}
+
+static bool reserved_are_zero(const SPD_IOCTL_TRANSACT_PARAMS *block)
+{
+    UINT32 flags;
+
+    memcpy(&flags, (const UCHAR *)&block->Btl + sizeof block->Btl, sizeof flags);
+    if (flags & ~3u)
+        return false;
+    return !block->RspValid ||
+        (!block->Dir.Rsp.Status.ReservedCSI && !block->Dir.Rsp.Status.ReservedSKS &&
+            !block->Dir.Rsp.Status.ReservedFRU);
+}
+
+static NTSTATUS transact(
+    struct sys_unit *unit, PIRP irp, SPD_IOCTL_TRANSACT_PARAMS *block, ULONG in, ULONG out)
+{
+    NTSTATUS status;
+
+    if (!may_transact(unit, irp))
+        return STATUS_ACCESS_DENIED;
+    if (block->ReqValid && out - sizeof *block < unit->params.MaxTransferLength)
+        return STATUS_ACCESS_VIOLATION;
+    if (block->RspValid) {
+        const void *data = block->DataBuffer ? SPD_IOCTL_TRANSACT_DATA(block) : NULL;
+        SPD_IOCTL_TRANSACT_RSP response = block->Dir.Rsp;
+
+        if (!sys_request_answer(unit, &response, data, in - (ULONG)sizeof *block, &status))
+            return status;
+    }
+    return block->ReqValid ? wait_for_request(unit, irp) : STATUS_SUCCESS;
+}
+
+/* STATUS_PENDING: it is completed, now or later; otherwise the caller does it. */
+NTSTATUS sys_transact(struct sys_adapter *adapter, PIRP irp, ULONG in, ULONG out)
+{
+    SPD_IOCTL_TRANSACT_PARAMS *block = block_of(irp);
+    struct sys_unit *unit;
+    NTSTATUS status;
+
+    if (in < sizeof *block || out < sizeof *block)
+        return STATUS_INVALID_PARAMETER;
+    if (!block->ReqValid && !block->RspValid)
+        return STATUS_INVALID_PARAMETER;
+    if (block->ReqValid && !block->DataBuffer)
+        return STATUS_INVALID_PARAMETER;
+    if (!reserved_are_zero(block))
+        return STATUS_INVALID_PARAMETER;
+    unit = sys_unit_get(adapter, block->Btl);
+    if (!unit)
+        return STATUS_CANCELLED;
+    status = transact(unit, irp, block, in, out);
+    if (status != STATUS_PENDING)
+        sys_unit_put(unit);
+    return status;
+}

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* Storage units: the adapter's table of them, who owns them, how they come and go. */
+
+#include "sys.h"
+
+static void bus_changed(struct sys_adapter *adapter)
+{
+    StorPortNotification(BusChangeDetected, adapter, 0);
+}
+
+/* The adapter's lock is held; a reference. */
+static struct sys_unit *reference(struct sys_unit *unit)
+{
+    if (unit)
+        InterlockedIncrement(&unit->references);
+    return unit;
+}
+
+struct sys_unit *sys_unit_get(struct sys_adapter *adapter, UINT32 btl)
+{
+    UINT32 target = SPD_IOCTL_BTL_T(btl);
+    struct sys_unit *unit = NULL;
+    KIRQL irql;
+
+    if (btl & ~SPD_IOCTL_BTL(0, 0xff, 0) || target >= adapter->settings.capacity)
+        return NULL;
+    KeAcquireSpinLock(&adapter->lock, &irql);
+    unit = reference(adapter->units[target]);
+    KeReleaseSpinLock(&adapter->lock, irql);
+    return unit;
+}
+
+void sys_unit_put(struct sys_unit *unit)
+{
+    if (InterlockedDecrement(&unit->references) != 0)
+        return;
+    if (unit->owner)
+        ObDereferenceObject(unit->owner);
+    if (unit->server)
+        ObDereferenceObject(unit->server);
+    ExFreePoolWithTag(unit, SYS_POOL_TAG);
+}
+
+/* Text as the original keeps it: nothing, or printable characters and then spaces. */
+static void text_normal(UCHAR *to, const UCHAR *from, ULONG length)
+{
+    bool ended = false;
+
+    memcpy(to, from, length);
+    if (from[0] == 0)
+        return;
+    for (ULONG i = 0; i < length; i++) {
+        ended = ended || from[i] < 0x20 || from[i] >= 0x7f;
+        if (ended)
+            to[i] = ' ';
+    }
+}
+
+static void guid_bytes(uint8_t bytes[16], const GUID *guid)
+{
+    static const uint8_t order[16] = { 3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15 };
+
+    for (unsigned i = 0; i < 16; i++)
+        bytes[i] = ((const uint8_t *)guid)[order[i]];
+}
+
+static struct scsi_unit_params engine_params(const SPD_IOCTL_STORAGE_UNIT_PARAMS *params)
+{
+    UINT32 physical = SPD_IOCTL_PARAMS_PHYSICAL_BLOCK_LENGTH(params);
+    UINT32 ranges = params->MaxTransferLength / sizeof(SPD_IOCTL_UNMAP_DESCRIPTOR);
+    struct scsi_unit_params engine = {
+        .block_count = params->BlockCount,
+        .block_length = params->BlockLength,
+        .physical_block_length = physical ? physical : params->BlockLength,
+        .max_transfer_length = params->MaxTransferLength,
+        .unmap_granularity = SPD_IOCTL_PARAMS_UNMAP_GRANULARITY(params),
+        .max_unmap_ranges = ranges < SCSI_UNMAP_RANGES_MAX ? ranges : SCSI_UNMAP_RANGES_MAX,
+        .write_protected = params->WriteProtected,
+        .cache = params->CacheSupported,
+        .unmap = params->UnmapSupported,
+    };
+
+    guid_bytes(engine.guid, &params->Guid);
+    memset(engine.product_id, ' ', sizeof engine.product_id);
+    memset(engine.product_revision, ' ', sizeof engine.product_revision);
+    return engine;
+}
+
+/* Field by field, so that padding says nothing; false when something reserved is set. */
+static bool params_normal(
+    SPD_IOCTL_STORAGE_UNIT_PARAMS *to, const SPD_IOCTL_STORAGE_UNIT_PARAMS *from)
+{
+    UINT32 flags;
+
+    memset(to, 0, sizeof *to);
+    to->Guid = from->Guid;
+    to->BlockCount = from->BlockCount;
+    to->BlockLength = from->BlockLength;
+    text_normal(to->ProductId, from->ProductId, sizeof to->ProductId);
+    text_normal(to->ProductRevisionLevel, from->ProductRevisionLevel,
+        sizeof to->ProductRevisionLevel);
+    to->DeviceType = from->DeviceType;
+    to->WriteProtected = from->WriteProtected;
+    to->CacheSupported = from->CacheSupported;
+    to->UnmapSupported = from->UnmapSupported;
+    to->EjectDisabled = from->EjectDisabled;
+    to->MaxTransferLength = from->MaxTransferLength;
+    memcpy(to->Reserved, from->Reserved, sizeof to->Reserved);
+    memcpy(&flags, (const UCHAR *)&from->MaxTransferLength - sizeof flags, sizeof flags);
+    for (unsigned i = 2; i < 8; i++)
+        if (to->Reserved[i])
+            return false;
+    return !(flags & ~0xfu) && to->Reserved[0] <= SPD_IOCTL_GRACE_MAX;
+}
+
+static bool params_ok(const SPD_IOCTL_STORAGE_UNIT_PARAMS *params)
+{
+    struct scsi_unit_params engine;
+
+    if (params->DeviceType != 0 || params->MaxTransferLength > SPD_IOCTL_MAX_TRANSFER_LENGTH)
+        return false;
+    engine = engine_params(params);
+    return scsi_unit_check(&engine) == SCSI_PARAM_OK;
+}
+
+void sys_nexus_init(struct scsi_nexus *nexus, struct scsi_unit *unit, const struct scsi_port *port)
+{
+    scsi_nexus_init(nexus, unit, port);
+    /* Power on is old news for the initiator: it saw the unit arrive (doc/compatibility.md). */
+    atomic_fetch_add(&nexus->attentions_seen[SCSI_UA_POWER_ON], 1);
+}
+
+/* SPC-4 7.8.6.2.3, vendor specific: by it a shell tells whose disk it is, and whether to offer
+ * to eject it. */
+static void designate(struct sys_unit *unit, PEPROCESS owner)
+{
+    ULONG id = (ULONG)(ULONG_PTR)PsGetProcessId(owner);
+    const UCHAR designator[12] = { 0x01, 0x00, 0x00, 0x08, 'P', 'I', 'D',
+        unit->params.EjectDisabled ? 'X' : ' ', (UCHAR)(id >> 24), (UCHAR)(id >> 16),
+        (UCHAR)(id >> 8), (UCHAR)id };
+
+    memcpy(unit->designators, designator, sizeof designator);
+}
+
+static struct sys_unit *unit_new(struct sys_adapter *adapter,
+    const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, PEPROCESS owner)
+{
+    struct sys_unit *unit = ExAllocatePoolWithTag(NonPagedPool, sizeof *unit, SYS_POOL_TAG);
+    struct scsi_unit_params engine = engine_params(params);
+
+    if (!unit)
+        return NULL;
+    memset(unit, 0, sizeof *unit);
+    unit->adapter = adapter;
+    unit->references = 1;
+    unit->params = *params;
+    unit->owner = owner;
+    unit->server = owner;
+    ObReferenceObject(owner);
+    ObReferenceObject(owner);
+    KeInitializeSpinLock(&unit->lock);
+    InitializeListHead(&unit->requests);
+    InitializeListHead(&unit->parked);
+    ioq_init(&unit->ioq, unit->slots, SYS_QUEUE_DEPTH);
+
+    /* The text may be all zero, by which programs tell Windows that this is nobody's disk. */
+    memcpy(engine.product_id, params->ProductId, sizeof engine.product_id);
+    memcpy(engine.product_revision, params->ProductRevisionLevel, sizeof engine.product_revision);
+    scsi_unit_init(&unit->scsi, &engine);
+    designate(unit, owner);
+    unit->port.designators = unit->designators;
+    unit->port.designators_length = sizeof unit->designators;
+    unit->port.task_management[0] = SCSI_TM_ABORT_TASK | SCSI_TM_LUN_RESET | SCSI_TM_TARGET_RESET;
+    unit->port.luns = &unit->lun;
+    unit->port.lun_count = 1;
+    sys_nexus_init(&unit->nexus, &unit->scsi, &unit->port);
+    return unit;
+}
+
+/* The adapter's lock is held. */
+static struct sys_unit *find(struct sys_adapter *adapter, const GUID *guid)
+{
+    for (ULONG i = 0; i < adapter->settings.capacity; i++)
+        if (adapter->units[i] && !memcmp(&adapter->units[i]->params.Guid, guid, sizeof *guid))
+            return adapter->units[i];
+    return NULL;
+}
+
+/* The adapter's lock is held. A restarted program takes over what it left within the grace. */
+static bool take_over(
+    struct sys_unit *unit, const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, PEPROCESS owner)
+{
+    if (unit->owner || memcmp(&unit->params, params, sizeof *params) != 0)
+        return false;
+    unit->owner = owner;
+    unit->server = owner;
+    ObReferenceObject(owner);
+    ObReferenceObject(owner);
+    designate(unit, owner);
+    sys_request_again(unit);
+    return true;
+}
+
+/* The adapter's lock is held. Puts the unit into the table, or takes one over. */
+static NTSTATUS place(struct sys_adapter *adapter, struct sys_unit *unit, bool *taken_over)
+{
+    struct sys_unit *old = find(adapter, &unit->params.Guid);
+
+    *taken_over = false;
+    if (adapter->stopped || !sys_lifetime_held(adapter, unit->owner))
+        return STATUS_INVALID_DEVICE_STATE;
+    if (old) {
+        *taken_over = take_over(old, &unit->params, unit->owner);
+        unit->btl = old->btl;
+        return *taken_over ? STATUS_SUCCESS : STATUS_OBJECT_NAME_COLLISION;
+    }
+    for (ULONG i = 0; i < adapter->settings.capacity; i++) {
+        if (adapter->units[i])
+            continue;
+        unit->btl = SPD_IOCTL_BTL(0, i, 0);
+        adapter->units[i] = reference(unit);
+        return STATUS_SUCCESS;
+    }
+    return STATUS_CANNOT_MAKE;
+}
+
+NTSTATUS sys_unit_provision(struct sys_adapter *adapter,
+    const SPD_IOCTL_STORAGE_UNIT_PARAMS *raw, PEPROCESS owner, UINT32 *btl)
+{
+    SPD_IOCTL_STORAGE_UNIT_PARAMS params;
+    struct sys_unit *unit;
+    bool taken_over;
+    NTSTATUS status;
+    KIRQL irql;
+
+    if (!params_normal(&params, raw) || !params_ok(&params))
+        return STATUS_INVALID_PARAMETER;
+    unit = unit_new(adapter, &params, owner);
+    if (!unit)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    KeAcquireSpinLock(&adapter->lock, &irql);
+    status = place(adapter, unit, &taken_over);
+    KeReleaseSpinLock(&adapter->lock, irql);
+    *btl = unit->btl;
+    sys_unit_put(unit);
+    if (NT_SUCCESS(status) && !taken_over)
+        bus_changed(adapter);
+    return status;
+}
+
+/* Nothing is queued or waits any more, and nothing will. */
+static void stop(struct sys_unit *unit)
+{
+    LIST_ENTRY ended, irps;
+    PLIST_ENTRY at;
+    KIRQL irql;
+
+    InitializeListHead(&ended);
+    InitializeListHead(&irps);
+    KeAcquireSpinLock(&unit->lock, &irql);
+    ioq_stop(&unit->ioq);
+    sys_transact_cancel_all(unit, &irps);
+    for (at = unit->requests.Flink; at != &unit->requests; at = at->Flink)
+        sys_request_doom(
+            CONTAINING_RECORD(at, struct sys_request, all), SYS_ABORTED, &ended);
+    KeReleaseSpinLock(&unit->lock, irql);
+    sys_request_finish_all(&ended);
+    sys_transact_complete_all(&irps);
+}
+
+/* It has been taken out of the table, whose reference this drops. */
+static void retire(struct sys_unit *unit)
+{
+    struct sys_adapter *adapter = unit->adapter;
+
+    stop(unit);
+    bus_changed(adapter);
+    sys_unit_put(unit);
+}
+
+/* False: it is not in the table any more. */
+bool sys_unit_remove(struct sys_adapter *adapter, struct sys_unit *unit)
+{
+    bool found;
+    KIRQL irql;
+
+    KeAcquireSpinLock(&adapter->lock, &irql);
+    found = adapter->units[SPD_IOCTL_BTL_T(unit->btl)] == unit;
+    if (found)
+        adapter->units[SPD_IOCTL_BTL_T(unit->btl)] = NULL;
+    KeReleaseSpinLock(&adapter->lock, irql);
+    if (found)
+        retire(unit);
+    return found;
+}
+
+NTSTATUS sys_unit_unprovision(struct sys_adapter *adapter, const GUID *guid, PEPROCESS caller)
+{
+    NTSTATUS status = STATUS_SUCCESS;
+    struct sys_unit *unit;
+    KIRQL irql;
+
+    KeAcquireSpinLock(&adapter->lock, &irql);
+    unit = reference(find(adapter, guid));
+    if (unit && unit->owner && unit->owner != caller)
+        status = STATUS_ACCESS_DENIED;
+    KeReleaseSpinLock(&adapter->lock, irql);
+    if (!unit)
+        return STATUS_OBJECT_NAME_NOT_FOUND;
+    if (NT_SUCCESS(status) && !sys_unit_remove(adapter, unit))
+        status = STATUS_OBJECT_NAME_NOT_FOUND;
+    sys_unit_put(unit);
+    return status;
+}
+
+void sys_unit_remove_all(struct sys_adapter *adapter)
+{
+    for (ULONG i = 0; i < adapter->settings.capacity; i++) {
+        struct sys_unit *unit = sys_unit_get(adapter, SPD_IOCTL_BTL(0, i, 0));
+
+        if (!unit)
+            continue;
+        sys_unit_remove(adapter, unit);
+        sys_unit_put(unit);
+    }
+}
+
+/* True: the unit lives on, for its grace. */
+static bool orphan(struct sys_unit *unit)
+{
+    struct sys_adapter *adapter = unit->adapter;
+    UINT32 grace = SPD_IOCTL_PARAMS_GRACE(&unit->params);
+    PEPROCESS owner = NULL, server = NULL;
+    KIRQL irql, inner;
+
+    if (!grace)
+        return false;
+    KeAcquireSpinLock(&adapter->lock, &irql);
+    owner = unit->owner;
+    server = unit->server;
+    unit->owner = NULL;
+    unit->server = NULL;
+    unit->grace_end = adapter->ticks + grace + 1;
+    KeAcquireSpinLock(&unit->lock, &inner);
+    unit->orphan = true;
+    KeReleaseSpinLock(&unit->lock, inner);
+    KeReleaseSpinLock(&adapter->lock, irql);
+    if (owner)
+        ObDereferenceObject(owner);
+    if (server)
+        ObDereferenceObject(server);
+    return true;
+}
+
+/* The process has ended. */
+void sys_unit_owner_gone(struct sys_adapter *adapter, PEPROCESS owner)
+{
+    for (ULONG i = 0; i < adapter->settings.capacity; i++) {
+        struct sys_unit *unit;
+        KIRQL irql;
+
+        KeAcquireSpinLock(&adapter->lock, &irql);
+        unit = adapter->units[i];
+        unit = unit && unit->owner == owner ? reference(unit) : NULL;
+        KeReleaseSpinLock(&adapter->lock, irql);
+        if (!unit)
+            continue;
+        if (!orphan(unit))
+            sys_unit_remove(adapter, unit);
+        sys_unit_put(unit);
+    }
+}
+
+/* Requests whose time is up. */
+static void expire(struct sys_unit *unit, uint32_t now)
+{
+    LIST_ENTRY ended;
+    PLIST_ENTRY at;
+    KIRQL irql;
+
+    InitializeListHead(&ended);
+    KeAcquireSpinLock(&unit->lock, &irql);
+    for (at = unit->requests.Flink; at != &unit->requests && !unit->orphan; at = at->Flink) {
+        struct sys_request *request = CONTAINING_RECORD(at, struct sys_request, all);
+        bool served = request->queued.state == IOQ_SERVED;
+
+        if (!request->busy && (int32_t)(now - request->deadline) >= 0)
+            sys_request_doom(
+                request, served ? SYS_TIMED_OUT_SERVED : SYS_TIMED_OUT_PENDING, &ended);
+    }
+    KeReleaseSpinLock(&unit->lock, irql);
+    sys_request_finish_all(&ended);
+}
+
+/* Every second. */
+void sys_unit_tick(struct sys_adapter *adapter)
+{
+    uint32_t now = ++adapter->ticks;
+
+    for (ULONG i = 0; i < adapter->settings.capacity; i++) {
+        struct sys_unit *unit;
+        bool over;
+        KIRQL irql;
+
+        KeAcquireSpinLock(&adapter->lock, &irql);
+        unit = reference(adapter->units[i]);
+        over = unit && !unit->owner && (int32_t)(now - unit->grace_end) >= 0;
+        if (over)
+            adapter->units[i] = NULL;
+        KeReleaseSpinLock(&adapter->lock, irql);
+        if (!unit)
+            continue;
+        if (over)
+            retire(unit);
+        else
+            expire(unit, now);
+        sys_unit_put(unit);
+    }
+}
