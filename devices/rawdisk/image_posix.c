@@ -63,9 +63,11 @@ static enum image_result lock_image(const struct image *image, const char *path,
         strerror(errno));
 }
 
+/* *made: there was no such file before, and the new one is locked. */
 static enum image_result open_file(struct image *image, const struct image_wish *wish,
-    char *message)
+    char *message, bool *made)
 {
+    enum image_result result;
     struct stat st;
     bool exists = stat(wish->path, &st) == 0;
     bool empty = !exists || (S_ISREG(st.st_mode) && st.st_size == 0);
@@ -73,9 +75,10 @@ static enum image_result open_file(struct image *image, const struct image_wish 
     bool writable = wish->writable || empty;
     int flags = (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
 
-    /* O_EXCL on a block device, without O_CREAT: not while it is mounted or part of an array. */
+    /* Of two programs that start at the same time one makes the file. O_EXCL on a block device,
+     * without O_CREAT: not while it is mounted or part of an array. */
     if (!exists)
-        flags |= O_CREAT;
+        flags |= O_CREAT | O_EXCL;
     else if (S_ISBLK(st.st_mode))
         flags |= O_EXCL;
     image->fd = open(wish->path, flags, 0666);
@@ -86,7 +89,9 @@ static enum image_result open_file(struct image *image, const struct image_wish 
     if (image->fd < 0)
         return fail(message, IMAGE_FAILED, "cannot open image %s: %s", wish->path,
             strerror(errno));
-    return lock_image(image, wish->path, writable, message);
+    result = lock_image(image, wish->path, writable, message);
+    *made = !exists && result == IMAGE_OK;
+    return result;
 }
 
 static enum image_result inspect(struct image *image, const struct image_wish *wish,
@@ -165,12 +170,12 @@ enum image_result image_open(struct image *image, const struct image_wish *wish,
 {
     uint64_t present = 0;
     enum image_result result;
-    bool existed = access(wish->path, F_OK) == 0;
+    bool made = false;
 
     *image = (struct image){.fd = -1, .cached = wish->cached};
     /* A write past RLIMIT_FSIZE shall be an error of that write. */
     signal(SIGXFSZ, SIG_IGN);
-    result = open_file(image, wish, message);
+    result = open_file(image, wish, message, &made);
     if (result == IMAGE_OK)
         result = inspect(image, wish, message, &present);
     if (result == IMAGE_OK)
@@ -179,7 +184,7 @@ enum image_result image_open(struct image *image, const struct image_wish *wish,
         name_image(image, wish->path);
         return result;
     }
-    if (image->fd >= 0 && !existed)
+    if (made)
         unlink(wish->path);
     image_close(image);
     return result;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -186,6 +187,55 @@ static void image_in_use_is_refused_until_it_is_closed(void **state)
     assert_int_equal(open_with(0, 512, true), IMAGE_OK);
 }
 
+enum { RACERS = 4, RACES = 500 };
+
+static pthread_barrier_t start, end;
+
+/* Opens the image once a race; *argument counts how often it was the first. */
+static void *race(void *argument)
+{
+    struct image_wish wish = {
+        .path = path, .size = MIB, .block_length = 512, .writable = true, .cached = true
+    };
+    unsigned *won = argument;
+
+    for (unsigned i = 0; i < RACES; i++) {
+        char why[IMAGE_MESSAGE_MAX];
+        struct image mine;
+
+        pthread_barrier_wait(&start);
+        *won += image_open(&mine, &wish, why) == IMAGE_OK;
+        pthread_barrier_wait(&end);
+        image_close(&mine);
+    }
+    return NULL;
+}
+
+static void of_several_that_make_an_image_one_has_it(void **state)
+{
+    pthread_t threads[RACERS];
+    unsigned won[RACERS] = {0}, all = 0;
+
+    (void)state;
+    pthread_barrier_init(&start, NULL, RACERS + 1);
+    pthread_barrier_init(&end, NULL, RACERS + 1);
+    for (unsigned i = 0; i < RACERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, race, &won[i]), 0);
+    for (unsigned i = 0; i < RACES; i++) {
+        unlink(path);
+        pthread_barrier_wait(&start);
+        pthread_barrier_wait(&end);
+        assert_int_equal(file_size(), MIB);
+    }
+    for (unsigned i = 0; i < RACERS; i++) {
+        pthread_join(threads[i], NULL);
+        all += won[i];
+    }
+    assert_int_equal(all, RACES);
+    pthread_barrier_destroy(&start);
+    pthread_barrier_destroy(&end);
+}
+
 static void write_protected_servers_share_an_image(void **state)
 {
     struct image first;
@@ -362,6 +412,7 @@ int main(void)
         IMAGE_TEST(image_of_a_size_that_cannot_be_made_is_not_left_behind),
         IMAGE_TEST(directory_and_device_are_no_images),
         IMAGE_TEST(image_in_use_is_refused_until_it_is_closed),
+        IMAGE_TEST(of_several_that_make_an_image_one_has_it),
         IMAGE_TEST(write_protected_servers_share_an_image),
         IMAGE_TEST(name_is_the_same_by_every_path),
         IMAGE_TEST(what_is_written_is_read),
