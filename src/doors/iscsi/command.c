@@ -57,7 +57,7 @@ static void fill_task(struct command *command, const uint8_t *bhs)
     task->cdb_length = 16;
     /* RFC 7143 11.3.1: Untagged is 0, Simple 1, Ordered 2, Head of queue 3, ACA 4. */
     switch (bhs[BHS_FLAGS] & COMMAND_ATTRIBUTE) {
-    case 2:
+    case COMMAND_ORDERED:
         task->attribute = SCSI_ORDERED;
         break;
     case 3:
@@ -188,8 +188,11 @@ void command_start(struct command *command)
     spd_request_start(&command->request);
     if (command->fault != FAULT_NONE && !command->done)
         command_refuse(command);
-    else if (command->state == COMMAND_RECEIVING)
+    else if (command->state == COMMAND_RECEIVING) {
+        if (command->request.task.attribute == SCSI_ORDERED)
+            command->session->barrier = command;
         data_out_progress(command);
+    }
 }
 
 /* Whether flags, lengths and the session's parameters agree (RFC 7143 11.3, 13.10, 13.11). */
@@ -303,6 +306,8 @@ void command_end(struct command *command)
     session->windowed -= command->windowed;
     session->immediate -= (command->bhs[0] & ISCSI_IMMEDIATE) != 0;
     session->running--;
+    if (session->barrier == command)
+        session->barrier = NULL;
     if (session->running == 0 && session->connection == NULL)
         session->door->sessions_ended = true;
     command->state = COMMAND_FREE;

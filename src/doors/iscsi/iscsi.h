@@ -75,7 +75,7 @@ enum command_fault {
 
 enum command_state {
     COMMAND_FREE,
-    COMMAND_HELD,      /* arrived before commands with lower CmdSN */
+    COMMAND_HELD,      /* arrived before its turn; aborted: its turn comes to nothing */
     COMMAND_RECEIVING, /* started; map() waits for data-out */
     COMMAND_RUNNING,   /* started; the library or the device has it */
     COMMAND_ANSWERING, /* done; the answer waits, or is being sent */
@@ -135,6 +135,7 @@ struct session {
     struct command *commands; /* command_count of them; NULL in a discovery session */
     uint32_t command_count;
     struct command **held;    /* by CmdSN modulo depth */
+    struct command *barrier;  /* ORDERED: while it waits for its data nothing after it begins */
     struct list free;
     struct list active;
 };

@@ -86,7 +86,7 @@ static void hold(struct connection *c, uint32_t length)
     struct session *session = c->session;
     struct command *command = command_new(c, rx->header, 0);
 
-    if (command == NULL) {
+    if (command == NULL || session->data_bytes + length > ISCSI_SESSION_DATA_MAX) {
         connection_drop(c, "requests out of order in a session that has no room for them");
         return;
     }
@@ -133,13 +133,10 @@ void pdu_end(struct connection *c, uint32_t length)
     }
     switch (rx->header[0] & ISCSI_OPCODE_MASK) {
     case ISCSI_SCSI_COMMAND:
-        if (rx->command != NULL)
-            data_out_end(rx->command, length, rx->header[BHS_FLAGS] & ISCSI_FINAL);
-        break;
     case ISCSI_DATA_OUT:
         if (rx->command != NULL)
             data_out_end(rx->command, length, rx->header[BHS_FLAGS] & ISCSI_FINAL);
-        return;
+        break;
     case ISCSI_NOP_OUT:
     case ISCSI_TASK_REQUEST:
     case ISCSI_TEXT_REQUEST:
@@ -171,5 +168,6 @@ void pdu_damaged(struct connection *c, uint32_t length)
     if (rx->command != NULL) {
         rx->command->fault = FAULT_LOST;
         data_out_end(rx->command, length, rx->header[BHS_FLAGS] & ISCSI_FINAL);
+        session_deliver(c);
     }
 }

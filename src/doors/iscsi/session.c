@@ -20,11 +20,31 @@ uint32_t session_max_cmd_sn(const struct session *session)
     return session->exp_cmd_sn + (session->depth - session->windowed) - 1;
 }
 
+static bool is_receiving(const struct session *session)
+{
+    list_each(link, &session->active)
+        if (list_entry(link, struct command, link)->state == COMMAND_RECEIVING)
+            return true;
+    return false;
+}
+
+/* SAM-5 8.7.3: an ORDERED command waits for all before it, also for those whose data is still to
+ * come, and those after it wait for its own. They do so as if they had not come yet. */
+static bool barred(const struct session *session, const uint8_t *bhs)
+{
+    if ((bhs[0] & ISCSI_OPCODE_MASK) != ISCSI_SCSI_COMMAND)
+        return false;
+    if (session->barrier != NULL && session->barrier->state == COMMAND_RECEIVING)
+        return true;
+    return (bhs[BHS_FLAGS] & COMMAND_ATTRIBUTE) == COMMAND_ORDERED && is_receiving(session);
+}
+
 enum order session_order(const struct session *session, const uint8_t *bhs)
 {
     uint32_t cmd_sn = be32_get(bhs + BHS_CMD_SN);
 
-    if (cmd_sn == session->exp_cmd_sn && session->windowed < session->depth)
+    if (cmd_sn == session->exp_cmd_sn && session->windowed < session->depth &&
+        !barred(session, bhs))
         return ORDER_NOW;
     if (serial_distance(session->exp_cmd_sn, cmd_sn) < 0 ||
         serial_distance(cmd_sn, session_max_cmd_sn(session)) < 0)
@@ -49,11 +69,13 @@ void session_deliver(struct connection *c)
         struct command **slot = &session->held[session->exp_cmd_sn % session->depth];
         struct command *command = *slot;
 
-        if (command == NULL)
+        if (command == NULL || (!command->aborted && barred(session, command->bhs)))
             return;
         *slot = NULL;
         session_advance(session, command->bhs);
-        if ((command->bhs[0] & ISCSI_OPCODE_MASK) == ISCSI_SCSI_COMMAND) {
+        if (command->aborted) {
+            command_end(command);
+        } else if ((command->bhs[0] & ISCSI_OPCODE_MASK) == ISCSI_SCSI_COMMAND) {
             session->windowed++;
             command->windowed = true;
             command_start(command);
@@ -134,7 +156,8 @@ void session_end(struct session *session)
     task_forget(session);
     /* By index: ending one command may end others, which the unit had parked behind it. */
     for (uint32_t i = 0; i < session->command_count; i++)
-        if (session->commands[i].state != COMMAND_FREE && !session->commands[i].aborted)
+        if (session->commands[i].state == COMMAND_HELD ||
+            (session->commands[i].state != COMMAND_FREE && !session->commands[i].aborted))
             command_abort(&session->commands[i]);
     session->door->sessions_ended = true;
 }

@@ -18,7 +18,9 @@ static bool waits_for(const struct task_wait *wait, const struct session *sessio
     list_each(link, &session->active) {
         const struct command *command = list_entry(link, struct command, link);
 
-        if (command->aborted && (wait->command == NULL || wait->command == command))
+        /* One whose turn has not come has never begun. */
+        if (command->aborted && command->state != COMMAND_HELD &&
+            (wait->command == NULL || wait->command == command))
             return true;
     }
     return false;
@@ -80,6 +82,22 @@ static void abort_session(struct session *session)
             command_abort(&session->commands[i]);
 }
 
+/* Commands that came before the function and whose turn has not come: RFC 7143 11.5.1. Their CmdSN
+ * must still be counted, so they stay until their turn. */
+static void abort_held(struct session *session, const uint8_t *bhs)
+{
+    uint32_t cmd_sn = be32_get(bhs + BHS_CMD_SN);
+
+    list_each(link, &session->active) {
+        struct command *command = list_entry(link, struct command, link);
+
+        if (command->state == COMMAND_HELD &&
+            (command->bhs[0] & ISCSI_OPCODE_MASK) == ISCSI_SCSI_COMMAND &&
+            (int32_t)(cmd_sn - be32_get(command->bhs + BHS_CMD_SN)) > 0)
+            command->aborted = true;
+    }
+}
+
 /* The tasks of all initiators; `why` is what the others learn. */
 static void abort_all(struct iscsi_door *door, enum scsi_attention why, struct scsi_nexus *except)
 {
@@ -96,9 +114,11 @@ static uint8_t abort_one(struct session *session, const uint8_t *bhs, const stru
 {
     struct command *command = command_find(session, be32_get(bhs + TASK_REFERENCED_TAG));
 
-    if (command == NULL || !abortable(command))
+    if (command == NULL || (!abortable(command) && command->state != COMMAND_HELD))
         return TASK_NO_TASK;
-    if (!command->aborted)
+    if (command->state == COMMAND_HELD)
+        command->aborted = true;
+    else if (!command->aborted)
         command_abort(command);
     *found = command;
     return TASK_COMPLETE;
@@ -123,6 +143,8 @@ static uint8_t perform(struct connection *c, const uint8_t *bhs, struct task_wai
 
     if (function <= TASK_LUN_RESET && function != TASK_CLEAR_ACA && !lun)
         return TASK_NO_LUN;
+    if (function != TASK_ABORT && function <= TASK_COLD_RESET && function != TASK_CLEAR_ACA)
+        abort_held(c->session, bhs);
     switch (function) {
     case TASK_ABORT:
         return abort_one(c->session, bhs, &wait->command);

@@ -119,6 +119,98 @@ static void a_task_that_waits_for_data_is_aborted_at_once(void **state)
     assert_int_equal(0, disk.memory[0]);
 }
 
+/* A WRITE that waits for its data; its tag and the tag to send the data with. */
+static uint32_t start_write(struct client *c, uint8_t attribute, uint32_t *ttt)
+{
+    uint8_t bhs[ISCSI_BHS];
+
+    client_write10(c, bhs, 0, 1);
+    bhs[BHS_FLAGS] = (bhs[BHS_FLAGS] & ~COMMAND_ATTRIBUTE) | attribute;
+    client_send(c, bhs, NULL, 0);
+    client_expect(c, ISCSI_R2T);
+    *ttt = be32_get(c->bhs + BHS_TTT);
+    return c->itt;
+}
+
+/* TEST UNIT READY does not pass the gate, so nothing but the door puts it in order. */
+static uint32_t start_test(struct client *c, uint8_t attribute)
+{
+    uint8_t bhs[ISCSI_BHS], cdb[6] = { 0 };
+
+    client_command(c, bhs, ISCSI_FINAL | attribute, 0, cdb, sizeof(cdb));
+    client_send(c, bhs, NULL, 0);
+    return c->itt;
+}
+
+static void an_ordered_command_waits_for_the_data_of_those_before_it(void **state)
+{
+    static const uint8_t data[BLOCK];
+    uint32_t ttt, writer = start_write(&client, 1, &ttt), ordered = start_test(&client, 2);
+
+    (void)state;
+    expect_nop(&client);
+    client_data_out(&client, writer, ttt, 0, 0, data, BLOCK, true);
+    assert_int_equal(0, client_status(&client, ordered));
+    disk_wait_held(&disk, 1);
+    disk_release(&disk);
+    assert_int_equal(0, client_status(&client, writer));
+}
+
+static void those_after_an_ordered_command_wait_for_its_data(void **state)
+{
+    static const uint8_t data[BLOCK];
+    uint32_t ttt, writer = start_write(&client, 2, &ttt), simple = start_test(&client, 1);
+
+    (void)state;
+    expect_nop(&client);
+    client_data_out(&client, writer, ttt, 0, 0, data, BLOCK, true);
+    assert_int_equal(0, client_status(&client, simple));
+    disk_wait_held(&disk, 1);
+    disk_release(&disk);
+    assert_int_equal(0, client_status(&client, writer));
+}
+
+static void a_command_that_waits_for_its_turn_can_be_aborted(void **state)
+{
+    static const uint8_t data[BLOCK];
+    uint32_t ttt, writer = start_write(&client, 1, &ttt), ordered = start_test(&client, 2);
+
+    (void)state;
+    request(&client, TASK_ABORT, ordered, 0);
+    assert_int_equal(TASK_COMPLETE, response(&client));
+    client_data_out(&client, writer, ttt, 0, 0, data, BLOCK, true);
+    disk_wait_held(&disk, 1);
+    disk_release(&disk);
+    assert_int_equal(0, client_status(&client, writer));
+    assert_int_equal(0, client_status(&client, start_test(&client, 1))); /* its CmdSN is counted */
+}
+
+static void abort_task_set_ends_commands_that_wait_for_their_turn(void **state)
+{
+    uint32_t ttt;
+
+    (void)state;
+    start_write(&client, 1, &ttt);
+    start_test(&client, 2);
+    start_test(&client, 1);
+    request(&client, TASK_ABORT_SET, 0, 0);
+    assert_int_equal(TASK_COMPLETE, response(&client));
+    assert_int_equal(0, client_status(&client, start_test(&client, 1)));
+}
+
+static void a_session_may_end_while_commands_wait_for_their_turn(void **state)
+{
+    uint32_t ttt;
+
+    (void)state;
+    start_write(&client, 2, &ttt);
+    request(&client, TASK_ABORT, start_test(&client, 1), 0);
+    assert_int_equal(TASK_COMPLETE, response(&client));
+    start_test(&client, 1);
+    client_close(&client);
+    log_in_other();
+}
+
 static void aborting_no_task_says_so(void **state)
 {
     (void)state;
@@ -252,6 +344,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_DISK(an_abort_is_answered_when_the_device_is_done),
         WITH_DISK(a_task_that_waits_for_data_is_aborted_at_once),
+        WITH_DISK(an_ordered_command_waits_for_the_data_of_those_before_it),
+        WITH_DISK(those_after_an_ordered_command_wait_for_its_data),
+        WITH_DISK(a_command_that_waits_for_its_turn_can_be_aborted),
+        WITH_DISK(abort_task_set_ends_commands_that_wait_for_their_turn),
+        WITH_DISK(a_session_may_end_while_commands_wait_for_their_turn),
         WITH_DISK(aborting_no_task_says_so),
         WITH_DISK(abort_task_set_ends_ones_own_tasks_only),
         WITH_DISK(clear_task_set_ends_all_and_tells_the_others),
