@@ -172,6 +172,7 @@ struct transmit {
     uint64_t written;
     uint64_t queued;   /* bytes of data-in in the queue, about */
     uint32_t replies;
+    uint32_t reply_bytes;
     uint32_t arena_used;
     uint32_t first;
     uint32_t count;

@@ -36,6 +36,7 @@ enum {
     ISCSI_CACHE_MAX = 64 << 20,         /* free buffers that a door keeps for the next command */
     ISCSI_IMMEDIATE_MAX = 16,           /* immediate commands at once, beyond the command window */
     ISCSI_REPLIES_MAX = 64,             /* replies to a peer that does not read them */
+    ISCSI_REPLY_BYTES_MAX = 1 << 20,    /* and their data */
     ISCSI_TMF_MAX = 64,                 /* task management functions that wait for tasks to end */
 
     ISCSI_RX_BUFFER = 131072, /* one a door: what one read takes from a socket */

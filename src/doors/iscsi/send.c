@@ -259,8 +259,7 @@ static void item_sent(struct connection *c, struct send_item *item)
     if (item->kind == SEND_REPLY) {
         struct reply *reply = list_entry(item, struct reply, item);
 
-        c->tx.replies--;
-        free(reply);
+        reply_free(c, reply);
     } else {
         command_end(list_entry(item, struct command, item));
     }
@@ -353,13 +352,18 @@ void send_drop(struct connection *c)
         }
 }
 
+static bool too_many_replies(const struct transmit *tx, uint32_t length)
+{
+    return tx->replies >= ISCSI_REPLIES_MAX || tx->reply_bytes + length > ISCSI_REPLY_BYTES_MAX;
+}
+
 struct reply *reply_new(struct connection *c, enum iscsi_opcode opcode, uint32_t length)
 {
     struct reply *reply;
 
-    if (c->tx.replies >= ISCSI_REPLIES_MAX)
+    if (too_many_replies(&c->tx, length))
         send_flush(c);
-    if (c->tx.replies >= ISCSI_REPLIES_MAX) {
+    if (too_many_replies(&c->tx, length)) {
         connection_drop(c, "it sends requests and does not read the replies");
         return NULL;
     }
@@ -376,11 +380,13 @@ struct reply *reply_new(struct connection *c, enum iscsi_opcode opcode, uint32_t
     reply->bhs[0] = (uint8_t)opcode;
     reply->bhs[BHS_FLAGS] = ISCSI_FINAL;
     c->tx.replies++;
+    c->tx.reply_bytes += length;
     return reply;
 }
 
 void reply_free(struct connection *c, struct reply *reply)
 {
     c->tx.replies--;
+    c->tx.reply_bytes -= reply->length;
     free(reply);
 }

@@ -4,6 +4,7 @@
 /* Sessions: command window, order, NOPs, logout, reinstatement, breaches of the protocol. */
 
 #include <string.h>
+#include <sys/socket.h>
 
 #include "client.h"
 
@@ -440,6 +441,20 @@ static void requests_without_reading_replies_end(void **state)
     client_expect_closed(&client);
 }
 
+/* Fewer than may wait, but longer than any socket's buffers. */
+static void long_replies_that_are_not_read_end_it_sooner(void **state)
+{
+    static uint8_t data[ISCSI_RECEIVE_MAX];
+    int small = 65536;
+
+    (void)state;
+    begin("MaxRecvDataSegmentLength=262144\n");
+    setsockopt(client.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+    for (int i = 0; i < ISCSI_REPLIES_MAX - 4; i++)
+        ping(&client, ISCSI_NOP_OUT | ISCSI_IMMEDIATE, data, sizeof(data));
+    client_expect_closed(&client);
+}
+
 #define WITH_DISK(TEST) cmocka_unit_test_setup_teardown(TEST, open_disk, close_disk)
 #define WITH_HELD(TEST) cmocka_unit_test_setup_teardown(TEST, open_held, close_disk)
 
@@ -465,6 +480,7 @@ int main(void)
         WITH_DISK(breaches_cost_the_connection),
         WITH_DISK(unknown_requests_are_rejected),
         WITH_DISK(requests_without_reading_replies_end),
+        WITH_DISK(long_replies_that_are_not_read_end_it_sooner),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
