@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+#define _CRT_RAND_S
+#include "devsetup.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void driver_free(struct driver *driver)
+{
+    for (unsigned i = 0; i < driver->files; i++)
+        free(driver->file[i]);
+    driver->files = 0;
+}
+
+static UINT CALLBACK add_file(void *context, UINT notification, UINT_PTR target, UINT_PTR unused)
+{
+    struct driver *driver = context;
+
+    (void)unused;
+    if (notification == SPFILENOTIFY_QUEUESCAN && driver->files < DRIVER_FILES_MAX) {
+        driver->file[driver->files] = wcsdup((const wchar_t *)target);
+        driver->files += driver->file[driver->files] != NULL;
+    }
+    return NO_ERROR;
+}
+
+/* Has SetupAPI plan the copying of the section's files again: only it knows all the rules by which
+ * their targets follow from the INF. */
+static void collect_files(struct driver *driver, const wchar_t *section)
+{
+    HINF inf = SetupOpenInfFileW(driver->inf, NULL, INF_STYLE_WIN4, NULL);
+    HSPFILEQ queue = SetupOpenFileQueue();
+    DWORD result;
+
+    if (inf != INVALID_HANDLE_VALUE && queue != INVALID_HANDLE_VALUE &&
+        SetupInstallFilesFromInfSectionW(inf, NULL, queue, section, NULL, 0))
+        SetupScanFileQueueW(queue, SPQ_SCAN_USE_CALLBACK, NULL, add_file, driver, &result);
+    if (queue != INVALID_HANDLE_VALUE)
+        SetupCloseFileQueue(queue);
+    if (inf != INVALID_HANDLE_VALUE)
+        SetupCloseInfFile(inf);
+}
+
+static bool read_value(HKEY key, const wchar_t *name, wchar_t *text, DWORD count)
+{
+    DWORD size = count * sizeof(wchar_t);
+
+    if (RegGetValueW(key, NULL, name, RRF_RT_REG_SZ, NULL, text, &size) == ERROR_SUCCESS)
+        return true;
+    text[0] = L'\0';
+    return false;
+}
+
+void driver_collect(struct driver *driver, const struct device *device)
+{
+    SP_DEVINFO_DATA *node = (SP_DEVINFO_DATA *)&device->node;
+    wchar_t section[512], extension[128];
+    HKEY key = SetupDiOpenDevRegKey(device->list, node, DICS_FLAG_GLOBAL, 0, DIREG_DRV, KEY_READ);
+
+    *driver = (struct driver){ 0 };
+    SetupDiGetDeviceRegistryPropertyW(device->list, node, SPDRP_SERVICE, NULL,
+        (BYTE *)driver->service, sizeof driver->service - sizeof(wchar_t), NULL);
+    if (key == INVALID_HANDLE_VALUE)
+        return;
+    if (read_value(key, L"InfPath", driver->inf, MAX_PATH) &&
+        read_value(key, L"InfSection", section, 256)) {
+        if (read_value(key, L"InfSectionExt", extension, 128))
+            wcscat(section, extension);
+        collect_files(driver, section);
+    }
+    RegCloseKey(key);
+}
+
+/* A file in use can be renamed and then goes when it is closed, so that a new one can take its
+ * name at once. Returns false if only a restart can delete it. */
+static bool delete_file(const wchar_t *name)
+{
+    wchar_t *aside = malloc((wcslen(name) + 34) * sizeof(wchar_t));
+    unsigned random[4] = { 0 };
+    bool gone = true;
+
+    if (!aside)
+        return true;
+    for (int i = 0; i < 4; i++)
+        rand_s(&random[i]);
+    swprintf(aside, wcslen(name) + 34, L"%ls.%08x%08x%08x%08x", name, random[0], random[1],
+        random[2], random[3]);
+    if (!MoveFileExW(name, aside, 0))
+        wcscpy(aside, name);
+    HANDLE file = CreateFileW(aside, DELETE, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+        NULL, OPEN_EXISTING, FILE_FLAG_DELETE_ON_CLOSE, NULL);
+    if (file != INVALID_HANDLE_VALUE)
+        CloseHandle(file);
+    else if (GetLastError() == ERROR_ACCESS_DENIED || GetLastError() == ERROR_SHARING_VIOLATION)
+        gone = !MoveFileExW(aside, NULL, MOVEFILE_DELAY_UNTIL_REBOOT);
+    free(aside);
+    return gone;
+}
+
+/* A service without its file is an error whenever it is started; one that cannot be stopped is left
+ * alone, so that it can be installed again before the restart. */
+static void delete_service(const wchar_t *name)
+{
+    SC_HANDLE manager = OpenSCManagerW(NULL, NULL, SC_MANAGER_CONNECT);
+    SC_HANDLE service = manager ? OpenServiceW(
+                                      manager, name, SERVICE_QUERY_STATUS | SERVICE_STOP | DELETE)
+                                : NULL;
+    SERVICE_STATUS status;
+
+    if (service) {
+        /* Most often the driver has gone with its last device, and this fails. */
+        ControlService(service, SERVICE_CONTROL_STOP, &status);
+        if (QueryServiceStatus(service, &status) && status.dwCurrentState == SERVICE_STOPPED)
+            DeleteService(service);
+        CloseServiceHandle(service);
+    }
+    if (manager)
+        CloseServiceHandle(manager);
+}
+
+void driver_delete(struct driver *driver, bool *reboot)
+{
+    if (driver->service[0])
+        delete_service(driver->service);
+    for (unsigned i = 0; i < driver->files; i++)
+        *reboot |= !delete_file(driver->file[i]);
+    if (driver->inf[0])
+        driver_unpublish(driver->inf);
+}
+
+DWORD driver_publish(const wchar_t *inf, wchar_t name[MAX_PATH], bool *added)
+{
+    wchar_t path[MAX_PATH], *base = NULL;
+
+    *added = SetupCopyOEMInfW(
+        inf, NULL, SPOST_PATH, SP_COPY_NOOVERWRITE, path, MAX_PATH, NULL, &base);
+    if (!*added && GetLastError() != ERROR_FILE_EXISTS)
+        return fail(GetLastError(), L"cannot add the driver package of %ls", inf);
+    wcscpy(name, base ? base : L"");
+    return 0;
+}
+
+void driver_unpublish(const wchar_t *name)
+{
+    SetupUninstallOEMInfW(name, SUOI_FORCEDELETE, NULL);
+}
