@@ -34,6 +34,7 @@ struct option_row {
     enum option_kind kind;
     uint32_t group;
     char letter; /* 0: has none */
+    bool power_of_two;
 };
 
 #define AT(member) .offset = offsetof(struct device_options, member)
@@ -46,7 +47,8 @@ static const struct option_row option_rows[] = {
     {"block-count", "N", "number of blocks (1048576; an image that exists says it itself)",
         .min = 1, .max = INT64_MAX, AT(block_count), .kind = OPTION_NUMBER, DISK, .letter = 'c'},
     {"block-length", "N", "bytes in a block, a power of two from 512 to 65536 (512)", .min = 512,
-        .max = 65536, AT(block_length), .kind = OPTION_NUMBER, DISK, .letter = 'l'},
+        .max = 65536, .power_of_two = true, AT(block_length), .kind = OPTION_NUMBER, DISK,
+        .letter = 'l'},
     {"size", "SIZE", "capacity instead of --block-count: 512M, 4G, 2T", AT(size),
         .kind = OPTION_SIZE, DISK},
     {"product-id", "TEXT", "INQUIRY product identification, 1 to 16 characters", .min = 1,
@@ -161,9 +163,11 @@ static bool parse_number(const struct option_row *row, struct device_options *op
     char title[40];
     uint64_t value;
 
-    if (!size_parse_number(text, &value) || value < row->min || value > row->max) {
-        device_error(options->program, "%s '%s' must be a number from %" PRIu64 " to %" PRIu64,
-            row_title(row, title), text, row->min, row->max);
+    if (!size_parse_number(text, &value) || value < row->min || value > row->max ||
+        (row->power_of_two && value & (value - 1))) {
+        device_error(options->program, "%s '%s' must be a %s from %" PRIu64 " to %" PRIu64,
+            row_title(row, title), text, row->power_of_two ? "power of two" : "number", row->min,
+            row->max);
         return false;
     }
     *(uint64_t *)row_value(row, options) = value;
@@ -273,12 +277,6 @@ static bool options_check(const struct device_options *o)
 {
     if (o->program->groups & DEVICE_OPTIONS_IMAGE && !o->file) {
         device_error(o->program, "-f FILE is missing: which image shall be the disk?");
-        return false;
-    }
-    if (o->block_length & (o->block_length - 1)) {
-        device_error(o->program,
-            "-l (--block-length) %" PRIu64 " must be a power of two from 512 to 65536",
-            o->block_length);
         return false;
     }
     if (o->size && o->block_count) {

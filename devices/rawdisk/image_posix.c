@@ -141,8 +141,9 @@ static enum image_result size_image(struct image *image, const struct image_wish
     if (present % wish->block_length)
         return fail(message, IMAGE_BAD_SIZE,
             "image %s has %s, which is not a multiple of the block length %" PRIu32
-            ": use a smaller -l, or another image",
-            wish->path, size_format(present, has), wish->block_length);
+            ": lengthen it to %" PRIu64 " bytes, or use another -l",
+            wish->path, size_format(present, has), wish->block_length,
+            present + wish->block_length - present % wish->block_length);
     return IMAGE_OK;
 }
 

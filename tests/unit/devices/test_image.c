@@ -121,7 +121,7 @@ static void size_that_is_no_multiple_of_the_block_is_refused(void **state)
     (void)state;
     make_file(512 * 3);
     assert_int_equal(open_with(0, 4096, true), IMAGE_BAD_SIZE);
-    assert_non_null(strstr(message, "multiple of the block length 4096"));
+    assert_non_null(strstr(message, "multiple of the block length 4096: lengthen it to 4096 "));
 }
 
 static void write_protected_image_is_made_and_then_not_written(void **state)

@@ -118,8 +118,8 @@ static void bad_values_are_refused_with_what_is_allowed(void **state)
     (void)state;
     assert_refused("-f|x|-c|0", "-c (--block-count) '0' must be a number from 1");
     assert_refused("-f|x|-c|many", "'many'");
-    assert_refused("-f|x|-l|256", "from 512 to 65536");
-    assert_refused("-f|x|-l|513", "power of two");
+    assert_refused("-f|x|-l|256", "power of two from 512 to 65536");
+    assert_refused("-f|x|-l|513", "power of two from 512 to 65536");
     assert_refused("-f|x|-i|12345678901234567", "1 to 16 printable");
     assert_refused("-f|x|-i|a\tb", "1 to 16 printable");
     assert_refused("-f|x|-r|12345", "1 to 4 printable");
