@@ -134,10 +134,10 @@ static bool grow(struct command *command, uint32_t length)
 bool command_buffer(struct command *command, uint32_t length)
 {
     struct session *session = command->session;
-    uint32_t more = buffer_length(length);
+    uint32_t more = buffer_length(length), all = session->data_bytes + more;
 
-    if (session->data_bytes + more > ISCSI_SESSION_DATA_MAX ||
-        session->door->data_bytes + more > ISCSI_DATA_MAX)
+    if (all > ISCSI_SESSION_DATA_MAX || (all > ISCSI_SESSION_DATA_SURE &&
+            session->door->data_bytes + more > ISCSI_DATA_MAX))
         return false;
     return grow(command, length);
 }

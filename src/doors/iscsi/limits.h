@@ -31,7 +31,8 @@ enum {
 
     ISCSI_TRANSFER_MAX = 16 << 20,      /* data of one command */
     ISCSI_SESSION_DATA_MAX = 128 << 20, /* data of all commands of a session; more: TASK SET FULL */
-    ISCSI_DATA_MAX = 1 << 30,           /* and of all sessions */
+    ISCSI_DATA_MAX = 1 << 30,           /* and of all sessions; more: the same, but for the next */
+    ISCSI_SESSION_DATA_SURE = 2 << 20,  /* what a session has room for whatever others take */
     ISCSI_REPLY_MAX = 65536,            /* an answer of the engine that is copied */
     ISCSI_CACHE_MAX = 64 << 20,         /* free buffers that a door keeps for the next command */
     ISCSI_IMMEDIATE_MAX = 16,           /* immediate commands at once, beyond the command window */

@@ -441,6 +441,37 @@ static void requests_without_reading_replies_end(void **state)
     client_expect_closed(&client);
 }
 
+/* Writes that never send their data, as many as there is room for. */
+static void those_who_take_all_room_leave_some_for_others(void **state)
+{
+    enum { GREEDY = ISCSI_DATA_MAX / (QUEUE_DEPTH * BLOCKS * BLOCK) };
+    static struct client greedy[GREEDY];
+    uint8_t bhs[ISCSI_BHS];
+
+    (void)state;
+    for (unsigned i = 0; i < GREEDY; i++) {
+        client_connect(&greedy[i], &disk);
+        greedy[i].isid[5] = (uint8_t)(i + 1);
+        assert_int_equal(0, client_login_step(&greedy[i], 0x87,
+            "InitiatorName=" INITIATOR "\nTargetName=" TARGET "\nImmediateData=No\n"));
+        client_settle(&greedy[i]);
+        for (unsigned j = 0; j < QUEUE_DEPTH; j++) {
+            client_write10(&greedy[i], bhs, 0, BLOCKS);
+            client_send(&greedy[i], bhs, NULL, 0);
+            client_expect(&greedy[i], ISCSI_R2T);
+        }
+    }
+    begin("ImmediateData=No\n");
+    client_write10(&client, bhs, 0, BLOCKS);
+    client_send(&client, bhs, NULL, 0);
+    assert_int_equal(0x28, client_status(&client, client.itt));
+    client_write10(&client, bhs, 0, 2048);
+    client_send(&client, bhs, NULL, 0);
+    client_expect(&client, ISCSI_R2T);
+    for (unsigned i = 0; i < GREEDY; i++)
+        client_close(&greedy[i]);
+}
+
 /* Fewer than may wait, but longer than any socket's buffers. */
 static void long_replies_that_are_not_read_end_it_sooner(void **state)
 {
@@ -481,6 +512,7 @@ int main(void)
         WITH_DISK(unknown_requests_are_rejected),
         WITH_DISK(requests_without_reading_replies_end),
         WITH_DISK(long_replies_that_are_not_read_end_it_sooner),
+        WITH_DISK(those_who_take_all_room_leave_some_for_others),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
