@@ -85,31 +85,33 @@ static void scratch_free_all(struct sys_adapter *adapter)
     }
 }
 
+/* Periodic: a DPC that sets its own timer again stops Wine's emulated kernel. */
 static void set_timer(struct sys_adapter *adapter)
 {
     LARGE_INTEGER second;
 
     second.QuadPart = -10000000; /* of 100 ns, from now */
-    KeSetTimer(&adapter->timer, second, &adapter->dpc);
+    KeSetTimerEx(&adapter->timer, second, 1000, &adapter->dpc);
 }
 
 static VOID NTAPI tick(PKDPC dpc, PVOID context, PVOID argument1, PVOID argument2)
 {
     struct sys_adapter *adapter = context;
-    bool last;
+    bool closing;
     KIRQL irql;
 
     UNREFERENCED_PARAMETER(dpc);
     UNREFERENCED_PARAMETER(argument1);
     UNREFERENCED_PARAMETER(argument2);
-    sys_unit_tick(adapter);
     KeAcquireSpinLock(&adapter->lock, &irql);
-    last = adapter->closing;
-    if (!last)
-        set_timer(adapter);
+    closing = adapter->closing;
+    if (!closing)
+        KeClearEvent(&adapter->idle);
     KeReleaseSpinLock(&adapter->lock, irql);
-    if (last)
-        KeSetEvent(&adapter->idle, IO_NO_INCREMENT, FALSE);
+    if (closing)
+        return;
+    sys_unit_tick(adapter);
+    KeSetEvent(&adapter->idle, IO_NO_INCREMENT, FALSE);
 }
 
 static BOOLEAN NTAPI initialize(PVOID extension)
@@ -152,7 +154,7 @@ static ULONG NTAPI find_adapter(PVOID extension, PVOID context, PVOID bus, PVOID
     adapter->settings = sys_settings;
     KeInitializeTimer(&adapter->timer);
     KeInitializeDpc(&adapter->dpc, tick, adapter);
-    KeInitializeEvent(&adapter->idle, NotificationEvent, FALSE);
+    KeInitializeEvent(&adapter->idle, NotificationEvent, TRUE);
     sys_nexus_init(&adapter->nexus, NULL, &adapter->port);
     configure(config);
     set_timer(adapter);
@@ -215,9 +217,8 @@ static void stop_timer(struct sys_adapter *adapter)
     KeAcquireSpinLock(&adapter->lock, &irql);
     adapter->closing = true;
     KeReleaseSpinLock(&adapter->lock, irql);
-    /* Not cancelled: its DPC is queued or runs, and will see `closing`. */
-    if (!KeCancelTimer(&adapter->timer))
-        KeWaitForSingleObject(&adapter->idle, Executive, KernelMode, FALSE, NULL);
+    KeCancelTimer(&adapter->timer);
+    KeWaitForSingleObject(&adapter->idle, Executive, KernelMode, FALSE, NULL);
     KeFlushQueuedDpcs();
 }
 

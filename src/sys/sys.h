@@ -47,14 +47,14 @@ struct sys_adapter {
     KSPIN_LOCK lock;
     LIST_ENTRY lifetimes;     /* pended LIFETIME requests, struct sys_lifetime */
     bool stopped;             /* nothing is pended any more */
-    bool closing;             /* the timer is not set again */
+    bool closing;             /* the timer does nothing any more */
     struct sys_settings settings;
     PVOID scratch;            /* free buffers, each begins with the next one's address */
     ULONG scratch_free;
     ULONG scratch_count;
     KTIMER timer;
     KDPC dpc;
-    KEVENT idle;              /* set when the last DPC saw `closing` */
+    KEVENT idle;              /* the timer's DPC does not run */
     _Atomic uint32_t ticks;   /* seconds since the start */
     struct scsi_port port;    /* what answers where there is no unit */
     struct scsi_nexus nexus;
