@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* The driver as a program without the DLL sees it, and the small harness of the tests. */
+
+#ifndef WINE_CLIENT_H
+#define WINE_CLIENT_H
+
+#include <windows.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#define WINSPD_SYS_INTERNAL /* the DLL's functions are not used */
+#include <winspd/ioctl.h>
+#include "../storport/control.h"
+
+#define BTL(Target) SPD_IOCTL_BTL(0, Target, 0)
+#define NO_BTL 0xffffffffu
+#define BLOCK 512
+
+extern const GUID guid_a, guid_b;
+
+/* A failed check ends the process: the driver then takes its units away, and the harness goes on
+ * with the next test in another process. */
+void fail(const char *file, int line, const char *format, ...)
+    __attribute__((noreturn, format(printf, 3, 4)));
+#define CHECK(Condition) \
+    do { \
+        if (!(Condition)) \
+            fail(__FILE__, __LINE__, "%s", #Condition); \
+    } while (0)
+#define CHECK_EQUAL(Value, Expected) \
+    do { \
+        unsigned long long value_ = (unsigned long long)(Value); \
+        unsigned long long expected_ = (unsigned long long)(Expected); \
+        if (value_ != expected_) \
+            fail(__FILE__, __LINE__, "%s is %llu (0x%llx), not %s = %llu", #Value, value_, \
+                value_, #Expected, expected_); \
+    } while (0)
+/* Waits at most 20 s. */
+#define WAIT_UNTIL(Condition) \
+    do { \
+        int tries_ = 2000; \
+        while (!(Condition) && --tries_) \
+            Sleep(10); \
+        if (!tries_) \
+            fail(__FILE__, __LINE__, "never: %s", #Condition); \
+    } while (0)
+
+/* The adapter; overlapped, as transactions pend. */
+HANDLE open_adapter(void);
+/* The handle of the process, and its lifetime request. */
+extern HANDLE adapter;
+void hold_lifetime(void);
+
+/* Return a Win32 error; *moved may be NULL. */
+DWORD device_control(HANDLE device, DWORD code, const void *in, DWORD in_length, void *out,
+    DWORD out_length, DWORD *moved);
+DWORD service(HANDLE device, const void *in, DWORD in_length, void *out, DWORD out_length,
+    DWORD *moved);
+
+SPD_IOCTL_STORAGE_UNIT_PARAMS small_unit(const GUID *guid);
+DWORD provision(const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, UINT32 *btl);
+DWORD unprovision(const GUID *guid);
+DWORD list_units(UINT32 *list, DWORD room, DWORD *bytes);
+DWORD set_transact_process(UINT32 btl, DWORD process);
+/* Provisions, and checks that it worked. */
+UINT32 provision_good(const SPD_IOCTL_STORAGE_UNIT_PARAMS *params);
+
+/* One transaction: either may be NULL. data has room for max bytes and holds data_length. */
+DWORD transact(UINT32 btl, const SPD_IOCTL_TRANSACT_RSP *rsp, SPD_IOCTL_TRANSACT_REQ *req,
+    void *data, DWORD data_length, DWORD max);
+SPD_IOCTL_TRANSACT_RSP good_response(const SPD_IOCTL_TRANSACT_REQ *req);
+
+/* SCSI pass-through. */
+enum direction { DATA_OUT, DATA_IN, DATA_NONE };
+struct scsi {
+    HANDLE device; /* NULL: the adapter */
+    UINT32 btl;
+    UCHAR cdb[16];
+    UCHAR cdb_length;
+    enum direction direction;
+    void *data;
+    DWORD length;  /* in: of data; out: moved */
+    UCHAR status;
+    UCHAR sense[32];
+    UCHAR sense_length;
+    DWORD error;   /* out */
+    DWORD timeout; /* seconds */
+    BOOL direct;
+    HANDLE thread;
+};
+struct scsi scsi_inquiry(UINT32 btl, int page, void *data, DWORD length);
+struct scsi scsi_move(
+    UINT32 btl, enum direction direction, UINT64 block, UINT32 count, void *data);
+void scsi_run(struct scsi *command);
+/* On a thread of its own; wait returns what run would have left in it. */
+void scsi_start(struct scsi *command);
+void scsi_wait(struct scsi *command);
+/* TEST UNIT READY until it is GOOD: takes the unit attentions of a new unit. */
+void scsi_ready(UINT32 btl);
+void check_sense(const struct scsi *command, UCHAR key, UCHAR asc, UCHAR ascq);
+
+/* A memory disk that serves on its own threads until the unit is gone. */
+struct server {
+    UINT32 btl, max, block_length;
+    UCHAR *disk;
+    HANDLE threads[4];
+    unsigned thread_count;
+    volatile LONG reads, writes, flushes, unmaps;
+    UINT64 flush_block;
+    UINT32 flush_count;
+    DWORD delay; /* ms a request */
+};
+void server_start(struct server *server, const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, UINT32 btl,
+    unsigned threads);
+void server_end(struct server *server);
+
+/* What a block of a test's own data holds. */
+void fill_pattern(void *data, UINT64 block, UINT32 count, UCHAR seed);
+BOOL is_pattern(const void *data, UINT64 block, UINT32 count, UCHAR seed);
+
+struct double_state double_state(void);
+UCHAR double_srb(UINT32 btl, UCHAR function);
+
+/* Runs drvtest again, as CHILD with the argument; returns its process. */
+HANDLE start_child(const char *child, const char *argument, BOOL suspended, HANDLE *thread);
+DWORD end_of_child(HANDLE process);
+
+/* One row of the table in main.c. */
+struct test {
+    const char *name;
+    void (*run)(void);
+};
+extern const struct test ioctl_tests[], transact_tests[], process_tests[], scsi_tests[],
+    error_tests[], reset_tests[], disk_tests[], double_tests[];
+int process_child(const char *child, const char *argument);
+
+#endif

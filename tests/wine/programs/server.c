@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* A memory disk on the driver, without the DLL. */
+
+#include "client.h"
+
+static DWORD serve(struct server *server, const SPD_IOCTL_TRANSACT_REQ *req, UCHAR *data)
+{
+    UINT64 at;
+    DWORD length;
+
+    if (server->delay)
+        Sleep(server->delay);
+    switch (req->Kind) {
+    case SpdIoctlTransactReadKind:
+        InterlockedIncrement(&server->reads);
+        at = req->Op.Read.BlockAddress * server->block_length;
+        length = req->Op.Read.BlockCount * server->block_length;
+        CHECK(length <= server->max);
+        memcpy(data, server->disk + at, length);
+        return length;
+    case SpdIoctlTransactWriteKind:
+        InterlockedIncrement(&server->writes);
+        at = req->Op.Write.BlockAddress * server->block_length;
+        length = req->Op.Write.BlockCount * server->block_length;
+        CHECK(length <= server->max);
+        memcpy(server->disk + at, data, length);
+        return 0;
+    case SpdIoctlTransactFlushKind:
+        server->flush_block = req->Op.Flush.BlockAddress;
+        server->flush_count = req->Op.Flush.BlockCount;
+        InterlockedIncrement(&server->flushes);
+        return 0;
+    case SpdIoctlTransactUnmapKind:
+        InterlockedIncrement(&server->unmaps);
+        return 0;
+    default:
+        fail(__FILE__, __LINE__, "a request of kind %u", req->Kind);
+    }
+}
+
+static DWORD WINAPI server_thread(void *context)
+{
+    struct server *server = context;
+    UCHAR *data = malloc(server->max);
+    SPD_IOCTL_TRANSACT_RSP rsp;
+    SPD_IOCTL_TRANSACT_REQ req;
+    DWORD length = 0, error;
+    BOOL answer = FALSE;
+
+    for (;;) {
+        error = transact(server->btl, answer ? &rsp : NULL, &req, data, length, server->max);
+        if (error)
+            break;
+        answer = req.Hint != 0;
+        if (!answer)
+            continue;
+        length = serve(server, &req, data);
+        rsp = good_response(&req);
+    }
+    free(data);
+    return error;
+}
+
+void server_start(struct server *server, const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, UINT32 btl,
+    unsigned threads)
+{
+    unsigned i;
+
+    memset(server, 0, sizeof(*server));
+    server->btl = btl;
+    server->max = params->MaxTransferLength;
+    server->block_length = params->BlockLength;
+    server->disk = calloc((size_t)params->BlockCount, params->BlockLength);
+    server->thread_count = threads;
+    for (i = 0; i < threads; i++)
+        server->threads[i] = CreateThread(NULL, 0, server_thread, server, 0, NULL);
+}
+
+/* After the unit is gone. */
+void server_end(struct server *server)
+{
+    unsigned i;
+    DWORD code;
+
+    for (i = 0; i < server->thread_count; i++) {
+        CHECK_EQUAL(WaitForSingleObject(server->threads[i], 10000), WAIT_OBJECT_0);
+        CHECK(GetExitCodeThread(server->threads[i], &code));
+        CHECK_EQUAL(code, ERROR_OPERATION_ABORTED);
+        CloseHandle(server->threads[i]);
+    }
+    free(server->disk);
+}

@@ -1,0 +1,2 @@
+#include "client.h"
+const struct test disk_tests[] = { { 0 } };

@@ -1,0 +1,2 @@
+#include "client.h"
+const struct test double_tests[] = { { 0 } };

@@ -1,0 +1,2 @@
+#include "client.h"
+const struct test error_tests[] = { { 0 } };

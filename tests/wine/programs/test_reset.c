@@ -1,0 +1,2 @@
+#include "client.h"
+const struct test reset_tests[] = { { 0 } };

@@ -1,0 +1,2 @@
+#include "client.h"
+const struct test scsi_tests[] = { { 0 } };

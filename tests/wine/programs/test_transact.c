@@ -1,0 +1,2 @@
+#include "client.h"
+const struct test transact_tests[] = { { 0 } };

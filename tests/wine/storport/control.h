@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* What tests ask of the StorPort double, on the adapter's handle; all codes are buffered. */
+
+#ifndef STORPORT_CONTROL_H
+#define STORPORT_CONTROL_H
+
+#define DOUBLE_CODE(Function) \
+    ((ULONG)CTL_CODE(0x8000, 0x800 + (Function), METHOD_BUFFERED, FILE_ANY_ACCESS))
+
+/* struct double_srb in and out: sends an SRB without a CDB. SRB_FUNCTION_ABORT_COMMAND aborts the
+ * oldest SRB of the unit. */
+#define DOUBLE_IOCTL_SRB DOUBLE_CODE(0)
+/* struct double_state out. */
+#define DOUBLE_IOCTL_STATE DOUBLE_CODE(1)
+/* ULONG in: calls HwResetBus of that path; ULONG out: what it returned. */
+#define DOUBLE_IOCTL_RESET_BUS DOUBLE_CODE(2)
+/* One finding, so that the harness can prove that it notices. */
+#define DOUBLE_IOCTL_FIND DOUBLE_CODE(3)
+
+struct double_srb {
+    ULONG btl;
+    UCHAR function;
+    UCHAR status; /* out: SrbStatus */
+    UCHAR reserved[2];
+};
+
+struct double_state {
+    LONG findings;
+    ULONG requests;     /* SRBs that the miniport has */
+    ULONG service_irps; /* likewise */
+    ULONG disks;        /* that the last scan found */
+    ULONG pool_blocks;  /* of the miniport */
+};
+
+#endif

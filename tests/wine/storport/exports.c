@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* What the miniport calls, and the service IRPs that it was given. */
+
+#include "double.h"
+
+struct service {
+    LIST_ENTRY entry;
+    IRP *irp;
+};
+
+void service_request(struct adapter *adapter, IRP *irp)
+{
+    struct service *service = ExAllocatePoolWithTag(NonPagedPool, sizeof(*service), TAG);
+    KIRQL irql;
+
+    if (!service) {
+        complete_irp(irp, STATUS_INSUFFICIENT_RESOURCES, 0);
+        return;
+    }
+    service->irp = irp;
+    KeAcquireSpinLock(&adapter->lock, &irql);
+    InsertTailList(&adapter->service_irps, &service->entry);
+    KeReleaseSpinLock(&adapter->lock, irql);
+    adapter->miniport->hw.HwProcessServiceRequest(adapter->extension, irp);
+    if (judge_locks_held() > 0)
+        judge_finding("HwProcessServiceRequest returns with a spin lock held");
+}
+
+ULONG service_count(struct adapter *adapter)
+{
+    LIST_ENTRY *entry;
+    ULONG count = 0;
+    KIRQL irql;
+
+    KeAcquireSpinLock(&adapter->lock, &irql);
+    for (entry = adapter->service_irps.Flink; entry != &adapter->service_irps; entry = entry->Flink)
+        count++;
+    KeReleaseSpinLock(&adapter->lock, irql);
+    return count;
+}
+
+static void service_completed(struct adapter *adapter, IRP *irp)
+{
+    struct service *found = NULL;
+    LIST_ENTRY *entry;
+    KIRQL irql;
+
+    judge_unlocked("StorPortCompleteServiceIrp");
+    KeAcquireSpinLock(&adapter->lock, &irql);
+    for (entry = adapter->service_irps.Flink; entry != &adapter->service_irps;
+         entry = entry->Flink) {
+        struct service *service = CONTAINING_RECORD(entry, struct service, entry);
+
+        if (service->irp == irp) {
+            RemoveEntryList(entry);
+            found = service;
+            break;
+        }
+    }
+    KeReleaseSpinLock(&adapter->lock, irql);
+    if (!found) {
+        judge_finding("a service IRP is completed that the miniport does not have: twice?");
+        return;
+    }
+    ExFreePoolWithTag(found, TAG);
+    if (irp->IoStatus.Status == STATUS_PENDING)
+        judge_finding("a service IRP is completed as pending");
+    if (irp->IoStatus.Information >
+        IoGetCurrentIrpStackLocation(irp)->Parameters.DeviceIoControl.OutputBufferLength)
+        judge_finding("a service IRP returns more than its buffer holds");
+    IoCompleteRequest(irp, IO_NO_INCREMENT);
+}
+
+VOID __cdecl StorPortNotification(ULONG type, PVOID extension, ...)
+{
+    struct adapter *adapter = adapter_of_extension(extension);
+    va_list arguments;
+
+    va_start(arguments, extension);
+    switch (type) {
+    case RequestComplete:
+        request_completed(adapter, va_arg(arguments, SCSI_REQUEST_BLOCK *));
+        break;
+    case BusChangeDetected:
+        scan_request(adapter);
+        break;
+    default:
+        judge_finding("StorPortNotification of an unknown type, %u", (unsigned)type);
+        break;
+    }
+    va_end(arguments);
+}
+
+static ULONG system_address(struct adapter *adapter, SCSI_REQUEST_BLOCK *srb, PVOID *address)
+{
+    struct request *request = request_of_srb(adapter, srb);
+
+    *address = NULL;
+    if (!request) {
+        judge_finding("StorPortGetSystemAddress of an SRB that the miniport does not have");
+        return STOR_STATUS_UNSUCCESSFUL;
+    }
+    if (!request->buffer)
+        return STOR_STATUS_UNSUCCESSFUL;
+    *address = request->buffer;
+    return STOR_STATUS_SUCCESS;
+}
+
+ULONG __cdecl StorPortExtendedFunction(ULONG code, PVOID extension, ...)
+{
+    struct adapter *adapter = adapter_of_extension(extension);
+    ULONG status = STOR_STATUS_SUCCESS;
+    SCSI_REQUEST_BLOCK *srb;
+    va_list arguments;
+
+    va_start(arguments, extension);
+    switch (code) {
+    case STOR_FUNCTION_GET_SYSTEM_ADDRESS:
+        srb = va_arg(arguments, SCSI_REQUEST_BLOCK *);
+        status = system_address(adapter, srb, va_arg(arguments, PVOID *));
+        break;
+    case STOR_FUNCTION_COMPLETE_SERVICE_IRP:
+        service_completed(adapter, va_arg(arguments, IRP *));
+        break;
+    default:
+        judge_finding("StorPortExtendedFunction of an unknown code, %u", (unsigned)code);
+        status = STOR_STATUS_NOT_IMPLEMENTED;
+        break;
+    }
+    va_end(arguments);
+    return status;
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * The miniport's imports are led through the judge, as Driver Verifier does it: its import address
+ * table is written to after it was loaded.
+ */
+
+#include "double.h"
+#include <ntimage.h>
+
+NTSYSAPI NTSTATUS NTAPI NtProtectVirtualMemory(HANDLE, PVOID *, SIZE_T *, ULONG, ULONG *);
+
+#if defined(_WIN64)
+static KIRQL NTAPI acquire(PKSPIN_LOCK lock)
+{
+    KIRQL irql = KeAcquireSpinLockRaiseToDpc(lock);
+
+    judge_lock_taken();
+    return irql;
+}
+
+static VOID NTAPI release(PKSPIN_LOCK lock, KIRQL irql)
+{
+    judge_lock_released();
+    KeReleaseSpinLock(lock, irql);
+}
+#else
+static KIRQL FASTCALL acquire(PKSPIN_LOCK lock)
+{
+    KIRQL irql = KfAcquireSpinLock(lock);
+
+    judge_lock_taken();
+    return irql;
+}
+
+static VOID FASTCALL release(PKSPIN_LOCK lock, KIRQL irql)
+{
+    judge_lock_released();
+    KfReleaseSpinLock(lock, irql);
+}
+#endif
+
+static VOID FASTCALL acquire_in_stack(PKSPIN_LOCK lock, PKLOCK_QUEUE_HANDLE handle)
+{
+    KeAcquireInStackQueuedSpinLock(lock, handle);
+    judge_lock_taken();
+}
+
+static VOID FASTCALL release_in_stack(PKLOCK_QUEUE_HANDLE handle)
+{
+    judge_lock_released();
+    KeReleaseInStackQueuedSpinLock(handle);
+}
+
+static VOID FASTCALL complete(PIRP irp, CCHAR boost)
+{
+    judge_unlocked("IoCompleteRequest");
+    IofCompleteRequest(irp, boost);
+}
+
+static NTSTATUS NTAPI wait_single(
+    PVOID object, KWAIT_REASON reason, KPROCESSOR_MODE mode, BOOLEAN alertable, PLARGE_INTEGER until)
+{
+    if (!until || until->QuadPart)
+        judge_passive("KeWaitForSingleObject");
+    return KeWaitForSingleObject(object, reason, mode, alertable, until);
+}
+
+static NTSTATUS NTAPI delay(KPROCESSOR_MODE mode, BOOLEAN alertable, PLARGE_INTEGER interval)
+{
+    judge_passive("KeDelayExecutionThread");
+    return KeDelayExecutionThread(mode, alertable, interval);
+}
+
+static NTSTATUS NTAPI open_key(PHANDLE key, ACCESS_MASK access, POBJECT_ATTRIBUTES attributes)
+{
+    judge_passive("ZwOpenKey");
+    return ZwOpenKey(key, access, attributes);
+}
+
+static const struct {
+    const char *name;
+    const void *judged;
+} judged_calls[] = {
+    { "ExAllocatePoolWithTag", judge_allocate },
+    { "ExFreePoolWithTag", judge_free_with_tag },
+    { "ExFreePool", judge_free },
+    { "KeAcquireSpinLockRaiseToDpc", acquire },
+    { "KfAcquireSpinLock", acquire },
+    { "KeReleaseSpinLock", release },
+    { "KfReleaseSpinLock", release },
+    { "KeAcquireInStackQueuedSpinLock", acquire_in_stack },
+    { "KeReleaseInStackQueuedSpinLock", release_in_stack },
+    { "IofCompleteRequest", complete },
+    { "KeWaitForSingleObject", wait_single },
+    { "KeDelayExecutionThread", delay },
+    { "ZwOpenKey", open_key },
+};
+
+static BOOLEAN same(const char *a, const char *b)
+{
+    while (*a && *a == *b) {
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
+static const void *judged_call(const char *name)
+{
+    unsigned i;
+
+    for (i = 0; i < sizeof(judged_calls) / sizeof(*judged_calls); i++)
+        if (same(name, judged_calls[i].name))
+            return judged_calls[i].judged;
+    return NULL;
+}
+
+static void replace(ULONG_PTR *slot, const void *call)
+{
+    PVOID page = slot;
+    SIZE_T length = sizeof(*slot);
+    ULONG old;
+
+    if (NtProtectVirtualMemory(NtCurrentProcess(), &page, &length, PAGE_READWRITE, &old))
+        return;
+    *slot = (ULONG_PTR)call;
+    NtProtectVirtualMemory(NtCurrentProcess(), &page, &length, old, &old);
+}
+
+static unsigned replace_all(UCHAR *image, const IMAGE_IMPORT_DESCRIPTOR *library)
+{
+    const IMAGE_THUNK_DATA *name = (const void *)(image + library->OriginalFirstThunk);
+    ULONG_PTR *slot = (ULONG_PTR *)(image + library->FirstThunk);
+    unsigned count = 0;
+
+    for (; name->u1.AddressOfData; name++, slot++) {
+        const IMAGE_IMPORT_BY_NAME *import = (const void *)(image + name->u1.AddressOfData);
+        const void *call;
+
+        if (IMAGE_SNAP_BY_ORDINAL(name->u1.Ordinal))
+            continue;
+        call = judged_call((const char *)import->Name);
+        if (call) {
+            replace(slot, call);
+            count++;
+        }
+    }
+    return count;
+}
+
+void judge_imports(DRIVER_OBJECT *driver)
+{
+    UCHAR *image = driver->DriverStart;
+    const IMAGE_DOS_HEADER *dos = (const void *)image;
+    const IMAGE_NT_HEADERS *headers = (const void *)(image + dos->e_lfanew);
+    const IMAGE_DATA_DIRECTORY *directory =
+        &headers->OptionalHeader.DataDirectory[IMAGE_DIRECTORY_ENTRY_IMPORT];
+    const IMAGE_IMPORT_DESCRIPTOR *library = (const void *)(image + directory->VirtualAddress);
+    unsigned count = 0;
+
+    if (dos->e_magic != IMAGE_DOS_SIGNATURE || !directory->VirtualAddress) {
+        judge_finding("the miniport's image has no imports");
+        return;
+    }
+    for (; library->Name; library++)
+        count += replace_all(image, library);
+    judge_note("%u imports are judged", count);
+}

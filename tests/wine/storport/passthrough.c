@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* IOCTL_SCSI_PASS_THROUGH and _DIRECT, on the adapter for any unit and on a disk for its own. */
+
+#include "double.h"
+
+/* The two structures are alike up to the data's place. */
+C_ASSERT(FIELD_OFFSET(SCSI_PASS_THROUGH, DataBufferOffset) ==
+    FIELD_OFFSET(SCSI_PASS_THROUGH_DIRECT, DataBuffer));
+
+static BOOLEAN is_direct(IRP *irp)
+{
+    return IoGetCurrentIrpStackLocation(irp)->Parameters.DeviceIoControl.IoControlCode ==
+        IOCTL_SCSI_PASS_THROUGH_DIRECT;
+}
+
+static void return_sense(const struct request *request, UCHAR *buffer, SCSI_PASS_THROUGH *header)
+{
+    ULONG offset = is_direct(request->irp) ? ((SCSI_PASS_THROUGH_DIRECT *)header)->SenseInfoOffset
+                                           : header->SenseInfoOffset;
+
+    if (!(request->srb.SrbStatus & SRB_STATUS_AUTOSENSE_VALID)) {
+        header->SenseInfoLength = 0;
+        return;
+    }
+    header->SenseInfoLength = min(header->SenseInfoLength, request->srb.SenseInfoBufferLength);
+    RtlCopyMemory(buffer + offset, request->sense, header->SenseInfoLength);
+}
+
+static void pass_through_done(struct request *request)
+{
+    IRP *irp = request->irp;
+    IO_STACK_LOCATION *stack = IoGetCurrentIrpStackLocation(irp);
+    UCHAR *buffer = irp->AssociatedIrp.SystemBuffer;
+    SCSI_PASS_THROUGH *header = (SCSI_PASS_THROUGH *)buffer;
+    ULONG room = stack->Parameters.DeviceIoControl.OutputBufferLength;
+    ULONG moved = min(request->srb.DataTransferLength, request->length);
+    NTSTATUS status = request_status(request);
+    ULONG information;
+
+    header->ScsiStatus = request->srb.ScsiStatus;
+    header->DataTransferLength = moved;
+    return_sense(request, buffer, header);
+    information = max(sizeof(*header), header->SenseInfoOffset + header->SenseInfoLength);
+    if (is_direct(irp)) {
+        SCSI_PASS_THROUGH_DIRECT *direct = (SCSI_PASS_THROUGH_DIRECT *)buffer;
+
+        information = direct->SenseInfoOffset + direct->SenseInfoLength;
+        information = max(sizeof(*direct), information);
+        if (header->DataIn == SCSI_IOCTL_DATA_IN && moved && NT_SUCCESS(status) &&
+            !caller_write(request->process, direct->DataBuffer, request->buffer, moved))
+            status = STATUS_ACCESS_VIOLATION;
+    } else if (header->DataIn == SCSI_IOCTL_DATA_IN && moved) {
+        RtlCopyMemory(buffer + header->DataBufferOffset, request->buffer, moved);
+        information = max(information, (ULONG)header->DataBufferOffset + moved);
+    }
+    request_free(request);
+    complete_irp(irp, status, NT_SUCCESS(status) ? min(information, room) : 0);
+}
+
+static BOOLEAN inside(ULONG_PTR offset, ULONG length, ULONG room)
+{
+    return offset <= room && length <= room - offset;
+}
+
+static NTSTATUS check(IRP *irp, const SCSI_PASS_THROUGH *header, BOOLEAN direct)
+{
+    IO_STACK_LOCATION *stack = IoGetCurrentIrpStackLocation(irp);
+    ULONG in = stack->Parameters.DeviceIoControl.InputBufferLength;
+    ULONG out = stack->Parameters.DeviceIoControl.OutputBufferLength;
+    ULONG size = direct ? sizeof(SCSI_PASS_THROUGH_DIRECT) : sizeof(*header);
+    ULONG sense;
+
+    if (in < size)
+        return STATUS_INVALID_PARAMETER;
+    if (header->Length != size)
+        return STATUS_REVISION_MISMATCH;
+    sense = direct ? ((const SCSI_PASS_THROUGH_DIRECT *)header)->SenseInfoOffset
+                   : header->SenseInfoOffset;
+    if (header->CdbLength > 16 || header->DataIn > SCSI_IOCTL_DATA_UNSPECIFIED)
+        return STATUS_INVALID_PARAMETER;
+    if (header->SenseInfoLength && !inside(sense, header->SenseInfoLength, out))
+        return STATUS_INVALID_PARAMETER;
+    if (header->DataTransferLength > 64 << 20)
+        return STATUS_INVALID_PARAMETER;
+    if (direct || !header->DataTransferLength)
+        return STATUS_SUCCESS;
+    return inside(header->DataBufferOffset, header->DataTransferLength,
+               header->DataIn == SCSI_IOCTL_DATA_OUT ? in : out)
+        ? STATUS_SUCCESS
+        : STATUS_INVALID_PARAMETER;
+}
+
+static NTSTATUS fetch_data(struct request *request, const UCHAR *buffer)
+{
+    const SCSI_PASS_THROUGH *header = (const SCSI_PASS_THROUGH *)buffer;
+
+    /* What a unit leaves of a data-in buffer must not be another's memory. */
+    RtlZeroMemory(request->buffer, request->length);
+    if (header->DataIn != SCSI_IOCTL_DATA_OUT)
+        return STATUS_SUCCESS;
+    if (!is_direct(request->irp)) {
+        RtlCopyMemory(request->buffer, buffer + header->DataBufferOffset, request->length);
+        return STATUS_SUCCESS;
+    }
+    return caller_read(request->process, ((const SCSI_PASS_THROUGH_DIRECT *)buffer)->DataBuffer,
+               request->buffer, request->length)
+        ? STATUS_SUCCESS
+        : STATUS_ACCESS_VIOLATION;
+}
+
+NTSTATUS pass_through(struct adapter *adapter, IRP *irp, ULONG code, const struct disk *disk)
+{
+    SCSI_PASS_THROUGH *header = irp->AssociatedIrp.SystemBuffer;
+    NTSTATUS status = check(irp, header, code == IOCTL_SCSI_PASS_THROUGH_DIRECT);
+    struct request *request = NULL;
+    ULONG btl, seconds;
+
+    if (!status) {
+        btl = disk ? (ULONG)disk->target << 8
+                   : (ULONG)header->PathId << 16 | header->TargetId << 8 | header->Lun;
+        request = request_new(adapter, btl, header->DataTransferLength);
+        status = request ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
+    }
+    if (!status) {
+        request->irp = irp;
+        request->process = caller_process(irp);
+        request->done = pass_through_done;
+        status = fetch_data(request, (const UCHAR *)header);
+    }
+    if (status) {
+        if (request)
+            request_free(request);
+        complete_irp(irp, status, 0);
+        return status;
+    }
+    request_set_cdb(request, header->Cdb, header->CdbLength, header->DataIn);
+    seconds = header->TimeOutValue ? header->TimeOutValue : 10;
+    IoMarkIrpPending(irp);
+    request_issue(request, seconds);
+    return STATUS_PENDING;
+}

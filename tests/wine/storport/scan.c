@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * The adapter's thread. It may wait, which the dispatch routines must not: it looks for units after
+ * a bus change, and ends SRBs that are late the way StorPort does: by resets, of the unit first.
+ */
+
+#include "double.h"
+
+#define TICK 2000000 /* 200 ms */
+#define AFTER_RESET 20000000 /* 2 s */
+
+static const UCHAR inquiry_cdb[6] = { SCSIOP_INQUIRY, 0, 0, 0, 36, 0 };
+static const UCHAR capacity_cdb[16] = { 0x9e, 0x10, [13] = 32 };
+static const UCHAR serial_cdb[6] = { SCSIOP_INQUIRY, 1, 0x80, 1, 0, 0 };
+static const UCHAR ids_cdb[6] = { SCSIOP_INQUIRY, 1, 0x83, 1, 0, 0 };
+
+/* TRUE: GOOD, and the data are in out. A unit attention is taken and the command repeated. */
+static BOOLEAN ask(struct adapter *adapter, UCHAR target, const UCHAR *cdb, UCHAR cdb_length,
+    UCHAR *out, ULONG length)
+{
+    BOOLEAN good = FALSE;
+    unsigned attempt;
+
+    for (attempt = 0; attempt < 4 && !good; attempt++) {
+        struct request *request = request_new(adapter, (ULONG)target << 8, length);
+        BOOLEAN again;
+
+        if (!request)
+            return FALSE;
+        request_set_cdb(request, cdb, cdb_length, SCSI_IOCTL_DATA_IN);
+        request_issue_and_wait(request, 5);
+        good = SRB_STATUS(request->srb.SrbStatus) == SRB_STATUS_SUCCESS ||
+            SRB_STATUS(request->srb.SrbStatus) == SRB_STATUS_DATA_OVERRUN;
+        again = request->srb.ScsiStatus == SCSISTAT_CHECK_CONDITION &&
+            (request->sense[2] & 15) == SCSI_SENSE_UNIT_ATTENTION;
+        if (good) {
+            RtlZeroMemory(out, length);
+            RtlCopyMemory(out, request->buffer, request->srb.DataTransferLength);
+        }
+        request_free(request);
+        if (!again)
+            break;
+    }
+    return good;
+}
+
+static ULONG be32(const UCHAR *bytes)
+{
+    return (ULONG)bytes[0] << 24 | bytes[1] << 16 | bytes[2] << 8 | bytes[3];
+}
+
+/* Windows builds no disk of a unit whose product id is no text. */
+static BOOLEAN is_disk(const UCHAR *inquiry)
+{
+    return inquiry[0] == 0 && inquiry[16] != 0;
+}
+
+static void scan_target(struct adapter *adapter, UCHAR target)
+{
+    struct disk *disk = adapter->disks[target];
+    UCHAR inquiry[36], capacity[32];
+    BOOLEAN there = ask(adapter, target, inquiry_cdb, 6, inquiry, 36) && is_disk(inquiry);
+
+    /* Another unit at the same address is another disk. */
+    if (disk && (!there || RtlCompareMemory(disk->inquiry, inquiry, 36) != 36)) {
+        disk->present = FALSE;
+        return;
+    }
+    if (!there || disk || !ask(adapter, target, capacity_cdb, 16, capacity, 32))
+        return;
+    disk = disk_create(adapter, target);
+    if (!disk)
+        return;
+    RtlCopyMemory(disk->inquiry, inquiry, 36);
+    disk->block_count = ((ULONGLONG)be32(capacity) << 32 | be32(capacity + 4)) + 1;
+    disk->block_length = be32(capacity + 8);
+    ask(adapter, target, serial_cdb, 6, disk->serial, sizeof(disk->serial));
+    ask(adapter, target, ids_cdb, 6, disk->ids, sizeof(disk->ids));
+    disk->present = TRUE;
+}
+
+static BOOLEAN changed(const struct adapter *adapter)
+{
+    unsigned target;
+
+    for (target = 0; target < MAX_TARGETS; target++) {
+        const struct disk *disk = adapter->disks[target];
+
+        if (disk && disk->present != disk->reported)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static void scan(struct adapter *adapter)
+{
+    unsigned target;
+
+    for (target = 0; target < adapter->config.MaximumNumberOfTargets && !adapter->stopping;
+         target++)
+        scan_target(adapter, (UCHAR)target);
+    if (adapter->stopping || !changed(adapter))
+        return;
+    IoInvalidateDeviceRelations(adapter->pdo, BusRelations);
+    /* A target whose unit was replaced is free only now. */
+    for (target = 0; target < adapter->config.MaximumNumberOfTargets && !adapter->stopping;
+         target++)
+        if (!adapter->disks[target])
+            scan_target(adapter, (UCHAR)target);
+    if (!adapter->stopping && changed(adapter))
+        IoInvalidateDeviceRelations(adapter->pdo, BusRelations);
+}
+
+/* What is needed of a late SRB is copied: it may be completed at any time. */
+struct late {
+    struct request *request;
+    ULONG resets;
+    UCHAR target;
+};
+
+static BOOLEAN find_late(struct adapter *adapter, struct late *late)
+{
+    ULONGLONG time = now();
+    LIST_ENTRY *entry;
+    KIRQL irql;
+
+    late->request = NULL;
+    KeAcquireSpinLock(&adapter->lock, &irql);
+    for (entry = adapter->requests.Flink; entry != &adapter->requests && !late->request;
+         entry = entry->Flink) {
+        struct request *request = CONTAINING_RECORD(entry, struct request, entry);
+
+        if (request->deadline > time)
+            continue;
+        late->request = request;
+        late->resets = ++request->resets;
+        late->target = request->srb.TargetId;
+        request->deadline = time + AFTER_RESET;
+    }
+    KeReleaseSpinLock(&adapter->lock, irql);
+    return late->request != NULL;
+}
+
+static void reset_unit(struct adapter *adapter, UCHAR target)
+{
+    struct request *request = request_new(adapter, (ULONG)target << 8, 0);
+
+    if (!request)
+        return;
+    request->srb.Function = SRB_FUNCTION_RESET_LOGICAL_UNIT;
+    request_issue_and_wait(request, 5);
+    request_free(request);
+}
+
+static void end_late_requests(struct adapter *adapter)
+{
+    struct late late;
+
+    while (!adapter->stopping && find_late(adapter, &late)) {
+        judge_note("an SRB of unit %u is late, reset %u", late.target, (unsigned)late.resets);
+        if (late.resets == 1)
+            reset_unit(adapter, late.target);
+        else if (late.resets == 2)
+            adapter->miniport->hw.HwResetBus(adapter->extension, 0);
+        else
+            request_give_up(adapter, late.request);
+    }
+}
+
+static VOID NTAPI scan_thread(PVOID context)
+{
+    struct adapter *adapter = context;
+    LARGE_INTEGER tick = { .QuadPart = -TICK };
+
+    while (!adapter->stopping) {
+        KeWaitForSingleObject(&adapter->wake, Executive, KernelMode, FALSE, &tick);
+        if (InterlockedExchange(&adapter->rescan, 0) && !adapter->stopping)
+            scan(adapter);
+        end_late_requests(adapter);
+    }
+    PsTerminateSystemThread(STATUS_SUCCESS);
+}
+
+NTSTATUS scan_start(struct adapter *adapter)
+{
+    HANDLE handle;
+    NTSTATUS status = PsCreateSystemThread(
+        &handle, THREAD_ALL_ACCESS, NULL, NULL, NULL, scan_thread, adapter);
+
+    if (status)
+        return status;
+    /* MinGW's PsThreadType would dereference once too often. */
+    status = ObReferenceObjectByHandle(
+        handle, SYNCHRONIZE, NULL, KernelMode, &adapter->thread, NULL);
+    ZwClose(handle);
+    scan_request(adapter);
+    return status;
+}
+
+void scan_stop(struct adapter *adapter)
+{
+    KeSetEvent(&adapter->wake, IO_NO_INCREMENT, FALSE);
+    if (!adapter->thread)
+        return;
+    KeWaitForSingleObject(adapter->thread, Executive, KernelMode, FALSE, NULL);
+    ObDereferenceObject(adapter->thread);
+    adapter->thread = NULL;
+}
+
+void scan_request(struct adapter *adapter)
+{
+    InterlockedExchange(&adapter->rescan, 1);
+    KeSetEvent(&adapter->wake, IO_NO_INCREMENT, FALSE);
+}
