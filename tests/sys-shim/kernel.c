@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* The kernel calls, by those of an ordinary system. */
+
+#include "shim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "internal.h"
+
+static pthread_mutex_t cancel_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t dispatcher = PTHREAD_MUTEX_INITIALIZER; /* timers, events, processes */
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static _Thread_local unsigned locks_held;
+
+void shim_check(bool condition, const char *what)
+{
+    if (condition)
+        return;
+    fprintf(stderr, "# the driver broke a rule: %s\n", what);
+    abort();
+}
+
+void shim_check_unlocked(const char *what)
+{
+    shim_check(locks_held == 0, what);
+}
+
+PVOID InterlockedCompareExchangePointer(PVOID volatile *at, PVOID value, PVOID expected)
+{
+    __atomic_compare_exchange_n(
+        at, &expected, value, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    return expected;
+}
+
+PVOID InterlockedExchangePointer(PVOID volatile *at, PVOID value)
+{
+    return __atomic_exchange_n(at, value, __ATOMIC_SEQ_CST);
+}
+
+void KeInitializeSpinLock(KSPIN_LOCK *lock)
+{
+    pthread_mutex_init(&lock->mutex, NULL);
+}
+
+void KeAcquireSpinLock(KSPIN_LOCK *lock, KIRQL *irql)
+{
+    pthread_mutex_lock(&lock->mutex);
+    *irql = (KIRQL)locks_held++;
+}
+
+void KeReleaseSpinLock(KSPIN_LOCK *lock, KIRQL irql)
+{
+    shim_check(locks_held == irql + 1u, "locks are released in another order");
+    locks_held--;
+    pthread_mutex_unlock(&lock->mutex);
+}
+
+PVOID ExAllocatePoolWithTag(int type, size_t size, ULONG tag)
+{
+    (void)type;
+    (void)tag;
+    shim_check_unlocked("memory is allocated with a lock held");
+    if (shim.pool_fail_in && --shim.pool_fail_in == 0)
+        return NULL;
+    shim.pool++;
+    return malloc(size);
+}
+
+void ExFreePoolWithTag(PVOID memory, ULONG tag)
+{
+    (void)tag;
+    shim.pool--;
+    free(memory);
+}
+
+/* One timer, and its DPC runs when a test lets a second pass. */
+static KTIMER *armed;
+
+void KeInitializeTimer(KTIMER *timer)
+{
+    timer->dpc = NULL;
+}
+
+BOOLEAN KeSetTimer(KTIMER *timer, LARGE_INTEGER due, KDPC *dpc)
+{
+    shim_check(due.QuadPart < 0, "the timer's time is not relative");
+    pthread_mutex_lock(&dispatcher);
+    timer->dpc = dpc;
+    armed = timer;
+    pthread_mutex_unlock(&dispatcher);
+    return FALSE;
+}
+
+BOOLEAN KeCancelTimer(KTIMER *timer)
+{
+    bool was;
+
+    pthread_mutex_lock(&dispatcher);
+    was = armed == timer;
+    armed = was ? NULL : armed;
+    pthread_mutex_unlock(&dispatcher);
+    return was;
+}
+
+void shim_seconds(unsigned count)
+{
+    while (count--) {
+        KTIMER *timer;
+
+        pthread_mutex_lock(&dispatcher);
+        timer = armed;
+        armed = NULL;
+        pthread_mutex_unlock(&dispatcher);
+        if (!timer)
+            return;
+        timer->dpc->routine(timer->dpc, timer->dpc->context, NULL, NULL);
+    }
+}
+
+void KeInitializeDpc(KDPC *dpc, KDEFERRED_ROUTINE *routine, PVOID context)
+{
+    dpc->routine = routine;
+    dpc->context = context;
+}
+
+void KeFlushQueuedDpcs(void)
+{
+}
+
+void KeInitializeEvent(KEVENT *event, int type, BOOLEAN state)
+{
+    (void)type;
+    event->set = state;
+}
+
+LONG KeSetEvent(KEVENT *event, LONG increment, BOOLEAN wait)
+{
+    (void)increment;
+    (void)wait;
+    pthread_mutex_lock(&dispatcher);
+    event->set = true;
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&dispatcher);
+    return 0;
+}
+
+NTSTATUS KeWaitForSingleObject(
+    PVOID object, int reason, int mode, BOOLEAN alertable, LARGE_INTEGER *timeout)
+{
+    KEVENT *event = object;
+
+    (void)reason;
+    (void)mode;
+    (void)alertable;
+    (void)timeout;
+    shim_check_unlocked("it waits with a lock held");
+    pthread_mutex_lock(&dispatcher);
+    while (!event->set)
+        pthread_cond_wait(&changed, &dispatcher);
+    pthread_mutex_unlock(&dispatcher);
+    return STATUS_SUCCESS;
+}
+
+/* Tests wait for a condition that a completion makes true. */
+void shim_completed(_Atomic bool *done)
+{
+    pthread_mutex_lock(&dispatcher);
+    *done = true;
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&dispatcher);
+}
+
+void shim_wait(_Atomic bool *done)
+{
+    pthread_mutex_lock(&dispatcher);
+    while (!*done)
+        pthread_cond_wait(&changed, &dispatcher);
+    pthread_mutex_unlock(&dispatcher);
+}
+
+/* Processes: those that live are found by their ids. */
+enum { PROCESSES_MAX = 64 };
+static PEPROCESS processes[PROCESSES_MAX];
+
+PEPROCESS shim_process(ULONG id)
+{
+    PEPROCESS process = calloc(1, sizeof *process);
+
+    process->references = 1;
+    process->id = id;
+    pthread_mutex_lock(&dispatcher);
+    for (unsigned i = 0; i < PROCESSES_MAX; i++) {
+        if (processes[i])
+            continue;
+        processes[i] = process;
+        break;
+    }
+    pthread_mutex_unlock(&dispatcher);
+    return process;
+}
+
+void shim_process_forget(PEPROCESS process)
+{
+    pthread_mutex_lock(&dispatcher);
+    for (unsigned i = 0; i < PROCESSES_MAX; i++)
+        if (processes[i] == process)
+            processes[i] = NULL;
+    pthread_mutex_unlock(&dispatcher);
+    ObDereferenceObject(process);
+}
+
+unsigned shim_processes(void)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < PROCESSES_MAX; i++)
+        count += processes[i] != NULL;
+    return count;
+}
+
+void ObReferenceObject(PVOID object)
+{
+    PEPROCESS process = object;
+
+    shim_check(InterlockedIncrement(&process->references) > 1, "a dead process is referenced");
+}
+
+void ObDereferenceObject(PVOID object)
+{
+    PEPROCESS process = object;
+
+    if (InterlockedDecrement(&process->references) == 0)
+        free(process);
+}
+
+HANDLE PsGetProcessId(PEPROCESS process)
+{
+    return (HANDLE)(ULONG_PTR)process->id;
+}
+
+NTSTATUS PsLookupProcessByProcessId(HANDLE id, PEPROCESS *process)
+{
+    NTSTATUS status = STATUS_UNSUCCESSFUL;
+
+    pthread_mutex_lock(&dispatcher);
+    for (unsigned i = 0; i < PROCESSES_MAX; i++) {
+        if (!processes[i] || processes[i]->id != (ULONG)(ULONG_PTR)id)
+            continue;
+        *process = processes[i];
+        ObReferenceObject(*process);
+        status = STATUS_SUCCESS;
+        break;
+    }
+    pthread_mutex_unlock(&dispatcher);
+    return status;
+}
+
+DRIVER_CANCEL *IoSetCancelRoutine(PIRP irp, DRIVER_CANCEL *routine)
+{
+    return __atomic_exchange_n(&irp->cancel, routine, __ATOMIC_SEQ_CST);
+}
+
+void IoReleaseCancelSpinLock(KIRQL irql)
+{
+    (void)irql;
+    pthread_mutex_unlock(&cancel_lock);
+}
+
+void shim_ioctl_cancel(PIRP irp)
+{
+    DRIVER_CANCEL *routine;
+
+    pthread_mutex_lock(&cancel_lock);
+    irp->Cancel = TRUE;
+    routine = IoSetCancelRoutine(irp, NULL);
+    if (routine)
+        routine(NULL, irp);
+    else
+        pthread_mutex_unlock(&cancel_lock);
+}
+
+PEPROCESS IoGetRequestorProcess(PIRP irp)
+{
+    return irp->process;
+}
+
+/* The registry: the values that the test has set, all in the one key there is. */
+void RtlInitUnicodeString(PUNICODE_STRING string, const WCHAR *text)
+{
+    string->Buffer = (WCHAR *)(uintptr_t)text;
+    string->Length = (USHORT)(wcslen(text) * sizeof *text);
+    string->MaximumLength = string->Length;
+}
+
+NTSTATUS ZwOpenKey(HANDLE *key, ULONG access, OBJECT_ATTRIBUTES *attributes)
+{
+    (void)access;
+    if (!attributes->ObjectName)
+        return STATUS_OBJECT_NAME_NOT_FOUND;
+    *key = &shim;
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS ZwQueryValueKey(HANDLE key, PUNICODE_STRING name, int what, PVOID value, ULONG length,
+    ULONG *needed)
+{
+    KEY_VALUE_PARTIAL_INFORMATION *information = value;
+    ULONG number = !wcscmp(name->Buffer, L"StorageUnitCapacity") ? shim.capacity : shim.timeout;
+
+    (void)key;
+    (void)what;
+    *needed = offsetof(KEY_VALUE_PARTIAL_INFORMATION, Data) + sizeof number;
+    if (!number || length < *needed)
+        return STATUS_OBJECT_NAME_NOT_FOUND;
+    information->Type = shim.registry_type ? shim.registry_type : REG_DWORD;
+    information->DataLength = sizeof number;
+    memcpy(information->Data, &number, sizeof number);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS ZwClose(HANDLE key)
+{
+    (void)key;
+    return STATUS_SUCCESS;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * What a test does to the driver: be StorPort, be programs, be the clock. It aborts, with a text,
+ * when the driver breaks a rule: an SRB or IRP completed twice or with a lock held, memory left
+ * over, a reference too few.
+ */
+
+#ifndef SHIM_SHIM_H
+#define SHIM_SHIM_H
+
+#include "vstorport.h"
+
+#include <winspd/ioctl.h>
+
+extern struct shim_kernel {
+    ULONG capacity, timeout;     /* registry values; 0: missing */
+    ULONG registry_type;         /* of them; 0: REG_DWORD */
+    _Atomic long pool;           /* allocations that are not freed */
+    _Atomic long pool_fail_in;   /* the nth allocation from now fails; 0: none */
+    _Atomic long bus_changes;
+    _Atomic bool unmapped;       /* data buffers cannot be reached */
+    struct sys_adapter *adapter;
+    VIRTUAL_HW_INITIALIZATION_DATA entries;
+    STOR_PORT_CONFIGURATION config;
+    DRIVER_OBJECT driver;
+} shim;
+
+/* DriverEntry, the adapter, and the end of it; stop checks that nothing is left. */
+void shim_start(ULONG capacity, ULONG timeout);
+void shim_stop(void);
+
+/* Seconds pass. */
+void shim_seconds(unsigned count);
+
+/* Processes. An exit cancels what the process has pended. */
+PEPROCESS shim_process(ULONG id);
+void shim_process_exit(PEPROCESS process);
+
+/* Device control. begin returns an IRP that shim_ioctl_end() frees; `out` is the caller's, as long
+ * as out_length. */
+PIRP shim_ioctl_begin(PEPROCESS process, const void *in, ULONG in_length, void *out,
+    ULONG out_length);
+bool shim_ioctl_done(PIRP irp);
+void shim_ioctl_cancel(PIRP irp);
+void shim_ioctl_wait(PIRP irp);
+NTSTATUS shim_ioctl_end(PIRP irp, ULONG *written);
+/* begin and end; a call that pends is cancelled. */
+NTSTATUS shim_ioctl(PEPROCESS process, const void *in, ULONG in_length, void *out,
+    ULONG out_length, ULONG *written);
+
+/* SRBs. `done` is set by the completion. */
+struct shim_srb {
+    SCSI_REQUEST_BLOCK srb; /* first */
+    UCHAR sense[64];
+    _Atomic bool done;
+    _Atomic bool sent;
+};
+/* Fills all but the function's own fields. */
+void shim_srb_init(struct shim_srb *box, UCHAR function, UCHAR target);
+void shim_srb_cdb(struct shim_srb *box, const void *cdb, UCHAR length, ULONG direction, void *data,
+    ULONG data_length);
+void shim_srb_send(struct shim_srb *box);
+void shim_srb_wait(struct shim_srb *box);
+void shim_srb_free(struct shim_srb *box); /* its extension */
+/* send, which must complete at once, and free; the SRB status without flags. */
+UCHAR shim_srb_run(struct shim_srb *box);
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT driver, PUNICODE_STRING path);
+
+#endif
