@@ -11,8 +11,8 @@
  * Nothing here blocks. A unit's lock guards its queue and the lists and flags of its requests;
  * the adapter's lock guards the table of units, who owns them, lifetimes and the scratch pool.
  * The adapter's comes first when both are held. Data is moved, the engine runs, and SRBs and IRPs
- * are completed with no lock held: a request meanwhile is `busy`, and who wants to end it says so in
- * `doomed` and leaves it to the one that is busy with it.
+ * are completed with no lock held: a request meanwhile is `busy`, and who wants to end it says so
+ * in `doomed` and leaves it to the one that is busy with it.
  */
 
 #ifndef SYS_SYS_H

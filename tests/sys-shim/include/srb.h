@@ -79,7 +79,7 @@ typedef enum {
 } SCSI_ADAPTER_CONTROL_STATUS;
 typedef struct {
     ULONG MaxControlType;
-    BOOLEAN SupportedTypeList[5];
+    BOOLEAN SupportedTypeList[];
 } SCSI_SUPPORTED_CONTROL_TYPE_LIST, *PSCSI_SUPPORTED_CONTROL_TYPE_LIST;
 
 typedef BOOLEAN (*PHW_INITIALIZE)(PVOID extension);
