@@ -303,7 +303,8 @@ void reply_free(struct connection *c, struct reply *reply);
 struct login *login_new(void);
 void login_free(struct login *login);
 void login_request(struct connection *c, const uint8_t *bhs, char *data, uint32_t length);
-/* Continues a login that waited for tasks of a former session. */
+/* Continues a login that waited for tasks of a former session, once they have ended. */
+bool login_may_resume(const struct connection *c);
 void login_resume(struct connection *c);
 
 /* session.c */

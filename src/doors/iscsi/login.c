@@ -364,6 +364,11 @@ static void complete(struct connection *c, uint8_t stage)
     login_free(login);
 }
 
+bool login_may_resume(const struct connection *c)
+{
+    return !session_lingers(c->door, c->login->initiator, c->login->isid);
+}
+
 void login_resume(struct connection *c)
 {
     complete(c, c->login->stage);

@@ -162,13 +162,19 @@ void session_end(struct session *session)
     session->door->sessions_ended = true;
 }
 
+/* A discovery session is no I_T nexus, so there is nothing to reinstate. */
+static bool is_nexus(const struct session *session, const char *initiator, const uint8_t isid[6])
+{
+    return !session->params.discovery && strcmp(session->initiator, initiator) == 0 &&
+        memcmp(session->isid, isid, 6) == 0;
+}
+
 bool session_lingers(struct iscsi_door *door, const char *initiator, const uint8_t isid[6])
 {
     list_each(link, &door->sessions) {
         struct session *session = list_entry(link, struct session, link);
 
-        if (session->connection == NULL && strcmp(session->initiator, initiator) == 0 &&
-            memcmp(session->isid, isid, 6) == 0)
+        if (session->connection == NULL && is_nexus(session, initiator, isid))
             return true;
     }
     return false;
@@ -179,34 +185,37 @@ struct session *session_find(struct iscsi_door *door, const char *initiator, con
     list_each(link, &door->sessions) {
         struct session *session = list_entry(link, struct session, link);
 
-        if (session->connection != NULL && strcmp(session->initiator, initiator) == 0 &&
-            memcmp(session->isid, isid, 6) == 0)
+        if (session->connection != NULL && is_nexus(session, initiator, isid))
             return session;
     }
     return NULL;
 }
 
+/* One login that waited. Since it may drop another connection, the list is walked anew for the
+ * next one: we are called again as long as there are answers to send or connections to bury. */
+static void resume_login(struct iscsi_door *door)
+{
+    list_each(link, &door->connections) {
+        struct connection *c = list_entry(link, struct connection, link);
+
+        if (c->state == CONNECTION_WAITING && login_may_resume(c)) {
+            login_resume(c);
+            door->sessions_ended = true;
+            return;
+        }
+    }
+}
+
 void session_reap(struct iscsi_door *door)
 {
-    bool freed = false;
-
     if (!door->sessions_ended)
         return;
     door->sessions_ended = false;
     list_each(link, &door->sessions) {
         struct session *session = list_entry(link, struct session, link);
 
-        if (session->connection == NULL && session->running == 0) {
+        if (session->connection == NULL && session->running == 0)
             session_free(session);
-            freed = true;
-        }
     }
-    if (!freed)
-        return;
-    list_each(link, &door->connections) {
-        struct connection *c = list_entry(link, struct connection, link);
-
-        if (c->state == CONNECTION_WAITING)
-            login_resume(c);
-    }
+    resume_login(door);
 }

@@ -78,6 +78,7 @@ static void reads_are_cut_as_the_initiator_declared(void **state)
         assert_int_equal(offset, be32_get(client.bhs + BHS_BUFFER_OFFSET));
         assert_true(client.length <= 1536);
         assert_memory_equal(pattern + offset, client.data, client.length);
+        assert_int_equal(offset / 4096, (offset + client.length - 1) / 4096);
         offset += client.length;
         ends = offset % 4096 == 0 || offset == 20 * BLOCK;
         assert_int_equal(ends, (client.bhs[BHS_FLAGS] & ISCSI_FINAL) != 0);
