@@ -80,14 +80,13 @@ typedef struct spd_request spd_request; /* one block operation of an asynchronou
     X(STATE, -20, "the unit is not in a state that allows this call") \
     X(THREADS, -21, "threads cannot be created, or more than 1024 were asked for") \
     X(SYSTEM, -22, "the operating system refused; errno says why") \
-    X(NAME_IN_USE, -23, "this target name or path is already served by this process") \
-    X(NOT_SUPPORTED, -24, "not supported for this unit") \
-    X(WOULD_BLOCK, -25, "the operation would block; call it on a dispatcher thread") \
-    X(PARTITION, -26, \
+    X(NOT_SUPPORTED, -23, "not supported for this unit") \
+    X(WOULD_BLOCK, -24, "the operation would block; call it on a dispatcher thread") \
+    X(PARTITION, -25, \
         "partitions are 1 to 4, have a type, lie after block 0 within the first 2^32 blocks, " \
         "and do not overlap") \
-    X(QUEUE_DEPTH, -27, "the queue depth must be from 1 to 4096") \
-    X(FLUSH, -28, "the device's last flush failed; data written before may be lost")
+    X(QUEUE_DEPTH, -26, "the queue depth must be from 1 to 4096") \
+    X(FLUSH, -27, "the device's last flush failed; data written before may be lost")
 
 typedef enum spd_error {
     SPD_OK = 0,
@@ -152,8 +151,8 @@ enum {
     SPD_TRY_FIRST = 1u << 4,       /* simple operations are first called on the door's thread with
                                     * SPD_NOWAIT; those that return SPD_ERROR_WOULD_BLOCK are called
                                     * again on a dispatcher thread, without it */
-    SPD_EJECT_DISABLED = 1u << 5,  /* START STOP UNIT must not eject the medium; at present it never
-                                    * does, so this changes nothing */
+    SPD_EJECT_DISABLED = 1u << 5,  /* START STOP UNIT must not eject the medium. At present nothing
+                                    * does; clients of the unix: door are told */
 };
 
 typedef struct spd_params {
@@ -266,8 +265,8 @@ SPD_API void spd_request_complete(spd_request *request, const spd_status *status
  *
  * Errors: what is wrong with params (SIZE, BLOCK_COUNT, BLOCK_LENGTH, PHYSICAL_BLOCK_LENGTH,
  * TRANSFER_LENGTH, UNMAP, TEXT, FLAGS, QUEUE_DEPTH) or ops (SIZE, OPS, UNMAP); with the name (URI,
- * SCHEME, DOOR_MISSING, URI_PARAMETER, ADDRESS, ADDRESS_IN_USE, ACCESS, ANONYMOUS, SECRET,
- * NAME_IN_USE); or with the system (NO_MEMORY, SYSTEM). */
+ * SCHEME, DOOR_MISSING, URI_PARAMETER, ADDRESS, ADDRESS_IN_USE, ACCESS, ANONYMOUS, SECRET); or
+ * with the system (NO_MEMORY, SYSTEM). */
 SPD_API int spd_unit_create(const char *device_name, const spd_params *params, const spd_ops *ops,
     void *context, spd_unit **unit);
 
