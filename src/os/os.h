@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* os_mutex, OS_MUTEX_INIT (instead of os_mutex_init()), os_cond, os_thread, and OS_PRINTF for what is
- * like printf. */
+/* os_mutex, OS_MUTEX_INIT (instead of os_mutex_init()), os_cond, os_thread, and OS_PRINTF for what
+ * is like printf. */
 #if defined(_WIN32)
 #include "os/windows/types.h"
 #else
@@ -64,8 +64,9 @@ void os_sha1(const void *first, size_t first_length, const void *second, size_t 
 void *os_pages_alloc(size_t length);
 void os_pages_free(void *pages, size_t length);
 
-/* The callback runs on a thread of its own after SIGINT or SIGTERM, or what a console has instead of
- * them (the first one only; the next one acts as it did before the watch). One watch a process: EBUSY when there is one. */
+/* The callback runs on a thread of its own after SIGINT or SIGTERM, or what a console has instead
+ * (the first one only; the next one acts as it did before the watch). One watch a process: EBUSY
+ * when there is one. */
 int os_signal_watch(void (*callback)(void *context), void *context);
 /* Waits for a callback that runs. Not from the callback. */
 void os_signal_unwatch(void);

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <windows.h>
 
-/* Only the low 32 bits of a handle are significant, so that processes of both sizes can share it. */
+/* Only the low 32 bits of a handle are significant: processes of both sizes can share it. */
 static HANDLE handle_of(int event)
 {
     return (HANDLE)(intptr_t)event;

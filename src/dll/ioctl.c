@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* The calls of winspd/ioctl.h that are one IOCTL each. */
+
+#include "dll/dll.h"
+
+#include <winioctl.h>
+#include <ntddscsi.h>
+
+#ifndef IOCTL_MINIPORT_PROCESS_SERVICE_IRP
+#define IOCTL_MINIPORT_PROCESS_SERVICE_IRP \
+    CTL_CODE(IOCTL_SCSI_BASE, 0x040e, METHOD_BUFFERED, FILE_READ_ACCESS | FILE_WRITE_ACCESS)
+#endif
+
+void *dll_alloc(size_t size)
+{
+    return HeapAlloc(GetProcessHeap(), HEAP_ZERO_MEMORY, size);
+}
+
+void dll_free(void *pointer)
+{
+    if (pointer)
+        HeapFree(GetProcessHeap(), 0, pointer);
+}
+
+DWORD dll_control(HANDLE device, DWORD code, void *in, DWORD in_length, void *out,
+    DWORD out_length, DWORD *got, HANDLE event)
+{
+    HANDLE own = event ? NULL : CreateEventW(NULL, TRUE, FALSE, NULL);
+    OVERLAPPED overlapped = { 0 };
+    DWORD error = 0;
+
+    *got = 0;
+    if (!event && !own)
+        return ERROR_NO_SYSTEM_RESOURCES;
+    /* The low bit keeps the completion out of a port that the handle may belong to. */
+    overlapped.hEvent = (HANDLE)((ULONG_PTR)(event ? event : own) | 1);
+    if (!DeviceIoControl(device, code, in, in_length, out, out_length, NULL, &overlapped))
+        error = GetLastError();
+    if (error == ERROR_IO_PENDING || !error)
+        error = GetOverlappedResult(device, &overlapped, got, TRUE) ? 0 : GetLastError();
+    if (own)
+        CloseHandle(own);
+    return error;
+}
+
+static DWORD service(HANDLE device, void *block, DWORD in, DWORD out, DWORD *got)
+{
+    return dll_control(
+        device, IOCTL_MINIPORT_PROCESS_SERVICE_IRP, block, in, block, out, got, NULL);
+}
+
+/* A LIFETIME request, pending for as long as the process lives: the thread never ends, since the
+ * system cancels what a thread has pending when it does. */
+static DWORD WINAPI lifetime_main(void *argument)
+{
+    SPD_IOCTL_LIFETIME_PARAMS block = { .Base = { sizeof block, SPD_IOCTL_LIFETIME } };
+    HANDLE device = argument;
+    DWORD got;
+
+    service(device, &block, sizeof block, 0, &got);
+    CloseHandle(device);
+    return 0;
+}
+
+static DWORD hold_lifetime(HANDLE device)
+{
+    HANDLE self = GetCurrentProcess(), own, thread;
+    HMODULE module;
+    DWORD error = 0;
+
+    /* The thread runs our code until the end. */
+    if (!GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_PIN | GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS,
+            (PCWSTR)(ULONG_PTR)lifetime_main, &module) ||
+        !DuplicateHandle(self, device, self, &own, 0, FALSE, DUPLICATE_SAME_ACCESS))
+        return GetLastError();
+    thread = CreateThread(NULL, 64 * 1024, lifetime_main, own, STACK_SIZE_PARAM_IS_A_RESERVATION,
+        NULL);
+    if (!thread) {
+        error = GetLastError();
+        CloseHandle(own);
+        return error;
+    }
+    CloseHandle(thread);
+    return 0;
+}
+
+DWORD SPD_CALL SpdIoctlProvision(
+    HANDLE DeviceHandle, const SPD_IOCTL_STORAGE_UNIT_PARAMS *StorageUnitParams, PUINT32 PBtl)
+{
+    enum { TRIES = 100, PAUSE_MS = 10 };
+    static SRWLOCK lock = SRWLOCK_INIT;
+    SPD_IOCTL_PROVISION_PARAMS block;
+    bool held = false;
+    DWORD error, got;
+
+    *PBtl = (UINT32)-1;
+    AcquireSRWLockExclusive(&lock);
+    for (int i = 0;; i++) {
+        ZeroMemory(&block, sizeof block);
+        block.Base.Size = sizeof block;
+        block.Base.Code = SPD_IOCTL_PROVISION;
+        block.Dir.Par.StorageUnitParams = *StorageUnitParams;
+        error = service(DeviceHandle, &block, sizeof block, sizeof block, &got);
+        /* This adapter does not know us: say that we live, and let that arrive. */
+        if (error != ERROR_BAD_COMMAND || i == TRIES)
+            break;
+        if (!held && (error = hold_lifetime(DeviceHandle)) != 0)
+            break;
+        held = true;
+        Sleep(PAUSE_MS);
+    }
+    ReleaseSRWLockExclusive(&lock);
+    if (!error)
+        *PBtl = block.Dir.Ret.Btl;
+    return error;
+}
+
+DWORD SPD_CALL SpdIoctlUnprovision(HANDLE DeviceHandle, const GUID *Guid)
+{
+    SPD_IOCTL_UNPROVISION_PARAMS block = { .Base = { sizeof block, SPD_IOCTL_UNPROVISION } };
+    DWORD got;
+
+    block.Dir.Par.Guid = *Guid;
+    return service(DeviceHandle, &block, sizeof block, 0, &got);
+}
+
+DWORD SPD_CALL SpdIoctlGetList(HANDLE DeviceHandle, PUINT32 ListBuf, PUINT32 PListSize)
+{
+    SPD_IOCTL_LIST_PARAMS block = { .Base = { sizeof block, SPD_IOCTL_LIST } };
+    DWORD got;
+    DWORD error = dll_control(DeviceHandle, IOCTL_MINIPORT_PROCESS_SERVICE_IRP, &block,
+        sizeof block, ListBuf, *PListSize, &got, NULL);
+
+    if (!error)
+        *PListSize = got;
+    return error;
+}
+
+DWORD SPD_CALL SpdIoctlSetTransactProcessId(HANDLE DeviceHandle, UINT32 Btl, ULONG ProcessId)
+{
+    SPD_IOCTL_SET_TRANSACT_PID_PARAMS block = {
+        .Base = { sizeof block, SPD_IOCTL_SET_TRANSACT_PID },
+        .Btl = Btl,
+        .ProcessId = ProcessId,
+    };
+    DWORD got;
+
+    return service(DeviceHandle, &block, sizeof block, 0, &got);
+}
+
+DWORD dll_transact(
+    HANDLE device, struct frame *frame, DWORD in_length, UINT32 data_length, DWORD *got)
+{
+    SPD_IOCTL_TRANSACT_PARAMS *block = (void *)frame->bytes;
+    DWORD out_length = sizeof *block + (block->ReqValid ? data_length : 0);
+
+    block->Base.Size = sizeof *block;
+    block->Base.Code = SPD_IOCTL_TRANSACT;
+    return dll_control(device, IOCTL_MINIPORT_PROCESS_SERVICE_IRP, block, in_length, block,
+        out_length, got, frame->event);
+}
