@@ -111,6 +111,7 @@ struct task_wait {
     struct session *session;
     const struct command *command; /* ABORT TASK: this one; NULL: all that are aborted */
     bool all_sessions;
+    bool closes; /* a logout: the reply is the connection's last */
     struct reply *reply;
 };
 
@@ -351,6 +352,8 @@ void data_out_progress(struct command *command);
 /* task.c */
 void task_request(struct connection *c, const uint8_t *bhs);
 /* A task that was aborted has ended. */
+/* Ends the session's tasks; the reply is sent, as the connection's last, when they have ended. */
+void task_logout(struct connection *c, struct reply *reply);
 void task_ended(struct iscsi_door *door);
 void task_forget(struct session *session);
 

@@ -60,9 +60,10 @@ void logout_request(struct connection *c, const uint8_t *bhs)
         return;
     memcpy(reply->bhs + BHS_ITT, bhs + BHS_ITT, 4);
     reply->bhs[BHS_RESPONSE] = response;
-    send_queue(c, &reply->item);
     if (response == CLOSED)
-        connection_close_after_send(c);
+        task_logout(c, reply);
+    else
+        send_queue(c, &reply->item);
 }
 
 /* Tells the initiator that we are going away, which saves it a timeout. */

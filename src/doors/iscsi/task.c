@@ -45,6 +45,15 @@ static void wait_free(struct task_wait *wait)
     free(wait);
 }
 
+static void answer(const struct task_wait *wait)
+{
+    struct connection *c = wait->session->connection;
+
+    send_queue(c, &wait->reply->item);
+    if (wait->closes)
+        connection_close_after_send(c);
+}
+
 void task_ended(struct iscsi_door *door)
 {
     list_each(link, &door->waits) {
@@ -52,9 +61,29 @@ void task_ended(struct iscsi_door *door)
 
         if (still_waits(wait))
             continue;
-        send_queue(wait->session->connection, &wait->reply->item);
+        answer(wait);
         wait_free(wait);
     }
+}
+
+/* Answers now, or when the tasks it waits for have ended. */
+static void answer_in_time(struct connection *c, const struct task_wait *now)
+{
+    struct task_wait *later;
+
+    if (!still_waits(now)) {
+        answer(now);
+        return;
+    }
+    later = malloc(sizeof(*later));
+    if (later == NULL) {
+        reply_free(c, now->reply);
+        connection_drop(c, "not enough memory to wait for tasks");
+        return;
+    }
+    *later = *now;
+    list_append(&c->door->waits, &later->link);
+    c->session->waits++;
 }
 
 void task_forget(struct session *session)
@@ -176,7 +205,7 @@ static uint8_t perform(struct connection *c, const uint8_t *bhs, struct task_wai
 void task_request(struct connection *c, const uint8_t *bhs)
 {
     struct session *session = c->session;
-    struct task_wait now = { .session = session }, *later;
+    struct task_wait now = { .session = session };
     struct reply *reply = reply_new(c, ISCSI_TASK_RESPONSE, 0);
     bool cold = (bhs[BHS_FLAGS] & 0x7f) == TASK_COLD_RESET;
 
@@ -187,21 +216,23 @@ void task_request(struct connection *c, const uint8_t *bhs)
         reply->bhs[BHS_RESPONSE] = TASK_REJECTED;
     else
         reply->bhs[BHS_RESPONSE] = perform(c, bhs, &now);
-    /* RFC 7143 11.5.1: a cold reset also ends all connections, the requester's last. */
-    if (cold || reply->bhs[BHS_RESPONSE] != TASK_COMPLETE || !still_waits(&now)) {
+    now.reply = reply;
+    if (reply->bhs[BHS_RESPONSE] != TASK_COMPLETE) {
         send_queue(c, &reply->item);
-        if (cold && reply->bhs[BHS_RESPONSE] == TASK_COMPLETE)
-            connection_close_after_send(c);
-        return;
+    } else if (cold) {
+        /* RFC 7143 11.5.1: it also ends all connections, the requester's last. */
+        now.closes = true;
+        answer(&now);
+    } else {
+        answer_in_time(c, &now);
     }
-    later = malloc(sizeof(*later));
-    if (later == NULL) {
-        reply_free(c, reply);
-        connection_drop(c, "not enough memory for a task management function");
-        return;
-    }
-    *later = now;
-    later->reply = reply;
-    list_append(&c->door->waits, &later->link);
-    session->waits++;
+}
+
+/* RFC 7143 11.15: the response says that the clean-up is done. An initiator that has it may go on
+ * by another session, and must not find a write of this one after its own. */
+void task_logout(struct connection *c, struct reply *reply)
+{
+    abort_session(c->session);
+    answer_in_time(c, &(struct task_wait){
+        .session = c->session, .closes = true, .reply = reply });
 }

@@ -101,6 +101,22 @@ static void an_abort_is_answered_when_the_device_is_done(void **state)
     expect_nop(&client); /* nothing of the task itself */
 }
 
+static void a_logout_is_answered_when_the_device_is_done(void **state)
+{
+    uint8_t bhs[ISCSI_BHS];
+
+    (void)state;
+    start_read(&client);
+    disk_wait_held(&disk, 1);
+    client_header(&client, bhs, ISCSI_LOGOUT_REQUEST | ISCSI_IMMEDIATE, ISCSI_FINAL);
+    client_send(&client, bhs, NULL, 0);
+    expect_nop(&client); /* and no response yet, although the NOP came later */
+    disk_release(&disk);
+    client_expect(&client, ISCSI_LOGOUT_RESPONSE);
+    assert_int_equal(0, client.bhs[BHS_RESPONSE]);
+    assert_false(client_receive(&client));
+}
+
 static void a_task_that_waits_for_data_is_aborted_at_once(void **state)
 {
     uint8_t bhs[ISCSI_BHS], data[BLOCK] = { 1 };
@@ -343,6 +359,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_DISK(an_abort_is_answered_when_the_device_is_done),
+        WITH_DISK(a_logout_is_answered_when_the_device_is_done),
         WITH_DISK(a_task_that_waits_for_data_is_aborted_at_once),
         WITH_DISK(an_ordered_command_waits_for_the_data_of_those_before_it),
         WITH_DISK(those_after_an_ordered_command_wait_for_its_data),
