@@ -5,7 +5,6 @@
 
 #include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "client.h"
 
@@ -468,103 +467,6 @@ static void unknown_requests_are_rejected(void **state)
     client_expect(&client, ISCSI_NOP_IN);
 }
 
-static void requests_without_reading_replies_end(void **state)
-{
-    static uint8_t data[ISCSI_RECEIVE_MAX];
-
-    (void)state;
-    begin("MaxRecvDataSegmentLength=262144\n");
-    for (int i = 0; i < 4 * ISCSI_REPLIES_MAX; i++)
-        ping(&client, ISCSI_NOP_OUT | ISCSI_IMMEDIATE, data, sizeof(data));
-    client_expect_closed(&client);
-}
-
-/* Writes that never send their data, as many as there is room for. */
-static void those_who_take_all_room_leave_some_for_others(void **state)
-{
-    enum { GREEDY = ISCSI_DATA_MAX / (QUEUE_DEPTH * BLOCKS * BLOCK) };
-    static struct client greedy[GREEDY];
-    uint8_t bhs[ISCSI_BHS];
-
-    (void)state;
-    for (unsigned i = 0; i < GREEDY; i++) {
-        client_connect(&greedy[i], &disk);
-        greedy[i].isid[5] = (uint8_t)(i + 1);
-        assert_int_equal(0, client_login_step(&greedy[i], 0x87,
-            "InitiatorName=" INITIATOR "\nTargetName=" TARGET "\nImmediateData=No\n"));
-        client_settle(&greedy[i]);
-        for (unsigned j = 0; j < QUEUE_DEPTH; j++) {
-            client_write10(&greedy[i], bhs, 0, BLOCKS);
-            client_send(&greedy[i], bhs, NULL, 0);
-            client_expect(&greedy[i], ISCSI_R2T);
-        }
-    }
-    begin("ImmediateData=No\n");
-    client_write10(&client, bhs, 0, BLOCKS);
-    client_send(&client, bhs, NULL, 0);
-    assert_int_equal(0x28, client_status(&client, client.itt));
-    client_write10(&client, bhs, 0, 2048);
-    client_send(&client, bhs, NULL, 0);
-    client_expect(&client, ISCSI_R2T);
-    for (unsigned i = 0; i < GREEDY; i++)
-        client_close(&greedy[i]);
-}
-
-/* Fewer than may wait, but longer than any socket's buffers. */
-static void long_replies_that_are_not_read_end_it_sooner(void **state)
-{
-    static uint8_t data[ISCSI_RECEIVE_MAX];
-    int small = 65536;
-
-    (void)state;
-    begin("MaxRecvDataSegmentLength=262144\n");
-    setsockopt(client.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
-    for (int i = 0; i < ISCSI_REPLIES_MAX - 4; i++)
-        ping(&client, ISCSI_NOP_OUT | ISCSI_IMMEDIATE, data, sizeof(data));
-    client_expect_closed(&client);
-}
-
-static void sessions_are_limited(void **state)
-{
-    static struct client clients[ISCSI_SESSIONS_MAX + 1];
-    static const char keys[] = "InitiatorName=" INITIATOR "\nTargetName=" TARGET "\n";
-
-    (void)state;
-    for (int i = 0; i <= ISCSI_SESSIONS_MAX; i++) {
-        client_connect(&clients[i], &disk);
-        clients[i].isid[5] = (uint8_t)i;
-        assert_int_equal(i < ISCSI_SESSIONS_MAX ? LOGIN_SUCCESS : LOGIN_OUT_OF_RESOURCES,
-            client_login_step(&clients[i], 0x87, keys));
-    }
-    /* One that goes makes room for another. */
-    client_close(&clients[0]);
-    for (int status = -1; status != LOGIN_SUCCESS; client_close(&clients[0])) {
-        client_connect(&clients[0], &disk);
-        status = client_login_step(&clients[0], 0x87, keys);
-        assert_true(status == LOGIN_SUCCESS || status == LOGIN_OUT_OF_RESOURCES);
-    }
-    for (int i = 0; i <= ISCSI_SESSIONS_MAX; i++)
-        client_close(&clients[i]);
-}
-
-static void connections_that_do_not_log_in_are_limited(void **state)
-{
-    static struct client clients[ISCSI_LOGINS_MAX];
-    uint8_t bhs[ISCSI_BHS] = { ISCSI_LOGIN_REQUEST | ISCSI_IMMEDIATE, 0x87 };
-
-    (void)state;
-    begin("");
-    for (int i = 0; i < ISCSI_LOGINS_MAX; i++)
-        client_connect(&clients[i], &disk);
-    client_connect(&other, &disk);
-    client_send(&other, bhs, NULL, 0);
-    assert_false(client_receive(&other));
-    ping(&client, ISCSI_NOP_OUT, NULL, 0);
-    client_expect(&client, ISCSI_NOP_IN);
-    for (int i = 0; i < ISCSI_LOGINS_MAX; i++)
-        client_close(&clients[i]);
-}
-
 #define WITH_DISK(TEST) cmocka_unit_test_setup_teardown(TEST, open_disk, close_disk)
 #define WITH_HELD(TEST) cmocka_unit_test_setup_teardown(TEST, open_held, close_disk)
 
@@ -590,11 +492,6 @@ int main(void)
         WITH_HELD(shutdown_waits_for_what_the_device_has),
         WITH_DISK(breaches_cost_the_connection),
         WITH_DISK(unknown_requests_are_rejected),
-        WITH_DISK(requests_without_reading_replies_end),
-        WITH_DISK(long_replies_that_are_not_read_end_it_sooner),
-        WITH_DISK(those_who_take_all_room_leave_some_for_others),
-        WITH_DISK(sessions_are_limited),
-        WITH_DISK(connections_that_do_not_log_in_are_limited),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
