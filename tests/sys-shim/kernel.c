@@ -76,7 +76,7 @@ void ExFreePoolWithTag(PVOID memory, ULONG tag)
     free(memory);
 }
 
-/* One timer, and its DPC runs when a test lets a second pass. */
+/* One timer, of a second each; its DPC runs when a test lets one pass. */
 static KTIMER *armed;
 
 void KeInitializeTimer(KTIMER *timer)
@@ -84,9 +84,9 @@ void KeInitializeTimer(KTIMER *timer)
     timer->dpc = NULL;
 }
 
-BOOLEAN KeSetTimer(KTIMER *timer, LARGE_INTEGER due, KDPC *dpc)
+BOOLEAN KeSetTimerEx(KTIMER *timer, LARGE_INTEGER due, LONG period, KDPC *dpc)
 {
-    shim_check(due.QuadPart < 0, "the timer's time is not relative");
+    shim_check(due.QuadPart == -10000000 && period == 1000, "the timer does not tick each second");
     pthread_mutex_lock(&dispatcher);
     timer->dpc = dpc;
     armed = timer;
@@ -112,7 +112,6 @@ void shim_seconds(unsigned count)
 
         pthread_mutex_lock(&dispatcher);
         timer = armed;
-        armed = NULL;
         pthread_mutex_unlock(&dispatcher);
         if (!timer)
             return;
@@ -145,6 +144,13 @@ LONG KeSetEvent(KEVENT *event, LONG increment, BOOLEAN wait)
     pthread_cond_broadcast(&changed);
     pthread_mutex_unlock(&dispatcher);
     return 0;
+}
+
+void KeClearEvent(KEVENT *event)
+{
+    pthread_mutex_lock(&dispatcher);
+    event->set = false;
+    pthread_mutex_unlock(&dispatcher);
 }
 
 NTSTATUS KeWaitForSingleObject(

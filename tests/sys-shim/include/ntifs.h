@@ -127,12 +127,13 @@ typedef struct { KDPC *dpc; } KTIMER;
 typedef struct { bool set; } KEVENT;
 enum { NotificationEvent, Executive = 0, KernelMode = 0, IO_NO_INCREMENT = 0 };
 void KeInitializeTimer(KTIMER *timer);
-BOOLEAN KeSetTimer(KTIMER *timer, LARGE_INTEGER due, KDPC *dpc);
+BOOLEAN KeSetTimerEx(KTIMER *timer, LARGE_INTEGER due, LONG period, KDPC *dpc);
 BOOLEAN KeCancelTimer(KTIMER *timer);
 void KeInitializeDpc(KDPC *dpc, KDEFERRED_ROUTINE *routine, PVOID context);
 void KeFlushQueuedDpcs(void);
 void KeInitializeEvent(KEVENT *event, int type, BOOLEAN state);
 LONG KeSetEvent(KEVENT *event, LONG increment, BOOLEAN wait);
+void KeClearEvent(KEVENT *event);
 NTSTATUS KeWaitForSingleObject(
     PVOID object, int reason, int mode, BOOLEAN alertable, LARGE_INTEGER *timeout);
 
