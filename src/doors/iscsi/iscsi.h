@@ -351,9 +351,9 @@ void data_out_progress(struct command *command);
 
 /* task.c */
 void task_request(struct connection *c, const uint8_t *bhs);
-/* A task that was aborted has ended. */
 /* Ends the session's tasks; the reply is sent, as the connection's last, when they have ended. */
 void task_logout(struct connection *c, struct reply *reply);
+/* A task that was aborted has ended. */
 void task_ended(struct iscsi_door *door);
 void task_forget(struct session *session);
 

@@ -113,10 +113,8 @@ static void abort_session(struct session *session)
 
 /* Commands that came before the function and whose turn has not come: RFC 7143 11.5.1. Their CmdSN
  * must still be counted, so they stay until their turn. */
-static void abort_held(struct session *session, const uint8_t *bhs)
+static void abort_held(struct session *session, uint32_t cmd_sn)
 {
-    uint32_t cmd_sn = be32_get(bhs + BHS_CMD_SN);
-
     list_each(link, &session->active) {
         struct command *command = list_entry(link, struct command, link);
 
@@ -173,7 +171,7 @@ static uint8_t perform(struct connection *c, const uint8_t *bhs, struct task_wai
     if (function <= TASK_LUN_RESET && function != TASK_CLEAR_ACA && !lun)
         return TASK_NO_LUN;
     if (function != TASK_ABORT && function <= TASK_COLD_RESET && function != TASK_CLEAR_ACA)
-        abort_held(c->session, bhs);
+        abort_held(c->session, be32_get(bhs + BHS_CMD_SN));
     switch (function) {
     case TASK_ABORT:
         return abort_one(c->session, bhs, &wait->command);
@@ -232,6 +230,7 @@ void task_request(struct connection *c, const uint8_t *bhs)
  * by another session, and must not find a write of this one after its own. */
 void task_logout(struct connection *c, struct reply *reply)
 {
+    abort_held(c->session, session_max_cmd_sn(c->session) + 1);
     abort_session(c->session);
     answer_in_time(c, &(struct task_wait){
         .session = c->session, .closes = true, .reply = reply });

@@ -227,6 +227,23 @@ static void a_session_may_end_while_commands_wait_for_their_turn(void **state)
     log_in_other();
 }
 
+static void a_logout_ends_commands_that_wait_for_their_turn(void **state)
+{
+    uint8_t bhs[ISCSI_BHS];
+    uint32_t ttt;
+
+    (void)state;
+    start_read(&client);
+    disk_wait_held(&disk, 1);
+    start_write(&client, 2, &ttt);
+    start_test(&client, 1);
+    client_header(&client, bhs, ISCSI_LOGOUT_REQUEST | ISCSI_IMMEDIATE, ISCSI_FINAL);
+    client_send(&client, bhs, NULL, 0);
+    expect_nop(&client); /* and no status before it, although the write is gone */
+    disk_release(&disk);
+    client_expect(&client, ISCSI_LOGOUT_RESPONSE);
+}
+
 static void aborting_no_task_says_so(void **state)
 {
     (void)state;
@@ -366,6 +383,7 @@ int main(void)
         WITH_DISK(a_command_that_waits_for_its_turn_can_be_aborted),
         WITH_DISK(abort_task_set_ends_commands_that_wait_for_their_turn),
         WITH_DISK(a_session_may_end_while_commands_wait_for_their_turn),
+        WITH_DISK(a_logout_ends_commands_that_wait_for_their_turn),
         WITH_DISK(aborting_no_task_says_so),
         WITH_DISK(abort_task_set_ends_ones_own_tasks_only),
         WITH_DISK(clear_task_set_ends_all_and_tells_the_others),
