@@ -135,6 +135,13 @@ void KeInitializeEvent(KEVENT *event, int type, BOOLEAN state)
     event->set = state;
 }
 
+void KeClearEvent(KEVENT *event)
+{
+    pthread_mutex_lock(&dispatcher);
+    event->set = false;
+    pthread_mutex_unlock(&dispatcher);
+}
+
 LONG KeSetEvent(KEVENT *event, LONG increment, BOOLEAN wait)
 {
     (void)increment;
@@ -144,13 +151,6 @@ LONG KeSetEvent(KEVENT *event, LONG increment, BOOLEAN wait)
     pthread_cond_broadcast(&changed);
     pthread_mutex_unlock(&dispatcher);
     return 0;
-}
-
-void KeClearEvent(KEVENT *event)
-{
-    pthread_mutex_lock(&dispatcher);
-    event->set = false;
-    pthread_mutex_unlock(&dispatcher);
 }
 
 NTSTATUS KeWaitForSingleObject(

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* What StorPort asks for besides reads and writes: resets, aborts, flushes, PnP, odd SRBs. */
+
+#include "rig.h"
+
+static struct rig_program program;
+static struct rig_transact t;
+static struct shim_srb box;
+static UCHAR data[RIG_DATA_MAX];
+
+static int setup(void **state)
+{
+    SPD_IOCTL_STORAGE_UNIT_PARAMS params = rig_params(0, 2560);
+    UINT32 btl;
+
+    rig_setup(state);
+    rig_start(&program, 100);
+    params.CacheSupported = 1;
+    params.UnmapSupported = 1;
+    rig_provision(&program, &params, &btl);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    rig_exit(&program);
+    return rig_teardown(state);
+}
+
+static UCHAR in_command(const void *cdb, UCHAR length, ULONG room)
+{
+    shim_srb_init(&box, SRB_FUNCTION_EXECUTE_SCSI, 0);
+    shim_srb_cdb(&box, cdb, length, SRB_FLAGS_DATA_IN, data, room);
+    return shim_srb_run(&box);
+}
+
+static void test_inquiry_shows_the_parameters(void **state)
+{
+    static const UCHAR cdb[6] = { 0x12, [4] = 96 };
+    static const UCHAR nothing[20];
+
+    (void)state;
+    assert_int_equal(in_command(cdb, 6, 96), SRB_STATUS_SUCCESS);
+    assert_memory_equal(data + 8, "WinSpd  ", 8);
+    assert_memory_equal(data + 16, nothing, 20);
+}
+
+/* Known weaknesses 1 and 2. */
+static void test_short_buffers_cut_the_reply(void **state)
+{
+    static const UCHAR cdb[6] = { 0x12, [4] = 96 }, five[6] = { 0x12, [4] = 5 };
+
+    (void)state;
+    memset(data, 0xee, 64);
+    assert_int_equal(in_command(cdb, 6, 8), SRB_STATUS_SUCCESS);
+    assert_int_equal(box.srb.DataTransferLength, 8);
+    assert_int_equal(data[8], 0xee);
+    assert_int_equal(in_command(five, 6, 36), SRB_STATUS_SUCCESS);
+    assert_int_equal(box.srb.DataTransferLength, 5);
+}
+
+static void test_vpd_83_says_whose_disk_it_is(void **state)
+{
+    static const UCHAR cdb[6] = { 0x12, 1, 0x83, 0, 255 };
+    static const UCHAR designator[12] = { 1, 0, 0, 8, 'P', 'I', 'D', ' ', 0, 0, 0, 100 };
+
+    (void)state;
+    assert_int_equal(in_command(cdb, 6, 255), SRB_STATUS_SUCCESS);
+    assert_memory_equal(data + box.srb.DataTransferLength - 12, designator, 12);
+}
+
+/* Known weakness 3. */
+static void test_unknown_commands_have_a_sense(void **state)
+{
+    static const UCHAR cdb[6] = { 0x13 };
+
+    (void)state;
+    in_command(cdb, 6, 0);
+    assert_int_equal(rig_sense(&box), 0x52000);
+    assert_int_equal(box.srb.ScsiStatus, 2);
+}
+
+/* Known weakness 20: 32-bit arithmetic let it through with too little data. */
+static void test_huge_block_counts_are_out_of_range(void **state)
+{
+    (void)state;
+    rig_read(&box, 0, 0, 0x00800001, data);
+    box.srb.DataTransferLength = 512;
+    shim_srb_run(&box);
+    assert_int_equal(rig_sense(&box), 0x52100);
+}
+
+static void test_a_read_longer_than_its_buffer_stays_in_it(void **state)
+{
+    (void)state;
+    rig_read(&box, 0, 0, 4, data);
+    box.srb.DataTransferLength = 700;
+    memset(data, 0xee, 2048);
+    shim_srb_send(&box);
+    rig_ask(&program, &t, 0, 2560);
+    rig_end(&t);
+    assert_int_equal(RIG_REQ(&t)->Op.Read.BlockCount, 2);
+    rig_fill_answer(&t, 0);
+    rig_pattern(RIG_IN_DATA(&t), 0, 2);
+    rig_answer(&program, &t, 0, 1024);
+    assert_int_equal(rig_end(&t), STATUS_SUCCESS);
+    assert_int_equal(box.srb.SrbStatus, SRB_STATUS_DATA_OVERRUN);
+    assert_int_equal(box.srb.DataTransferLength, 700);
+    assert_int_equal(data[699], 2);
+    assert_int_equal(data[700], 0xee);
+    shim_srb_free(&box);
+}
+
+static void test_no_sense_buffer(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        rig_read(&box, 0, 99, 1, data);
+        if (i == 0)
+            box.srb.SenseInfoBuffer = NULL;
+        else if (i == 1)
+            box.srb.SenseInfoBufferLength = 0;
+        else
+            box.srb.SrbFlags |= SRB_FLAGS_DISABLE_AUTOSENSE;
+        shim_srb_run(&box);
+        assert_int_equal(box.srb.SrbStatus, SRB_STATUS_ERROR);
+        assert_int_equal(box.srb.ScsiStatus, 2); /* known weakness 34 */
+    }
+}
+
+static void test_where_there_is_no_unit(void **state)
+{
+    static const UCHAR report_luns[12] = { 0xa0, [9] = 16 }, inquiry[6] = { 0x12, [4] = 36 };
+    static const UCHAR none[8];
+
+    (void)state;
+    for (unsigned target = 1; target < 256; target += 127) {
+        shim_srb_init(&box, SRB_FUNCTION_EXECUTE_SCSI, (UCHAR)target);
+        shim_srb_cdb(&box, inquiry, 6, SRB_FLAGS_DATA_IN, data, 36);
+        assert_int_equal(shim_srb_run(&box), SRB_STATUS_NO_DEVICE);
+    }
+    memset(data, 0xee, 16);
+    shim_srb_init(&box, SRB_FUNCTION_EXECUTE_SCSI, 1);
+    shim_srb_cdb(&box, report_luns, 12, SRB_FLAGS_DATA_IN, data, 16);
+    assert_int_equal(shim_srb_run(&box), SRB_STATUS_SUCCESS);
+    assert_memory_equal(data, none, 8);
+    shim_srb_init(&box, SRB_FUNCTION_EXECUTE_SCSI, 0);
+    shim_srb_cdb(&box, report_luns, 12, SRB_FLAGS_DATA_IN, data, 16);
+    assert_int_equal(shim_srb_run(&box), SRB_STATUS_SUCCESS);
+    assert_int_equal(data[3], 8);
+}
+
+/* Known weakness 10. */
+static void test_an_absent_lun_says_so(void **state)
+{
+    static const UCHAR inquiry[6] = { 0x12, [4] = 36 };
+
+    (void)state;
+    shim_srb_init(&box, SRB_FUNCTION_EXECUTE_SCSI, 0);
+    box.srb.Lun = 1;
+    shim_srb_cdb(&box, inquiry, 6, SRB_FLAGS_DATA_IN, data, 36);
+    assert_int_equal(shim_srb_run(&box), SRB_STATUS_SUCCESS);
+    assert_int_equal(data[0], 0x7f);
+}
+
+static void test_unreachable_data_is_an_error(void **state)
+{
+    (void)state;
+    rig_read(&box, 0, 0, 1, data);
+    shim.unmapped = true;
+    assert_int_equal(shim_srb_run(&box), SRB_STATUS_INTERNAL_ERROR);
+    shim.unmapped = false;
+}
+
+/* Known weakness 24: the original aborted the abort. */
+static void test_an_abort_ends_its_request(void **state)
+{
+    struct shim_srb other, abort_srb;
+
+    (void)state;
+    rig_read(&box, 0, 0, 1, data);
+    rig_read(&other, 0, 1, 1, data);
+    shim_srb_send(&box);
+    shim_srb_send(&other);
+    shim_srb_init(&abort_srb, SRB_FUNCTION_ABORT_COMMAND, 0);
+    abort_srb.srb.NextSrb = &other.srb;
+    assert_int_equal(shim_srb_run(&abort_srb), SRB_STATUS_SUCCESS);
+    assert_true(other.done);
+    assert_int_equal(other.srb.SrbStatus, SRB_STATUS_ABORTED);
+    shim_srb_free(&other);
+    assert_false(box.done);
+    assert_int_equal(shim_srb_run(&abort_srb), SRB_STATUS_ABORT_FAILED);
+    abort_srb.srb.NextSrb = &box.srb;
+    assert_int_equal(shim_srb_run(&abort_srb), SRB_STATUS_SUCCESS);
+    shim_srb_free(&box);
+    abort_srb.srb.TargetId = 1;
+    assert_int_equal(shim_srb_run(&abort_srb), SRB_STATUS_NO_DEVICE);
+}
+
+/* Known weakness 17. */
+static void resets(UCHAR function, unsigned sense)
+{
+    static const UCHAR ready[6] = { 0 };
+    struct shim_srb reset, pending;
+
+    rig_read(&box, 0, 0, 1, data);
+    rig_read(&pending, 0, 1, 1, data);
+    shim_srb_send(&box);
+    rig_ask(&program, &t, 0, 2560);
+    rig_end(&t);
+    shim_srb_send(&pending);
+    shim_srb_init(&reset, function, 0);
+    assert_int_equal(shim_srb_run(&reset), SRB_STATUS_SUCCESS);
+    assert_int_equal(box.srb.SrbStatus, SRB_STATUS_ABORTED);
+    assert_int_equal(pending.srb.SrbStatus, SRB_STATUS_ABORTED);
+    shim_srb_free(&box);
+    shim_srb_free(&pending);
+    in_command(ready, 6, 0);
+    assert_int_equal(rig_sense(&box), sense);
+    assert_int_equal(in_command(ready, 6, 0), SRB_STATUS_SUCCESS);
+}
+
+static void test_bus_reset(void **state)
+{
+    (void)state;
+    resets(SRB_FUNCTION_RESET_BUS, 0x62902);
+    shim_srb_init(&box, SRB_FUNCTION_RESET_BUS, 0);
+    box.srb.PathId = 1;
+    assert_int_equal(shim_srb_run(&box), SRB_STATUS_NO_DEVICE);
+    assert_false(shim.entries.HwResetBus(shim.adapter, 1));
+    assert_true(shim.entries.HwResetBus(shim.adapter, 0));
+}
+
+static void test_device_reset(void **state)
+{
+    (void)state;
+    resets(SRB_FUNCTION_RESET_DEVICE, 0x62902);
+}
+
+static void test_logical_unit_reset(void **state)
+{
+    (void)state;
+    resets(SRB_FUNCTION_RESET_LOGICAL_UNIT, 0x62903);
+    shim_srb_init(&box, SRB_FUNCTION_RESET_LOGICAL_UNIT, 1);
+    assert_int_equal(shim_srb_run(&box), SRB_STATUS_NO_DEVICE);
+}
+
+/* Known weakness 7. A unit attention stays for who it is for. */
+static void test_flush_and_shutdown_flush(void **state)
+{
+    static const UCHAR functions[] = { SRB_FUNCTION_FLUSH, SRB_FUNCTION_SHUTDOWN };
+    static const UCHAR ready[6] = { 0 };
+
+    (void)state;
+    shim.entries.HwResetBus(shim.adapter, 0);
+    for (unsigned i = 0; i < 2; i++) {
+        shim_srb_init(&box, functions[i], 0);
+        shim_srb_send(&box);
+        rig_ask(&program, &t, 0, 2560);
+        rig_end(&t);
+        assert_int_equal(RIG_REQ(&t)->Kind, SpdIoctlTransactFlushKind);
+        assert_int_equal(RIG_REQ(&t)->Op.Flush.BlockCount, 0);
+        rig_fill_answer(&t, 0);
+        rig_answer(&program, &t, 0, 0);
+        rig_end(&t);
+        assert_int_equal(box.srb.SrbStatus, SRB_STATUS_SUCCESS);
+        shim_srb_free(&box);
+    }
+    in_command(ready, 6, 0);
+    assert_int_equal(rig_sense(&box), 0x62902);
+}
+
+/* SAM-5 8.6.3 */
+static void test_an_ordered_command_is_alone(void **state)
+{
+    struct shim_srb boxes[3];
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        rig_read(&boxes[i], 0, i, 1, data);
+        if (i == 1) {
+            boxes[i].srb.SrbFlags |= SRB_FLAGS_QUEUE_ACTION_ENABLE;
+            boxes[i].srb.QueueAction = SRB_ORDERED_QUEUE_TAG_REQUEST;
+        }
+        shim_srb_send(&boxes[i]);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        struct rig_transact idle;
+
+        rig_ask(&program, &t, 0, 2560);
+        assert_int_equal(rig_end(&t), STATUS_SUCCESS);
+        assert_int_equal(RIG_REQ(&t)->Op.Read.BlockAddress, i);
+        rig_ask(&program, &idle, 0, 2560);
+        assert_false(shim_ioctl_done(idle.irp));
+        shim_ioctl_cancel(idle.irp);
+        rig_end(&idle);
+        rig_fill_answer(&t, 0);
+        rig_answer(&program, &t, 0, 512);
+        rig_end(&t);
+        assert_int_equal(boxes[i].srb.SrbStatus, SRB_STATUS_SUCCESS);
+        shim_srb_free(&boxes[i]);
+    }
+}
+
+static void test_more_than_the_queue_holds_is_refused(void **state)
+{
+    enum { DEPTH = 256 };
+    struct shim_srb *boxes = calloc(DEPTH + 1, sizeof *boxes), reset;
+
+    (void)state;
+    for (unsigned i = 0; i <= DEPTH; i++) {
+        rig_read(&boxes[i], 0, 0, 1, data);
+        shim_srb_send(&boxes[i]);
+        assert_int_equal(boxes[i].done, i == DEPTH);
+    }
+    assert_int_equal(boxes[DEPTH].srb.ScsiStatus, 0x28);
+    shim_srb_init(&reset, SRB_FUNCTION_RESET_BUS, 0);
+    shim_srb_run(&reset);
+    for (unsigned i = 0; i <= DEPTH; i++)
+        shim_srb_free(&boxes[i]);
+    free(boxes);
+}
+
+static void test_other_functions_are_invalid(void **state)
+{
+    (void)state;
+    shim_srb_init(&box, SRB_FUNCTION_WMI, 0);
+    assert_int_equal(shim_srb_run(&box), SRB_STATUS_INVALID_REQUEST);
+    shim_srb_init(&box, 0xff, 0);
+    assert_int_equal(shim_srb_run(&box), SRB_STATUS_INVALID_REQUEST);
+}
+
+static void test_capabilities_of_a_unit(void **state)
+{
+    STOR_DEVICE_CAPABILITIES capabilities = { 0 };
+    SCSI_PNP_REQUEST_BLOCK *pnp = (SCSI_PNP_REQUEST_BLOCK *)&box.srb;
+
+    (void)state;
+    shim_srb_init(&box, SRB_FUNCTION_PNP, 0);
+    pnp->PnPAction = StorQueryCapabilities;
+    pnp->DataBuffer = &capabilities;
+    pnp->DataTransferLength = sizeof capabilities - 1;
+    assert_int_equal(shim_srb_run(&box), SRB_STATUS_INVALID_REQUEST);
+    pnp->DataTransferLength = sizeof capabilities;
+    assert_int_equal(shim_srb_run(&box), SRB_STATUS_SUCCESS);
+    assert_true(capabilities.Removable && capabilities.SurpriseRemovalOK);
+}
+
+/* Eject: Windows removes the disk, the unit goes, its program learns of it. */
+static void test_removing_the_disk_removes_the_unit(void **state)
+{
+    DEVICE_OBJECT disk = { .DeviceType = FILE_DEVICE_DISK };
+    DEVICE_OBJECT another = { .DeviceType = FILE_DEVICE_DISK, .target = 3 };
+    PDRIVER_DISPATCH pnp = shim.driver.MajorFunction[IRP_MJ_PNP];
+    IRP irp = { .stack.MinorFunction = IRP_MN_START_DEVICE };
+    UINT32 btls[16];
+
+    (void)state;
+    pnp(&disk, &irp);
+    pnp(&another, &irp);
+    rig_ask(&program, &t, 0, 2560);
+    irp.stack.MinorFunction = IRP_MN_REMOVE_DEVICE;
+    pnp(&another, &irp);
+    assert_int_equal(rig_list(&program, btls, 16), 1);
+    pnp(&disk, &irp);
+    assert_int_equal(rig_list(&program, btls, 16), 0);
+    assert_int_equal(rig_end(&t), STATUS_CANCELLED);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(inquiry_shows_the_parameters),
+        TEST(short_buffers_cut_the_reply),
+        TEST(vpd_83_says_whose_disk_it_is),
+        TEST(unknown_commands_have_a_sense),
+        TEST(huge_block_counts_are_out_of_range),
+        TEST(a_read_longer_than_its_buffer_stays_in_it),
+        TEST(no_sense_buffer),
+        TEST(where_there_is_no_unit),
+        TEST(an_absent_lun_says_so),
+        TEST(unreachable_data_is_an_error),
+        TEST(an_abort_ends_its_request),
+        TEST(bus_reset),
+        TEST(device_reset),
+        TEST(logical_unit_reset),
+        TEST(flush_and_shutdown_flush),
+        TEST(an_ordered_command_is_alone),
+        TEST(more_than_the_queue_holds_is_refused),
+        TEST(other_functions_are_invalid),
+        TEST(capabilities_of_a_unit),
+        TEST(removing_the_disk_removes_the_unit),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
