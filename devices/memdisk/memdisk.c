@@ -28,20 +28,21 @@ static int memdisk_read(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blo
 
     (void)flags;
     (void)status;
-    memcpy(buffer, disk->memory.base + lba * disk->block_length,
-        (size_t)blocks * disk->block_length);
+    memory_read(&disk->memory, buffer, (size_t)blocks * disk->block_length,
+        lba * disk->block_length);
     return 0;
 }
 
 static int memdisk_write(spd_unit *unit, const void *buffer, uint64_t lba, uint32_t blocks,
     uint32_t flags, spd_status *status)
 {
-    const struct memdisk *disk = spd_unit_context(unit);
+    struct memdisk *disk = spd_unit_context(unit);
+    int error = memory_write(&disk->memory, buffer, (size_t)blocks * disk->block_length,
+        lba * disk->block_length);
 
     (void)flags;
-    (void)status;
-    memcpy(disk->memory.base + lba * disk->block_length, buffer,
-        (size_t)blocks * disk->block_length);
+    if (error)
+        spd_status_set_errno(status, error, SPD_WRITE, lba);
     return 0;
 }
 

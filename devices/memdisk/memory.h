@@ -6,17 +6,24 @@
 #ifndef DEVICES_MEMDISK_MEMORY_H
 #define DEVICES_MEMDISK_MEMORY_H
 
+#include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct memory {
     uint8_t *base;
     uint64_t size;
-    uint64_t page; /* what is given back comes in multiples of this */
+    uint64_t page;         /* what is given back comes in multiples of this */
+    atomic_uchar *present; /* Windows: which chunks may be touched */
 };
 
 /* 0 or an errno. */
 int memory_open(struct memory *memory, uint64_t size);
 void memory_close(struct memory *memory);
+
+void memory_read(const struct memory *memory, void *buffer, size_t length, uint64_t offset);
+/* 0 or ENOSPC. */
+int memory_write(struct memory *memory, const void *buffer, size_t length, uint64_t offset);
 
 /* The bytes read as zeros from now on; whole pages go back to the system. */
 void memory_unmap(struct memory *memory, uint64_t offset, uint64_t length);

@@ -15,7 +15,9 @@ int memory_open(struct memory *memory, uint64_t size)
         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED)
         return errno;
-    *memory = (struct memory){base, size, (uint64_t)sysconf(_SC_PAGESIZE)};
+    *memory = (struct memory){
+        .base = base, .size = size, .page = (uint64_t)sysconf(_SC_PAGESIZE)
+    };
     return 0;
 }
 
@@ -23,7 +25,18 @@ void memory_close(struct memory *memory)
 {
     if (memory->base)
         munmap(memory->base, (size_t)memory->size);
-    *memory = (struct memory){0};
+    *memory = (struct memory){ 0 };
+}
+
+void memory_read(const struct memory *memory, void *buffer, size_t length, uint64_t offset)
+{
+    memcpy(buffer, memory->base + offset, length);
+}
+
+int memory_write(struct memory *memory, const void *buffer, size_t length, uint64_t offset)
+{
+    memcpy(memory->base + offset, buffer, length);
+    return 0;
 }
 
 void memory_unmap(struct memory *memory, uint64_t offset, uint64_t length)

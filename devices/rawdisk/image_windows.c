@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+#include "image.h"
+#include "../common/size.h"
+
+#include <windows.h>
+#include <winioctl.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <io.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What NTFS gives back of a sparse file comes in pieces of this. */
+enum { SPARSE_GRANULARITY = 65536 };
+
+/* How to make a range read as zeros, in image->unmap_method. */
+enum { UNMAP_ZERO_DATA, UNMAP_WRITE };
+
+__attribute__((format(printf, 3, 4))) static enum image_result fail(
+    char *message, enum image_result result, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(message, IMAGE_MESSAGE_MAX, format, args);
+    va_end(args);
+    return result;
+}
+
+static const char *error_text(DWORD error, char *text, DWORD size)
+{
+    DWORD length = FormatMessageA(
+        FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS | FORMAT_MESSAGE_MAX_WIDTH_MASK,
+        NULL, error, 0, text, size, NULL);
+
+    while (length && (text[length - 1] == ' ' || text[length - 1] == '.'))
+        text[--length] = '\0';
+    if (!length)
+        snprintf(text, size, "error %lu", error);
+    return text;
+}
+
+/* Of the last error. */
+static enum image_result fail_system(char *message, const char *what, const char *path)
+{
+    char text[256];
+
+    return fail(message, IMAGE_FAILED, "cannot %s image %s: %s", what, path,
+        error_text(GetLastError(), text, sizeof text));
+}
+
+static HANDLE handle_of(const struct image *image)
+{
+    return (HANDLE)_get_osfhandle(image->fd);
+}
+
+static bool is_device(const char *path)
+{
+    return strncmp(path, "\\\\.\\", 4) == 0;
+}
+
+/* *made: there was no such file before. */
+static enum image_result open_file(
+    struct image *image, const struct image_wish *wish, char *message, bool *made)
+{
+    WIN32_FILE_ATTRIBUTE_DATA old = { 0 };
+    bool device = is_device(wish->path);
+    bool exists = device || GetFileAttributesExA(wish->path, GetFileExInfoStandard, &old);
+    bool empty = !exists || (!device && !old.nFileSizeHigh && !old.nFileSizeLow);
+    /* An empty file is yet to be sized, also for a disk that is write-protected. */
+    bool writable = wish->writable || empty;
+    /* Nobody else writes; other readers do no harm. Volumes are open elsewhere, always. */
+    DWORD share = FILE_SHARE_READ | (device ? FILE_SHARE_WRITE : 0);
+    HANDLE handle = CreateFileA(wish->path, GENERIC_READ | (writable ? GENERIC_WRITE : 0), share,
+        NULL, exists ? OPEN_EXISTING : CREATE_NEW, FILE_FLAG_RANDOM_ACCESS, NULL);
+
+    if (handle == INVALID_HANDLE_VALUE && GetLastError() == ERROR_SHARING_VIOLATION)
+        return fail(message, IMAGE_FAILED,
+            "image %s is in use by another program: end that program, or take another image",
+            wish->path);
+    if (handle == INVALID_HANDLE_VALUE)
+        return fail_system(message, "open", wish->path);
+    image->fd = _open_osfhandle((intptr_t)handle, _O_BINARY);
+    if (image->fd < 0) {
+        CloseHandle(handle);
+        return fail(message, IMAGE_FAILED, "too many files are open");
+    }
+    image->block_device = device;
+    *made = !exists;
+    return IMAGE_OK;
+}
+
+static enum image_result inspect(
+    struct image *image, const struct image_wish *wish, char *message, uint64_t *size)
+{
+    GET_LENGTH_INFORMATION device;
+    LARGE_INTEGER file;
+    DWORD returned;
+
+    if (image->block_device) {
+        if (!DeviceIoControl(handle_of(image), IOCTL_DISK_GET_LENGTH_INFO, NULL, 0, &device,
+                sizeof device, &returned, NULL))
+            return fail_system(message, "get the size of", wish->path);
+        *size = (uint64_t)device.Length.QuadPart;
+        atomic_store(&image->unmap_method, UNMAP_WRITE);
+        return IMAGE_OK;
+    }
+    if (GetFileType(handle_of(image)) != FILE_TYPE_DISK || !GetFileSizeEx(handle_of(image), &file))
+        return fail(
+            message, IMAGE_FAILED, "image %s is neither a regular file nor a disk", wish->path);
+    *size = (uint64_t)file.QuadPart;
+    return IMAGE_OK;
+}
+
+static enum image_result size_image(
+    struct image *image, const struct image_wish *wish, uint64_t present, char *message)
+{
+    char has[SIZE_TEXT_MAX], wants[SIZE_TEXT_MAX];
+    FILE_END_OF_FILE_INFO end;
+
+    image->size = wish->size ? wish->size : present ? present : wish->fallback_size;
+    if (present == 0 && !image->block_device) {
+        end.EndOfFile.QuadPart = (LONGLONG)image->size;
+        if (!SetFileInformationByHandle(handle_of(image), FileEndOfFileInfo, &end, sizeof end))
+            return fail_system(message, "lengthen", wish->path);
+        image->created = true;
+        return IMAGE_OK;
+    }
+    if (image->size != present)
+        return fail(message, IMAGE_BAD_SIZE,
+            "image %s has %s, but the disk would have %s: leave -c and --size out to take the "
+            "image as it is, or name another image",
+            wish->path, size_format(present, has), size_format(image->size, wants));
+    if (present % wish->block_length)
+        return fail(message, IMAGE_BAD_SIZE,
+            "image %s has %s, which is not a multiple of the block length %" PRIu32
+            ": use another -l, or another image",
+            wish->path, size_format(present, has), wish->block_length);
+    return IMAGE_OK;
+}
+
+/* Without it, a file of 1 TiB takes 1 TiB. File systems that have no such thing refuse, and then
+ * zeros are written. */
+static void make_sparse(struct image *image)
+{
+    DWORD returned;
+
+    if (image->block_device)
+        return;
+    if (DeviceIoControl(handle_of(image), FSCTL_SET_SPARSE, NULL, 0, NULL, 0, &returned, NULL))
+        image->granularity = SPARSE_GRANULARITY;
+}
+
+/* Two hosts may have an image at the same path: the machine's own id belongs into the name. */
+static void name_image(struct image *image, const char *path)
+{
+    char machine[64] = "", resolved[IMAGE_NAME_MAX - 64];
+    DWORD size = sizeof machine;
+    DWORD length = 0;
+
+    if (RegGetValueA(HKEY_LOCAL_MACHINE, "SOFTWARE\\Microsoft\\Cryptography", "MachineGuid",
+            RRF_RT_REG_SZ | RRF_SUBKEY_WOW6464KEY, NULL, machine, &size) != ERROR_SUCCESS)
+        machine[0] = '\0';
+    if (!image->block_device)
+        length = GetFinalPathNameByHandleA(handle_of(image), resolved, sizeof resolved, 0);
+    snprintf(image->name, sizeof image->name, "%s:%s", machine,
+        length && length < sizeof resolved ? resolved : path);
+}
+
+enum image_result image_open(
+    struct image *image, const struct image_wish *wish, char message[IMAGE_MESSAGE_MAX])
+{
+    uint64_t present = 0;
+    enum image_result result;
+    bool made = false;
+
+    *image = (struct image){ .fd = -1, .cached = wish->cached };
+    /* Windows cannot say beforehand whether it would block. */
+    atomic_store(&image->no_nowait_read, true);
+    atomic_store(&image->no_nowait_write, true);
+    result = open_file(image, wish, message, &made);
+    if (result == IMAGE_OK)
+        result = inspect(image, wish, message, &present);
+    if (result == IMAGE_OK) {
+        make_sparse(image);
+        result = size_image(image, wish, present, message);
+    }
+    if (result == IMAGE_OK) {
+        name_image(image, wish->path);
+        return result;
+    }
+    image_close(image);
+    if (made)
+        DeleteFileA(wish->path);
+    return result;
+}
+
+void image_close(struct image *image)
+{
+    if (image->fd >= 0)
+        _close(image->fd);
+    image->fd = -1;
+}
+
+static int last_errno(void)
+{
+    switch (GetLastError()) {
+    case ERROR_DISK_FULL:
+    case ERROR_HANDLE_DISK_FULL:
+    case ERROR_FILE_TOO_LARGE:
+        return ENOSPC;
+    case ERROR_WRITE_PROTECT:
+        return EROFS;
+    case ERROR_NOT_ENOUGH_MEMORY:
+    case ERROR_NO_SYSTEM_RESOURCES:
+        return ENOMEM;
+    default:
+        return EIO;
+    }
+}
+
+/* The handle is synchronous, so each call says its own position and ends before it returns. */
+static OVERLAPPED position(uint64_t offset)
+{
+    return (OVERLAPPED){ .Offset = (DWORD)offset, .OffsetHigh = (DWORD)(offset >> 32) };
+}
+
+static DWORD piece_of(size_t length)
+{
+    const DWORD most = 1u << 30;
+
+    return length < most ? (DWORD)length : most;
+}
+
+int image_read(struct image *image, void *buffer, size_t length, uint64_t offset, unsigned flags,
+    uint64_t *failed)
+{
+    int error;
+
+    *failed = offset;
+    if (flags & IMAGE_NOWAIT)
+        return EAGAIN;
+    /* Without a cache every write was durable, and so is what there is to read. */
+    if (flags & IMAGE_DURABLE && image->cached && (error = image_flush(image)))
+        return error;
+    for (size_t done = 0; done < length;) {
+        OVERLAPPED at = position(offset + done);
+        DWORD n = 0;
+        bool ok = ReadFile(
+            handle_of(image), (char *)buffer + done, piece_of(length - done), &n, &at);
+        done += n;
+        *failed = offset + done;
+        /* The end of the file: the image has been truncated. */
+        if (!ok || n == 0)
+            return ok || GetLastError() == ERROR_HANDLE_EOF ? EIO : last_errno();
+    }
+    return 0;
+}
+
+/* EIO with *failed where the image now ends, when that is before length bytes from offset. */
+static int check_end(const struct image *image, uint64_t length, uint64_t offset, uint64_t *failed)
+{
+    LARGE_INTEGER end;
+
+    if (image->block_device)
+        return 0;
+    if (!GetFileSizeEx(handle_of(image), &end))
+        return last_errno();
+    if ((uint64_t)end.QuadPart >= offset + length)
+        return 0;
+    if ((uint64_t)end.QuadPart > offset)
+        *failed = (uint64_t)end.QuadPart;
+    return EIO;
+}
+
+int image_write(struct image *image, const void *buffer, size_t length, uint64_t offset,
+    unsigned flags, uint64_t *failed)
+{
+    int error;
+
+    *failed = offset;
+    if (flags & IMAGE_NOWAIT)
+        return EAGAIN;
+    if ((error = check_end(image, length, offset, failed)))
+        return error;
+    for (size_t done = 0; done < length;) {
+        OVERLAPPED at = position(offset + done);
+        DWORD n = 0;
+        bool ok = WriteFile(
+            handle_of(image), (const char *)buffer + done, piece_of(length - done), &n, &at);
+        done += n;
+        *failed = offset + done;
+        if (!ok || n == 0)
+            return ok ? EIO : last_errno();
+    }
+    *failed = offset;
+    return flags & IMAGE_DURABLE ? image_flush(image) : 0;
+}
+
+int image_flush(struct image *image)
+{
+    int error = atomic_load_explicit(&image->lost, memory_order_relaxed);
+    int none = 0;
+
+    if (error || FlushFileBuffers(handle_of(image)))
+        return error;
+    error = last_errno();
+    atomic_compare_exchange_strong(&image->lost, &none, error);
+    return error;
+}
+
+static int write_zeros(struct image *image, uint64_t length, uint64_t offset, uint64_t *failed)
+{
+    static const char zeros[65536];
+    int error = 0;
+
+    while (length && !error) {
+        size_t piece = length < sizeof zeros ? (size_t)length : sizeof zeros;
+        error = image_write(image, zeros, piece, offset, 0, failed);
+        offset += piece;
+        length -= piece;
+    }
+    return error;
+}
+
+static int make_hole(struct image *image, uint64_t length, uint64_t offset, uint64_t *failed)
+{
+    FILE_ZERO_DATA_INFORMATION range = {
+        .FileOffset.QuadPart = (LONGLONG)offset,
+        .BeyondFinalZero.QuadPart = (LONGLONG)(offset + length),
+    };
+    DWORD returned;
+
+    if (atomic_load_explicit(&image->unmap_method, memory_order_relaxed) == UNMAP_WRITE)
+        return write_zeros(image, length, offset, failed);
+    if (DeviceIoControl(
+            handle_of(image), FSCTL_SET_ZERO_DATA, &range, sizeof range, NULL, 0, &returned, NULL))
+        return 0;
+    if (GetLastError() != ERROR_INVALID_FUNCTION && GetLastError() != ERROR_NOT_SUPPORTED)
+        return last_errno();
+    atomic_store_explicit(&image->unmap_method, UNMAP_WRITE, memory_order_relaxed);
+    return write_zeros(image, length, offset, failed);
+}
+
+int image_unmap(struct image *image, uint64_t length, uint64_t offset, uint64_t *failed)
+{
+    int error;
+
+    *failed = offset;
+    if (length == 0)
+        return 0;
+    error = check_end(image, length, offset, failed);
+    if (!error)
+        error = make_hole(image, length, offset, failed);
+    /* Without a cache no flush will come, and what was unmapped must not return. */
+    return error || image->cached ? error : image_flush(image);
+}
