@@ -160,7 +160,7 @@ typedef struct _SPD_PARTITION {
 
 /* Fills Buffer with a table of Count (1 to 4) partitions. */
 DWORD SPD_CALL SpdDefinePartitionTable(
-    SPD_PARTITION Partitions[4], ULONG Count, UINT8 Buffer[512]);
+    SPD_PARTITION Partitions[], ULONG Count, UINT8 Buffer[512]);
 
 /*
  * Logs. Formats are those of wvsprintf.

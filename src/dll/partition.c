@@ -6,7 +6,7 @@
 #include "spd/spd.h"
 
 DWORD SPD_CALL SpdDefinePartitionTable(
-    SPD_PARTITION Partitions[4], ULONG Count, UINT8 Buffer[512])
+    SPD_PARTITION Partitions[], ULONG Count, UINT8 Buffer[512])
 {
     spd_partition partitions[4] = { 0 };
     uint8_t guid[16];

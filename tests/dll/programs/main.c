@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+#include "client.h"
+
+int main(void)
+{
+    test_unit();
+    test_pipe();
+    return finished();
+}
