@@ -12,7 +12,8 @@
  *   login.c       until a connection is in full feature phase: keys.c, chap.c
  *   session.c     sessions, the command window, order by CmdSN
  *   command.c     SCSI commands; data_out.c their R2Ts and Data-Outs
- *   task.c        task management; misc.c NOP, text, logout, reject
+ *   task.c        task management
+ *   nop.c, text.c, logout.c, reject.c   the other requests and answers
  *   send.c        answers to bytes
  *   door.c        the loop, timers and the door's life; address.c where it listens
  *
@@ -357,11 +358,15 @@ void task_logout(struct connection *c, struct reply *reply);
 void task_ended(struct iscsi_door *door);
 void task_forget(struct session *session);
 
-/* misc.c */
+/* nop.c */
 void nop_out(struct connection *c, const uint8_t *bhs, const uint8_t *data, uint32_t length);
 void nop_ping(struct connection *c);
+
+/* logout.c */
 void logout_request(struct connection *c, const uint8_t *bhs);
 void async_drop(struct connection *c);
+
+/* reject.c */
 void reject(struct connection *c, const uint8_t *bhs, enum iscsi_reject_reason reason);
 /* Reject, then close: the peer broke the protocol. */
 void reject_and_close(struct connection *c, const uint8_t *bhs, enum iscsi_reject_reason reason,

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* NOP-Out, and our pings: RFC 7143 11.18, 11.19. */
+
+#include <string.h>
+
+#include "doors/iscsi/iscsi.h"
+
+/* Our pings carry this tag; the answer is told by it, and by any other sign of life. */
+#define PING_TAG 0x50494e47u
+
+void nop_out(struct connection *c, const uint8_t *bhs, const uint8_t *data, uint32_t length)
+{
+    struct reply *reply;
+
+    /* An answer to a ping of ours, or only news of ExpStatSN: no answer to it. */
+    if (be32_get(bhs + BHS_ITT) == ISCSI_NO_TAG)
+        return;
+    if (length > c->max_send)
+        length = c->max_send;
+    reply = reply_new(c, ISCSI_NOP_IN, length);
+    if (reply == NULL)
+        return;
+    memcpy(reply->bhs + BHS_LUN, bhs + BHS_LUN, 8);
+    memcpy(reply->bhs + BHS_ITT, bhs + BHS_ITT, 4);
+    be32_put(reply->bhs + BHS_TTT, ISCSI_NO_TAG);
+    if (length > 0)
+        memcpy(reply->data, data, length);
+    send_queue(c, &reply->item);
+}
+
+void nop_ping(struct connection *c)
+{
+    struct reply *reply = reply_new(c, ISCSI_NOP_IN, 0);
+
+    if (reply == NULL)
+        return;
+    reply->takes_stat_sn = false;
+    be32_put(reply->bhs + BHS_ITT, ISCSI_NO_TAG);
+    be32_put(reply->bhs + BHS_TTT, PING_TAG);
+    send_queue(c, &reply->item);
+}

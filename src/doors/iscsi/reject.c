@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* Reject: RFC 7143 11.17. */
+
+#include <string.h>
+
+#include "doors/iscsi/iscsi.h"
+
+void reject(struct connection *c, const uint8_t *bhs, enum iscsi_reject_reason reason)
+{
+    struct reply *reply = reply_new(c, ISCSI_REJECT, ISCSI_BHS);
+
+    if (reply == NULL)
+        return;
+    reply->bhs[BHS_RESPONSE] = (uint8_t)reason;
+    be32_put(reply->bhs + BHS_ITT, ISCSI_NO_TAG);
+    memcpy(reply->data, bhs, ISCSI_BHS);
+    send_queue(c, &reply->item);
+}
+
+void reject_and_close(struct connection *c, const uint8_t *bhs, enum iscsi_reject_reason reason,
+    const char *why)
+{
+    spd_log(SPD_LOG_WARNING, "iscsi: %s: connection closed: %s",
+        c->session == NULL ? "login" : c->session->initiator, why);
+    reject(c, bhs, reason);
+    connection_close_after_send(c);
+}
