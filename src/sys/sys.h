@@ -46,6 +46,7 @@ struct sys_unit;
 struct sys_adapter {
     KSPIN_LOCK lock;
     LIST_ENTRY lifetimes;     /* pended LIFETIME requests, struct sys_lifetime */
+    uint32_t generation;      /* the highest of the hints of units that are gone */
     bool stopped;             /* nothing is pended any more */
     bool closing;             /* the timer does nothing any more */
     struct sys_settings settings;

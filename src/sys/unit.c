@@ -203,6 +203,30 @@ static bool take_over(
     return true;
 }
 
+/* The adapter's lock is held. Answers to a unit that was at this address find nothing of the one
+ * that is there now: generations go on where those of all units before have ended. */
+static void put_in(struct sys_adapter *adapter, struct sys_unit *unit, ULONG target)
+{
+    unit->btl = SPD_IOCTL_BTL(0, target, 0);
+    for (unsigned i = 0; i < SYS_QUEUE_DEPTH; i++)
+        unit->slots[i].generation = adapter->generation;
+    adapter->units[target] = reference(unit);
+}
+
+/* The adapter's lock is held; the table's reference becomes the caller's. */
+static void take_out(struct sys_adapter *adapter, struct sys_unit *unit)
+{
+    KIRQL irql;
+
+    KeAcquireSpinLock(&unit->lock, &irql);
+    ioq_stop(&unit->ioq);
+    for (unsigned i = 0; i < SYS_QUEUE_DEPTH; i++)
+        if ((int32_t)(unit->slots[i].generation - adapter->generation) > 0)
+            adapter->generation = unit->slots[i].generation;
+    KeReleaseSpinLock(&unit->lock, irql);
+    adapter->units[SPD_IOCTL_BTL_T(unit->btl)] = NULL;
+}
+
 /* The adapter's lock is held. Puts the unit into the table, or takes one over. */
 static NTSTATUS place(struct sys_adapter *adapter, struct sys_unit *unit, bool *taken_over)
 {
@@ -219,8 +243,7 @@ static NTSTATUS place(struct sys_adapter *adapter, struct sys_unit *unit, bool *
     for (ULONG i = 0; i < adapter->settings.capacity; i++) {
         if (adapter->units[i])
             continue;
-        unit->btl = SPD_IOCTL_BTL(0, i, 0);
-        adapter->units[i] = reference(unit);
+        put_in(adapter, unit, i);
         return STATUS_SUCCESS;
     }
     return STATUS_CANNOT_MAKE;
@@ -250,8 +273,8 @@ NTSTATUS sys_unit_provision(struct sys_adapter *adapter,
     return status;
 }
 
-/* Nothing is queued or waits any more, and nothing will. */
-static void stop(struct sys_unit *unit)
+/* The queue is stopped: what it holds ends. */
+static void drain(struct sys_unit *unit)
 {
     LIST_ENTRY ended, irps;
     PLIST_ENTRY at;
@@ -260,7 +283,6 @@ static void stop(struct sys_unit *unit)
     InitializeListHead(&ended);
     InitializeListHead(&irps);
     KeAcquireSpinLock(&unit->lock, &irql);
-    ioq_stop(&unit->ioq);
     sys_transact_cancel_all(unit, &irps);
     for (at = unit->requests.Flink; at != &unit->requests; at = at->Flink)
         sys_request_doom(
@@ -275,7 +297,7 @@ static void retire(struct sys_unit *unit)
 {
     struct sys_adapter *adapter = unit->adapter;
 
-    stop(unit);
+    drain(unit);
     bus_changed(adapter);
     sys_unit_put(unit);
 }
@@ -289,7 +311,7 @@ bool sys_unit_remove(struct sys_adapter *adapter, struct sys_unit *unit)
     KeAcquireSpinLock(&adapter->lock, &irql);
     found = adapter->units[SPD_IOCTL_BTL_T(unit->btl)] == unit;
     if (found)
-        adapter->units[SPD_IOCTL_BTL_T(unit->btl)] = NULL;
+        take_out(adapter, unit);
     KeReleaseSpinLock(&adapter->lock, irql);
     if (found)
         retire(unit);
@@ -408,7 +430,7 @@ void sys_unit_tick(struct sys_adapter *adapter)
         unit = reference(adapter->units[i]);
         over = unit && !unit->owner && (int32_t)(now - unit->grace_end) >= 0;
         if (over)
-            adapter->units[i] = NULL;
+            take_out(adapter, unit);
         KeReleaseSpinLock(&adapter->lock, irql);
         if (!unit)
             continue;

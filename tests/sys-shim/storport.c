@@ -74,7 +74,8 @@ static void complete_irp(PIRP irp)
 
     shim_check_unlocked("an IRP is completed with a lock held");
     shim_check(!call->done, "an IRP is completed twice");
-    shim_check(!irp->cancel, "an IRP is completed that can still be cancelled");
+    shim_check(!__atomic_load_n(&irp->cancel, __ATOMIC_SEQ_CST),
+        "an IRP is completed that can still be cancelled");
     shim_check(written <= irp->stack.Parameters.DeviceIoControl.OutputBufferLength,
         "an IRP brings more than there is room for");
     if (NT_SUCCESS(irp->IoStatus.Status) && written)

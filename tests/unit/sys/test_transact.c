@@ -293,6 +293,31 @@ static void test_late_answers_are_ignored(void **state)
     assert_done(SRB_STATUS_SUCCESS, 512);
 }
 
+/* The same hint would name a request of the unit that came after. */
+static void test_answers_to_a_unit_that_was_are_ignored(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        provision(512, false, false);
+        rig_read(&box, 0, 1, 1, data);
+        shim_srb_send(&box);
+        if (i == 0)
+            take(512);
+        else
+            rig_ask(&program, &u, 0, 512);
+        if (i == 0) {
+            assert_int_equal(rig_unprovision(&program, 0), STATUS_SUCCESS);
+            shim_srb_free(&box);
+        }
+    }
+    answer_good(512);
+    assert_false(box.done);
+    assert_int_equal(rig_end(&u), STATUS_SUCCESS);
+    t = u;
+    answer_good(512);
+    assert_done(SRB_STATUS_SUCCESS, 512);
+}
+
 static NTSTATUS answer_status(UINT32 length)
 {
     rig_answer(&program, &t, 0, length);
@@ -437,6 +462,7 @@ int main(void)
         TEST(an_error_reaches_the_requester),
         TEST(another_status_reaches_the_requester),
         TEST(late_answers_are_ignored),
+        TEST(answers_to_a_unit_that_was_are_ignored),
         TEST(unacceptable_answers_are_refused),
         TEST(bad_transactions),
         TEST(a_waiting_transaction_can_be_cancelled),
