@@ -202,6 +202,8 @@ JOBS = [
     Build("build-windows-x86", "and 32 bits"),
     Script("dll", "winspd-x64.dll and winspd-x86.dll, under Wine",
            ["build-windows-x64", "build-windows-x86"]),
+    Script("sys", "the driver's image, imports and INF; the public headers for Windows",
+           ["build-windows-x64", "build-windows-x86"]),
     Build("build-clang", "clang, optimised and hardened, warnings are errors"),
     Script("hardening", "what the shipped binaries are made of", ["build-release"]),
     Script("install", "what make install leaves", ["build-release"]),
