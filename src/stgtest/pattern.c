@@ -2,8 +2,8 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 #include "stgtest/pattern.h"
+#include "os/endian.h"
 
-#include <endian.h>
 #include <string.h>
 
 void generator_seed(struct generator *generator, uint32_t seed)

@@ -7,9 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "os/os.h"
 #include "stgtest/pattern.h"
 
 enum expectation {
@@ -156,12 +155,11 @@ static void next_cycle(const struct target *target, const struct run_options *op
         cycle->blocks = (uint32_t)(target->block_count - cycle->lba);
 }
 
-static void draw_progress(uint64_t done, uint64_t count, struct timespec *last)
+static void draw_progress(uint64_t done, uint64_t count, uint64_t *last)
 {
-    struct timespec now;
+    uint64_t now = os_now_ns();
 
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    if (done < count && now.tv_sec == last->tv_sec && now.tv_nsec - last->tv_nsec < 200000000)
+    if (done < count && now - *last < 200000000)
         return;
     *last = now;
     fprintf(stderr, "\r%" PRIu64 " of %" PRIu64 " operations, %u %%", done, count,
@@ -173,15 +171,15 @@ static void draw_progress(uint64_t done, uint64_t count, struct timespec *last)
 int run(struct target *target, const struct run_options *options, struct run_totals *totals)
 {
     size_t op_count = strlen(options->ops);
-    uint64_t thread = (uint64_t)gettid() << 32;
+    uint64_t thread = (uint64_t)target_thread_id() << 32;
     uint64_t next = options->address;
-    struct timespec drawn = { 0 };
+    uint64_t drawn = 0;
     struct generator generator;
     struct cycle cycle = { 0 };
-    void *buffer;
+    void *buffer = target_buffer_new(target->max_transfer_length);
     int error = 0;
 
-    if (posix_memalign(&buffer, 4096, target->max_transfer_length)) {
+    if (!buffer) {
         fprintf(stderr, "stgtest: no memory for a buffer of %u bytes\n",
             target->max_transfer_length);
         return ERROR_NOT_ENOUGH_MEMORY;
@@ -205,6 +203,6 @@ int run(struct target *target, const struct run_options *options, struct run_tot
         if (options->progress && !error)
             draw_progress(i + 1, options->count, &drawn);
     }
-    free(buffer);
+    target_buffer_free(buffer);
     return error;
 }

@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "os/os.h"
 #include "spd/spd.h"
 #include "stgtest/run.h"
 
@@ -23,9 +23,9 @@ static const char help_text[] =
     "\n"
     "Writes a pattern to a storage unit, reads it back and compares.\n"
     "ALL DATA ON THE UNIT MAY BE OVERWRITTEN.\n"
-    "\n"
-    "  NAME         unix:PATH        a unit behind the unix: door\n"
-    "               PATH             a block device that nothing uses, or a file\n"
+    "\n";
+
+static const char help_arguments[] =
     "  COUNT        how many operations (0: 1)\n"
     "  RWFU         the operations, repeated in this order: read, write, flush, unmap; up to 32\n"
     "               letters (default WR). Devices and files: only R and W\n"
@@ -41,7 +41,7 @@ static const char help_text[] =
     "\n"
     "Numbers may be decimal, 0x hexadecimal or 0 octal.\n"
     "\n"
-    "Exit status: 0 when all is well, otherwise a Windows error number, of which the system keeps\n"
+    "Exit status: 0 when all is well, otherwise a Windows error number, of which POSIX systems keep\n"
     "the low 8 bits. The messages have it in full:\n"
     "    2  the unit is not there             5  permission denied       8  no memory\n"
     "   87  wrong usage                      93  (1117) data or answer is wrong, or I/O failed\n"
@@ -125,8 +125,7 @@ static void print_options(const char *name, const struct run_options *options)
 
 static int open_target(const char *name, const char *ops, struct target **target)
 {
-    int error = strncmp(name, "unix:", 5) == 0 ? target_open_unix(name, target) :
-        target_open_raw(name, target);
+    int error = target_open(name, target);
 
     if (error == 0 && ops[strspn(ops, (*target)->allowed)] != '\0') {
         fprintf(stderr, "stgtest: %s: of the operations %s only %s can be used here (error %d)\n",
@@ -140,7 +139,7 @@ static int open_target(const char *name, const char *ops, struct target **target
 static int test(const char *name, const struct run_options *options)
 {
     struct run_totals totals = { 0 };
-    struct timespec start, end;
+    uint64_t start;
     struct target *target;
     double seconds, mebibytes;
     int error = open_target(name, options->ops, &target);
@@ -148,13 +147,12 @@ static int test(const char *name, const struct run_options *options)
     if (error)
         return error;
     print_options(name, options);
-    clock_gettime(CLOCK_MONOTONIC, &start);
+    start = os_now_ns();
     error = run(target, options, &totals);
-    clock_gettime(CLOCK_MONOTONIC, &end);
+    seconds = (double)(os_now_ns() - start) / 1e9;
     target->ops->close(target);
     if (error)
         return error;
-    seconds = (double)(end.tv_sec - start.tv_sec) + (double)(end.tv_nsec - start.tv_nsec) / 1e9;
     if (seconds <= 0)
         seconds = 1e-9;
     mebibytes = (double)totals.bytes / (1024 * 1024);
@@ -174,12 +172,10 @@ int main(int argc, char **argv)
         { 0 },
     };
     struct run_options options = { .progress = isatty(STDERR_FILENO) };
-    struct timespec now;
     uint64_t seed;
     int option;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    options.seed = (uint32_t)((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
+    options.seed = (uint32_t)(os_now_ns() / 1000000);
     while ((option = getopt_long(argc, argv, "+s:", long_options, NULL)) != -1) {
         switch (option) {
         case 's':
@@ -190,6 +186,8 @@ int main(int argc, char **argv)
         case 'h':
             fputs(usage_text, stdout);
             fputs(help_text, stdout);
+            fputs(target_names, stdout);
+            fputs(help_arguments, stdout);
             return 0;
         case 'v':
             printf("stgtest %u.%u\n", spd_version() >> 16, spd_version() & 0xffff);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What stgtest tests: a unit behind the unix: door, a block device or a file. */
+/* What stgtest tests: a unit behind the unix: door or a pipe, a block device or volume, or a file. */
 
 #ifndef STGTEST_TARGET_H
 #define STGTEST_TARGET_H
@@ -28,11 +28,26 @@ struct target {
     const char *allowed; /* the letters of the operations that it has */
 };
 
+/* What differs between systems: target_posix.c, target_windows.c. */
+
+extern const char target_names[]; /* for --help: the forms of NAME */
+
 /* 0 or an error, already reported. */
+int target_open(const char *name, struct target **target);
+
+/* Says on stderr that name cannot be opened, and returns what the system's error means. */
+int target_fail(const char *name, const char *what);
+
+/* Memory for I/O around the system's cache, or NULL. */
+void *target_buffer_new(size_t length);
+void target_buffer_free(void *buffer);
+
+uint32_t target_thread_id(void);
+
+/* The kinds there are; for target_open() alone. */
 int target_open_unix(const char *name, struct target **target);
 int target_open_raw(const char *name, struct target **target);
-
-/* Says on stderr that name cannot be opened, and returns what errno means. */
-int target_fail(const char *name, const char *what);
+int target_open_pipe(const char *name, struct target **target);
+int target_open_volume(const char *name, struct target **target);
 
 #endif

@@ -2,8 +2,8 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 #include "doors/unix/transact.h"
+#include "os/endian.h"
 
-#include <endian.h>
 #include <string.h>
 
 /* Windows keeps a GUID's first three fields in its own byte order; RFC 4122 prints them big-endian.
