@@ -74,9 +74,9 @@ static void print_start(struct device_options *options, const spd_unit *unit)
 
     while (count < DEVICE_DOORS_MAX && (uris[count] = spd_unit_door_uri(unit, count))) {
         /* A door's URI is for initiators. What the server alone knows, such as who must
-         * authenticate, stands in the one that it was given. */
+         * authenticate, stands in the one that it was given; a pipe's says which target. */
         const char *given = count < options->door_count ? options->doors[count] : NULL;
-        again[count] = given && strchr(given, '?') ? given : uris[count];
+        again[count] = given && strpbrk(given, "?\\") ? given : uris[count];
         count++;
     }
     options->block_count = params->block_count;

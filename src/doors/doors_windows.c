@@ -5,6 +5,9 @@
 
 #include "lib/door.h"
 
+extern const struct spd_door_ops windows_door_ops;
+
 const struct spd_door_ops *const spd_doors[] = {
+    &windows_door_ops,
     NULL,
 };

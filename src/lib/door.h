@@ -100,6 +100,9 @@ void spd_unit_fail(struct spd_unit *unit, int error);
 struct spd_door_ops {
     const char *scheme;   /* "iscsi" */
     const char *synopsis; /* "iscsi://HOST[:PORT]/IQN[?chap=FILE...]": for --help and errors */
+    /* The device names of this door that are no URIs, among them NULL: the system's best. open()
+     * gets them as uri->path, and nothing else. Without this it has none. */
+    bool (*takes)(const char *device_name);
     /* Parses, checks, binds; *door is the door's own structure, which begins with struct spd_door.
      * On failure returns a spd_error and has set a detail with spd_fail(). */
     int (*open)(struct spd_unit *unit, const struct spd_uri *uri, struct spd_door **door);

@@ -37,18 +37,23 @@ static int no_door(const struct spd_uri *uri)
     return spd_fail(SPD_ERROR_SCHEME, "'%s:' is unknown; there are %s", uri->scheme, list);
 }
 
+static int open_with(const struct spd_door_ops *ops, struct spd_unit *unit,
+    const struct spd_uri *uri, struct spd_door **door)
+{
+    int error = ops->open(unit, uri, door);
+
+    if (!error) {
+        (*door)->ops = ops;
+        (*door)->unit = unit;
+    }
+    return error;
+}
+
 static int open_uri(struct spd_unit *unit, const struct spd_uri *uri, struct spd_door **door)
 {
     for (const struct spd_door_ops *const *at = spd_doors; *at; at++) {
-        if (!strcmp((*at)->scheme, uri->scheme)) {
-            int error = (*at)->open(unit, uri, door);
-
-            if (!error) {
-                (*door)->ops = *at;
-                (*door)->unit = unit;
-            }
-            return error;
-        }
+        if (!strcmp((*at)->scheme, uri->scheme))
+            return open_with(*at, unit, uri, door);
     }
     return no_door(uri);
 }
@@ -58,6 +63,12 @@ int spd_door_open(struct spd_unit *unit, const char *device_name, struct spd_doo
     struct spd_uri uri;
     int error;
 
+    for (const struct spd_door_ops *const *at = spd_doors; *at; at++) {
+        if ((*at)->takes && (*at)->takes(device_name)) {
+            uri = (struct spd_uri){ .path = (char *)device_name, .port = -1 };
+            return open_with(*at, unit, &uri, door);
+        }
+    }
     if (!device_name) {
         char list[384];
 

@@ -17,9 +17,12 @@ static void data_comes_back(void)
 {
     SPD_STORAGE_UNIT_PARAMS params;
     HANDLE pipe = client_open(path, &params);
-    UINT32 length = params.BlockLength;
+    UINT32 length;
 
     CHECK(pipe != INVALID_HANDLE_VALUE);
+    if (pipe == INVALID_HANDLE_VALUE)
+        return;
+    length = params.BlockLength;
     for (UINT32 round = 0; round < ROUNDS; round++) {
         for (UINT32 i = 0; i < IN_FLIGHT; i++) {
             client_transfer(
