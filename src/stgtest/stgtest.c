@@ -41,8 +41,8 @@ static const char help_arguments[] =
     "\n"
     "Numbers may be decimal, 0x hexadecimal or 0 octal.\n"
     "\n"
-    "Exit status: 0 when all is well, otherwise a Windows error number, of which POSIX systems keep\n"
-    "the low 8 bits. The messages have it in full:\n"
+    "Exit status: 0 when all is well, otherwise a Windows error number, of which other systems\n"
+    "keep the low 8 bits. The messages have it in full:\n"
     "    2  the unit is not there             5  permission denied       8  no memory\n"
     "   87  wrong usage                      93  (1117) data or answer is wrong, or I/O failed\n"
     "  170  the device is in use\n";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What stgtest tests: a unit behind the unix: door or a pipe, a block device or volume, or a file. */
+/* What stgtest tests: a unit behind the unix: door or a pipe, a disk, a volume or a file. */
 
 #ifndef STGTEST_TARGET_H
 #define STGTEST_TARGET_H

@@ -15,7 +15,8 @@ int _dowildcard = 0;
 
 const char target_names[] =
     "  NAME         \\\\.\\pipe\\NAME\\TARGET   a unit behind a pipe\n"
-    "               \\\\.\\R: or \\\\.\\PhysicalDriveN   a volume without a file system, or a disk\n";
+    "               \\\\.\\R:                a volume without a file system\n"
+    "               \\\\.\\PhysicalDriveN   a disk that nothing uses\n";
 
 int target_fail(const char *name, const char *what)
 {
