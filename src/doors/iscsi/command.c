@@ -310,6 +310,7 @@ void command_end(struct command *command)
         session->barrier = NULL;
     if (session->running == 0 && session->connection == NULL)
         session->door->sessions_ended = true;
+    session->door->data_given_up |= command->state == COMMAND_RECEIVING;
     command->state = COMMAND_FREE;
     list_remove(&command->link);
     /* At the head: its memory is still in the cache. */

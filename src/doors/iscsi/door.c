@@ -100,15 +100,17 @@ static void tick(struct iscsi_door *door)
         buffer_trim(&door->pool);
 }
 
-/* Sends what is queued, and buries the dead, until neither leads to more of the other. */
+/* Starts what need not wait any longer, sends what is queued and buries the dead, until none of
+ * these leads to more of another. */
 static void settle(struct iscsi_door *door)
 {
     do {
+        session_deliver_all(door);
         while (!list_empty(&door->ready))
             send_flush(list_entry(door->ready.next, struct connection, ready));
         connection_reap(door);
         session_reap(door);
-    } while (!list_empty(&door->ready) || !list_empty(&door->dropped));
+    } while (!list_empty(&door->ready) || !list_empty(&door->dropped) || door->data_given_up);
 }
 
 static int patience(const struct iscsi_door *door)

@@ -239,6 +239,7 @@ struct iscsi_door {
     uint32_t last_tick;
     uint32_t last_busy; /* when anything last arrived */
     bool sessions_ended;
+    bool data_given_up; /* a command ended that others may have waited for */
     uint32_t data_bytes; /* in buffers of all commands */
     struct buffer_pool pool;
     uint8_t *rx; /* ISCSI_RX_BUFFER; shared, since one connection reads at a time */
@@ -328,6 +329,8 @@ enum order session_order(const struct session *session, const uint8_t *bhs);
 void session_advance(struct session *session, const uint8_t *bhs);
 /* Delivers held requests whose turn has come. */
 void session_deliver(struct connection *c);
+/* The same in all sessions, when a command ended that waited for its data. */
+void session_deliver_all(struct iscsi_door *door);
 uint32_t session_max_cmd_sn(const struct session *session);
 
 /* command.c */

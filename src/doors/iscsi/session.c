@@ -87,6 +87,19 @@ void session_deliver(struct connection *c)
     }
 }
 
+void session_deliver_all(struct iscsi_door *door)
+{
+    if (!door->data_given_up)
+        return;
+    door->data_given_up = false;
+    list_each(link, &door->sessions) {
+        struct session *session = list_entry(link, struct session, link);
+
+        if (session->connection != NULL)
+            session_deliver(session->connection);
+    }
+}
+
 static bool make_commands(struct session *session)
 {
     /* One more than can be under way: a command whose last byte is being sent still has its place

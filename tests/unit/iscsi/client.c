@@ -422,3 +422,58 @@ void client_settle(struct client *c)
     client_send(c, bhs, NULL, 0);
     assert_int_equal(2, client_status(c, c->itt)); /* POWER ON */
 }
+
+void client_login_other(struct client *c, const struct disk *disk)
+{
+    client_connect(c, disk);
+    c->isid[5] = 9;
+    assert_int_equal(0, client_login_step(c, 0x87,
+        "InitiatorName=" INITIATOR "\nTargetName=" TARGET "\n"));
+    client_settle(c);
+}
+
+void client_ping(struct client *c)
+{
+    uint8_t bhs[ISCSI_BHS];
+
+    client_header(c, bhs, ISCSI_NOP_OUT | ISCSI_IMMEDIATE, ISCSI_FINAL);
+    be32_put(bhs + BHS_TTT, ISCSI_NO_TAG);
+    client_send(c, bhs, NULL, 0);
+    client_expect(c, ISCSI_NOP_IN);
+    assert_int_equal(c->itt, be32_get(c->bhs + BHS_ITT));
+}
+
+uint32_t client_start_read(struct client *c)
+{
+    uint8_t bhs[ISCSI_BHS];
+
+    client_read10(c, bhs, 0, 1);
+    client_send(c, bhs, NULL, 0);
+    return c->itt;
+}
+
+uint32_t client_start_write(struct client *c, uint8_t attribute, uint32_t *ttt)
+{
+    uint8_t bhs[ISCSI_BHS];
+
+    client_write10(c, bhs, 0, 1);
+    bhs[BHS_FLAGS] = (bhs[BHS_FLAGS] & ~COMMAND_ATTRIBUTE) | attribute;
+    client_send(c, bhs, NULL, 0);
+    client_expect(c, ISCSI_R2T);
+    *ttt = be32_get(c->bhs + BHS_TTT);
+    return c->itt;
+}
+
+uint32_t client_start_test(struct client *c, uint8_t attribute)
+{
+    uint8_t bhs[ISCSI_BHS], cdb[6] = { 0 };
+
+    client_command(c, bhs, ISCSI_FINAL | attribute, 0, cdb, sizeof(cdb));
+    client_send(c, bhs, NULL, 0);
+    return c->itt;
+}
+
+int client_sense(struct client *c)
+{
+    return client_status(c, client_start_test(c, 0)) == 0 ? 0 : be16_get(c->data + 14);
+}

@@ -101,5 +101,17 @@ void client_data_out(struct client *c, uint32_t itt, uint32_t ttt, uint32_t data
 int client_status(struct client *c, uint32_t itt);
 /* Takes the unit attention that a new nexus begins with. */
 void client_settle(struct client *c);
+/* Another initiator port than client_login()'s, settled. */
+void client_login_other(struct client *c, const struct disk *disk);
+/* A NOP-Out and its answer: whatever was asked before this is answered before this. */
+void client_ping(struct client *c);
+/* A READ of one block; its tag. */
+uint32_t client_start_read(struct client *c);
+/* A WRITE of one block that waits for its data; its tag and the tag to send the data with. */
+uint32_t client_start_write(struct client *c, uint8_t attribute, uint32_t *ttt);
+/* TEST UNIT READY does not pass the gate, so nothing but the door puts it in order. */
+uint32_t client_start_test(struct client *c, uint8_t attribute);
+/* Additional sense code and qualifier of the next command, 0 when it succeeds. */
+int client_sense(struct client *c);
 
 #endif

@@ -30,24 +30,6 @@ static int close_disk(void **state)
     return 0;
 }
 
-static void log_in_other(void)
-{
-    client_connect(&other, &disk);
-    other.isid[5] = 9;
-    assert_int_equal(0, client_login_step(&other, 0x87,
-        "InitiatorName=" INITIATOR "\nTargetName=" TARGET "\n"));
-    client_settle(&other);
-}
-
-static uint32_t start_read(struct client *c)
-{
-    uint8_t bhs[ISCSI_BHS];
-
-    client_read10(c, bhs, 0, 1);
-    client_send(c, bhs, NULL, 0);
-    return c->itt;
-}
-
 static uint32_t requested; /* the tag of the last function */
 
 static void request(struct client *c, uint8_t function, uint32_t tag, uint8_t lun)
@@ -68,37 +50,17 @@ static int response(struct client *c)
     return c->bhs[BHS_RESPONSE];
 }
 
-/* Whatever was asked before this is answered before this. */
-static void expect_nop(struct client *c)
-{
-    uint8_t bhs[ISCSI_BHS];
-
-    client_header(c, bhs, ISCSI_NOP_OUT | ISCSI_IMMEDIATE, ISCSI_FINAL);
-    be32_put(bhs + BHS_TTT, ISCSI_NO_TAG);
-    client_send(c, bhs, NULL, 0);
-    client_expect(c, ISCSI_NOP_IN);
-}
-
-static int sense_of_next(struct client *c)
-{
-    uint8_t bhs[ISCSI_BHS], cdb[6] = { 0 };
-
-    client_command(c, bhs, ISCSI_FINAL, 0, cdb, sizeof(cdb));
-    client_send(c, bhs, NULL, 0);
-    return client_status(c, c->itt) == 0 ? 0 : be16_get(c->data + 14);
-}
-
 static void an_abort_is_answered_when_the_device_is_done(void **state)
 {
-    uint32_t tag = start_read(&client);
+    uint32_t tag = client_start_read(&client);
 
     (void)state;
     disk_wait_held(&disk, 1);
     request(&client, TASK_ABORT, tag, 0);
-    expect_nop(&client); /* and no response yet, although the NOP came later */
+    client_ping(&client); /* and no response yet, although the NOP came later */
     disk_release(&disk);
     assert_int_equal(TASK_COMPLETE, response(&client));
-    expect_nop(&client); /* nothing of the task itself */
+    client_ping(&client); /* nothing of the task itself */
 }
 
 static void a_logout_is_answered_when_the_device_is_done(void **state)
@@ -106,11 +68,11 @@ static void a_logout_is_answered_when_the_device_is_done(void **state)
     uint8_t bhs[ISCSI_BHS];
 
     (void)state;
-    start_read(&client);
+    client_start_read(&client);
     disk_wait_held(&disk, 1);
     client_header(&client, bhs, ISCSI_LOGOUT_REQUEST | ISCSI_IMMEDIATE, ISCSI_FINAL);
     client_send(&client, bhs, NULL, 0);
-    expect_nop(&client); /* and no response yet, although the NOP came later */
+    client_ping(&client); /* and no response yet, although the NOP came later */
     disk_release(&disk);
     client_expect(&client, ISCSI_LOGOUT_RESPONSE);
     assert_int_equal(0, client.bhs[BHS_RESPONSE]);
@@ -131,40 +93,17 @@ static void a_task_that_waits_for_data_is_aborted_at_once(void **state)
     request(&client, TASK_ABORT, tag, 0);
     assert_int_equal(TASK_COMPLETE, response(&client));
     client_data_out(&client, tag, ttt, 0, 0, data, BLOCK, true); /* was on its way */
-    expect_nop(&client);
+    client_ping(&client);
     assert_int_equal(0, disk.memory[0]);
-}
-
-/* A WRITE that waits for its data; its tag and the tag to send the data with. */
-static uint32_t start_write(struct client *c, uint8_t attribute, uint32_t *ttt)
-{
-    uint8_t bhs[ISCSI_BHS];
-
-    client_write10(c, bhs, 0, 1);
-    bhs[BHS_FLAGS] = (bhs[BHS_FLAGS] & ~COMMAND_ATTRIBUTE) | attribute;
-    client_send(c, bhs, NULL, 0);
-    client_expect(c, ISCSI_R2T);
-    *ttt = be32_get(c->bhs + BHS_TTT);
-    return c->itt;
-}
-
-/* TEST UNIT READY does not pass the gate, so nothing but the door puts it in order. */
-static uint32_t start_test(struct client *c, uint8_t attribute)
-{
-    uint8_t bhs[ISCSI_BHS], cdb[6] = { 0 };
-
-    client_command(c, bhs, ISCSI_FINAL | attribute, 0, cdb, sizeof(cdb));
-    client_send(c, bhs, NULL, 0);
-    return c->itt;
 }
 
 static void an_ordered_command_waits_for_the_data_of_those_before_it(void **state)
 {
     static const uint8_t data[BLOCK];
-    uint32_t ttt, writer = start_write(&client, 1, &ttt), ordered = start_test(&client, 2);
+    uint32_t ttt, writer = client_start_write(&client, 1, &ttt), ordered = client_start_test(&client, 2);
 
     (void)state;
-    expect_nop(&client);
+    client_ping(&client);
     client_data_out(&client, writer, ttt, 0, 0, data, BLOCK, true);
     assert_int_equal(0, client_status(&client, ordered));
     disk_wait_held(&disk, 1);
@@ -175,10 +114,10 @@ static void an_ordered_command_waits_for_the_data_of_those_before_it(void **stat
 static void those_after_an_ordered_command_wait_for_its_data(void **state)
 {
     static const uint8_t data[BLOCK];
-    uint32_t ttt, writer = start_write(&client, 2, &ttt), simple = start_test(&client, 1);
+    uint32_t ttt, writer = client_start_write(&client, 2, &ttt), simple = client_start_test(&client, 1);
 
     (void)state;
-    expect_nop(&client);
+    client_ping(&client);
     client_data_out(&client, writer, ttt, 0, 0, data, BLOCK, true);
     assert_int_equal(0, client_status(&client, simple));
     disk_wait_held(&disk, 1);
@@ -186,10 +125,47 @@ static void those_after_an_ordered_command_wait_for_its_data(void **state)
     assert_int_equal(0, client_status(&client, writer));
 }
 
+/* The commands that waited for it learn of the reset: it came before them. */
+static void a_reset_lets_those_begin_that_waited_for_data(void **state)
+{
+    static const struct {
+        uint8_t function;
+        uint16_t sense;
+    } rows[] = { { TASK_CLEAR_SET, 0x2f00 }, { TASK_LUN_RESET, 0x2903 },
+        { TASK_WARM_RESET, 0x2902 } };
+    uint32_t ttt, test;
+
+    (void)state;
+    client_login_other(&other, &disk);
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        for (uint8_t attribute = 1; attribute <= 2; attribute++) {
+            client_start_write(&client, attribute, &ttt);
+            test = client_start_test(&client, attribute ^ 3);
+            client_ping(&client);
+            request(&other, rows[i].function, 0, 0);
+            assert_int_equal(TASK_COMPLETE, response(&other));
+            assert_int_equal(2, client_status(&client, test)); /* and nothing from us meanwhile */
+            assert_int_equal(rows[i].sense, be16_get(client.data + 14));
+            if (rows[i].function != TASK_CLEAR_SET)
+                assert_int_equal(rows[i].sense, client_sense(&other));
+        }
+}
+
+static void an_abort_lets_those_begin_that_waited_for_data(void **state)
+{
+    uint32_t ttt, writer = client_start_write(&client, 2, &ttt), simple = client_start_test(&client, 1);
+
+    (void)state;
+    client_ping(&client);
+    request(&client, TASK_ABORT, writer, 0);
+    assert_int_equal(TASK_COMPLETE, response(&client));
+    assert_int_equal(0, client_status(&client, simple));
+}
+
 static void a_command_that_waits_for_its_turn_can_be_aborted(void **state)
 {
     static const uint8_t data[BLOCK];
-    uint32_t ttt, writer = start_write(&client, 1, &ttt), ordered = start_test(&client, 2);
+    uint32_t ttt, writer = client_start_write(&client, 1, &ttt), ordered = client_start_test(&client, 2);
 
     (void)state;
     request(&client, TASK_ABORT, ordered, 0);
@@ -198,7 +174,7 @@ static void a_command_that_waits_for_its_turn_can_be_aborted(void **state)
     disk_wait_held(&disk, 1);
     disk_release(&disk);
     assert_int_equal(0, client_status(&client, writer));
-    assert_int_equal(0, client_status(&client, start_test(&client, 1))); /* its CmdSN is counted */
+    assert_int_equal(0, client_status(&client, client_start_test(&client, 1))); /* its CmdSN is counted */
 }
 
 static void abort_task_set_ends_commands_that_wait_for_their_turn(void **state)
@@ -206,12 +182,12 @@ static void abort_task_set_ends_commands_that_wait_for_their_turn(void **state)
     uint32_t ttt;
 
     (void)state;
-    start_write(&client, 1, &ttt);
-    start_test(&client, 2);
-    start_test(&client, 1);
+    client_start_write(&client, 1, &ttt);
+    client_start_test(&client, 2);
+    client_start_test(&client, 1);
     request(&client, TASK_ABORT_SET, 0, 0);
     assert_int_equal(TASK_COMPLETE, response(&client));
-    assert_int_equal(0, client_status(&client, start_test(&client, 1)));
+    assert_int_equal(0, client_status(&client, client_start_test(&client, 1)));
 }
 
 static void a_session_may_end_while_commands_wait_for_their_turn(void **state)
@@ -219,12 +195,12 @@ static void a_session_may_end_while_commands_wait_for_their_turn(void **state)
     uint32_t ttt;
 
     (void)state;
-    start_write(&client, 2, &ttt);
-    request(&client, TASK_ABORT, start_test(&client, 1), 0);
+    client_start_write(&client, 2, &ttt);
+    request(&client, TASK_ABORT, client_start_test(&client, 1), 0);
     assert_int_equal(TASK_COMPLETE, response(&client));
-    start_test(&client, 1);
+    client_start_test(&client, 1);
     client_close(&client);
-    log_in_other();
+    client_login_other(&other, &disk);
 }
 
 static void a_logout_ends_commands_that_wait_for_their_turn(void **state)
@@ -233,13 +209,13 @@ static void a_logout_ends_commands_that_wait_for_their_turn(void **state)
     uint32_t ttt;
 
     (void)state;
-    start_read(&client);
+    client_start_read(&client);
     disk_wait_held(&disk, 1);
-    start_write(&client, 2, &ttt);
-    start_test(&client, 1);
+    client_start_write(&client, 2, &ttt);
+    client_start_test(&client, 1);
     client_header(&client, bhs, ISCSI_LOGOUT_REQUEST | ISCSI_IMMEDIATE, ISCSI_FINAL);
     client_send(&client, bhs, NULL, 0);
-    expect_nop(&client); /* and no status before it, although the write is gone */
+    client_ping(&client); /* and no status before it, although the write is gone */
     disk_release(&disk);
     client_expect(&client, ISCSI_LOGOUT_RESPONSE);
 }
@@ -256,34 +232,34 @@ static void abort_task_set_ends_ones_own_tasks_only(void **state)
     uint32_t tag;
 
     (void)state;
-    log_in_other();
-    start_read(&client);
-    start_read(&client);
-    tag = start_read(&other);
+    client_login_other(&other, &disk);
+    client_start_read(&client);
+    client_start_read(&client);
+    tag = client_start_read(&other);
     disk_wait_held(&disk, 3);
     request(&client, TASK_ABORT_SET, 0, 0);
-    expect_nop(&client); /* it has begun, and waits */
+    client_ping(&client); /* it has begun, and waits */
     disk_release(&disk);
     assert_int_equal(TASK_COMPLETE, response(&client));
     client_expect(&other, ISCSI_DATA_IN);
     assert_int_equal(tag, be32_get(other.bhs + BHS_ITT));
-    assert_int_equal(0, sense_of_next(&other));
+    assert_int_equal(0, client_sense(&other));
 }
 
 static void clear_task_set_ends_all_and_tells_the_others(void **state)
 {
     (void)state;
-    log_in_other();
-    start_read(&client);
-    start_read(&other);
+    client_login_other(&other, &disk);
+    client_start_read(&client);
+    client_start_read(&other);
     disk_wait_held(&disk, 2);
     request(&client, TASK_CLEAR_SET, 0, 0);
-    expect_nop(&client); /* it has begun, and waits */
+    client_ping(&client); /* it has begun, and waits */
     disk_release(&disk);
     assert_int_equal(TASK_COMPLETE, response(&client));
-    assert_int_equal(0, sense_of_next(&client));
-    assert_int_equal(0x2f00, sense_of_next(&other));
-    assert_int_equal(0, sense_of_next(&other));
+    assert_int_equal(0, client_sense(&client));
+    assert_int_equal(0x2f00, client_sense(&other));
+    assert_int_equal(0, client_sense(&other));
 }
 
 static void a_reset_ends_all_and_tells_everybody(void **state)
@@ -294,24 +270,24 @@ static void a_reset_ends_all_and_tells_everybody(void **state)
     } rows[] = { { TASK_LUN_RESET, 0x2903 }, { TASK_WARM_RESET, 0x2902 } };
 
     (void)state;
-    log_in_other();
+    client_login_other(&other, &disk);
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        start_read(&client);
-        start_read(&other);
+        client_start_read(&client);
+        client_start_read(&other);
         disk_wait_held(&disk, 2);
         request(&client, rows[i].function, 0, 0);
-        expect_nop(&client); /* it has begun, and waits */
+        client_ping(&client); /* it has begun, and waits */
         disk_release(&disk);
         assert_int_equal(TASK_COMPLETE, response(&client));
-        assert_int_equal(rows[i].sense, sense_of_next(&client));
-        assert_int_equal(rows[i].sense, sense_of_next(&other));
+        assert_int_equal(rows[i].sense, client_sense(&client));
+        assert_int_equal(rows[i].sense, client_sense(&other));
     }
 }
 
 static void a_cold_reset_ends_all_sessions(void **state)
 {
     (void)state;
-    log_in_other();
+    client_login_other(&other, &disk);
     request(&client, TASK_COLD_RESET, 0, 0);
     assert_int_equal(TASK_COMPLETE, response(&client));
     assert_false(client_receive(&client));
@@ -342,14 +318,14 @@ static void what_cannot_be_done_is_answered_with_the_reason(void **state)
 
 static void several_functions_wait_for_the_same_task(void **state)
 {
-    uint32_t tag = start_read(&client);
+    uint32_t tag = client_start_read(&client);
 
     (void)state;
     disk_wait_held(&disk, 1);
     request(&client, TASK_ABORT, tag, 0);
     request(&client, TASK_ABORT_SET, 0, 0);
     request(&client, TASK_LUN_RESET, 0, 0);
-    expect_nop(&client);
+    client_ping(&client);
     disk_release(&disk);
     for (int i = 0; i < 3; i++) {
         client_expect(&client, ISCSI_TASK_RESPONSE);
@@ -360,14 +336,14 @@ static void several_functions_wait_for_the_same_task(void **state)
 static void a_session_may_go_while_its_functions_wait(void **state)
 {
     (void)state;
-    start_read(&client);
+    client_start_read(&client);
     disk_wait_held(&disk, 1);
     request(&client, TASK_LUN_RESET, 0, 0);
-    expect_nop(&client);
+    client_ping(&client);
     client_close(&client);
-    log_in_other();
+    client_login_other(&other, &disk);
     disk_release(&disk);
-    expect_nop(&other);
+    client_ping(&other);
 }
 
 #define WITH_DISK(TEST) cmocka_unit_test_setup_teardown(TEST, open_disk, close_disk)
@@ -380,6 +356,8 @@ int main(void)
         WITH_DISK(a_task_that_waits_for_data_is_aborted_at_once),
         WITH_DISK(an_ordered_command_waits_for_the_data_of_those_before_it),
         WITH_DISK(those_after_an_ordered_command_wait_for_its_data),
+        WITH_DISK(a_reset_lets_those_begin_that_waited_for_data),
+        WITH_DISK(an_abort_lets_those_begin_that_waited_for_data),
         WITH_DISK(a_command_that_waits_for_its_turn_can_be_aborted),
         WITH_DISK(abort_task_set_ends_commands_that_wait_for_their_turn),
         WITH_DISK(a_session_may_end_while_commands_wait_for_their_turn),
