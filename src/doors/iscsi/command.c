@@ -78,6 +78,12 @@ static void fill_task(struct command *command, const uint8_t *bhs)
         task->expected_length = 0;
 }
 
+/* Initiators count tags up, shift them, or use addresses: the product's high bits depend on all. */
+static struct list *tags_of(const struct session *session, uint32_t itt)
+{
+    return &session->tags[itt * 0x9e3779b1u >> (32 - SESSION_TAGS_SHIFT)];
+}
+
 /* NULL when there is no place for it: then it is an immediate one too many. */
 struct command *command_new(struct connection *c, const uint8_t *bhs, uint32_t length)
 {
@@ -91,6 +97,8 @@ struct command *command_new(struct connection *c, const uint8_t *bhs, uint32_t l
     command = list_entry(session->free.next, struct command, link);
     list_remove(&command->link);
     list_append(&session->active, &command->link);
+    /* At the head, for command_find(). */
+    list_append(tags_of(session, be32_get(bhs + BHS_ITT))->next, &command->tag);
     session->running++;
     session->immediate += immediate;
     command->state = COMMAND_RUNNING;
@@ -216,6 +224,15 @@ static const char *check(const struct session *session, const uint8_t *bhs, uint
     return NULL;
 }
 
+/* RFC 7143 11.2.1.8: a tag is unique while its task exists. One that was aborted does not, even if
+ * the device still has it: the initiator knows that by the response, or by a unit attention. */
+static bool tag_taken(struct session *session, const uint8_t *bhs)
+{
+    const struct command *command = command_find(session, be32_get(bhs + BHS_ITT));
+
+    return command != NULL && !command->aborted;
+}
+
 /* Puts a command where its order by CmdSN says. */
 static void place(struct session *session, struct command *command, enum order order)
 {
@@ -260,6 +277,11 @@ bool command_begin(struct connection *c, uint32_t length)
     order = immediate ? ORDER_NOW : session_order(session, bhs);
     if (order == ORDER_NEVER)
         return true;
+    /* Its CmdSN does not count, so the initiator may send it again (RFC 7143 7.3). */
+    if (tag_taken(session, bhs)) {
+        reject(c, bhs, REJECT_TASK_IN_PROGRESS);
+        return true;
+    }
     command = command_new(c, bhs, length);
     if (command == NULL) {
         reject(c, bhs, REJECT_TOO_MANY_IMMEDIATE);
@@ -312,6 +334,7 @@ void command_end(struct command *command)
         session->door->sessions_ended = true;
     session->door->data_given_up |= command->state == COMMAND_RECEIVING;
     command->state = COMMAND_FREE;
+    list_remove(&command->tag);
     list_remove(&command->link);
     /* At the head: its memory is still in the cache. */
     list_append(session->free.next, &command->link);
@@ -395,8 +418,8 @@ void command_done(struct spd_request *request)
 
 struct command *command_find(struct session *session, uint32_t itt)
 {
-    list_each(link, &session->active) {
-        struct command *command = list_entry(link, struct command, link);
+    list_each(link, tags_of(session, itt)) {
+        struct command *command = list_entry(link, struct command, tag);
 
         if (be32_get(command->bhs + BHS_ITT) == itt)
             return command;

@@ -86,6 +86,7 @@ struct command {
     struct spd_request request; /* first */
     struct send_item item;
     struct list link; /* session's free or active list */
+    struct list tag;  /* session's tags, while it is not free */
     struct session *session;
     uint8_t state;       /* enum command_state */
     bool aborted;        /* no answer; freed when the device gives it back */
@@ -116,6 +117,8 @@ struct task_wait {
     struct reply *reply;
 };
 
+enum { SESSION_TAGS_SHIFT = 8, SESSION_TAGS = 1 << SESSION_TAGS_SHIFT };
+
 struct session {
     struct list link; /* door's */
     struct iscsi_door *door;
@@ -140,6 +143,7 @@ struct session {
     struct command *barrier;  /* ORDERED: while it waits for its data nothing after it begins */
     struct list free;
     struct list active;
+    struct list *tags; /* SESSION_TAGS of them: active ones by a hash of their task tag */
 };
 
 enum connection_state {
@@ -346,6 +350,7 @@ void command_refuse(struct command *command);
 void command_done(struct spd_request *request);
 void command_mailed(struct spd_request *request);
 bool command_buffer(struct command *command, uint32_t length);
+/* The one that has this task tag, of several the newest: those before it were aborted. */
 struct command *command_find(struct session *session, uint32_t itt);
 
 /* data_out.c */

@@ -107,8 +107,11 @@ static bool make_commands(struct session *session)
     session->command_count = session->depth + ISCSI_IMMEDIATE_MAX + 1;
     session->commands = calloc(session->command_count, sizeof(*session->commands));
     session->held = calloc(session->depth, sizeof(struct command *));
-    if (session->commands == NULL || session->held == NULL)
+    session->tags = calloc(SESSION_TAGS, sizeof(*session->tags));
+    if (session->commands == NULL || session->held == NULL || session->tags == NULL)
         return false;
+    for (uint32_t i = 0; i < SESSION_TAGS; i++)
+        list_init(&session->tags[i]);
     for (uint32_t i = 0; i < session->command_count; i++) {
         struct command *command = &session->commands[i];
 
@@ -125,6 +128,7 @@ static void session_free(struct session *session)
     session->door->session_count--;
     free(session->commands);
     free(session->held);
+    free(session->tags);
     free(session);
 }
 
