@@ -138,7 +138,7 @@ static void test_a_restarted_program_takes_its_unit_over(void **state)
     struct shim_srb second;
 
     (void)state;
-    provision(60);
+    provision(100);
     rig_read(&box, 0, 1, 1, data);
     rig_read(&second, 0, 2, 1, data + 512);
     shim_srb_send(&box);
@@ -147,9 +147,9 @@ static void test_a_restarted_program_takes_its_unit_over(void **state)
     shim_srb_send(&second);
     rig_exit(&program);
     assert_int_equal(rig_list(&watcher, btls, 16), 1);
-    shim_seconds(59);
+    shim_seconds(90); /* longer than a server may take */
     rig_start(&program, 300);
-    provision(60);
+    provision(100);
     assert_int_equal(rig_list(&watcher, btls, 16), 1);
     shim_seconds(59);
     for (unsigned i = 1; i <= 2; i++) {
