@@ -63,23 +63,15 @@ static const struct query queries[] = {
     { "ready", "TEST UNIT READY", { 0x00 }, 6, 0, 0, 0, NULL },
 };
 
-static const struct transport_ops *const transports[] = {
-    &transport_iscsi,
-    &transport_sg,
-    NULL,
-};
-
 static const char usage_text[] =
     "usage: scsitool [-c] [--lba N] COMMAND DEVICE [b:t:l]\n";
 
 static const char help_text[] =
     "\n"
     "Asks a SCSI disk what it is and shows the answer bit by bit.\n"
-    "\n"
-    "DEVICE is /dev/sdX, /dev/sgN or iscsi://[USER@]HOST[:PORT]/IQN/LUN. CHAP secrets come from\n"
-    "the environment: LIBISCSI_CHAP_PASSWORD, LIBISCSI_CHAP_TARGET_PASSWORD for mutual CHAP.\n"
-    "b:t:l (bus, target, logical unit) chooses a unit of an adapter; the devices named here have\n"
-    "one unit each, so it can only be 0:0:0.\n"
+    "\n";
+
+static const char options_text[] =
     "\n"
     "  -c          one NAME=value a line instead of a table\n"
     "  --lba N     the first block, for lba-status (0)\n"
@@ -119,6 +111,8 @@ static void help(void)
 {
     fputs(usage_text, stdout);
     fputs(help_text, stdout);
+    fputs(transports_help, stdout);
+    fputs(options_text, stdout);
     for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++)
         printf("  %-15s  %s\n", queries[i].name, queries[i].about);
     fputs(exit_text, stdout);
@@ -167,12 +161,16 @@ static void show(const struct query *query, const struct command *command, bool 
         printer_end(&printer);
 }
 
-static int ask(const struct query *query, const char *device, uint64_t lba, bool table)
+static int ask(const struct query *query, const char *device, const unsigned long address[3],
+    uint64_t lba, bool table)
 {
     static uint8_t buffer[BUFFER_MAX];
     const struct transport_ops *const *ops = transports;
     struct transport *transport;
     struct command command = {
+        .bus = (uint8_t)address[0],
+        .target = (uint8_t)address[1],
+        .lun = (uint8_t)address[2],
         .cdb_length = query->cdb_length,
         .data = buffer,
         .data_length = query->buffer,
@@ -186,8 +184,7 @@ static int ask(const struct query *query, const char *device, uint64_t lba, bool
     while (*ops && !(*ops)->knows(device))
         ops++;
     if (!*ops)
-        return transport_fail(ERROR_INVALID_PARAMETER,
-            "%s: give /dev/sdX, /dev/sgN or iscsi://HOST[:PORT]/IQN/LUN", device);
+        return transport_fail(ERROR_INVALID_PARAMETER, "%s: %s", device, transports_devices);
     error = (*ops)->open(device, &transport);
     if (error)
         return error;
@@ -196,22 +193,6 @@ static int ask(const struct query *query, const char *device, uint64_t lba, bool
     if (error == 0)
         show(query, &command, table);
     return error;
-}
-
-static int print_path(const char *device)
-{
-    char *path;
-
-    if (transport_iscsi.knows(device)) {
-        puts(device);
-        return 0;
-    }
-    path = realpath(device, NULL);
-    if (!path)
-        return transport_fail(winerror_from_errno(errno), "%s: %s", device, strerror(errno));
-    puts(path);
-    free(path);
-    return 0;
 }
 
 /* "b:t:l"; fewer parts are the last ones. */
@@ -228,6 +209,8 @@ static bool parse_address(const char *text, unsigned long address[3])
         address[0] = address[1];
         address[1] = address[2];
         address[2] = strtoul(text, &end, 10);
+        if (address[2] > 255)
+            return false;
         if (*end == '\0')
             return true;
         if (*end != ':')
@@ -239,7 +222,7 @@ static bool parse_address(const char *text, unsigned long address[3])
 static int run(int argc, char **argv, uint64_t lba, bool table)
 {
     const struct query *query;
-    unsigned long address[3];
+    unsigned long address[3] = { 0 };
 
     if (argc < 2 || argc > 3 || (argc == 3 && !parse_address(argv[2], address)))
         return usage();
@@ -248,10 +231,10 @@ static int run(int argc, char **argv, uint64_t lba, bool table)
         fprintf(stderr, "scsitool: there is no command %s\n", argv[0]);
         return usage();
     }
-    if (argc == 3 && (address[0] || address[1] || address[2]))
+    if (!transports_address && (address[0] || address[1] || address[2]))
         return transport_fail(ERROR_INVALID_PARAMETER,
             "%s: %s names one unit already; its address is 0:0:0", argv[2], argv[1]);
-    return query ? ask(query, argv[1], lba, table) : print_path(argv[1]);
+    return query ? ask(query, argv[1], address, lba, table) : transports_print_path(argv[1]);
 }
 
 int main(int argc, char **argv)

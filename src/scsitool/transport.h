@@ -17,6 +17,7 @@ enum {
 
 /* One command, data-in or none. */
 struct command {
+    uint8_t bus, target, lun; /* of an adapter's unit */
     uint8_t cdb[16];
     uint8_t cdb_length;
     uint8_t *data;
@@ -41,6 +42,16 @@ struct transport_ops {
 
 extern const struct transport_ops transport_sg;
 extern const struct transport_ops transport_iscsi;
+extern const struct transport_ops transport_winspd;
+
+/* What this system has: transports_posix.c, transports_windows.c. */
+extern const struct transport_ops *const transports[];
+extern const bool transports_address; /* a device may be an adapter, whose units have addresses */
+extern const char transports_devices[]; /* what DEVICE may be, as "give ..." */
+extern const char transports_help[];
+
+/* Prints what device stands for. 0 or a winerror, already reported. */
+int transports_print_path(const char *device);
 
 /* Prints "Error N: text" on stderr and returns error. */
 int transport_fail(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
