@@ -4,6 +4,10 @@
 /*
  * Data from the initiator: immediate and unsolicited data first, then what R2Ts ask for (RFC 7143
  * 4.2.5.2, 11.7, 11.8). One R2T at a time and everything in order, as negotiated.
+ *
+ * How long an initiator may take is for its own timeout to say, as long as it answers pings: what
+ * it holds meanwhile is a place of its own window and memory of its own share, and tasks of others
+ * do not wait for it, since the library puts tasks in order only once it has their data.
  */
 
 #include "doors/iscsi/iscsi.h"
