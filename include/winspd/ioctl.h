@@ -27,7 +27,9 @@
  *
  * With ReqValid the output buffer holds the block and the unit's MaxTransferLength. The request
  * is pended until there is one to serve, and can be cancelled; several may be pending for one unit.
- * Hint names the request until it is answered; an answer with an unknown hint is ignored.
+ * Hint names the request until it is answered; an answer with an unknown hint is ignored. An
+ * answer must have the request's Kind, and 0 in what is reserved; one that is refused leaves the
+ * request waiting.
  */
 
 #ifndef WINSPD_IOCTL_H_INCLUDED

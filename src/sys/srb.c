@@ -212,7 +212,8 @@ static void flush(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
     sys_unit_put(unit);
 }
 
-/* Every request of the unit ends, and every initiator is told. */
+/* Every request of the unit ends, and every initiator is told. One whose data is being moved at
+ * this moment ends when that is done, just after the reset. */
 static void reset(struct sys_unit *unit, enum scsi_attention attention)
 {
     LIST_ENTRY ended;
