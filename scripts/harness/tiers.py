@@ -200,6 +200,8 @@ JOBS = [
          suites=(), checked=("lib",)),
     Build("build-windows-x64", "the cross build for Windows, 64 bits"),
     Build("build-windows-x86", "and 32 bits"),
+    Script("wine", "the Windows driver under Wine, with our double of StorPort",
+           ["build-windows-x64", "build-windows-x86"]),
     Script("dll", "winspd-x64.dll and winspd-x86.dll, under Wine",
            ["build-windows-x64", "build-windows-x86"]),
     Script("devsetup", "installing and removing a driver, under Wine", ["build-windows-x64"]),

@@ -75,6 +75,21 @@ static struct sys_unit *unit_of(struct sys_adapter *adapter, PDEVICE_OBJECT devi
     return found;
 }
 
+/* A disk that vanished: its unit went first, and another may have its address by now. */
+static void forget(PDEVICE_OBJECT device)
+{
+    struct sys_adapter *adapter = sys_adapter_get();
+    struct sys_unit *unit = unit_of(adapter, device);
+    KIRQL irql;
+
+    if (!unit)
+        return;
+    KeAcquireSpinLock(&adapter->lock, &irql);
+    unit->disk = NULL;
+    KeReleaseSpinLock(&adapter->lock, irql);
+    sys_unit_put(unit);
+}
+
 static NTSTATUS remove(PDEVICE_OBJECT device, PIRP irp)
 {
     struct sys_adapter *adapter = sys_adapter_get();
@@ -109,6 +124,9 @@ static NTSTATUS NTAPI pnp(PDEVICE_OBJECT device, PIRP irp)
         if (!controller && status == STATUS_SUCCESS)
             remember(device);
         return status;
+    case IRP_MN_SURPRISE_REMOVAL:
+        forget(device);
+        return storport_pnp(device, irp);
     case IRP_MN_REMOVE_DEVICE:
         return remove(device, irp);
     default:

@@ -180,7 +180,12 @@ struct _IRP {
     PVOID output;
 };
 enum { FILE_DEVICE_CONTROLLER = 4, FILE_DEVICE_DISK = 7, IRP_MJ_PNP = 27 };
-enum { IRP_MN_START_DEVICE = 0, IRP_MN_REMOVE_DEVICE = 2, IRP_MN_QUERY_CAPABILITIES = 9 };
+enum {
+    IRP_MN_START_DEVICE = 0,
+    IRP_MN_REMOVE_DEVICE = 2,
+    IRP_MN_QUERY_CAPABILITIES = 9,
+    IRP_MN_SURPRISE_REMOVAL = 0x17,
+};
 #define IoGetCurrentIrpStackLocation(irp) (&(irp)->stack)
 DRIVER_CANCEL *IoSetCancelRoutine(PIRP irp, DRIVER_CANCEL *routine);
 void IoReleaseCancelSpinLock(KIRQL irql);

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #define IOCTL_SERVICE 0x0004d038
-#define PATIENCE 30000 /* ms */
+#define PATIENCE 60000 /* ms */
 
 const GUID guid_a = { 0x4112a9a1, 0xf079, 0x4f3d,
     { 0xba, 0x53, 0x2d, 0x5d, 0xf2, 0x7d, 0x28, 0xb5 } };

@@ -1,2 +1,213 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* A unit whose product id is text becomes a disk of the system. */
+
 #include "client.h"
-const struct test disk_tests[] = { { 0 } };
+#include <winioctl.h>
+#include <ntddscsi.h>
+
+static UINT32 btl;
+static struct server server;
+
+static HANDLE open_disk(void)
+{
+    int number;
+
+    for (number = 0; number < 32; number++) {
+        SCSI_ADDRESS address;
+        char path[40];
+        HANDLE disk;
+
+        snprintf(path, sizeof(path), "\\\\.\\PhysicalDrive%d", number);
+        disk = CreateFileA(path, GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE,
+            NULL, OPEN_EXISTING, FILE_FLAG_OVERLAPPED, NULL);
+        if (disk == INVALID_HANDLE_VALUE)
+            continue;
+        if (!device_control(
+                disk, IOCTL_SCSI_GET_ADDRESS, NULL, 0, &address, sizeof(address), NULL) &&
+            address.TargetId == btl >> 8)
+            return disk;
+        CloseHandle(disk);
+    }
+    return NULL;
+}
+
+static HANDLE begin(BOOL protect)
+{
+    SPD_IOCTL_STORAGE_UNIT_PARAMS params = small_unit(&guid_a);
+    HANDLE disk;
+
+    params.BlockCount = 2048;
+    params.MaxTransferLength = 8 * BLOCK;
+    params.WriteProtected = protect;
+    params.CacheSupported = 1;
+    memcpy(params.ProductId, "Test disk       ", 16);
+    memcpy(params.ProductRevisionLevel, "1.0 ", 4);
+    btl = provision_good(&params);
+    server_start(&server, &params, btl, 2);
+    WAIT_UNTIL(double_state().started == 1);
+    WAIT_UNTIL((disk = open_disk()));
+    return disk;
+}
+
+static void end(HANDLE disk)
+{
+    CloseHandle(disk);
+    CHECK_EQUAL(unprovision(&guid_a), 0);
+    server_end(&server);
+    WAIT_UNTIL(double_state().disks == 0);
+}
+
+static DWORD transfer(HANDLE disk, BOOL write, UINT64 offset, void *data, DWORD length)
+{
+    OVERLAPPED overlapped = { .Offset = (DWORD)offset, .OffsetHigh = (DWORD)(offset >> 32) };
+    DWORD moved = 0;
+    BOOL done;
+
+    overlapped.hEvent = CreateEventW(NULL, TRUE, FALSE, NULL);
+    done = write ? WriteFile(disk, data, length, NULL, &overlapped)
+                 : ReadFile(disk, data, length, NULL, &overlapped);
+    if (!done && GetLastError() == ERROR_IO_PENDING) {
+        CHECK_EQUAL(WaitForSingleObject(overlapped.hEvent, 30000), WAIT_OBJECT_0);
+        done = TRUE;
+    }
+    if (!done || !GetOverlappedResult(disk, &overlapped, &moved, FALSE))
+        moved = 0;
+    CloseHandle(overlapped.hEvent);
+    return moved;
+}
+
+static void reads_and_writes(void)
+{
+    HANDLE disk = begin(FALSE);
+    UCHAR *data = malloc(100 * BLOCK), *back = malloc(100 * BLOCK);
+
+    fill_pattern(data, 11, 100, 0);
+    CHECK_EQUAL(transfer(disk, TRUE, 11 * BLOCK, data, 100 * BLOCK), 100 * BLOCK);
+    CHECK_EQUAL(transfer(disk, FALSE, 11 * BLOCK, back, 100 * BLOCK), 100 * BLOCK);
+    CHECK(is_pattern(back, 11, 100, 0));
+    CHECK(is_pattern(server.disk + 11 * BLOCK, 11, 100, 0));
+    CHECK_EQUAL(transfer(disk, FALSE, 2047 * BLOCK, back, BLOCK), BLOCK);
+    CHECK_EQUAL(transfer(disk, FALSE, 2048 * BLOCK, back, BLOCK), 0);
+    CHECK_EQUAL(transfer(disk, FALSE, 100, back, BLOCK), 0);
+    free(data);
+    free(back);
+    end(disk);
+}
+
+static void a_flush_of_the_disk_reaches_the_server(void)
+{
+    HANDLE disk = begin(FALSE);
+    LONG flushes = server.flushes;
+
+    CHECK(FlushFileBuffers(disk));
+    CHECK(server.flushes > flushes);
+    CHECK_EQUAL(server.flush_count, 0);
+    end(disk);
+}
+
+static void a_protected_disk_is_not_written(void)
+{
+    HANDLE disk = begin(TRUE);
+    UCHAR data[BLOCK] = { 0 };
+
+    CHECK_EQUAL(transfer(disk, TRUE, 0, data, BLOCK), 0);
+    CHECK_EQUAL(transfer(disk, FALSE, 0, data, BLOCK), BLOCK);
+    end(disk);
+}
+
+static void length_and_geometry(void)
+{
+    HANDLE disk = begin(FALSE);
+    GET_LENGTH_INFORMATION length;
+    DISK_GEOMETRY geometry;
+    STORAGE_DEVICE_NUMBER number;
+
+    CHECK_EQUAL(device_control(
+        disk, IOCTL_DISK_GET_LENGTH_INFO, NULL, 0, &length, sizeof(length), NULL), 0);
+    CHECK_EQUAL(length.Length.QuadPart, 2048 * BLOCK);
+    CHECK_EQUAL(device_control(
+        disk, IOCTL_DISK_GET_DRIVE_GEOMETRY, NULL, 0, &geometry, sizeof(geometry), NULL), 0);
+    CHECK_EQUAL(geometry.BytesPerSector, BLOCK);
+    CHECK_EQUAL(device_control(
+        disk, IOCTL_STORAGE_GET_DEVICE_NUMBER, NULL, 0, &number, sizeof(number), NULL), 0);
+    CHECK_EQUAL(number.DeviceType, FILE_DEVICE_DISK);
+    end(disk);
+}
+
+static DWORD property(HANDLE disk, STORAGE_PROPERTY_ID id, void *out, DWORD room)
+{
+    STORAGE_PROPERTY_QUERY query = { .PropertyId = id, .QueryType = PropertyStandardQuery };
+    DWORD moved;
+
+    CHECK_EQUAL(device_control(
+        disk, IOCTL_STORAGE_QUERY_PROPERTY, &query, sizeof(query), out, room, &moved), 0);
+    return moved;
+}
+
+static void properties(void)
+{
+    HANDLE disk = begin(FALSE);
+    UCHAR out[1024] = { 0 };
+    const STORAGE_DEVICE_DESCRIPTOR *device = (const void *)out;
+    const STORAGE_DEVICE_ID_DESCRIPTOR *ids = (const void *)out;
+    const STORAGE_ADAPTER_DESCRIPTOR *bus = (const void *)out;
+
+    property(disk, StorageDeviceProperty, out, sizeof(out));
+    CHECK(!strcmp((char *)out + device->VendorIdOffset, "WinSpd  "));
+    CHECK(!strcmp((char *)out + device->ProductIdOffset, "Test disk       "));
+    CHECK(!strcmp(
+        (char *)out + device->SerialNumberOffset, "4112a9a1-f079-4f3d-ba53-2d5df27d28b5"));
+    property(disk, StorageDeviceIdProperty, out, sizeof(out));
+    CHECK(ids->NumberOfIdentifiers >= 2);
+    property(disk, StorageAdapterProperty, out, sizeof(out));
+    CHECK_EQUAL(bus->BusType, 14);
+    property(adapter, StorageAdapterProperty, out, sizeof(out));
+    CHECK_EQUAL(bus->AlignmentMask, 0);
+    end(disk);
+}
+
+static void pass_through_of_the_disk(void)
+{
+    HANDLE disk = begin(FALSE);
+    UCHAR data[36];
+    struct scsi command = scsi_inquiry(BTL(99), -1, data, sizeof(data));
+
+    /* A disk's address is its own, whatever the caller says. */
+    command.device = disk;
+    scsi_run(&command);
+    CHECK_EQUAL(command.error | command.status, 0);
+    CHECK(!memcmp(data + 16, "Test disk", 9));
+    end(disk);
+}
+
+static void a_disk_goes_with_io_in_flight(void)
+{
+    HANDLE disk = begin(FALSE);
+    UCHAR data[BLOCK];
+    struct scsi command = scsi_move(btl, DATA_IN, 1, 1, data);
+
+    server.delay = 200;
+    command.device = disk;
+    scsi_start(&command);
+    WAIT_UNTIL(double_state().requests > 0);
+    CHECK_EQUAL(unprovision(&guid_a), 0);
+    scsi_wait(&command);
+    CHECK(command.error != 0 || command.status != 0);
+    server_end(&server);
+    WAIT_UNTIL(double_state().disks == 0);
+    CHECK_EQUAL(transfer(disk, FALSE, 0, data, BLOCK), 0);
+    CloseHandle(disk);
+}
+
+const struct test disk_tests[] = {
+    { "a disk reads and writes", reads_and_writes },
+    { "a flush of the disk reaches the server", a_flush_of_the_disk_reaches_the_server },
+    { "a protected disk is not written", a_protected_disk_is_not_written },
+    { "length and geometry of a disk", length_and_geometry },
+    { "properties of a disk", properties },
+    { "pass-through of a disk", pass_through_of_the_disk },
+    { "a disk goes with I/O in flight", a_disk_goes_with_io_in_flight },
+    { 0 }
+};

@@ -1,2 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* What the double itself has seen. Last, after all others. */
+
 #include "client.h"
-const struct test double_tests[] = { { 0 } };
+
+static void nothing_is_left(void)
+{
+    UINT32 list[16];
+    DWORD bytes;
+
+    CHECK_EQUAL(list_units(list, sizeof(list), &bytes), 0);
+    CHECK_EQUAL(bytes, 0);
+    WAIT_UNTIL(double_state().disks == 0);
+    CHECK_EQUAL(double_state().requests, 0);
+    CHECK_EQUAL(double_state().service_irps, 1); /* our lifetime request */
+}
+
+static void the_judge_has_found_nothing(void)
+{
+    CHECK_EQUAL(double_state().findings, 0);
+}
+
+const struct test double_tests[] = {
+    { "nothing is left", nothing_is_left },
+    { "the judge has found nothing", the_judge_has_found_nothing },
+    { 0 }
+};

@@ -1,3 +1,230 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* Who owns a unit, and what happens when a process dies. */
+
 #include "client.h"
-const struct test process_tests[] = { { 0 } };
-int process_child(const char *c, const char *a) { (void)c; (void)a; return 0; }
+
+static const char unused[] = "-";
+
+HANDLE start_child(const char *child, const char *argument, BOOL suspended, HANDLE *thread)
+{
+    STARTUPINFOA startup = { .cb = sizeof(startup) };
+    PROCESS_INFORMATION process;
+    char program[MAX_PATH], line[2 * MAX_PATH];
+
+    CHECK(GetModuleFileNameA(NULL, program, sizeof(program)));
+    snprintf(line, sizeof(line), "\"%s\" --child \"%s\" %s", program, child, argument);
+    CHECK(CreateProcessA(NULL, line, NULL, NULL, TRUE, suspended ? CREATE_SUSPENDED : 0, NULL,
+        NULL, &startup, &process));
+    if (thread)
+        *thread = process.hThread;
+    else
+        CloseHandle(process.hThread);
+    return process.hProcess;
+}
+
+DWORD end_of_child(HANDLE process)
+{
+    DWORD code;
+
+    CHECK_EQUAL(WaitForSingleObject(process, 20000), WAIT_OBJECT_0);
+    CHECK(GetExitCodeProcess(process, &code));
+    CloseHandle(process);
+    return code;
+}
+
+static DWORD units(void)
+{
+    UINT32 list[256];
+    DWORD bytes;
+
+    CHECK_EQUAL(list_units(list, sizeof(list), &bytes), 0);
+    return bytes / 4;
+}
+
+/* Children. */
+
+static int child_dies(const char *argument)
+{
+    SPD_IOCTL_STORAGE_UNIT_PARAMS params = small_unit(&guid_a);
+
+    (void)argument;
+    hold_lifetime();
+    provision_good(&params);
+    return 0;
+}
+
+/* Serves until it is killed; the event says that the unit is there. */
+static int child_serves(const char *argument)
+{
+    SPD_IOCTL_STORAGE_UNIT_PARAMS params = small_unit(&guid_a);
+    UCHAR data[BLOCK];
+    SPD_IOCTL_TRANSACT_REQ req;
+    UINT32 btl;
+
+    hold_lifetime();
+    if (!strcmp(argument, "grace"))
+        params.Reserved[0] = 30;
+    btl = provision_good(&params);
+    CHECK_EQUAL(transact(btl, NULL, &req, data, 0, BLOCK), 0);
+    Sleep(INFINITE);
+    return 0;
+}
+
+static int child_without_rights(const char *argument)
+{
+    SPD_IOCTL_TRANSACT_RSP rsp = { .Hint = 1, .Kind = 1 };
+
+    (void)argument;
+    CHECK_EQUAL(transact(BTL(0), &rsp, NULL, NULL, 0, BLOCK), ERROR_ACCESS_DENIED);
+    CHECK_EQUAL(unprovision(&guid_a), ERROR_ACCESS_DENIED);
+    CHECK_EQUAL(set_transact_process(BTL(0), GetCurrentProcessId()), ERROR_ACCESS_DENIED);
+    CHECK_EQUAL(units(), 1);
+    return 0;
+}
+
+static int child_transacts(const char *argument)
+{
+    UCHAR data[5 * BLOCK], answer[5 * BLOCK];
+    struct scsi command = scsi_move(BTL(0), DATA_IN, 7, 5, data);
+    SPD_IOCTL_TRANSACT_REQ req;
+    SPD_IOCTL_TRANSACT_RSP rsp;
+
+    (void)argument;
+    scsi_start(&command);
+    CHECK_EQUAL(transact(BTL(0), NULL, &req, answer, 0, sizeof(answer)), 0);
+    fill_pattern(answer, 7, 5, 3);
+    rsp = good_response(&req);
+    CHECK_EQUAL(transact(BTL(0), &rsp, NULL, answer, sizeof(answer), sizeof(answer)), 0);
+    scsi_wait(&command);
+    CHECK_EQUAL(command.error | command.status, 0);
+    CHECK(is_pattern(data, 7, 5, 3));
+    return 0;
+}
+
+static int child_without_lifetime(const char *argument)
+{
+    SPD_IOCTL_STORAGE_UNIT_PARAMS params = small_unit(&guid_a);
+    UINT32 btl;
+
+    (void)argument;
+    CHECK_EQUAL(provision(&params, &btl), ERROR_BAD_COMMAND);
+    return 0;
+}
+
+int process_child(const char *child, const char *argument)
+{
+    static const struct {
+        const char *name;
+        int (*run)(const char *argument);
+    } children[] = {
+        { "dies", child_dies },
+        { "serves", child_serves },
+        { "without rights", child_without_rights },
+        { "transacts", child_transacts },
+        { "without lifetime", child_without_lifetime },
+    };
+    unsigned i;
+
+    for (i = 0; i < sizeof(children) / sizeof(*children); i++)
+        if (!strcmp(children[i].name, child))
+            return children[i].run(argument);
+    return 2;
+}
+
+/* Tests. */
+
+static void a_dead_owners_units_are_gone_with_it(void)
+{
+    CHECK_EQUAL(end_of_child(start_child("dies", unused, FALSE, NULL)), 0);
+    CHECK_EQUAL(units(), 0);
+}
+
+static void a_stranger_has_no_rights(void)
+{
+    SPD_IOCTL_STORAGE_UNIT_PARAMS params = small_unit(&guid_a);
+
+    provision_good(&params);
+    CHECK_EQUAL(end_of_child(start_child("without rights", unused, FALSE, NULL)), 0);
+    CHECK_EQUAL(unprovision(&guid_a), 0);
+}
+
+static void the_owner_lets_another_process_serve(void)
+{
+    SPD_IOCTL_STORAGE_UNIT_PARAMS params = small_unit(&guid_a);
+    SPD_IOCTL_TRANSACT_RSP rsp = { .Hint = 1, .Kind = 1 };
+    HANDLE process, thread;
+    UINT32 btl;
+
+    params.MaxTransferLength = 5 * BLOCK;
+    btl = provision_good(&params);
+    scsi_ready(btl);
+    process = start_child("transacts", unused, TRUE, &thread);
+    CHECK_EQUAL(set_transact_process(btl, GetProcessId(process)), 0);
+    CHECK_EQUAL(transact(btl, &rsp, NULL, NULL, 0, BLOCK), ERROR_ACCESS_DENIED);
+    ResumeThread(thread);
+    CHECK_EQUAL(end_of_child(process), 0);
+    CloseHandle(thread);
+    CHECK_EQUAL(set_transact_process(BTL(9), GetCurrentProcessId()), ERROR_OPERATION_ABORTED);
+    CHECK_EQUAL(unprovision(&guid_a), 0);
+}
+
+static void provisioning_needs_a_lifetime_request(void)
+{
+    CHECK_EQUAL(end_of_child(start_child("without lifetime", unused, FALSE, NULL)), 0);
+}
+
+static void a_server_killed_in_mid_request(void)
+{
+    UCHAR data[BLOCK];
+    struct scsi command = scsi_move(BTL(0), DATA_IN, 1, 1, data);
+    HANDLE process = start_child("serves", unused, FALSE, NULL);
+
+    WAIT_UNTIL(units() == 1);
+    scsi_ready(BTL(0));
+    scsi_start(&command);
+    /* Taken: nothing waits at the server any more but the two lifetime requests. */
+    WAIT_UNTIL(double_state().requests == 1 && double_state().service_irps == 2);
+    CHECK(TerminateProcess(process, 9));
+    CHECK_EQUAL(end_of_child(process), 9);
+    CHECK_EQUAL(units(), 0);
+    scsi_wait(&command);
+    CHECK(command.error != 0 || command.status != 0);
+}
+
+/* Within the grace a restarted server finds the request that its predecessor took with it. */
+static void a_server_that_comes_back_within_the_grace(void)
+{
+    SPD_IOCTL_STORAGE_UNIT_PARAMS params = small_unit(&guid_a);
+    UCHAR data[BLOCK];
+    struct scsi command = scsi_move(BTL(0), DATA_IN, 1, 1, data);
+    HANDLE process = start_child("serves", "grace", FALSE, NULL);
+    struct server server;
+
+    params.Reserved[0] = 30;
+    WAIT_UNTIL(units() == 1);
+    scsi_ready(BTL(0));
+    scsi_start(&command);
+    WAIT_UNTIL(double_state().requests == 1 && double_state().service_irps == 2);
+    CHECK(TerminateProcess(process, 9));
+    CHECK_EQUAL(end_of_child(process), 9);
+    CHECK_EQUAL(units(), 1);
+    CHECK_EQUAL(double_state().requests, 1);
+    CHECK_EQUAL(provision_good(&params), BTL(0));
+    server_start(&server, &params, BTL(0), 1);
+    scsi_wait(&command);
+    CHECK_EQUAL(command.error | command.status, 0);
+    CHECK_EQUAL(unprovision(&guid_a), 0);
+    server_end(&server);
+}
+
+const struct test process_tests[] = {
+    { "a dead owner's units are gone with it", a_dead_owners_units_are_gone_with_it },
+    { "a stranger has no rights", a_stranger_has_no_rights },
+    { "the owner lets another process serve", the_owner_lets_another_process_serve },
+    { "provisioning needs a lifetime request", provisioning_needs_a_lifetime_request },
+    { "a server killed in mid-request", a_server_killed_in_mid_request },
+    { "a server that comes back within the grace", a_server_that_comes_back_within_the_grace },
+    { 0 }
+};

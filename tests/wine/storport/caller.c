@@ -12,6 +12,13 @@
 NTSYSAPI NTSTATUS NTAPI NtReadVirtualMemory(HANDLE, const void *, PVOID, SIZE_T, SIZE_T *);
 NTSYSAPI NTSTATUS NTAPI NtWriteVirtualMemory(HANDLE, PVOID, const void *, SIZE_T, SIZE_T *);
 
+/* Where the answer to a buffered request goes. Wine's IoBuildDeviceIoControlRequest makes no system
+ * buffer for what only has output; its caller is in the kernel, and the buffer at hand. */
+PVOID caller_output(IRP *irp)
+{
+    return irp->AssociatedIrp.SystemBuffer ? irp->AssociatedIrp.SystemBuffer : irp->UserBuffer;
+}
+
 HANDLE caller_process(IRP *irp)
 {
     PEPROCESS process = IoGetRequestorProcess(irp);

@@ -62,8 +62,10 @@ static void get_state(struct adapter *adapter, struct double_state *state)
     state->requests = (ULONG)adapter->request_count;
     state->service_irps = service_count(adapter);
     state->pool_blocks = judge_pool_blocks();
-    for (target = 0; target < MAX_TARGETS; target++)
-        state->disks += adapter->disks[target] && adapter->disks[target]->present;
+    for (target = 0; target < MAX_TARGETS; target++) {
+        state->disks += adapter->disks[target] != NULL;
+        state->started += adapter->disks[target] && adapter->disks[target]->started;
+    }
 }
 
 static ULONG room_needed(ULONG code)
@@ -90,7 +92,8 @@ BOOLEAN control(struct adapter *adapter, IRP *irp, NTSTATUS *status)
         return FALSE;
     *status = STATUS_INVALID_PARAMETER;
     if (stack->Parameters.DeviceIoControl.OutputBufferLength < need ||
-        (code != DOUBLE_IOCTL_STATE && stack->Parameters.DeviceIoControl.InputBufferLength < need)) {
+        (code != DOUBLE_IOCTL_STATE &&
+            stack->Parameters.DeviceIoControl.InputBufferLength < need)) {
         complete_irp(irp, *status, 0);
         return TRUE;
     }

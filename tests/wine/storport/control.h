@@ -30,7 +30,8 @@ struct double_state {
     LONG findings;
     ULONG requests;     /* SRBs that the miniport has */
     ULONG service_irps; /* likewise */
-    ULONG disks;        /* that the last scan found */
+    ULONG disks;        /* device objects, some may be about to go */
+    ULONG started;      /* of these */
     ULONG pool_blocks;  /* of the miniport */
 };
 

@@ -7,6 +7,9 @@
 
 NTSYSAPI int __cdecl _snwprintf(wchar_t *buffer, size_t size, const wchar_t *format, ...);
 
+/* Wine's mount manager makes and deletes links of the numbers below for drives of its own. */
+#define FIRST_NUMBER 10
+
 static void disk_names(ULONG number, wchar_t *device, wchar_t *link, size_t count)
 {
     _snwprintf(device, count, L"\\Device\\SpdDisk%u", (unsigned)number);
@@ -21,7 +24,7 @@ struct disk *disk_create(struct adapter *adapter, UCHAR target)
     struct disk *disk;
     ULONG number;
 
-    for (number = 0; number < 1024; number++) {
+    for (number = FIRST_NUMBER; number < 1024; number++) {
         disk_names(number, name, link, 48);
         RtlInitUnicodeString(&device_name, name);
         RtlInitUnicodeString(&link_name, link);

@@ -153,6 +153,7 @@ ULONGLONG now(void);
 NTSTATUS pass_through(struct adapter *adapter, IRP *irp, ULONG code, const struct disk *disk);
 
 /* caller.c: the memory of the process that sent a request */
+PVOID caller_output(IRP *irp);
 HANDLE caller_process(IRP *irp);
 BOOLEAN caller_read(HANDLE process, PVOID address, PVOID buffer, SIZE_T length);
 BOOLEAN caller_write(HANDLE process, PVOID address, const void *buffer, SIZE_T length);

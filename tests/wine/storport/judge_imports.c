@@ -59,8 +59,8 @@ static VOID FASTCALL complete(PIRP irp, CCHAR boost)
     IofCompleteRequest(irp, boost);
 }
 
-static NTSTATUS NTAPI wait_single(
-    PVOID object, KWAIT_REASON reason, KPROCESSOR_MODE mode, BOOLEAN alertable, PLARGE_INTEGER until)
+static NTSTATUS NTAPI wait_single(PVOID object, KWAIT_REASON reason, KPROCESSOR_MODE mode,
+    BOOLEAN alertable, PLARGE_INTEGER until)
 {
     if (!until || until->QuadPart)
         judge_passive("KeWaitForSingleObject");

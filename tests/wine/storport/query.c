@@ -24,7 +24,7 @@ static NTSTATUS answer(IRP *irp, const void *reply, ULONG length)
         IoGetCurrentIrpStackLocation(irp)->Parameters.DeviceIoControl.OutputBufferLength;
 
     length = min(length, room);
-    RtlCopyMemory(irp->AssociatedIrp.SystemBuffer, reply, length);
+    RtlCopyMemory(caller_output(irp), reply, length);
     complete_irp(irp, STATUS_SUCCESS, length);
     return STATUS_SUCCESS;
 }

@@ -65,6 +65,7 @@ static void scan_target(struct adapter *adapter, UCHAR target)
 
     /* Another unit at the same address is another disk. */
     if (disk && (!there || RtlCompareMemory(disk->inquiry, inquiry, 36) != 36)) {
+        judge_note("unit %u is gone", target);
         disk->present = FALSE;
         return;
     }

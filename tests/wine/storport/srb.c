@@ -301,8 +301,9 @@ NTSTATUS request_status(const struct request *request)
 {
     switch (SRB_STATUS(request->srb.SrbStatus)) {
     case SRB_STATUS_SUCCESS:
-    case SRB_STATUS_DATA_OVERRUN:
         return STATUS_SUCCESS;
+    case SRB_STATUS_DATA_OVERRUN:
+        return STATUS_BUFFER_OVERFLOW;
     case SRB_STATUS_ERROR:
         return request->srb.ScsiStatus ? STATUS_SUCCESS : STATUS_IO_DEVICE_ERROR;
     case SRB_STATUS_INVALID_REQUEST:

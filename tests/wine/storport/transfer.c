@@ -155,7 +155,9 @@ static void cache_written(struct request *request)
     NTSTATUS status = outcome(request);
 
     request_free(request);
-    request = NT_SUCCESS(status) && adapter->config.CachesData ? request_new(adapter, btl, 0) : NULL;
+    request = NULL;
+    if (NT_SUCCESS(status) && adapter->config.CachesData)
+        request = request_new(adapter, btl, 0);
     if (!request) {
         complete_irp(irp, status, 0);
         return;
