@@ -6,6 +6,8 @@
  * drvtest [--from NAME]   all, or from that one on; stops at the first that fails
  * drvtest NAME            one
  * drvtest --child NAME X  part of a test, in another process
+ * drvtest --units N       the adapter has N targets
+ * drvtest --find          the judge finds something
  */
 
 #include "client.h"
@@ -37,6 +39,34 @@ static void run(const struct test *test)
     fflush(stdout);
 }
 
+static int as_many_units(unsigned count)
+{
+    SPD_IOCTL_STORAGE_UNIT_PARAMS params = small_unit(&guid_a);
+    UINT32 list[256], btl;
+    DWORD bytes;
+    unsigned i;
+
+    hold_lifetime();
+    for (i = 0; i < count; i++) {
+        params.Guid.Data1 = i;
+        CHECK_EQUAL(provision_good(&params), BTL(i));
+    }
+    params.Guid = guid_b;
+    CHECK_EQUAL(provision(&params, &btl), ERROR_CANNOT_MAKE);
+    CHECK_EQUAL(list_units(list, sizeof(list), &bytes), 0);
+    CHECK_EQUAL(bytes, count * 4);
+    scsi_ready(BTL(count - 1));
+    return 0;
+}
+
+static int find(void)
+{
+    ULONG number = 0;
+
+    CHECK_EQUAL(device_control(adapter, DOUBLE_IOCTL_FIND, &number, 4, &number, 4, NULL), 0);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     BOOL from = argc == 3 && !strcmp(argv[1], "--from");
@@ -55,6 +85,10 @@ int main(int argc, char **argv)
     }
     if (argc == 4 && !strcmp(argv[1], "--child"))
         return process_child(argv[2], argv[3]);
+    if (argc == 3 && !strcmp(argv[1], "--units"))
+        return as_many_units((unsigned)atoi(argv[2]));
+    if (argc == 2 && !strcmp(argv[1], "--find"))
+        return find();
     if (!list)
         hold_lifetime();
     for (i = 0; i < sizeof(groups) / sizeof(*groups); i++) {
