@@ -77,6 +77,22 @@ def a_finding_is_noticed(machine):
     assert found == ["FINDING: a test asked for this"], found
 
 
+def it_is_removed_under_a_server(machine):
+    before = len(machine.judge_log())
+    with server(machine, "memdisk", "--size", "16M") as process:
+        disk = disk_of(machine, before)
+        busy = machine.prefix.start_wine(machine.package / "stgtest-x64.exe", disk, "100000000",
+                                         "WR", "*", "*")
+        machine.devsetup("remove")
+        for ended in (busy, process):
+            ended.communicate(timeout=30)
+    machine.prefix.wait_for(lambda: "removed" in machine.judge_log()[before:], 10,
+                            "the adapter is removed")
+    machine.prefix.restart()
+    machine.devsetup("add", r"C:\winspd\winspd.inf")
+    is_installed(machine)
+
+
 def it_is_removed_and_nothing_is_left(machine):
     machine.devsetup("remove")
     machine.prefix.wait_for(lambda: "unloaded" in machine.judge_log(), 10, "the driver is unloaded")
@@ -90,5 +106,6 @@ TESTS = [
     ("255 units", two_hundred_and_fifty_five_units),
     ("a finding is noticed", a_finding_is_noticed),
     ("it is there again after a restart", it_is_there_again_after_a_restart),
+    ("it is removed under a server with I/O in flight", it_is_removed_under_a_server),
     ("it is removed and nothing is left", it_is_removed_and_nothing_is_left),
 ]
