@@ -81,8 +81,8 @@ typedef struct _SPD_STORAGE_UNIT_OPERATION_CONTEXT {
  * thread, ends the wait.
  */
 
-/* DeviceName NULL: a disk of this system, by the WinSpd driver; \\.\pipe\NAME: a pipe; a URI of
- * <spd/spd.h>; anything else: the adapter of that name. Interface is kept, Params are copied. */
+/* DeviceName NULL: a disk of this system, by the WinSpd driver; \\.\pipe\NAME: a pipe; anything
+ * else: the adapter of that name. Interface is kept, Params are copied. */
 DWORD SPD_CALL SpdStorageUnitCreate(PWSTR DeviceName,
     const SPD_STORAGE_UNIT_PARAMS *StorageUnitParams, const SPD_STORAGE_UNIT_INTERFACE *Interface,
     SPD_STORAGE_UNIT **PStorageUnit);

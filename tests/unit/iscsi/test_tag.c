@@ -38,7 +38,8 @@ static void a_task_tag_in_use_is_rejected(void **state)
 {
     static const uint8_t data[BLOCK] = { 1 };
     uint8_t bhs[ISCSI_BHS];
-    uint32_t ttt, reader = client_start_read(&client), writer = client_start_write(&client, 1, &ttt);
+    uint32_t ttt, reader = client_start_read(&client);
+    uint32_t writer = client_start_write(&client, 1, &ttt);
 
     (void)state;
     client_read10(&client, bhs, 0, 1);

@@ -100,7 +100,8 @@ static void a_task_that_waits_for_data_is_aborted_at_once(void **state)
 static void an_ordered_command_waits_for_the_data_of_those_before_it(void **state)
 {
     static const uint8_t data[BLOCK];
-    uint32_t ttt, writer = client_start_write(&client, 1, &ttt), ordered = client_start_test(&client, 2);
+    uint32_t ttt, writer = client_start_write(&client, 1, &ttt);
+    uint32_t ordered = client_start_test(&client, 2);
 
     (void)state;
     client_ping(&client);
@@ -114,7 +115,8 @@ static void an_ordered_command_waits_for_the_data_of_those_before_it(void **stat
 static void those_after_an_ordered_command_wait_for_its_data(void **state)
 {
     static const uint8_t data[BLOCK];
-    uint32_t ttt, writer = client_start_write(&client, 2, &ttt), simple = client_start_test(&client, 1);
+    uint32_t ttt, writer = client_start_write(&client, 2, &ttt);
+    uint32_t simple = client_start_test(&client, 1);
 
     (void)state;
     client_ping(&client);
@@ -153,7 +155,8 @@ static void a_reset_lets_those_begin_that_waited_for_data(void **state)
 
 static void an_abort_lets_those_begin_that_waited_for_data(void **state)
 {
-    uint32_t ttt, writer = client_start_write(&client, 2, &ttt), simple = client_start_test(&client, 1);
+    uint32_t ttt, writer = client_start_write(&client, 2, &ttt);
+    uint32_t simple = client_start_test(&client, 1);
 
     (void)state;
     client_ping(&client);
@@ -165,7 +168,8 @@ static void an_abort_lets_those_begin_that_waited_for_data(void **state)
 static void a_command_that_waits_for_its_turn_can_be_aborted(void **state)
 {
     static const uint8_t data[BLOCK];
-    uint32_t ttt, writer = client_start_write(&client, 1, &ttt), ordered = client_start_test(&client, 2);
+    uint32_t ttt, writer = client_start_write(&client, 1, &ttt);
+    uint32_t ordered = client_start_test(&client, 2);
 
     (void)state;
     request(&client, TASK_ABORT, ordered, 0);
@@ -174,7 +178,8 @@ static void a_command_that_waits_for_its_turn_can_be_aborted(void **state)
     disk_wait_held(&disk, 1);
     disk_release(&disk);
     assert_int_equal(0, client_status(&client, writer));
-    assert_int_equal(0, client_status(&client, client_start_test(&client, 1))); /* its CmdSN is counted */
+    /* Its CmdSN is counted. */
+    assert_int_equal(0, client_status(&client, client_start_test(&client, 1)));
 }
 
 static void abort_task_set_ends_commands_that_wait_for_their_turn(void **state)
