@@ -75,22 +75,23 @@ static bool find_span(
     const struct spd_request *request, struct scsi_vec *scratch, struct span *span)
 {
     const struct scsi_task *task = &request->task;
-    const struct scsi_vec *data = task->data, *end = data + task->data_count;
+    const struct scsi_vec *data = task->data;
+    uint32_t left = task->data_count;
     uint64_t offset = task->op.offset, covered;
 
     if (task->op.buffer == SCSI_BUFFER_SCRATCH) {
         *scratch = (struct scsi_vec){ task->scratch, task->scratch ? SCSI_SCRATCH_LENGTH : 0 };
         data = scratch;
-        end = data + 1;
+        left = 1;
     }
-    for (; data != end && offset >= data->length; data++)
+    for (; left && offset >= data->length; data++, left--)
         offset -= data->length;
     span->length = (size_t)task->op.blocks << request->unit->block_shift;
     span->first = data;
     span->skip = (size_t)offset;
-    for (covered = 0; data != end && covered < offset + span->length; data++)
-        covered += data->length;
-    span->count = (uint32_t)(data - span->first);
+    span->count = 0;
+    for (covered = 0; left && covered < offset + span->length; left--)
+        covered += data[span->count++].length;
     return covered >= offset + span->length;
 }
 
