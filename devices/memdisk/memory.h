@@ -6,15 +6,16 @@
 #ifndef DEVICES_MEMDISK_MEMORY_H
 #define DEVICES_MEMDISK_MEMORY_H
 
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+
+struct memory_chunks;
 
 struct memory {
     uint8_t *base;
     uint64_t size;
-    uint64_t page;         /* what is given back comes in multiples of this */
-    atomic_uchar *present; /* Windows: which chunks may be touched */
+    uint64_t page;                /* what is given back comes in multiples of this */
+    struct memory_chunks *chunks; /* Windows: which of them may be touched */
 };
 
 /* 0 or an errno. */

@@ -6,28 +6,39 @@
 #include <windows.h>
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Address space is reserved as a whole and committed where it is written. Chunks, because one call
- * to the system for each write would cost more than the write. */
-enum { CHUNK = 1 << 20 };
+/*
+ * Address space is reserved as a whole, committed where it is written and decommitted where it is
+ * unmapped, in chunks: 64 KiB is the least that one call can reserve, and a call for each page
+ * would cost more than the copy. Only that gives memory back: Windows counts what is committed
+ * against the system's limit, in use or not.
+ *
+ * To touch what is not committed is fatal, so that a chunk must stay while it is read or written.
+ * Its lock, which it shares with others, is taken shared for that and exclusively to decommit.
+ */
+enum { CHUNK = 1 << 16, LOCKS = 64 };
+
+struct memory_chunks {
+    SRWLOCK locks[LOCKS]; /* all zeros is SRWLOCK_INIT */
+    atomic_uchar present[];
+};
 
 int memory_open(struct memory *memory, uint64_t size)
 {
-    SYSTEM_INFO info;
     uint64_t chunks = (size + CHUNK - 1) / CHUNK;
 
     *memory = (struct memory){ 0 };
-    if (size > SIZE_MAX || chunks > SIZE_MAX)
+    if (size > SIZE_MAX || chunks > SIZE_MAX - sizeof *memory->chunks)
         return ENOMEM;
-    GetSystemInfo(&info);
     memory->size = size;
-    memory->page = info.dwPageSize;
-    memory->present = calloc((size_t)chunks, sizeof *memory->present);
+    memory->page = CHUNK;
+    memory->chunks = calloc(1, sizeof *memory->chunks + (size_t)chunks);
     memory->base = VirtualAlloc(NULL, (size_t)size, MEM_RESERVE, PAGE_READWRITE);
-    if (memory->base && memory->present)
+    if (memory->base && memory->chunks)
         return 0;
     memory_close(memory);
     return ENOMEM;
@@ -37,8 +48,18 @@ void memory_close(struct memory *memory)
 {
     if (memory->base)
         VirtualFree(memory->base, 0, MEM_RELEASE);
-    free(memory->present);
+    free(memory->chunks);
     *memory = (struct memory){ 0 };
+}
+
+static SRWLOCK *lock_of(const struct memory *memory, uint64_t offset)
+{
+    return &memory->chunks->locks[offset / CHUNK % LOCKS];
+}
+
+static atomic_uchar *present(const struct memory *memory, uint64_t offset)
+{
+    return &memory->chunks->present[offset / CHUNK];
 }
 
 /* Bytes from offset on that lie in its chunk, at most length. */
@@ -49,65 +70,72 @@ static size_t within_chunk(uint64_t offset, uint64_t length)
     return (size_t)(length < left ? length : left);
 }
 
-static bool is_present(const struct memory *memory, uint64_t offset)
-{
-    return atomic_load_explicit(&memory->present[offset / CHUNK], memory_order_acquire);
-}
-
 /* To commit what is committed changes nothing, so that two threads may do it at once. */
 static bool make_present(struct memory *memory, uint64_t offset)
 {
-    uint64_t first = offset / CHUNK * CHUNK;
+    uint64_t first = offset - offset % CHUNK;
     size_t length = within_chunk(first, memory->size - first);
 
-    if (is_present(memory, offset))
+    if (atomic_load_explicit(present(memory, offset), memory_order_acquire))
         return true;
     if (!VirtualAlloc(memory->base + first, length, MEM_COMMIT, PAGE_READWRITE))
         return false;
-    atomic_store_explicit(&memory->present[offset / CHUNK], 1, memory_order_release);
+    atomic_store_explicit(present(memory, offset), 1, memory_order_release);
     return true;
 }
 
 void memory_read(const struct memory *memory, void *buffer, size_t length, uint64_t offset)
 {
     for (size_t done = 0, piece; done < length; done += piece) {
-        piece = within_chunk(offset + done, length - done);
-        if (is_present(memory, offset + done))
-            memcpy((uint8_t *)buffer + done, memory->base + offset + done, piece);
+        uint64_t at = offset + done;
+
+        piece = within_chunk(at, length - done);
+        AcquireSRWLockShared(lock_of(memory, at));
+        if (atomic_load_explicit(present(memory, at), memory_order_acquire))
+            memcpy((uint8_t *)buffer + done, memory->base + at, piece);
         else
             memset((uint8_t *)buffer + done, 0, piece);
+        ReleaseSRWLockShared(lock_of(memory, at));
     }
 }
 
 int memory_write(struct memory *memory, const void *buffer, size_t length, uint64_t offset)
 {
-    for (size_t done = 0, piece; done < length; done += piece) {
-        piece = within_chunk(offset + done, length - done);
-        if (!make_present(memory, offset + done))
-            return ENOSPC;
-        memcpy(memory->base + offset + done, (const uint8_t *)buffer + done, piece);
+    bool room = true;
+
+    for (size_t done = 0, piece; done < length && room; done += piece) {
+        uint64_t at = offset + done;
+
+        piece = within_chunk(at, length - done);
+        AcquireSRWLockShared(lock_of(memory, at));
+        room = make_present(memory, at);
+        if (room)
+            memcpy(memory->base + at, (const uint8_t *)buffer + done, piece);
+        ReleaseSRWLockShared(lock_of(memory, at));
     }
-    return 0;
+    return room ? 0 : ENOSPC;
 }
 
-/* Another thread may be reading or writing the same pages, so they stay committed. Once they are
- * zero, MEM_RESET lets the system drop them: what they hold then is either that or fresh zeros. */
+/* A chunk that is committed again is zero; part of one is made so, and stays. */
 static void forget(struct memory *memory, uint64_t offset, size_t length)
 {
-    uint64_t first = (offset + memory->page - 1) / memory->page * memory->page;
-    uint64_t last = (offset + length) / memory->page * memory->page;
+    bool whole = length == CHUNK || (offset % CHUNK == 0 && offset + length == memory->size);
 
-    memset(memory->base + offset, 0, length);
-    if (first < last)
-        VirtualAlloc(memory->base + first, (size_t)(last - first), MEM_RESET, PAGE_READWRITE);
+    if (whole && VirtualFree(memory->base + offset, length, MEM_DECOMMIT))
+        atomic_store_explicit(present(memory, offset), 0, memory_order_relaxed);
+    else
+        memset(memory->base + offset, 0, length);
 }
 
 void memory_unmap(struct memory *memory, uint64_t offset, uint64_t length)
 {
     while (length) {
         size_t piece = within_chunk(offset, length);
-        if (is_present(memory, offset))
+
+        AcquireSRWLockExclusive(lock_of(memory, offset));
+        if (atomic_load_explicit(present(memory, offset), memory_order_relaxed))
             forget(memory, offset, piece);
+        ReleaseSRWLockExclusive(lock_of(memory, offset));
         offset += piece;
         length -= piece;
     }

@@ -8,6 +8,7 @@
 #include "../../../devices/rawdisk/image.h"
 
 #include <windows.h>
+#include <winternl.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -18,6 +19,8 @@
 #define MIB   (UINT64_C(1) << 20)
 #define GIB   (UINT64_C(1) << 30)
 
+enum { THREADS = 4, ROUNDS = 300, PIECE = 4096, CHUNK = 65536 };
+
 static const char *wrong;
 
 #define EXPECT(condition)                                                                          \
@@ -27,6 +30,25 @@ static const char *wrong;
             return;                                                                                \
         }                                                                                          \
     } while (0)
+
+/* Runs work(0) to work(THREADS - 1) at once; how many of them returned 0. */
+static int at_once(LPTHREAD_START_ROUTINE work)
+{
+    HANDLE threads[THREADS];
+    int good = 0;
+
+    for (uintptr_t i = 0; i < THREADS; i++)
+        threads[i] = CreateThread(NULL, 0, work, (void *)i, 0, NULL);
+    for (int i = 0; i < THREADS; i++) {
+        DWORD result = 1;
+
+        WaitForSingleObject(threads[i], INFINITE);
+        GetExitCodeThread(threads[i], &result);
+        CloseHandle(threads[i]);
+        good += result == 0;
+    }
+    return good;
+}
 
 static struct image image;
 static char message[IMAGE_MESSAGE_MAX];
@@ -77,6 +99,40 @@ static void who_must_not_wait_is_told_so(void)
 {
     EXPECT(image_read(&image, back, 512, 0, IMAGE_NOWAIT, &failed) == EAGAIN);
     EXPECT(image_write(&image, data, 512, 0, IMAGE_NOWAIT, &failed) == EAGAIN);
+}
+
+static void requests_do_not_wait_for_each_other(void)
+{
+    enum { FILE_MODE_INFORMATION = 16, SYNCHRONOUS = 0x10 | 0x20 }; /* FILE_SYNCHRONOUS_IO_* */
+    IO_STATUS_BLOCK io;
+    ULONG mode = SYNCHRONOUS;
+
+    EXPECT(NtQueryInformationFile(image.handle, &io, &mode, sizeof mode,
+               (FILE_INFORMATION_CLASS)FILE_MODE_INFORMATION) == 0);
+    EXPECT((mode & SYNCHRONOUS) == 0);
+}
+
+/* Each thread has every fourth piece of a range. */
+static DWORD WINAPI write_and_read(void *argument)
+{
+    unsigned char mine[PIECE], read[PIECE];
+    uint64_t where, wrong_at;
+
+    for (int round = 0; round < ROUNDS; round++) {
+        memset(mine, (int)(uintptr_t)argument * ROUNDS + round + 1, sizeof mine);
+        where = (uint64_t)(round % 8 * THREADS + (int)(uintptr_t)argument) * PIECE;
+        if (image_write(&image, mine, PIECE, where, 0, &wrong_at) ||
+            image_read(&image, read, PIECE, where, 0, &wrong_at) ||
+            memcmp(mine, read, PIECE) != 0)
+            return 1;
+    }
+    return 0;
+}
+
+static void threads_use_an_image_at_once(void)
+{
+    EXPECT(at_once(write_and_read) == THREADS);
+    EXPECT(image_write(&image, data, sizeof data, 4096, 0, &failed) == 0);
 }
 
 static void a_second_writer_is_refused(void)
@@ -162,6 +218,52 @@ static void unmapped_memory_is_zero_and_nothing_else(void)
     memory_close(&memory);
 }
 
+static void unmapped_memory_is_given_back(void)
+{
+    MEMORY_BASIC_INFORMATION is;
+
+    EXPECT(memory_open(&memory, 8 * MIB + PIECE) == 0);
+    EXPECT(memory_write(&memory, data, PIECE, 8 * MIB) == 0);
+    EXPECT(memory_write(&memory, data, sizeof data, MIB) == 0);
+    VirtualQuery(memory.base + MIB, &is, sizeof is);
+    EXPECT(is.State == MEM_COMMIT);
+    memory_unmap(&memory, MIB, memory.page);
+    VirtualQuery(memory.base + MIB, &is, sizeof is);
+    EXPECT(is.State == MEM_RESERVE && is.RegionSize == memory.page);
+    memory_unmap(&memory, 8 * MIB, PIECE); /* less than a chunk, and all there is of it */
+    VirtualQuery(memory.base + 8 * MIB, &is, sizeof is);
+    EXPECT(is.State == MEM_RESERVE);
+    EXPECT(memory_write(&memory, data, 512, MIB + 512) == 0);
+    memory_read(&memory, back, CHUNK, MIB);
+    EXPECT(memcmp(back, zeros, 512) == 0 && memcmp(back + 512, data, 512) == 0);
+    EXPECT(memcmp(back + 1024, zeros, CHUNK - 1024) == 0);
+}
+
+/* One thread takes away what the others read and write: every byte is what was written or zero. */
+static DWORD WINAPI take_away_or_use(void *argument)
+{
+    static volatile LONG users = THREADS - 1;
+    unsigned char mine[CHUNK];
+    int bad = 0;
+
+    while (argument == NULL && users > 0)
+        memory_unmap(&memory, 0, 2 * CHUNK);
+    for (int round = 0; argument != NULL && round < 10 * ROUNDS && !bad; round++) {
+        bad = memory_write(&memory, data, CHUNK, CHUNK / 2);
+        memory_read(&memory, mine, CHUNK, CHUNK / 2);
+        for (int i = 0; i < CHUNK; i++)
+            bad |= mine[i] != 0 && mine[i] != data[i];
+    }
+    InterlockedDecrement(&users);
+    return (DWORD)bad;
+}
+
+static void memory_in_use_is_not_taken_away(void)
+{
+    EXPECT(at_once(take_away_or_use) == THREADS);
+    memory_close(&memory);
+}
+
 #define TEST(name)                                                                                 \
     {                                                                                              \
 #name, name                                                                                \
@@ -175,6 +277,8 @@ static const struct {
     TEST(unmapped_bytes_are_zero_and_no_others),
     TEST(durable_writes_and_flushes_succeed),
     TEST(who_must_not_wait_is_told_so),
+    TEST(requests_do_not_wait_for_each_other),
+    TEST(threads_use_an_image_at_once),
     TEST(a_second_writer_is_refused),
     TEST(the_end_of_the_file_is_an_error_where_it_is),
     TEST(another_size_is_refused),
@@ -183,6 +287,8 @@ static const struct {
     TEST(memory_is_zero_and_larger_than_the_machine),
     TEST(memory_keeps_what_crosses_its_chunks),
     TEST(unmapped_memory_is_zero_and_nothing_else),
+    TEST(unmapped_memory_is_given_back),
+    TEST(memory_in_use_is_not_taken_away),
 };
 enum { COUNT = sizeof tests / sizeof tests[0] };
 
