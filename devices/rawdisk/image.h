@@ -24,7 +24,8 @@ enum image_flags {
 };
 
 struct image {
-    int fd;
+    int fd;               /* POSIX */
+    void *handle;         /* Windows */
     uint64_t size;        /* bytes of the disk; the file had as many when it was opened */
     uint32_t granularity; /* bytes: what unmapping gives back, and a good alignment; 0: unknown */
     bool created;         /* it was empty: nothing of it is worth keeping */
@@ -36,6 +37,7 @@ struct image {
     atomic_bool no_nowait_read;
     atomic_bool no_nowait_write;
     atomic_uint unmap_method;
+    uint32_t event_slot;  /* Windows: where each thread finds what it waits with */
 };
 
 struct image_wish {

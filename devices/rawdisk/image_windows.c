@@ -8,12 +8,13 @@
 #include <winioctl.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <io.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+/* What mingw's winerror.h lacks. */
+enum { FILE_SYSTEM_LIMITATION = 665, DISK_QUOTA_EXCEEDED = 1295 };
 
 /* What NTFS gives back of a sparse file comes in pieces of this. */
 enum { SPARSE_GRANULARITY = 65536 };
@@ -54,9 +55,68 @@ static enum image_result fail_system(char *message, const char *what, const char
         error_text(GetLastError(), text, sizeof text));
 }
 
-static HANDLE handle_of(const struct image *image)
+static OVERLAPPED position(uint64_t offset)
 {
-    return (HANDLE)_get_osfhandle(image->fd);
+    return (OVERLAPPED){ .Offset = (DWORD)offset, .OffsetHigh = (DWORD)(offset >> 32) };
+}
+
+static void WINAPI close_event(void *event)
+{
+    CloseHandle(event);
+}
+
+/* What a call on the handle, which is asynchronous, waits with: each thread has an event of its own
+ * and keeps it, for to make one can take longer than to read a block. */
+static bool get_event(const struct image *image, OVERLAPPED *at)
+{
+    at->hEvent = FlsGetValue(image->event_slot);
+    if (at->hEvent)
+        return true;
+    at->hEvent = CreateEventA(NULL, TRUE, FALSE, NULL);
+    if (at->hEvent && FlsSetValue(image->event_slot, at->hEvent))
+        return true;
+    if (at->hEvent)
+        CloseHandle(at->hEvent);
+    SetLastError(ERROR_NO_SYSTEM_RESOURCES);
+    return false;
+}
+
+/* Ends what ReadFile and their like have begun: at and the buffer are the system's until then. */
+static bool finish(const struct image *image, BOOL done, OVERLAPPED *at, DWORD *n)
+{
+    if (!done && GetLastError() != ERROR_IO_PENDING)
+        return false;
+    return GetOverlappedResult(image->handle, at, n, TRUE);
+}
+
+static bool read_at(
+    const struct image *image, void *buffer, DWORD length, uint64_t offset, DWORD *n)
+{
+    OVERLAPPED at = position(offset);
+
+    return get_event(image, &at) &&
+        finish(image, ReadFile(image->handle, buffer, length, NULL, &at), &at, n);
+}
+
+static bool write_at(
+    const struct image *image, const void *buffer, DWORD length, uint64_t offset, DWORD *n)
+{
+    OVERLAPPED at = position(offset);
+
+    return get_event(image, &at) &&
+        finish(image, WriteFile(image->handle, buffer, length, NULL, &at), &at, n);
+}
+
+static bool control(
+    const struct image *image, DWORD code, void *in, DWORD in_size, void *out, DWORD out_size)
+{
+    OVERLAPPED at = { 0 };
+    DWORD n = 0;
+
+    if (!get_event(image, &at))
+        return false;
+    return finish(image,
+        DeviceIoControl(image->handle, code, in, in_size, out, out_size, NULL, &at), &at, &n);
 }
 
 static bool is_device(const char *path)
@@ -76,8 +136,11 @@ static enum image_result open_file(
     bool writable = wish->writable || empty;
     /* Nobody else writes; other readers do no harm. Volumes are open elsewhere, always. */
     DWORD share = FILE_SHARE_READ | (device ? FILE_SHARE_WRITE : 0);
+    /* The system does one request at a time on a handle without FILE_FLAG_OVERLAPPED. Its cache is
+     * what the disk calls its volatile cache, hence no FILE_FLAG_NO_BUFFERING. */
     HANDLE handle = CreateFileA(wish->path, GENERIC_READ | (writable ? GENERIC_WRITE : 0), share,
-        NULL, exists ? OPEN_EXISTING : CREATE_NEW, FILE_FLAG_RANDOM_ACCESS, NULL);
+        NULL, exists ? OPEN_EXISTING : CREATE_NEW, FILE_FLAG_OVERLAPPED | FILE_FLAG_RANDOM_ACCESS,
+        NULL);
 
     if (handle == INVALID_HANDLE_VALUE && GetLastError() == ERROR_SHARING_VIOLATION)
         return fail(message, IMAGE_FAILED,
@@ -85,11 +148,7 @@ static enum image_result open_file(
             wish->path);
     if (handle == INVALID_HANDLE_VALUE)
         return fail_system(message, "open", wish->path);
-    image->fd = _open_osfhandle((intptr_t)handle, _O_BINARY);
-    if (image->fd < 0) {
-        CloseHandle(handle);
-        return fail(message, IMAGE_FAILED, "too many files are open");
-    }
+    image->handle = handle;
     image->block_device = device;
     *made = !exists;
     return IMAGE_OK;
@@ -100,17 +159,15 @@ static enum image_result inspect(
 {
     GET_LENGTH_INFORMATION device;
     LARGE_INTEGER file;
-    DWORD returned;
 
     if (image->block_device) {
-        if (!DeviceIoControl(handle_of(image), IOCTL_DISK_GET_LENGTH_INFO, NULL, 0, &device,
-                sizeof device, &returned, NULL))
+        if (!control(image, IOCTL_DISK_GET_LENGTH_INFO, NULL, 0, &device, sizeof device))
             return fail_system(message, "get the size of", wish->path);
         *size = (uint64_t)device.Length.QuadPart;
         atomic_store(&image->unmap_method, UNMAP_WRITE);
         return IMAGE_OK;
     }
-    if (GetFileType(handle_of(image)) != FILE_TYPE_DISK || !GetFileSizeEx(handle_of(image), &file))
+    if (GetFileType(image->handle) != FILE_TYPE_DISK || !GetFileSizeEx(image->handle, &file))
         return fail(
             message, IMAGE_FAILED, "image %s is neither a regular file nor a disk", wish->path);
     *size = (uint64_t)file.QuadPart;
@@ -126,7 +183,7 @@ static enum image_result size_image(
     image->size = wish->size ? wish->size : present ? present : wish->fallback_size;
     if (present == 0 && !image->block_device) {
         end.EndOfFile.QuadPart = (LONGLONG)image->size;
-        if (!SetFileInformationByHandle(handle_of(image), FileEndOfFileInfo, &end, sizeof end))
+        if (!SetFileInformationByHandle(image->handle, FileEndOfFileInfo, &end, sizeof end))
             return fail_system(message, "lengthen", wish->path);
         image->created = true;
         return IMAGE_OK;
@@ -148,11 +205,7 @@ static enum image_result size_image(
  * zeros are written. */
 static void make_sparse(struct image *image)
 {
-    DWORD returned;
-
-    if (image->block_device)
-        return;
-    if (DeviceIoControl(handle_of(image), FSCTL_SET_SPARSE, NULL, 0, NULL, 0, &returned, NULL))
+    if (!image->block_device && control(image, FSCTL_SET_SPARSE, NULL, 0, NULL, 0))
         image->granularity = SPARSE_GRANULARITY;
 }
 
@@ -167,7 +220,7 @@ static void name_image(struct image *image, const char *path)
             RRF_RT_REG_SZ | RRF_SUBKEY_WOW6464KEY, NULL, machine, &size) != ERROR_SUCCESS)
         machine[0] = '\0';
     if (!image->block_device)
-        length = GetFinalPathNameByHandleA(handle_of(image), resolved, sizeof resolved, 0);
+        length = GetFinalPathNameByHandleA(image->handle, resolved, sizeof resolved, 0);
     snprintf(image->name, sizeof image->name, "%s:%s", machine,
         length && length < sizeof resolved ? resolved : path);
 }
@@ -179,7 +232,13 @@ enum image_result image_open(
     enum image_result result;
     bool made = false;
 
-    *image = (struct image){ .fd = -1, .cached = wish->cached };
+    *image = (struct image){
+        .handle = INVALID_HANDLE_VALUE,
+        .cached = wish->cached,
+        .event_slot = FlsAlloc(close_event),
+    };
+    if (image->event_slot == FLS_OUT_OF_INDEXES)
+        return fail(message, IMAGE_FAILED, "there is no memory for image %s", wish->path);
     /* Windows cannot say beforehand whether it would block. */
     atomic_store(&image->no_nowait_read, true);
     atomic_store(&image->no_nowait_write, true);
@@ -202,9 +261,13 @@ enum image_result image_open(
 
 void image_close(struct image *image)
 {
-    if (image->fd >= 0)
-        _close(image->fd);
-    image->fd = -1;
+    if (image->handle != INVALID_HANDLE_VALUE)
+        CloseHandle(image->handle);
+    /* That closes the events of all threads. */
+    if (image->event_slot != FLS_OUT_OF_INDEXES)
+        FlsFree(image->event_slot);
+    image->handle = INVALID_HANDLE_VALUE;
+    image->event_slot = FLS_OUT_OF_INDEXES;
 }
 
 static int last_errno(void)
@@ -212,22 +275,22 @@ static int last_errno(void)
     switch (GetLastError()) {
     case ERROR_DISK_FULL:
     case ERROR_HANDLE_DISK_FULL:
+    case DISK_QUOTA_EXCEEDED:
     case ERROR_FILE_TOO_LARGE:
+    case FILE_SYSTEM_LIMITATION: /* NTFS: too many pieces */
         return ENOSPC;
     case ERROR_WRITE_PROTECT:
+    case ERROR_ACCESS_DENIED:
         return EROFS;
     case ERROR_NOT_ENOUGH_MEMORY:
+    case ERROR_NOT_ENOUGH_QUOTA:
     case ERROR_NO_SYSTEM_RESOURCES:
+    case ERROR_WORKING_SET_QUOTA:
+    case ERROR_COMMITMENT_LIMIT:
         return ENOMEM;
     default:
         return EIO;
     }
-}
-
-/* The handle is synchronous, so each call says its own position and ends before it returns. */
-static OVERLAPPED position(uint64_t offset)
-{
-    return (OVERLAPPED){ .Offset = (DWORD)offset, .OffsetHigh = (DWORD)(offset >> 32) };
 }
 
 static DWORD piece_of(size_t length)
@@ -249,10 +312,9 @@ int image_read(struct image *image, void *buffer, size_t length, uint64_t offset
     if (flags & IMAGE_DURABLE && image->cached && (error = image_flush(image)))
         return error;
     for (size_t done = 0; done < length;) {
-        OVERLAPPED at = position(offset + done);
         DWORD n = 0;
-        bool ok = ReadFile(
-            handle_of(image), (char *)buffer + done, piece_of(length - done), &n, &at);
+        bool ok = read_at(
+            image, (char *)buffer + done, piece_of(length - done), offset + done, &n);
         done += n;
         *failed = offset + done;
         /* The end of the file: the image has been truncated. */
@@ -269,7 +331,7 @@ static int check_end(const struct image *image, uint64_t length, uint64_t offset
 
     if (image->block_device)
         return 0;
-    if (!GetFileSizeEx(handle_of(image), &end))
+    if (!GetFileSizeEx(image->handle, &end))
         return last_errno();
     if ((uint64_t)end.QuadPart >= offset + length)
         return 0;
@@ -289,10 +351,9 @@ int image_write(struct image *image, const void *buffer, size_t length, uint64_t
     if ((error = check_end(image, length, offset, failed)))
         return error;
     for (size_t done = 0; done < length;) {
-        OVERLAPPED at = position(offset + done);
         DWORD n = 0;
-        bool ok = WriteFile(
-            handle_of(image), (const char *)buffer + done, piece_of(length - done), &n, &at);
+        bool ok = write_at(
+            image, (const char *)buffer + done, piece_of(length - done), offset + done, &n);
         done += n;
         *failed = offset + done;
         if (!ok || n == 0)
@@ -307,7 +368,7 @@ int image_flush(struct image *image)
     int error = atomic_load_explicit(&image->lost, memory_order_relaxed);
     int none = 0;
 
-    if (error || FlushFileBuffers(handle_of(image)))
+    if (error || FlushFileBuffers(image->handle))
         return error;
     error = last_errno();
     atomic_compare_exchange_strong(&image->lost, &none, error);
@@ -334,12 +395,10 @@ static int make_hole(struct image *image, uint64_t length, uint64_t offset, uint
         .FileOffset.QuadPart = (LONGLONG)offset,
         .BeyondFinalZero.QuadPart = (LONGLONG)(offset + length),
     };
-    DWORD returned;
 
     if (atomic_load_explicit(&image->unmap_method, memory_order_relaxed) == UNMAP_WRITE)
         return write_zeros(image, length, offset, failed);
-    if (DeviceIoControl(
-            handle_of(image), FSCTL_SET_ZERO_DATA, &range, sizeof range, NULL, 0, &returned, NULL))
+    if (control(image, FSCTL_SET_ZERO_DATA, &range, sizeof range, NULL, 0))
         return 0;
     if (GetLastError() != ERROR_INVALID_FUNCTION && GetLastError() != ERROR_NOT_SUPPORTED)
         return last_errno();

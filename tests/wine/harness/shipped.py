@@ -61,6 +61,16 @@ def program_is_behind_a_pipe(machine):
         passes_stgtest(machine, r"\\.\pipe\memdisk\0", "1000", "WRUR", "*", "*")
 
 
+def disk_is_an_image(machine):
+    """The only image here whose requests are pending for a while: files end theirs at once."""
+    before = len(machine.judge_log())
+    with server(machine, "memdisk", "--size", "16M"):
+        disk = disk_of(machine, before)
+        with server(machine, "rawdisk", "-f", disk, "-p", r"\\.\pipe\rawdisk") as process:
+            machine.prefix.wait_for(lambda: process.stdout.readline(), 20, "the line of a start")
+            passes_stgtest(machine, r"\\.\pipe\rawdisk\0", "500", "WRUR", "*", "*")
+
+
 def two_hundred_and_fifty_five_units(machine):
     reg = ["reg", "add", SERVICE, "/v", "StorageUnitCapacity", "/t", "REG_DWORD", "/f", "/d"]
     for count in (255, 16):
@@ -103,6 +113,7 @@ TESTS = [
     ("memdisk is a disk of the system", program_is_a_disk("memdisk")),
     ("rawdisk is a disk of the system", program_is_a_disk("rawdisk", "-f", r"C:\winspd\image")),
     ("memdisk is behind a pipe", program_is_behind_a_pipe),
+    ("rawdisk takes a disk for its image", disk_is_an_image),
     ("255 units", two_hundred_and_fifty_five_units),
     ("a finding is noticed", a_finding_is_noticed),
     ("it is there again after a restart", it_is_there_again_after_a_restart),
