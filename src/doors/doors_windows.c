@@ -5,9 +5,11 @@
 
 #include "lib/door.h"
 
+extern const struct spd_door_ops iscsi_door_ops;
 extern const struct spd_door_ops windows_door_ops;
 
 const struct spd_door_ops *const spd_doors[] = {
     &windows_door_ops,
+    &iscsi_door_ops,
     NULL,
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/door.h"
@@ -14,10 +15,11 @@ static const uint8_t name_space[GUID] = { 0xb1, 0x7a, 0x0d, 0x52, 0x6c, 0x3e, 0x
 
 void spd_guid_from_name(const char *name, uint8_t guid[16])
 {
-    uint8_t digest[OS_SHA1_LENGTH];
+    uint8_t digest[OS_HASH_MAX];
 
     /* RFC 4122 4.3 */
-    os_sha1(name_space, sizeof name_space, name, strlen(name), digest);
+    if (!os_hash(OS_SHA1, name_space, sizeof name_space, name, strlen(name), digest))
+        abort(); /* there is no other identity to give */
     memcpy(guid, digest, GUID);
     guid[6] = (guid[6] & 0x0f) | 0x50;
     guid[8] = (guid[8] & 0x3f) | 0x80;

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* os_mutex, OS_MUTEX_INIT (instead of os_mutex_init()), os_cond, os_thread, and OS_PRINTF for what
  * is like printf. */
@@ -39,7 +40,7 @@ int os_thread_create(
 void os_thread_join(os_thread thread);
 void os_yield(void);
 
-/* An event: a descriptor that polls readable from signal to clear. */
+/* An event: a descriptor that polls readable (net.h) from signal to clear. */
 int os_event_open(int *event);
 void os_event_close(int event);
 void os_event_signal(int event); /* any thread, also a signal handler */
@@ -55,10 +56,23 @@ uint32_t os_cpu_count(void);
 /* Unpredictable bytes. */
 void os_random(void *buffer, size_t length);
 
-/* SHA-1 of two pieces, one after the other: for names, not for secrets. */
-enum { OS_SHA1_LENGTH = 20 };
-void os_sha1(const void *first, size_t first_length, const void *second, size_t second_length,
-    uint8_t digest[OS_SHA1_LENGTH]);
+/* The hash of two pieces, one after the other. Returns its length, 0 when the system has it not or
+ * may not use it. */
+enum os_hash { OS_MD5, OS_SHA1, OS_SHA256 };
+enum { OS_HASH_MAX = 32 };
+size_t os_hash(enum os_hash which, const void *first, size_t first_length, const void *second,
+    size_t second_length, uint8_t digest[OS_HASH_MAX]);
+
+/* CRC32C, without the inversions at its begin and end. */
+uint32_t os_crc32c(uint32_t crc, const void *bytes, size_t length);
+
+/* Zeroes; not left out when nobody looks at the bytes again. */
+void os_wipe(void *bytes, size_t length);
+
+/* Opens a regular file for reading that holds secrets: nobody but its owner, and on Windows the
+ * system and administrators, may read or change it. path: UTF-8. 0 or an errno value (EPERM: others
+ * may), and then why has the reason as text. */
+int os_secret_open(const char *path, FILE **file, char *why, size_t size);
 
 /* Page-aligned and zeroed; takes real memory only where it is touched. NULL when there is none. */
 void *os_pages_alloc(size_t length);

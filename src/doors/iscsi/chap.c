@@ -4,26 +4,21 @@
 #include "doors/iscsi/chap.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <gnutls/crypto.h>
 
 #include "lib/door.h"
+#include "os/os.h"
 
 /* Preferred first. SHA1 (6) is registered too, but nothing that lacks SHA-256 needs it. */
 static const struct chap_algorithm {
     uint32_t number; /* IANA "PPP Authentication Algorithms" */
-    gnutls_digest_algorithm_t digest;
-    size_t length;
+    enum os_hash hash;
 } algorithms[] = {
-    { 7, GNUTLS_DIG_SHA256, 32 },
-    { 6, GNUTLS_DIG_SHA1, 20 },
-    { 5, GNUTLS_DIG_MD5, 16 },
+    { 7, OS_SHA256 },
+    { 6, OS_SHA1 },
+    { 5, OS_MD5 },
 };
 
 enum { ALGORITHMS = sizeof(algorithms) / sizeof(algorithms[0]) };
@@ -78,7 +73,7 @@ static int load(FILE *file, const char *path, struct chap_accounts *accounts)
         else
             error = add_line(accounts, text, path, line);
     }
-    explicit_bzero(text, sizeof(text));
+    os_wipe(text, sizeof(text));
     if (error == 0 && ferror(file))
         error = spd_fail(SPD_ERROR_SYSTEM, "%s: %s", path, strerror(errno));
     if (error == 0 && accounts->count == 0)
@@ -88,29 +83,14 @@ static int load(FILE *file, const char *path, struct chap_accounts *accounts)
 
 int chap_load(const char *path, struct chap_accounts *accounts)
 {
-    /* Not to hang on a FIFO, whose type is only known once it is open. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), error;
-    struct stat st;
+    char why[128];
     FILE *file;
+    int error = os_secret_open(path, &file, why, sizeof(why));
 
     memset(accounts, 0, sizeof(*accounts));
-    if (fd < 0)
-        return spd_fail(errno == EACCES ? SPD_ERROR_ACCESS : SPD_ERROR_SECRET, "%s: %s", path,
-            strerror(errno));
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        close(fd);
-        return spd_fail(SPD_ERROR_SECRET, "%s: not a regular file", path);
-    }
-    if ((st.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-        close(fd);
-        return spd_fail(SPD_ERROR_SECRET, "%s has mode %03o; chmod 600 it", path,
-            (unsigned)st.st_mode & 0777);
-    }
-    file = fdopen(fd, "r");
-    if (file == NULL) {
-        close(fd);
-        return spd_fail(SPD_ERROR_NO_MEMORY, "%s", path);
-    }
+    if (error != 0)
+        return spd_fail(
+            error == EACCES ? SPD_ERROR_ACCESS : SPD_ERROR_SECRET, "%s: %s", path, why);
     error = load(file, path, accounts);
     fclose(file);
     if (error != 0)
@@ -121,7 +101,7 @@ int chap_load(const char *path, struct chap_accounts *accounts)
 void chap_free(struct chap_accounts *accounts)
 {
     if (accounts->list != NULL)
-        explicit_bzero(accounts->list, accounts->count * sizeof(*accounts->list));
+        os_wipe(accounts->list, accounts->count * sizeof(*accounts->list));
     free(accounts->list);
     memset(accounts, 0, sizeof(*accounts));
 }
@@ -129,25 +109,19 @@ void chap_free(struct chap_accounts *accounts)
 size_t chap_hash(uint8_t algorithm, uint8_t identifier, const char *secret,
     const uint8_t *challenge, size_t length, uint8_t hash[CHAP_HASH_MAX])
 {
-    uint8_t message[1 + CHAP_SECRET_MAX + CHAP_CHALLENGE_MAX];
-    size_t secret_length = strlen(secret);
+    uint8_t first[1 + CHAP_SECRET_MAX];
+    size_t secret_length = strlen(secret), hashed = 0;
 
-    if (secret_length > CHAP_SECRET_MAX || length > CHAP_CHALLENGE_MAX)
+    if (secret_length > CHAP_SECRET_MAX)
         return 0;
-    for (unsigned i = 0; i < ALGORITHMS; i++) {
-        int error;
-
-        if (algorithms[i].number != algorithm)
-            continue;
-        message[0] = identifier;
-        memcpy(message + 1, secret, secret_length);
-        memcpy(message + 1 + secret_length, challenge, length);
-        error = gnutls_hash_fast(
-            algorithms[i].digest, message, 1 + secret_length + length, hash);
-        explicit_bzero(message, sizeof(message));
-        return error == 0 ? algorithms[i].length : 0;
-    }
-    return 0;
+    first[0] = identifier;
+    memcpy(first + 1, secret, secret_length);
+    for (unsigned i = 0; i < ALGORITHMS; i++)
+        if (algorithms[i].number == algorithm)
+            hashed = os_hash(
+                algorithms[i].hash, first, 1 + secret_length, challenge, length, hash);
+    os_wipe(first, sizeof(first));
+    return hashed;
 }
 
 static int digit_of(const char *digits, char c)
@@ -248,14 +222,23 @@ static bool begin(struct chap *chap, const char *offered, struct iscsi_text *ans
 {
     if (offered == NULL || !choose_algorithm(chap, offered))
         return false;
-    if (gnutls_rnd(GNUTLS_RND_NONCE, &chap->identifier, 1) != 0 ||
-        gnutls_rnd(GNUTLS_RND_NONCE, chap->challenge, sizeof(chap->challenge)) != 0)
-        return false;
+    os_random(&chap->identifier, 1);
+    os_random(chap->challenge, sizeof(chap->challenge));
     iscsi_text_put_number(answer, "CHAP_A", chap->algorithm);
     iscsi_text_put_number(answer, "CHAP_I", chap->identifier);
     put_binary(answer, "CHAP_C", chap->challenge, sizeof(chap->challenge));
     chap->state = CHAP_WAIT_RESPONSE;
     return true;
+}
+
+/* In the same time wherever they differ. */
+static bool same_bytes(const uint8_t *a, const uint8_t *b, size_t length)
+{
+    volatile uint8_t different = 0;
+
+    for (size_t i = 0; i < length; i++)
+        different |= a[i] ^ b[i];
+    return different == 0;
 }
 
 /* An unknown name costs the same time as a wrong secret: a hash over a secret that cannot be. */
@@ -273,7 +256,7 @@ static bool verify(struct chap *chap, const struct chap_accounts *initiators,
         account == NULL ? "no such account" : account->secret, chap->challenge,
         sizeof(chap->challenge), expected);
     if (account == NULL || length == 0 || given != length ||
-        gnutls_memcmp(expected, response, length) != 0)
+        !same_bytes(expected, response, length))
         return false;
     chap->name = account->name;
     return true;

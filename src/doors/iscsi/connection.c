@@ -3,29 +3,20 @@
 
 /* A connection's begin and end, and its clock. */
 
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "doors/iscsi/iscsi.h"
 
-struct connection *connection_new(struct iscsi_door *door, int fd)
+struct connection *connection_new(struct iscsi_door *door, os_socket socket)
 {
     struct connection *c = calloc(1, sizeof(*c));
-    struct epoll_event event = { .events = EPOLLIN, .data.ptr = c };
-    int on = 1;
 
     if (c == NULL) {
-        close(fd);
+        os_socket_close(socket);
         return NULL;
     }
     c->door = door;
-    c->fd = fd;
+    c->socket = socket;
     c->state = CONNECTION_LOGIN;
     c->login = login_new();
     c->last_heard = door->now;
@@ -33,12 +24,11 @@ struct connection *connection_new(struct iscsi_door *door, int fd)
     receive_init(&c->rx);
     send_init(&c->tx);
     list_init(&c->ready);
-    /* A batch is complete when it is written, so there is nothing to wait for. Fails for the
-     * socket pairs of tests, which need it not. */
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    if (c->login == NULL || epoll_ctl(door->epoll, EPOLL_CTL_ADD, fd, &event) != 0) {
+    /* A batch is complete when it is written, so there is nothing to wait for. */
+    os_socket_no_delay(socket);
+    if (c->login == NULL || os_poller_add(&door->poller, socket, OS_POLL_IN, c) != 0) {
         login_free(c->login);
-        close(fd);
+        os_socket_close(socket);
         free(c);
         return NULL;
     }
@@ -57,8 +47,8 @@ void connection_drop(struct connection *c, const char *why)
             c->session == NULL ? "login" : c->session->initiator, why);
     c->state = CONNECTION_DROPPED;
     /* Closed now, freed at the end of the turn: callers up the stack may still hold it. */
-    close(c->fd);
-    c->fd = -1;
+    os_poller_close(&c->door->poller, c->socket);
+    c->socket = OS_NO_SOCKET;
     list_remove(&c->ready);
     list_remove(&c->link);
     list_append(&c->door->dropped, &c->link);

@@ -11,14 +11,14 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <isa-l/crc.h>
+
+#include "os/os.h"
 
 #define DIGEST_SEED 0xffffffffu
 
-/* length is that of a segment, so it fits in the library's int. */
 static inline uint32_t digest_add(uint32_t crc, const void *bytes, size_t length)
 {
-    return crc32_iscsi((unsigned char *)(uintptr_t)bytes, (int)length, crc);
+    return os_crc32c(crc, bytes, length);
 }
 
 static inline void digest_put(uint8_t *p, uint32_t crc)

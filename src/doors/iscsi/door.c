@@ -3,13 +3,9 @@
 
 /* The door: its loop, its clock and its life. */
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "doors/iscsi/iscsi.h"
 #include "lib/uri.h"
@@ -28,37 +24,36 @@ bool iscsi_door_here(const struct iscsi_door *door)
     return here == door;
 }
 
-static bool watch(struct iscsi_door *door, int fd, void *what)
+static void listen_again(struct iscsi_door *door)
 {
-    struct epoll_event event = { .events = EPOLLIN, .data.ptr = what };
-
-    return epoll_ctl(door->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+    door->listening =
+        os_poller_add(&door->poller, door->listener, OS_POLL_IN, &door->listener) == 0;
 }
 
 static void pause_listening(struct iscsi_door *door)
 {
-    epoll_ctl(door->epoll, EPOLL_CTL_DEL, door->listener, NULL);
+    os_poller_remove(&door->poller, door->listener);
     door->listening = false;
 }
 
 static void accept_all(struct iscsi_door *door)
 {
     for (;;) {
-        int fd = accept4(door->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        os_socket socket;
+        enum os_accepted accepted = os_accept(door->listener, &socket);
 
-        if (fd < 0) {
-            /* Out of descriptors: the listener would stay readable, so look again at the next
-             * tick. */
-            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+        if (accepted != OS_ACCEPTED) {
+            /* The listener would stay readable, so look again at the next tick. */
+            if (accepted == OS_ACCEPTED_EXHAUSTED)
                 pause_listening(door);
             return;
         }
         if (door->login_count >= ISCSI_LOGINS_MAX) {
             spd_log(SPD_LOG_WARNING, "iscsi: too many connections that have not logged in");
-            close(fd);
+            os_socket_close(socket);
             continue;
         }
-        connection_new(door, fd);
+        connection_new(door, socket);
     }
 }
 
@@ -70,18 +65,19 @@ static void read_mail(struct iscsi_door *door)
     }
 }
 
-static void dispatch(struct iscsi_door *door, const struct epoll_event *event)
+static void dispatch(struct iscsi_door *door, const os_poll_event *event)
 {
-    struct connection *c = event->data.ptr;
+    void *what = os_poll_data(event);
+    struct connection *c = what;
 
-    if (event->data.ptr == &door->listener) {
+    if (what == &door->listener) {
         accept_all(door);
-    } else if (event->data.ptr == &door->mailbox) {
+    } else if (what == &door->mailbox) {
         read_mail(door);
     } else {
-        if (event->events & EPOLLOUT && list_empty(&c->ready))
+        if (os_poll_flags(event) & OS_POLL_OUT && list_empty(&c->ready))
             list_append(&door->ready, &c->ready);
-        if (event->events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+        if (os_poll_flags(event) & (OS_POLL_IN | OS_POLL_GONE))
             receive_ready(c);
     }
 }
@@ -93,7 +89,7 @@ static void tick(struct iscsi_door *door)
         return;
     door->last_tick = door->now;
     if (!door->listening && !door->draining)
-        door->listening = watch(door, door->listener, &door->listener);
+        listen_again(door);
     list_each(link, &door->connections)
         connection_tick(list_entry(link, struct connection, link));
     if (door->now - door->last_busy >= TRIM_SECONDS)
@@ -122,11 +118,11 @@ static int patience(const struct iscsi_door *door)
 
 void iscsi_door_turn(struct iscsi_door *door, int timeout)
 {
-    struct epoll_event events[EVENTS_MAX];
+    os_poll_event events[EVENTS_MAX];
     int most = patience(door), n;
 
     here = door;
-    n = epoll_wait(door->epoll, events, EVENTS_MAX,
+    n = os_poller_wait(&door->poller, events, EVENTS_MAX,
         timeout < 0 || (most >= 0 && most < timeout) ? most : timeout);
     door->now = (uint32_t)(os_now_ns() / 1000000000u);
     for (int i = 0; i < n; i++)
@@ -141,7 +137,7 @@ bool iscsi_door_drain(struct iscsi_door *door)
     here = door;
     if (!door->draining) {
         door->draining = true;
-        if (door->listener >= 0)
+        if (door->listener != OS_NO_SOCKET)
             pause_listening(door);
     }
     list_each(link, &door->connections) {
@@ -166,17 +162,39 @@ static void run(void *argument)
         iscsi_door_turn(door, -1);
 }
 
+/* What the loop needs. 0 or a spd_error. */
+static int open_loop(struct iscsi_door *door)
+{
+    int error = spd_mailbox_open(&door->mailbox);
+
+    if (error != 0) {
+        door->mailbox.event = -1;
+        return error;
+    }
+    error = os_poller_open(&door->poller);
+    door->polling = error == 0;
+    if (error == 0)
+        error = os_poller_add(
+            &door->poller, (os_socket)door->mailbox.event, OS_POLL_IN, &door->mailbox);
+    if (error != 0)
+        return spd_fail(SPD_ERROR_SYSTEM, "the iSCSI door: %s", os_net_text(error));
+    door->rx = os_pages_alloc(ISCSI_RX_BUFFER);
+    return door->rx == NULL ? spd_fail(SPD_ERROR_NO_MEMORY, "the iSCSI door") : 0;
+}
+
 int iscsi_door_new(struct spd_unit *unit, const struct iscsi_config *config,
     struct iscsi_door **made)
 {
     struct iscsi_door *door = calloc(1, sizeof(*door));
+    int error;
 
     if (door == NULL)
         return spd_fail(SPD_ERROR_NO_MEMORY, "the iSCSI door");
     door->base.ops = &iscsi_door_ops;
     door->base.unit = unit;
     door->config = *config;
-    door->listener = door->epoll = door->mailbox.event = -1;
+    door->listener = OS_NO_SOCKET;
+    door->mailbox.event = -1;
     list_init(&door->connections);
     list_init(&door->dropped);
     list_init(&door->ready);
@@ -192,18 +210,12 @@ int iscsi_door_new(struct spd_unit *unit, const struct iscsi_config *config,
         .lun_count = 1,
     };
     door->now = (uint32_t)(os_now_ns() / 1000000000u);
-    door->rx = os_pages_alloc(ISCSI_RX_BUFFER);
-    door->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (door->rx == NULL || door->epoll < 0 || spd_mailbox_open(&door->mailbox) != 0 ||
-        !watch(door, door->mailbox.event, &door->mailbox)) {
-        int error = spd_fail(door->rx == NULL ? SPD_ERROR_NO_MEMORY : SPD_ERROR_SYSTEM,
-            "the iSCSI door: %s", strerror(errno));
-
+    error = open_loop(door);
+    if (error == 0)
+        *made = door;
+    else
         iscsi_door_free(door);
-        return error;
-    }
-    *made = door;
-    return 0;
+    return error;
 }
 
 void iscsi_door_free(struct iscsi_door *door)
@@ -211,12 +223,12 @@ void iscsi_door_free(struct iscsi_door *door)
     buffer_trim(&door->pool);
     if (door->rx != NULL)
         os_pages_free(door->rx, ISCSI_RX_BUFFER);
-    if (door->mailbox.event >= 0)
+    if (door->mailbox.event != -1)
         spd_mailbox_close(&door->mailbox);
-    if (door->epoll >= 0)
-        close(door->epoll);
-    if (door->listener >= 0)
-        close(door->listener);
+    if (door->polling)
+        os_poller_free(&door->poller);
+    if (door->listener != OS_NO_SOCKET)
+        os_socket_close(door->listener);
     config_free(&door->config);
     free(door);
 }
@@ -238,8 +250,8 @@ static int door_open(struct spd_unit *unit, const struct spd_uri *uri, struct sp
     }
     error = address_listen(uri, guarded, &door->listener);
     if (error == 0) {
-        door->listening = watch(door, door->listener, &door->listener);
-        address_local(door->listener, authority, sizeof(authority));
+        listen_again(door);
+        os_socket_address(door->listener, authority, sizeof(authority));
         if (door->config.lun != 0)
             snprintf(lun, sizeof(lun), "/%u", (unsigned)(door->config.lun >> 48));
         if (asprintf(&door->base.uri, "iscsi://%s/%s%s", authority, door->config.target, lun) < 0) {

@@ -4,7 +4,7 @@
 /*
  * The iSCSI door: RFC 7143, target side, error recovery level 0, one connection a session.
  *
- * One thread and one epoll loop a door. A turn of the loop reads what has arrived, runs every
+ * One thread and one polling loop a door. A turn of the loop reads what has arrived, runs every
  * command in it, and then writes all answers of a connection with one system call:
  *
  *   receive.c     bytes to PDUs; large data segments go straight into a command's buffer
@@ -30,7 +30,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/uio.h>
 
 #include "doors/iscsi/buffers.h"
 #include "doors/iscsi/chap.h"
@@ -40,6 +39,7 @@
 #include "doors/iscsi/pdu.h"
 #include "lib/door.h"
 #include "lib/mailbox.h"
+#include "os/net.h"
 #include "os/os.h"
 #include "scsi/be.h"
 
@@ -182,8 +182,8 @@ struct transmit {
     uint32_t arena_used;
     uint32_t first;
     uint32_t count;
-    bool blocked; /* the socket is full: EPOLLOUT is asked for */
-    struct iovec vecs[ISCSI_TX_VECS];
+    bool blocked; /* the socket is full: OS_POLL_OUT is asked for */
+    struct os_vec vecs[ISCSI_TX_VECS];
     uint8_t arena[ISCSI_TX_ARENA];
 };
 
@@ -193,7 +193,7 @@ struct connection {
     struct iscsi_door *door;
     struct session *session; /* NULL before login */
     struct login *login;     /* NULL after it */
-    int fd;
+    os_socket socket;
     uint8_t state; /* enum connection_state */
     uint16_t cid;
     uint32_t stat_sn;
@@ -223,8 +223,9 @@ struct iscsi_door {
     struct scsi_port port;
     uint8_t designators[3 * 256];
     struct spd_mailbox mailbox;
-    int listener;
-    int epoll;
+    os_socket listener; /* OS_NO_SOCKET: none, as in tests */
+    struct os_poller poller;
+    bool polling; /* the poller is open */
     os_thread thread;
     bool listening; /* the listener is watched */
     bool draining;  /* the loop has seen `stopping` */
@@ -252,9 +253,7 @@ struct iscsi_door {
 extern const struct spd_door_ops iscsi_door_ops;
 
 /* address.c: 0 or a spd_error with a detail. guarded: an address that others reach is fine. */
-int address_listen(const struct spd_uri *uri, bool guarded, int *listener);
-/* "192.0.2.1:3260" or "[2001:db8::1]:3260" of this end of a connection. */
-bool address_local(int fd, char *text, size_t size);
+int address_listen(const struct spd_uri *uri, bool guarded, os_socket *listener);
 
 /* config.c */
 int config_read(const struct spd_uri *uri, struct iscsi_config *config, bool *guarded);
@@ -273,7 +272,7 @@ bool iscsi_door_drain(struct iscsi_door *door);
 bool iscsi_door_here(const struct iscsi_door *door);
 
 /* connection.c: takes over the socket, also when it fails. */
-struct connection *connection_new(struct iscsi_door *door, int fd);
+struct connection *connection_new(struct iscsi_door *door, os_socket socket);
 void connection_drop(struct connection *c, const char *why);
 /* Closes after everything that is queued was sent. */
 void connection_close_after_send(struct connection *c);

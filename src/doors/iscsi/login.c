@@ -55,7 +55,7 @@ struct login *login_new(void)
 void login_free(struct login *login)
 {
     if (login != NULL)
-        explicit_bzero(&login->chap, sizeof(login->chap));
+        os_wipe(&login->chap, sizeof(login->chap));
     free(login);
 }
 

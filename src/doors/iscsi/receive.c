@@ -3,9 +3,7 @@
 
 /* From bytes to PDUs. */
 
-#include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "doors/iscsi/digest.h"
 #include "doors/iscsi/iscsi.h"
@@ -217,22 +215,22 @@ static void take_direct(struct connection *c, uint32_t n)
 static bool receive_once(struct connection *c)
 {
     struct receive *rx = &c->rx;
-    struct iovec vecs[2];
-    size_t direct = 0, beside = ISCSI_RX_BUFFER, got;
-    ssize_t n;
+    struct os_vec vecs[2];
+    uint32_t direct = 0, beside = ISCSI_RX_BUFFER;
+    size_t got;
+    ptrdiff_t n;
 
     if (listening(c) && rx->phase == PHASE_DATA && rx->keep >= DIRECT_MIN) {
         direct = rx->keep;
-        vecs[0] = (struct iovec){ rx->data, direct };
+        vecs[0] = (struct os_vec){ .base = rx->data, .length = direct };
     }
     if (direct > 0 || rx->large)
         beside = BESIDE_LARGE;
-    vecs[1] = (struct iovec){ c->door->rx, beside };
-    n = direct > 0 ? readv(c->fd, vecs, 2) : recv(c->fd, c->door->rx, beside, 0);
+    vecs[1] = (struct os_vec){ .base = c->door->rx, .length = beside };
+    n = direct > 0 ? os_receive(c->socket, vecs, 2) : os_receive(c->socket, vecs + 1, 1);
     if (n <= 0) {
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
-            return false;
-        connection_drop(c, n == 0 ? NULL : strerror(errno));
+        if (n != -OS_NET_WOULD_BLOCK)
+            connection_drop(c, n == 0 ? NULL : os_net_text((int)-n));
         return false;
     }
     c->last_heard = c->door->last_busy = c->door->now;

@@ -6,11 +6,8 @@
  * data (where it lies), and a batch is written with as few system calls as the socket allows.
  */
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
 
 #include "doors/iscsi/digest.h"
 #include "doors/iscsi/iscsi.h"
@@ -56,14 +53,15 @@ static uint8_t *arena_take(struct transmit *tx, uint32_t length)
 }
 
 /* Headers that follow each other in the arena become one piece. */
-static void gather(struct transmit *tx, const void *bytes, size_t length)
+static void gather(struct transmit *tx, const void *bytes, uint32_t length)
 {
-    struct iovec *last = tx->count > 0 ? &tx->vecs[tx->count - 1] : NULL;
+    struct os_vec *last = tx->count > 0 ? &tx->vecs[tx->count - 1] : NULL;
 
-    if (last != NULL && (const uint8_t *)last->iov_base + last->iov_len == bytes)
-        last->iov_len += length;
+    if (last != NULL && (const uint8_t *)last->base + last->length == bytes)
+        last->length += length;
     else
-        tx->vecs[tx->count++] = (struct iovec){ (void *)(uintptr_t)bytes, length };
+        tx->vecs[tx->count++] = (struct os_vec){ .base = (void *)(uintptr_t)bytes,
+            .length = length };
     tx->built += length;
 }
 
@@ -278,13 +276,13 @@ static void wrote(struct connection *c, size_t n)
             break;
         item_sent(c, item);
     }
-    while (tx->first < tx->count && n >= tx->vecs[tx->first].iov_len)
-        n -= tx->vecs[tx->first++].iov_len;
+    while (tx->first < tx->count && n >= tx->vecs[tx->first].length)
+        n -= tx->vecs[tx->first++].length;
     if (tx->first < tx->count) {
-        struct iovec *vec = &tx->vecs[tx->first];
+        struct os_vec *vec = &tx->vecs[tx->first];
 
-        vec->iov_base = (char *)vec->iov_base + n;
-        vec->iov_len -= n;
+        vec->base = (char *)vec->base + n;
+        vec->length -= n;
     } else {
         tx->first = tx->count = tx->arena_used = 0;
     }
@@ -292,14 +290,15 @@ static void wrote(struct connection *c, size_t n)
 
 static void block(struct connection *c, bool blocked)
 {
-    struct epoll_event event = { .events = blocked ? EPOLLIN | EPOLLOUT : EPOLLIN,
-        .data.ptr = c };
+    int error;
 
     if (c->tx.blocked == blocked)
         return;
     c->tx.blocked = blocked;
-    if (epoll_ctl(c->door->epoll, EPOLL_CTL_MOD, c->fd, &event) != 0)
-        connection_drop(c, strerror(errno));
+    error = os_poller_change(
+        &c->door->poller, c->socket, blocked ? OS_POLL_IN | OS_POLL_OUT : OS_POLL_IN, c);
+    if (error != 0)
+        connection_drop(c, os_net_text(error));
 }
 
 void send_flush(struct connection *c)
@@ -309,24 +308,19 @@ void send_flush(struct connection *c)
     list_remove(&c->ready);
     tx->queued = 0;
     while (c->state != CONNECTION_DROPPED) {
-        struct msghdr message = { 0 };
-        ssize_t n;
+        ptrdiff_t n;
 
         if (tx->count == 0)
             build(c);
         if (tx->count == 0)
             break;
-        message.msg_iov = tx->vecs + tx->first;
-        message.msg_iovlen = tx->count - tx->first;
-        n = sendmsg(c->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 && errno == EAGAIN) {
+        n = os_send(c->socket, tx->vecs + tx->first, tx->count - tx->first);
+        if (n == -OS_NET_WOULD_BLOCK) {
             block(c, true);
             return;
         }
         if (n < 0) {
-            connection_drop(c, strerror(errno));
+            connection_drop(c, os_net_text((int)-n));
             return;
         }
         wrote(c, (size_t)n);
@@ -335,7 +329,7 @@ void send_flush(struct connection *c)
         return;
     block(c, false);
     if (c->state == CONNECTION_CLOSING)
-        shutdown(c->fd, SHUT_WR);
+        os_socket_end(c->socket);
 }
 
 void send_drop(struct connection *c)

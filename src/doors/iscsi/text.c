@@ -25,7 +25,7 @@ static void send_targets(struct connection *c, const char *value, struct iscsi_t
         return;
     iscsi_text_put(answer, "TargetName", target);
     /* Where this connection came in is where the next one can. */
-    if (address_local(c->fd, address, sizeof(address) - 2)) {
+    if (os_socket_address(c->socket, address, sizeof(address) - 2)) {
         strcat(address, ",1");
         iscsi_text_put(answer, "TargetAddress", address);
     }

@@ -243,10 +243,10 @@ static int fail(const char *name, DWORD error)
     }
 }
 
-/* NULL, and what a URI cannot be. */
+/* NULL, and what a URI cannot be: a backslash before any scheme. */
 static bool takes(const char *device_name)
 {
-    return !device_name || strchr(device_name, '\\');
+    return !device_name || device_name[strcspn(device_name, ":\\")] == '\\';
 }
 
 /* Clients of a pipe need its target; the driver shows Windows a disk. */

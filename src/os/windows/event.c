@@ -1,41 +1,77 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
+/* What WSAPoll() waits for must be a socket, so an event is one: a datagram socket of the loopback
+ * interface that is connected to itself. Nobody else's datagrams reach it. */
+
+#include <winsock2.h>
+
+#include "os/net.h"
 #include "os/os.h"
 
-#include <errno.h>
-#include <windows.h>
-
 /* Only the low 32 bits of a handle are significant: processes of both sizes can share it. */
-static HANDLE handle_of(int event)
+static SOCKET socket_of(int event)
 {
-    return (HANDLE)(intptr_t)event;
+    return (SOCKET)(unsigned)event;
+}
+
+static bool connect_to_itself(SOCKET made)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET };
+    int length = sizeof(address), on = 1;
+    u_long nonblocking = 1;
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return setsockopt(made, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (const char *)&on, sizeof(on)) == 0 &&
+        bind(made, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+        getsockname(made, (struct sockaddr *)&address, &length) == 0 &&
+        connect(made, (struct sockaddr *)&address, length) == 0 &&
+        ioctlsocket(made, (long)FIONBIO, &nonblocking) == 0;
 }
 
 int os_event_open(int *event)
 {
-    HANDLE handle = CreateEventW(NULL, TRUE, FALSE, NULL);
+    SOCKET made;
 
-    *event = handle ? (int)(intptr_t)handle : -1;
-    return handle ? 0 : ENOMEM;
+    os_windows_net_start();
+    made = WSASocketW(AF_INET, SOCK_DGRAM, 0, NULL, 0, WSA_FLAG_OVERLAPPED);
+    *event = (int)made;
+    if (made == INVALID_SOCKET)
+        return ENOMEM;
+    SetHandleInformation((HANDLE)made, HANDLE_FLAG_INHERIT, 0);
+    if (socket_of(*event) == made && connect_to_itself(made))
+        return 0;
+    closesocket(made);
+    *event = -1;
+    return ENOMEM;
 }
 
 void os_event_close(int event)
 {
-    CloseHandle(handle_of(event));
+    closesocket(socket_of(event));
 }
 
+/* What does not fit any more comes after what is there, and so is signalled already. */
 void os_event_signal(int event)
 {
-    SetEvent(handle_of(event));
+    int saved = WSAGetLastError();
+
+    send(socket_of(event), "", 1, 0);
+    WSASetLastError(saved);
 }
 
 void os_event_clear(int event)
 {
-    ResetEvent(handle_of(event));
+    char byte;
+
+    while (recv(socket_of(event), &byte, 1, 0) >= 0)
+        ;
 }
 
 void os_event_wait(int event)
 {
-    WaitForSingleObject(handle_of(event), INFINITE);
+    struct pollfd poll_event = { .fd = socket_of(event), .events = POLLIN };
+
+    while (WSAPoll(&poll_event, 1, -1) == 0)
+        ;
 }

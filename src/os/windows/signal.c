@@ -16,7 +16,7 @@ static struct {
 
 /* As in the posix folder: opened once and never closed, since the handler runs on a thread of the
  * system's that a watch cannot wait for. */
-static _Atomic int watch_event = -1;
+static _Atomic(HANDLE) watch_event;
 static atomic_bool caught;
 static atomic_bool ending;
 
@@ -24,7 +24,7 @@ static BOOL WINAPI handler(DWORD type)
 {
     bool again = atomic_exchange(&caught, true);
 
-    os_event_signal(atomic_load(&watch_event));
+    SetEvent(atomic_load(&watch_event));
     if (type == CTRL_C_EVENT || type == CTRL_BREAK_EVENT)
         return !again;
     /* The system ends the process when the handler of a closed console, a logoff or a shutdown
@@ -36,25 +36,25 @@ static BOOL WINAPI handler(DWORD type)
 static void watch_main(void *argument)
 {
     (void)argument;
-    os_event_wait(atomic_load(&watch_event));
+    WaitForSingleObject(atomic_load(&watch_event), INFINITE);
     if (atomic_load(&caught) && !atomic_load(&ending))
         watch.callback(watch.context);
 }
 
 int os_signal_watch(void (*callback)(void *context), void *context)
 {
-    int event = atomic_load(&watch_event);
+    HANDLE event = atomic_load(&watch_event);
     int error;
 
     if (watch.active)
         return EBUSY;
-    if (event < 0) {
-        error = os_event_open(&event);
-        if (error)
-            return error;
+    if (!event) {
+        event = CreateEventW(NULL, TRUE, FALSE, NULL);
+        if (!event)
+            return ENOMEM;
         atomic_store(&watch_event, event);
     }
-    os_event_clear(event);
+    ResetEvent(event);
     watch.callback = callback;
     watch.context = context;
     atomic_store(&caught, false);
@@ -73,7 +73,7 @@ void os_signal_unwatch(void)
         return;
     SetConsoleCtrlHandler(handler, FALSE);
     atomic_store(&ending, true);
-    os_event_signal(atomic_load(&watch_event));
+    SetEvent(atomic_load(&watch_event));
     os_thread_join(watch.thread);
     watch.active = false;
 }

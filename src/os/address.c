@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* Names and numbers of addresses; these calls are every system's. */
+
+#include "os/sockets.h"
+
+#include "os/net.h"
+
+#include <stdio.h>
+#include <string.h>
+
+_Static_assert(sizeof(struct sockaddr_storage) <= sizeof(((struct os_address *)0)->bytes),
+    "net.h says how long an address is");
+
+unsigned os_resolve(const char *host, const char *port,
+    struct os_address addresses[OS_ADDRESSES_MAX], const char **why)
+{
+    const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+        .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
+    struct addrinfo *list;
+    unsigned count = 0;
+    int error;
+
+    os_windows_net_start();
+    error = getaddrinfo(host, port, &hints, &list);
+    if (error != 0) {
+        *why = os_resolve_text(error);
+        return 0;
+    }
+    for (const struct addrinfo *a = list; a != NULL && count < OS_ADDRESSES_MAX; a = a->ai_next) {
+        memcpy(addresses[count].bytes, a->ai_addr, a->ai_addrlen);
+        addresses[count++].length = (uint32_t)a->ai_addrlen;
+    }
+    freeaddrinfo(list);
+    *why = "it has no address";
+    return count;
+}
+
+bool os_address_is_loopback(const struct os_address *address)
+{
+    const struct sockaddr *any = (const struct sockaddr *)(const void *)address->bytes;
+    const struct in6_addr *six;
+
+    if (any->sa_family == AF_INET)
+        return ntohl(((const struct sockaddr_in *)(const void *)any)->sin_addr.s_addr) >> 24 == 127;
+    if (any->sa_family != AF_INET6)
+        return false;
+    six = &((const struct sockaddr_in6 *)(const void *)any)->sin6_addr;
+    return IN6_IS_ADDR_LOOPBACK(six) || (IN6_IS_ADDR_V4MAPPED(six) && six->s6_addr[12] == 127);
+}
+
+bool os_socket_address(os_socket socket, char *text, size_t size)
+{
+    struct sockaddr_storage address;
+    socklen_t length = sizeof(address);
+    char host[64], port[8];
+    /* An IPv4 peer of an IPv6 socket knows us by our IPv4 address. */
+    static const char mapped[] = "::ffff:";
+    bool is_mapped;
+
+    if (getsockname(socket, (struct sockaddr *)&address, &length) != 0 ||
+        getnameinfo((struct sockaddr *)&address, length, host, sizeof(host), port, sizeof(port),
+            NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+        return false;
+    is_mapped = strncmp(host, mapped, sizeof(mapped) - 1) == 0 && strchr(host, '.') != NULL;
+    if (is_mapped)
+        snprintf(text, size, "%s:%s", host + sizeof(mapped) - 1, port);
+    else
+        snprintf(text, size, strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
+    return true;
+}

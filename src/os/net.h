@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * Stream sockets that never block, and a poller that waits for many of them.
+ *
+ * The system's header has the types, since data goes to the system as it lies:
+ *
+ *   os_socket, OS_NO_SOCKET  a descriptor or handle
+ *   struct os_vec            { base, length } in the layout of the system's scatter lists
+ *   struct os_poller         embed it; one thread uses it at a time
+ *   os_poll_event            what a wait gives back: os_poll_data(), os_poll_flags()
+ *   OS_POLL_IN, OS_POLL_OUT  to ask for; OS_POLL_GONE may come unasked
+ *   OS_NET_*                 errors that callers tell apart
+ *
+ * Errors are the system's own positive numbers; os_net_text() says what they mean.
+ */
+
+#ifndef OS_NET_H
+#define OS_NET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32)
+#include "os/windows/net_types.h"
+#else
+#include "os/posix/net_types.h"
+#endif
+
+/* The text lives until the thread asks again. */
+const char *os_net_text(int error);
+
+enum { OS_ADDRESSES_MAX = 16 };
+
+struct os_address {
+    _Alignas(8) uint8_t bytes[128]; /* a sockaddr_storage */
+    uint32_t length;
+};
+
+/* Where a host name or address and a port in decimal lead, in the system's order of preference:
+ * their number. 0: *why has the reason, as long as os_net_text() keeps one. */
+unsigned os_resolve(const char *host, const char *port,
+    struct os_address addresses[OS_ADDRESSES_MAX], const char **why);
+/* Only this host reaches it. */
+bool os_address_is_loopback(const struct os_address *address);
+/* "192.0.2.1:3260" or "[2001:db8::1]:3260", of this end. */
+bool os_socket_address(os_socket socket, char *text, size_t size);
+
+/* 0 or an error. A server that was killed can listen again at once; no other can share its port. */
+int os_listen(const struct os_address *address, int backlog, os_socket *listener);
+
+enum os_accepted {
+    OS_ACCEPTED,
+    OS_ACCEPTED_NONE,      /* nobody waits */
+    OS_ACCEPTED_EXHAUSTED, /* no descriptor or memory for it: somebody goes on waiting */
+};
+enum os_accepted os_accept(os_socket listener, os_socket *accepted);
+
+/* Small writes go out at once. Does nothing to a socket that is not TCP's. */
+void os_socket_no_delay(os_socket socket);
+/* No more is sent: the peer sees the end when it has read everything. */
+void os_socket_end(os_socket socket);
+/* One that no poller watches; for others os_poller_close(). */
+void os_socket_close(os_socket socket);
+
+/* Bytes moved, 0 (received: the peer has ended), or minus an error, of which OS_NET_WOULD_BLOCK is
+ * ordinary. One system call each. */
+ptrdiff_t os_send(os_socket socket, struct os_vec *vecs, unsigned count);
+ptrdiff_t os_receive(os_socket socket, struct os_vec *vecs, unsigned count);
+
+/* 0 or an error. */
+int os_poller_open(struct os_poller *poller);
+void os_poller_free(struct os_poller *poller);
+/* flags: OS_POLL_IN and OS_POLL_OUT. Level-triggered. 0 or an error. The events of os_event_open()
+ * can be watched, too. */
+int os_poller_add(struct os_poller *poller, os_socket socket, uint32_t flags, void *data);
+int os_poller_change(struct os_poller *poller, os_socket socket, uint32_t flags, void *data);
+void os_poller_remove(struct os_poller *poller, os_socket socket);
+/* Removes and closes. */
+void os_poller_close(struct os_poller *poller, os_socket socket);
+/* The number of events, at most max; 0 after timeout milliseconds (-1: never). */
+int os_poller_wait(struct os_poller *poller, os_poll_event *events, int max, int timeout);
+
+#endif

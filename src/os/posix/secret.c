@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+#include "os/os.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void os_wipe(void *bytes, size_t length)
+{
+    explicit_bzero(bytes, length);
+}
+
+static int check(int fd, char *why, size_t size)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+        snprintf(why, size, "it is not a regular file");
+        return EINVAL;
+    }
+    if ((st.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+        snprintf(why, size, "it has mode %03o; chmod 600 it", (unsigned)st.st_mode & 0777);
+        return EPERM;
+    }
+    return 0;
+}
+
+int os_secret_open(const char *path, FILE **file, char *why, size_t size)
+{
+    /* Not to hang on a FIFO, whose type is only known once it is open. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), error;
+
+    if (fd < 0) {
+        error = errno;
+        snprintf(why, size, "%s", strerror(error));
+        return error;
+    }
+    error = check(fd, why, size);
+    if (error == 0) {
+        *file = fdopen(fd, "r");
+        if (*file != NULL)
+            return 0;
+        error = errno;
+        snprintf(why, size, "%s", strerror(error));
+    }
+    close(fd);
+    return error;
+}
