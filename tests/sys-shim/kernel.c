@@ -56,6 +56,23 @@ void KeReleaseSpinLock(KSPIN_LOCK *lock, KIRQL irql)
     shim_check(locks_held == irql + 1u, "locks are released in another order");
     locks_held--;
     pthread_mutex_unlock(&lock->mutex);
+    if (!locks_held && shim.released)
+        shim.released();
+}
+
+/* A few bytes may be moved with a lock held; data and whole structures may not. */
+enum { LOCKED_COPY_MAX = 64 };
+
+PVOID shim_copy(PVOID to, const void *from, size_t length)
+{
+    shim_check(!locks_held || length <= LOCKED_COPY_MAX, "data is copied with a lock held");
+    return memcpy(to, from, length);
+}
+
+PVOID shim_fill(PVOID to, int byte, size_t length)
+{
+    shim_check(!locks_held || length <= LOCKED_COPY_MAX, "data is filled with a lock held");
+    return memset(to, byte, length);
 }
 
 PVOID ExAllocatePoolWithTag(int type, size_t size, ULONG tag)

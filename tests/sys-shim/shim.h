@@ -21,6 +21,8 @@ extern struct shim_kernel {
     _Atomic long pool_fail_in;   /* the nth allocation from now fails; 0: none */
     _Atomic long bus_changes;
     _Atomic bool unmapped;       /* data buffers cannot be reached */
+    void (*released)(void);      /* runs where a thread has released its last lock, and another
+                                  * one may come in between */
     struct sys_adapter *adapter;
     VIRTUAL_HW_INITIALIZATION_DATA entries;
     STOR_PORT_CONFIGURATION config;

@@ -26,8 +26,12 @@ static _Atomic long srbs_out;
 
 static NTSTATUS pnp(PDEVICE_OBJECT device, PIRP irp)
 {
-    (void)device;
-    (void)irp;
+    if (irp->stack.MinorFunction == IRP_MN_START_DEVICE) {
+        device->started = !device->fails;
+        return device->fails ? STATUS_UNSUCCESSFUL : STATUS_SUCCESS;
+    }
+    if (irp->stack.MinorFunction == IRP_MN_REMOVE_DEVICE)
+        device->started = false;
     return STATUS_SUCCESS;
 }
 
@@ -290,6 +294,7 @@ NTSTATUS IoCallDriver(PDEVICE_OBJECT device, PIRP irp)
 {
     PSCSI_ADDRESS address = irp->output;
 
+    shim_check(device->started, "a device is asked before it has started");
     address->PathId = device->path;
     address->TargetId = device->target;
     address->Lun = device->lun;

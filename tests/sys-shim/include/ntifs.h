@@ -114,6 +114,14 @@ void KeInitializeSpinLock(KSPIN_LOCK *lock);
 void KeAcquireSpinLock(KSPIN_LOCK *lock, KIRQL *irql);
 void KeReleaseSpinLock(KSPIN_LOCK *lock, KIRQL irql);
 
+/* What the driver copies is judged. */
+PVOID shim_copy(PVOID to, const void *from, size_t length);
+PVOID shim_fill(PVOID to, int byte, size_t length);
+#if defined(SHIM_JUDGES_COPIES)
+#define memcpy shim_copy
+#define memset shim_fill
+#endif
+
 /* Pool */
 enum { NonPagedPool };
 PVOID ExAllocatePoolWithTag(int type, size_t size, ULONG tag);
@@ -152,6 +160,8 @@ typedef struct _IRP IRP, *PIRP;
 typedef struct _DEVICE_OBJECT {
     ULONG DeviceType;
     UCHAR path, target, lun; /* what the shim's StorPort knows of it */
+    bool started;
+    bool fails; /* to start */
 } DEVICE_OBJECT, *PDEVICE_OBJECT;
 typedef NTSTATUS DRIVER_DISPATCH(PDEVICE_OBJECT device, PIRP irp);
 typedef DRIVER_DISPATCH *PDRIVER_DISPATCH;

@@ -85,6 +85,14 @@ void rig_ask(struct rig_program *program, struct rig_transact *t, UINT32 btl, UI
         (ULONG)sizeof t->out.block + room);
 }
 
+void rig_take(struct rig_program *program, struct rig_transact *t, UINT32 btl, UINT32 room)
+{
+    rig_ask(program, t, btl, room);
+    if (!shim_ioctl_done(t->irp))
+        shim_ioctl_cancel(t->irp);
+    assert_int_equal(rig_end(t), STATUS_SUCCESS);
+}
+
 void rig_fill_answer(struct rig_transact *t, UINT8 status)
 {
     UINT64 hint = RIG_REQ(t)->Hint;

@@ -49,6 +49,8 @@ struct rig_transact {
 };
 /* Asks for a request, sends an answer with length bytes of data, or both (want). */
 void rig_ask(struct rig_program *program, struct rig_transact *t, UINT32 btl, UINT32 room);
+/* Asks for a request that must be there. */
+void rig_take(struct rig_program *program, struct rig_transact *t, UINT32 btl, UINT32 room);
 void rig_answer(struct rig_program *program, struct rig_transact *t, UINT32 btl, UINT32 length);
 NTSTATUS rig_end(struct rig_transact *t);
 /* The answer to what t->out brought, with this SCSI status; fills t->in. */

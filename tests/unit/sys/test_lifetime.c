@@ -67,6 +67,24 @@ static void test_units_outlive_one_of_two_lifetimes(void **state)
     assert_int_equal(rig_list(&watcher, btls, 16), 0);
 }
 
+/* How a transaction ends; one that waits is cancelled. */
+static NTSTATUS asks(struct rig_program *caller)
+{
+    rig_ask(caller, &t, 0, 512);
+    if (!shim_ioctl_done(t.irp))
+        shim_ioctl_cancel(t.irp);
+    return rig_end(&t);
+}
+
+static NTSTATUS redirect(struct rig_program *caller, ULONG id)
+{
+    SPD_IOCTL_SET_TRANSACT_PID_PARAMS block = {
+        .Base = { sizeof block, SPD_IOCTL_SET_TRANSACT_PID }, .ProcessId = id,
+    };
+
+    return shim_ioctl(caller->process, &block, sizeof block, NULL, 0, NULL);
+}
+
 /* Known weakness 28: identity was a bare process id. */
 static void test_a_process_that_reuses_the_id_owns_nothing(void **state)
 {
@@ -74,11 +92,36 @@ static void test_a_process_that_reuses_the_id_owns_nothing(void **state)
 
     (void)state;
     provision(60);
+    for (unsigned gone = 0; gone < 2; gone++) {
+        if (gone)
+            rig_exit(&program);
+        rig_start(&other, 100);
+        assert_int_equal(asks(&other), STATUS_ACCESS_DENIED);
+        assert_int_equal(redirect(&other, 200), STATUS_ACCESS_DENIED);
+        if (!gone)
+            assert_int_equal(rig_unprovision(&other, 0), STATUS_ACCESS_DENIED);
+        rig_exit(&other);
+        assert_int_equal(rig_list(&watcher, btls, 16), 1);
+        if (!gone)
+            assert_int_equal(redirect(&program, 200), STATUS_SUCCESS); /* it still owns it */
+    }
+}
+
+/* Known weakness 27: nor was the process tracked that the owner let serve. */
+static void test_a_process_that_reuses_the_servers_id_serves_nothing(void **state)
+{
+    struct rig_program child;
+
+    (void)state;
+    provision(0);
+    for (unsigned i = 0; i < 2; i++) {
+        rig_start(&child, 101);
+        if (i == 0)
+            assert_int_equal(redirect(&program, 101), STATUS_SUCCESS);
+        assert_int_equal(asks(&child), i == 0 ? STATUS_CANCELLED : STATUS_ACCESS_DENIED);
+        rig_exit(&child);
+    }
     rig_exit(&program);
-    rig_start(&other, 100);
-    rig_ask(&other, &t, 0, 512);
-    assert_int_equal(rig_end(&t), STATUS_ACCESS_DENIED);
-    rig_exit(&other);
 }
 
 /* Known weakness 33. */
@@ -220,6 +263,7 @@ int main(void)
         TEST(units_end_with_their_process),
         TEST(units_outlive_one_of_two_lifetimes),
         TEST(a_process_that_reuses_the_id_owns_nothing),
+        TEST(a_process_that_reuses_the_servers_id_serves_nothing),
         TEST(requests_that_nobody_takes_time_out),
         TEST(requests_that_nobody_answers_time_out),
         TEST(the_timeout_is_a_registry_value),

@@ -9,7 +9,7 @@
 
 enum { PLAYS = 5000, LENGTH = 6000 };
 
-/* Known weakness 21 and 30 are among what the shim judges: copies, completions and memory. */
+/* Known weakness 21 is among what the shim judges: copies and completions with a lock held. */
 static void test_any_interleaving_keeps_the_rules(void **state)
 {
     static uint8_t bytes[LENGTH];

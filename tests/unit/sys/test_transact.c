@@ -38,9 +38,7 @@ static void provision(UINT32 max_transfer_length, bool cache, bool unmap)
 /* The request that is there. */
 static void take(UINT32 room)
 {
-    rig_ask(&program, &t, 0, room);
-    assert_true(shim_ioctl_done(t.irp));
-    assert_int_equal(rig_end(&t), STATUS_SUCCESS);
+    rig_take(&program, &t, 0, room);
     assert_int_equal(t.out.block.ReqValid, 1);
     assert_int_equal(t.out.block.RspValid, 0);
     assert_true(RIG_REQ(&t)->Hint != 0);
@@ -338,9 +336,13 @@ static void test_unacceptable_answers_are_refused(void **state)
     assert_int_equal(answer_status(1024), STATUS_INVALID_PARAMETER);
     t = u;
     assert_int_equal(answer_status(1023), STATUS_ACCESS_VIOLATION);
-    t = u;
-    t.in.block.Dir.Rsp.Status.ReservedCSI = 1;
-    assert_int_equal(answer_status(1024), STATUS_INVALID_PARAMETER);
+    for (unsigned i = 0; i < 3; i++) {
+        t = u;
+        t.in.block.Dir.Rsp.Status.ReservedCSI = i == 0;
+        t.in.block.Dir.Rsp.Status.ReservedSKS = i == 1;
+        t.in.block.Dir.Rsp.Status.ReservedFRU = i == 2;
+        assert_int_equal(answer_status(1024), STATUS_INVALID_PARAMETER);
+    }
     assert_false(box.done);
     t = u;
     assert_int_equal(answer_status(1024), STATUS_SUCCESS);
