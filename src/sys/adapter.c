@@ -8,12 +8,43 @@
 /* Read in DriverEntry: StorPort wants the size of the extension before there is an adapter. */
 struct sys_settings sys_settings;
 
-/* The one instance there is; PnP's IRPs find it here. */
-static PVOID volatile instance;
+/* The one instance there is. PnP's IRPs of disks find it here; StorPort does not know that they
+ * use it, so it waits for them before it goes. */
+static struct {
+    KSPIN_LOCK lock;
+    struct sys_adapter *adapter;
+} instance;
+
+static bool set_instance(struct sys_adapter *from, struct sys_adapter *to)
+{
+    bool was;
+    KIRQL irql;
+
+    KeAcquireSpinLock(&instance.lock, &irql);
+    was = instance.adapter == from;
+    if (was)
+        instance.adapter = to;
+    KeReleaseSpinLock(&instance.lock, irql);
+    return was;
+}
 
 struct sys_adapter *sys_adapter_get(void)
 {
-    return instance;
+    struct sys_adapter *adapter;
+    KIRQL irql;
+
+    KeAcquireSpinLock(&instance.lock, &irql);
+    adapter = instance.adapter;
+    if (adapter)
+        InterlockedIncrement(&adapter->users);
+    KeReleaseSpinLock(&instance.lock, irql);
+    return adapter;
+}
+
+void sys_adapter_put(struct sys_adapter *adapter)
+{
+    if (InterlockedDecrement(&adapter->users) == 0)
+        KeSetEvent(&adapter->unused, IO_NO_INCREMENT, FALSE);
 }
 
 ULONG sys_adapter_extension_size(void)
@@ -146,16 +177,19 @@ static ULONG NTAPI find_adapter(PVOID extension, PVOID context, PVOID bus, PVOID
     UNREFERENCED_PARAMETER(lower);
     UNREFERENCED_PARAMETER(arguments);
     *again = FALSE;
-    if (InterlockedCompareExchangePointer(&instance, adapter, NULL))
-        return SP_RETURN_NOT_FOUND;
     memset(adapter, 0, sys_adapter_extension_size());
     KeInitializeSpinLock(&adapter->lock);
     InitializeListHead(&adapter->lifetimes);
+    InitializeListHead(&adapter->resets);
     adapter->settings = sys_settings;
     KeInitializeTimer(&adapter->timer);
     KeInitializeDpc(&adapter->dpc, tick, adapter);
     KeInitializeEvent(&adapter->idle, NotificationEvent, TRUE);
+    KeInitializeEvent(&adapter->unused, NotificationEvent, FALSE);
+    adapter->users = 1;
     sys_nexus_init(&adapter->nexus, NULL, &adapter->port);
+    if (!set_instance(NULL, adapter))
+        return SP_RETURN_NOT_FOUND;
     configure(config);
     set_timer(adapter);
     return SP_RETURN_FOUND;
@@ -227,12 +261,13 @@ static VOID NTAPI free_resources(PVOID extension)
     struct sys_adapter *adapter = extension;
 
     /* The second instance that find_adapter() refused has nothing. */
-    if (instance != adapter)
+    if (!set_instance(adapter, NULL))
         return;
+    sys_adapter_put(adapter);
+    KeWaitForSingleObject(&adapter->unused, Executive, KernelMode, FALSE, NULL);
     complete_service_irps(adapter);
     stop_timer(adapter);
     scratch_free_all(adapter);
-    InterlockedExchangePointer(&instance, NULL);
 }
 
 static VOID NTAPI initialize_tracing(PVOID argument1, PVOID argument2)
@@ -248,6 +283,7 @@ static VOID NTAPI cleanup_tracing(PVOID argument)
 
 VIRTUAL_HW_INITIALIZATION_DATA sys_adapter_entries(void)
 {
+    KeInitializeSpinLock(&instance.lock);
     return (VIRTUAL_HW_INITIALIZATION_DATA){
         .HwInitializationDataSize = sizeof(VIRTUAL_HW_INITIALIZATION_DATA),
         .AdapterInterfaceType = Internal,

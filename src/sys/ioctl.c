@@ -7,6 +7,7 @@
 
 struct call {
     PIRP irp;
+    PEPROCESS caller;
     PVOID block;   /* the system buffer, in and out */
     ULONG in, out;
     ULONG_PTR written;
@@ -20,8 +21,8 @@ static NTSTATUS provision(struct sys_adapter *adapter, struct call *call)
 
     if (call->out < sizeof *block)
         return STATUS_INVALID_PARAMETER;
-    status = sys_unit_provision(adapter, &block->Dir.Par.StorageUnitParams,
-        IoGetRequestorProcess(call->irp), &btl);
+    status = sys_unit_provision(
+        adapter, &block->Dir.Par.StorageUnitParams, call->caller, &btl);
     if (!NT_SUCCESS(status))
         return status;
     memset(&block->Dir, 0, sizeof block->Dir);
@@ -34,8 +35,7 @@ static NTSTATUS unprovision(struct sys_adapter *adapter, struct call *call)
 {
     SPD_IOCTL_UNPROVISION_PARAMS *block = call->block;
 
-    return sys_unit_unprovision(
-        adapter, &block->Dir.Par.Guid, IoGetRequestorProcess(call->irp));
+    return sys_unit_unprovision(adapter, &block->Dir.Par.Guid, call->caller);
 }
 
 static NTSTATUS list(struct sys_adapter *adapter, struct call *call)
@@ -61,7 +61,7 @@ static NTSTATUS list(struct sys_adapter *adapter, struct call *call)
 
 static NTSTATUS transact(struct sys_adapter *adapter, struct call *call)
 {
-    return sys_transact(adapter, call->irp, call->in, call->out);
+    return sys_transact(adapter, call->irp, call->caller, call->in, call->out);
 }
 
 static NTSTATUS set_transact_pid(struct sys_adapter *adapter, struct call *call)
@@ -69,23 +69,22 @@ static NTSTATUS set_transact_pid(struct sys_adapter *adapter, struct call *call)
     SPD_IOCTL_SET_TRANSACT_PID_PARAMS *block = call->block;
     struct sys_unit *unit = sys_unit_get(adapter, block->Btl);
     PEPROCESS process = NULL;
+    LIST_ENTRY irps;
     NTSTATUS status;
     KIRQL irql;
 
     if (!unit)
         return STATUS_CANCELLED;
+    InitializeListHead(&irps);
     status = PsLookupProcessByProcessId((HANDLE)(ULONG_PTR)block->ProcessId, &process);
     if (NT_SUCCESS(status)) {
         KeAcquireSpinLock(&adapter->lock, &irql);
-        if (unit->owner == IoGetRequestorProcess(call->irp)) {
-            PEPROCESS old = unit->server;
-
-            unit->server = process;
-            process = old;
-        } else {
+        if (unit->owner == call->caller)
+            process = sys_transact_redirect(unit, process, &irps);
+        else
             status = STATUS_ACCESS_DENIED;
-        }
         KeReleaseSpinLock(&adapter->lock, irql);
+        sys_transact_complete_all(&irps);
         if (process)
             ObDereferenceObject(process);
     } else {
@@ -97,7 +96,7 @@ static NTSTATUS set_transact_pid(struct sys_adapter *adapter, struct call *call)
 
 static NTSTATUS lifetime(struct sys_adapter *adapter, struct call *call)
 {
-    return sys_lifetime_begin(adapter, call->irp);
+    return sys_lifetime_begin(adapter, call->irp, call->caller);
 }
 
 /* input: the least length of the block. */
@@ -118,6 +117,9 @@ static NTSTATUS dispatch(struct sys_adapter *adapter, struct call *call)
 {
     const SPD_IOCTL_BASE_PARAMS *base = call->block;
 
+    /* An IRP of another driver may belong to no thread. */
+    if (!call->caller)
+        return STATUS_ACCESS_DENIED;
     if (!base || call->in < sizeof *base || base->Size > call->in)
         return STATUS_INVALID_PARAMETER;
     for (unsigned i = 0; i < ARRAYSIZE(calls); i++)
@@ -134,6 +136,7 @@ VOID NTAPI sys_ioctl(PVOID extension, PVOID service_irp)
     PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(irp);
     struct call call = {
         .irp = irp,
+        .caller = IoGetRequestorProcess(irp),
         .block = irp->AssociatedIrp.SystemBuffer,
         .in = stack->Parameters.DeviceIoControl.InputBufferLength,
         .out = stack->Parameters.DeviceIoControl.OutputBufferLength,

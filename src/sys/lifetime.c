@@ -3,11 +3,23 @@
 
 /*
  * Who is alive. A process that owns units keeps a LIFETIME request pending; the system cancels it
- * when the process goes. Processes are told apart by their objects, to which units hold
- * references, so an id that is used again means nothing.
+ * when the process goes. Processes are told apart by their objects, to which units and these
+ * requests hold references, so an id that is used again means nothing. The IRP is asked for its
+ * process only when it arrives: by a completion port it may outlive its thread.
  */
 
 #include "sys.h"
+
+static PEPROCESS process_of(PIRP irp)
+{
+    return irp->Tail.Overlay.DriverContext[1];
+}
+
+static void end(struct sys_adapter *adapter, PIRP irp)
+{
+    ObDereferenceObject(process_of(irp));
+    sys_complete_irp(adapter, irp, STATUS_CANCELLED, 0);
+}
 
 /* The adapter's lock is held. */
 bool sys_lifetime_held(struct sys_adapter *adapter, PEPROCESS process)
@@ -15,7 +27,7 @@ bool sys_lifetime_held(struct sys_adapter *adapter, PEPROCESS process)
     PLIST_ENTRY at;
 
     for (at = adapter->lifetimes.Flink; at != &adapter->lifetimes; at = at->Flink)
-        if (IoGetRequestorProcess(CONTAINING_RECORD(at, IRP, Tail.Overlay.ListEntry)) == process)
+        if (process_of(CONTAINING_RECORD(at, IRP, Tail.Overlay.ListEntry)) == process)
             return true;
     return false;
 }
@@ -24,7 +36,7 @@ bool sys_lifetime_held(struct sys_adapter *adapter, PEPROCESS process)
 static VOID NTAPI cancel(PDEVICE_OBJECT device, PIRP irp)
 {
     struct sys_adapter *adapter = irp->Tail.Overlay.DriverContext[0];
-    PEPROCESS process = IoGetRequestorProcess(irp);
+    PEPROCESS process = process_of(irp);
     bool last;
     KIRQL irql;
 
@@ -36,16 +48,18 @@ static VOID NTAPI cancel(PDEVICE_OBJECT device, PIRP irp)
     KeReleaseSpinLock(&adapter->lock, irql);
     if (last)
         sys_unit_owner_gone(adapter, process);
-    sys_complete_irp(adapter, irp, STATUS_CANCELLED, 0);
+    end(adapter, irp);
 }
 
 /* STATUS_PENDING, or the caller completes it. */
-NTSTATUS sys_lifetime_begin(struct sys_adapter *adapter, PIRP irp)
+NTSTATUS sys_lifetime_begin(struct sys_adapter *adapter, PIRP irp, PEPROCESS process)
 {
     NTSTATUS status = STATUS_PENDING;
     KIRQL irql;
 
     irp->Tail.Overlay.DriverContext[0] = adapter;
+    irp->Tail.Overlay.DriverContext[1] = process;
+    ObReferenceObject(process);
     KeAcquireSpinLock(&adapter->lock, &irql);
     if (adapter->stopped) {
         status = STATUS_CANCELLED;
@@ -59,6 +73,8 @@ NTSTATUS sys_lifetime_begin(struct sys_adapter *adapter, PIRP irp)
         }
     }
     KeReleaseSpinLock(&adapter->lock, irql);
+    if (status != STATUS_PENDING)
+        ObDereferenceObject(process);
     return status;
 }
 
@@ -82,7 +98,5 @@ void sys_lifetime_end_all(struct sys_adapter *adapter)
     }
     KeReleaseSpinLock(&adapter->lock, irql);
     while (!IsListEmpty(&irps))
-        sys_complete_irp(adapter,
-            CONTAINING_RECORD(RemoveHeadList(&irps), IRP, Tail.Overlay.ListEntry),
-            STATUS_CANCELLED, 0);
+        end(adapter, CONTAINING_RECORD(RemoveHeadList(&irps), IRP, Tail.Overlay.ListEntry));
 }

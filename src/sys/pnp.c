@@ -34,14 +34,14 @@ static bool scsi_address(PDEVICE_OBJECT device, PSCSI_ADDRESS address)
     return NT_SUCCESS(result);
 }
 
-static void remember(PDEVICE_OBJECT device)
+/* The first device wins: an old one, vanished and not yet removed, may have the same address. */
+static void remember(struct sys_adapter *adapter, PDEVICE_OBJECT device)
 {
-    struct sys_adapter *adapter = sys_adapter_get();
     struct sys_unit *unit;
     SCSI_ADDRESS address;
     KIRQL irql;
 
-    if (!adapter || !scsi_address(device, &address))
+    if (!scsi_address(device, &address))
         return;
     unit = sys_unit_get(adapter,
         SPD_IOCTL_BTL(address.PathId, address.TargetId, address.Lun));
@@ -59,7 +59,7 @@ static struct sys_unit *unit_of(struct sys_adapter *adapter, PDEVICE_OBJECT devi
 {
     struct sys_unit *found = NULL;
 
-    for (ULONG i = 0; adapter && !found && i < adapter->settings.capacity; i++) {
+    for (ULONG i = 0; !found && i < adapter->settings.capacity; i++) {
         struct sys_unit *unit = sys_unit_get(adapter, SPD_IOCTL_BTL(0, i, 0));
         KIRQL irql;
 
@@ -76,9 +76,8 @@ static struct sys_unit *unit_of(struct sys_adapter *adapter, PDEVICE_OBJECT devi
 }
 
 /* A disk that vanished: its unit went first, and another may have its address by now. */
-static void forget(PDEVICE_OBJECT device)
+static void forget(struct sys_adapter *adapter, PDEVICE_OBJECT device)
 {
-    struct sys_adapter *adapter = sys_adapter_get();
     struct sys_unit *unit = unit_of(adapter, device);
     KIRQL irql;
 
@@ -90,9 +89,8 @@ static void forget(PDEVICE_OBJECT device)
     sys_unit_put(unit);
 }
 
-static NTSTATUS remove(PDEVICE_OBJECT device, PIRP irp)
+static NTSTATUS remove(struct sys_adapter *adapter, PDEVICE_OBJECT device, PIRP irp)
 {
-    struct sys_adapter *adapter = sys_adapter_get();
     struct sys_unit *unit = unit_of(adapter, device);
     NTSTATUS status = storport_pnp(device, irp);
 
@@ -103,35 +101,61 @@ static NTSTATUS remove(PDEVICE_OBJECT device, PIRP irp)
     return status;
 }
 
-static NTSTATUS NTAPI pnp(PDEVICE_OBJECT device, PIRP irp)
+static NTSTATUS disk_pnp(struct sys_adapter *adapter, PDEVICE_OBJECT device, PIRP irp)
 {
-    PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(irp);
-    bool controller = device->DeviceType == FILE_DEVICE_CONTROLLER;
-    PDEVICE_CAPABILITIES capabilities;
     NTSTATUS status;
 
-    switch (stack->MinorFunction) {
-    case IRP_MN_QUERY_CAPABILITIES:
+    switch (IoGetCurrentIrpStackLocation(irp)->MinorFunction) {
+    case IRP_MN_START_DEVICE:
+        status = storport_pnp(device, irp);
+        if (status == STATUS_SUCCESS)
+            remember(adapter, device);
+        return status;
+    case IRP_MN_QUERY_REMOVE_DEVICE:
+        /* A unit that came in the place of another before StorPort looked has the other's disk,
+         * which is not started again. */
+        remember(adapter, device);
+        return storport_pnp(device, irp);
+    case IRP_MN_SURPRISE_REMOVAL:
+        forget(adapter, device);
+        return storport_pnp(device, irp);
+    case IRP_MN_REMOVE_DEVICE:
+        return remove(adapter, device, irp);
+    default:
+        return storport_pnp(device, irp);
+    }
+}
+
+static NTSTATUS adapter_pnp(PDEVICE_OBJECT device, PIRP irp)
+{
+    PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(irp);
+    PDEVICE_CAPABILITIES capabilities;
+
+    if (stack->MinorFunction == IRP_MN_QUERY_CAPABILITIES) {
         capabilities = stack->Parameters.DeviceCapabilities.Capabilities;
-        if (controller && capabilities) {
+        if (capabilities) {
             capabilities->Removable = TRUE;
             capabilities->SilentInstall = TRUE;
             capabilities->SurpriseRemovalOK = TRUE;
         }
-        return storport_pnp(device, irp);
-    case IRP_MN_START_DEVICE:
-        status = storport_pnp(device, irp);
-        if (!controller && status == STATUS_SUCCESS)
-            remember(device);
-        return status;
-    case IRP_MN_SURPRISE_REMOVAL:
-        forget(device);
-        return storport_pnp(device, irp);
-    case IRP_MN_REMOVE_DEVICE:
-        return remove(device, irp);
-    default:
-        return storport_pnp(device, irp);
     }
+    return storport_pnp(device, irp);
+}
+
+/* The adapter's own IRPs do not hold it: its removal waits for those who do. */
+static NTSTATUS NTAPI pnp(PDEVICE_OBJECT device, PIRP irp)
+{
+    struct sys_adapter *adapter;
+    NTSTATUS status;
+
+    if (device->DeviceType == FILE_DEVICE_CONTROLLER)
+        return adapter_pnp(device, irp);
+    adapter = sys_adapter_get();
+    if (!adapter)
+        return storport_pnp(device, irp);
+    status = disk_pnp(adapter, device, irp);
+    sys_adapter_put(adapter);
+    return status;
 }
 
 void sys_pnp_hook(PDRIVER_OBJECT driver)

@@ -65,9 +65,11 @@ static void gate_leave(struct sys_unit *unit, struct sys_request *request)
 static void finish(struct sys_request *request, PLIST_ENTRY granted)
 {
     struct sys_unit *unit = request->unit;
+    bool awaited;
     KIRQL irql;
 
     KeAcquireSpinLock(&unit->lock, &irql);
+    awaited = request->awaited;
     ioq_cancel(&unit->ioq, &request->queued);
     RemoveEntryList(&request->all);
     gate_leave(unit, request);
@@ -75,6 +77,8 @@ static void finish(struct sys_request *request, PLIST_ENTRY granted)
     KeReleaseSpinLock(&unit->lock, irql);
 
     sys_srb_finish(request);
+    if (awaited)
+        sys_srb_ended(unit->adapter);
     sys_unit_put(unit);
 }
 
@@ -98,15 +102,23 @@ static enum scsi_step provide(struct sys_request *request, enum scsi_step step)
 {
     static const struct scsi_outcome none = { .status = SCSI_TASK_SET_FULL };
     struct scsi_task *task = &request->task;
+    struct sys_unit *unit = request->unit;
+    bool inquiry = task->cdb[0] == 0x12;
+    KIRQL irql;
 
     while (step == SCSI_SCRATCH || step == SCSI_DATA) {
         if (step == SCSI_SCRATCH && !task->scratch)
-            task->scratch = sys_scratch_take(request->unit->adapter);
+            task->scratch = sys_scratch_take(unit->adapter);
         if (step == SCSI_DATA) {
             task->data = &request->data;
             task->data_count = 1;
         }
+        /* INQUIRY shows whose disk it is, which changes when a program takes it over. */
+        if (inquiry)
+            KeAcquireSpinLock(&unit->lock, &irql);
         step = scsi_resume(task, step == SCSI_SCRATCH && !task->scratch ? &none : NULL);
+        if (inquiry)
+            KeReleaseSpinLock(&unit->lock, irql);
     }
     return step;
 }
@@ -201,6 +213,8 @@ void sys_request_doom(struct sys_request *request, enum sys_doom why, PLIST_ENTR
     if (request->doomed)
         return;
     request->doomed = (uint8_t)why;
+    request->awaited = true;
+    unit->adapter->ending++;
     ioq_cancel(&unit->ioq, &request->queued);
     if (request->busy)
         return;
@@ -281,8 +295,8 @@ static struct scsi_outcome outcome_of(const SPD_IOCTL_STORAGE_UNIT_STATUS *statu
 
 /* False, with *status: the answer is not acceptable and the request still waits for one. An answer
  * to nothing, or to what is being answered, is ignored. */
-bool sys_request_answer(struct sys_unit *unit, const SPD_IOCTL_TRANSACT_RSP *response,
-    const void *data, ULONG length, NTSTATUS *status)
+bool sys_request_answer(struct sys_unit *unit, PEPROCESS caller,
+    const SPD_IOCTL_TRANSACT_RSP *response, const void *data, ULONG length, NTSTATUS *status)
 {
     struct scsi_outcome outcome = outcome_of(&response->Status);
     struct sys_request *request = NULL;
@@ -294,6 +308,11 @@ bool sys_request_answer(struct sys_unit *unit, const SPD_IOCTL_TRANSACT_RSP *res
     InitializeListHead(&granted);
     *status = STATUS_SUCCESS;
     KeAcquireSpinLock(&unit->lock, &irql);
+    if (unit->server != caller) {
+        KeReleaseSpinLock(&unit->lock, irql);
+        *status = STATUS_ACCESS_DENIED;
+        return false;
+    }
     queued = ioq_find(&unit->ioq, response->Hint);
     if (queued)
         request = CONTAINING_RECORD(queued, struct sys_request, queued);
@@ -320,21 +339,23 @@ bool sys_request_answer(struct sys_unit *unit, const SPD_IOCTL_TRANSACT_RSP *res
     return true;
 }
 
-/* What was delivered to a server that is gone is pending again, in the order of arrival. */
-void sys_request_again(struct sys_unit *unit)
+/* What was delivered to a server that is gone is pending again, in the order of arrival, for the
+ * new one, whose reference the unit takes. */
+void sys_request_again(struct sys_unit *unit, PEPROCESS process)
 {
     PLIST_ENTRY at;
     KIRQL irql;
 
     KeAcquireSpinLock(&unit->lock, &irql);
     unit->orphan = false;
+    unit->server = process;
     for (at = unit->requests.Flink; at != &unit->requests; at = at->Flink) {
         struct sys_request *request = CONTAINING_RECORD(at, struct sys_request, all);
         struct ioq_server *server;
         uint64_t hint;
 
         request->deadline = unit->adapter->ticks + unit->adapter->settings.timeout + 1;
-        /* Nobody waits yet and the slot is its own, so this can only queue. */
+        /* Nobody waits where there was no server, and the slot is its own: this only queues. */
         if (!request->busy && ioq_cancel(&unit->ioq, &request->queued))
             ioq_post(&unit->ioq, &request->queued, &server, &hint);
     }

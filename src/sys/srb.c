@@ -212,8 +212,44 @@ static void flush(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
     sys_unit_put(unit);
 }
 
-/* Every request of the unit ends, and every initiator is told. One whose data is being moved at
- * this moment ends when that is done, just after the reset. */
+/* A doomed request that someone is busy with ends when that is done. SRBs that ended others are
+ * completed after these, so that none of them moves data after its reset; SRBs of the port itself
+ * may be without an extension, and do not wait. */
+static void complete_after(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
+{
+    struct sys_request *request = srb->SrbExtension ? request_of(srb) : NULL;
+    bool wait;
+    KIRQL irql;
+
+    KeAcquireSpinLock(&adapter->lock, &irql);
+    wait = request && adapter->ending;
+    if (wait)
+        InsertTailList(&adapter->resets, &request->link);
+    KeReleaseSpinLock(&adapter->lock, irql);
+    if (!wait)
+        complete(adapter, srb, SRB_STATUS_SUCCESS);
+}
+
+/* A doomed request has been completed. */
+void sys_srb_ended(struct sys_adapter *adapter)
+{
+    LIST_ENTRY resets;
+    KIRQL irql;
+
+    if (--adapter->ending)
+        return;
+    InitializeListHead(&resets);
+    KeAcquireSpinLock(&adapter->lock, &irql);
+    while (!adapter->ending && !IsListEmpty(&adapter->resets))
+        InsertTailList(&resets, RemoveHeadList(&adapter->resets));
+    KeReleaseSpinLock(&adapter->lock, irql);
+    while (!IsListEmpty(&resets))
+        complete(adapter,
+            CONTAINING_RECORD(RemoveHeadList(&resets), struct sys_request, link)->srb,
+            SRB_STATUS_SUCCESS);
+}
+
+/* Every request of the unit ends, and every initiator is told. */
 static void reset(struct sys_unit *unit, enum scsi_attention attention)
 {
     LIST_ENTRY ended;
@@ -238,7 +274,7 @@ static void reset_one(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
         complete(adapter, srb, SRB_STATUS_NO_DEVICE);
     } else {
         reset(unit, lun ? SCSI_UA_LUN_RESET : SCSI_UA_RESET);
-        complete(adapter, srb, SRB_STATUS_SUCCESS);
+        complete_after(adapter, srb);
     }
     if (unit)
         sys_unit_put(unit);
@@ -258,16 +294,19 @@ void sys_srb_reset_all(struct sys_adapter *adapter)
 
 static void reset_bus(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
 {
-    if (srb->PathId == 0)
-        sys_srb_reset_all(adapter);
-    complete(adapter, srb, srb->PathId == 0 ? SRB_STATUS_SUCCESS : SRB_STATUS_NO_DEVICE);
+    if (srb->PathId != 0) {
+        complete(adapter, srb, SRB_STATUS_NO_DEVICE);
+        return;
+    }
+    sys_srb_reset_all(adapter);
+    complete_after(adapter, srb);
 }
 
 /* NextSrb is the one to abort. Only what is found on the unit's own list is looked at. */
 static void abort_command(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
 {
     struct sys_unit *unit = unit_of(adapter, srb);
-    UCHAR status = SRB_STATUS_ABORT_FAILED;
+    bool found = false;
     LIST_ENTRY ended;
     PLIST_ENTRY at;
     KIRQL irql;
@@ -284,12 +323,15 @@ static void abort_command(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
         if (request->srb != srb->NextSrb)
             continue;
         sys_request_doom(request, SYS_ABORTED, &ended);
-        status = SRB_STATUS_SUCCESS;
+        found = true;
     }
     KeReleaseSpinLock(&unit->lock, irql);
     sys_request_finish_all(&ended);
-    complete(adapter, srb, status);
     sys_unit_put(unit);
+    if (found)
+        complete_after(adapter, srb);
+    else
+        complete(adapter, srb, SRB_STATUS_ABORT_FAILED);
 }
 
 static void pnp(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)

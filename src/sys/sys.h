@@ -49,7 +49,11 @@ struct sys_adapter {
     uint32_t generation;      /* the highest of the hints of units that are gone */
     bool stopped;             /* nothing is pended any more */
     bool closing;             /* the timer does nothing any more */
+    volatile LONG users;      /* IRPs of disks that look at it, and itself */
+    KEVENT unused;            /* users is 0 */
     struct sys_settings settings;
+    _Atomic uint32_t ending;  /* doomed requests that are not completed yet */
+    LIST_ENTRY resets;        /* SRBs that wait until there are none, struct sys_request */
     PVOID scratch;            /* free buffers, each begins with the next one's address */
     ULONG scratch_free;
     ULONG scratch_count;
@@ -85,6 +89,7 @@ struct sys_request {
     bool busy;                  /* someone works on it without the lock */
     bool parked;                /* waits at the gate */
     bool gated;                 /* has passed the gate */
+    bool awaited;               /* counted in adapter->ending */
     uint8_t doomed;             /* enum sys_doom */
 };
 
@@ -101,12 +106,12 @@ struct sys_unit {
     UINT32 btl;
     SPD_IOCTL_STORAGE_UNIT_PARAMS params;
     PEPROCESS owner;            /* referenced; NULL within the grace. Adapter's lock */
-    PEPROCESS server;           /* referenced: who may transact. Adapter's lock */
     uint32_t grace_end;         /* in ticks, when owner is NULL. Adapter's lock */
     PDEVICE_OBJECT disk;        /* PnP's device of this unit; only compared. Adapter's lock */
 
     KSPIN_LOCK lock;
-    struct ioq ioq;
+    PEPROCESS server;           /* referenced: who may transact; NULL within the grace */
+    struct ioq ioq;             /* only the server's transactions wait in it */
     LIST_ENTRY requests;        /* all there are, oldest first */
     LIST_ENTRY parked;
     ULONG active;               /* requests past the gate */
@@ -125,7 +130,8 @@ struct sys_unit {
 extern struct sys_settings sys_settings;
 ULONG sys_adapter_extension_size(void);
 VIRTUAL_HW_INITIALIZATION_DATA sys_adapter_entries(void);
-struct sys_adapter *sys_adapter_get(void);
+struct sys_adapter *sys_adapter_get(void); /* NULL: there is none; sys_adapter_put() it */
+void sys_adapter_put(struct sys_adapter *adapter);
 PVOID sys_scratch_take(struct sys_adapter *adapter);
 void sys_scratch_give(struct sys_adapter *adapter, PVOID scratch);
 void sys_complete_irp(struct sys_adapter *adapter, PIRP irp, NTSTATUS status, ULONG_PTR length);
@@ -146,7 +152,7 @@ void sys_unit_tick(struct sys_adapter *adapter);
 void sys_nexus_init(struct scsi_nexus *nexus, struct scsi_unit *unit, const struct scsi_port *port);
 
 /* lifetime.c */
-NTSTATUS sys_lifetime_begin(struct sys_adapter *adapter, PIRP irp);
+NTSTATUS sys_lifetime_begin(struct sys_adapter *adapter, PIRP irp, PEPROCESS process);
 bool sys_lifetime_held(struct sys_adapter *adapter, PEPROCESS process);
 void sys_lifetime_end_all(struct sys_adapter *adapter);
 
@@ -154,20 +160,23 @@ void sys_lifetime_end_all(struct sys_adapter *adapter);
 void sys_request_start(struct sys_unit *unit, struct sys_request *request);
 void sys_request_doom(struct sys_request *request, enum sys_doom why, PLIST_ENTRY ended);
 void sys_request_finish_all(PLIST_ENTRY ended);
-bool sys_request_answer(struct sys_unit *unit, const SPD_IOCTL_TRANSACT_RSP *response,
-    const void *data, ULONG length, NTSTATUS *status);
+bool sys_request_answer(struct sys_unit *unit, PEPROCESS caller,
+    const SPD_IOCTL_TRANSACT_RSP *response, const void *data, ULONG length, NTSTATUS *status);
 void sys_request_delivered(struct sys_request *request);
-void sys_request_again(struct sys_unit *unit);
+void sys_request_again(struct sys_unit *unit, PEPROCESS process);
 
 /* srb.c */
 BOOLEAN NTAPI sys_srb_start(PVOID extension, PSCSI_REQUEST_BLOCK srb);
 void sys_srb_finish(struct sys_request *request);
+void sys_srb_ended(struct sys_adapter *adapter);
 void sys_srb_reset_all(struct sys_adapter *adapter);
 
 /* transact.c */
-NTSTATUS sys_transact(struct sys_adapter *adapter, PIRP irp, ULONG in, ULONG out);
+NTSTATUS sys_transact(
+    struct sys_adapter *adapter, PIRP irp, PEPROCESS caller, ULONG in, ULONG out);
 void sys_transact_deliver(struct sys_wait *wait, struct sys_request *request, uint64_t hint);
 void sys_transact_cancel_all(struct sys_unit *unit, PLIST_ENTRY irps);
+PEPROCESS sys_transact_redirect(struct sys_unit *unit, PEPROCESS server, PLIST_ENTRY irps);
 void sys_transact_complete_all(PLIST_ENTRY irps);
 
 /* ioctl.c */

@@ -20,10 +20,13 @@ static struct sys_wait *wait_of(PIRP irp)
     return (struct sys_wait *)((UCHAR *)block_of(irp) + WAIT_AT);
 }
 
+/* The completion is the last of it: the adapter may go with its last IRP. */
 static void end(struct sys_unit *unit, PIRP irp, NTSTATUS status, ULONG_PTR length)
 {
-    sys_complete_irp(unit->adapter, irp, status, length);
+    struct sys_adapter *adapter = unit->adapter;
+
     sys_unit_put(unit);
+    sys_complete_irp(adapter, irp, status, length);
 }
 
 /* It owns the IRP, whether or not someone has taken the server off the queue meanwhile. */
@@ -120,6 +123,23 @@ void sys_transact_cancel_all(struct sys_unit *unit, PLIST_ENTRY irps)
     }
 }
 
+/* Whoever holds the adapter's lock says who may transact from now on, or nobody. What waits would
+ * get requests that it may not answer any more: it goes to `irps`. Returns the one before, whose
+ * reference becomes the caller's. */
+PEPROCESS sys_transact_redirect(struct sys_unit *unit, PEPROCESS server, PLIST_ENTRY irps)
+{
+    PEPROCESS old;
+    KIRQL irql;
+
+    KeAcquireSpinLock(&unit->lock, &irql);
+    old = unit->server;
+    unit->server = server;
+    if (old != server)
+        sys_transact_cancel_all(unit, irps);
+    KeReleaseSpinLock(&unit->lock, irql);
+    return old;
+}
+
 void sys_transact_complete_all(PLIST_ENTRY irps)
 {
     while (!IsListEmpty(irps)) {
@@ -129,13 +149,14 @@ void sys_transact_complete_all(PLIST_ENTRY irps)
     }
 }
 
-/* Takes a request or waits for one. The reference to the unit goes with the IRP. */
-static NTSTATUS wait_for_request(struct sys_unit *unit, PIRP irp)
+/* Takes a request or waits for one. Unless it fails, the reference to the unit goes with the
+ * IRP. */
+static NTSTATUS wait_for_request(struct sys_unit *unit, PEPROCESS caller, PIRP irp)
 {
     struct sys_wait *wait = wait_of(irp);
     struct ioq_request *queued;
     struct sys_request *request = NULL;
-    bool cancelled = false;
+    NTSTATUS status = STATUS_PENDING;
     uint64_t hint;
     KIRQL irql;
 
@@ -143,37 +164,40 @@ static NTSTATUS wait_for_request(struct sys_unit *unit, PIRP irp)
     wait->irp = irp;
     wait->unit = unit;
     KeAcquireSpinLock(&unit->lock, &irql);
+    if (unit->server != caller) {
+        KeReleaseSpinLock(&unit->lock, irql);
+        return STATUS_ACCESS_DENIED;
+    }
     queued = ioq_wait(&unit->ioq, &wait->server, &hint);
     if (queued) {
         request = CONTAINING_RECORD(queued, struct sys_request, queued);
         request->busy = true;
         request->deadline = unit->adapter->ticks + unit->adapter->settings.timeout + 1;
     } else if (unit->ioq.stopped) {
-        cancelled = true;
+        status = STATUS_CANCELLED;
     } else {
         IoSetCancelRoutine(irp, cancel);
         /* Cancelled before it could be: nobody else will complete it. */
         if (irp->Cancel && IoSetCancelRoutine(irp, NULL)) {
             ioq_cancel_wait(&unit->ioq, &wait->server);
-            cancelled = true;
+            status = STATUS_CANCELLED;
         }
     }
     KeReleaseSpinLock(&unit->lock, irql);
 
     if (request)
         sys_transact_deliver(wait, request, hint);
-    return cancelled ? STATUS_CANCELLED : STATUS_PENDING;
+    return status;
 }
 
-static bool may_transact(struct sys_unit *unit, PIRP irp)
+static bool may_transact(struct sys_unit *unit, PEPROCESS caller)
 {
-    struct sys_adapter *adapter = unit->adapter;
     bool may;
     KIRQL irql;
 
-    KeAcquireSpinLock(&adapter->lock, &irql);
-    may = unit->server == IoGetRequestorProcess(irp);
-    KeReleaseSpinLock(&adapter->lock, irql);
+    KeAcquireSpinLock(&unit->lock, &irql);
+    may = unit->server == caller;
+    KeReleaseSpinLock(&unit->lock, irql);
     return may;
 }
 
@@ -190,26 +214,27 @@ static bool reserved_are_zero(const SPD_IOCTL_TRANSACT_PARAMS *block)
 }
 
 static NTSTATUS transact(
-    struct sys_unit *unit, PIRP irp, SPD_IOCTL_TRANSACT_PARAMS *block, ULONG in, ULONG out)
+    struct sys_unit *unit, PIRP irp, PEPROCESS caller, ULONG in, ULONG out)
 {
+    SPD_IOCTL_TRANSACT_PARAMS *block = block_of(irp);
     NTSTATUS status;
 
-    if (!may_transact(unit, irp))
-        return STATUS_ACCESS_DENIED;
     if (block->ReqValid && out - sizeof *block < unit->params.MaxTransferLength)
-        return STATUS_ACCESS_VIOLATION;
+        return may_transact(unit, caller) ? STATUS_ACCESS_VIOLATION : STATUS_ACCESS_DENIED;
     if (block->RspValid) {
         const void *data = block->DataBuffer ? SPD_IOCTL_TRANSACT_DATA(block) : NULL;
         SPD_IOCTL_TRANSACT_RSP response = block->Dir.Rsp;
 
-        if (!sys_request_answer(unit, &response, data, in - (ULONG)sizeof *block, &status))
+        if (!sys_request_answer(
+                unit, caller, &response, data, in - (ULONG)sizeof *block, &status))
             return status;
     }
-    return block->ReqValid ? wait_for_request(unit, irp) : STATUS_SUCCESS;
+    return block->ReqValid ? wait_for_request(unit, caller, irp) : STATUS_SUCCESS;
 }
 
 /* STATUS_PENDING: it is completed, now or later; otherwise the caller does it. */
-NTSTATUS sys_transact(struct sys_adapter *adapter, PIRP irp, ULONG in, ULONG out)
+NTSTATUS sys_transact(
+    struct sys_adapter *adapter, PIRP irp, PEPROCESS caller, ULONG in, ULONG out)
 {
     SPD_IOCTL_TRANSACT_PARAMS *block = block_of(irp);
     struct sys_unit *unit;
@@ -226,7 +251,7 @@ NTSTATUS sys_transact(struct sys_adapter *adapter, PIRP irp, ULONG in, ULONG out
     unit = sys_unit_get(adapter, block->Btl);
     if (!unit)
         return STATUS_CANCELLED;
-    status = transact(unit, irp, block, in, out);
+    status = transact(unit, irp, caller, in, out);
     if (status != STATUS_PENDING)
         sys_unit_put(unit);
     return status;

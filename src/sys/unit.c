@@ -5,9 +5,17 @@
 
 #include "sys.h"
 
+/* Nobody looks for disks any more where StorPort removes the adapter. */
 static void bus_changed(struct sys_adapter *adapter)
 {
-    StorPortNotification(BusChangeDetected, adapter, 0);
+    bool stopped;
+    KIRQL irql;
+
+    KeAcquireSpinLock(&adapter->lock, &irql);
+    stopped = adapter->stopped;
+    KeReleaseSpinLock(&adapter->lock, irql);
+    if (!stopped)
+        StorPortNotification(BusChangeDetected, adapter, 0);
 }
 
 /* The adapter's lock is held; a reference. */
@@ -192,14 +200,17 @@ static struct sys_unit *find(struct sys_adapter *adapter, const GUID *guid)
 static bool take_over(
     struct sys_unit *unit, const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, PEPROCESS owner)
 {
+    KIRQL irql;
+
     if (unit->owner || memcmp(&unit->params, params, sizeof *params) != 0)
         return false;
     unit->owner = owner;
-    unit->server = owner;
     ObReferenceObject(owner);
     ObReferenceObject(owner);
+    KeAcquireSpinLock(&unit->lock, &irql);
     designate(unit, owner);
-    sys_request_again(unit);
+    KeReleaseSpinLock(&unit->lock, irql);
+    sys_request_again(unit, owner);
     return true;
 }
 
@@ -354,21 +365,23 @@ static bool orphan(struct sys_unit *unit)
 {
     struct sys_adapter *adapter = unit->adapter;
     UINT32 grace = SPD_IOCTL_PARAMS_GRACE(&unit->params);
-    PEPROCESS owner = NULL, server = NULL;
+    PEPROCESS owner, server;
+    LIST_ENTRY irps;
     KIRQL irql, inner;
 
     if (!grace)
         return false;
+    InitializeListHead(&irps);
     KeAcquireSpinLock(&adapter->lock, &irql);
     owner = unit->owner;
-    server = unit->server;
     unit->owner = NULL;
-    unit->server = NULL;
     unit->grace_end = adapter->ticks + grace + 1;
     KeAcquireSpinLock(&unit->lock, &inner);
     unit->orphan = true;
     KeReleaseSpinLock(&unit->lock, inner);
+    server = sys_transact_redirect(unit, NULL, &irps);
     KeReleaseSpinLock(&adapter->lock, irql);
+    sys_transact_complete_all(&irps);
     if (owner)
         ObDereferenceObject(owner);
     if (server)

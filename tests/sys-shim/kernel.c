@@ -82,6 +82,8 @@ PVOID ExAllocatePoolWithTag(int type, size_t size, ULONG tag)
     shim_check_unlocked("memory is allocated with a lock held");
     if (shim.pool_fail_in && --shim.pool_fail_in == 0)
         return NULL;
+    if (shim.on_allocate)
+        shim.on_allocate();
     shim.pool++;
     return malloc(size);
 }
@@ -181,8 +183,10 @@ NTSTATUS KeWaitForSingleObject(
     (void)timeout;
     shim_check_unlocked("it waits with a lock held");
     pthread_mutex_lock(&dispatcher);
+    shim.waiting++;
     while (!event->set)
         pthread_cond_wait(&changed, &dispatcher);
+    shim.waiting--;
     pthread_mutex_unlock(&dispatcher);
     return STATUS_SUCCESS;
 }
@@ -307,7 +311,7 @@ void shim_ioctl_cancel(PIRP irp)
 
 PEPROCESS IoGetRequestorProcess(PIRP irp)
 {
-    return irp->process;
+    return irp->left ? NULL : irp->process;
 }
 
 /* The registry: the values that the test has set, all in the one key there is. */

@@ -23,6 +23,9 @@ extern struct shim_kernel {
     _Atomic bool unmapped;       /* data buffers cannot be reached */
     void (*released)(void);      /* runs where a thread has released its last lock, and another
                                   * one may come in between */
+    _Atomic unsigned waiting;    /* threads that wait for an event */
+    void (*on_allocate)(void);   /* while memory is allocated */
+    void (*on_pnp)(void);        /* while StorPort has an IRP of PnP */
     struct sys_adapter *adapter;
     VIRTUAL_HW_INITIALIZATION_DATA entries;
     STOR_PORT_CONFIGURATION config;
@@ -40,12 +43,14 @@ void shim_seconds(unsigned count);
 PEPROCESS shim_process(ULONG id);
 void shim_process_exit(PEPROCESS process);
 
-/* Device control. begin returns an IRP that shim_ioctl_end() frees; `out` is the caller's, as long
- * as out_length. */
+/* Device control; process NULL: a driver's, of no thread. begin returns an IRP that
+ * shim_ioctl_end() frees; `out` is the caller's, as long as out_length. */
 PIRP shim_ioctl_begin(PEPROCESS process, const void *in, ULONG in_length, void *out,
     ULONG out_length);
 bool shim_ioctl_done(PIRP irp);
 void shim_ioctl_cancel(PIRP irp);
+/* Its thread has ended, but its handle belongs to a completion port: it stays. */
+void shim_ioctl_leave(PIRP irp);
 void shim_ioctl_wait(PIRP irp);
 NTSTATUS shim_ioctl_end(PIRP irp, ULONG *written);
 /* begin and end; a call that pends is cancelled. */

@@ -26,6 +26,8 @@ static _Atomic long srbs_out;
 
 static NTSTATUS pnp(PDEVICE_OBJECT device, PIRP irp)
 {
+    if (shim.on_pnp)
+        shim.on_pnp();
     if (irp->stack.MinorFunction == IRP_MN_START_DEVICE) {
         device->started = !device->fails;
         return device->fails ? STATUS_UNSUCCESSFUL : STATUS_SUCCESS;
@@ -154,7 +156,8 @@ PIRP shim_ioctl_begin(
     }
     call->out = out;
     call->irp.process = process;
-    ObReferenceObject(process);
+    if (process)
+        ObReferenceObject(process);
     call->irp.stack.Parameters.DeviceIoControl.InputBufferLength = in_length;
     call->irp.stack.Parameters.DeviceIoControl.OutputBufferLength = out_length;
     pthread_mutex_lock(&calls_lock);
@@ -162,6 +165,11 @@ PIRP shim_ioctl_begin(
     pthread_mutex_unlock(&calls_lock);
     shim.entries.HwProcessServiceRequest(shim.adapter, &call->irp);
     return &call->irp;
+}
+
+void shim_ioctl_leave(PIRP irp)
+{
+    irp->left = true;
 }
 
 bool shim_ioctl_done(PIRP irp)
@@ -186,7 +194,8 @@ NTSTATUS shim_ioctl_end(PIRP irp, ULONG *written)
     pthread_mutex_lock(&calls_lock);
     RemoveEntryList(&call->all);
     pthread_mutex_unlock(&calls_lock);
-    ObDereferenceObject(irp->process);
+    if (irp->process)
+        ObDereferenceObject(irp->process);
     free(irp->AssociatedIrp.SystemBuffer);
     free(call);
     return status;

@@ -186,12 +186,14 @@ struct _IRP {
     struct { struct { LIST_ENTRY ListEntry; PVOID DriverContext[4]; } Overlay; } Tail;
     DRIVER_CANCEL *cancel;
     PEPROCESS process;
+    bool left; /* the thread that sent it has ended */
     IO_STACK_LOCATION stack;
     PVOID output;
 };
 enum { FILE_DEVICE_CONTROLLER = 4, FILE_DEVICE_DISK = 7, IRP_MJ_PNP = 27 };
 enum {
     IRP_MN_START_DEVICE = 0,
+    IRP_MN_QUERY_REMOVE_DEVICE = 1,
     IRP_MN_REMOVE_DEVICE = 2,
     IRP_MN_QUERY_CAPABILITIES = 9,
     IRP_MN_SURPRISE_REMOVAL = 0x17,

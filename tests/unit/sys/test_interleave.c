@@ -94,13 +94,14 @@ static void flush(void)
     shim_srb_send(box);
 }
 
+/* It ends after those that it ends, one of which may be in the hands of the other. */
 static void run_srb(UCHAR function, struct shim_srb *next)
 {
-    struct shim_srb box;
+    struct shim_srb *box = next_box();
 
-    shim_srb_init(&box, function, 0);
-    box.srb.NextSrb = next ? &next->srb : NULL;
-    shim_srb_run(&box);
+    shim_srb_init(box, function, 0);
+    box->srb.NextSrb = next ? &next->srb : NULL;
+    shim_srb_send(box);
 }
 
 static void abort_served(void)

@@ -112,7 +112,14 @@ static void *disturb(void *argument)
 
         switch (i % 8) {
         case 0:
-            shim.entries.HwResetBus(shim.adapter, 0);
+            if (i & 8) {
+                shim.entries.HwResetBus(shim.adapter, 0);
+                break;
+            }
+            shim_srb_init(&box, SRB_FUNCTION_RESET_BUS, 0);
+            shim_srb_send(&box);
+            shim_srb_wait(&box);
+            shim_srb_free(&box);
             break;
         case 1:
             check(rig_unprovision(&program, 0) == STATUS_SUCCESS, "it cannot unprovision");
@@ -123,7 +130,11 @@ static void *disturb(void *argument)
             shim_srb_send(&box);
             shim_srb_init(&abort_srb, SRB_FUNCTION_ABORT_COMMAND, 0);
             abort_srb.srb.NextSrb = &box.srb;
-            shim_srb_run(&abort_srb);
+            shim_srb_send(&abort_srb);
+            shim_srb_wait(&abort_srb);
+            check(abort_srb.srb.SrbStatus != SRB_STATUS_SUCCESS || box.done,
+                "an abort ends before its request");
+            shim_srb_free(&abort_srb);
             shim_srb_wait(&box);
             shim_srb_free(&box);
             break;

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* What ends requests ends after them, also after those that someone is busy with. */
+
+#include "rig.h"
+
+static struct rig_program program;
+static struct shim_srb box, ender;
+static UCHAR data[512];
+
+static int setup(void **state)
+{
+    SPD_IOCTL_STORAGE_UNIT_PARAMS params = rig_params(0, 512);
+    UINT32 btl;
+
+    rig_setup(state);
+    rig_start(&program, 100);
+    assert_int_equal(rig_provision(&program, &params, &btl), STATUS_SUCCESS);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    shim.on_allocate = NULL;
+    rig_exit(&program);
+    return rig_teardown(state);
+}
+
+/* The driver allocates memory for the request's reply, and is so busy with it. */
+static void end_it(void)
+{
+    shim.on_allocate = NULL;
+    shim_srb_send(&ender);
+    assert_false(ender.done);
+    assert_false(box.done);
+}
+
+static void ends_after_a_busy_request(UCHAR function)
+{
+    static const UCHAR cdb[6] = { 0x12, [4] = 96 };
+
+    shim_srb_init(&box, SRB_FUNCTION_EXECUTE_SCSI, 0);
+    shim_srb_cdb(&box, cdb, sizeof cdb, SRB_FLAGS_DATA_IN, data, 96);
+    shim_srb_init(&ender, function, 0);
+    ender.srb.NextSrb = &box.srb;
+    shim.on_allocate = end_it;
+    assert_int_equal(shim_srb_run(&box), SRB_STATUS_ABORTED);
+    assert_true(ender.done);
+    assert_int_equal(ender.srb.SrbStatus, SRB_STATUS_SUCCESS);
+    shim_srb_free(&ender);
+}
+
+static void test_a_bus_reset(void **state)
+{
+    (void)state;
+    ends_after_a_busy_request(SRB_FUNCTION_RESET_BUS);
+}
+
+static void test_a_device_reset(void **state)
+{
+    (void)state;
+    ends_after_a_busy_request(SRB_FUNCTION_RESET_DEVICE);
+}
+
+static void test_a_logical_unit_reset(void **state)
+{
+    (void)state;
+    ends_after_a_busy_request(SRB_FUNCTION_RESET_LOGICAL_UNIT);
+}
+
+static void test_an_abort(void **state)
+{
+    (void)state;
+    ends_after_a_busy_request(SRB_FUNCTION_ABORT_COMMAND);
+}
+
+/* StorPort looks for no disks of an adapter that it removes. */
+static void test_an_adapter_that_goes_announces_nothing(void **state)
+{
+    long before = shim.bus_changes;
+
+    (void)state;
+    shim.entries.HwCompleteServiceIrp(shim.adapter);
+    assert_int_equal(shim.bus_changes, before);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(a_bus_reset),
+        TEST(a_device_reset),
+        TEST(a_logical_unit_reset),
+        TEST(an_abort),
+        TEST(an_adapter_that_goes_announces_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
