@@ -84,6 +84,9 @@ void dll_unit_end(struct dll_unit *unit, DWORD error);
 
 /* driver.c, pipe.c: give the unit its transport, Handle and Btl. */
 DWORD driver_open(struct dll_unit *unit, PWSTR device_name);
+/* What SpdIoctlTransact() is to know of a unit; and that units have gone. */
+void driver_note_transfer_length(UINT32 btl, UINT32 length);
+void driver_forget_transfer_lengths(void);
 bool pipe_is_name(PCWSTR device_name);
 DWORD pipe_open(struct dll_unit *unit, PCWSTR device_name);
 

@@ -9,8 +9,8 @@
 
 enum { TARGETS = 256 };
 
-/* MaxTransferLength of the units that this process has provisioned, by target: the call of the
- * original has no length, and the driver is to be given one. */
+/* MaxTransferLength of the units that SpdIoctlTransact() is called for, by target, 0: not known.
+ * The call of the original has no length, and the driver is to be given one. */
 static volatile LONG transfer_lengths[TARGETS];
 
 static SPD_IOCTL_TRANSACT_PARAMS *block_of(struct frame *frame)
@@ -109,9 +109,15 @@ static const struct transport driver_transport = {
     .close = driver_close,
 };
 
-static void note_transfer_length(UINT32 btl, UINT32 length)
+void driver_note_transfer_length(UINT32 btl, UINT32 length)
 {
     InterlockedExchange(&transfer_lengths[SPD_IOCTL_BTL_T(btl)], (LONG)length);
+}
+
+void driver_forget_transfer_lengths(void)
+{
+    for (UINT32 i = 0; i < TARGETS; i++)
+        InterlockedExchange(&transfer_lengths[i], 0);
 }
 
 DWORD driver_open(struct dll_unit *unit, PWSTR device_name)
@@ -127,18 +133,41 @@ DWORD driver_open(struct dll_unit *unit, PWSTR device_name)
         CloseHandle(device);
         return error;
     }
-    note_transfer_length(unit->base.Btl, unit->base.StorageUnitParams.MaxTransferLength);
     unit->base.Handle = device;
     unit->transport = &driver_transport;
     return 0;
 }
 
-/* A unit of another process, for which this one transacts: its block limits page has it. */
+/* False: no answer of at least so many bytes. Unit attentions are taken on the way. */
+static bool ask(HANDLE device, UINT32 btl, CDB cdb, UCHAR *data, UINT32 length, UINT32 least)
+{
+    enum { ATTEMPTS = 8 };
+
+    for (int i = 0; i < ATTEMPTS; i++) {
+        UCHAR sense[32] = { 0 }, status = 0;
+        UINT32 got = length;
+
+        if (SpdIoctlScsiExecute(device, btl, &cdb, 1, data, &got, &status, sense))
+            return false;
+        if (status == SCSISTAT_GOOD)
+            return got >= least;
+        if (status != SCSISTAT_CHECK_CONDITION || (sense[2] & 15) != SCSI_SENSE_UNIT_ATTENTION)
+            return false;
+    }
+    return false;
+}
+
+static UINT32 be32(const UCHAR *bytes)
+{
+    return (UINT32)bytes[0] << 24 | bytes[1] << 16 | bytes[2] << 8 | bytes[3];
+}
+
+/* A unit of another process, for which this one transacts: the driver's block limits page has it as
+ * the optimal transfer length, in blocks. */
 static UINT32 ask_transfer_length(HANDLE device, UINT32 btl)
 {
     CDB inquiry = { 0 }, capacity = { 0 };
-    UCHAR page[64] = { 0 }, blocks[8] = { 0 }, sense[32], status = 0;
-    UINT32 page_length = sizeof page, blocks_length = sizeof blocks;
+    UCHAR page[64] = { 0 }, blocks[8] = { 0 };
     UINT64 length;
 
     inquiry.AsByte[0] = SCSIOP_INQUIRY;
@@ -146,13 +175,10 @@ static UINT32 ask_transfer_length(HANDLE device, UINT32 btl)
     inquiry.AsByte[2] = VPD_BLOCK_LIMITS;
     inquiry.AsByte[4] = sizeof page;
     capacity.AsByte[0] = SCSIOP_READ_CAPACITY;
-    if (SpdIoctlScsiExecute(device, btl, &inquiry, 1, page, &page_length, &status, sense) ||
-        status || page_length < 12 ||
-        SpdIoctlScsiExecute(device, btl, &capacity, 1, blocks, &blocks_length, &status, sense) ||
-        status || blocks_length < 8)
+    if (!ask(device, btl, inquiry, page, sizeof page, 16) ||
+        !ask(device, btl, capacity, blocks, sizeof blocks, 8))
         return 0;
-    length = (UINT64)((UINT32)page[8] << 24 | page[9] << 16 | page[10] << 8 | page[11]) *
-        ((UINT32)blocks[4] << 24 | blocks[5] << 16 | blocks[6] << 8 | blocks[7]);
+    length = (UINT64)be32(page + 12) * be32(blocks + 4);
     return length <= SPD_IOCTL_MAX_TRANSFER_LENGTH ? (UINT32)length : 0;
 }
 
@@ -164,7 +190,7 @@ static UINT32 transfer_length(HANDLE device, UINT32 btl)
         return length;
     length = ask_transfer_length(device, btl);
     if (length)
-        note_transfer_length(btl, length);
+        driver_note_transfer_length(btl, length);
     return length;
 }
 

@@ -112,18 +112,24 @@ DWORD SPD_CALL SpdIoctlProvision(
         Sleep(PAUSE_MS);
     }
     ReleaseSRWLockExclusive(&lock);
-    if (!error)
+    if (!error) {
         *PBtl = block.Dir.Ret.Btl;
+        driver_note_transfer_length(*PBtl, StorageUnitParams->MaxTransferLength);
+    }
     return error;
 }
 
 DWORD SPD_CALL SpdIoctlUnprovision(HANDLE DeviceHandle, const GUID *Guid)
 {
     SPD_IOCTL_UNPROVISION_PARAMS block = { .Base = { sizeof block, SPD_IOCTL_UNPROVISION } };
-    DWORD got;
+    DWORD error, got;
 
     block.Dir.Par.Guid = *Guid;
-    return service(DeviceHandle, &block, sizeof block, 0, &got);
+    error = service(DeviceHandle, &block, sizeof block, 0, &got);
+    /* Which target that was is not said. */
+    if (!error)
+        driver_forget_transfer_lengths();
+    return error;
 }
 
 DWORD SPD_CALL SpdIoctlGetList(HANDLE DeviceHandle, PUINT32 ListBuf, PUINT32 PListSize)
