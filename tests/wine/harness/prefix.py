@@ -23,6 +23,7 @@ class Prefix:
         self.folder = Path(folder)
         self.drive = self.folder / "drive_c"
         self.log = open(log, "ab+")
+        self.read = 0  # of the log, by new_trouble()
         self.env = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
         self.env.update(WINEPREFIX=str(self.folder), WINEDEBUG="-all",
                         WINEDLLOVERRIDES="mscoree,mshtml=")
@@ -76,10 +77,12 @@ class Prefix:
         self.log.seek(0)
         return self.log.read().decode(errors="replace")[-2000:]
 
-    def trouble(self):
-        """What Wine says of a kernel that died, or an empty string."""
-        lines = [line for line in self.said().splitlines() if any(f in line for f in FATAL)]
-        return "\n".join(lines)
+    def new_trouble(self):
+        """What Wine has said of programs, or its kernel, that died since the last call."""
+        self.log.seek(self.read)
+        text = self.log.read().decode(errors="replace")
+        self.read = self.log.tell()
+        return [line for line in text.splitlines() if any(f in line for f in FATAL)]
 
     def stop(self):
         """Ends every process of the prefix."""

@@ -4,31 +4,12 @@
 #include "client.h"
 #include <winioctl.h>
 #include <ntddscsi.h>
-#include <stdarg.h>
 #include <stddef.h>
 
 #define IOCTL_SERVICE 0x0004d038
 #define PATIENCE 60000 /* ms */
 
-const GUID guid_a = { 0x4112a9a1, 0xf079, 0x4f3d,
-    { 0xba, 0x53, 0x2d, 0x5d, 0xf2, 0x7d, 0x28, 0xb5 } };
-const GUID guid_b = { 0xd7f5a95d, 0xb9f0, 0x4e47,
-    { 0x87, 0x3b, 0x0a, 0xb0, 0x0a, 0x89, 0xf9, 0x5a } };
-
 HANDLE adapter;
-
-void fail(const char *file, int line, const char *format, ...)
-{
-    va_list arguments;
-
-    printf("# %s:%d: ", strrchr(file, '/') ? strrchr(file, '/') + 1 : file, line);
-    va_start(arguments, format);
-    vprintf(format, arguments);
-    va_end(arguments);
-    printf("\n");
-    fflush(stdout);
-    ExitProcess(1);
-}
 
 HANDLE open_adapter(void)
 {
@@ -300,29 +281,6 @@ void check_sense(const struct scsi *command, UCHAR key, UCHAR asc, UCHAR ascq)
     CHECK_EQUAL(command->sense[13], ascq);
 }
 
-void fill_pattern(void *data, UINT64 block, UINT32 count, UCHAR seed)
-{
-    UCHAR *bytes = data;
-    UINT32 i, k;
-
-    for (i = 0; i < count; i++)
-        for (k = 0; k < BLOCK; k++)
-            *bytes++ = (UCHAR)((block + i) * 37 + k * 11 + (k >> 8) + seed);
-}
-
-BOOL is_pattern(const void *data, UINT64 block, UINT32 count, UCHAR seed)
-{
-    UCHAR wanted[BLOCK];
-    UINT32 i;
-
-    for (i = 0; i < count; i++) {
-        fill_pattern(wanted, block + i, 1, seed);
-        if (memcmp((const UCHAR *)data + i * BLOCK, wanted, BLOCK))
-            return FALSE;
-    }
-    return TRUE;
-}
-
 struct double_state double_state(void)
 {
     struct double_state state;
@@ -339,4 +297,11 @@ UCHAR double_srb(UINT32 btl, UCHAR function)
     CHECK_EQUAL(
         device_control(adapter, DOUBLE_IOCTL_SRB, &srb, sizeof(srb), &srb, sizeof(srb), NULL), 0);
     return srb.status;
+}
+
+ULONG double_number(DWORD code, ULONG number)
+{
+    CHECK_EQUAL(
+        device_control(adapter, code, &number, sizeof(number), &number, sizeof(number), NULL), 0);
+    return number;
 }

@@ -1,51 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* The driver as a program without the DLL sees it, and the small harness of the tests. */
+/* The driver as a program without the DLL sees it. */
 
 #ifndef WINE_CLIENT_H
 #define WINE_CLIENT_H
 
-#include <windows.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "check.h"
 #define WINSPD_SYS_INTERNAL /* the DLL's functions are not used */
 #include <winspd/ioctl.h>
 #include "../storport/control.h"
 
 #define BTL(Target) SPD_IOCTL_BTL(0, Target, 0)
 #define NO_BTL 0xffffffffu
-#define BLOCK 512
-
-extern const GUID guid_a, guid_b;
-
-/* A failed check ends the process: the driver then takes its units away, and the harness goes on
- * with the next test in another process. */
-void fail(const char *file, int line, const char *format, ...)
-    __attribute__((noreturn, format(printf, 3, 4)));
-#define CHECK(Condition) \
-    do { \
-        if (!(Condition)) \
-            fail(__FILE__, __LINE__, "%s", #Condition); \
-    } while (0)
-#define CHECK_EQUAL(Value, Expected) \
-    do { \
-        unsigned long long value_ = (unsigned long long)(Value); \
-        unsigned long long expected_ = (unsigned long long)(Expected); \
-        if (value_ != expected_) \
-            fail(__FILE__, __LINE__, "%s is %llu (0x%llx), not %s = %llu", #Value, value_, \
-                value_, #Expected, expected_); \
-    } while (0)
-/* Waits at most 20 s. */
-#define WAIT_UNTIL(Condition) \
-    do { \
-        int tries_ = 2000; \
-        while (!(Condition) && --tries_) \
-            Sleep(10); \
-        if (!tries_) \
-            fail(__FILE__, __LINE__, "never: %s", #Condition); \
-    } while (0)
 
 /* The adapter; overlapped, as transactions pend. */
 HANDLE open_adapter(void);
@@ -111,29 +78,23 @@ struct server {
     UINT64 flush_block;
     UINT32 flush_count;
     DWORD delay; /* ms a request */
+    HANDLE file;   /* where the blocks are instead of in memory */
 };
 void server_start(struct server *server, const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, UINT32 btl,
     unsigned threads);
+/* As many, for a server that was started with none. */
+void server_threads(struct server *server, unsigned threads);
 void server_end(struct server *server);
-
-/* What a block of a test's own data holds. */
-void fill_pattern(void *data, UINT64 block, UINT32 count, UCHAR seed);
-BOOL is_pattern(const void *data, UINT64 block, UINT32 count, UCHAR seed);
 
 struct double_state double_state(void);
 UCHAR double_srb(UINT32 btl, UCHAR function);
+/* The other codes of control.h: a number in and a number out. */
+ULONG double_number(DWORD code, ULONG number);
 
-/* Runs drvtest again, as CHILD with the argument; returns its process. */
-HANDLE start_child(const char *child, const char *argument, BOOL suspended, HANDLE *thread);
-DWORD end_of_child(HANDLE process);
-
-/* One row of the table in main.c. */
-struct test {
-    const char *name;
-    void (*run)(void);
-};
+/* The groups of drvtest. */
 extern const struct test ioctl_tests[], transact_tests[], process_tests[], scsi_tests[],
-    error_tests[], reset_tests[], disk_tests[], double_tests[];
+    error_tests[], reset_tests[], disk_tests[], double_tests[], timeout_tests[];
 int process_child(const char *child, const char *argument);
+int command(const char *name, const char *argument);
 
 #endif

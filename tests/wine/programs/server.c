@@ -5,6 +5,25 @@
 
 #include "client.h"
 
+static void move(struct server *server, BOOL write, UINT64 at, UCHAR *data, DWORD length)
+{
+    OVERLAPPED place = { .Offset = (DWORD)at, .OffsetHigh = (DWORD)(at >> 32) };
+    DWORD moved = 0;
+
+    if (!server->file && write) {
+        memcpy(server->disk + at, data, length);
+    } else if (!server->file) {
+        memcpy(data, server->disk + at, length);
+    } else if (write) {
+        CHECK(WriteFile(server->file, data, length, &moved, &place) && moved == length);
+    } else {
+        /* Beyond the end are zeros. */
+        memset(data, 0, length);
+        CHECK(ReadFile(server->file, data, length, &moved, &place) ||
+            GetLastError() == ERROR_HANDLE_EOF);
+    }
+}
+
 static DWORD serve(struct server *server, const SPD_IOCTL_TRANSACT_REQ *req, UCHAR *data)
 {
     UINT64 at;
@@ -18,14 +37,14 @@ static DWORD serve(struct server *server, const SPD_IOCTL_TRANSACT_REQ *req, UCH
         at = req->Op.Read.BlockAddress * server->block_length;
         length = req->Op.Read.BlockCount * server->block_length;
         CHECK(length <= server->max);
-        memcpy(data, server->disk + at, length);
+        move(server, FALSE, at, data, length);
         return length;
     case SpdIoctlTransactWriteKind:
         InterlockedIncrement(&server->writes);
         at = req->Op.Write.BlockAddress * server->block_length;
         length = req->Op.Write.BlockCount * server->block_length;
         CHECK(length <= server->max);
-        memcpy(server->disk + at, data, length);
+        move(server, TRUE, at, data, length);
         return 0;
     case SpdIoctlTransactFlushKind:
         server->flush_block = req->Op.Flush.BlockAddress;
@@ -63,19 +82,22 @@ static DWORD WINAPI server_thread(void *context)
     return error;
 }
 
+void server_threads(struct server *server, unsigned threads)
+{
+    while (server->thread_count < threads)
+        server->threads[server->thread_count++] =
+            CreateThread(NULL, 0, server_thread, server, 0, NULL);
+}
+
 void server_start(struct server *server, const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, UINT32 btl,
     unsigned threads)
 {
-    unsigned i;
-
     memset(server, 0, sizeof(*server));
     server->btl = btl;
     server->max = params->MaxTransferLength;
     server->block_length = params->BlockLength;
     server->disk = calloc((size_t)params->BlockCount, params->BlockLength);
-    server->thread_count = threads;
-    for (i = 0; i < threads; i++)
-        server->threads[i] = CreateThread(NULL, 0, server_thread, server, 0, NULL);
+    server_threads(server, threads);
 }
 
 /* After the unit is gone. */

@@ -76,15 +76,10 @@ static void a_bus_reset_ends_requests(void)
 
 static void a_port_reset_ends_requests(void)
 {
-    ULONG path = 0;
-
     start_waiting();
-    CHECK_EQUAL(device_control(adapter, DOUBLE_IOCTL_RESET_BUS, &path, 4, &path, 4, NULL), 0);
-    CHECK_EQUAL(path, TRUE);
+    CHECK_EQUAL(double_number(DOUBLE_IOCTL_RESET_BUS, 0), TRUE);
     check_ended(TRUE);
-    path = 1;
-    CHECK_EQUAL(device_control(adapter, DOUBLE_IOCTL_RESET_BUS, &path, 4, &path, 4, NULL), 0);
-    CHECK_EQUAL(path, FALSE);
+    CHECK_EQUAL(double_number(DOUBLE_IOCTL_RESET_BUS, 1), FALSE);
 }
 
 static void an_abort_ends_its_request(void)

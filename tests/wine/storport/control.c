@@ -80,15 +80,50 @@ static ULONG room_needed(ULONG code)
     }
 }
 
+static ULONG eject(struct adapter *adapter, ULONG btl)
+{
+    struct disk *disk = ADDRESS_TARGET(btl) < MAX_TARGETS ? adapter->disks[ADDRESS_TARGET(btl)]
+                                                          : NULL;
+
+    return disk && disk->started && disk_remove(disk);
+}
+
+/* Nothing of this is a mistake: a test of the harness asks for it. */
+static void die(ULONG how)
+{
+    volatile int *volatile nowhere = NULL;
+
+    if (how == DOUBLE_DIES_OF_A_CALL)
+        ExGetPreviousMode(); /* Wine does not have it */
+    else
+        *nowhere = 1;
+}
+
+static void simple(struct adapter *adapter, ULONG code, ULONG *number)
+{
+    switch (code) {
+    case DOUBLE_IOCTL_RESET_BUS:
+        *number = adapter->miniport->hw.HwResetBus(adapter->extension, *number);
+        break;
+    case DOUBLE_IOCTL_FIND:
+        judge_finding("a test asked for this");
+        break;
+    case DOUBLE_IOCTL_EJECT:
+        *number = eject(adapter, *number);
+        break;
+    case DOUBLE_IOCTL_DIE:
+        die(*number);
+        break;
+    }
+}
+
 BOOLEAN control(struct adapter *adapter, IRP *irp, NTSTATUS *status)
 {
     IO_STACK_LOCATION *stack = IoGetCurrentIrpStackLocation(irp);
     ULONG code = stack->Parameters.DeviceIoControl.IoControlCode;
     ULONG need = room_needed(code);
-    ULONG *number = irp->AssociatedIrp.SystemBuffer;
 
-    if (code != DOUBLE_IOCTL_SRB && code != DOUBLE_IOCTL_STATE && code != DOUBLE_IOCTL_RESET_BUS &&
-        code != DOUBLE_IOCTL_FIND)
+    if (code < DOUBLE_IOCTL_SRB || code > DOUBLE_IOCTL_DIE)
         return FALSE;
     *status = STATUS_INVALID_PARAMETER;
     if (stack->Parameters.DeviceIoControl.OutputBufferLength < need ||
@@ -104,10 +139,8 @@ BOOLEAN control(struct adapter *adapter, IRP *irp, NTSTATUS *status)
     }
     if (code == DOUBLE_IOCTL_STATE)
         get_state(adapter, irp->AssociatedIrp.SystemBuffer);
-    else if (code == DOUBLE_IOCTL_RESET_BUS)
-        *number = adapter->miniport->hw.HwResetBus(adapter->extension, *number);
     else
-        judge_finding("a test asked for this");
+        simple(adapter, code, irp->AssociatedIrp.SystemBuffer);
     complete_irp(irp, STATUS_SUCCESS, need);
     return TRUE;
 }

@@ -18,6 +18,13 @@
 #define DOUBLE_IOCTL_RESET_BUS DOUBLE_CODE(2)
 /* One finding, so that the harness can prove that it notices. */
 #define DOUBLE_IOCTL_FIND DOUBLE_CODE(3)
+/* ULONG in: an address; the PnP manager removes its disk, as for an eject. ULONG out: FALSE when
+ * there is no disk that has been started. */
+#define DOUBLE_IOCTL_EJECT DOUBLE_CODE(4)
+/* ULONG in: how the emulated kernel dies, enum double_death. */
+#define DOUBLE_IOCTL_DIE DOUBLE_CODE(5)
+
+enum double_death { DOUBLE_DIES_OF_A_CALL, DOUBLE_DIES_OF_A_WRITE };
 
 struct double_srb {
     ULONG btl;

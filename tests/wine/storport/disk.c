@@ -218,3 +218,29 @@ NTSTATUS disk_pnp(struct disk *disk, IRP *irp)
         disk_delete(disk);
     return status;
 }
+
+static NTSTATUS NTAPI removed(DEVICE_OBJECT *device, IRP *irp, PVOID context)
+{
+    (void)device;
+    (void)irp;
+    (void)context;
+    return STATUS_MORE_PROCESSING_REQUIRED;
+}
+
+BOOLEAN disk_remove(struct disk *disk)
+{
+    IRP *irp = IoAllocateIrp(disk->self->StackSize, FALSE);
+    IO_STACK_LOCATION *stack;
+    NTSTATUS status;
+
+    if (!irp)
+        return FALSE;
+    stack = IoGetNextIrpStackLocation(irp);
+    stack->MajorFunction = IRP_MJ_PNP;
+    stack->MinorFunction = IRP_MN_REMOVE_DEVICE;
+    irp->IoStatus.Status = STATUS_NOT_SUPPORTED;
+    IoSetCompletionRoutine(irp, removed, NULL, TRUE, TRUE, TRUE);
+    status = IoCallDriver(disk->self, irp); /* nobody pends it */
+    IoFreeIrp(irp);
+    return NT_SUCCESS(status);
+}

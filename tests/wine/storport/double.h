@@ -125,6 +125,8 @@ void scan_request(struct adapter *adapter);
 struct disk *disk_create(struct adapter *adapter, UCHAR target);
 void disk_delete(struct disk *disk);
 NTSTATUS disk_pnp(struct disk *disk, IRP *irp);
+/* REMOVE_DEVICE, as from the PnP manager: through the miniport's hook, if it has one. */
+BOOLEAN disk_remove(struct disk *disk);
 DEVICE_RELATIONS *disk_relations(struct adapter *adapter);
 
 /* transfer.c */

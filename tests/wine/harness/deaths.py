@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (c) 2026, the WinSpd authors
+"""Servers that end, are interrupted, die or do not answer; and what dies in the machine itself."""
+
+import io
+from contextlib import contextmanager
+
+from . import programs
+from .disks import SIZE
+from .programs import disk, ended, nothing_is_left, passes_stgtest, stgtest
+from .report import Report
+
+
+def the_example_serves_and_ends(machine):
+    """deferdisk, made against winspd/winspd.h alone, answers later and from other threads."""
+    with disk(machine, "deferdisk") as (process, name):
+        passes_stgtest(machine, name, "1000", "WR", "*", "*")
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert ended(process) == 0, f"its dispatcher's error is {process.returncode}"
+    nothing_is_left(machine)
+
+
+def the_example_ends_before_its_disk_is_there(machine):
+    for _ in range(5):
+        with programs.server(machine, "deferdisk") as process:
+            process.stdin.close()
+            process.stdin = None
+            assert ended(process) == 0, f"its dispatcher's error is {process.returncode}"
+    nothing_is_left(machine)
+
+
+def interrupted(program, *options):
+    """The exit status is 0 after Ctrl-C, and the unit is gone."""
+    def test(machine):
+        machine.drvtest("--interrupt", " ".join([rf"C:\winspd\{program}-x64.exe", *options]))
+        nothing_is_left(machine)
+    return test
+
+
+def busy_client(machine, name):
+    """Would go on for hours."""
+    client = stgtest(machine, name, "100000000", "WR", "*", "*")
+    assert client.stdout.readline().startswith("stgtest"), "stgtest does not start"
+    return client
+
+
+def killed_in_mid_io(program, *options):
+    """Twice: the next server finds target 0 free."""
+    def test(machine):
+        for _ in range(2):
+            with disk(machine, program, *options) as (process, name):
+                status, output = machine.prefix.wine(
+                    machine.package / "scsitool-x64.exe", "inquiry", programs.ADAPTER, "0:0:0")
+                assert status == 0, f"the unit is not at target 0: {output}"
+                client = busy_client(machine, name)
+                process.kill()
+                assert ended(client) not in (0, None), "stgtest has not noticed"
+            nothing_is_left(machine)
+    return test
+
+
+@contextmanager
+def survivor(machine):
+    """A server of one disk; once it is killed the disk waits for the next."""
+    process = machine.prefix.start_wine(machine.package / "drvtest.exe", "--serve",
+                                        r"C:\winspd\survivor")
+    try:
+        assert process.stdout.readline() == "serving\n", "it does not serve"
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def a_disk_survives_its_server(machine):
+    """Within its grace: stgtest, which verifies all it reads, does not notice."""
+    image = machine.package / "survivor"
+    before = len(machine.judge_log())
+    client = None
+    for _ in range(3):
+        with survivor(machine):
+            name = programs.disk_of(machine, before)
+            client = client or stgtest(machine, name, "3000", "WR", "*", "*")
+            written = image.stat().st_mtime_ns
+            machine.prefix.wait_for(lambda: image.stat().st_mtime_ns != written, 20, "a write")
+            assert client.poll() is None, f"stgtest has ended: {machine.prefix.said()}"
+    with survivor(machine):
+        status = ended(client)
+        assert status == 0, f"stgtest: {status} {machine.prefix.said()}"
+    notes = machine.judge_log()[before:]
+    assert notes.count("is unit") == 1 and "gone" not in notes, f"not the same disk: {notes}"
+    machine.drvtest("--unprovision", "a")
+    nothing_is_left(machine)
+
+
+def a_finding_is_noticed(machine):
+    machine.drvtest("--find", "x")
+    found = machine.new_findings()
+    assert found == ["FINDING: a test asked for this"], found
+
+
+def a_death_is_noticed(how, text):
+    """A test during which the emulated kernel dies fails with what Wine says of it."""
+    def test(machine):
+        out = io.StringIO()
+        report = Report(out, pattern="")
+        report.run("a test", lambda machine: machine.drive("drvtest", "--die", how), machine)
+        assert report.failed == 1 and text in out.getvalue(), out.getvalue()
+        nothing_is_left(machine)
+    return test
+
+
+TESTS = [
+    ("the example serves and ends", the_example_serves_and_ends),
+    ("the example ends before its disk is there", the_example_ends_before_its_disk_is_there),
+    ("the example is interrupted", interrupted("deferdisk")),
+    ("memdisk is interrupted", interrupted("memdisk", *SIZE)),
+    ("rawdisk is interrupted", interrupted("rawdisk", *SIZE, "-f", r"C:\winspd\image")),
+    ("the example is killed in mid-I/O", killed_in_mid_io("deferdisk")),
+    ("memdisk is killed in mid-I/O", killed_in_mid_io("memdisk", *SIZE)),
+    ("rawdisk is killed in mid-I/O",
+     killed_in_mid_io("rawdisk", *SIZE, "-f", r"C:\winspd\image")),
+    ("a disk survives its server", a_disk_survives_its_server),
+    ("a finding is noticed", a_finding_is_noticed),
+    ("the kernel dies of a call", a_death_is_noticed(
+        "call", "Unimplemented function ntoskrnl.exe.ExGetPreviousMode")),
+    ("the kernel dies of a write", a_death_is_noticed(
+        "write", "Unhandled page fault on write access to 0000000000000000")),
+]

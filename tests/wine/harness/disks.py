@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (c) 2026, the WinSpd authors
+"""Disks of the programs that ship, used by the tools that ship, on the driver and behind pipes."""
+
+from contextlib import ExitStack
+
+from .programs import (ADAPTER, disk, ended, nothing_is_left, passes_stgtest, scsitool, server,
+                       stgtest)
+
+BLOCK = 512
+BLOCKS = 32768
+SIZE = ("--size", "16M")
+GUID = "0d1f5a2e-4c31-4b8a-9f00-6a1c2e3d4b5f"
+IMAGE = r"C:\winspd\image"
+
+
+def program_is_a_disk(program, *options):
+    def test(machine):
+        with disk(machine, program, *SIZE, *options) as (_, name):
+            passes_stgtest(machine, name, "1000", "WR", "*", "*")
+        nothing_is_left(machine)
+    return test
+
+
+def program_is_behind_a_pipe(program, *options):
+    def test(machine):
+        pipe = r"\\.\pipe\wine-test"
+        with server(machine, program, *SIZE, *options, "-p", pipe):
+            passes_stgtest(machine, pipe + r"\0", "600", "WRUR", "*", "*")
+    return test
+
+
+def a_disk_is_an_image(machine):
+    """The only image here whose requests are pending for a while: files end theirs at once."""
+    pipe = r"\\.\pipe\rawdisk"
+    with disk(machine, "memdisk", *SIZE) as (_, name):
+        with server(machine, "rawdisk", "-f", name, "-p", pipe):
+            passes_stgtest(machine, pipe + r"\0", "500", "WRUR", "*", "*")
+
+
+def has(pairs, *wanted):
+    for pair in wanted:
+        assert pair in pairs, f"no {pair} in {pairs}"
+
+
+def check_unit(machine, *device):
+    """The facts by which one knows the unit, and that it is thin; not every bit of the replies."""
+    def ask(command):
+        return scsitool(machine, command, *device)
+
+    has(ask("inquiry"), ("PERIPHERAL DEVICE TYPE", "0"), ("CMDQUE", "1"),
+        ("T10 VENDOR IDENTIFICATION", "WinSpd  "),
+        ("PRODUCT IDENTIFICATION", "MemDisk         "))
+    pages = [int(value) for name, value in ask("vpd0") if name == "VPD PAGE"]
+    assert pages == sorted(pages) and {0, 0x80, 0x83, 0xb0, 0xb2} <= set(pages), pages
+    has(ask("vpd80"), ("PRODUCT SERIAL NUMBER", GUID))
+    has(ask("vpd83"), ("DESIGNATOR", f"WinSpd  MemDisk         {GUID}"))
+    assert any(value.startswith("50 49 44 20 ") for _, value in ask("vpd83")), "no PID designator"
+    has(ask("vpdb0"), ("MAXIMUM UNMAP LBA COUNT", "4294967295"))
+    has(ask("vpdb2"), ("LBPU", "1"), ("PROVISIONING TYPE", "2"))
+    for command in ("mode-sense", "mode-caching"):
+        has(ask(command), ("WP", "0"), ("PAGE CODE", "8"), ("WCE", "1"), ("RCD", "0"))
+    has(ask("capacity"), ("RETURNED LOGICAL BLOCK ADDRESS", str(BLOCKS - 1)),
+        ("LOGICAL BLOCK LENGTH IN BYTES", str(BLOCK)))
+    has(ask("capacity16"), ("RETURNED LOGICAL BLOCK ADDRESS", str(BLOCKS - 1)),
+        ("LOGICAL BLOCK LENGTH IN BYTES", str(BLOCK)), ("LBPME", "1"))
+    has(ask("luns"), ("LUN LIST LENGTH", "8"), ("LUN", "00 00 00 00 00 00 00 00"))
+
+
+def scsitool_asks_the_adapter_and_the_disk(machine):
+    with disk(machine, "memdisk", *SIZE, "--guid", GUID) as (_, name):
+        check_unit(machine, ADAPTER, "0:0:0")
+        check_unit(machine, name)
+    status, _ = machine.prefix.wine(
+        machine.package / "scsitool-x64.exe", "inquiry", ADAPTER, "0:5:0")
+    assert status not in (0, "timeout"), "where there is no unit, there is an answer"
+
+
+def write_protection_and_caching_are_told(machine):
+    with disk(machine, "memdisk", *SIZE, "-W", "0", "-C", "0", "-U", "0") as (_, name):
+        has(scsitool(machine, "mode-caching", name), ("WP", "1"), ("WCE", "0"))
+        has(scsitool(machine, "vpdb2", name), ("LBPU", "0"), ("PROVISIONING TYPE", "0"))
+        has(scsitool(machine, "capacity16", name), ("LBPME", "0"))
+        assert ended(stgtest(machine, name, "1", "W")) != 0, "a protected disk is written"
+        assert ended(stgtest(machine, name, "1", "R")) == 0, "a protected disk is not read"
+
+
+def pattern(block):
+    """The 8 bytes that stgtest repeats in a block: MurmurHash3's 64-bit finaliser."""
+    k, mask = block + 1, (1 << 64) - 1
+    for factor in (0xff51afd7ed558ccd, 0xc4ceb9fe1a85ec53):
+        k = (k ^ k >> 33) * factor & mask
+    return (k ^ k >> 33).to_bytes(8, "little")
+
+
+def two_servers_and_four_clients(machine):
+    """Each client has half of a disk to itself; what they wrote is looked for in the image."""
+    rounds, blocks = 500, 16
+    image = machine.package / "two"
+    with ExitStack() as stack:
+        servers = [disk(machine, "memdisk", *SIZE),
+                   disk(machine, "rawdisk", *SIZE, "-f", r"C:\winspd\two")]
+        names = [stack.enter_context(server)[1] for server in servers]
+        clients = [stgtest(machine, name, str(2 * rounds), "WR", str(half), str(blocks))
+                   for name in names for half in (0, BLOCKS // 2)]
+        ends = [ended(client) for client in clients]
+        assert ends == [0] * 4, f"{ends} {machine.prefix.said()}"
+    data = image.read_bytes()
+    for half in (0, BLOCKS // 2):
+        for block in range(half, half + rounds * blocks):
+            found = data[block * BLOCK:(block + 1) * BLOCK]
+            assert found == pattern(block) * (BLOCK // 8), f"block {block} of the image"
+    nothing_is_left(machine)
+
+
+TESTS = [
+    ("memdisk is a disk of the system", program_is_a_disk("memdisk")),
+    ("rawdisk is a disk of the system", program_is_a_disk("rawdisk", "-f", IMAGE)),
+    ("rawdisk without a cache is a disk of the system",
+     program_is_a_disk("rawdisk", "-f", IMAGE, "-C", "0", "-U", "0")),
+    ("memdisk is behind a pipe", program_is_behind_a_pipe("memdisk")),
+    ("rawdisk is behind a pipe", program_is_behind_a_pipe("rawdisk", "-f", IMAGE)),
+    ("rawdisk takes a disk for its image", a_disk_is_an_image),
+    ("scsitool asks the adapter and the disk", scsitool_asks_the_adapter_and_the_disk),
+    ("write protection and caching are told", write_protection_and_caching_are_told),
+    ("two servers and four clients with what ships", two_servers_and_four_clients),
+]

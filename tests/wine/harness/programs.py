@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (c) 2026, the WinSpd authors
+"""What tests do with the programs that ship: disks, stgtest, scsitool."""
+
+import re
+import subprocess
+from contextlib import contextmanager
+
+ADAPTER = r"root\winspd"
+SECONDS = 60
+
+
+@contextmanager
+def server(machine, program, *arguments):
+    """A disk program; killed at the end, as a crash would."""
+    process = subprocess.Popen(
+        ["wine", str(machine.package / f"{program}-x64.exe"), *arguments], env=machine.prefix.env,
+        text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=machine.prefix.log)
+    try:
+        for line in process.stdout:
+            if line.startswith("serving"):
+                break
+        else:
+            raise AssertionError(f"{program} does not serve: {machine.prefix.said()}")
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@contextmanager
+def disk(machine, program, *arguments):
+    """A server on the driver, and the name of its disk."""
+    before = len(machine.judge_log())
+    with server(machine, program, *arguments) as process:
+        yield process, disk_of(machine, before)
+
+
+def disk_of(machine, log_length):
+    """The disk that the double has made since its log was so long."""
+    def find():
+        return re.search(r"disk (\d+) is unit", machine.judge_log()[log_length:])
+
+    machine.prefix.wait_for(find, 20, "a disk")
+    return rf"\\.\PhysicalDrive{find()[1]}"
+
+
+def stgtest(machine, *arguments):
+    """Started; ended() has its exit status."""
+    return machine.prefix.start_wine(machine.package / "stgtest-x64.exe", *arguments)
+
+
+def ended(process):
+    """Its exit status; it has to end by itself."""
+    try:
+        process.communicate(timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise AssertionError(f"does not end: {process.args}") from None
+    return process.returncode
+
+
+def passes_stgtest(machine, *arguments):
+    status = ended(stgtest(machine, *arguments))
+    assert status == 0, f"stgtest {arguments}: {status} {machine.prefix.said()}"
+
+
+def scsitool(machine, command, *device):
+    """Its lines, as pairs of name and value; numbers as numbers."""
+    status, output = machine.prefix.wine(machine.package / "scsitool-x64.exe", "-c", command,
+                                         *device)
+    assert status == 0, f"scsitool {command} {device}: {status} {machine.prefix.said()}"
+    pairs = [line.split("=", 1) for line in output.splitlines() if "=" in line]
+    return [(name, re.sub(r"^(\d+) \(0x[0-9a-f]+\)$", r"\1", value)) for name, value in pairs]
+
+
+def nothing_is_left(machine):
+    """No unit, no disk, no request, no transaction; and the driver answers."""
+    machine.drvtest("nothing is left")

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (c) 2026, the WinSpd authors
+"""The driver comes with devsetup and an INF, is configured by its service key, and goes."""
+
+import re
+
+from .deaths import busy_client
+from .disks import SIZE
+from .programs import ADAPTER, disk, ended, nothing_is_left
+
+INF = r"C:\winspd\winspd.inf"
+SYSTEM = r"HKLM\SYSTEM\CurrentControlSet"
+SERVICE = SYSTEM + r"\Services\WinSpd"
+
+
+def is_installed(machine):
+    nothing_is_left(machine)
+    assert "adapter 0 started" in machine.judge_log()
+
+
+def it_is_there_again_after_a_restart(machine):
+    machine.prefix.restart()
+    is_installed(machine)
+
+
+def configure(machine, **values):
+    """Values of the service key, None: without; then the machine is started anew."""
+    for name, value in values.items():
+        change = (["delete", SERVICE, "/v", name, "/f"] if value is None else
+                  ["add", SERVICE, "/v", name, "/t", value[0], "/f", "/d", str(value[1])])
+        machine.prefix.check(["wine", "reg", *change], 30)
+    machine.prefix.restart()
+
+
+def number(value):
+    return ("REG_DWORD", value)
+
+
+def settings(machine):
+    """As many units as the key allows, what is out of range or no number being as if it were not
+    there; and requests that end in time."""
+    for value, units in ((number(255), 255), (number(256), 16), (("REG_SZ", "64"), 16)):
+        configure(machine, StorageUnitCapacity=value)
+        machine.drvtest("--units", str(units))
+    configure(machine, StorageUnitCapacity=None)
+    is_installed(machine)
+
+
+def requests_end_in_time(machine):
+    configure(machine, ServerTimeout=number(1))
+    for name in ("a read that its server keeps", "a write that its server keeps",
+                 "a flush that its server keeps", "a second chunk that its server keeps",
+                 "requests that nobody takes"):
+        machine.drvtest(name)
+    configure(machine, ServerTimeout=None)
+    is_installed(machine)
+
+
+def registry(machine, key):
+    """All below a key, or nothing."""
+    status, output = machine.prefix.wine("reg", "query", rf"{SYSTEM}\{key}", "/s")
+    return output if status == 0 else ""
+
+
+def devices(machine):
+    return len(re.findall(re.escape(ADAPTER), registry(machine, r"Enum\ROOT"), re.IGNORECASE))
+
+
+def traces(machine):
+    """What an installation leaves: of these nothing may stay."""
+    windows = machine.prefix.drive / "windows"
+    # Windows' own copy of an INF in another form, *.pnf, is forgotten by Wine.
+    found = [path.name for path in (windows / "inf").glob("*.inf")
+             if b"winspd" in path.read_bytes().lower()]
+    for folder in ("system32", "system32/drivers", "syswow64"):
+        found += [f"{folder}/{path.name}" for path in (windows / folder).glob("winspd*")]
+    if devices(machine):
+        found.append("a device")
+    if registry(machine, r"Services\WinSpd"):
+        found.append("the service")
+    if registry(machine, r"Services\EventLog\Application\WinSpd"):
+        found.append("the event source")
+    return found
+
+
+def adding_twice_is_harmless(machine):
+    before = traces(machine)
+    started = machine.judge_log().count("started")
+    with disk(machine, "memdisk", *SIZE) as (_, name):
+        client = busy_client(machine, name)
+        machine.devsetup("add", INF)
+        assert client.poll() is None, "the disk did not stay"
+        client.kill()
+        client.communicate()
+    assert devices(machine) == 1, f"{devices(machine)} devices"
+    assert traces(machine) == before, f"{before} became {traces(machine)}"
+    assert machine.judge_log().count("started") == started, "the adapter was started again"
+    nothing_is_left(machine)
+
+
+def it_is_removed_under_a_server(machine):
+    before = len(machine.judge_log())
+    with disk(machine, "memdisk", *SIZE) as (process, name):
+        client = busy_client(machine, name)
+        machine.devsetup("remove")
+        assert ended(client) not in (0, None), "stgtest has not noticed"
+        ended(process)
+    machine.prefix.wait_for(lambda: "removed" in machine.judge_log()[before:], 10,
+                            "the adapter is removed")
+    machine.prefix.restart()
+    machine.devsetup("add", INF)
+    is_installed(machine)
+
+
+def it_is_removed_and_nothing_is_left(machine):
+    there = traces(machine)
+    assert "a device" in there and "the service" in there and len(there) >= 6, there
+    machine.devsetup("remove")
+    machine.prefix.wait_for(lambda: "unloaded" in machine.judge_log(), 10, "the driver is unloaded")
+    assert machine.drive("drvtest", "nothing is left")[0] == 3, "the adapter is still there"
+    assert not traces(machine), traces(machine)
+
+
+def remove_if_there(machine):
+    if devices(machine):
+        machine.devsetup("remove")
+    assert not traces(machine), traces(machine)
+
+
+def bad_infs(inf):
+    """Each is refused at another step."""
+    return {
+        "text": "not an INF file\n",
+        "half": inf[:len(inf) // 2],
+        "class": inf.replace("ClassGuid = {4d36e97b", "ClassGuid = {none"),
+        "other": re.sub(r"root\\winspd", r"root\\other", inf),
+        "models": inf.replace("[WinSpd.", "[Absent."),
+    }
+
+
+def a_bad_inf_leaves_nothing(machine):
+    inf = (machine.package / "winspd.inf").read_text()
+    remove_if_there(machine)
+    for name, text in bad_infs(inf).items():
+        assert text != inf
+        (machine.package / f"{name}.inf").write_text(text)
+        status, _ = machine.prefix.wine(machine.package / "devsetup-x64.exe", "add", ADAPTER,
+                                        rf"C:\winspd\{name}.inf")
+        assert status not in (0, "timeout"), f"{name}.inf is installed: {status}"
+        assert not traces(machine), f"{name}.inf leaves {traces(machine)}"
+
+
+def it_comes_back(machine):
+    remove_if_there(machine)
+    machine.devsetup("add", INF)
+    is_installed(machine)
+    machine.devsetup("remove")
+    assert not traces(machine), traces(machine)
+
+
+TESTS = [
+    ("the number of units is configured", settings),
+    ("requests end although their server is silent", requests_end_in_time),
+    ("it is there again after a restart", it_is_there_again_after_a_restart),
+    ("adding it twice is harmless", adding_twice_is_harmless),
+    ("it is removed under a server with I/O in flight", it_is_removed_under_a_server),
+    ("it is removed and nothing is left", it_is_removed_and_nothing_is_left),
+    ("a bad INF leaves nothing", a_bad_inf_leaves_nothing),
+    ("it is added and removed again", it_comes_back),
+]

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* The small harness of the test programs. */
+
+#ifndef WINE_CHECK_H
+#define WINE_CHECK_H
+
+#include <windows.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK 512
+
+extern const GUID guid_a, guid_b;
+
+/* A failed check ends the process: the driver then takes its units away, and the harness goes on
+ * with the next test in another process. */
+void fail(const char *file, int line, const char *format, ...)
+    __attribute__((noreturn, format(printf, 3, 4)));
+#define CHECK(Condition) \
+    do { \
+        if (!(Condition)) \
+            fail(__FILE__, __LINE__, "%s", #Condition); \
+    } while (0)
+#define CHECK_EQUAL(Value, Expected) \
+    do { \
+        unsigned long long value_ = (unsigned long long)(Value); \
+        unsigned long long expected_ = (unsigned long long)(Expected); \
+        if (value_ != expected_) \
+            fail(__FILE__, __LINE__, "%s is %llu (0x%llx), not %s = %llu", #Value, value_, \
+                value_, #Expected, expected_); \
+    } while (0)
+/* Waits at most 20 s. */
+#define WAIT_UNTIL(Condition) \
+    do { \
+        int tries_ = 2000; \
+        while (!(Condition) && --tries_) \
+            Sleep(10); \
+        if (!tries_) \
+            fail(__FILE__, __LINE__, "never: %s", #Condition); \
+    } while (0)
+/* The first byte that differs is told. */
+void check_bytes(const char *file, int line, const char *what, const void *found,
+    const void *wanted, size_t length);
+#define CHECK_BYTES(Found, Wanted, Length) \
+    check_bytes(__FILE__, __LINE__, #Found, Found, Wanted, Length)
+
+/* What a block of a test's own data holds. */
+void fill_pattern(void *data, UINT64 block, UINT32 count, UCHAR seed);
+BOOL is_pattern(const void *data, UINT64 block, UINT32 count, UCHAR seed);
+
+/* One row of a table of tests; the last has no name. */
+struct test {
+    const char *name;
+    void (*run)(void);
+};
+
+/* Runs all (no argument), those from --from NAME on, or NAME; --list names them. before() prepares
+ * each test, begin() all of them. Returns the exit status. */
+int run_tests(const struct test *const *groups, unsigned count, int argc, char **argv,
+    void (*begin)(void), void (*before)(void));
+
+/* Runs this program again, as CHILD with the argument; returns its process. */
+HANDLE start_child(const char *child, const char *argument, BOOL suspended, HANDLE *thread);
+/* Its exit code; it has to end. */
+DWORD end_of_child(HANDLE process);
+
+#endif

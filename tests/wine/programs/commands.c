@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * What the harness has drvtest do:
+ *   --units N        checks that the adapter has N targets
+ *   --find X         has the judge find something
+ *   --die call       has the emulated kernel call what there is not, --die write: write nowhere
+ *   --serve FILE     serves FILE as a disk of 16 MiB with a grace, until it is killed
+ *   --unprovision X  ends the unit that a killed --serve has left
+ *   --interrupt X    runs the command line X, and types Ctrl-C when it has a unit
+ */
+
+#include "client.h"
+
+static int as_many_units(const char *argument)
+{
+    SPD_IOCTL_STORAGE_UNIT_PARAMS params = small_unit(&guid_a);
+    unsigned count = (unsigned)atoi(argument), i;
+    UINT32 list[256], btl;
+    DWORD bytes;
+
+    hold_lifetime();
+    for (i = 0; i < count; i++) {
+        params.Guid.Data1 = i;
+        CHECK_EQUAL(provision_good(&params), BTL(i));
+    }
+    params.Guid = guid_b;
+    CHECK_EQUAL(provision(&params, &btl), ERROR_CANNOT_MAKE);
+    CHECK_EQUAL(list_units(list, sizeof(list), &bytes), 0);
+    CHECK_EQUAL(bytes, count * 4);
+    scsi_ready(BTL(count - 1));
+    return 0;
+}
+
+static int find(const char *argument)
+{
+    (void)argument;
+    double_number(DOUBLE_IOCTL_FIND, 0);
+    return 0;
+}
+
+static int die(const char *argument)
+{
+    double_number(DOUBLE_IOCTL_DIE,
+        strcmp(argument, "call") ? DOUBLE_DIES_OF_A_WRITE : DOUBLE_DIES_OF_A_CALL);
+    return 0;
+}
+
+static int serve(const char *argument)
+{
+    SPD_IOCTL_STORAGE_UNIT_PARAMS params = small_unit(&guid_a);
+    struct server server;
+
+    hold_lifetime();
+    params.BlockCount = 32768;
+    params.MaxTransferLength = 65536;
+    params.Reserved[0] = 60; /* seconds of grace */
+    memcpy(params.ProductId, "Survivor        ", 16);
+    memcpy(params.ProductRevisionLevel, "1.0 ", 4);
+    server_start(&server, &params, provision_good(&params), 0);
+    server.file = CreateFileA(argument, GENERIC_READ | GENERIC_WRITE,
+        FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_ALWAYS, 0, NULL);
+    CHECK(server.file != INVALID_HANDLE_VALUE);
+    server_threads(&server, 2);
+    printf("serving\n");
+    fflush(stdout);
+    Sleep(INFINITE);
+    return 0;
+}
+
+static int unprovision_left(const char *argument)
+{
+    (void)argument;
+    CHECK_EQUAL(unprovision(&guid_a), 0);
+    return 0;
+}
+
+static BOOL has_unit(void)
+{
+    UINT32 list[256];
+    DWORD bytes;
+
+    return !list_units(list, sizeof(list), &bytes) && bytes;
+}
+
+/* Ctrl-C reaches every process of a console: one without a window is made for the two of us. */
+static int interrupt(const char *argument)
+{
+    STARTUPINFOA startup = { .cb = sizeof(startup) };
+    PROCESS_INFORMATION process;
+    char line[1024];
+
+    FreeConsole();
+    CHECK(AllocConsole());
+    snprintf(line, sizeof(line), "%s", argument);
+    CHECK(CreateProcessA(
+        NULL, line, NULL, NULL, FALSE, 0, NULL, NULL, &startup, &process));
+    WAIT_UNTIL(has_unit());
+    CHECK(SetConsoleCtrlHandler(NULL, TRUE));
+    CHECK(GenerateConsoleCtrlEvent(CTRL_C_EVENT, 0));
+    CHECK_EQUAL(end_of_child(process.hProcess), 0);
+    CHECK(!has_unit());
+    return 0;
+}
+
+int command(const char *name, const char *argument)
+{
+    static const struct {
+        const char *name;
+        int (*run)(const char *argument);
+    } commands[] = {
+        { "--units", as_many_units },
+        { "--find", find },
+        { "--die", die },
+        { "--serve", serve },
+        { "--unprovision", unprovision_left },
+        { "--interrupt", interrupt },
+    };
+    unsigned i;
+
+    for (i = 0; i < sizeof(commands) / sizeof(*commands); i++)
+        if (!strcmp(commands[i].name, name))
+            return commands[i].run(argument);
+    return 2;
+}

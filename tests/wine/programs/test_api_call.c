@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* The calls of winspd/ioctl.h, one a code, as programs made for the original use them. */
+
+#include "api.h"
+
+static void check_provision(const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, DWORD error, UINT32 btl)
+{
+    UINT32 found = 0x55555555;
+
+    CHECK_EQUAL(SpdIoctlProvision(device, params, &found), error);
+    CHECK_EQUAL(found, btl);
+}
+
+static UINT32 unit(UINT32 max_blocks)
+{
+    SPD_IOCTL_STORAGE_UNIT_PARAMS params = api_params(&guid_a, max_blocks);
+
+    check_provision(&params, 0, TARGET(0));
+    CHECK_EQUAL(SpdIoctlScsiInquiry(device, TARGET(0), NULL, 3000), 0);
+    return TARGET(0);
+}
+
+static void units_come_are_listed_and_go(void)
+{
+    SPD_IOCTL_STORAGE_UNIT_PARAMS a = api_params(&guid_a, 1), b = api_params(&guid_b, 1);
+    SPD_IOCTL_STORAGE_UNIT_PARAMS bad = { 0 };
+    UINT32 list[16], size = 4;
+
+    check_provision(&bad, ERROR_INVALID_PARAMETER, (UINT32)-1);
+    bad.Guid = guid_a;
+    check_provision(&bad, ERROR_INVALID_PARAMETER, (UINT32)-1);
+    bad = a;
+    bad.MaxTransferLength = BLOCK + 1;
+    check_provision(&bad, ERROR_INVALID_PARAMETER, (UINT32)-1);
+    check_provision(&a, 0, TARGET(0));
+    check_provision(&a, ERROR_ALREADY_EXISTS, (UINT32)-1);
+    check_provision(&b, 0, TARGET(1));
+    CHECK_EQUAL(SpdIoctlGetList(device, list, &size), ERROR_INSUFFICIENT_BUFFER);
+    size = sizeof(list);
+    CHECK_EQUAL(SpdIoctlGetList(device, list, &size), 0);
+    CHECK_EQUAL(size, 8);
+    CHECK_EQUAL(list[0], TARGET(0));
+    CHECK_EQUAL(list[1], TARGET(1));
+    CHECK_EQUAL(SpdIoctlUnprovision(device, &guid_a), 0);
+    CHECK_EQUAL(SpdIoctlUnprovision(device, &guid_b), 0);
+    CHECK_EQUAL(SpdIoctlUnprovision(device, &guid_a), ERROR_FILE_NOT_FOUND);
+    CHECK_EQUAL(SpdIoctlUnprovision(device, &guid_b), ERROR_FILE_NOT_FOUND);
+}
+
+static void as_many_units_as_targets(void)
+{
+    SPD_IOCTL_STORAGE_UNIT_PARAMS params = api_params(&guid_a, 1);
+    UINT32 i;
+
+    for (i = 0; i < SPD_IOCTL_STORAGE_UNIT_CAPACITY; i++) {
+        params.Guid.Data1 = i;
+        check_provision(&params, 0, TARGET(i));
+    }
+    params.Guid.Data1 = i;
+    check_provision(&params, ERROR_CANNOT_MAKE, (UINT32)-1);
+    while (i--) {
+        params.Guid.Data1 = i;
+        CHECK_EQUAL(SpdIoctlUnprovision(device, &params.Guid), 0);
+    }
+}
+
+/* The next request of the unit. */
+static SPD_IOCTL_TRANSACT_REQ request(UINT32 btl, UINT8 kind, PVOID data)
+{
+    SPD_IOCTL_TRANSACT_REQ req;
+
+    memset(&req, 0x55, sizeof(req));
+    CHECK_EQUAL(SpdIoctlTransact(device, btl, NULL, &req, data), 0);
+    CHECK(req.Hint != 0);
+    CHECK_EQUAL(req.Kind, kind);
+    return req;
+}
+
+static void answer(UINT32 btl, const SPD_IOCTL_TRANSACT_REQ *req, PVOID data)
+{
+    SPD_IOCTL_TRANSACT_RSP rsp = { .Hint = req->Hint, .Kind = req->Kind };
+
+    CHECK_EQUAL(SpdIoctlTransact(device, btl, &rsp, NULL, data), 0);
+}
+
+static void a_read_comes_in_chunks(void)
+{
+    UCHAR data[5 * BLOCK] = { 0 }, buffer[3 * BLOCK];
+    UINT32 btl = unit(3), at, count;
+    struct command command = api_move(btl, FALSE, 7, 5, data);
+    SPD_IOCTL_TRANSACT_REQ req;
+
+    api_start(&command);
+    for (at = 7; at < 12; at += count) {
+        count = at == 7 ? 3 : 2;
+        req = request(btl, SpdIoctlTransactReadKind, buffer);
+        CHECK_EQUAL(req.Op.Read.BlockAddress, at);
+        CHECK_EQUAL(req.Op.Read.BlockCount, count);
+        CHECK_EQUAL(req.Op.Read.ForceUnitAccess, 1);
+        CHECK_EQUAL(req.Op.Read.Reserved, 0);
+        fill_pattern(buffer, at, count, 5);
+        answer(btl, &req, buffer);
+    }
+    api_wait(&command);
+    CHECK(api_good(&command));
+    CHECK_EQUAL(command.length, sizeof(data));
+    CHECK(is_pattern(data, 7, 5, 5));
+    CHECK_EQUAL(SpdIoctlUnprovision(device, &guid_a), 0);
+}
+
+/* One call answers a request and takes the next. */
+static void a_write_is_answered_by_the_next_transaction(void)
+{
+    UCHAR data[5 * BLOCK], buffer[3 * BLOCK] = { 0 };
+    UINT32 btl = unit(3);
+    struct command command = api_move(btl, TRUE, 7, 5, data);
+    SPD_IOCTL_TRANSACT_REQ req;
+    SPD_IOCTL_TRANSACT_RSP rsp = { 0 };
+
+    fill_pattern(data, 7, 5, 6);
+    api_start(&command);
+    req = request(btl, SpdIoctlTransactWriteKind, buffer);
+    CHECK_EQUAL(req.Op.Write.BlockAddress, 7);
+    CHECK_EQUAL(req.Op.Write.BlockCount, 3);
+    CHECK(is_pattern(buffer, 7, 3, 6));
+    rsp.Hint = req.Hint;
+    rsp.Kind = req.Kind;
+    CHECK_EQUAL(SpdIoctlTransact(device, btl, &rsp, &req, buffer), 0);
+    CHECK_EQUAL(req.Op.Write.BlockAddress, 10);
+    CHECK_EQUAL(req.Op.Write.BlockCount, 2);
+    CHECK(is_pattern(buffer, 10, 2, 6));
+    answer(btl, &req, NULL);
+    api_wait(&command);
+    CHECK(api_good(&command));
+    CHECK_EQUAL(command.length, sizeof(data));
+    CHECK_EQUAL(SpdIoctlUnprovision(device, &guid_a), 0);
+}
+
+static void unprovision_ends_requests_and_transactions(void)
+{
+    UCHAR data[BLOCK], buffer[BLOCK];
+    UINT32 btl = unit(1);
+    struct command command = api_move(btl, FALSE, 7, 1, data);
+    SPD_IOCTL_TRANSACT_REQ req;
+
+    api_start(&command);
+    request(btl, SpdIoctlTransactReadKind, buffer);
+    CHECK_EQUAL(SpdIoctlUnprovision(device, &guid_a), 0);
+    api_wait(&command);
+    CHECK(command.error != 0);
+    CHECK_EQUAL(
+        SpdIoctlTransact(device, btl, NULL, &req, buffer), ERROR_OPERATION_ABORTED);
+    CHECK_EQUAL(SpdIoctlSetTransactProcessId(device, btl, GetCurrentProcessId()),
+        ERROR_OPERATION_ABORTED);
+}
+
+static void inquiry_fails_where_no_unit_is(void)
+{
+    INQUIRYDATA inquiry;
+    SPD_IOCTL_STORAGE_UNIT_PARAMS params = api_params(&guid_a, 1);
+
+    CHECK(SpdIoctlScsiInquiry(device, TARGET(0), NULL, 100) != 0);
+    memcpy(params.ProductId, "Sixteen letters.", 16);
+    check_provision(&params, 0, TARGET(0));
+    CHECK_EQUAL(SpdIoctlScsiInquiry(device, TARGET(0), &inquiry, 3000), 0);
+    CHECK_BYTES(inquiry.VendorId, "WinSpd  ", 8);
+    CHECK_BYTES(inquiry.ProductId, "Sixteen letters.", 16);
+    CHECK_EQUAL(SpdIoctlUnprovision(device, &guid_a), 0);
+}
+
+/* Children. */
+
+static int child_dies(void)
+{
+    SPD_IOCTL_STORAGE_UNIT_PARAMS params = api_params(&guid_a, 1);
+
+    check_provision(&params, 0, TARGET(0));
+    CHECK(CloseHandle(device));
+    return 0;
+}
+
+static int child_without_rights(void)
+{
+    SPD_IOCTL_TRANSACT_REQ req;
+    UCHAR buffer[BLOCK];
+
+    CHECK_EQUAL(SpdIoctlTransact(device, TARGET(0), NULL, &req, buffer), ERROR_ACCESS_DENIED);
+    CHECK_EQUAL(SpdIoctlUnprovision(device, &guid_a), ERROR_ACCESS_DENIED);
+    CHECK_EQUAL(SpdIoctlSetTransactProcessId(device, TARGET(0), GetCurrentProcessId()),
+        ERROR_ACCESS_DENIED);
+    CHECK_EQUAL(api_units(), 1);
+    return 0;
+}
+
+static int child_transacts(void)
+{
+    UCHAR data[5 * BLOCK], buffer[5 * BLOCK];
+    struct command command = api_move(TARGET(0), FALSE, 7, 5, data);
+    SPD_IOCTL_TRANSACT_REQ req;
+
+    api_start(&command);
+    req = request(TARGET(0), SpdIoctlTransactReadKind, buffer);
+    fill_pattern(buffer, 7, 5, 3);
+    answer(TARGET(0), &req, buffer);
+    api_wait(&command);
+    CHECK(api_good(&command));
+    CHECK(is_pattern(data, 7, 5, 3));
+    return 0;
+}
+
+int api_child(const char *child)
+{
+    if (!strcmp(child, "dies"))
+        return child_dies();
+    if (!strcmp(child, "without rights"))
+        return child_without_rights();
+    return !strcmp(child, "transacts") ? child_transacts() : 2;
+}
+
+static void units_end_with_their_process(void)
+{
+    CHECK_EQUAL(end_of_child(start_child("dies", "-", FALSE, NULL)), 0);
+    CHECK_EQUAL(api_units(), 0);
+}
+
+static void another_process_has_no_rights(void)
+{
+    unit(1);
+    CHECK_EQUAL(end_of_child(start_child("without rights", "-", FALSE, NULL)), 0);
+    CHECK_EQUAL(SpdIoctlUnprovision(device, &guid_a), 0);
+}
+
+/* It has to find out how long transfers of the unit are. */
+static void another_process_serves(void)
+{
+    UINT32 btl = unit(5);
+    SPD_IOCTL_TRANSACT_REQ req;
+    UCHAR buffer[5 * BLOCK];
+    HANDLE process, thread;
+
+    process = start_child("transacts", "-", TRUE, &thread);
+    CHECK_EQUAL(SpdIoctlSetTransactProcessId(device, btl, GetProcessId(process)), 0);
+    CHECK_EQUAL(SpdIoctlTransact(device, btl, NULL, &req, buffer), ERROR_ACCESS_DENIED);
+    ResumeThread(thread);
+    CHECK_EQUAL(end_of_child(process), 0);
+    CloseHandle(thread);
+    CHECK_EQUAL(SpdIoctlUnprovision(device, &guid_a), 0);
+}
+
+const struct test api_call_tests[] = {
+    { "calls: units come, are listed and go", units_come_are_listed_and_go },
+    { "calls: as many units as targets", as_many_units_as_targets },
+    { "calls: a read comes in chunks", a_read_comes_in_chunks },
+    { "calls: a write is answered by the next transaction",
+        a_write_is_answered_by_the_next_transaction },
+    { "calls: unprovision ends requests and transactions",
+        unprovision_ends_requests_and_transactions },
+    { "calls: INQUIRY fails where no unit is", inquiry_fails_where_no_unit_is },
+    { "calls: units end with their process", units_end_with_their_process },
+    { "calls: another process has no rights", another_process_has_no_rights },
+    { "calls: another process serves", another_process_serves },
+    { 0 }
+};
