@@ -81,15 +81,29 @@ typedef struct _SPD_STORAGE_UNIT_OPERATION_CONTEXT {
  * thread, ends the wait.
  */
 
-/* DeviceName NULL: a disk of this system, by the WinSpd driver; \\.\pipe\NAME: a pipe; anything
- * else: the adapter of that name. Interface is kept, Params are copied. */
+/* DeviceName NULL: a disk of this system, by the WinSpd driver; \\.\pipe\NAME: a pipe; a URI of
+ * <spd/spd.h> (SCHEME:..., without a backslash): iscsi://127.0.0.1:3260/IQN lets this and other
+ * systems' iSCSI initiators attach the disk, without a driver; anything else: the adapter of that
+ * name. Interface is kept, Params are copied.
+ *
+ * ERROR_INVALID_PARAMETER: what is wrong with a URI or its query spd_error_detail() says on this
+ * thread. WSAEADDRNOTAVAIL, WSAEADDRINUSE: its address. ERROR_NOT_SUPPORTED: there is no such door
+ * here. ERROR_ALREADY_EXISTS: the adapter or this process has a disk with this Guid. */
 DWORD SPD_CALL SpdStorageUnitCreate(PWSTR DeviceName,
     const SPD_STORAGE_UNIT_PARAMS *StorageUnitParams, const SPD_STORAGE_UNIT_INTERFACE *Interface,
     SPD_STORAGE_UNIT **PStorageUnit);
+/* Not of the original: what clients use, with what was chosen when the unit was created, such as a
+ * port of 0 in a URI or the target of a pipe. NameBufSize is in bytes; ERROR_MORE_DATA when it does
+ * not fit. */
+DWORD SPD_CALL SpdStorageUnitGetDeviceName(
+    SPD_STORAGE_UNIT *StorageUnit, PWCHAR NameBuf, UINT32 NameBufSize);
+/* Shuts down and waits first. */
 VOID SPD_CALL SpdStorageUnitDelete(SPD_STORAGE_UNIT *StorageUnit);
 VOID SPD_CALL SpdStorageUnitShutdown(SPD_STORAGE_UNIT *StorageUnit);
-/* ThreadCount 0: one a processor. */
+/* ThreadCount 0: one a processor; at most 1024. ERROR_INVALID_PARAMETER: it was started before. */
 DWORD SPD_CALL SpdStorageUnitStartDispatcher(SPD_STORAGE_UNIT *StorageUnit, ULONG ThreadCount);
+/* Last of all, with CacheSupported, Flush is called with 0, 0: the whole medium. That is after
+ * deferred responses have been sent, or 2 seconds later. */
 VOID SPD_CALL SpdStorageUnitWaitDispatcher(SPD_STORAGE_UNIT *StorageUnit);
 /* DataBuffer: what a GOOD read has read, may be NULL otherwise; as long as the read. */
 VOID SPD_CALL SpdStorageUnitSendResponse(
@@ -205,7 +219,7 @@ static inline VOID SpdGuardSet(SPD_GUARD *Guard, PVOID Pointer)
     ReleaseSRWLockExclusive(&Guard->Lock);
 }
 
-static inline VOID SpdGuardExecuteF(SPD_GUARD *Guard, VOID(SPD_CALL *Function)(PVOID Pointer))
+static inline VOID SpdGuardExecute(SPD_GUARD *Guard, VOID(SPD_CALL *Function)(PVOID Pointer))
 {
     AcquireSRWLockShared(&Guard->Lock);
     if (Guard->Pointer != NULL)
@@ -215,7 +229,7 @@ static inline VOID SpdGuardExecuteF(SPD_GUARD *Guard, VOID(SPD_CALL *Function)(P
 
 /* Function takes the pointer that was set, whatever its type. */
 #define SpdGuardExecute(Guard, Function) \
-    SpdGuardExecuteF(Guard, (VOID(SPD_CALL *)(PVOID))(Function))
+    SpdGuardExecute(Guard, (VOID(SPD_CALL *)(PVOID))(Function))
 
 /* The layout is the interface, from C, C++ and .NET. */
 #if defined(_WIN64)

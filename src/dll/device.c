@@ -99,7 +99,12 @@ static DWORD find_hardware_id(GUID *class, PCWSTR id, PWCHAR path, UINT32 size)
 
     if (devices == INVALID_HANDLE_VALUE)
         return GetLastError();
-    for (DWORD i = 0; SetupDiEnumDeviceInfo(devices, i, &device); i++) {
+    for (DWORD i = 0;; i++) {
+        if (!SetupDiEnumDeviceInfo(devices, i, &device)) {
+            if (GetLastError() != ERROR_NO_MORE_ITEMS)
+                error = GetLastError();
+            break;
+        }
         if (has_id(devices, &device, id)) {
             error = device_path(devices, &device, path, size);
             break;

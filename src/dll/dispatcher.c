@@ -5,7 +5,12 @@
 
 #include "dll/dll.h"
 
-enum { THREADS_MAX = 1024 };
+enum {
+    THREADS_MAX = 1024,
+    /* The last flush waits that long for responses that are deferred. It is less than the 5 s that
+     * a program has when its console is closed. */
+    LATE_MS = 2000,
+};
 
 static SRWLOCK slot_lock = SRWLOCK_INIT;
 static DWORD slot = TLS_OUT_OF_INDEXES;
@@ -118,6 +123,23 @@ static DWORD start_sibling(struct dll_unit *unit, HANDLE *sibling)
     return *sibling ? 0 : GetLastError();
 }
 
+/* The first thread is the last one. What the program has been given and has not answered, it may
+ * still be writing: the flush comes after that, unless the answer never comes. */
+static void end_unit(struct dll_unit *unit, const SPD_STORAGE_UNIT_OPERATION_CONTEXT *context)
+{
+    SPD_STORAGE_UNIT *base = &unit->base;
+
+    outstanding_wait(&unit->outstanding, LATE_MS);
+    if (unit->transport->finish)
+        unit->transport->finish(unit);
+    if (!base->StorageUnitParams.CacheSupported || !base->Interface->Flush)
+        return;
+    ZeroMemory(context->Request, sizeof *context->Request);
+    ZeroMemory(context->Response, sizeof *context->Response);
+    context->Request->Kind = context->Response->Kind = SpdIoctlTransactFlushKind;
+    base->Interface->Flush(base, 0, 0, &context->Response->Status);
+}
+
 static void dispatcher_run(struct dll_unit *unit, bool first)
 {
     SPD_IOCTL_TRANSACT_REQ request = { 0 };
@@ -139,10 +161,8 @@ static void dispatcher_run(struct dll_unit *unit, bool first)
         WaitForSingleObject(sibling, INFINITE);
         CloseHandle(sibling);
     }
-    if (first && base->StorageUnitParams.CacheSupported && base->Interface->Flush) {
-        ZeroMemory(&answer, sizeof answer);
-        base->Interface->Flush(base, 0, 0, &answer.Status);
-    }
+    if (first)
+        end_unit(unit, &context);
     TlsSetValue(slot, NULL);
     if (data)
         base->BufferFree(data);
@@ -158,7 +178,12 @@ static DWORD WINAPI sibling_main(void *argument)
 
 static DWORD WINAPI first_main(void *argument)
 {
-    dispatcher_run(argument, true);
+    struct dll_unit *unit = argument;
+
+    /* Until its handle and id are where the program looks for them. */
+    AcquireSRWLockShared(&unit->starting);
+    ReleaseSRWLockShared(&unit->starting);
+    dispatcher_run(unit, true);
     return 0;
 }
 
@@ -176,17 +201,21 @@ static ULONG processor_count(void)
 
 DWORD SPD_CALL SpdStorageUnitStartDispatcher(SPD_STORAGE_UNIT *StorageUnit, ULONG ThreadCount)
 {
-    HANDLE thread;
+    struct dll_unit *unit = dll_unit_of(StorageUnit);
+    DWORD error = 0;
 
     if (StorageUnit->DispatcherThread || ThreadCount > THREADS_MAX)
         return ERROR_INVALID_PARAMETER;
+    if (unit->transport->start)
+        error = unit->transport->start(unit);
+    if (error)
+        return error;
     StorageUnit->DispatcherThreadCount = ThreadCount ? ThreadCount : processor_count();
-    /* Suspended until its handle and id are where the program looks for them. */
-    thread = CreateThread(NULL, 0, first_main, dll_unit_of(StorageUnit), CREATE_SUSPENDED,
-        &StorageUnit->DispatcherThreadId);
-    if (!thread)
-        return GetLastError();
-    StorageUnit->DispatcherThread = thread;
-    ResumeThread(thread);
-    return 0;
+    AcquireSRWLockExclusive(&unit->starting);
+    StorageUnit->DispatcherThread =
+        CreateThread(NULL, 0, first_main, unit, 0, &StorageUnit->DispatcherThreadId);
+    if (!StorageUnit->DispatcherThread)
+        error = GetLastError();
+    ReleaseSRWLockExclusive(&unit->starting);
+    return error;
 }

@@ -19,15 +19,15 @@ static SPD_IOCTL_TRANSACT_PARAMS *block_of(struct frame *frame)
 }
 
 /* Puts an answer into the frame; returns the length of the message. */
-static DWORD put_answer(
-    struct frame *frame, const SPD_IOCTL_TRANSACT_RSP *answer, const void *data, UINT32 length)
+static DWORD put_answer(struct frame *frame, const SPD_IOCTL_TRANSACT_RSP *answer, UINT8 kind,
+    const void *data, UINT32 length)
 {
     SPD_IOCTL_TRANSACT_PARAMS *block = block_of(frame);
-    bool with_data = data && answer->Kind == SpdIoctlTransactReadKind &&
+    bool with_data = data && kind == SpdIoctlTransactReadKind &&
         answer->Status.ScsiStatus == SCSISTAT_GOOD;
 
     block->RspValid = 1;
-    block->Dir.Rsp = *answer;
+    block->Dir.Rsp = dll_answer(answer->Hint, kind, &answer->Status);
     if (!with_data)
         return sizeof *block;
     block->DataBuffer = 1;
@@ -35,12 +35,12 @@ static DWORD put_answer(
     return sizeof *block + length;
 }
 
-static DWORD exchange(HANDLE device, struct frame *frame, DWORD in_length, UINT32 max_length,
-    SPD_IOCTL_TRANSACT_REQ *request, void *data)
+static DWORD exchange(struct dll_unit *unit, HANDLE device, struct frame *frame, DWORD in_length,
+    UINT32 max_length, SPD_IOCTL_TRANSACT_REQ *request, void *data)
 {
     SPD_IOCTL_TRANSACT_PARAMS *block = block_of(frame);
     DWORD got;
-    DWORD error = dll_transact(device, frame, in_length, max_length, &got);
+    DWORD error = dll_transact(unit, device, frame, in_length, max_length, &got);
 
     if (error || !request)
         return error;
@@ -72,10 +72,10 @@ static DWORD transact(struct dll_unit *unit, struct frame *frame, SPD_IOCTL_TRAN
 
     want_request(frame, unit->base.Btl, request != NULL);
     if (answer && outstanding_take(&unit->outstanding, answer->Hint, &pending))
-        in_length = put_answer(frame, answer, data, pending.length);
+        in_length = put_answer(frame, answer, pending.kind, data, pending.length);
     else if (!request)
         return 0; /* late, or the second one */
-    error = exchange(unit->base.Handle, frame, in_length, max_length, request, data);
+    error = exchange(unit, unit->base.Handle, frame, in_length, max_length, request, data);
     if (error || !request || !request->Hint)
         return error;
     pending = (struct pending){ .hint = request->Hint, .kind = request->Kind };
@@ -94,6 +94,10 @@ static DWORD driver_send(
 
 static void driver_stop(struct dll_unit *unit)
 {
+    /* From now on the address may be another unit's, whose requests are not for us: what is being
+     * handed over arrives before that, and what is not will not be. */
+    AcquireSRWLockExclusive(&unit->issuing);
+    ReleaseSRWLockExclusive(&unit->issuing);
     SpdIoctlUnprovision(unit->base.Handle, &unit->base.StorageUnitParams.Guid);
 }
 
@@ -124,8 +128,13 @@ DWORD driver_open(struct dll_unit *unit, PWSTR device_name)
 {
     static WCHAR hardware_id[] = L"" SPD_IOCTL_HARDWARE_ID;
     HANDLE device;
-    DWORD error = SpdIoctlOpenDevice(device_name ? device_name : hardware_id, &device);
+    DWORD error;
 
+    if (!device_name)
+        device_name = hardware_id;
+    if (!dll_unit_set_name(unit, device_name))
+        return ERROR_NO_SYSTEM_RESOURCES;
+    error = SpdIoctlOpenDevice(device_name, &device);
     if (error)
         return error;
     error = SpdIoctlProvision(device, &unit->base.StorageUnitParams, &unit->base.Btl);
@@ -134,6 +143,7 @@ DWORD driver_open(struct dll_unit *unit, PWSTR device_name)
         return error;
     }
     unit->base.Handle = device;
+    unit->frame_length = unit->base.StorageUnitParams.MaxTransferLength;
     unit->transport = &driver_transport;
     return 0;
 }
@@ -211,8 +221,8 @@ DWORD SPD_CALL SpdIoctlTransact(HANDLE DeviceHandle, UINT32 Btl, SPD_IOCTL_TRANS
         return ERROR_NO_SYSTEM_RESOURCES;
     want_request(frame, Btl, Req != NULL);
     if (Rsp)
-        in_length = put_answer(frame, Rsp, DataBuffer, max_length);
-    error = exchange(DeviceHandle, frame, in_length, max_length, Req, DataBuffer);
+        in_length = put_answer(frame, Rsp, Rsp->Kind, DataBuffer, max_length);
+    error = exchange(NULL, DeviceHandle, frame, in_length, max_length, Req, DataBuffer);
     frame_free(frame);
     return error;
 }

@@ -24,31 +24,39 @@ void dll_free(void *pointer)
         HeapFree(GetProcessHeap(), 0, pointer);
 }
 
-DWORD dll_control(HANDLE device, DWORD code, void *in, DWORD in_length, void *out,
-    DWORD out_length, DWORD *got, HANDLE event)
+/* The low bit keeps the completion out of a port that the handle may belong to. */
+static HANDLE unported(HANDLE event)
 {
-    HANDLE own = event ? NULL : CreateEventW(NULL, TRUE, FALSE, NULL);
-    OVERLAPPED overlapped = { 0 };
+    return (HANDLE)((ULONG_PTR)event | 1);
+}
+
+static DWORD finish(HANDLE device, DWORD error, OVERLAPPED *overlapped, DWORD *got)
+{
+    if (error && error != ERROR_IO_PENDING)
+        return error;
+    return GetOverlappedResult(device, overlapped, got, TRUE) ? 0 : GetLastError();
+}
+
+DWORD dll_control(HANDLE device, DWORD code, void *in, DWORD in_length, void *out,
+    DWORD out_length, DWORD *got)
+{
+    HANDLE event = CreateEventW(NULL, TRUE, FALSE, NULL);
+    OVERLAPPED overlapped = { .hEvent = unported(event) };
     DWORD error = 0;
 
     *got = 0;
-    if (!event && !own)
+    if (!event)
         return ERROR_NO_SYSTEM_RESOURCES;
-    /* The low bit keeps the completion out of a port that the handle may belong to. */
-    overlapped.hEvent = (HANDLE)((ULONG_PTR)(event ? event : own) | 1);
     if (!DeviceIoControl(device, code, in, in_length, out, out_length, NULL, &overlapped))
         error = GetLastError();
-    if (error == ERROR_IO_PENDING || !error)
-        error = GetOverlappedResult(device, &overlapped, got, TRUE) ? 0 : GetLastError();
-    if (own)
-        CloseHandle(own);
+    error = finish(device, error, &overlapped, got);
+    CloseHandle(event);
     return error;
 }
 
 static DWORD service(HANDLE device, void *block, DWORD in, DWORD out, DWORD *got)
 {
-    return dll_control(
-        device, IOCTL_MINIPORT_PROCESS_SERVICE_IRP, block, in, block, out, got, NULL);
+    return dll_control(device, IOCTL_MINIPORT_PROCESS_SERVICE_IRP, block, in, block, out, got);
 }
 
 /* A LIFETIME request, pending for as long as the process lives: the thread never ends, since the
@@ -137,7 +145,7 @@ DWORD SPD_CALL SpdIoctlGetList(HANDLE DeviceHandle, PUINT32 ListBuf, PUINT32 PLi
     SPD_IOCTL_LIST_PARAMS block = { .Base = { sizeof block, SPD_IOCTL_LIST } };
     DWORD got;
     DWORD error = dll_control(DeviceHandle, IOCTL_MINIPORT_PROCESS_SERVICE_IRP, &block,
-        sizeof block, ListBuf, *PListSize, &got, NULL);
+        sizeof block, ListBuf, *PListSize, &got);
 
     if (!error)
         *PListSize = got;
@@ -156,14 +164,25 @@ DWORD SPD_CALL SpdIoctlSetTransactProcessId(HANDLE DeviceHandle, UINT32 Btl, ULO
     return service(DeviceHandle, &block, sizeof block, 0, &got);
 }
 
-DWORD dll_transact(
-    HANDLE device, struct frame *frame, DWORD in_length, UINT32 data_length, DWORD *got)
+DWORD dll_transact(struct dll_unit *unit, HANDLE device, struct frame *frame, DWORD in_length,
+    UINT32 data_length, DWORD *got)
 {
     SPD_IOCTL_TRANSACT_PARAMS *block = (void *)frame->bytes;
     DWORD out_length = sizeof *block + (block->ReqValid ? data_length : 0);
+    OVERLAPPED overlapped = { .hEvent = unported(frame->event) };
+    DWORD error = 0;
 
+    *got = 0;
     block->Base.Size = sizeof *block;
     block->Base.Code = SPD_IOCTL_TRANSACT;
-    return dll_control(device, IOCTL_MINIPORT_PROCESS_SERVICE_IRP, block, in_length, block,
-        out_length, got, frame->event);
+    if (unit)
+        AcquireSRWLockShared(&unit->issuing);
+    if (unit && unit->stopped)
+        error = ERROR_OPERATION_ABORTED;
+    else if (!DeviceIoControl(device, IOCTL_MINIPORT_PROCESS_SERVICE_IRP, block, in_length, block,
+                 out_length, NULL, &overlapped))
+        error = GetLastError();
+    if (unit)
+        ReleaseSRWLockShared(&unit->issuing);
+    return finish(device, error, &overlapped, got);
 }

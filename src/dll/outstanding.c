@@ -35,9 +35,11 @@ bool outstanding_add(struct outstanding *table, const struct pending *request)
             entry = dll_alloc(sizeof *entry);
     } else {
         *at = entry->next; /* asked again, as when its first answer was too late */
+        table->count--;
     }
     if (entry) {
         *entry = *request;
+        table->count++;
         at = bucket_of(table, request->hint);
         entry->next = *at;
         *at = entry;
@@ -46,41 +48,65 @@ bool outstanding_add(struct outstanding *table, const struct pending *request)
     return entry != NULL;
 }
 
+static void release(struct outstanding *table, struct pending **at)
+{
+    struct pending *entry = *at;
+
+    *at = entry->next;
+    entry->next = table->free;
+    table->free = entry;
+    if (--table->count == 0)
+        WakeAllConditionVariable(&table->emptied);
+}
+
 bool outstanding_take(struct outstanding *table, UINT64 hint, struct pending *request)
 {
-    struct pending **at, *entry;
+    struct pending **at;
+    bool found;
 
     AcquireSRWLockExclusive(&table->lock);
     at = find(table, hint);
-    entry = *at;
-    if (entry) {
-        *request = *entry;
-        *at = entry->next;
-        entry->next = table->free;
-        table->free = entry;
+    found = *at != NULL;
+    if (found) {
+        *request = **at;
+        release(table, at);
     }
     ReleaseSRWLockExclusive(&table->lock);
-    return entry != NULL;
+    return found;
 }
 
-void outstanding_clear(struct outstanding *table)
+bool outstanding_take_any(struct outstanding *table, struct pending *request)
 {
-    AcquireSRWLockExclusive(&table->lock);
-    for (int i = 0; i < OUTSTANDING_BUCKETS; i++) {
-        while (table->buckets[i]) {
-            struct pending *entry = table->buckets[i];
+    bool found = false;
 
-            table->buckets[i] = entry->next;
-            entry->next = table->free;
-            table->free = entry;
+    AcquireSRWLockExclusive(&table->lock);
+    for (int i = 0; i < OUTSTANDING_BUCKETS && !found; i++) {
+        found = table->buckets[i] != NULL;
+        if (found) {
+            *request = *table->buckets[i];
+            release(table, &table->buckets[i]);
         }
     }
+    ReleaseSRWLockExclusive(&table->lock);
+    return found;
+}
+
+void outstanding_wait(struct outstanding *table, DWORD milliseconds)
+{
+    ULONGLONG end = GetTickCount64() + milliseconds, now;
+
+    AcquireSRWLockExclusive(&table->lock);
+    while (table->count && (now = GetTickCount64()) < end)
+        SleepConditionVariableSRW(&table->emptied, &table->lock, (DWORD)(end - now), 0);
     ReleaseSRWLockExclusive(&table->lock);
 }
 
 void outstanding_free(struct outstanding *table)
 {
-    outstanding_clear(table);
+    struct pending request;
+
+    while (outstanding_take_any(table, &request))
+        ;
     while (table->free) {
         struct pending *entry = table->free;
 

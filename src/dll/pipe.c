@@ -80,10 +80,10 @@ static bool has_stopped(const struct pipe *pipe)
 }
 
 /* The program's answers to this client find nobody. */
-static void hang_up(struct dll_unit *unit, struct pipe *pipe)
+static void hang_up(struct pipe *pipe)
 {
     AcquireSRWLockExclusive(&pipe->connection);
-    outstanding_clear(&unit->outstanding);
+    pipe->client++;
     DisconnectNamedPipe(pipe->handle);
     pipe->connected = false;
     ReleaseSRWLockExclusive(&pipe->connection);
@@ -99,8 +99,8 @@ static DWORD next_message(struct dll_unit *unit, struct frame *frame, struct pip
     while (!has_stopped(pipe)) {
         if (!pipe->connected) {
             pipe->connected = !accept_client(unit, pipe, frame->event);
-            if (!pipe->connected)
-                hang_up(unit, pipe);
+            if (!pipe->connected && !has_stopped(pipe))
+                hang_up(pipe);
             continue;
         }
         error = read_message(pipe, frame->event, frame->bytes, room, &message->length);
@@ -110,7 +110,9 @@ static DWORD next_message(struct dll_unit *unit, struct frame *frame, struct pip
             error = read_message(pipe, frame->event, frame->bytes, room, &rest);
         if (!error && message->length >= PIPE_HEADER)
             return 0;
-        hang_up(unit, pipe); /* it has gone, or it does not speak the protocol */
+        /* It has gone, or it does not speak the protocol. At the end it still gets its answers. */
+        if (!has_stopped(pipe))
+            hang_up(pipe);
     }
     return ERROR_OPERATION_ABORTED;
 }
@@ -124,10 +126,9 @@ static DWORD pipe_send(
     struct pending pending;
 
     AcquireSRWLockShared(&pipe->connection);
-    if (outstanding_take(&unit->outstanding, answer->Hint, &pending)) {
-        *header = *answer;
-        header->Hint = pending.client_hint;
-        header->Kind = pending.kind;
+    if (outstanding_take(&unit->outstanding, answer->Hint, &pending) &&
+        pending.client == pipe->client) {
+        *header = dll_answer(pending.tag, pending.kind, &answer->Status);
         if (data && pending.kind == SpdIoctlTransactReadKind && !answer->Status.ScsiStatus) {
             memcpy(header + 1, data, pending.length);
             length += pending.length;
@@ -161,7 +162,8 @@ static DWORD pipe_receive(struct dll_unit *unit, struct frame *frame,
         }
         pending = (struct pending){
             .hint = ++pipe->last_hint,
-            .client_hint = message.header.Hint,
+            .tag = message.header.Hint,
+            .client = pipe->client,
             .kind = message.header.Kind,
         };
         valid = pipe_check(unit, frame, &message, &pending.length);
@@ -244,12 +246,15 @@ static DWORD make_pipe(struct dll_unit *unit, struct pipe *pipe, PCWSTR device_n
     DWORD room = PIPE_HEADER + unit->base.StorageUnitParams.MaxTransferLength;
     WCHAR name[PIPE_NAME_MAX];
 
+    unit->frame_length = unit->base.StorageUnitParams.MaxTransferLength;
     pipe->stop = CreateEventW(NULL, TRUE, FALSE, NULL);
     if (!pipe->stop)
         return GetLastError();
     if (wcslen(device_name) > PIPE_NAME_MAX - 4)
         return ERROR_BUFFER_OVERFLOW;
     wsprintfW(name, L"%s\\%u", device_name, unit->base.Btl);
+    if (!dll_unit_set_name(unit, name))
+        return ERROR_NO_SYSTEM_RESOURCES;
     pipe->handle = CreateNamedPipeW(name,
         PIPE_ACCESS_DUPLEX | FILE_FLAG_FIRST_PIPE_INSTANCE | FILE_FLAG_WRITE_THROUGH |
             FILE_FLAG_OVERLAPPED,
@@ -263,7 +268,7 @@ DWORD pipe_open(struct dll_unit *unit, PCWSTR device_name)
     struct pipe *pipe;
     DWORD error;
 
-    if (!pipe_params_are_valid(&unit->base.StorageUnitParams))
+    if (!dll_params_are_valid(&unit->base.StorageUnitParams))
         return ERROR_INVALID_PARAMETER;
     pipe = dll_alloc(sizeof *pipe);
     if (!pipe)

@@ -17,7 +17,8 @@ struct pipe {
     SRWLOCK reader;     /* held while a message is waited for; guards the rest */
     bool connected;
     UINT64 last_hint;   /* what we call requests, lest clients choose how */
-    SRWLOCK connection; /* shared: answering; exclusive: hanging up */
+    SRWLOCK connection; /* shared: answering; exclusive: hanging up; guards client */
+    UINT32 client;
 };
 
 /* In both directions the header is as long as a response's. */
@@ -37,7 +38,6 @@ static inline struct pipe *pipe_of(struct dll_unit *unit)
 }
 
 /* pipe_check.c: the client is not to be trusted; what the driver guarantees, so does this. */
-bool pipe_params_are_valid(const SPD_STORAGE_UNIT_PARAMS *params);
 /* The message's data is in the frame. False: message->refusal says why. */
 bool pipe_check(
     const struct dll_unit *unit, struct frame *frame, struct pipe_message *message, UINT32 *length);

@@ -7,11 +7,6 @@
 
 #include "dll/pipe.h"
 
-enum {
-    BLOCK_LENGTH_MIN = 512,
-    BLOCK_LENGTH_MAX = 65536,
-};
-
 /* SPC-4 annex F */
 enum {
     INVALID_COMMAND_OPERATION_CODE = 0x2000,
@@ -19,17 +14,6 @@ enum {
     INVALID_FIELD_IN_CDB = 0x2400,
     WRITE_PROTECTED = 0x2700,
 };
-
-bool pipe_params_are_valid(const SPD_STORAGE_UNIT_PARAMS *params)
-{
-    UINT32 length = params->BlockLength;
-
-    return params->DeviceType == 0 && length >= BLOCK_LENGTH_MIN && length <= BLOCK_LENGTH_MAX &&
-        !(length & (length - 1)) && params->MaxTransferLength != 0 &&
-        params->MaxTransferLength <= SPD_IOCTL_MAX_TRANSFER_LENGTH &&
-        params->MaxTransferLength % length == 0 && params->BlockCount != 0 &&
-        params->BlockCount <= ((UINT64)1 << 63) / length;
-}
 
 static bool refuse(struct pipe_message *message, UINT16 code, const UINT64 *lba)
 {

@@ -51,7 +51,7 @@ DWORD SPD_CALL SpdIoctlScsiExecute(HANDLE DeviceHandle, UINT32 Btl, PCDB Cdb, IN
         return ERROR_INVALID_PARAMETER;
     memcpy(call.direct.Cdb, Cdb, length);
     error = dll_control(DeviceHandle, IOCTL_SCSI_PASS_THROUGH_DIRECT, &call, sizeof call, &call,
-        sizeof call, &got, NULL);
+        sizeof call, &got);
     if (error)
         return error;
     if (PDataLength)
@@ -62,11 +62,11 @@ DWORD SPD_CALL SpdIoctlScsiExecute(HANDLE DeviceHandle, UINT32 Btl, PCDB Cdb, IN
     return 0;
 }
 
-/* Waiting would not help. */
+/* Waiting would not help. How a port driver says that it has not found the unit yet is up to it:
+ * with ERROR_INVALID_PARAMETER, for one. */
 static bool is_final(DWORD error)
 {
-    return error == ERROR_INVALID_PARAMETER || error == ERROR_ACCESS_DENIED ||
-        error == ERROR_INVALID_HANDLE || error == ERROR_INVALID_FUNCTION;
+    return error == ERROR_ACCESS_DENIED || error == ERROR_INVALID_HANDLE;
 }
 
 static DWORD inquire(HANDLE device, UINT32 btl, PINQUIRYDATA inquiry)

@@ -5,6 +5,8 @@
 
 #include "dll/dll.h"
 
+#include <string.h>
+
 struct frame *frame_new(UINT32 data_length)
 {
     struct frame *frame = dll_alloc(sizeof *frame + FRAME_HEADER + data_length);
@@ -34,7 +36,7 @@ struct frame *frame_get(struct dll_unit *unit)
     if (frame)
         unit->frames = frame->next;
     ReleaseSRWLockExclusive(&unit->frames_lock);
-    return frame ? frame : frame_new(unit->base.StorageUnitParams.MaxTransferLength);
+    return frame ? frame : frame_new(unit->frame_length);
 }
 
 void frame_put(struct dll_unit *unit, struct frame *frame)
@@ -55,6 +57,33 @@ static VOID SPD_CALL default_free(PVOID pointer)
     dll_free(pointer);
 }
 
+bool dll_unit_set_name(struct dll_unit *unit, PCWSTR name)
+{
+    size_t size = (wcslen(name) + 1) * sizeof *name;
+
+    unit->name = dll_alloc(size);
+    if (unit->name)
+        memcpy(unit->name, name, size);
+    return unit->name != NULL;
+}
+
+SPD_IOCTL_TRANSACT_RSP dll_answer(
+    UINT64 hint, UINT8 kind, const SPD_IOCTL_STORAGE_UNIT_STATUS *status)
+{
+    SPD_IOCTL_TRANSACT_RSP answer;
+
+    ZeroMemory(&answer, sizeof answer); /* padding, too: others see it */
+    answer.Hint = hint;
+    answer.Kind = kind;
+    answer.Status.ScsiStatus = status->ScsiStatus;
+    answer.Status.SenseKey = status->SenseKey;
+    answer.Status.ASC = status->ASC;
+    answer.Status.ASCQ = status->ASCQ;
+    answer.Status.Information = status->Information;
+    answer.Status.InformationValid = status->InformationValid;
+    return answer;
+}
+
 static void release(struct dll_unit *unit)
 {
     while (unit->frames) {
@@ -64,6 +93,7 @@ static void release(struct dll_unit *unit)
         frame_free(frame);
     }
     outstanding_free(&unit->outstanding);
+    dll_free(unit->name);
     dll_free(unit);
     context_release();
 }
@@ -90,6 +120,8 @@ DWORD SPD_CALL SpdStorageUnitCreate(PWSTR DeviceName,
     unit->base.BufferFree = default_free;
     if (DeviceName && pipe_is_name(DeviceName))
         error = pipe_open(unit, DeviceName);
+    else if (DeviceName && library_is_name(DeviceName))
+        error = library_open(unit, DeviceName);
     else
         error = driver_open(unit, DeviceName);
     if (error) {
@@ -97,6 +129,18 @@ DWORD SPD_CALL SpdStorageUnitCreate(PWSTR DeviceName,
         return error;
     }
     *PStorageUnit = &unit->base;
+    return 0;
+}
+
+DWORD SPD_CALL SpdStorageUnitGetDeviceName(
+    SPD_STORAGE_UNIT *StorageUnit, PWCHAR NameBuf, UINT32 NameBufSize)
+{
+    const WCHAR *name = dll_unit_of(StorageUnit)->name;
+    size_t size = (wcslen(name) + 1) * sizeof *name;
+
+    if (size > NameBufSize)
+        return ERROR_MORE_DATA;
+    memcpy(NameBuf, name, size);
     return 0;
 }
 

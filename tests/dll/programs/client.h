@@ -39,6 +39,8 @@ void run(const char *name, void (*test)(void));
 int finished(void);
 
 /* main.c calls these. */
+void test_dispatch(void);
+void test_log(void);
 void test_pipe(void);
 void test_unit(void);
 

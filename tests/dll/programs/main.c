@@ -6,6 +6,8 @@
 int main(void)
 {
     test_unit();
+    test_dispatch();
+    test_log();
     test_pipe();
     return finished();
 }

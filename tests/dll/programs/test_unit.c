@@ -8,7 +8,7 @@
 
 #include "disk.h"
 
-static WCHAR name[64];
+static WCHAR name[64], name_of_newer[64];
 
 static void shutdown_is_no_error(void)
 {
@@ -64,6 +64,42 @@ static void an_identity_is_used_once(void)
     CHECK(SpdStorageUnitCreate(name, &params, &disk_interface, &more) == ERROR_CANNOT_MAKE);
     for (UINT32 i = 0; i < SPD_IOCTL_STORAGE_UNIT_MAX_CAPACITY; i++)
         SpdStorageUnitDelete(units[i]);
+}
+
+static void a_stale_shutdown_leaves_a_newer_unit_alone(void)
+{
+    SPD_STORAGE_UNIT_PARAMS params = disk_params(), greeting;
+    SPD_STORAGE_UNIT *old = disk_start(name, &params, 1), *unit;
+    static struct message message;
+    WCHAR path[72];
+    HANDLE pipe;
+
+    SpdStorageUnitShutdown(old);
+    SpdStorageUnitWaitDispatcher(old);
+    unit = disk_start(name_of_newer, &params, 1);
+    SpdStorageUnitShutdown(old);
+    SpdStorageUnitDelete(old);
+    wsprintfW(path, L"%s\\0", name_of_newer);
+    pipe = client_open(path, &greeting);
+    client_transfer(&message, 1, SpdIoctlTransactReadKind, 0, 1);
+    CHECK(client_call(pipe, &message, 0) == 0);
+    CloseHandle(pipe);
+    CHECK(disk_end(unit) == 0);
+}
+
+static void the_name_for_clients_is_known(void)
+{
+    SPD_STORAGE_UNIT_PARAMS params = disk_params();
+    SPD_STORAGE_UNIT *unit;
+    WCHAR wanted[72], found[72];
+    UINT32 size;
+
+    wsprintfW(wanted, L"%s\\0", name);
+    size = (UINT32)(wcslen(wanted) + 1) * sizeof *wanted;
+    CHECK(SpdStorageUnitCreate(name, &params, NULL, &unit) == 0);
+    CHECK(SpdStorageUnitGetDeviceName(unit, found, size - 1) == ERROR_MORE_DATA);
+    CHECK(SpdStorageUnitGetDeviceName(unit, found, size) == 0 && !wcscmp(found, wanted));
+    SpdStorageUnitDelete(unit);
 }
 
 static PVOID SPD_CALL no_memory(size_t size)
@@ -154,56 +190,6 @@ static void the_version_is_known(void)
     CHECK(SpdVersion(&version) == 0 && version == 0x00010000);
 }
 
-static bool logged(void (*log)(void), const char *begin, const char *end)
-{
-    char line[256] = "";
-    HANDLE from, to;
-    DWORD got = 0;
-    char *at;
-
-    CreatePipe(&from, &to, NULL, 4096);
-    SpdDebugLogSetHandle(to);
-    log();
-    SpdDebugLogSetHandle(INVALID_HANDLE_VALUE);
-    CloseHandle(to);
-    ReadFile(from, line, sizeof line - 1, &got, NULL);
-    CloseHandle(from);
-    printf("# %s", line);
-    at = strstr(line, ": ");
-    at = at ? strstr(at + 2, ": ") : NULL;
-    return !strncmp(line, begin, strlen(begin)) && at && !strcmp(at + 2, end);
-}
-
-static void log_read(void)
-{
-    SPD_IOCTL_TRANSACT_REQ request = { .Hint = 0x1234, .Kind = SpdIoctlTransactReadKind };
-
-    request.Op.Read.BlockAddress = 0x100000002;
-    request.Op.Read.BlockCount = 3;
-    request.Op.Read.ForceUnitAccess = 1;
-    SpdDebugLogRequest(&request);
-}
-
-static void log_error(void)
-{
-    SPD_IOCTL_TRANSACT_RSP response = { .Hint = 0x1234, .Kind = SpdIoctlTransactWriteKind };
-    UINT64 information = 9;
-
-    SpdStorageUnitStatusSetSense(&response.Status, 3, 0x0c, &information);
-    SpdDebugLogResponse(&response);
-}
-
-static void the_debug_log_has_its_shape(void)
-{
-    CHECK(logged(log_read, "test-dll-", ">>Read  BlockAddress=1:2, BlockCount=3, FUA=1\n"));
-    CHECK(logged(log_error, "test-dll-",
-        "<<Write Status=CHECK_CONDITION SenseKey=MEDIUM_ERROR ASC/ASCQ=12/0 Information=0:9\n"));
-}
-
-static VOID SPD_CALL call_shutdown(PVOID unit)
-{
-    SpdStorageUnitShutdown(unit);
-}
 
 static void a_guard_forgets(void)
 {
@@ -212,25 +198,62 @@ static void a_guard_forgets(void)
     SPD_GUARD guard = SPD_GUARD_INIT;
 
     SpdGuardSet(&guard, unit);
-    SpdGuardExecute(&guard, call_shutdown);
+    SpdGuardExecute(&guard, SpdStorageUnitShutdown);
     SpdStorageUnitWaitDispatcher(unit);
     SpdGuardSet(&guard, NULL);
     SpdStorageUnitDelete(unit);
-    SpdGuardExecute(&guard, call_shutdown);
+    SpdGuardExecute(&guard, SpdStorageUnitShutdown);
+}
+
+static SPD_GUARD console_guard = SPD_GUARD_INIT;
+static volatile LONG console_events;
+
+static BOOL WINAPI console_handler(DWORD type)
+{
+    (void)type;
+    SpdGuardExecute(&console_guard, SpdStorageUnitShutdown);
+    InterlockedIncrement(&console_events);
+    return TRUE;
+}
+
+static void a_console_event_through_a_guard_is_an_orderly_end(void)
+{
+    SPD_STORAGE_UNIT_PARAMS params = disk_params();
+    SPD_STORAGE_UNIT *unit = disk_start(name, &params, 2);
+
+    SpdGuardSet(&console_guard, unit);
+    CHECK(SetConsoleCtrlHandler(console_handler, TRUE));
+    /* Without a console there are no events, and nobody to wait for. */
+    if (!GenerateConsoleCtrlEvent(CTRL_C_EVENT, 0)) {
+        CHECK(!"there is a console");
+        SpdStorageUnitShutdown(unit);
+    }
+    SpdStorageUnitWaitDispatcher(unit);
+    SpdGuardSet(&console_guard, NULL);
+    CHECK(disk_end(unit) == 0 && disk_flushes == 1);
+    /* One that comes too late finds nothing. */
+    GenerateConsoleCtrlEvent(CTRL_C_EVENT, 0);
+    CHECK(disk_await(&console_events, 2));
+    SetConsoleCtrlHandler(console_handler, FALSE);
 }
 
 void test_unit(void)
 {
     wsprintfW(name, L"\\\\.\\pipe\\spd-unit-%lu", GetCurrentProcessId());
+    wsprintfW(name_of_newer, L"%s-newer", name);
     run("unit: a shutdown is no error", shutdown_is_no_error);
     run("unit: deleted without waiting first", deletes_without_waiting_first);
     run("unit: bad parameters are refused", bad_parameters_are_refused);
     run("unit: an identity is used once, and 64 units are the most", an_identity_is_used_once);
+    run("unit: a stale shutdown leaves a newer unit of its identity alone",
+        a_stale_shutdown_leaves_a_newer_unit_alone);
+    run("unit: the name for clients is known", the_name_for_clients_is_known);
     run("unit: a failed allocation ends it", a_failed_allocation_ends_the_unit);
     run("unit: a guard forgets", a_guard_forgets);
+    run("unit: a console event through a guard is an orderly end",
+        a_console_event_through_a_guard_is_an_orderly_end);
     run("device names become paths", device_names_become_paths);
     run("without a driver there is no device", without_a_driver_there_is_no_device);
     run("a partition table is complete", a_partition_table_is_complete);
     run("the version is known", the_version_is_known);
-    run("the debug log has its shape", the_debug_log_has_its_shape);
 }
