@@ -62,14 +62,17 @@ static const struct option_row option_rows[] = {
         .kind = OPTION_SWITCH, DISK, .letter = 'C'},
     {"unmap", "0|1", "1: thin provisioning, UNMAP gives space back (1)", AT(unmap),
         .kind = OPTION_SWITCH, DISK, .letter = 'U'},
-    {"mbr", NULL, "give a new image a partition table with one partition", AT(mbr),
+    {"mbr", NULL, "give a new image a partition table with one partition (on Windows: as if given)",
+        AT(mbr), .kind = OPTION_FLAG, IMAGE},
+    {"no-mbr", NULL, "leave a new image empty (elsewhere: as if given)", AT(no_mbr),
         .kind = OPTION_FLAG, IMAGE},
     {"debug", "MASK", "log requests: 2 reads, 4 writes, 8 flushes, 16 unmaps, -1 all (0)",
         AT(debug), .kind = OPTION_MASK, DISK, .letter = 'd'},
     {"debug-log", "FILE", "append the log to FILE (standard error)", AT(debug_log),
         .kind = OPTION_TEXT, DISK, .letter = 'D'},
-    {"device-name", "URI", "where to serve the disk; may be repeated", .kind = OPTION_DOOR, DISK,
-        .letter = 'p'},
+    {"device-name", "URI",
+        "where to serve the disk; may be repeated (the system's best, on Windows the driver)",
+        .kind = OPTION_DOOR, DISK, .letter = 'p'},
     {"threads", "N", "threads that do I/O (one for each usable CPU)", .max = DEVICE_THREADS_MAX,
         AT(threads), .kind = OPTION_NUMBER, DISK},
     {"stats", NULL, "print statistics at the end", AT(stats), .kind = OPTION_FLAG, DISK},
@@ -100,6 +103,22 @@ void device_error(const struct device_program *program, const char *format, ...)
     fprintf(stderr, "%s: %s\n", program->name, message);
 }
 
+/* text from the column at which the line is, in lines of at most 80. */
+static void print_wrapped(FILE *out, const char *text)
+{
+    enum { INDENT = 31, WIDTH = 80 - INDENT };
+
+    while (strlen(text) > WIDTH) {
+        int length = WIDTH;
+
+        while (length > 1 && text[length] != ' ')
+            length--;
+        fprintf(out, "%.*s\n%*s", length, text, INDENT, "");
+        text += length + 1;
+    }
+    fprintf(out, "%s\n", text);
+}
+
 static void print_help(const struct device_program *program, FILE *out)
 {
     fprintf(out, "usage: %s [OPTION]...%s\n%s\n\n", program->name,
@@ -110,11 +129,13 @@ static void print_help(const struct device_program *program, FILE *out)
             continue;
         snprintf(name, sizeof name, "--%s%s%s", row->name, row->argument ? " " : "",
             row->argument ? row->argument : "");
-        fprintf(out, "  %c%c%s %-24s %s\n", row->letter ? '-' : ' ',
-            row->letter ? row->letter : ' ', row->letter ? "," : " ", name, row->help);
+        fprintf(out, "  %c%c%s %-24s ", row->letter ? '-' : ' ', row->letter ? row->letter : ' ',
+            row->letter ? "," : " ", name);
+        print_wrapped(out, row->help);
     }
-    fprintf(out, "\nA URI is, for example, iscsi://127.0.0.1:3260/iqn.2026-01.org.example:disk; "
-                 "port 0 takes a free one.\nSee %s(1).\n", program->name);
+    fprintf(out, "\nA URI is, for example, iscsi://127.0.0.1:3260/iqn.2026-01.org.example:disk\n"
+                 "(port 0 takes a free one), and on Windows also \\\\.\\pipe\\disk. See %s(1).\n",
+        program->name);
 }
 
 static bool is_printable(const char *text, uint64_t min, uint64_t max)
@@ -283,6 +304,10 @@ static bool options_check(const struct device_options *o)
         device_error(o->program, "-c (--block-count) and --size exclude each other: give one");
         return false;
     }
+    if (o->mbr && o->no_mbr) {
+        device_error(o->program, "--mbr and --no-mbr exclude each other: give one");
+        return false;
+    }
     if (o->size % o->block_length) {
         device_error(o->program,
             "--size %" PRIu64 " must be a multiple of the block length %" PRIu64, o->size,
@@ -300,6 +325,7 @@ static bool options_check(const struct device_options *o)
 static void build_getopt(const struct device_program *program, char *letters,
     struct option *names)
 {
+    *letters++ = ':'; /* tell a missing argument from an unknown option */
     for (int i = 0; i < OPTION_ROWS; i++) {
         const struct option_row *row = &option_rows[i];
         if (!row_applies(row, program))
@@ -327,10 +353,20 @@ static const struct option_row *find_row(int value)
     return NULL;
 }
 
+/* Not getopt_long()'s own words: on Windows they begin with the program's whole path. */
+static void explain_refusal(const struct device_program *program, int value, const char *argument)
+{
+    const char letter[] = {'-', (char)optopt, '\0'};
+    const char *what = optopt > 0 && optopt < OPTION_INDEX_BASE ? letter : argument;
+
+    device_error(program, value == ':' ? "option %s needs an argument" : "there is no option %s",
+        what);
+}
+
 int options_parse(struct device_options *options, const struct device_program *program, int argc,
     char **argv)
 {
-    char letters[2 * OPTION_ROWS + 1];
+    char letters[2 * OPTION_ROWS + 2];
     struct option names[OPTION_ROWS + 1];
     int value;
 
@@ -339,11 +375,14 @@ int options_parse(struct device_options *options, const struct device_program *p
         .revision = "1.0", .write_allowed = true, .cache = true, .unmap = true,
     };
     build_getopt(program, letters, names);
+    opterr = 0;
     optind = 0; /* glibc: start afresh */
     while ((value = getopt_long(argc, argv, letters, names, NULL)) != -1) {
-        const struct option_row *row = value == '?' ? NULL : find_row(value);
-        if (!row)
-            goto usage; /* getopt_long has said what was wrong */
+        const struct option_row *row = find_row(value);
+        if (!row) {
+            explain_refusal(program, value, argv[optind - 1]);
+            goto usage;
+        }
         if (row->kind == OPTION_HELP) {
             print_help(program, stdout);
             return 0;

@@ -49,7 +49,7 @@ struct device_options {
     bool write_allowed;
     bool cache;
     bool unmap;
-    bool mbr;
+    bool mbr, no_mbr; /* neither: as is the custom of the system */
     bool stats;
     uint32_t debug; /* 1 << spd_operation for each kind to log */
     const char *debug_log;

@@ -40,6 +40,9 @@ struct image {
     uint32_t event_slot;  /* Windows: where each thread finds what it waits with */
 };
 
+/* A new image gets a partition table unasked: on Windows, where the original's users expect one. */
+extern const bool image_wants_table;
+
 struct image_wish {
     const char *path;
     uint64_t size;         /* bytes; 0: those it has, or fallback_size if it has none */

@@ -22,6 +22,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+const bool image_wants_table = false;
+
 /* Ways to make a range read as zeros, best first; the last is to write them. Block devices take
  * the first two as well: the kernel zeroes by discarding only where the device promises zeros. */
 static const int unmap_modes[] = {

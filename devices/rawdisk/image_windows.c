@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
+const bool image_wants_table = true;
+
 /* What mingw's winerror.h lacks. */
 enum { FILE_SYSTEM_LIMITATION = 665, DISK_QUOTA_EXCEEDED = 1295 };
 

@@ -111,6 +111,8 @@ static int write_partition_table(struct rawdisk *disk, const struct device_optio
 
     partition.blocks = end > partition.lba ? end - partition.lba : 0;
     error = spd_define_partition_table(&partition, 1, params->guid, table);
+    if (error && !options->mbr)
+        return 0; /* nobody asked for it */
     if (error) {
         device_error(options->program, "--mbr: a disk of %" PRIu64 " blocks has no room for a "
             "partition from block %" PRIu64, params->block_count, partition.lba);
@@ -118,8 +120,8 @@ static int write_partition_table(struct rawdisk *disk, const struct device_optio
     }
     error = image_write(&disk->image, table, sizeof table, 0, IMAGE_DURABLE, &failed);
     if (error) {
-        device_error(options->program, "--mbr: cannot write to image %s: %s", options->file,
-            strerror(error));
+        device_error(options->program, "cannot write a partition table to image %s: %s",
+            options->file, strerror(error));
         return DEVICE_EXIT_FAILURE;
     }
     return 0;
@@ -149,7 +151,9 @@ static int open_image(struct rawdisk *disk, struct device_options *options, spd_
     if (options->unmap && disk->image.granularity % params->block_length == 0)
         params->unmap_granularity = disk->image.granularity;
     params->flags |= disk->image.memory ? SPD_NEVER_BLOCKS : SPD_TRY_FIRST;
-    return disk->image.created && options->mbr ? write_partition_table(disk, options, params) : 0;
+    if (!disk->image.created || !(options->mbr || (image_wants_table && !options->no_mbr)))
+        return 0;
+    return write_partition_table(disk, options, params);
 }
 
 int main(int argc, char **argv)

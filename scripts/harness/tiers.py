@@ -205,7 +205,7 @@ JOBS = [
     Script("dll", "winspd-x64.dll and winspd-x86.dll, under Wine",
            ["build-windows-x64", "build-windows-x86"]),
     Script("devsetup", "installing and removing a driver, under Wine", ["build-windows-x64"]),
-    Script("devices-windows", "where rawdisk and memdisk keep blocks on Windows, under Wine",
+    Script("devices-windows", "rawdisk, memdisk and the tools on Windows, under Wine",
            ["build-windows-x64"], path="tests/devices/windows/run"),
     Script("sys", "the driver's image, imports and INF; the public headers for Windows",
            ["build-windows-x64", "build-windows-x86"]),

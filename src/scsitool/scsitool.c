@@ -83,10 +83,10 @@ static const char options_text[] =
 
 static const char exit_text[] =
     "\n"
-    "A command that the disk refuses is an answer too: its status and sense data are shown, and\n"
-    "the exit status is 0. Otherwise it is a Windows error number, of which the system keeps the\n"
-    "low 8 bits; the message has it in full: 2 no such device, 5 permission denied, 50 not a SCSI\n"
-    "device, 87 wrong usage, 93 (1117) the command did not get through.\n";
+    "A command that the disk refuses is an answer too: its status and sense data are\n"
+    "shown, and the exit status is 0. Otherwise that is a Windows error number (Unix\n"
+    "keeps the low 8 bits): 2 no such device, 5 permission denied, 50 not a SCSI\n"
+    "device, 87 wrong usage, 1117 (93) the command did not get through.\n";
 
 int transport_fail(int error, const char *format, ...)
 {
@@ -250,6 +250,7 @@ int main(int argc, char **argv)
     char *end;
     int option;
 
+    opterr = 0; /* on Windows its messages begin with the program's whole path */
     while ((option = getopt_long(argc, argv, "+c", long_options, NULL)) != -1) {
         switch (option) {
         case 'c':
@@ -268,6 +269,7 @@ int main(int argc, char **argv)
             printf("scsitool %u.%u\n", spd_version() >> 16, spd_version() & 0xffff);
             return 0;
         default:
+            fprintf(stderr, "scsitool: %s: no such option, or no argument\n", argv[optind - 1]);
             return usage();
         }
     }

@@ -21,11 +21,10 @@ const bool transports_address = false;
 const char transports_devices[] = "give /dev/sdX, /dev/sgN or iscsi://HOST[:PORT]/IQN/LUN";
 
 const char transports_help[] =
-    "\n"
-    "DEVICE is /dev/sdX, /dev/sgN or iscsi://[USER@]HOST[:PORT]/IQN/LUN. CHAP secrets come from\n"
-    "the environment: LIBISCSI_CHAP_PASSWORD, LIBISCSI_CHAP_TARGET_PASSWORD for mutual CHAP.\n"
-    "b:t:l (bus, target, logical unit) chooses a unit of an adapter; the devices named here have\n"
-    "one unit each, so it can only be 0:0:0.\n";
+    "DEVICE is /dev/sdX, /dev/sgN or iscsi://[USER@]HOST[:PORT]/IQN/LUN. CHAP secrets\n"
+    "come from the environment: LIBISCSI_CHAP_PASSWORD, and for mutual CHAP\n"
+    "LIBISCSI_CHAP_TARGET_PASSWORD. b:t:l (bus, target, logical unit) chooses a unit\n"
+    "of an adapter; the devices named here have one each, so it can only be 0:0:0.\n";
 
 int transports_print_path(const char *device)
 {

@@ -100,9 +100,9 @@ const bool transports_address = true;
 const char transports_devices[] = "give root\\winspd, \\\\.\\PhysicalDriveN or another device";
 
 const char transports_help[] =
-    "\n"
-    "DEVICE is \\\\.\\PhysicalDriveN, a device name, or a hardware id such as root\\winspd.\n"
-    "b:t:l (bus, target, logical unit) chooses a unit of an adapter; 0:0:0 without it.\n";
+    "DEVICE is \\\\.\\PhysicalDriveN, another device name, or a hardware id: the adapter\n"
+    "is root\\winspd. b:t:l (bus, target, logical unit) chooses one of its units;\n"
+    "without it that is 0:0:0.\n";
 
 int transports_print_path(const char *device)
 {

@@ -27,25 +27,25 @@ static const char help_text[] =
 
 static const char help_arguments[] =
     "  COUNT        how many operations (0: 1)\n"
-    "  RWFU         the operations, repeated in this order: read, write, flush, unmap; up to 32\n"
-    "               letters (default WR). Devices and files: only R and W\n"
+    "  RWFU         the operations, repeated in this order: read, write, flush,\n"
+    "               unmap; up to 32 letters (WR). Devices and files: only R and W\n"
     "  ADDRESS      first block (default 0), or * for a random one in each round\n"
     "  BLOCKS       blocks of each operation (default 1), or * for a random number\n"
     "\n"
-    "Each round of operations uses one range. A read after a write of the same round must find\n"
-    "the pattern, a read after an unmap zeros.\n"
+    "Each round of operations uses one range. A read after a write of the same round\n"
+    "must find the pattern, a read after an unmap zeros.\n"
     "\n"
-    "  -s, --seed=SEED   where random numbers start; the same seed gives the same run\n"
+    "  -s, --seed=SEED   where random numbers start: the same seed, the same run\n"
     "      --help        this text\n"
     "      --version     the version\n"
     "\n"
     "Numbers may be decimal, 0x hexadecimal or 0 octal.\n"
     "\n"
-    "Exit status: 0 when all is well, otherwise a Windows error number, of which other systems\n"
-    "keep the low 8 bits. The messages have it in full:\n"
-    "    2  the unit is not there             5  permission denied       8  no memory\n"
-    "   87  wrong usage                      93  (1117) data or answer is wrong, or I/O failed\n"
-    "  170  the device is in use\n";
+    "Exit status: 0 when all is well, otherwise a Windows error number, of which Unix\n"
+    "keeps the low 8 bits (in brackets). The messages have it in full:\n"
+    "   2  the unit is not there     5  permission denied     8  no memory\n"
+    "  87  wrong usage             170  the device is in use\n"
+    "  1117 (93)  data or an answer is wrong, or I/O failed\n";
 
 static int usage(void)
 {
@@ -176,6 +176,7 @@ int main(int argc, char **argv)
     int option;
 
     options.seed = (uint32_t)(os_now_ns() / 1000000);
+    opterr = 0; /* on Windows its messages begin with the program's whole path */
     while ((option = getopt_long(argc, argv, "+s:", long_options, NULL)) != -1) {
         switch (option) {
         case 's':
@@ -193,6 +194,7 @@ int main(int argc, char **argv)
             printf("stgtest %u.%u\n", spd_version() >> 16, spd_version() & 0xffff);
             return 0;
         default:
+            fprintf(stderr, "stgtest: %s: no such option, or no argument\n", argv[optind - 1]);
             return usage();
         }
     }

@@ -162,6 +162,7 @@ def help_and_version_are_answered():
     for name in PROGRAMS:
         said, errors = run(name, "--help")
         check("usage" in said.lower() and not errors, f"{name}: {said}{errors}")
+        check(max(map(len, said.splitlines())) <= 80, f"{name}: more than 80 columns: {said}")
         said, errors = run(name, "--version")
         check(name in said and not errors, f"{name}: {said}{errors}")
 

@@ -139,6 +139,7 @@ static void options_that_contradict_are_refused(void **state)
 {
     (void)state;
     assert_refused("-f|x|-c|8|--size|4096", "exclude each other");
+    assert_refused("-f|x|--mbr|--no-mbr", "exclude each other");
     assert_refused("-f|x|--size|1000", "multiple of the block length 512");
     assert_refused("-f|x|-c|18014398509481984", "less than 2^63");
     assert_refused("-f|x|--size|8E", "less than 2^63");

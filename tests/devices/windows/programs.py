@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (c) 2026, the WinSpd authors
+"""rawdisk, memdisk, stgtest and scsitool as they are called on Windows; the tutorial's disk."""
+
+import re
+import signal
+import struct
+from contextlib import contextmanager
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent.parent.parent
+PARTS = TOP / "build/windows"
+EXAMPLES = TOP / "build/windows-x64/examples/windows"
+PIPE = "\\\\.\\pipe\\"
+PROGRAMS = ("rawdisk", "memdisk", "stgtest", "scsitool")
+
+
+def check(condition, why):
+    if not condition:
+        raise AssertionError(why)
+
+
+def run(prefix, program, *arguments, status=0):
+    """Standard output and standard error of a program that ends with this status. What Wine gives
+    back of it are the low 8 bits."""
+    before = len(prefix.said())
+    found, output = prefix.wine(PARTS / f"{program}-x64.exe", *arguments)
+    errors = prefix.said()[before:]
+    check(found == status & 0xff, f"{program} {arguments}: {found}, not {status}: {output}{errors}")
+    return output, errors
+
+
+@contextmanager
+def serving(prefix, program, *arguments):
+    """A disk program, ended by Ctrl-C; gives what it said until it served."""
+    process = prefix.start_wine(program, *arguments)
+    try:
+        said = ""
+        while "serving" not in said:
+            line = process.stdout.readline()
+            check(line, f"{program.name} {arguments} ended: {said}{prefix.said()}")
+            said += line
+        yield said
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+        check(process.returncode == 0, f"{program.name}: exit status {process.returncode}")
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+def rawdisk(prefix, *arguments):
+    return serving(prefix, PARTS / "rawdisk-x64.exe", *arguments)
+
+
+def every_option_of_the_original_is_taken(prefix):
+    log = prefix.drive / "o.log"
+    with rawdisk(prefix, "-f", r"C:\o.img", "-c", "2048", "-l", "1024", "-i", "My Disk", "-r",
+                 "2.0", "-W", "1", "-C", "1", "-U", "1", "-d", "-1", "-D", r"C:\o.log", "-p",
+                 PIPE + "o") as said:
+        for words in (r"-f C:\o.img" if "'" not in said.split(" -c")[0] else r"-f 'C:\o.img'",
+                      "-c 2048", "-l 1024", "-i 'My Disk'", "-r 2.0", "-W 1", "-C 1", "-U 1",
+                      "-d 0xffffffff", "-D ", "-p ", f"serving {PIPE}o\\0"):
+            check(words in said, f"no {words} in {said}")
+        run(prefix, "stgtest", f"{PIPE}o\\0", "8", "WRFU")
+        check((prefix.drive / "o.img").stat().st_size == 2048 * 1024, "another size")
+    lines = log.read_text()
+    for line in (r">>Write BlockAddress=0:0, BlockCount=1, FUA=0", r"<<Write Status=GOOD",
+                 r">>Read  BlockAddress=0:0, BlockCount=1, FUA=0", r">>Flush ", r">>Unmap Count=1"):
+        check(re.search(rf"^rawdisk\[TID=[0-9a-f]{{4,}}\]: [0-9a-f]+: {line}", lines, re.M),
+              f"no {line} in {lines}")
+
+
+def write_protected_disk_without_cache_is_what_it_says(prefix):
+    (prefix.drive / "wp.img").write_bytes(b"x" * 8192)
+    with rawdisk(prefix, "-f", r"C:\wp.img", "-W0", "-C0", "-U0", "-p", PIPE + "wp"):
+        run(prefix, "stgtest", f"{PIPE}wp\\0", "4", "R")
+        run(prefix, "stgtest", f"{PIPE}wp\\0", "1", "W", status=1117)
+    check((prefix.drive / "wp.img").read_bytes() == b"x" * 8192, "it was written")
+
+
+def new_image_has_the_partition_of_the_original(prefix):
+    def entries(*more):
+        (prefix.drive / "p.img").unlink(missing_ok=True)
+        with rawdisk(prefix, "-f", r"C:\p.img", "-c", "4096", "-p", PIPE + "p", *more):
+            return (prefix.drive / "p.img").read_bytes()[446:512]
+
+    table = entries()
+    check(table[0] == 0 and table[4] == 7, "not an inactive one of type 7")
+    check(struct.unpack_from("<II", table, 8) == (8, 4088), "not from byte 4096 to the end")
+    check(table[16:] == bytes(48) + b"\x55\xaa", "more than one")
+    check(entries("--no-mbr") == bytes(66), "--no-mbr")
+    with rawdisk(prefix, "-f", r"C:\tiny.img", "-c", "8", "-p", PIPE + "p"):
+        check((prefix.drive / "tiny.img").read_bytes() == bytes(4096), "no room, no table")
+
+
+def size_that_does_not_fit_is_87(prefix):
+    (prefix.drive / "s.img").write_bytes(bytes(8192))
+    _, errors = run(prefix, "rawdisk", "-f", r"C:\s.img", "-c", "8", "-p", PIPE + "s", status=87)
+    check("8192 bytes" in errors, errors)
+
+
+def wrong_usage_is_87(prefix):
+    for program, *arguments in (
+            ("rawdisk",), ("rawdisk", "-?"), ("rawdisk", "-f", "x", "stray"), ("memdisk", "-x"),
+            ("rawdisk", "-f", "x", "-i", "seventeen letters"), ("memdisk", "-r", "12345"),
+            ("stgtest",), ("stgtest", PIPE + "x"), ("stgtest", PIPE + "x", "1", "W", "0", "1", "2"),
+            ("stgtest", PIPE + "x", "1", "-s", "1", "W", "0"), ("stgtest", PIPE + "x", "x"),
+            ("scsitool",), ("scsitool", "inquiry"), ("scsitool", "nothing", "x"),
+            ("scsitool", "inquiry", "x", "0:0:0:0")):
+        output, errors = run(prefix, program, *arguments, status=87)
+        check(not output and errors.startswith(("usage: ", f"{program}: ")), errors)
+
+
+def help_fits_a_console_and_the_manual_has_it(prefix):
+    for program in PROGRAMS:
+        said, _ = run(prefix, program, "--help")
+        page = (TOP / f"doc/{program}.1").read_text().replace("\\-", "-")
+        check(max(map(len, said.splitlines())) <= 80, said)
+        for option in sorted(set(re.findall(r"(?<!\S)--([a-z][a-z-]+)", said))):
+            check(f"Fl -{option}" in page, f"{program}.1 does not explain --{option}")
+
+
+def stgtest_takes_the_arguments_of_the_original(prefix):
+    unit = PIPE + "t\\0"
+    with serving(prefix, PARTS / "memdisk-x64.exe", "-c", "4096", "-p", PIPE + "t"):
+        for given, shown in (
+                (("-s", "0x10", unit, "0"), f'-s 16 {unit} 1 "WR" 0:0 1'),
+                (("-s", "7", unit, "9", "rxWu", "0x10", "3"), f'-s 7 {unit} 9 "RWU" 0:10 3'),
+                (("-s", "7", unit, "9", "x", "*", "*"), f'-s 7 {unit} 9 "WR" * *'),
+                (("-s", "7", unit, "2", "W", "8589934593"), f'-s 7 {unit} 2 "W" 2:1 1')):
+            said, _ = run(prefix, "stgtest", *given)
+            check(said == f"stgtest {shown}\nOK\n", said)
+    _, errors = run(prefix, "stgtest", PIPE + "none\\0", "1", status=2)
+    check("(error 2)" in errors and PIPE + "none" in errors, errors)
+
+
+def scsitool_names_devices_as_the_original_does(prefix):
+    for name, path in ((r"\\.\PhysicalDrive1", r"\\.\PhysicalDrive1"),
+                       (r"\Device\x", r"\\?\GLOBALROOT\Device\x"), ("x", r"\\?\x")):
+        said, _ = run(prefix, "scsitool", "devpath", name)
+        check(said == path + "\n", said)
+    _, errors = run(prefix, "scsitool", "-c", "inquiry", r"root\winspd", "0:0:0", status=2)
+    check(errors.startswith("Error 2: "), errors)
+
+
+def quoted_windows_program():
+    text = (TOP / "doc/tutorial.md").read_text()
+    half = text[text.index("\n## The same disk on Windows"):]
+    return "\n".join(re.findall(r"^```c\n(.*?)^```$", half, re.MULTILINE | re.DOTALL))
+
+
+def the_tutorial_quotes_the_example(_):
+    example = (TOP / "examples/windows/ramdisk.c").read_text()
+    check(quoted_windows_program() == example,
+          "doc/tutorial.md and examples/windows/ramdisk.c differ")
+    check(len(example.splitlines()) <= 80, "the tutorial promises 80 lines")
+
+
+def the_disk_of_the_tutorial_is_behind_a_pipe(prefix):
+    with serving(prefix, EXAMPLES / "ramdisk-x64.exe", PIPE + "ram"):
+        run(prefix, "stgtest", PIPE + "ram\\0", "500", "WRUR", "*", "*")
+
+
+TESTS = [every_option_of_the_original_is_taken, write_protected_disk_without_cache_is_what_it_says,
+         new_image_has_the_partition_of_the_original, size_that_does_not_fit_is_87,
+         wrong_usage_is_87, help_fits_a_console_and_the_manual_has_it,
+         stgtest_takes_the_arguments_of_the_original, scsitool_names_devices_as_the_original_does,
+         the_tutorial_quotes_the_example, the_disk_of_the_tutorial_is_behind_a_pipe]
