@@ -182,6 +182,30 @@ static void pass_through_of_the_disk(void)
     end(disk);
 }
 
+/* As by an eject: the unit goes with its disk, and the program's transactions end. */
+static void a_removed_disk_takes_its_unit(void)
+{
+    HANDLE disk = begin(FALSE);
+    UCHAR data[BLOCK];
+    struct scsi command = scsi_move(btl, DATA_IN, 1, 1, data);
+    UINT32 list[4];
+    DWORD bytes;
+
+    server.delay = 200;
+    command.device = disk;
+    scsi_start(&command);
+    WAIT_UNTIL(double_state().requests > 0);
+    CHECK(double_number(DOUBLE_IOCTL_EJECT, btl));
+    scsi_wait(&command);
+    CHECK(command.error != 0 || command.status != 0);
+    server_end(&server);
+    CHECK_EQUAL(list_units(list, sizeof(list), &bytes), 0);
+    CHECK_EQUAL(bytes, 0);
+    CHECK_EQUAL(unprovision(&guid_a), ERROR_FILE_NOT_FOUND);
+    WAIT_UNTIL(double_state().disks == 0);
+    CloseHandle(disk);
+}
+
 static void a_disk_goes_with_io_in_flight(void)
 {
     HANDLE disk = begin(FALSE);
@@ -208,6 +232,7 @@ const struct test disk_tests[] = {
     { "length and geometry of a disk", length_and_geometry },
     { "properties of a disk", properties },
     { "pass-through of a disk", pass_through_of_the_disk },
+    { "a removed disk takes its unit", a_removed_disk_takes_its_unit },
     { "a disk goes with I/O in flight", a_disk_goes_with_io_in_flight },
     { 0 }
 };

@@ -25,6 +25,7 @@ static int child_dies(const char *argument)
     (void)argument;
     hold_lifetime();
     provision_good(&params);
+    CHECK(CloseHandle(adapter));
     return 0;
 }
 
@@ -140,6 +141,7 @@ static void the_owner_lets_another_process_serve(void)
     CHECK_EQUAL(end_of_child(process), 0);
     CloseHandle(thread);
     CHECK_EQUAL(set_transact_process(BTL(9), GetCurrentProcessId()), ERROR_OPERATION_ABORTED);
+    CHECK_EQUAL(set_transact_process(btl, 0x7ffffff0), ERROR_INVALID_PARAMETER); /* nobody */
     CHECK_EQUAL(unprovision(&guid_a), 0);
 }
 

@@ -14,6 +14,7 @@ enum { /* SRB functions and statuses of the DDK's srb.h */
     FUNCTION_RESET_DEVICE = 0x13,
     FUNCTION_RESET_LOGICAL_UNIT = 0x20,
     STATUS_GOOD = 0x01,
+    STATUS_ABORT_FAILED = 0x03,
     STATUS_INVALID = 0x06,
     STATUS_NO_UNIT = 0x08,
 };
@@ -106,6 +107,62 @@ static void an_abort_ends_its_request(void)
     CHECK_EQUAL(unprovision(&guid_a), 0);
 }
 
+/* The others of the adapter are left alone. */
+static void a_reset_is_of_one_unit(void)
+{
+    SPD_IOCTL_STORAGE_UNIT_PARAMS other = small_unit(&guid_b);
+    struct scsi command = { .btl = BTL(1), .direction = DATA_NONE, .cdb_length = 6 };
+    struct scsi read;
+    SPD_IOCTL_TRANSACT_REQ req;
+    SPD_IOCTL_TRANSACT_RSP rsp;
+    UCHAR data[BLOCK], answer[BLOCK];
+
+    start_waiting();
+    CHECK_EQUAL(provision_good(&other), BTL(1));
+    scsi_ready(BTL(1));
+    read = scsi_move(BTL(1), DATA_IN, 5, 1, data);
+    scsi_start(&read);
+    WAIT_UNTIL(double_state().requests == 2);
+    CHECK_EQUAL(double_srb(btl, FUNCTION_RESET_DEVICE), STATUS_GOOD);
+    scsi_wait(&waiting);
+    CHECK_EQUAL(double_state().requests, 1);
+    CHECK_EQUAL(transact(BTL(1), NULL, &req, answer, 0, BLOCK), 0);
+    fill_pattern(answer, 5, 1, 2);
+    rsp = good_response(&req);
+    CHECK_EQUAL(transact(BTL(1), &rsp, NULL, answer, BLOCK, BLOCK), 0);
+    scsi_wait(&read);
+    CHECK_EQUAL(read.error | read.status, 0);
+    CHECK(is_pattern(data, 5, 1, 2));
+    scsi_run(&command);
+    CHECK_EQUAL(command.error | command.status, 0); /* no unit attention */
+    CHECK_EQUAL(unprovision(&guid_a), 0);
+    CHECK_EQUAL(unprovision(&guid_b), 0);
+}
+
+/* What the server knows by its hint is another's after a reset, or nobody's. */
+static void a_reset_ends_what_was_taken(void)
+{
+    UCHAR data[BLOCK] = { 0 };
+    SPD_IOCTL_TRANSACT_REQ req;
+    SPD_IOCTL_TRANSACT_RSP rsp;
+
+    start_waiting();
+    CHECK_EQUAL(transact(btl, NULL, &req, data, 0, BLOCK), 0);
+    CHECK_EQUAL(double_srb(btl, FUNCTION_RESET_LOGICAL_UNIT), STATUS_GOOD);
+    rsp = good_response(&req);
+    CHECK_EQUAL(transact(btl, &rsp, NULL, data, BLOCK, BLOCK), 0);
+    check_ended(TRUE);
+}
+
+static void an_abort_of_nothing(void)
+{
+    SPD_IOCTL_STORAGE_UNIT_PARAMS params = small_unit(&guid_a);
+
+    btl = provision_good(&params);
+    CHECK_EQUAL(double_srb(btl, FUNCTION_ABORT), STATUS_ABORT_FAILED);
+    CHECK_EQUAL(unprovision(&guid_a), 0);
+}
+
 static void an_abort_of_a_taken_request(void)
 {
     SPD_IOCTL_TRANSACT_REQ req;
@@ -195,6 +252,9 @@ const struct test reset_tests[] = {
     { "a device reset ends requests", a_device_reset_ends_requests },
     { "a bus reset ends requests", a_bus_reset_ends_requests },
     { "a port reset ends requests", a_port_reset_ends_requests },
+    { "a reset is of one unit", a_reset_is_of_one_unit },
+    { "a reset ends what was taken", a_reset_ends_what_was_taken },
+    { "an abort of nothing", an_abort_of_nothing },
     { "an abort ends its request", an_abort_ends_its_request },
     { "an abort of a taken request", an_abort_of_a_taken_request },
     { "functions without a unit", functions_without_a_unit },

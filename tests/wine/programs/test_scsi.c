@@ -8,11 +8,6 @@
 
 static const char serial[] = "4112a9a1-f079-4f3d-ba53-2d5df27d28b5";
 
-static UINT32 big_endian(const UCHAR *bytes)
-{
-    return (UINT32)bytes[0] << 24 | bytes[1] << 16 | bytes[2] << 8 | bytes[3];
-}
-
 static DWORD ask(UINT32 btl, int page, UCHAR *data, DWORD length)
 {
     struct scsi command = scsi_inquiry(btl, page, data, length);
@@ -24,60 +19,101 @@ static DWORD ask(UINT32 btl, int page, UCHAR *data, DWORD length)
     return command.length;
 }
 
-static const UCHAR *designator(const UCHAR *page, UCHAR type)
+/* page -1: the standard data */
+static void check_page(UINT32 btl, int page, const UCHAR *wanted, DWORD length)
 {
-    const UCHAR *at = page + 4, *end = at + page[2] * 256 + page[3];
+    char what[32];
+    UCHAR data[252];
 
-    while (at < end) {
-        if ((at[1] & 15) == type)
-            return at;
-        at += 4 + at[3];
-    }
-    return NULL;
+    CHECK_EQUAL(ask(btl, page, data, 252), length);
+    snprintf(what, sizeof(what), "page %02x", page & 0xff);
+    check_bytes(__FILE__, __LINE__, what, data, wanted, length);
 }
 
-static void check_identity(UINT32 btl, const SPD_IOCTL_STORAGE_UNIT_PARAMS *params)
+/* SPC-4 6.6.2, and the versions SAM-5, SPC-4 and SBC-3. The original: 36 bytes, SPC-3. */
+static void check_standard(UINT32 btl)
 {
-    UCHAR data[252];
-    const UCHAR *at;
-    unsigned i;
+    static const UCHAR wanted[96] = { 0, 0, 6, 0x12, 91, 0, 0, 2, 'W', 'i', 'n', 'S', 'p', 'd',
+        ' ', ' ', [58] = 0, 0xa0, 4, 0x60, 4, 0xc0 };
 
-    CHECK(ask(btl, -1, data, 252) >= 36);
-    CHECK(!memcmp(data + 8, "WinSpd  ", 8));
-    CHECK(!memcmp(data + 16, params->ProductId, 16));
-    CHECK(!memcmp(data + 32, params->ProductRevisionLevel, 4));
-    ask(btl, 0x00, data, 252);
-    for (i = 0; i < 5; i++)
-        CHECK(memchr(data + 4, "\x00\x80\x83\xb0\xb2"[i], data[3]));
-    ask(btl, 0x80, data, 252);
-    CHECK_EQUAL(data[3], 36);
-    CHECK(!memcmp(data + 4, serial, 36));
-    ask(btl, 0x83, data, 252);
-    at = designator(data, 1); /* T10 vendor id */
-    CHECK(at);
-    CHECK_EQUAL(at[3], 60); /* without the revision, which may change */
-    CHECK(!memcmp(at + 4, "WinSpd  ", 8));
-    CHECK(!memcmp(at + 4 + 24, serial, 36));
+    check_page(btl, -1, wanted, sizeof(wanted));
+}
+
+/* The original has no 86 and B1. */
+static void check_list(UINT32 btl)
+{
+    static const UCHAR wanted[] = { 0, 0, 0, 7, 0, 0x80, 0x83, 0x86, 0xb0, 0xb1, 0xb2 };
+
+    check_page(btl, 0x00, wanted, sizeof(wanted));
+}
+
+static void check_serial(UINT32 btl)
+{
+    UCHAR wanted[40] = { 0, 0x80, 0, 36 };
+
+    memcpy(wanted + 4, serial, 36);
+    check_page(btl, 0x80, wanted, sizeof(wanted));
+}
+
+/* NAA and UUID, which stay the same, come first; the T10 one is without the revision, which may
+ * change; the last has the process, as in the original. */
+static void check_identification(UINT32 btl)
+{
+    static const UCHAR fixed[] = { 0, 0x83, 0, 110,
+        0x01, 0x03, 0, 8, 0x3b, 0x41, 0x84, 0xfc, 0x02, 0x04, 0x67, 0x88,
+        0x01, 0x0a, 0, 18, 0x10, 0, 0x41, 0x12, 0xa9, 0xa1, 0xf0, 0x79, 0x4f, 0x3d, 0xba, 0x53,
+        0x2d, 0x5d, 0xf2, 0x7d, 0x28, 0xb5,
+        0x02, 0x01, 0, 60, 'W', 'i', 'n', 'S', 'p', 'd', ' ', ' ' };
+    DWORD process = GetCurrentProcessId();
+    UCHAR wanted[114] = { 0 };
+    UCHAR *at = wanted + sizeof(fixed) + 16 + 36;
+
+    memcpy(wanted, fixed, sizeof(fixed));
+    memcpy(wanted + sizeof(fixed) + 16, serial, 36);
+    memcpy(at, "\x01\x00\x00\x08PID ", 8);
+    at[8] = (UCHAR)(process >> 24);
+    at[9] = (UCHAR)(process >> 16);
+    at[10] = (UCHAR)(process >> 8);
+    at[11] = (UCHAR)process;
+    check_page(btl, 0x83, wanted, sizeof(wanted));
+}
+
+/* SBC-3 6.5.3. MaxTransferLength is the optimal length, not the maximum: what is longer is cut,
+ * not refused. */
+static void check_limits(UINT32 btl, BOOL unmap)
+{
+    UCHAR wanted[64] = { 0, 0xb0, 0, 60, 1, 1, 0, 1, [15] = 1 };
+
+    if (unmap) {
+        memset(wanted + 20, 0xff, 4);
+        wanted[27] = BLOCK / 16;
+    }
+    wanted[41] = 0x08; /* WRITE SAME: 2^19 blocks */
+    check_page(btl, 0xb0, wanted, sizeof(wanted));
+}
+
+static void check_provisioning(UINT32 btl, BOOL unmap)
+{
+    static const UCHAR thick[8] = { 0, 0xb2, 0, 4 };
+    static const UCHAR thin[8] = { 0, 0xb2, 0, 4, 0, 0xe4, 2 };
+
+    check_page(btl, 0xb2, unmap ? thin : thick, 8);
 }
 
 static void inquiry(BOOL unmap)
 {
     SPD_IOCTL_STORAGE_UNIT_PARAMS params = small_unit(&guid_a);
-    UCHAR data[252];
     UINT32 btl;
 
     params.UnmapSupported = unmap;
     btl = provision_good(&params);
     scsi_ready(btl);
-    check_identity(btl, &params);
-    ask(btl, 0xb0, data, 252);
-    /* Longer commands are cut, not refused: MaxTransferLength is optimal, not the maximum. */
-    CHECK_EQUAL(big_endian(data + 12), 1);
-    CHECK_EQUAL(big_endian(data + 20), unmap ? 0xffffffff : 0);
-    CHECK_EQUAL(big_endian(data + 24), unmap ? BLOCK / 16 : 0);
-    ask(btl, 0xb2, data, 252);
-    CHECK_EQUAL(data[5] >> 7, unmap);
-    CHECK_EQUAL(data[6] & 7, unmap ? 2 : 0);
+    check_standard(btl);
+    check_list(btl);
+    check_serial(btl);
+    check_identification(btl);
+    check_limits(btl, unmap);
+    check_provisioning(btl, unmap);
     CHECK_EQUAL(unprovision(&guid_a), 0);
 }
 
@@ -91,27 +127,40 @@ static void inquiry_with_unmap(void)
     inquiry(TRUE);
 }
 
-static void check_mode(UINT32 btl, UCHAR opcode, BOOL protect, BOOL cache)
+/* SPC-4 7.5, SBC-3 6.4: header, block descriptor, and the pages 01, 08, 0A and 1C. The original has
+ * no descriptor, and the caching page alone. */
+static DWORD mode_data(UCHAR *wanted, BOOL ten, BOOL protect, BOOL cache)
 {
-    UCHAR data[255] = { 0 };
-    struct scsi command = { .btl = btl, .direction = DATA_IN, .data = data, .length = sizeof(data),
-        .cdb_length = opcode == 0x1a ? 6 : 10, .cdb = { opcode, 0, 0x3f } };
-    unsigned header = opcode == 0x1a ? 4 : 8, at;
-    UCHAR specific;
+    static const UCHAR descriptor[8] = { 0, 0, 0, 16, 0, 0, BLOCK >> 8, 0 };
+    UCHAR recovery[12] = { 0x01, 10 }, caching[20] = { 0x08, 18, cache ? 4 : 1 };
+    UCHAR control[12] = { 0x0a, 10, 0, 0x10 }, exceptions[12] = { 0x1c, 10, 0x08 };
+    UCHAR *at = wanted + (ten ? 8 : 4);
 
-    command.cdb[1] = 8; /* no block descriptor */
-    command.cdb[opcode == 0x1a ? 4 : 8] = 255;
+    memset(wanted, 0, 8);
+    wanted[ten ? 3 : 2] = (UCHAR)(protect << 7 | 0x10);
+    wanted[ten ? 7 : 3] = sizeof(descriptor);
+    memcpy(at, descriptor, sizeof(descriptor));
+    memcpy(at + 8, recovery, sizeof(recovery));
+    memcpy(at + 20, caching, sizeof(caching));
+    memcpy(at + 40, control, sizeof(control));
+    memcpy(at + 52, exceptions, sizeof(exceptions));
+    wanted[ten] = (UCHAR)(at + 64 - wanted - (ten ? 2 : 1));
+    return (DWORD)(at + 64 - wanted);
+}
+
+static void check_mode(UINT32 btl, BOOL ten, BOOL protect, BOOL cache)
+{
+    UCHAR data[255] = { 0 }, wanted[72];
+    DWORD length = mode_data(wanted, ten, protect, cache);
+    struct scsi command = { .btl = btl, .direction = DATA_IN, .data = data, .length = sizeof(data),
+        .cdb_length = ten ? 10 : 6, .cdb = { ten ? 0x5a : 0x1a, 0, 0x3f } };
+
+    command.cdb[ten ? 8 : 4] = 255;
     scsi_run(&command);
     CHECK_EQUAL(command.error, 0);
     CHECK_EQUAL(command.status, 0);
-    CHECK_EQUAL(data[opcode == 0x1a ? 1 : 2], 0);
-    specific = data[opcode == 0x1a ? 2 : 3];
-    CHECK_EQUAL(specific >> 7, protect);
-    CHECK_EQUAL(data[opcode == 0x1a ? 3 : 7], 0);
-    for (at = header; at < command.length && (data[at] & 0x3f) != 8;)
-        at += 2 + data[at + 1];
-    CHECK_EQUAL(data[at] & 0xbf, 8);
-    CHECK_EQUAL(data[at + 2] >> 2 & 1, cache);
+    CHECK_EQUAL(command.length, length);
+    CHECK_BYTES(data, wanted, length);
 }
 
 static void mode_sense(void)
@@ -127,8 +176,8 @@ static void mode_sense(void)
         params.CacheSupported = rows[i][1];
         btl = provision_good(&params);
         scsi_ready(btl);
-        check_mode(btl, 0x1a, rows[i][0], rows[i][1]);
-        check_mode(btl, 0x5a, rows[i][0], rows[i][1]);
+        check_mode(btl, FALSE, rows[i][0], rows[i][1]);
+        check_mode(btl, TRUE, rows[i][0], rows[i][1]);
         CHECK_EQUAL(unprovision(&guid_a), 0);
     }
 }
@@ -136,29 +185,33 @@ static void mode_sense(void)
 static void capacity(UINT64 blocks, BOOL unmap)
 {
     SPD_IOCTL_STORAGE_UNIT_PARAMS params = small_unit(&guid_a);
-    UCHAR data[32] = { 0 };
+    UCHAR data[32], wanted[32] = { [10] = BLOCK >> 8 };
+    UCHAR short_one[8] = { 0xff, 0xff, 0xff, 0xff, 0, 0, BLOCK >> 8 };
     struct scsi ten, sixteen;
-    UINT64 last;
     UINT32 btl;
+    int i;
 
     params.UnmapSupported = unmap;
     params.BlockCount = blocks;
     btl = provision_good(&params);
     scsi_ready(btl);
+    for (i = 0; i < 8; i++)
+        wanted[i] = (UCHAR)((blocks - 1) >> (56 - 8 * i));
+    if (blocks <= 0xffffffff)
+        memcpy(short_one, wanted + 4, 4);
+    wanted[14] = unmap ? 0xc0 : 0; /* LBPME, LBPRZ */
     ten = (struct scsi){ .btl = btl, .direction = DATA_IN, .data = data, .length = 8,
         .cdb_length = 10, .cdb = { 0x25 } };
     scsi_run(&ten);
     CHECK_EQUAL(ten.status, 0);
-    CHECK_EQUAL(big_endian(data), blocks > 0xffffffff ? 0xffffffff : blocks - 1);
-    CHECK_EQUAL(big_endian(data + 4), BLOCK);
+    CHECK_EQUAL(ten.length, 8);
+    CHECK_BYTES(data, short_one, 8);
     sixteen = (struct scsi){ .btl = btl, .direction = DATA_IN, .data = data, .length = 32,
         .cdb_length = 16, .cdb = { 0x9e, 0x10, [13] = 32 } };
     scsi_run(&sixteen);
     CHECK_EQUAL(sixteen.status, 0);
-    last = (UINT64)big_endian(data) << 32 | big_endian(data + 4);
-    CHECK_EQUAL(last, blocks - 1);
-    CHECK_EQUAL(big_endian(data + 8), BLOCK);
-    CHECK_EQUAL(data[14] >> 7, unmap);
+    CHECK_EQUAL(sixteen.length, 32);
+    CHECK_BYTES(data, wanted, 32);
     CHECK_EQUAL(unprovision(&guid_a), 0);
 }
 
@@ -173,11 +226,56 @@ static void more_than_two_tebibytes(void)
     capacity(0x300000000ULL, FALSE);
 }
 
+/* As the program gave it up to the first byte that is no text, and then spaces. */
+static void names_are_text(void)
+{
+    SPD_IOCTL_STORAGE_UNIT_PARAMS params = small_unit(&guid_a);
+    UCHAR data[36];
+    UINT32 btl;
+
+    memcpy(params.ProductId, "Disk\0of\x7fmine!!!!", 16);
+    memcpy(params.ProductRevisionLevel, "1\t2", 4);
+    btl = provision_good(&params);
+    scsi_ready(btl);
+    ask(btl, -1, data, sizeof(data));
+    CHECK_BYTES(data + 16, "Disk            1   ", 20);
+    CHECK_EQUAL(unprovision(&guid_a), 0);
+}
+
+static void luns(void)
+{
+    static const UCHAR one[16] = { 0, 0, 0, 8 };
+    SPD_IOCTL_STORAGE_UNIT_PARAMS params = small_unit(&guid_a);
+    UCHAR data[64];
+    struct scsi command = { .btl = BTL(0), .direction = DATA_IN, .data = data, .length = 64,
+        .cdb_length = 12, .cdb = { 0xa0, [9] = 64 } };
+    struct scsi absent;
+
+    absent = command;
+    scsi_run(&absent);
+    CHECK_EQUAL(absent.error | absent.status, 0);
+    CHECK_EQUAL(absent.length, 8);
+    CHECK_BYTES(data, "\0\0\0\0\0\0\0\0", 8);
+    CHECK_EQUAL(provision_good(&params), BTL(0));
+    scsi_run(&command);
+    CHECK_EQUAL(command.error | command.status, 0);
+    CHECK_EQUAL(command.length, 16);
+    CHECK_BYTES(data, one, 16);
+    /* SPC-4 6.6.2, peripheral qualifier 3: there cannot be a unit at this number. */
+    command = scsi_inquiry(BTL(0) | 1, -1, data, 36);
+    scsi_run(&command);
+    CHECK_EQUAL(command.error | command.status, 0);
+    CHECK_EQUAL(data[0], 0x7f);
+    CHECK_EQUAL(unprovision(&guid_a), 0);
+}
+
 const struct test scsi_tests[] = {
     { "INQUIRY without unmap", inquiry_without_unmap },
     { "INQUIRY with unmap", inquiry_with_unmap },
     { "MODE SENSE", mode_sense },
     { "READ CAPACITY", read_capacity },
+    { "names are text", names_are_text },
+    { "REPORT LUNS", luns },
     { "more than two tebibytes", more_than_two_tebibytes },
     { 0 }
 };
