@@ -53,6 +53,7 @@ int wmain(int argc, wchar_t **argv)
         .ProductId = "RAM disk", .ProductRevisionLevel = "1.0", .UnmapSupported = 1,
     };
     SPD_STORAGE_UNIT *unit;
+    WCHAR name[256];
     void *memory = calloc(BLOCKS, BLOCK);
 
     UuidCreate(&params.Guid);
@@ -67,7 +68,8 @@ int wmain(int argc, wchar_t **argv)
     SetConsoleCtrlHandler(on_ctrl_c, TRUE);
     error = SpdStorageUnitStartDispatcher(unit, 2);
     if (!error) {
-        printf("serving; Ctrl-C ends it\n");
+        SpdStorageUnitGetDeviceName(unit, name, sizeof name);
+        printf("serving %ls\n", name);
         fflush(stdout);
         SpdStorageUnitWaitDispatcher(unit);
         SpdStorageUnitGetDispatcherError(unit, &error);

@@ -30,6 +30,14 @@ def program_is_behind_a_pipe(program, *options):
     return test
 
 
+def the_tutorials_disk(machine):
+    with disk(machine, "ramdisk") as (_, name):
+        passes_stgtest(machine, name, "500", "WR", "*", "*")
+        has(scsitool(machine, "inquiry", ADAPTER, "0:0:0"),
+            ("PRODUCT IDENTIFICATION", "RAM disk        "))
+    nothing_is_left(machine)
+
+
 def a_disk_is_an_image(machine):
     """The only image here whose requests are pending for a while: files end theirs at once."""
     pipe = r"\\.\pipe\rawdisk"
@@ -120,6 +128,7 @@ TESTS = [
      program_is_a_disk("rawdisk", "-f", IMAGE, "-C", "0", "-U", "0")),
     ("memdisk is behind a pipe", program_is_behind_a_pipe("memdisk")),
     ("rawdisk is behind a pipe", program_is_behind_a_pipe("rawdisk", "-f", IMAGE)),
+    ("the tutorial's disk is a disk of the system", the_tutorials_disk),
     ("rawdisk takes a disk for its image", a_disk_is_an_image),
     ("scsitool asks the adapter and the disk", scsitool_asks_the_adapter_and_the_disk),
     ("write protection and caching are told", write_protection_and_caching_are_told),

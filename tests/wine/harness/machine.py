@@ -22,7 +22,7 @@ class Machine:
             if found.suffix in (".sys", ".inf", ".dll", ".exe"):
                 shutil.copy(found, self.package / found.name)
         for program in ("tests/wine/drvtest", "tests/wine/apitest",
-                        "examples/windows/deferdisk-x64"):
+                        "examples/windows/deferdisk-x64", "examples/windows/ramdisk-x64"):
             found = self.build / f"{program}.exe"
             shutil.copy(found, self.package / found.name)
         self.prefix.start()
