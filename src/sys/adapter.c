@@ -78,7 +78,7 @@ PVOID sys_scratch_take(struct sys_adapter *adapter)
     KeReleaseSpinLock(&adapter->lock, irql);
     if (!make)
         return scratch;
-    scratch = ExAllocatePoolWithTag(NonPagedPool, SCSI_SCRATCH_LENGTH, SYS_POOL_TAG);
+    scratch = sys_allocate(SCSI_SCRATCH_LENGTH);
     if (!scratch) {
         KeAcquireSpinLock(&adapter->lock, &irql);
         adapter->scratch_count--;
@@ -103,7 +103,7 @@ void sys_scratch_give(struct sys_adapter *adapter, PVOID scratch)
     }
     KeReleaseSpinLock(&adapter->lock, irql);
     if (!keep)
-        ExFreePoolWithTag(scratch, SYS_POOL_TAG);
+        sys_free(scratch);
 }
 
 static void scratch_free_all(struct sys_adapter *adapter)
@@ -112,7 +112,7 @@ static void scratch_free_all(struct sys_adapter *adapter)
         PVOID scratch = adapter->scratch;
 
         adapter->scratch = *(PVOID *)scratch;
-        ExFreePoolWithTag(scratch, SYS_POOL_TAG);
+        sys_free(scratch);
     }
 }
 
@@ -192,6 +192,8 @@ static ULONG NTAPI find_adapter(PVOID extension, PVOID context, PVOID bus, PVOID
         return SP_RETURN_NOT_FOUND;
     configure(config);
     set_timer(adapter);
+    if (adapter->settings.ignored)
+        sys_log(adapter, SYS_EVENT_VALUES_IGNORED, 0, adapter->settings.ignored);
     return SP_RETURN_FOUND;
 }
 

@@ -95,7 +95,8 @@ static NTSTATUS remove(struct sys_adapter *adapter, PDEVICE_OBJECT device, PIRP 
     NTSTATUS status = storport_pnp(device, irp);
 
     if (unit) {
-        sys_unit_remove(adapter, unit);
+        if (sys_unit_remove(adapter, unit))
+            sys_log(adapter, SYS_EVENT_EJECTED, unit->btl, 0);
         sys_unit_put(unit);
     }
     return status;

@@ -44,13 +44,16 @@ void sys_registry_read(PUNICODE_STRING path, struct sys_settings *settings)
         &attributes, path, OBJ_CASE_INSENSITIVE | OBJ_KERNEL_HANDLE, NULL, NULL);
     if (!NT_SUCCESS(ZwOpenKey(&key, KEY_READ, &attributes)))
         key = NULL;
+    settings->ignored = 0;
     for (unsigned i = 0; i < ARRAYSIZE(values); i++) {
         ULONG number = values[i].otherwise;
 
         if (key)
             number = read_value(key, values[i].name, number);
-        if (number < values[i].least || number > values[i].most)
+        if (number < values[i].least || number > values[i].most) {
             number = values[i].otherwise;
+            settings->ignored++;
+        }
         *(ULONG *)((UCHAR *)settings + values[i].offset) = number;
     }
     if (key)

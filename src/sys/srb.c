@@ -11,14 +11,21 @@ static void complete(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb, UCHAR
     StorPortNotification(RequestComplete, adapter, srb);
 }
 
-/* False when the data cannot be reached. */
+/* False when the data cannot be reached. A virtual miniport asks for the address of all data; what
+ * no MDL describes is StorPort's own, and DataBuffer its address. */
 static bool map(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb, PVOID *data)
 {
+    ULONG status;
+
     *data = NULL;
     if (!srb->DataTransferLength)
         return true;
-    return StorPortExtendedFunction(STOR_FUNCTION_GET_SYSTEM_ADDRESS, adapter, srb, data) ==
-        STOR_STATUS_SUCCESS && *data;
+    status = StorPortExtendedFunction(STOR_FUNCTION_GET_SYSTEM_ADDRESS, adapter, srb, data);
+    if (status == STOR_STATUS_INVALID_PARAMETER) {
+        *data = srb->DataBuffer;
+        status = STOR_STATUS_SUCCESS;
+    }
+    return status == STOR_STATUS_SUCCESS && *data;
 }
 
 static void store_sense(PSCSI_REQUEST_BLOCK srb, const struct scsi_task *task)

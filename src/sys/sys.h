@@ -39,6 +39,28 @@ enum {
 struct sys_settings {
     ULONG capacity; /* StorageUnitCapacity: targets */
     ULONG timeout;  /* ServerTimeout: seconds until an SRB that no server answers fails */
+    ULONG ignored;  /* how many were out of range */
+};
+
+/* Their order is theirs for good: it is the event's unique id. */
+enum sys_event {
+    SYS_EVENT_PROVISIONED,
+    SYS_EVENT_TAKEN_OVER,
+    SYS_EVENT_UNPROVISIONED,
+    SYS_EVENT_EJECTED,
+    SYS_EVENT_DIED,
+    SYS_EVENT_ORPHANED,
+    SYS_EVENT_GRACE_OVER,
+    SYS_EVENT_TIMED_OUT,
+    SYS_EVENT_VALUES_IGNORED,
+    SYS_EVENT_REFUSED,
+    SYS_EVENT_COUNT,
+};
+
+struct sys_log {
+    uint32_t begin; /* in ticks */
+    uint32_t count; /* logged since */
+    uint32_t lost;
 };
 
 struct sys_unit;
@@ -61,6 +83,7 @@ struct sys_adapter {
     KDPC dpc;
     KEVENT idle;              /* the timer's DPC does not run */
     _Atomic uint32_t ticks;   /* seconds since the start */
+    struct sys_log logs[SYS_EVENT_COUNT];
     struct scsi_port port;    /* what answers where there is no unit */
     struct scsi_nexus nexus;
     struct sys_unit *units[]; /* settings.capacity */
@@ -126,6 +149,10 @@ struct sys_unit {
     struct ioq_slot slots[SYS_QUEUE_DEPTH];
 };
 
+/* driver.c: memory that is not paged */
+PVOID sys_allocate(SIZE_T length);
+void sys_free(PVOID memory);
+
 /* adapter.c */
 extern struct sys_settings sys_settings;
 ULONG sys_adapter_extension_size(void);
@@ -155,6 +182,9 @@ void sys_nexus_init(struct scsi_nexus *nexus, struct scsi_unit *unit, const stru
 NTSTATUS sys_lifetime_begin(struct sys_adapter *adapter, PIRP irp, PEPROCESS process);
 bool sys_lifetime_held(struct sys_adapter *adapter, PEPROCESS process);
 void sys_lifetime_end_all(struct sys_adapter *adapter);
+
+/* log.c */
+void sys_log(struct sys_adapter *adapter, enum sys_event event, UINT32 btl, ULONG number);
 
 /* request.c */
 void sys_request_start(struct sys_unit *unit, struct sys_request *request);

@@ -48,7 +48,7 @@ void sys_unit_put(struct sys_unit *unit)
         ObDereferenceObject(unit->owner);
     if (unit->server)
         ObDereferenceObject(unit->server);
-    ExFreePoolWithTag(unit, SYS_POOL_TAG);
+    sys_free(unit);
 }
 
 /* Text as the original keeps it: nothing, or printable characters and then spaces. */
@@ -140,11 +140,16 @@ void sys_nexus_init(struct scsi_nexus *nexus, struct scsi_unit *unit, const stru
     atomic_fetch_add(&nexus->attentions_seen[SCSI_UA_POWER_ON], 1);
 }
 
+static ULONG id_of(PEPROCESS process)
+{
+    return (ULONG)(ULONG_PTR)PsGetProcessId(process);
+}
+
 /* SPC-4 7.8.6.2.3, vendor specific: by it a shell tells whose disk it is, and whether to offer
  * to eject it. */
 static void designate(struct sys_unit *unit, PEPROCESS owner)
 {
-    ULONG id = (ULONG)(ULONG_PTR)PsGetProcessId(owner);
+    ULONG id = id_of(owner);
     const UCHAR designator[12] = { 0x01, 0x00, 0x00, 0x08, 'P', 'I', 'D',
         unit->params.EjectDisabled ? 'X' : ' ', (UCHAR)(id >> 24), (UCHAR)(id >> 16),
         (UCHAR)(id >> 8), (UCHAR)id };
@@ -155,7 +160,7 @@ static void designate(struct sys_unit *unit, PEPROCESS owner)
 static struct sys_unit *unit_new(struct sys_adapter *adapter,
     const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, PEPROCESS owner)
 {
-    struct sys_unit *unit = ExAllocatePoolWithTag(NonPagedPool, sizeof *unit, SYS_POOL_TAG);
+    struct sys_unit *unit = sys_allocate(sizeof *unit);
     struct scsi_unit_params engine = engine_params(params);
 
     if (!unit)
@@ -269,8 +274,10 @@ NTSTATUS sys_unit_provision(struct sys_adapter *adapter,
     NTSTATUS status;
     KIRQL irql;
 
-    if (!params_normal(&params, raw) || !params_ok(&params))
+    if (!params_normal(&params, raw) || !params_ok(&params)) {
+        sys_log(adapter, SYS_EVENT_REFUSED, 0, id_of(owner));
         return STATUS_INVALID_PARAMETER;
+    }
     unit = unit_new(adapter, &params, owner);
     if (!unit)
         return STATUS_INSUFFICIENT_RESOURCES;
@@ -279,8 +286,12 @@ NTSTATUS sys_unit_provision(struct sys_adapter *adapter,
     KeReleaseSpinLock(&adapter->lock, irql);
     *btl = unit->btl;
     sys_unit_put(unit);
-    if (NT_SUCCESS(status) && !taken_over)
+    if (!NT_SUCCESS(status))
+        return status;
+    if (!taken_over)
         bus_changed(adapter);
+    sys_log(adapter, taken_over ? SYS_EVENT_TAKEN_OVER : SYS_EVENT_PROVISIONED, *btl,
+        id_of(owner));
     return status;
 }
 
@@ -344,6 +355,8 @@ NTSTATUS sys_unit_unprovision(struct sys_adapter *adapter, const GUID *guid, PEP
         return STATUS_OBJECT_NAME_NOT_FOUND;
     if (NT_SUCCESS(status) && !sys_unit_remove(adapter, unit))
         status = STATUS_OBJECT_NAME_NOT_FOUND;
+    if (NT_SUCCESS(status))
+        sys_log(adapter, SYS_EVENT_UNPROVISIONED, unit->btl, 0);
     sys_unit_put(unit);
     return status;
 }
@@ -402,8 +415,11 @@ void sys_unit_owner_gone(struct sys_adapter *adapter, PEPROCESS owner)
         KeReleaseSpinLock(&adapter->lock, irql);
         if (!unit)
             continue;
-        if (!orphan(unit))
-            sys_unit_remove(adapter, unit);
+        if (orphan(unit))
+            sys_log(adapter, SYS_EVENT_ORPHANED, unit->btl,
+                SPD_IOCTL_PARAMS_GRACE(&unit->params));
+        else if (sys_unit_remove(adapter, unit))
+            sys_log(adapter, SYS_EVENT_DIED, unit->btl, 0);
         sys_unit_put(unit);
     }
 }
@@ -413,6 +429,7 @@ static void expire(struct sys_unit *unit, uint32_t now)
 {
     LIST_ENTRY ended;
     PLIST_ENTRY at;
+    ULONG count = 0;
     KIRQL irql;
 
     InitializeListHead(&ended);
@@ -421,12 +438,16 @@ static void expire(struct sys_unit *unit, uint32_t now)
         struct sys_request *request = CONTAINING_RECORD(at, struct sys_request, all);
         bool served = request->queued.state == IOQ_SERVED;
 
-        if (!request->busy && (int32_t)(now - request->deadline) >= 0)
-            sys_request_doom(
-                request, served ? SYS_TIMED_OUT_SERVED : SYS_TIMED_OUT_PENDING, &ended);
+        if (request->busy || (int32_t)(now - request->deadline) < 0)
+            continue;
+        sys_request_doom(
+            request, served ? SYS_TIMED_OUT_SERVED : SYS_TIMED_OUT_PENDING, &ended);
+        count++;
     }
     KeReleaseSpinLock(&unit->lock, irql);
     sys_request_finish_all(&ended);
+    if (count)
+        sys_log(unit->adapter, SYS_EVENT_TIMED_OUT, unit->btl, count);
 }
 
 /* Every second. */
@@ -447,10 +468,12 @@ void sys_unit_tick(struct sys_adapter *adapter)
         KeReleaseSpinLock(&adapter->lock, irql);
         if (!unit)
             continue;
-        if (over)
+        if (over) {
             retire(unit);
-        else
+            sys_log(adapter, SYS_EVENT_GRACE_OVER, unit->btl, 0);
+        } else {
             expire(unit, now);
+        }
         sys_unit_put(unit);
     }
 }

@@ -75,10 +75,19 @@ PVOID shim_fill(PVOID to, int byte, size_t length)
     return memset(to, byte, length);
 }
 
-PVOID ExAllocatePoolWithTag(int type, size_t size, ULONG tag)
+NTSTATUS RtlGetVersion(RTL_OSVERSIONINFOW *version)
 {
-    (void)type;
+    shim_check(version->dwOSVersionInfoSize == sizeof *version, "RtlGetVersion of no structure");
+    version->dwMajorVersion = shim.version ? shim.version >> 8 : 10;
+    version->dwMinorVersion = shim.version & 0xff;
+    return STATUS_SUCCESS;
+}
+
+PVOID ExAllocatePoolWithTag(POOL_TYPE type, size_t size, ULONG tag)
+{
     (void)tag;
+    shim_check((type == NonPagedPool) == (shim.version == 0x601),
+        "memory is executable, or of a kind that is not there");
     shim_check_unlocked("memory is allocated with a lock held");
     if (shim.pool_fail_in && --shim.pool_fail_in == 0)
         return NULL;
@@ -312,6 +321,14 @@ void shim_ioctl_cancel(PIRP irp)
 PEPROCESS IoGetRequestorProcess(PIRP irp)
 {
     return irp->left ? NULL : irp->process;
+}
+
+ULONG DbgPrintEx(ULONG component, ULONG level, const char *format, ...)
+{
+    shim_check(component == 77 && level <= 3, "it prints as another component");
+    shim_check(!strstr(format, "ls"), "it prints wide text, for which IRQL may be too high");
+    shim.debug_lines++;
+    return 0;
 }
 
 /* The registry: the values that the test has set, all in the one key there is. */

@@ -16,16 +16,21 @@
 
 extern struct shim_kernel {
     ULONG capacity, timeout;     /* registry values; 0: missing */
+    ULONG version;               /* of Windows: major << 8 | minor; 0: 10 */
     ULONG registry_type;         /* of them; 0: REG_DWORD */
     _Atomic long pool;           /* allocations that are not freed */
     _Atomic long pool_fail_in;   /* the nth allocation from now fails; 0: none */
     _Atomic long bus_changes;
     _Atomic bool unmapped;       /* data buffers cannot be reached */
+    _Atomic bool undescribed;    /* data buffers are StorPort's own, without an MDL */
     void (*released)(void);      /* runs where a thread has released its last lock, and another
                                   * one may come in between */
     _Atomic unsigned waiting;    /* threads that wait for an event */
     void (*on_allocate)(void);   /* while memory is allocated */
     void (*on_pnp)(void);        /* while StorPort has an IRP of PnP */
+    char event[80];              /* the last one that went to the event log */
+    ULONG event_code, events;
+    _Atomic unsigned debug_lines;
     struct sys_adapter *adapter;
     VIRTUAL_HW_INITIALIZATION_DATA entries;
     STOR_PORT_CONFIGURATION config;

@@ -89,6 +89,23 @@ static void complete_irp(PIRP irp)
     shim_completed(&call->done);
 }
 
+/* Remembers the last one. */
+static void log_event(const STOR_LOG_EVENT_DETAILS *details)
+{
+    size_t length = wcslen(details->StringList[0]);
+
+    shim_check_unlocked("an event is logged with a lock held");
+    shim_check(details->InterfaceRevision == STOR_CURRENT_LOG_INTERFACE_REVISION &&
+        details->Size == sizeof *details && details->StringCount == 1, "an odd event");
+    shim_check((length + 1) * 2 <= 150 && length < sizeof shim.event, "an event is too long");
+    pthread_mutex_lock(&calls_lock);
+    for (size_t i = 0; i <= length; i++)
+        shim.event[i] = (char)details->StringList[0][i];
+    shim.event_code = details->ErrorCode;
+    shim.events++;
+    pthread_mutex_unlock(&calls_lock);
+}
+
 ULONG StorPortExtendedFunction(ULONG code, PVOID extension, ...)
 {
     ULONG status = STOR_STATUS_SUCCESS;
@@ -99,11 +116,15 @@ ULONG StorPortExtendedFunction(ULONG code, PVOID extension, ...)
     if (code == STOR_FUNCTION_GET_SYSTEM_ADDRESS) {
         PSCSI_REQUEST_BLOCK srb = va_arg(arguments, PSCSI_REQUEST_BLOCK);
 
-        *va_arg(arguments, PVOID *) = srb->DataBuffer;
+        *va_arg(arguments, PVOID *) = shim.undescribed ? NULL : srb->DataBuffer;
         if (shim.unmapped)
             status = STOR_STATUS_INSUFFICIENT_RESOURCES;
+        else if (shim.undescribed)
+            status = STOR_STATUS_INVALID_PARAMETER;
     } else if (code == STOR_FUNCTION_COMPLETE_SERVICE_IRP) {
         complete_irp(va_arg(arguments, PIRP));
+    } else if (code == STOR_FUNCTION_LOG_SYSTEM_EVENT) {
+        log_event(va_arg(arguments, PSTOR_LOG_EVENT_DETAILS));
     } else {
         shim_check(false, "an unknown extended function");
     }
@@ -120,6 +141,7 @@ void shim_start(ULONG capacity, ULONG timeout)
     shim.capacity = capacity;
     shim.timeout = timeout;
     shim.bus_changes = 0;
+    shim.events = shim.debug_lines = 0;
     shim_check(DriverEntry(&shim.driver, &path) == STATUS_SUCCESS, "DriverEntry fails");
     shim.adapter = calloc(1, shim.entries.DeviceExtensionSize);
     shim_check(shim.entries.HwFindAdapter(shim.adapter, NULL, NULL, NULL, NULL, &shim.config,

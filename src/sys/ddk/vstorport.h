@@ -37,12 +37,41 @@
 enum {
     STOR_FUNCTION_GET_SYSTEM_ADDRESS = 5,   /* PSCSI_REQUEST_BLOCK, PVOID * */
     STOR_FUNCTION_COMPLETE_SERVICE_IRP = 7, /* PIRP */
+    STOR_FUNCTION_LOG_SYSTEM_EVENT = 16,    /* PSTOR_LOG_EVENT_DETAILS, PULONG or NULL */
 };
+
+/* Since Windows 7. At most 150 bytes of DumpData and strings together. */
+#define STOR_CURRENT_LOG_INTERFACE_REVISION 0x00000100
+
+typedef enum _STOR_EVENT_ASSOCIATION_ENUM {
+    StorEventAdapterAssociation,
+    StorEventLunAssociation,
+    StorEventTargetAssociation,
+} STOR_EVENT_ASSOCIATION_ENUM;
+
+typedef struct _STOR_LOG_EVENT_DETAILS {
+    ULONG InterfaceRevision;
+    ULONG Size;
+    ULONG Flags;
+    STOR_EVENT_ASSOCIATION_ENUM EventAssociation;
+    ULONG PathId;
+    ULONG TargetId;
+    ULONG LunId;
+    BOOLEAN StorportSpecificErrorCode;
+    ULONG ErrorCode;
+    ULONG UniqueId;
+    ULONG DumpDataSize;
+    PVOID DumpData;
+    ULONG StringCount;
+    PWSTR *StringList;
+} STOR_LOG_EVENT_DETAILS, *PSTOR_LOG_EVENT_DETAILS;
 
 #define STOR_STATUS_SUCCESS 0x00000000
 #define STOR_STATUS_UNSUCCESSFUL 0xc1000001
 #define STOR_STATUS_NOT_IMPLEMENTED 0xc1000002
 #define STOR_STATUS_INSUFFICIENT_RESOURCES 0xc1000003
+#define STOR_STATUS_INVALID_PARAMETER 0xc1000006
+#define STOR_STATUS_INVALID_BUFFER_SIZE 0xc100000a
 
 typedef struct _STOR_MEMORY_REGION {
     PVOID VirtualBase;
@@ -162,10 +191,12 @@ typedef struct _VIRTUAL_HW_INITIALIZATION_DATA {
 C_ASSERT(sizeof(VIRTUAL_HW_INITIALIZATION_DATA) == 176);
 C_ASSERT(sizeof(SCSI_REQUEST_BLOCK) == 88);
 C_ASSERT(sizeof(STOR_PORT_CONFIGURATION) == 200);
+C_ASSERT(sizeof(STOR_LOG_EVENT_DETAILS) == 72);
 #else
 C_ASSERT(sizeof(VIRTUAL_HW_INITIALIZATION_DATA) == 104);
 C_ASSERT(sizeof(SCSI_REQUEST_BLOCK) == 64);
 C_ASSERT(sizeof(STOR_PORT_CONFIGURATION) == 184);
+C_ASSERT(sizeof(STOR_LOG_EVENT_DETAILS) == 56);
 #endif
 
 VSTORPORT_API ULONG NTAPI StorPortInitialize(PVOID DriverObject, PVOID RegistryPath,

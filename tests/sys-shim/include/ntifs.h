@@ -39,8 +39,8 @@ typedef uint16_t USHORT, UINT16;
 typedef uint32_t ULONG, *PULONG, UINT32;
 typedef int32_t LONG, NTSTATUS;
 typedef uint64_t UINT64;
-typedef uintptr_t ULONG_PTR, UINT_PTR;
-typedef wchar_t WCHAR;
+typedef uintptr_t ULONG_PTR, UINT_PTR, SIZE_T;
+typedef wchar_t WCHAR, *PWSTR;
 typedef union { int64_t QuadPart; } LARGE_INTEGER, PHYSICAL_ADDRESS;
 typedef struct { UINT32 Data1; UINT16 Data2, Data3; UINT8 Data4[8]; } GUID;
 typedef struct { USHORT Length, MaximumLength; WCHAR *Buffer; } UNICODE_STRING, *PUNICODE_STRING;
@@ -123,8 +123,8 @@ PVOID shim_fill(PVOID to, int byte, size_t length);
 #endif
 
 /* Pool */
-enum { NonPagedPool };
-PVOID ExAllocatePoolWithTag(int type, size_t size, ULONG tag);
+typedef enum { NonPagedPool, NonPagedPoolNx = 512 } POOL_TYPE;
+PVOID ExAllocatePoolWithTag(POOL_TYPE type, size_t size, ULONG tag);
 void ExFreePoolWithTag(PVOID memory, ULONG tag);
 
 /* Timers, DPCs, events */
@@ -205,6 +205,12 @@ PEPROCESS IoGetRequestorProcess(PIRP irp);
 PIRP IoBuildDeviceIoControlRequest(ULONG code, PDEVICE_OBJECT device, PVOID input, ULONG in,
     PVOID output, ULONG out, BOOLEAN internal, KEVENT *event, IO_STATUS_BLOCK *status);
 NTSTATUS IoCallDriver(PDEVICE_OBJECT device, PIRP irp);
+
+typedef struct {
+    ULONG dwOSVersionInfoSize, dwMajorVersion, dwMinorVersion;
+} RTL_OSVERSIONINFOW;
+NTSTATUS RtlGetVersion(RTL_OSVERSIONINFOW *version);
+ULONG DbgPrintEx(ULONG component, ULONG level, const char *format, ...);
 
 /* The registry */
 typedef struct {

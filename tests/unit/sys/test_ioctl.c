@@ -165,6 +165,24 @@ static void test_provision_without_memory(void **state)
     assert_int_equal(rig_provision(&program, &params, &btl), STATUS_SUCCESS);
 }
 
+/* The shim judges what kind of memory it is. */
+static void test_memory_is_as_each_windows_has_it(void **state)
+{
+    static const ULONG versions[] = { 0x601, 0x602, 0x603, 0xa00 };
+
+    for (unsigned i = 0; i < ARRAYSIZE(versions); i++) {
+        SPD_IOCTL_STORAGE_UNIT_PARAMS params = rig_params(0, 512);
+        UINT32 btl;
+
+        rig_exit(&program);
+        shim_stop();
+        shim.version = versions[i];
+        setup(state);
+        assert_int_equal(rig_provision(&program, &params, &btl), STATUS_SUCCESS);
+    }
+    shim.version = 0;
+}
+
 static void provision_all(unsigned count)
 {
     SPD_IOCTL_STORAGE_UNIT_PARAMS params;
@@ -275,6 +293,7 @@ int main(void)
         TEST(provision_refuses_reserved_bits),
         TEST(provision_without_a_lifetime_is_refused),
         TEST(provision_without_memory),
+        TEST(memory_is_as_each_windows_has_it),
         TEST(sixteen_units_and_no_more),
         TEST(255_units_by_registry_value),
         TEST(a_bad_registry_value_is_the_default),

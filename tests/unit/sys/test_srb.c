@@ -204,6 +204,17 @@ static void test_an_absent_lun_says_so(void **state)
     assert_int_equal(data[0], 0x7f);
 }
 
+static void test_data_of_storport_itself_is_reached(void **state)
+{
+    static const UCHAR cdb[6] = { 0x12, [4] = 96 };
+
+    (void)state;
+    shim.undescribed = true;
+    assert_int_equal(in_command(cdb, 6, 96), SRB_STATUS_SUCCESS);
+    shim.undescribed = false;
+    assert_memory_equal(data + 8, "WinSpd  ", 8);
+}
+
 static void test_unreachable_data_is_an_error(void **state)
 {
     (void)state;
@@ -438,6 +449,7 @@ int main(void)
         TEST(no_sense_buffer),
         TEST(where_there_is_no_unit),
         TEST(an_absent_lun_says_so),
+        TEST(data_of_storport_itself_is_reached),
         TEST(unreachable_data_is_an_error),
         TEST(an_abort_ends_its_request),
         TEST(bus_reset),

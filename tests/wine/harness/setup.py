@@ -23,6 +23,18 @@ def it_is_there_again_after_a_restart(machine):
     is_installed(machine)
 
 
+def the_event_log_tells_of_units(machine):
+    """After a restart: it tells few of a kind in a minute."""
+    before = len(machine.judge_log())
+    with disk(machine, "memdisk", *SIZE):
+        pass
+    machine.prefix.wait_for(
+        lambda: re.search(r"event 80000001: unit \d+: removed, its program ended",
+                          machine.judge_log()[before:]), 20, "the end of the unit")
+    assert re.search(r"event 40000001: unit \d+: created by process \d+",
+                     machine.judge_log()[before:])
+
+
 def configure(machine, **values):
     """Values of the service key, None: without; then the machine is started anew."""
     for name, value in values.items():
@@ -162,6 +174,7 @@ TESTS = [
     ("the number of units is configured", settings),
     ("requests end although their server is silent", requests_end_in_time),
     ("it is there again after a restart", it_is_there_again_after_a_restart),
+    ("the event log tells of units", the_event_log_tells_of_units),
     ("adding it twice is harmless", adding_twice_is_harmless),
     ("it is removed under a server with I/O in flight", it_is_removed_under_a_server),
     ("it is removed and nothing is left", it_is_removed_and_nothing_is_left),

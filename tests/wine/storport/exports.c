@@ -108,6 +108,31 @@ static ULONG system_address(struct adapter *adapter, SCSI_REQUEST_BLOCK *srb, PV
     return STOR_STATUS_SUCCESS;
 }
 
+/* Into the judge's log: Windows has a limit for what goes with an event. */
+static ULONG log_event(const STOR_LOG_EVENT_DETAILS *details)
+{
+    SIZE_T bytes = details->DumpDataSize;
+    char text[76] = "";
+    ULONG i, j;
+
+    judge_unlocked("StorPortLogSystemEvent");
+    if (details->InterfaceRevision != STOR_CURRENT_LOG_INTERFACE_REVISION ||
+        details->Size != sizeof(*details) || details->Flags) {
+        judge_finding("StorPortLogSystemEvent of another revision or size");
+        return STOR_STATUS_INVALID_PARAMETER;
+    }
+    for (i = 0; i < details->StringCount; i++)
+        for (j = 0; j == 0 || details->StringList[i][j - 1]; j++, bytes += sizeof(WCHAR))
+            if (j < sizeof(text) - 1)
+                text[j] = (char)details->StringList[i][j];
+    if (bytes > 150) {
+        judge_finding("StorPortLogSystemEvent of %u bytes", (unsigned)bytes);
+        return STOR_STATUS_INVALID_BUFFER_SIZE;
+    }
+    judge_note("event %08x: %s", (unsigned)details->ErrorCode, text);
+    return STOR_STATUS_SUCCESS;
+}
+
 ULONG __cdecl StorPortExtendedFunction(ULONG code, PVOID extension, ...)
 {
     struct adapter *adapter = adapter_of_extension(extension);
@@ -123,6 +148,9 @@ ULONG __cdecl StorPortExtendedFunction(ULONG code, PVOID extension, ...)
         break;
     case STOR_FUNCTION_COMPLETE_SERVICE_IRP:
         service_completed(adapter, va_arg(arguments, IRP *));
+        break;
+    case STOR_FUNCTION_LOG_SYSTEM_EVENT:
+        status = log_event(va_arg(arguments, STOR_LOG_EVENT_DETAILS *));
         break;
     default:
         judge_finding("StorPortExtendedFunction of an unknown code, %u", (unsigned)code);

@@ -22,6 +22,15 @@ static LIST_ENTRY blocks = { &blocks, &blocks };
 static KSPIN_LOCK blocks_lock;
 static ULONG block_count;
 
+/* Since Windows 8 */
+static BOOLEAN has_nx_pool(void)
+{
+    RTL_OSVERSIONINFOW version = { .dwOSVersionInfoSize = sizeof(version) };
+
+    RtlGetVersion(&version);
+    return version.dwMajorVersion * 256 + version.dwMinorVersion > 0x601;
+}
+
 PVOID NTAPI judge_allocate(POOL_TYPE type, SIZE_T length, ULONG tag)
 {
     ULONGLONG canary = CANARY;
@@ -30,6 +39,8 @@ PVOID NTAPI judge_allocate(POOL_TYPE type, SIZE_T length, ULONG tag)
 
     if (type == PagedPool)
         judge_passive("ExAllocatePoolWithTag(PagedPool)");
+    if (type == NonPagedPool && has_nx_pool())
+        judge_finding("pool is allocated that can be executed");
     if (!length)
         judge_finding("pool of no length is allocated");
     block = ExAllocatePoolWithTag(type, sizeof(*block) + length + sizeof(canary), tag);

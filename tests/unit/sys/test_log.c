@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* What the event log says, and how much of it. */
+
+#include "rig.h"
+
+enum { INFORMATION = 0x40000001, WARNING = 0x80000001, ERROR = 0xc0000001 };
+
+static struct rig_program program;
+static struct shim_srb box;
+static UCHAR data[512];
+
+static int setup(void **state)
+{
+    rig_setup(state);
+    rig_start(&program, 100);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    rig_exit(&program);
+    return rig_teardown(state);
+}
+
+static void provision(UINT32 grace)
+{
+    SPD_IOCTL_STORAGE_UNIT_PARAMS params = rig_params(3, 512);
+    UINT32 btl;
+
+    params.Reserved[0] = grace;
+    assert_int_equal(rig_provision(&program, &params, &btl), STATUS_SUCCESS);
+}
+
+static void restart(ULONG id)
+{
+    rig_exit(&program);
+    rig_start(&program, id);
+}
+
+static void assert_logged(ULONG code, const char *text)
+{
+    assert_string_equal(shim.event, text);
+    assert_int_equal(shim.event_code, code);
+}
+
+static void test_units_come_and_go(void **state)
+{
+    (void)state;
+    provision(0);
+    assert_logged(INFORMATION, "unit 0: created by process 100");
+    assert_int_equal(rig_unprovision(&program, 3), STATUS_SUCCESS);
+    assert_logged(INFORMATION, "unit 0: removed by its program");
+    provision(0);
+    restart(100);
+    assert_logged(WARNING, "unit 0: removed, its program ended");
+    assert_int_equal(shim.events, 4);
+    assert_int_equal(shim.debug_lines, 4);
+}
+
+static void test_the_number_of_the_unit(void **state)
+{
+    SPD_IOCTL_STORAGE_UNIT_PARAMS params;
+    UINT32 btl;
+
+    (void)state;
+    for (unsigned i = 0; i < 13; i++) {
+        params = rig_params(i, 512);
+        assert_int_equal(rig_provision(&program, &params, &btl), STATUS_SUCCESS);
+        shim_seconds(10);
+    }
+    assert_logged(INFORMATION, "unit 12: created by process 100");
+}
+
+static void test_a_grace(void **state)
+{
+    (void)state;
+    provision(30);
+    restart(2000000000);
+    assert_logged(WARNING, "unit 0: its program ended, it waits 30 s");
+    provision(30);
+    assert_logged(INFORMATION, "unit 0: taken over by process 2000000000");
+    restart(100);
+    shim_seconds(32);
+    assert_logged(ERROR, "unit 0: removed, no program came back");
+}
+
+static void test_requests_that_time_out(void **state)
+{
+    struct shim_srb second;
+
+    (void)state;
+    provision(0);
+    rig_read(&box, 0, 1, 1, data);
+    rig_read(&second, 0, 2, 1, data);
+    shim_srb_send(&box);
+    shim_srb_send(&second);
+    shim_seconds(62);
+    assert_logged(ERROR, "unit 0: requests not served in time: 2");
+    shim_srb_free(&box);
+    shim_srb_free(&second);
+}
+
+static void test_an_ejected_disk(void **state)
+{
+    DEVICE_OBJECT disk = { .DeviceType = FILE_DEVICE_DISK };
+    IRP irp = { .stack.MinorFunction = IRP_MN_START_DEVICE };
+
+    (void)state;
+    provision(0);
+    shim.driver.MajorFunction[IRP_MJ_PNP](&disk, &irp);
+    irp.stack.MinorFunction = IRP_MN_REMOVE_DEVICE;
+    shim.driver.MajorFunction[IRP_MJ_PNP](&disk, &irp);
+    assert_logged(INFORMATION, "unit 0: removed with its disk");
+}
+
+static void test_refusals_are_for_debuggers(void **state)
+{
+    SPD_IOCTL_STORAGE_UNIT_PARAMS params = rig_params(3, 513);
+    UINT32 btl;
+
+    (void)state;
+    assert_int_equal(rig_provision(&program, &params, &btl), STATUS_INVALID_PARAMETER);
+    assert_int_equal(shim.events, 0);
+    assert_int_equal(shim.debug_lines, 1);
+}
+
+static void test_registry_values_out_of_range(void **state)
+{
+    (void)state;
+    rig_exit(&program);
+    shim_stop();
+    shim_start(256, 9999);
+    rig_start(&program, 100);
+    assert_logged(WARNING, "registry values out of range: 2");
+}
+
+/* A program may do as often what is logged as it likes. */
+static void test_a_flood_is_counted(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 1000; i++) {
+        provision(0);
+        assert_int_equal(rig_unprovision(&program, 3), STATUS_SUCCESS);
+    }
+    assert_int_equal(shim.events, 16);
+    shim_seconds(60);
+    provision(0);
+    assert_logged(INFORMATION, "unit 0: created by process 100 (+992)");
+    restart(100);
+    assert_logged(WARNING, "unit 0: removed, its program ended");
+    provision(0);
+    assert_logged(INFORMATION, "unit 0: created by process 100");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(units_come_and_go),
+        TEST(the_number_of_the_unit),
+        TEST(a_grace),
+        TEST(requests_that_time_out),
+        TEST(an_ejected_disk),
+        TEST(refusals_are_for_debuggers),
+        TEST(registry_values_out_of_range),
+        TEST(a_flood_is_counted),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
