@@ -33,8 +33,9 @@ test:
 
 bench:
 	@scripts/packages bench
-	@scripts/build release
+	@scripts/build release windows-x64
 	@WORK=$(BUILD)/bench BUILD=$(BUILD)/release bench/run
+	@WORK=$(BUILD)/bench bench/windows/run
 
 fuzz:
 	@scripts/packages test
@@ -57,7 +58,7 @@ help:
 	@echo 'make test                build and run every test'
 	@echo '  TIERS="unit-asan lint"   only these groups of tests; scripts/test --list names them'
 	@echo '  TEST=PATTERN             only the tests whose name contains PATTERN'
-	@echo 'make bench               speed and cost, beside tgtd'
+	@echo 'make bench               speed and cost: iSCSI beside tgtd, the Windows driver'
 	@echo 'make fuzz                fuzz for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 	@echo 'make install             install below PREFIX=$(PREFIX), staged in DESTDIR'
 	@echo 'make clean               remove build/'

@@ -2,7 +2,11 @@
 # Copyright (c) 2026, the WinSpd authors
 """The results as text of at most 80 columns."""
 
+import os
+import platform
+import re
 import textwrap
+from pathlib import Path
 
 
 def number(value):
@@ -14,6 +18,13 @@ def number(value):
 
 def mark(good):
     return "-" if good is None else "ok" if good else "MISSED"
+
+
+def machine(cpu):
+    """What was measured on."""
+    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    return {"model": model.group(1).strip() if model else platform.machine(), "cpu": cpu,
+            "cpus": os.cpu_count(), "kernel": platform.release()}
 
 
 def cost_table(results):

@@ -2,6 +2,7 @@
 # Copyright (c) 2026, the WinSpd authors
 """A Wine prefix: made once, copied for each run, and emptied of processes at its end."""
 
+import fcntl
 import os
 import shutil
 import signal
@@ -62,10 +63,9 @@ class Prefix:
     def wine(self, program, *arguments, timeout=60):
         return self.run(["wine", program, *arguments], timeout)
 
-    def start_wine(self, program, *arguments):
+    def start_wine(self, program, *arguments, stdin=subprocess.DEVNULL):
         return subprocess.Popen(["wine", str(program), *map(str, arguments)], env=self.env,
-                                text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                stderr=self.log)
+                                text=True, stdin=stdin, stdout=subprocess.PIPE, stderr=self.log)
 
     def check(self, command, timeout):
         status, output = self.run(command, timeout)
@@ -108,10 +108,12 @@ class Prefix:
 def base(cache):
     """The prefix that is copied; made when it is not there, whole or not at all."""
     folder = cache / "wine"
-    if not (folder / "system.reg").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        making = cache / "wine.new"
-        shutil.rmtree(making, ignore_errors=True)
-        Prefix(making, cache / "wine.log").make()
-        making.rename(folder)
+    with open(cache / "wine.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # who runs beside us waits for the one that makes it
+        if not (folder / "system.reg").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            making = cache / "wine.new"
+            shutil.rmtree(making, ignore_errors=True)
+            Prefix(making, cache / "wine.log").make()
+            making.rename(folder)
     return Prefix(folder, cache / "wine.log")

@@ -96,10 +96,11 @@ static NTSTATUS fetch_data(struct request *request, const UCHAR *buffer)
 {
     const SCSI_PASS_THROUGH *header = (const SCSI_PASS_THROUGH *)buffer;
 
-    /* What a unit leaves of a data-in buffer must not be another's memory. */
-    RtlZeroMemory(request->buffer, request->length);
-    if (header->DataIn != SCSI_IOCTL_DATA_OUT)
+    if (header->DataIn != SCSI_IOCTL_DATA_OUT) {
+        /* What a unit leaves of a data-in buffer must not be another's memory. */
+        RtlZeroMemory(request->buffer, request->length);
         return STATUS_SUCCESS;
+    }
     if (!is_direct(request->irp)) {
         RtlCopyMemory(request->buffer, buffer + header->DataBufferOffset, request->length);
         return STATUS_SUCCESS;

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* drvbench: a disk in memory on the driver, and clients of it. */
+
+#ifndef DRVBENCH_H
+#define DRVBENCH_H
+
+#include <stdbool.h>
+
+#include <winspd/winspd.h>
+
+enum {
+    BLOCK = 512,
+    DISK_LENGTH = 16 << 20,
+    TRANSFER_MAX = 65536,
+    CLIENTS_MAX = 16,
+    CLIENT_HEADER = 96, /* in a client's buffer, before the data */
+};
+
+/* Ends the process: what cannot be measured is said. */
+void fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+
+/* serve.c: says "serving", and serves until its input ends. */
+int serve(ULONG threads);
+
+/* client.c: one thread's handle of the adapter, and the buffer of its calls. */
+struct client {
+    HANDLE device;
+    UCHAR *buffer; /* CLIENT_HEADER and TRANSFER_MAX */
+};
+void client_open(struct client *client);
+void client_close(struct client *client);
+/* The only unit there is, past its unit attentions. */
+UINT32 client_unit(const struct client *client);
+/* A call that does next to nothing and brings back four bytes; it may carry data there. */
+void client_empty(const struct client *client, UINT32 length);
+/* A call that the driver does not know. */
+void client_refused(const struct client *client);
+/* From or to the buffer, behind the header. */
+void client_move(
+    const struct client *client, UINT32 btl, bool write, UINT64 place, UINT32 length);
+
+#endif
