@@ -340,6 +340,7 @@ bool sys_unit_remove(struct sys_adapter *adapter, struct sys_unit *unit)
     return found;
 }
 
+/* Asked and done with one lock: within the grace the unit may be taken over at any time. */
 NTSTATUS sys_unit_unprovision(struct sys_adapter *adapter, const GUID *guid, PEPROCESS caller)
 {
     NTSTATUS status = STATUS_SUCCESS;
@@ -347,18 +348,19 @@ NTSTATUS sys_unit_unprovision(struct sys_adapter *adapter, const GUID *guid, PEP
     KIRQL irql;
 
     KeAcquireSpinLock(&adapter->lock, &irql);
-    unit = reference(find(adapter, guid));
-    if (unit && unit->owner && unit->owner != caller)
-        status = STATUS_ACCESS_DENIED;
-    KeReleaseSpinLock(&adapter->lock, irql);
+    unit = find(adapter, guid);
     if (!unit)
-        return STATUS_OBJECT_NAME_NOT_FOUND;
-    if (NT_SUCCESS(status) && !sys_unit_remove(adapter, unit))
         status = STATUS_OBJECT_NAME_NOT_FOUND;
-    if (NT_SUCCESS(status))
-        sys_log(adapter, SYS_EVENT_UNPROVISIONED, unit->btl, 0);
-    sys_unit_put(unit);
-    return status;
+    else if (unit->owner && unit->owner != caller)
+        status = STATUS_ACCESS_DENIED;
+    else
+        take_out(adapter, unit);
+    KeReleaseSpinLock(&adapter->lock, irql);
+    if (!NT_SUCCESS(status))
+        return status;
+    sys_log(adapter, SYS_EVENT_UNPROVISIONED, unit->btl, 0);
+    retire(unit);
+    return STATUS_SUCCESS;
 }
 
 void sys_unit_remove_all(struct sys_adapter *adapter)

@@ -23,8 +23,8 @@ extern struct shim_kernel {
     _Atomic long bus_changes;
     _Atomic bool unmapped;       /* data buffers cannot be reached */
     _Atomic bool undescribed;    /* data buffers are StorPort's own, without an MDL */
-    void (*released)(void);      /* runs where a thread has released its last lock, and another
-                                  * one may come in between */
+    void (*released)(void);      /* runs where a thread has released its last lock, or completed
+                                  * something, and another one may come in between */
     _Atomic unsigned waiting;    /* threads that wait for an event */
     void (*on_allocate)(void);   /* while memory is allocated */
     void (*on_pnp)(void);        /* while StorPort has an IRP of PnP */
@@ -56,6 +56,7 @@ bool shim_ioctl_done(PIRP irp);
 void shim_ioctl_cancel(PIRP irp);
 /* Its thread has ended, but its handle belongs to a completion port: it stays. */
 void shim_ioctl_leave(PIRP irp);
+void shim_ioctl_cancel_pending(unsigned nth); /* of those that may still be */
 void shim_ioctl_wait(PIRP irp);
 NTSTATUS shim_ioctl_end(PIRP irp, ULONG *written);
 /* begin and end; a call that pends is cancelled. */

@@ -56,6 +56,8 @@ static void complete_srb(PSCSI_REQUEST_BLOCK srb)
     shim_check(srb->SrbStatus != SRB_STATUS_PENDING, "an SRB is completed without a status");
     srbs_out--;
     shim_completed(&box->done);
+    if (shim.released)
+        shim.released();
 }
 
 VOID StorPortNotification(ULONG type, PVOID extension, ...)
@@ -87,6 +89,8 @@ static void complete_irp(PIRP irp)
     if (NT_SUCCESS(irp->IoStatus.Status) && written)
         memcpy(call->out, irp->AssociatedIrp.SystemBuffer, written);
     shim_completed(&call->done);
+    if (shim.released)
+        shim.released();
 }
 
 /* Remembers the last one. */
@@ -231,6 +235,25 @@ NTSTATUS shim_ioctl(PEPROCESS process, const void *in, ULONG in_length, void *ou
     if (!shim_ioctl_done(irp))
         shim_ioctl_cancel(irp);
     return shim_ioctl_end(irp, written);
+}
+
+void shim_ioctl_cancel_pending(unsigned nth)
+{
+    struct call *found = NULL;
+
+    pthread_mutex_lock(&calls_lock);
+    for (PLIST_ENTRY at = calls.Flink; at != &calls; at = at->Flink) {
+        struct call *call = CONTAINING_RECORD(at, struct call, all);
+
+        if (call->done || call->irp.Cancel)
+            continue;
+        found = call;
+        if (nth-- == 0)
+            break;
+    }
+    pthread_mutex_unlock(&calls_lock);
+    if (found)
+        shim_ioctl_cancel(&found->irp);
 }
 
 /* The I/O manager cancels what its threads have pended; IRPs stay for those who began them. */

@@ -72,7 +72,8 @@ typedef struct {
 } STOR_DEVICE_CAPABILITIES, *PSTOR_DEVICE_CAPABILITIES;
 
 typedef enum {
-    ScsiQuerySupportedControlTypes, ScsiStopAdapter, ScsiRestartAdapter, ScsiSetBootConfig
+    ScsiQuerySupportedControlTypes, ScsiStopAdapter, ScsiRestartAdapter, ScsiSetBootConfig,
+    ScsiSetRunningConfig, ScsiAdapterControlMax
 } SCSI_ADAPTER_CONTROL_TYPE;
 typedef enum {
     ScsiAdapterControlSuccess, ScsiAdapterControlUnsuccessful
