@@ -145,7 +145,8 @@ void shim_start(ULONG capacity, ULONG timeout)
     shim.capacity = capacity;
     shim.timeout = timeout;
     shim.bus_changes = 0;
-    shim.events = shim.debug_lines = 0;
+    shim.events = 0;
+    shim.debug_lines = 0;
     shim_check(DriverEntry(&shim.driver, &path) == STATUS_SUCCESS, "DriverEntry fails");
     shim.adapter = calloc(1, shim.entries.DeviceExtensionSize);
     shim_check(shim.entries.HwFindAdapter(shim.adapter, NULL, NULL, NULL, NULL, &shim.config,
