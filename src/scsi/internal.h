@@ -245,6 +245,7 @@ enum scsi_step scsi_inquiry(struct scsi_task *task, uint8_t *reply);
 enum scsi_step scsi_vpd(struct scsi_task *task, uint8_t *reply);
 enum scsi_step scsi_mode_sense(struct scsi_task *task, uint8_t *reply);
 enum scsi_step scsi_mode_select(struct scsi_task *task);
+enum scsi_step scsi_log_sense(struct scsi_task *task, uint8_t *reply);
 enum scsi_step scsi_read_capacity_10(struct scsi_task *task, uint8_t *reply);
 enum scsi_step scsi_read_capacity_16(struct scsi_task *task, uint8_t *reply);
 enum scsi_step scsi_get_lba_status(struct scsi_task *task, uint8_t *reply);

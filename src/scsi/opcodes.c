@@ -95,6 +95,9 @@ const struct scsi_row scsi_rows[256] = {
     /* UNMAP */
     [0x42] = { CDB10(0x42, 0x00, Z4, GROUP, F2, 0x00), DATA_OUT,
         .flags = SCSI_ROW_MEDIUM | SCSI_ROW_WRITES | SCSI_ROW_NEEDS_UNMAP, .run = scsi_unmap },
+    /* LOG SENSE: no parameter pointer, no SP (log.c) */
+    [0x4d] = { CDB10(0x4d, 0x00, F2, Z3, F2, 0x00), DATA_IN, ALLOCATION(7, 2),
+        .build = scsi_log_sense },
     /* MODE SELECT(10), MODE SENSE(10) */
     [0x55] = { CDB10(0x55, 0x10, Z4, 0x00, F2, 0x00), DATA_OUT, .run = scsi_mode_select },
     [0x5a] = { CDB10(0x5a, 0x18, F2, Z3, F2, 0x00), DATA_IN, ALLOCATION(7, 2),

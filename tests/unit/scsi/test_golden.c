@@ -13,6 +13,7 @@ static const char *const names[256] = {
     [0x25] = "READ CAPACITY(10)", [0x28] = "READ(10)", [0x2a] = "WRITE(10)",
     [0x2e] = "WRITE AND VERIFY(10)", [0x2f] = "VERIFY(10)", [0x34] = "PRE-FETCH(10)",
     [0x35] = "SYNCHRONIZE CACHE(10)", [0x41] = "WRITE SAME(10)", [0x42] = "UNMAP",
+    [0x4d] = "LOG SENSE",
     [0x55] = "MODE SELECT(10)", [0x5a] = "MODE SENSE(10)", [0x88] = "READ(16)",
     [0x89] = "COMPARE AND WRITE", [0x8a] = "WRITE(16)", [0x8b] = "ORWRITE(16)",
     [0x8e] = "WRITE AND VERIFY(16)", [0x8f] = "VERIFY(16)", [0x90] = "PRE-FETCH(16)",
@@ -362,6 +363,55 @@ static void mode_parameters(void **state)
     }
 }
 
+#define LOG_HEADER BITS(0, 7, 1, "DS"), BITS(0, 6, 1, "SPF"), BITS(0, 5, 6, "PAGE CODE"), \
+    BYTES(1, 1, "SUBPAGE CODE"), BYTES(2, 2, "PAGE LENGTH")
+
+static const struct field log_00[] = { LOG_HEADER, BYTES(4, 2, "supported pages") };
+static const struct field log_00_ff[] = {
+    LOG_HEADER,
+    BYTES(4, 2, "supported page and subpage"),
+    BYTES(6, 2, "supported page and subpage"),
+    BYTES(8, 2, "supported page and subpage"),
+};
+static const struct field log_2f[] = {
+    LOG_HEADER,
+    BYTES(4, 2, "PARAMETER CODE"),
+    BITS(6, 7, 1, "DU"),
+    BITS(6, 5, 1, "TSD"),
+    BITS(6, 4, 1, "ETC"),
+    BITS(6, 3, 2, "TMC"),
+    BITS(6, 1, 2, "FORMAT AND LINKING"),
+    BYTES(7, 1, "PARAMETER LENGTH"),
+    BYTES(8, 1, "INFORMATIONAL EXCEPTION ADDITIONAL SENSE CODE"),
+    BYTES(9, 1, "INFORMATIONAL EXCEPTION ADDITIONAL SENSE CODE QUALIFIER"),
+    BYTES(10, 1, "MOST RECENT TEMPERATURE READING"),
+};
+
+static const struct {
+    const char *name;
+    uint8_t code;
+    uint8_t subpage;
+    const struct field *fields;
+    size_t count;
+} log_pages[] = {
+    { "log-00", 0x00, 0x00, log_00, COUNT(log_00) },
+    { "log-00-ff", 0x00, 0xff, log_00_ff, COUNT(log_00_ff) },
+    { "log-2f", 0x2f, 0x00, log_2f, COUNT(log_2f) },
+};
+
+static void log_parameters(void **state)
+{
+    struct disk *disk = *state;
+
+    for (unsigned i = 0; i < COUNT(log_pages); i++) {
+        const uint8_t *reply = in(disk,
+            CDB(0x4d, 0, 0x40 | log_pages[i].code, log_pages[i].subpage, 0, 0, 0, 2, 0), 512);
+
+        compare_fields(log_pages[i].name, reply, disk->task.moved_length, log_pages[i].fields,
+            log_pages[i].count);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -370,6 +420,7 @@ int main(void)
         TEST(vital_product_data),
         TEST(device_identification),
         TEST(mode_parameters),
+        TEST(log_parameters),
     };
 
     return cmocka_run_group_tests_name("golden", tests, NULL, NULL);
