@@ -5,6 +5,7 @@
 
 #include "test.h"
 #include "golden.h"
+#include "reserve.h"
 
 static const char *const names[256] = {
     [0x00] = "TEST UNIT READY", [0x03] = "REQUEST SENSE", [0x08] = "READ(6)", [0x0a] = "WRITE(6)",
@@ -33,6 +34,28 @@ static const char *action_name(uint8_t opcode, uint16_t action)
         return "REPORT SUPPORTED OPERATION CODES";
     case 0xa30d:
         return "REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS";
+    case 0x5e00:
+        return "PERSISTENT RESERVE IN, READ KEYS";
+    case 0x5e01:
+        return "PERSISTENT RESERVE IN, READ RESERVATION";
+    case 0x5e02:
+        return "PERSISTENT RESERVE IN, REPORT CAPABILITIES";
+    case 0x5e03:
+        return "PERSISTENT RESERVE IN, READ FULL STATUS";
+    case 0x5f00:
+        return "PERSISTENT RESERVE OUT, REGISTER";
+    case 0x5f01:
+        return "PERSISTENT RESERVE OUT, RESERVE";
+    case 0x5f02:
+        return "PERSISTENT RESERVE OUT, RELEASE";
+    case 0x5f03:
+        return "PERSISTENT RESERVE OUT, CLEAR";
+    case 0x5f04:
+        return "PERSISTENT RESERVE OUT, PREEMPT";
+    case 0x5f05:
+        return "PERSISTENT RESERVE OUT, PREEMPT AND ABORT";
+    case 0x5f06:
+        return "PERSISTENT RESERVE OUT, REGISTER AND IGNORE EXISTING KEY";
     default:
         return "?";
     }
@@ -66,6 +89,77 @@ static void supported_operation_codes(void **state)
     }
     fclose(text);
     golden_compare("opcodes", bytes);
+    free(bytes);
+}
+
+/* The columns of the standards' tables of what reservations stop (SPC-4 5.13.1, SBC-3 table 13):
+ * another nexus holds this type, and the command's nexus is registered or not. */
+static const struct {
+    uint8_t type;
+    bool registered;
+} situations[] = {
+    { WE, false },
+    { WE, true },
+    { EA, false },
+    { EA, true },
+    { WE_RO, true },
+    { EA_RO, true },
+    { WE_AR, true },
+    { EA_AR, true },
+    { WE_RO, false },
+    { EA_RO, false },
+    { WE_AR, false },
+    { EA_AR, false },
+};
+
+static void print_conflicts(FILE *text, struct disk *disk, const uint8_t *cdb, const char *name,
+    const char *variant)
+{
+    for (unsigned i = 0; i < COUNT(situations); i++) {
+        struct scsi_unit_params params = disk->unit.params;
+
+        disk_close(disk);
+        disk_open(disk, &params, params.block_count);
+        hold(disk, 1, situations[i].type);
+        if (situations[i].registered)
+            enroll(disk, 0);
+        none(disk, cdb);
+        fprintf(text, "%-4s", disk->task.status == SCSI_RESERVATION_CONFLICT ? "C" : "a");
+    }
+    fprintf(text, " %s%s\n", name, variant);
+}
+
+static void reservation_conflicts(void **state)
+{
+    struct disk *disk = *state;
+    static const uint8_t start_stop = 0x1b, prevent_allow = 0x1e, reserve_out = 0x5f;
+    uint8_t all[4096];
+    char *bytes;
+    size_t size;
+    FILE *text = open_memstream(&bytes, &size);
+
+    memcpy(all, in(disk, CDB(0xa3, 0x0c, 0, 0, 0, 0, B32(4096)), 4096), 4096);
+    fprintf(text, "Another nexus holds a reservation of TYPE\n"
+        "    1, 5 RO, 7 AR: Write Exclusive; 3, 6 RO, 8 AR: Exclusive Access\n"
+        "and ours is registered (r) or not (u): is the command allowed (a), or a conflict (C)?\n");
+    for (unsigned i = 0; i < COUNT(situations); i++)
+        fprintf(text, "%x%-3c", situations[i].type, situations[i].registered ? 'r' : 'u');
+    fprintf(text, "\n");
+    for (uint32_t at = 4; at < 4 + be32_get(all); at += 8) {
+        uint8_t opcode = all[at];
+        uint16_t action = be16_get(all + at + 2);
+        const char *name = all[at + 5] & 0x01 ? action_name(opcode, action) : names[opcode];
+
+        if (opcode == reserve_out)
+            continue; /* the keys decide */
+        print_conflicts(text, disk, CDB(opcode, (uint8_t)action), name, "");
+        if (opcode == start_stop)
+            print_conflicts(text, disk, CDB(opcode, 0, 0, 0, 0x01), name, ", START = 1");
+        if (opcode == prevent_allow)
+            print_conflicts(text, disk, CDB(opcode, 0, 0, 0, 0x01), name, ", PREVENT = 1");
+    }
+    fclose(text);
+    golden_compare("reservations", bytes);
     free(bytes);
 }
 
@@ -416,6 +510,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(supported_operation_codes),
+        TEST(reservation_conflicts),
         TEST(standard_inquiry_data),
         TEST(vital_product_data),
         TEST(device_identification),
