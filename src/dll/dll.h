@@ -121,6 +121,9 @@ void dll_log_request(SPD_STORAGE_UNIT *unit, SPD_IOCTL_TRANSACT_REQ *request);
 void dll_log_response(SPD_STORAGE_UNIT *unit, SPD_IOCTL_TRANSACT_RSP *response);
 
 /* ioctl.c */
+HANDLE dll_event_take(void); /* manual-reset; NULL: none could be made */
+void dll_event_give(HANDLE event);
+void dll_events_close(void);
 DWORD dll_control(HANDLE device, DWORD code, void *in, DWORD in_length, void *out,
     DWORD out_length, DWORD *got);
 /* block and its data are in the frame; in_length and *got include both. unit may be NULL; a stopped

@@ -37,10 +37,43 @@ static DWORD finish(HANDLE device, DWORD error, OVERLAPPED *overlapped, DWORD *g
     return GetOverlappedResult(device, overlapped, got, TRUE) ? 0 : GetLastError();
 }
 
+/* Events that no call uses: to make one and to close it costs as much as a part of the call. Only
+ * the thread that made a call waits for it, so that nothing sets an event that was given back. */
+static void *volatile events[8];
+
+HANDLE dll_event_take(void)
+{
+    for (unsigned i = 0; i < ARRAYSIZE(events); i++) {
+        HANDLE event = InterlockedExchangePointer(&events[i], NULL);
+
+        if (event)
+            return event;
+    }
+    return CreateEventW(NULL, TRUE, FALSE, NULL);
+}
+
+void dll_event_give(HANDLE event)
+{
+    for (unsigned i = 0; i < ARRAYSIZE(events); i++)
+        if (!InterlockedCompareExchangePointer(&events[i], event, NULL))
+            return;
+    CloseHandle(event);
+}
+
+void dll_events_close(void)
+{
+    for (unsigned i = 0; i < ARRAYSIZE(events); i++) {
+        HANDLE event = InterlockedExchangePointer(&events[i], NULL);
+
+        if (event)
+            CloseHandle(event);
+    }
+}
+
 DWORD dll_control(HANDLE device, DWORD code, void *in, DWORD in_length, void *out,
     DWORD out_length, DWORD *got)
 {
-    HANDLE event = CreateEventW(NULL, TRUE, FALSE, NULL);
+    HANDLE event = dll_event_take();
     OVERLAPPED overlapped = { .hEvent = unported(event) };
     DWORD error = 0;
 
@@ -50,7 +83,7 @@ DWORD dll_control(HANDLE device, DWORD code, void *in, DWORD in_length, void *ou
     if (!DeviceIoControl(device, code, in, in_length, out, out_length, NULL, &overlapped))
         error = GetLastError();
     error = finish(device, error, &overlapped, got);
-    CloseHandle(event);
+    dll_event_give(event);
     return error;
 }
 

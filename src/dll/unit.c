@@ -9,11 +9,12 @@
 
 struct frame *frame_new(UINT32 data_length)
 {
-    struct frame *frame = dll_alloc(sizeof *frame + FRAME_HEADER + data_length);
+    struct frame *frame = HeapAlloc(
+        GetProcessHeap(), 0, sizeof *frame + FRAME_HEADER + data_length);
 
     if (!frame)
         return NULL;
-    frame->event = CreateEventW(NULL, TRUE, FALSE, NULL);
+    frame->event = dll_event_take();
     if (!frame->event) {
         dll_free(frame);
         return NULL;
@@ -23,7 +24,7 @@ struct frame *frame_new(UINT32 data_length)
 
 void frame_free(struct frame *frame)
 {
-    CloseHandle(frame->event);
+    dll_event_give(frame->event);
     dll_free(frame);
 }
 
