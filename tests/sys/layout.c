@@ -4,6 +4,7 @@
 /* The layout of the public headers, in C and in C++, on x64 and on x86. Compiling it is the test.
  * The numbers are those of the interface, not of the compiler. */
 
+#include <spd/spd.h>
 #include <winspd/winspd.h>
 
 #if defined(_WIN64)
@@ -96,10 +97,12 @@ IS(SPD_IOCTL_SET_TRANSACT_PID, 0x69);
 IS(SpdIoctlTransactUnmapKind, 4);
 IS(SpdIoctlTransactKindCount, 5);
 IS(sizeof(SPD_IOCTL_VENDOR_ID), 9);
+#if defined(__MINGW32__) /* whose scsi.h lacks them */
 IS(sizeof(VPD_BLOCK_LIMITS_PAGE), 64);
 IS(sizeof(VPD_LOGICAL_BLOCK_PROVISIONING_PAGE), 8);
 IS(sizeof(UNMAP_BLOCK_DESCRIPTOR), 16);
 IS(sizeof(READ_CAPACITY16_DATA), 32);
+#endif
 
 /* Where the flags are: the first bit of the word that holds them. */
 static inline int flags(void)
