@@ -172,7 +172,9 @@ typedef struct _SPD_PARTITION {
     UINT64 BlockCount;
 } SPD_PARTITION;
 
-/* Fills Buffer with a table of Count (1 to 4) partitions. */
+/* Fills Buffer with a table of Count (0 to 4) partitions, which may stand in any order.
+ * ERROR_INVALID_PARAMETER, and Buffer is untouched, when one has a Type of 0, is empty, begins at
+ * block 0, overlaps another or ends beyond 2^32 blocks. */
 DWORD SPD_CALL SpdDefinePartitionTable(
     SPD_PARTITION Partitions[], ULONG Count, UINT8 Buffer[512]);
 

@@ -5,11 +5,14 @@
 #include "os/os.h"
 #include "spd/spd.h"
 
+enum { TABLE_AT = 446, ENTRY = 16 };
+
 DWORD SPD_CALL SpdDefinePartitionTable(
     SPD_PARTITION Partitions[], ULONG Count, UINT8 Buffer[512])
 {
-    spd_partition partitions[4] = { 0 };
+    spd_partition partitions[4] = { { .type = 1, .lba = 1, .blocks = 1 } };
     uint8_t guid[16];
+    int error;
 
     if (Count > 4)
         return ERROR_INVALID_PARAMETER;
@@ -22,6 +25,11 @@ DWORD SPD_CALL SpdDefinePartitionTable(
         };
     /* Two disks with one signature cannot be online together, and a new table is a new disk. */
     os_random(guid, sizeof guid);
-    return spd_define_partition_table(partitions, Count, guid, Buffer) ? ERROR_INVALID_PARAMETER
-                                                                       : 0;
+    error = spd_define_partition_table(partitions, Count ? Count : 1, guid, Buffer);
+    if (error)
+        return ERROR_INVALID_PARAMETER;
+    /* The original makes tables without partitions; spd.h does not. */
+    if (!Count)
+        ZeroMemory(Buffer + TABLE_AT, ENTRY);
+    return 0;
 }

@@ -315,7 +315,8 @@ static void enter_full_feature(struct connection *c, struct session *session)
 
     c->session = session;
     session->connection = c;
-    session_name(session, login->initiator, login->isid);
+    memcpy(session->initiator, login->initiator, sizeof(session->initiator));
+    memcpy(session->isid, login->isid, 6);
     if (login->tsih != 0)
         session->tsih = login->tsih;
     session->exp_cmd_sn = login->cmd_sn;

@@ -51,15 +51,12 @@ void os_event_close(int event)
     closesocket(socket_of(event));
 }
 
-/* A signal that is lost may be the last one, so it is tried until it is sent. Another thread's that
- * is not done yet is such a case under Wine. */
+/* What does not fit any more comes after what is there, and so is signalled already. */
 void os_event_signal(int event)
 {
     int saved = WSAGetLastError();
 
-    while (send(socket_of(event), "", 1, 0) < 0 &&
-        (WSAGetLastError() == WSAEWOULDBLOCK || WSAGetLastError() == WSAENOBUFS))
-        Sleep(0);
+    send(socket_of(event), "", 1, 0);
     WSASetLastError(saved);
 }
 

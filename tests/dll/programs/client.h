@@ -43,5 +43,6 @@ void test_dispatch(void);
 void test_log(void);
 void test_pipe(void);
 void test_unit(void);
+void test_uri(void);
 
 #endif

@@ -9,5 +9,6 @@ int main(void)
     test_dispatch();
     test_log();
     test_pipe();
+    test_uri();
     return finished();
 }

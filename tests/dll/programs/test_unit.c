@@ -166,6 +166,21 @@ static void without_a_driver_there_is_no_device(void)
     CHECK(SpdIoctlOpenDevice(L"no-such-device", &device) != 0 && device == INVALID_HANDLE_VALUE);
 }
 
+static void an_inquiry_says_why_it_fails(void)
+{
+    WCHAR path[MAX_PATH];
+    HANDLE file;
+    DWORD error;
+
+    CHECK(SpdIoctlScsiInquiry(INVALID_HANDLE_VALUE, 0, NULL, 60000) == ERROR_INVALID_HANDLE);
+    GetModuleFileNameW(NULL, path, MAX_PATH);
+    file = CreateFileW(
+        path, GENERIC_READ, FILE_SHARE_READ, NULL, OPEN_EXISTING, FILE_FLAG_OVERLAPPED, NULL);
+    error = SpdIoctlScsiInquiry(file, 0, NULL, 1);
+    CHECK(error != 0 && error != ERROR_TIMEOUT);
+    CloseHandle(file);
+}
+
 static void a_partition_table_is_complete(void)
 {
     SPD_PARTITION partition = { .Type = 7, .BlockAddress = 8, .BlockCount = 1048568 };
@@ -178,9 +193,40 @@ static void a_partition_table_is_complete(void)
     CHECK(!memcmp(table + 446, entry, sizeof entry));
     CHECK(SpdDefinePartitionTable(&partition, 1, other) == 0);
     CHECK(memcmp(table + 440, other + 440, 4) != 0);
+    CHECK(memcmp(table + 440, "\0\0\0", 4) != 0);
     CHECK(SpdDefinePartitionTable(&partition, 5, table) == ERROR_INVALID_PARAMETER);
     partition.BlockCount = 0xffffffff;
     CHECK(SpdDefinePartitionTable(&partition, 1, table) == ERROR_INVALID_PARAMETER);
+}
+
+static void a_partition_table_has_what_fits(void)
+{
+    SPD_PARTITION bad[] = {
+        { .Type = 7, .BlockAddress = 8, .BlockCount = 0 },
+        { .Type = 7, .BlockAddress = (UINT64)-1, .BlockCount = 2 },
+        { .Type = 7, .BlockAddress = 0xffffffff, .BlockCount = 2 },
+        { .Type = 0, .BlockAddress = 8, .BlockCount = 1 },
+        { .Type = 7, .Active = 1, .BlockAddress = 8, .BlockCount = 1 },
+    };
+    SPD_PARTITION two[] = {
+        { .Type = 7, .Active = 0x80, .BlockAddress = 8, .BlockCount = 100 },
+        { .Type = 12, .BlockAddress = 107, .BlockCount = 40000000 },
+    };
+    UINT8 table[512], none[64] = { 0 }, untouched[512];
+
+    memset(untouched, 0xab, sizeof untouched);
+    memset(table, 0xab, sizeof table);
+    for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        CHECK(SpdDefinePartitionTable(&bad[i], 1, table) == ERROR_INVALID_PARAMETER);
+    CHECK(SpdDefinePartitionTable(two, 2, table) == ERROR_INVALID_PARAMETER); /* overlap */
+    CHECK(!memcmp(table, untouched, sizeof table));
+    two[1].BlockAddress++;
+    CHECK(SpdDefinePartitionTable(two, 2, table) == 0);
+    CHECK(table[446] == 0x80 && table[462] == 0 && table[466] == 12);
+    CHECK(!memcmp(table + 467, "\xfe\xff\xff", 3)); /* beyond what CHS can say */
+    CHECK(!memcmp(table + 478, none, 32));
+    CHECK(SpdDefinePartitionTable(NULL, 0, table) == 0);
+    CHECK(!memcmp(table + 446, none, 64) && table[510] == 0x55 && table[511] == 0xaa);
 }
 
 static void the_version_is_known(void)
@@ -248,12 +294,14 @@ void test_unit(void)
     run("unit: a stale shutdown leaves a newer unit of its identity alone",
         a_stale_shutdown_leaves_a_newer_unit_alone);
     run("unit: the name for clients is known", the_name_for_clients_is_known);
-    run("unit: a failed allocation ends it", a_failed_allocation_ends_the_unit);
+    run("unit: a failed allocation ends it, and frees nothing", a_failed_allocation_ends_the_unit);
     run("unit: a guard forgets", a_guard_forgets);
     run("unit: a console event through a guard is an orderly end",
         a_console_event_through_a_guard_is_an_orderly_end);
     run("device names become paths", device_names_become_paths);
     run("without a driver there is no device", without_a_driver_there_is_no_device);
     run("a partition table is complete", a_partition_table_is_complete);
+    run("a partition table has what fits", a_partition_table_has_what_fits);
+    run("an inquiry says why it fails", an_inquiry_says_why_it_fails);
     run("the version is known", the_version_is_known);
 }

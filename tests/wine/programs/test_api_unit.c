@@ -211,6 +211,27 @@ static void deferred_responses_in_any_order(void)
     end(unit, TRUE);
 }
 
+/* Programs set the fields that they know, in a structure on their stack. */
+static void only_what_counts_of_a_response_counts(void)
+{
+    UCHAR data[BLOCK];
+    SPD_STORAGE_UNIT *unit = start(&all);
+    struct command command = api_move(TARGET(0), FALSE, DEFERRED, 1, data);
+    SPD_IOCTL_TRANSACT_RSP response;
+
+    fill_pattern(disk + DEFERRED * BLOCK, DEFERRED, 1, 5);
+    api_start(&command);
+    WAIT_UNTIL(held == 1);
+    memset(&response, 0xee, sizeof response);
+    response.Hint = hold[0].Hint;
+    response.Status.ScsiStatus = SCSISTAT_GOOD;
+    SpdStorageUnitSendResponse(unit, &response, disk + DEFERRED * BLOCK);
+    api_wait(&command);
+    CHECK(api_good(&command));
+    CHECK(is_pattern(data, DEFERRED, 1, 5));
+    end(unit, TRUE);
+}
+
 static void shutdown_ends_what_is_deferred(void)
 {
     UCHAR data[BLOCK];
@@ -235,6 +256,26 @@ static void an_identity_is_used_once(void)
 
     CHECK_EQUAL(SpdStorageUnitCreate(NULL, &params, &all, &second), ERROR_ALREADY_EXISTS);
     CHECK(!second);
+    end(unit, TRUE);
+}
+
+/* Nor does the stale one take requests of the newer one, which has its address. */
+static void a_stale_shutdown_leaves_a_newer_unit_alone(void)
+{
+    UCHAR data[BLOCK];
+    SPD_STORAGE_UNIT *stale = start(&all), *unit;
+    struct command command = api_move(TARGET(0), FALSE, 1, 1, data);
+
+    SpdStorageUnitShutdown(stale);
+    SpdStorageUnitWaitDispatcher(stale);
+    unit = start(&all);
+    CHECK_EQUAL(SpdStorageUnitStartDispatcher(stale, 1), 0);
+    SpdStorageUnitWaitDispatcher(stale);
+    SpdStorageUnitShutdown(stale);
+    SpdStorageUnitDelete(stale);
+    CHECK_EQUAL(api_units(), 1);
+    api_run(&command);
+    CHECK(api_good(&command));
     end(unit, TRUE);
 }
 
@@ -268,7 +309,10 @@ const struct test api_unit_tests[] = {
     { "units: a missing callback is an unknown command", a_missing_callback_is_an_unknown_command },
     { "units: deferred responses in any order", deferred_responses_in_any_order },
     { "units: shutdown ends what is deferred", shutdown_ends_what_is_deferred },
+    { "units: only what counts of a response counts", only_what_counts_of_a_response_counts },
     { "units: an identity is used once", an_identity_is_used_once },
+    { "units: a stale shutdown leaves a newer unit alone",
+        a_stale_shutdown_leaves_a_newer_unit_alone },
     { "units: Windows removes the disk", windows_removes_the_disk },
     { 0 }
 };
