@@ -164,9 +164,9 @@ def the_disk_of_the_tutorial_is_behind_a_pipe(prefix):
         run(prefix, "stgtest", PIPE + "ram\\0", "500", "WRUR", "*", "*")
 
 
-def the_disk_of_the_tutorial_is_behind_iscsi(prefix):
+def behind_iscsi(prefix, program):
     uri = "iscsi://127.0.0.1:0/iqn.2026-01.org.example:ram"
-    with serving(prefix, EXAMPLES / "ramdisk-x64.exe", uri) as said:
+    with serving(prefix, EXAMPLES / program, uri) as said:
         url = said.removeprefix("serving ").strip() + "/0"
         status, output = prefix.run(
             ["qemu-io", "-f", "raw", "-c", "write -P 0x5a 1M 64k", "-c", "read -P 0x5a 1M 64k",
@@ -174,9 +174,18 @@ def the_disk_of_the_tutorial_is_behind_iscsi(prefix):
         check(status == 0 and "failed" not in output, f"{status} {output}{prefix.said()}")
 
 
+def the_disk_of_the_tutorial_is_behind_iscsi(prefix):
+    behind_iscsi(prefix, "ramdisk-x64.exe")
+
+
+def the_first_disk_of_the_tutorial_is_one_on_windows(prefix):
+    behind_iscsi(prefix, "spd-ramdisk-x64.exe")
+
+
 TESTS = [every_option_of_the_original_is_taken, write_protected_disk_without_cache_is_what_it_says,
          new_image_has_the_partition_of_the_original, size_that_does_not_fit_is_87,
          wrong_usage_is_87, help_fits_a_console_and_the_manual_has_it,
          stgtest_takes_the_arguments_of_the_original, scsitool_names_devices_as_the_original_does,
          the_tutorial_quotes_the_example, the_disk_of_the_tutorial_is_behind_a_pipe,
-         the_disk_of_the_tutorial_is_behind_iscsi]
+         the_disk_of_the_tutorial_is_behind_iscsi,
+         the_first_disk_of_the_tutorial_is_one_on_windows]
