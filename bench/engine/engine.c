@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Runs begin and resume of one command over and over, for an instruction counter to watch:
+/* Runs begin, admit and resume of one command over and over, for an instruction counter to watch:
  *   engine-cost read|write|nothing COUNT
  * `nothing` does all but call the engine; the difference is the engine's. */
 
@@ -45,6 +45,7 @@ int main(int argc, char **argv)
 {
     uint8_t opcode = argc > 1 && !strcmp(argv[1], "write") ? 0x8a : 0x88;
     bool nothing = argc > 1 && !strcmp(argv[1], "nothing");
+    struct scsi_outcome outcome;
     long count = argc > 2 ? atol(argv[2]) : 1;
 
     scsi_unit_init(&unit, &params);
@@ -56,8 +57,8 @@ int main(int argc, char **argv)
         announce(opcode);
         if (nothing)
             continue;
-        if (scsi_begin(&task) == SCSI_DONE || scsi_resume(&task, NULL) != SCSI_DONE ||
-            task.status != SCSI_GOOD) {
+        if (scsi_begin(&task) == SCSI_DONE || !scsi_admit(&task, &outcome) ||
+            scsi_resume(&task, NULL) != SCSI_DONE || task.status != SCSI_GOOD) {
             fprintf(stderr, "engine-cost: the command did not end as it should\n");
             return 1;
         }

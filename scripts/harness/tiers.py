@@ -203,6 +203,8 @@ JOBS = [
     Build("build-windows-x86", "and 32 bits"),
     Script("wine", "the Windows driver under Wine, with our double of StorPort",
            ["build-windows-x64", "build-windows-x86"]),
+    Script("iscsi-windows", "iSCSI disks served by our Windows programs, under Wine",
+           ["build-windows-x64", "build-release"]),
     Script("dll", "winspd-x64.dll and winspd-x86.dll, under Wine",
            ["build-windows-x64", "build-windows-x86"]),
     Script("devsetup", "installing and removing a driver, under Wine", ["build-windows-x64"]),

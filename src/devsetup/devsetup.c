@@ -73,10 +73,15 @@ static DWORD add(wchar_t **argument, bool *reboot)
         return fail(GetLastError(), L"cannot read %ls", inf);
 
     DWORD error = device_find(&device, hardware_id);
-    device_close(&device);
     if (error == ERROR_FILE_NOT_FOUND)
         return add_new(hardware_id, inf, reboot);
-    return error ? error : device_install(hardware_id, inf, true, reboot);
+    if (!error)
+        error = device_install(hardware_id, inf, true, reboot);
+    /* What was there stays, but is not called a success when it does not run. */
+    if (!error)
+        error = device_check(&device, reboot);
+    device_close(&device);
+    return error;
 }
 
 static DWORD find_to_remove(struct device *device, const wchar_t *hardware_id)

@@ -99,6 +99,19 @@ static bool delete_file(const wchar_t *name)
     return gone;
 }
 
+/* Where the service's INF said who has the texts of its events. */
+static void delete_event_sources(const wchar_t *service)
+{
+    static const wchar_t *const logs[] = { L"Application", L"System" };
+    wchar_t key[320];
+
+    for (size_t i = 0; i < sizeof logs / sizeof logs[0]; i++) {
+        swprintf(key, sizeof key / sizeof key[0],
+            L"SYSTEM\\CurrentControlSet\\Services\\EventLog\\%ls\\%ls", logs[i], service);
+        RegDeleteKeyW(HKEY_LOCAL_MACHINE, key);
+    }
+}
+
 /* A service without its file is an error whenever it is started; one that cannot be stopped is left
  * alone, so that it can be installed again before the restart. */
 static void delete_service(const wchar_t *name)
@@ -112,8 +125,9 @@ static void delete_service(const wchar_t *name)
     if (service) {
         /* Most often the driver has gone with its last device, and this fails. */
         ControlService(service, SERVICE_CONTROL_STOP, &status);
-        if (QueryServiceStatus(service, &status) && status.dwCurrentState == SERVICE_STOPPED)
-            DeleteService(service);
+        if (QueryServiceStatus(service, &status) && status.dwCurrentState == SERVICE_STOPPED &&
+            DeleteService(service))
+            delete_event_sources(name);
         CloseServiceHandle(service);
     }
     if (manager)
@@ -124,10 +138,11 @@ void driver_delete(struct driver *driver, bool *reboot)
 {
     if (driver->service[0])
         delete_service(driver->service);
-    for (unsigned i = 0; i < driver->files; i++)
-        *reboot |= !delete_file(driver->file[i]);
+    /* Before the files: those of a package with PnpLockdown are Windows' as long as it is there. */
     if (driver->inf[0])
         driver_unpublish(driver->inf);
+    for (unsigned i = 0; i < driver->files; i++)
+        *reboot |= !delete_file(driver->file[i]);
 }
 
 DWORD driver_publish(const wchar_t *inf, wchar_t name[MAX_PATH], bool *added)

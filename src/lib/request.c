@@ -96,7 +96,15 @@ static bool take_step(
         request->outcome = (struct scsi_outcome){ 0 };
         return map(request, step);
     default:
-        return prepare(request, step, granted) && spd_device_perform(request, step, bounce);
+        if (!prepare(request, step, granted))
+            return false;
+        if (!scsi_admit(&request->task, &request->outcome))
+            return true;
+        if (step == SCSI_ENTER) {
+            request->outcome = (struct scsi_outcome){ 0 };
+            return true;
+        }
+        return spd_device_perform(request, step, bounce);
     }
 }
 

@@ -6,7 +6,8 @@
  *
  * The unit counts how often each was raised, a nexus how many of them it has seen; it has one
  * pending while it is behind. `attention` counts all of them together, so that a command compares
- * one number when there is nothing to report, which is nearly always.
+ * one number when there is nothing to report, which is nearly always. Those that are about
+ * reservations concern single nexuses: they wait in the registrations (reservation.c).
  */
 
 #include "scsi/internal.h"
@@ -24,6 +25,7 @@ static const uint8_t codes[SCSI_UA_COUNT][2] = {
 void scsi_nexus_init(struct scsi_nexus *nexus, struct scsi_unit *unit, const struct scsi_port *port)
 {
     nexus->port = port;
+    scsi_nexus_name(nexus, NULL, 0);
     for (unsigned i = 0; i < SCSI_UA_COUNT; i++) {
         uint32_t raised = unit ? atomic_load(&unit->attentions[i]) : 0;
 
@@ -44,12 +46,23 @@ void scsi_unit_attention(struct scsi_unit *unit, enum scsi_attention attention,
     atomic_fetch_add(&unit->attention, 1);
 }
 
+static struct scsi_outcome attention(const uint8_t code[2])
+{
+    return (struct scsi_outcome){
+        .status = SCSI_CHECK_CONDITION,
+        .sense_key = 0x6,
+        .asc = code[0],
+        .ascq = code[1],
+    };
+}
+
 bool scsi_attention_take(struct scsi_task *task, struct scsi_outcome *outcome)
 {
     struct scsi_unit *unit = task->unit;
     struct scsi_nexus *nexus = task->nexus;
     /* Read before the single counters: whatever is raised later makes it differ again. */
     uint32_t all = atomic_load(&unit->attention);
+    uint8_t code[2];
 
     for (unsigned i = 0; i < SCSI_UA_COUNT; i++) {
         uint32_t raised = atomic_load(&unit->attentions[i]);
@@ -58,15 +71,14 @@ bool scsi_attention_take(struct scsi_task *task, struct scsi_outcome *outcome)
         /* The exchange makes one of several threads report it. */
         while ((int32_t)(raised - seen) > 0) {
             if (atomic_compare_exchange_weak(&nexus->attentions_seen[i], &seen, raised)) {
-                *outcome = (struct scsi_outcome){
-                    .status = SCSI_CHECK_CONDITION,
-                    .sense_key = 0x6,
-                    .asc = codes[i][0],
-                    .ascq = codes[i][1],
-                };
+                *outcome = attention(codes[i]);
                 return true;
             }
         }
+    }
+    if (scsi_registration_attention(unit, nexus, code)) {
+        *outcome = attention(code);
+        return true;
     }
     atomic_store(&nexus->attention_seen, all);
     return false;

@@ -6,7 +6,6 @@
 #ifndef SCSI_INTERNAL_H
 #define SCSI_INTERNAL_H
 
-#include <stdatomic.h>
 #include <string.h>
 
 #include "scsi/be.h"
@@ -28,6 +27,12 @@ enum {
     SCSI_ROW_NO_ATTENTION = 1 << 6, /* not stopped by a unit attention (SAM-5 5.14.5) */
     SCSI_ROW_NEEDS_UNMAP = 1 << 7, /* exists only with thin provisioning */
     SCSI_ROW_UNMAP_BIT = 1 << 8,   /* byte 1 has an UNMAP bit, valid only with thin provisioning */
+    /* Under a persistent reservation others have no part in (SPC-4 5.13.1, SBC-3 table 13);
+     * with none of them only those who have a part may send the command. */
+    SCSI_ROW_ALLOWED_WE = 1 << 9,  /* allowed under Write Exclusive types */
+    SCSI_ROW_ALLOWED_EA = 1 << 10, /* and under Exclusive Access types */
+    SCSI_ROW_ALLOWED_START = 1 << 11, /* under both with bit 0 of byte 4 (START) set */
+    SCSI_ROW_ALLOWED_ZERO = 1 << 12,  /* under both with byte 4 (PREVENT) zero */
 };
 
 struct scsi_row {
@@ -70,6 +75,8 @@ enum scsi_reason {
     SCSI_INVALID_FIELD_IN_CDB,
     SCSI_LUN_NOT_SUPPORTED,
     SCSI_INVALID_FIELD_IN_PARAMETER_LIST,
+    SCSI_INVALID_RELEASE,
+    SCSI_INSUFFICIENT_REGISTRATION_RESOURCES,
     SCSI_SAVING_NOT_SUPPORTED,
     SCSI_WRITE_PROTECTED,
     SCSI_SOFTWARE_WRITE_PROTECTED,
@@ -95,6 +102,58 @@ struct scsi_outcome scsi_reason_outcome(enum scsi_reason reason);
 
 /* Takes the first pending unit attention of the task's nexus; false when there is none. */
 bool scsi_attention_take(struct scsi_task *task, struct scsi_outcome *outcome);
+
+/*
+ * Reservations: unit->reservation is one word, so that a command sees with one look that there is
+ * none, and a waiting one that nothing has changed.
+ */
+enum scsi_reservation_type {
+    SCSI_RESERVATION_NONE = 0x0,
+    SCSI_WRITE_EXCLUSIVE = 0x1,
+    SCSI_EXCLUSIVE_ACCESS = 0x3,
+    SCSI_WRITE_EXCLUSIVE_REGISTRANTS_ONLY = 0x5,
+    SCSI_EXCLUSIVE_ACCESS_REGISTRANTS_ONLY = 0x6,
+    SCSI_WRITE_EXCLUSIVE_ALL_REGISTRANTS = 0x7,
+    SCSI_EXCLUSIVE_ACCESS_ALL_REGISTRANTS = 0x8,
+};
+enum {
+    SCSI_RESERVATION_TYPE = 0x0f,
+    SCSI_RESERVATION_HOLDER_SHIFT = 4,  /* index of the registration that holds it */
+    SCSI_RESERVATION_CHANGE_SHIFT = 10, /* how often reservation or registrations have changed */
+};
+
+/* Bits of a registration's state; the rest counts how often it came to a new initiator. */
+enum {
+    SCSI_REGISTERED = 1 << 0,
+    SCSI_RESERVATIONS_PREEMPTED = 1 << 1, /* these unit attentions are pending */
+    SCSI_RESERVATIONS_RELEASED = 1 << 2,
+    SCSI_REGISTRATIONS_PREEMPTED = 1 << 3,
+    SCSI_REGISTRATION_ATTENTIONS = 7 << 1,
+    SCSI_REGISTRATION_OWNERS = 1 << 4,
+};
+
+static inline uint8_t scsi_reservation_type(uint32_t reservation)
+{
+    return reservation & SCSI_RESERVATION_TYPE;
+}
+
+/* Whether all registered nexuses hold a reservation of this type (SPC-4 5.13). */
+static inline bool scsi_all_registrants(uint8_t type)
+{
+    return type >= SCSI_WRITE_EXCLUSIVE_ALL_REGISTRANTS;
+}
+
+/* Whether the task's command has to be refused under this reservation. */
+bool scsi_reservation_conflict(const struct scsi_task *task, uint32_t reservation);
+enum scsi_step scsi_fail_conflict(struct scsi_task *task);
+
+/* What is known of the nexus, registered or not; NULL: nothing. */
+struct scsi_registration *scsi_registration_find(
+    struct scsi_unit *unit, const struct scsi_nexus *nexus);
+
+/* Takes the nexus's first pending unit attention of those in SCSI_REGISTRATION_ATTENTIONS. */
+bool scsi_registration_attention(struct scsi_unit *unit, const struct scsi_nexus *nexus,
+    uint8_t code[2]);
 
 /*
  * Mode parameters that can change, as bits of unit->mode.
@@ -245,6 +304,12 @@ enum scsi_step scsi_inquiry(struct scsi_task *task, uint8_t *reply);
 enum scsi_step scsi_vpd(struct scsi_task *task, uint8_t *reply);
 enum scsi_step scsi_mode_sense(struct scsi_task *task, uint8_t *reply);
 enum scsi_step scsi_mode_select(struct scsi_task *task);
+enum scsi_step scsi_log_sense(struct scsi_task *task, uint8_t *reply);
+enum scsi_step scsi_read_keys(struct scsi_task *task, uint8_t *reply);
+enum scsi_step scsi_read_reservation(struct scsi_task *task, uint8_t *reply);
+enum scsi_step scsi_report_capabilities(struct scsi_task *task, uint8_t *reply);
+enum scsi_step scsi_read_full_status(struct scsi_task *task, uint8_t *reply);
+enum scsi_step scsi_persistent_reserve_out(struct scsi_task *task);
 enum scsi_step scsi_read_capacity_10(struct scsi_task *task, uint8_t *reply);
 enum scsi_step scsi_read_capacity_16(struct scsi_task *task, uint8_t *reply);
 enum scsi_step scsi_get_lba_status(struct scsi_task *task, uint8_t *reply);

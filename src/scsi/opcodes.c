@@ -34,29 +34,60 @@
 #define ACTIONS(table) .actions = (table), .action_count = sizeof(table) / sizeof((table)[0])
 
 enum {
-    READS = SCSI_ROW_MEDIUM | SCSI_ROW_RANGE | SCSI_ROW_LIMITED,
-    WRITES = READS | SCSI_ROW_WRITES,
+    /* Under reservations of others: what only looks, and what they never stop. */
+    LOOKS = SCSI_ROW_ALLOWED_WE,
+    ANY = SCSI_ROW_ALLOWED_WE | SCSI_ROW_ALLOWED_EA,
     RANGE = SCSI_ROW_MEDIUM | SCSI_ROW_RANGE,
-    ALWAYS = SCSI_ROW_NO_UNIT | SCSI_ROW_NO_ATTENTION,
+    READS = RANGE | SCSI_ROW_LIMITED | LOOKS,
+    WRITES = RANGE | SCSI_ROW_LIMITED | SCSI_ROW_WRITES,
+    ALWAYS = SCSI_ROW_NO_UNIT | SCSI_ROW_NO_ATTENTION | ANY,
 };
 
 static const struct scsi_row service_actions_in_16[] = {
     { CDB16(0x9e, 0x10, Z8, F4, 0x00, 0x00), DATA_IN, ALLOCATION(10, 4),
-        .build = scsi_read_capacity_16 },
+        .flags = ANY, .build = scsi_read_capacity_16 },
     { CDB16(0x9e, 0x12, F8, F4, 0x00, 0x00), DATA_IN, ALLOCATION(10, 4),
-        .build = scsi_get_lba_status },
+        .flags = LOOKS, .build = scsi_get_lba_status },
 };
 
 static const struct scsi_row maintenance_in[] = {
     { CDB12(0xa3, 0x0c, 0x87, 0xff, F2, F4, 0x00, 0x00), DATA_IN, ALLOCATION(6, 4),
-        .build = scsi_report_opcodes },
+        .flags = LOOKS, .build = scsi_report_opcodes },
     { CDB12(0xa3, 0x0d, 0x80, Z3, F4, 0x00, 0x00), DATA_IN, ALLOCATION(6, 4),
-        .build = scsi_report_task_management },
+        .flags = LOOKS, .build = scsi_report_task_management },
+};
+
+#define RESERVE_IN(action, handler) \
+    { CDB10(0x5e, (action), Z4, 0x00, F2, 0x00), DATA_IN, ALLOCATION(7, 2), \
+        .flags = ANY | SCSI_ROW_EXCLUSIVE, .build = (handler) }
+
+static const struct scsi_row persistent_in[] = {
+    RESERVE_IN(0x00, scsi_read_keys),
+    RESERVE_IN(0x01, scsi_read_reservation),
+    RESERVE_IN(0x02, scsi_report_capabilities),
+    RESERVE_IN(0x03, scsi_read_full_status),
+};
+
+/* Which of them a reservation stops is their own matter. */
+#define RESERVE_OUT(action) \
+    { CDB10(0x5f, (action), 0xff, Z2, F4, 0x00), DATA_OUT, \
+        .flags = ANY | SCSI_ROW_EXCLUSIVE, .run = scsi_persistent_reserve_out }
+
+/* REGISTER, RESERVE, RELEASE, CLEAR, PREEMPT, PREEMPT AND ABORT, REGISTER AND IGNORE EXISTING KEY;
+ * no REGISTER AND MOVE */
+static const struct scsi_row persistent_out[] = {
+    RESERVE_OUT(0x00),
+    RESERVE_OUT(0x01),
+    RESERVE_OUT(0x02),
+    RESERVE_OUT(0x03),
+    RESERVE_OUT(0x04),
+    RESERVE_OUT(0x05),
+    RESERVE_OUT(0x06),
 };
 
 const struct scsi_row scsi_rows[256] = {
     /* TEST UNIT READY */
-    [0x00] = { CDB6(0x00, Z4, 0x00), .run = scsi_test_unit_ready },
+    [0x00] = { CDB6(0x00, Z4, 0x00), .flags = ANY, .run = scsi_test_unit_ready },
     /* REQUEST SENSE */
     [0x03] = { CDB6(0x03, 0x01, Z2, 0xff, 0x00), DATA_IN, ALLOCATION(4, 1), .flags = ALWAYS,
         .build = scsi_request_sense },
@@ -68,14 +99,17 @@ const struct scsi_row scsi_rows[256] = {
         .build = scsi_inquiry },
     /* MODE SELECT(6), MODE SENSE(6) */
     [0x15] = { CDB6(0x15, 0x10, Z2, 0xff, 0x00), DATA_OUT, .run = scsi_mode_select },
-    [0x1a] = { CDB6(0x1a, 0x08, F2, 0xff, 0x00), DATA_IN, ALLOCATION(4, 1),
+    [0x1a] = { CDB6(0x1a, 0x08, F2, 0xff, 0x00), DATA_IN, ALLOCATION(4, 1), .flags = LOOKS,
         .build = scsi_mode_sense },
     /* START STOP UNIT: START and NO_FLUSH; nothing to eject, no power conditions */
-    [0x1b] = { CDB6(0x1b, 0x01, Z2, 0x05, 0x00), .run = scsi_start_stop_unit },
+    [0x1b] = { CDB6(0x1b, 0x01, Z2, 0x05, 0x00), .flags = SCSI_ROW_ALLOWED_START,
+        .run = scsi_start_stop_unit },
     /* PREVENT ALLOW MEDIUM REMOVAL */
-    [0x1e] = { CDB6(0x1e, Z3, 0x03, 0x00), .run = scsi_prevent_allow },
+    [0x1e] = { CDB6(0x1e, Z3, 0x03, 0x00), .flags = SCSI_ROW_ALLOWED_ZERO,
+        .run = scsi_prevent_allow },
     /* READ CAPACITY(10) */
-    [0x25] = { CDB10(0x25, 0x00, Z4, Z3, 0x00), DATA_IN, .build = scsi_read_capacity_10 },
+    [0x25] = { CDB10(0x25, 0x00, Z4, Z3, 0x00), DATA_IN, .flags = ANY,
+        .build = scsi_read_capacity_10 },
     /* READ(10), WRITE(10) */
     [0x28] = { CDB10(0x28, 0x18, F4, GROUP, F2, 0x00), DATA_IN, .flags = READS, .run = scsi_read },
     [0x2a] = { CDB10(0x2a, 0x18, F4, GROUP, F2, 0x00), DATA_OUT, .flags = WRITES,
@@ -83,9 +117,11 @@ const struct scsi_row scsi_rows[256] = {
     /* WRITE AND VERIFY(10), VERIFY(10) */
     [0x2e] = { CDB10(0x2e, 0x12, F4, GROUP, F2, 0x00), DATA_OUT, .flags = WRITES,
         .run = scsi_write_verify },
-    [0x2f] = { CDB10(0x2f, 0x16, F4, GROUP, F2, 0x00), .flags = RANGE, .run = scsi_verify },
+    [0x2f] = { CDB10(0x2f, 0x16, F4, GROUP, F2, 0x00), .flags = RANGE | LOOKS,
+        .run = scsi_verify },
     /* PRE-FETCH(10) */
-    [0x34] = { CDB10(0x34, 0x02, F4, GROUP, F2, 0x00), .flags = RANGE, .run = scsi_pre_fetch },
+    [0x34] = { CDB10(0x34, 0x02, F4, GROUP, F2, 0x00), .flags = RANGE | LOOKS,
+        .run = scsi_pre_fetch },
     /* SYNCHRONIZE CACHE(10) */
     [0x35] = { CDB10(0x35, 0x02, F4, GROUP, F2, 0x00), .flags = RANGE,
         .run = scsi_synchronize_cache },
@@ -95,10 +131,16 @@ const struct scsi_row scsi_rows[256] = {
     /* UNMAP */
     [0x42] = { CDB10(0x42, 0x00, Z4, GROUP, F2, 0x00), DATA_OUT,
         .flags = SCSI_ROW_MEDIUM | SCSI_ROW_WRITES | SCSI_ROW_NEEDS_UNMAP, .run = scsi_unmap },
+    /* LOG SENSE: no parameter pointer, no SP (log.c) */
+    [0x4d] = { CDB10(0x4d, 0x00, F2, Z3, F2, 0x00), DATA_IN, ALLOCATION(7, 2), .flags = ANY,
+        .build = scsi_log_sense },
     /* MODE SELECT(10), MODE SENSE(10) */
     [0x55] = { CDB10(0x55, 0x10, Z4, 0x00, F2, 0x00), DATA_OUT, .run = scsi_mode_select },
-    [0x5a] = { CDB10(0x5a, 0x18, F2, Z3, F2, 0x00), DATA_IN, ALLOCATION(7, 2),
+    [0x5a] = { CDB10(0x5a, 0x18, F2, Z3, F2, 0x00), DATA_IN, ALLOCATION(7, 2), .flags = LOOKS,
         .build = scsi_mode_sense },
+    /* PERSISTENT RESERVE IN and OUT */
+    [0x5e] = { ACTIONS(persistent_in) },
+    [0x5f] = { ACTIONS(persistent_out) },
     /* READ(16), WRITE(16) */
     [0x88] = { CDB16(0x88, 0x18, F8, F4, GROUP, 0x00), DATA_IN, .flags = READS, .run = scsi_read },
     [0x8a] = { CDB16(0x8a, 0x18, F8, F4, GROUP, 0x00), DATA_OUT, .flags = WRITES,
@@ -112,9 +154,11 @@ const struct scsi_row scsi_rows[256] = {
     /* WRITE AND VERIFY(16), VERIFY(16) */
     [0x8e] = { CDB16(0x8e, 0x12, F8, F4, GROUP, 0x00), DATA_OUT, .flags = WRITES,
         .run = scsi_write_verify },
-    [0x8f] = { CDB16(0x8f, 0x16, F8, F4, GROUP, 0x00), .flags = RANGE, .run = scsi_verify },
+    [0x8f] = { CDB16(0x8f, 0x16, F8, F4, GROUP, 0x00), .flags = RANGE | LOOKS,
+        .run = scsi_verify },
     /* PRE-FETCH(16) */
-    [0x90] = { CDB16(0x90, 0x02, F8, F4, GROUP, 0x00), .flags = RANGE, .run = scsi_pre_fetch },
+    [0x90] = { CDB16(0x90, 0x02, F8, F4, GROUP, 0x00), .flags = RANGE | LOOKS,
+        .run = scsi_pre_fetch },
     /* SYNCHRONIZE CACHE(16) */
     [0x91] = { CDB16(0x91, 0x02, F8, F4, GROUP, 0x00), .flags = RANGE,
         .run = scsi_synchronize_cache },
@@ -135,5 +179,6 @@ const struct scsi_row scsi_rows[256] = {
     /* WRITE AND VERIFY(12), VERIFY(12) */
     [0xae] = { CDB12(0xae, 0x12, F4, F4, GROUP, 0x00), DATA_OUT, .flags = WRITES,
         .run = scsi_write_verify },
-    [0xaf] = { CDB12(0xaf, 0x16, F4, F4, GROUP, 0x00), .flags = RANGE, .run = scsi_verify },
+    [0xaf] = { CDB12(0xaf, 0x16, F4, F4, GROUP, 0x00), .flags = RANGE | LOOKS,
+        .run = scsi_verify },
 };

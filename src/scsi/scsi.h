@@ -16,6 +16,7 @@
 #ifndef SCSI_SCSI_H
 #define SCSI_SCSI_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,6 +28,8 @@ enum {
     SCSI_BLOCK_LENGTH_MAX = 65536,
     SCSI_SCRATCH_LENGTH = 131072,  /* what SCSI_SCRATCH asks for: two of the longest blocks */
     SCSI_UNMAP_RANGES_MAX = 256,   /* MAXIMUM UNMAP BLOCK DESCRIPTOR COUNT */
+    SCSI_REGISTRATIONS = 64,       /* for persistent reservations, of one unit */
+    SCSI_TRANSPORT_ID_MAX = 248,   /* the longest of iSCSI */
 };
 
 /* SAM-5 5.3.1 */
@@ -60,6 +63,7 @@ enum scsi_step {
     SCSI_DONE,    /* status, sense, reply and residual are in the task */
     SCSI_DATA,    /* the engine must see the data-out: set task->data, then resume */
     SCSI_SCRATCH, /* set task->scratch to SCSI_SCRATCH_LENGTH bytes, aligned to 16, then resume */
+    SCSI_ENTER,   /* wait as for a block operation (an exclusive task: to be alone), then resume */
     SCSI_READ,    /* task->op: medium to buffer; op.buffer says whether it needs task->data */
     SCSI_WRITE,   /* task->op: buffer to medium; the same */
     SCSI_FLUSH,   /* task->op: make op.lba, op.blocks durable; blocks 0 = to the end of medium */
@@ -139,6 +143,7 @@ struct scsi_port {
     const uint8_t *designators;   /* designation descriptors of target and port, VPD 83h form */
     uint16_t designators_length;
     uint16_t version_descriptor;  /* the transport's, SPC-4 table 141; 0 = none */
+    uint16_t relative_port;       /* RELATIVE TARGET PORT IDENTIFIER */
     uint8_t task_management[2];   /* functions it offers: bytes 0 and 1 of REPORT SUPPORTED TASK
                                    * MANAGEMENT FUNCTIONS (SPC-4 6.36); SCSI_TM_* */
     const uint64_t *luns;         /* the LUNs there are, as 64-bit values (SAM-5 4.7), ascending */
@@ -155,6 +160,18 @@ enum scsi_attention {
     SCSI_UA_COUNT,
 };
 
+/* Where an initiator port stands with persistent reservations (SPC-4 5.13): reservation.c. */
+struct scsi_registration {
+    _Atomic uint64_t initiator;                  /* struct scsi_nexus's; 0: never used */
+    _Atomic uint32_t state;
+    uint32_t aborted;                            /* unit->reservation after its tasks were aborted;
+                                                  * this and the rest: exclusive tasks change it */
+    uint64_t key;
+    const struct scsi_port *port;
+    uint16_t transport_id_length;
+    uint8_t transport_id[SCSI_TRANSPORT_ID_MAX];
+};
+
 /* A logical unit. Treat as opaque; it is here so that callers can embed it. Attentions are
  * counters: a nexus has a pending attention where its copy is behind the unit's, which makes
  * raising one O(1), needs no list of nexuses and no lock. */
@@ -167,12 +184,18 @@ struct scsi_unit {
     _Atomic uint32_t mode;                       /* current mode bits, see internal.h */
     _Atomic uint32_t attention;                  /* bumped with any of the next */
     _Atomic uint32_t attentions[SCSI_UA_COUNT];
+    _Atomic uint32_t reservation;                /* type, holder and count of changes */
+    uint32_t registration_changes;               /* PRGENERATION */
+    struct scsi_registration registrations[SCSI_REGISTRATIONS];
 };
 
 /* One initiator's standing with one unit (I_T_L nexus). Its door keeps it for as long as any task
  * refers to it; tasks of one nexus may run on several threads. */
 struct scsi_nexus {
     const struct scsi_port *port;
+    uint64_t initiator;                          /* stands for initiator port and target port */
+    const uint8_t *transport_id;                 /* NULL: the one initiator that the port has */
+    uint16_t transport_id_length;
     _Atomic uint32_t attention_seen;
     _Atomic uint32_t attentions_seen[SCSI_UA_COUNT];
 };
@@ -218,6 +241,7 @@ struct scsi_task {
 
     /* Private to the engine. */
     const void *row;
+    uint32_t reservation;              /* the unit's when it was last asked */
     uint64_t lba;
     uint64_t blocks;
     uint64_t done;
@@ -254,7 +278,26 @@ void scsi_unit_attention(struct scsi_unit *unit, enum scsi_attention attention,
 void scsi_nexus_init(struct scsi_nexus *nexus, struct scsi_unit *unit,
     const struct scsi_port *port);
 
+/* Who the initiator is: a TransportID (SPC-4 7.6.4), at most SCSI_TRANSPORT_ID_MAX bytes, which
+ * stay as long as the nexus. After scsi_nexus_init(), before any task. What it registers for
+ * persistent reservations outlives the nexus, and is that of a later one of this name at this port.
+ * A nexus without a name is the only initiator of its port. */
+void scsi_nexus_name(struct scsi_nexus *nexus, const uint8_t *transport_id, uint16_t length);
+
 enum scsi_step scsi_begin(struct scsi_task *task);
+
+/* To be called when a task has waited for what comes before its first block operation or
+ * SCSI_ENTER: its data, and that no exclusive task runs beside it (an exclusive task: that none
+ * does). False: a reservation was made or its tasks were aborted meanwhile, and the step ends with
+ * *outcome, unperformed. */
+bool scsi_readmit(struct scsi_task *task, struct scsi_outcome *outcome);
+static inline bool scsi_admit(struct scsi_task *task, struct scsi_outcome *outcome)
+{
+    /* Nothing has changed since scsi_begin() looked: nearly always so. */
+    return task->reservation ==
+        atomic_load_explicit(&task->unit->reservation, memory_order_relaxed) ||
+        scsi_readmit(task, outcome);
+}
 
 /* outcome: how the step ended; NULL means GOOD. */
 enum scsi_step scsi_resume(struct scsi_task *task, const struct scsi_outcome *outcome);

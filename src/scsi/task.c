@@ -18,11 +18,13 @@ static enum scsi_step invalid_service_action(struct scsi_task *task)
 /* Rows for what is not in the table, so that these commands, too, meet unit attentions first. */
 static const struct scsi_row unknown_opcode = {
     .run = invalid_operation_code,
+    .flags = SCSI_ROW_ALLOWED_WE | SCSI_ROW_ALLOWED_EA,
     .usage = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
         0xff, 0xff },
 };
 static const struct scsi_row unknown_action = {
     .run = invalid_service_action,
+    .flags = SCSI_ROW_ALLOWED_WE | SCSI_ROW_ALLOWED_EA,
     .usage = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
         0xff, 0xff },
 };
@@ -163,15 +165,17 @@ static uint64_t allocation_length(const struct scsi_task *task, const struct scs
     }
 }
 
-/* The two phases of every row with a builder. */
+/* The phases of every row with a builder: with memory, and alone if it must, it builds. */
 static SCSI_COLD enum scsi_step run_builder(struct scsi_task *task, const struct scsi_row *row)
 {
-    if (!task->phase) {
+    if (task->phase == 0) {
         if (!scsi_transfer(task, SCSI_DATA_IN, allocation_length(task, row)))
             return SCSI_DONE;
         task->buffer_length = 0; /* the reply lies in the scratch */
         return scsi_ask(task, SCSI_SCRATCH, 1);
     }
+    if (task->phase == 1 && (row->flags & SCSI_ROW_EXCLUSIVE))
+        return scsi_ask(task, SCSI_ENTER, 2);
     memset(task->scratch, 0, SCSI_REPLY_LENGTH);
     return row->build(task, task->scratch);
 }
@@ -211,6 +215,11 @@ enum scsi_step scsi_begin(struct scsi_task *task)
     } else if (has_attention(task) && !(row->flags & SCSI_ROW_NO_ATTENTION) &&
         report_attention(task)) {
         return SCSI_DONE;
+    } else {
+        task->reservation = atomic_load_explicit(&task->unit->reservation, memory_order_relaxed);
+        if (scsi_reservation_type(task->reservation) &&
+            scsi_reservation_conflict(task, task->reservation))
+            return scsi_fail_conflict(task);
     }
     if (has_reserved_bits(task->cdb, row->usage))
         return fail_reserved_bits(task, row->usage);

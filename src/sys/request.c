@@ -123,6 +123,36 @@ static enum scsi_step provide(struct sys_request *request, enum scsi_step step)
     return step;
 }
 
+/* Up to a block operation: memory and the gate. The step that the engine wants then; SCSI_DONE: it
+ * has ended, or (doomed) is to be ended. With SCSI_ENTER it is parked; other than with these the
+ * unit's lock is held. */
+static enum scsi_step enter(struct sys_request *request, enum scsi_step step, KIRQL *irql)
+{
+    struct sys_unit *unit = request->unit;
+
+    while ((step = provide(request, step)) != SCSI_DONE) {
+        struct scsi_outcome outcome = { 0 };
+        bool parked, admitted;
+
+        request->step = step;
+        KeAcquireSpinLock(&unit->lock, irql);
+        if (request->doomed) {
+            KeReleaseSpinLock(&unit->lock, *irql);
+            return SCSI_DONE;
+        }
+        request->deadline = unit->adapter->ticks + unit->adapter->settings.timeout + 1;
+        parked = !request->gated && !gate_enter(unit, request);
+        admitted = !parked && scsi_admit(&request->task, &outcome);
+        if (admitted && step != SCSI_ENTER)
+            return step;
+        KeReleaseSpinLock(&unit->lock, *irql);
+        if (parked)
+            return SCSI_ENTER;
+        step = scsi_resume(&request->task, &outcome);
+    }
+    return SCSI_DONE;
+}
+
 /* Brings a request to the next point where it waits or ends. Hint: that under which it was served
  * so far, or 0. */
 static void advance(
@@ -135,23 +165,11 @@ static void advance(
     enum ioq_result result;
     KIRQL irql;
 
-    step = provide(request, step);
-    if (step == SCSI_DONE) {
+    step = enter(request, step, &irql);
+    if (step == SCSI_DONE)
         finish(request, granted);
+    if (step == SCSI_DONE || step == SCSI_ENTER)
         return;
-    }
-    request->step = step;
-    KeAcquireSpinLock(&unit->lock, &irql);
-    if (request->doomed) {
-        KeReleaseSpinLock(&unit->lock, irql);
-        finish(request, granted);
-        return;
-    }
-    request->deadline = unit->adapter->ticks + unit->adapter->settings.timeout + 1;
-    if (!request->gated && !gate_enter(unit, request)) {
-        KeReleaseSpinLock(&unit->lock, irql);
-        return;
-    }
     result = hint ? ioq_requeue(&unit->ioq, hint, &server, &hint)
                   : ioq_post(&unit->ioq, &request->queued, &server, &hint);
     wait = matched(unit, result, server, &hint);

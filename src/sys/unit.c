@@ -185,6 +185,7 @@ static struct sys_unit *unit_new(struct sys_adapter *adapter,
     designate(unit, owner);
     unit->port.designators = unit->designators;
     unit->port.designators_length = sizeof unit->designators;
+    unit->port.relative_port = 1;
     unit->port.task_management[0] = SCSI_TM_ABORT_TASK | SCSI_TM_LUN_RESET | SCSI_TM_TARGET_RESET;
     unit->port.luns = &unit->lun;
     unit->port.lun_count = 1;

@@ -97,8 +97,9 @@ CLOSED = [the_right_secret_is_accepted, a_wrong_secret_is_refused, an_unknown_na
           an_initiator_that_expects_another_target_secret_leaves]
 
 
-def guarded(size):
-    """A disk that wants CHAP and can prove itself."""
-    chap = secrets("initiators", f"alice {SECRET}", f"bob another-{SECRET}")
-    mutual = secrets("target", f"disk {OUR_SECRET}")
-    return Disk("guarded", "memdisk", size, query=f"?chap={chap}&mutual={mutual}")
+def guarded(size, make=Disk, path_of=str):
+    """A disk that wants CHAP and can prove itself; path_of: a file's name as its program knows it.
+    """
+    chap = path_of(secrets("initiators", f"alice {SECRET}", f"bob another-{SECRET}"))
+    mutual = path_of(secrets("target", f"disk {OUR_SECRET}"))
+    return make("guarded", "memdisk", size, query=f"?chap={chap}&mutual={mutual}")

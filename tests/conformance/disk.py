@@ -5,6 +5,7 @@
 import os
 import re
 import select
+import signal
 import subprocess
 import time
 
@@ -18,7 +19,11 @@ STOP_TIMEOUT = 20
 class Disk:
     """A program of ours behind an iSCSI port that the system chose."""
 
-    def __init__(self, name, program, size, block_length=512, options=(), query="", kind=None):
+    environment = None  # that of the tests
+    ends_at = signal.SIGTERM
+
+    def __init__(self, name, program, size, block_length=512, options=(), query="", kind=None,
+                 authority="127.0.0.1:0"):
         """kind: the build to take it from, instead of the release: asan or tsan."""
         self.name = name
         self.size = size
@@ -26,12 +31,17 @@ class Disk:
         self.large_physical_blocks = block_length < 4096
         self.path = os.path.join(WORK, f"{name}.img") if program == "rawdisk" else None
         self.process = subprocess.Popen(
-            [os.path.join(BUILDS, kind, "devices", program, program) if kind else
-             os.path.join(BIN, program), *(["-f", self.path] if self.path else []),
+            [*self.command(program, kind), *(["-f", self.path] if self.path else []),
              "-c", str(size // block_length), "-l", str(block_length), *options,
-             "-p", f"iscsi://127.0.0.1:0/iqn.2026-01.org.example:{name}{query}"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+             "-p", f"iscsi://{authority}/iqn.2026-01.org.example:{name}{query}"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            env=self.environment)
         self.url = self._started().partition("?")[0] + "/0"
+
+    @staticmethod
+    def command(program, kind):
+        return [os.path.join(BUILDS, kind, "devices", program, program) if kind else
+                os.path.join(BIN, program)]
 
     def _started(self):
         """The URI that it serves, with the port that was chosen."""
@@ -63,13 +73,13 @@ class Disk:
         wrong = ""
         if self.process.poll() is not None:
             wrong = f"it had died with status {self.process.returncode}"
-        self.process.terminate()
+        self.process.send_signal(self.ends_at)
         try:
             said, _ = self.process.communicate(timeout=STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
             self.process.kill()
             said, _ = self.process.communicate()
-            wrong = f"it did not end within {STOP_TIMEOUT} s of SIGTERM"
+            wrong = f"it did not end within {STOP_TIMEOUT} s of {self.ends_at.name}"
         if not wrong and self.process.returncode:
             wrong = f"it ended with status {self.process.returncode}"
         return f"{wrong}\n{said.decode(errors='replace')}" if wrong else ""

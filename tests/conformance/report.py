@@ -54,5 +54,5 @@ class Tap:
             try:
                 test(disk)
                 self.say(name, "passed")
-            except (Wrong, OSError, subprocess.TimeoutExpired) as wrong:
+            except (Wrong, OSError, RuntimeError, subprocess.TimeoutExpired) as wrong:
                 self.say(name, "failed", "", str(wrong))

@@ -204,6 +204,7 @@ int iscsi_door_new(struct spd_unit *unit, const struct iscsi_config *config,
         .designators = door->designators,
         .designators_length = config_designators(config, door->designators),
         .version_descriptor = 0x0960, /* SPC-4 table 141: iSCSI, no version claimed */
+        .relative_port = 1, /* as in the designators */
         .task_management = { SCSI_TM_ABORT_TASK | SCSI_TM_ABORT_TASK_SET | SCSI_TM_CLEAR_TASK_SET |
                 SCSI_TM_LUN_RESET | SCSI_TM_TARGET_RESET },
         .luns = &door->config.lun,

@@ -126,6 +126,7 @@ struct session {
     struct scsi_nexus nexus;
     char initiator[ISCSI_NAME_MAX + 1];
     uint8_t isid[6];
+    uint8_t transport_id[SCSI_TRANSPORT_ID_MAX];
     uint16_t tsih;
     struct iscsi_params params;
 
@@ -315,6 +316,8 @@ void login_resume(struct connection *c);
 
 /* session.c */
 struct session *session_new(struct iscsi_door *door, const struct iscsi_params *params);
+/* Whose it is: once, before its first command. */
+void session_name(struct session *session, const char *initiator, const uint8_t isid[6]);
 void session_end(struct session *session);
 /* Frees sessions that ended and whose tasks have ended, too; then resumes logins. */
 void session_reap(struct iscsi_door *door);

@@ -315,8 +315,7 @@ static void enter_full_feature(struct connection *c, struct session *session)
 
     c->session = session;
     session->connection = c;
-    memcpy(session->initiator, login->initiator, sizeof(session->initiator));
-    memcpy(session->isid, login->isid, 6);
+    session_name(session, login->initiator, login->isid);
     if (login->tsih != 0)
         session->tsih = login->tsih;
     session->exp_cmd_sn = login->cmd_sn;

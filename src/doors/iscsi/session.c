@@ -3,6 +3,7 @@
 
 /* Sessions: the command window and the order of requests (RFC 7143 4.2.2.1), begin and end. */
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -165,6 +166,24 @@ struct session *session_new(struct iscsi_door *door, const struct iscsi_params *
     }
     scsi_nexus_init(&session->nexus, spd_unit_scsi(door->base.unit), &door->port);
     return session;
+}
+
+/* The initiator port is name and ISID (SPC-4 7.6.4.6). */
+void session_name(struct session *session, const char *initiator, const uint8_t isid[6])
+{
+    enum { HEADER = 4, FORMAT_WITH_ISID = 0x40, ISCSI = 0x05 };
+    uint8_t *id = session->transport_id;
+    int length;
+
+    strcpy(session->initiator, initiator);
+    memcpy(session->isid, isid, 6);
+    length = snprintf((char *)id + HEADER, sizeof(session->transport_id) - HEADER,
+        "%s,i,0x%02x%02x%02x%02x%02x%02x", initiator, isid[0], isid[1], isid[2], isid[3], isid[4],
+        isid[5]);
+    length = (length + 1 + 3) & ~3; /* with its NUL; the session was zeroed */
+    id[0] = FORMAT_WITH_ISID | ISCSI;
+    be16_put(id + 2, (uint16_t)length);
+    scsi_nexus_name(&session->nexus, id, (uint16_t)(HEADER + length));
 }
 
 void session_end(struct session *session)

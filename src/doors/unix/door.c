@@ -227,7 +227,7 @@ static int open_door(struct spd_unit *unit, const struct spd_uri *uri, struct sp
         return SPD_ERROR_NO_MEMORY;
     door->door.ops = &unix_door_ops;
     door->door.unit = unit;
-    door->port = (struct scsi_port){ .luns = luns, .lun_count = 1 };
+    door->port = (struct scsi_port){ .relative_port = 1, .luns = luns, .lun_count = 1 };
     door->listener = door->epoll = door->spare = door->mailbox.event = -1;
     door->path = strdup(uri->path);
     error = door->path ? open_descriptors(door, mode) : SPD_ERROR_NO_MEMORY;

@@ -292,7 +292,7 @@ static int open_door(struct spd_unit *unit, const struct spd_uri *uri, struct sp
     door = calloc(1, sizeof *door);
     if (!door)
         return spd_fail(SPD_ERROR_NO_MEMORY, "for a door");
-    door->port = (struct scsi_port){ .luns = luns, .lun_count = 1 };
+    door->port = (struct scsi_port){ .relative_port = 1, .luns = luns, .lun_count = 1 };
     init_commands(door, unit);
     error = SpdStorageUnitCreate(wide, &params, &door_interface, &door->unit);
     if (error) {

@@ -51,12 +51,15 @@ void os_event_close(int event)
     closesocket(socket_of(event));
 }
 
-/* What does not fit any more comes after what is there, and so is signalled already. */
+/* A signal that is lost may be the last one, so it is tried until it is sent. Another thread's that
+ * is not done yet is such a case under Wine. */
 void os_event_signal(int event)
 {
     int saved = WSAGetLastError();
 
-    send(socket_of(event), "", 1, 0);
+    while (send(socket_of(event), "", 1, 0) < 0 &&
+        (WSAGetLastError() == WSAEWOULDBLOCK || WSAGetLastError() == WSAENOBUFS))
+        Sleep(0);
     WSASetLastError(saved);
 }
 

@@ -95,6 +95,13 @@ def new_image_has_the_partition_of_the_original(prefix):
         check((prefix.drive / "tiny.img").read_bytes() == bytes(4096), "no room, no table")
 
 
+def image_may_have_any_name(prefix):
+    """Not only one of the code page that the system has."""
+    prefix.env["LC_ALL"] = "C.UTF-8"
+    with rawdisk(prefix, "-f", "C:\\диск-盘.img", "-c", "8", "-p", PIPE + "u"):
+        check((prefix.drive / "диск-盘.img").stat().st_size == 4096, "another image")
+
+
 def size_that_does_not_fit_is_87(prefix):
     (prefix.drive / "s.img").write_bytes(bytes(8192))
     _, errors = run(prefix, "rawdisk", "-f", r"C:\s.img", "-c", "8", "-p", PIPE + "s", status=87)
@@ -183,8 +190,9 @@ def the_first_disk_of_the_tutorial_is_one_on_windows(prefix):
 
 
 TESTS = [every_option_of_the_original_is_taken, write_protected_disk_without_cache_is_what_it_says,
-         new_image_has_the_partition_of_the_original, size_that_does_not_fit_is_87,
-         wrong_usage_is_87, help_fits_a_console_and_the_manual_has_it,
+         new_image_has_the_partition_of_the_original, image_may_have_any_name,
+         size_that_does_not_fit_is_87, wrong_usage_is_87,
+         help_fits_a_console_and_the_manual_has_it,
          stgtest_takes_the_arguments_of_the_original, scsitool_names_devices_as_the_original_does,
          the_tutorial_quotes_the_example, the_disk_of_the_tutorial_is_behind_a_pipe,
          the_disk_of_the_tutorial_is_behind_iscsi,

@@ -166,6 +166,61 @@ static void those_that_waited_for_an_exclusive_one_go_on_side_by_side(void **sta
     test_unit_end(unit, &device);
 }
 
+/* PERSISTENT RESERVE OUT of the door's one nexus, with its parameter list. */
+static bool start_reserve(struct loop_door *door, struct loop_command *command, uint8_t *list,
+    uint8_t action, uint8_t key, uint8_t action_key)
+{
+    const uint8_t cdb[10] = { 0x5f, action, 0x01, [8] = 24 };
+
+    memset(list, 0, 24);
+    list[7] = key;
+    list[15] = action_key;
+    command->vec[0] = (struct scsi_vec){ list, 24 };
+    command->vec_count = 1;
+    return loop_start(door, command, cdb, sizeof cdb, SCSI_DATA_OUT, 24);
+}
+
+enum { REGISTER = 0, PREEMPT_AND_ABORT = 5 };
+
+static void a_change_of_reservations_waits_for_what_the_device_has(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+    spd_unit *unit = test_unit(&device, &test_async_ops, &params, 0);
+    struct loop_command write = { 0 }, reserve = { 0 };
+    unsigned char block[TEST_BLOCK] = { 0 };
+    uint8_t list[24];
+
+    (void)state;
+    device.hold = true;
+    assert_true(loop_start_write(loop_door_of(unit), &write, block, 0, 1, TEST_BLOCK));
+    assert_true(start_reserve(loop_door_of(unit), &reserve, list, REGISTER, 0, 1));
+    assert_int_equal(atomic_load(&reserve.dones), 0);
+    test_let_go(&device);
+    assert_int_equal(loop_wait(&reserve), SCSI_GOOD);
+    assert_int_equal(loop_wait(&write), SCSI_GOOD);
+    test_unit_end(unit, &device);
+}
+
+static void a_write_whose_data_comes_after_its_abort_does_not_reach_the_device(void **state)
+{
+    spd_params params = test_params(SPD_CACHE | SPD_NEVER_BLOCKS);
+    spd_unit *unit = test_unit(&device, &test_simple_ops, &params, 0);
+    struct loop_command write = { .defer_map = true }, reserve[2] = { 0 };
+    unsigned char block[TEST_BLOCK] = { 0 };
+    uint8_t list[24];
+
+    (void)state;
+    assert_true(start_reserve(loop_door_of(unit), &reserve[0], list, REGISTER, 0, 1));
+    assert_int_equal(loop_wait(&reserve[0]), SCSI_GOOD);
+    assert_true(loop_start_write(loop_door_of(unit), &write, block, 0, 1, TEST_BLOCK));
+    assert_true(start_reserve(loop_door_of(unit), &reserve[1], list, PREEMPT_AND_ABORT, 1, 1));
+    assert_int_equal(loop_wait(&reserve[1]), SCSI_GOOD);
+    loop_mapped(&write);
+    assert_int_equal(loop_wait(&write), SCSI_CHECK_CONDITION);
+    assert_int_equal(device.calls[SPD_WRITE], 0);
+    test_unit_end(unit, &device);
+}
+
 /* COMPARE AND WRITE needs a scratch, but has no reply in it. */
 static void a_scratch_without_a_reply_is_given_back_before_done(void **state)
 {
@@ -264,6 +319,8 @@ int main(void)
         cmocka_unit_test(more_than_the_queue_depth_is_task_set_full),
         cmocka_unit_test(an_exclusive_command_waits_for_those_before_it_and_holds_those_after_it),
         cmocka_unit_test(those_that_waited_for_an_exclusive_one_go_on_side_by_side),
+        cmocka_unit_test(a_change_of_reservations_waits_for_what_the_device_has),
+        cmocka_unit_test(a_write_whose_data_comes_after_its_abort_does_not_reach_the_device),
         cmocka_unit_test(a_scratch_without_a_reply_is_given_back_before_done),
         cmocka_unit_test(a_command_parked_behind_an_exclusive_one_can_be_cancelled),
         cmocka_unit_test(a_thousand_parked_commands_go_on_without_recursion),

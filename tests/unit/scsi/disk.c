@@ -31,6 +31,20 @@ struct scsi_unit_params disk_params(void)
     };
 }
 
+void disk_nexus(struct disk *disk, unsigned n)
+{
+    /* An initiator by its world wide name: the TransportID of a SAS port (SPC-4 7.6.4.7). */
+    static const uint8_t ids[DISK_NEXUSES][24] = {
+        { 0x06, [4] = 0x30, 0, 0, 0, 0, 0, 0, 0x0a },
+        { 0x06, [4] = 0x30, 0, 0, 0, 0, 0, 0, 0x0b },
+        { 0x06, [4] = 0x30, 0, 0, 0, 0, 0, 0, 0x0c },
+        { 0x06, [4] = 0x30, 0, 0, 0, 0, 0, 0, 0x0d },
+    };
+
+    scsi_nexus_init(&disk->nexus[n], &disk->unit, &disk->port);
+    scsi_nexus_name(&disk->nexus[n], ids[n], sizeof ids[n]);
+}
+
 void disk_open(struct disk *disk, const struct scsi_unit_params *params, uint64_t medium_blocks)
 {
     memset(disk, 0, sizeof *disk);
@@ -40,6 +54,7 @@ void disk_open(struct disk *disk, const struct scsi_unit_params *params, uint64_
         .designators = designators,
         .designators_length = sizeof designators,
         .version_descriptor = 0x0960,
+        .relative_port = 7,
         .task_management = { SCSI_TM_ABORT_TASK | SCSI_TM_ABORT_TASK_SET | SCSI_TM_LUN_RESET, 0 },
         .luns = luns,
         .lun_count = 1,
@@ -49,7 +64,7 @@ void disk_open(struct disk *disk, const struct scsi_unit_params *params, uint64_
     disk->scratch = aligned_alloc(16, SCSI_SCRATCH_LENGTH);
     CHECK(disk->medium && disk->scratch);
     for (unsigned n = 0; n < DISK_NEXUSES; n++) {
-        scsi_nexus_init(&disk->nexus[n], &disk->unit, &disk->port);
+        disk_nexus(disk, n);
         /* TEST UNIT READY takes the power-on attention. */
         disk_run(disk, n, &disk->unit, (uint8_t[SCSI_CDB_MAX]){ 0 }, SCSI_NO_DATA, NULL, 0);
     }
@@ -182,6 +197,33 @@ static void check_done(const struct disk *disk)
     }
 }
 
+/* Runs what is to happen meanwhile, which may be other commands. */
+static void pause(struct disk *disk)
+{
+    void (*meanwhile)(struct disk *disk) = disk->meanwhile;
+    struct scsi_task task = disk->task;
+    uint8_t *data = disk->data, *scratch = disk->scratch;
+    struct scsi_vec *vec = disk->vec;
+    unsigned log_count = disk->log_count;
+
+    if (!meanwhile)
+        return;
+    disk->meanwhile = NULL;
+    disk->data = NULL;
+    disk->vec = NULL;
+    disk->scratch = aligned_alloc(16, SCSI_SCRATCH_LENGTH);
+    CHECK(disk->scratch);
+    meanwhile(disk);
+    free(disk->data);
+    free(disk->vec);
+    free(disk->scratch);
+    disk->task = task;
+    disk->data = data;
+    disk->vec = vec;
+    disk->scratch = scratch;
+    disk->log_count = log_count;
+}
+
 bool disk_run(struct disk *disk, unsigned n, struct scsi_unit *unit, const uint8_t *cdb,
     enum scsi_direction direction, const void *out, uint64_t expected)
 {
@@ -210,6 +252,7 @@ bool disk_run(struct disk *disk, unsigned n, struct scsi_unit *unit, const uint8
     task->scratch = NULL;
     for (step = scsi_begin(task); step != SCSI_DONE;) {
         const struct scsi_outcome *outcome = NULL;
+        struct scsi_outcome refusal;
 
         if (disk->steps_max && disk->steps++ == disk->steps_max)
             return false;
@@ -218,8 +261,13 @@ bool disk_run(struct disk *disk, unsigned n, struct scsi_unit *unit, const uint8
         else if (step == SCSI_DATA || ((step == SCSI_READ || step == SCSI_WRITE) &&
             task->op.buffer == SCSI_BUFFER_DATA))
             map(disk, out);
-        if (step != SCSI_SCRATCH && step != SCSI_DATA)
-            outcome = operate(disk, step);
+        if (step != SCSI_SCRATCH && step != SCSI_DATA) {
+            pause(disk);
+            if (!scsi_admit(task, &refusal))
+                outcome = &refusal;
+            else if (step != SCSI_ENTER)
+                outcome = operate(disk, step);
+        }
         step = scsi_resume(task, outcome);
     }
     check_done(disk);

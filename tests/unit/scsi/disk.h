@@ -24,7 +24,7 @@
 
 enum {
     DISK_LOG_MAX = 1024,
-    DISK_NEXUSES = 2,
+    DISK_NEXUSES = 4,
     DISK_PIECE = 777, /* bytes in one piece of a scatter list: crosses blocks in every way */
 };
 
@@ -46,6 +46,7 @@ struct disk {
     struct scsi_vec *vec;
     struct disk_step log[DISK_LOG_MAX]; /* block operations only */
     unsigned log_count;
+    void (*meanwhile)(struct disk *disk); /* once, while the command waits to be admitted */
     uint64_t steps;
     uint64_t steps_max;      /* the command is abandoned (not DONE) after so many; 0: never */
     unsigned fail_at;        /* this operation, counted from 1, ends with fail_with; 0: none */
@@ -58,6 +59,9 @@ struct scsi_unit_params disk_params(void);
 /* The nexuses have no attention pending. */
 void disk_open(struct disk *disk, const struct scsi_unit_params *params, uint64_t medium_blocks);
 void disk_close(struct disk *disk);
+
+/* Nexus n begins (again), with its power-on attention pending; its initiator is always the same. */
+void disk_nexus(struct disk *disk, unsigned n);
 
 /* Runs one command of nexus n on a LUN (unit NULL: none there). `out` is the data-out, of
  * `expected` bytes, or NULL. True when it reached SCSI_DONE. */

@@ -5,6 +5,7 @@
 
 #include "test.h"
 #include "golden.h"
+#include "reserve.h"
 
 static const char *const names[256] = {
     [0x00] = "TEST UNIT READY", [0x03] = "REQUEST SENSE", [0x08] = "READ(6)", [0x0a] = "WRITE(6)",
@@ -13,6 +14,7 @@ static const char *const names[256] = {
     [0x25] = "READ CAPACITY(10)", [0x28] = "READ(10)", [0x2a] = "WRITE(10)",
     [0x2e] = "WRITE AND VERIFY(10)", [0x2f] = "VERIFY(10)", [0x34] = "PRE-FETCH(10)",
     [0x35] = "SYNCHRONIZE CACHE(10)", [0x41] = "WRITE SAME(10)", [0x42] = "UNMAP",
+    [0x4d] = "LOG SENSE",
     [0x55] = "MODE SELECT(10)", [0x5a] = "MODE SENSE(10)", [0x88] = "READ(16)",
     [0x89] = "COMPARE AND WRITE", [0x8a] = "WRITE(16)", [0x8b] = "ORWRITE(16)",
     [0x8e] = "WRITE AND VERIFY(16)", [0x8f] = "VERIFY(16)", [0x90] = "PRE-FETCH(16)",
@@ -32,6 +34,28 @@ static const char *action_name(uint8_t opcode, uint16_t action)
         return "REPORT SUPPORTED OPERATION CODES";
     case 0xa30d:
         return "REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS";
+    case 0x5e00:
+        return "PERSISTENT RESERVE IN, READ KEYS";
+    case 0x5e01:
+        return "PERSISTENT RESERVE IN, READ RESERVATION";
+    case 0x5e02:
+        return "PERSISTENT RESERVE IN, REPORT CAPABILITIES";
+    case 0x5e03:
+        return "PERSISTENT RESERVE IN, READ FULL STATUS";
+    case 0x5f00:
+        return "PERSISTENT RESERVE OUT, REGISTER";
+    case 0x5f01:
+        return "PERSISTENT RESERVE OUT, RESERVE";
+    case 0x5f02:
+        return "PERSISTENT RESERVE OUT, RELEASE";
+    case 0x5f03:
+        return "PERSISTENT RESERVE OUT, CLEAR";
+    case 0x5f04:
+        return "PERSISTENT RESERVE OUT, PREEMPT";
+    case 0x5f05:
+        return "PERSISTENT RESERVE OUT, PREEMPT AND ABORT";
+    case 0x5f06:
+        return "PERSISTENT RESERVE OUT, REGISTER AND IGNORE EXISTING KEY";
     default:
         return "?";
     }
@@ -65,6 +89,77 @@ static void supported_operation_codes(void **state)
     }
     fclose(text);
     golden_compare("opcodes", bytes);
+    free(bytes);
+}
+
+/* The columns of the standards' tables of what reservations stop (SPC-4 5.13.1, SBC-3 table 13):
+ * another nexus holds this type, and the command's nexus is registered or not. */
+static const struct {
+    uint8_t type;
+    bool registered;
+} situations[] = {
+    { WE, false },
+    { WE, true },
+    { EA, false },
+    { EA, true },
+    { WE_RO, true },
+    { EA_RO, true },
+    { WE_AR, true },
+    { EA_AR, true },
+    { WE_RO, false },
+    { EA_RO, false },
+    { WE_AR, false },
+    { EA_AR, false },
+};
+
+static void print_conflicts(FILE *text, struct disk *disk, const uint8_t *cdb, const char *name,
+    const char *variant)
+{
+    for (unsigned i = 0; i < COUNT(situations); i++) {
+        struct scsi_unit_params params = disk->unit.params;
+
+        disk_close(disk);
+        disk_open(disk, &params, params.block_count);
+        hold(disk, 1, situations[i].type);
+        if (situations[i].registered)
+            enroll(disk, 0);
+        none(disk, cdb);
+        fprintf(text, "%-4s", disk->task.status == SCSI_RESERVATION_CONFLICT ? "C" : "a");
+    }
+    fprintf(text, " %s%s\n", name, variant);
+}
+
+static void reservation_conflicts(void **state)
+{
+    struct disk *disk = *state;
+    static const uint8_t start_stop = 0x1b, prevent_allow = 0x1e, reserve_out = 0x5f;
+    uint8_t all[4096];
+    char *bytes;
+    size_t size;
+    FILE *text = open_memstream(&bytes, &size);
+
+    memcpy(all, in(disk, CDB(0xa3, 0x0c, 0, 0, 0, 0, B32(4096)), 4096), 4096);
+    fprintf(text, "Another nexus holds a reservation of TYPE\n"
+        "    1, 5 RO, 7 AR: Write Exclusive; 3, 6 RO, 8 AR: Exclusive Access\n"
+        "and ours is registered (r) or not (u): is the command allowed (a), or a conflict (C)?\n");
+    for (unsigned i = 0; i < COUNT(situations); i++)
+        fprintf(text, "%x%-3c", situations[i].type, situations[i].registered ? 'r' : 'u');
+    fprintf(text, "\n");
+    for (uint32_t at = 4; at < 4 + be32_get(all); at += 8) {
+        uint8_t opcode = all[at];
+        uint16_t action = be16_get(all + at + 2);
+        const char *name = all[at + 5] & 0x01 ? action_name(opcode, action) : names[opcode];
+
+        if (opcode == reserve_out)
+            continue; /* the keys decide */
+        print_conflicts(text, disk, CDB(opcode, (uint8_t)action), name, "");
+        if (opcode == start_stop)
+            print_conflicts(text, disk, CDB(opcode, 0, 0, 0, 0x01), name, ", START = 1");
+        if (opcode == prevent_allow)
+            print_conflicts(text, disk, CDB(opcode, 0, 0, 0, 0x01), name, ", PREVENT = 1");
+    }
+    fclose(text);
+    golden_compare("reservations", bytes);
     free(bytes);
 }
 
@@ -362,14 +457,65 @@ static void mode_parameters(void **state)
     }
 }
 
+#define LOG_HEADER BITS(0, 7, 1, "DS"), BITS(0, 6, 1, "SPF"), BITS(0, 5, 6, "PAGE CODE"), \
+    BYTES(1, 1, "SUBPAGE CODE"), BYTES(2, 2, "PAGE LENGTH")
+
+static const struct field log_00[] = { LOG_HEADER, BYTES(4, 2, "supported pages") };
+static const struct field log_00_ff[] = {
+    LOG_HEADER,
+    BYTES(4, 2, "supported page and subpage"),
+    BYTES(6, 2, "supported page and subpage"),
+    BYTES(8, 2, "supported page and subpage"),
+};
+static const struct field log_2f[] = {
+    LOG_HEADER,
+    BYTES(4, 2, "PARAMETER CODE"),
+    BITS(6, 7, 1, "DU"),
+    BITS(6, 5, 1, "TSD"),
+    BITS(6, 4, 1, "ETC"),
+    BITS(6, 3, 2, "TMC"),
+    BITS(6, 1, 2, "FORMAT AND LINKING"),
+    BYTES(7, 1, "PARAMETER LENGTH"),
+    BYTES(8, 1, "INFORMATIONAL EXCEPTION ADDITIONAL SENSE CODE"),
+    BYTES(9, 1, "INFORMATIONAL EXCEPTION ADDITIONAL SENSE CODE QUALIFIER"),
+    BYTES(10, 1, "MOST RECENT TEMPERATURE READING"),
+};
+
+static const struct {
+    const char *name;
+    uint8_t code;
+    uint8_t subpage;
+    const struct field *fields;
+    size_t count;
+} log_pages[] = {
+    { "log-00", 0x00, 0x00, log_00, COUNT(log_00) },
+    { "log-00-ff", 0x00, 0xff, log_00_ff, COUNT(log_00_ff) },
+    { "log-2f", 0x2f, 0x00, log_2f, COUNT(log_2f) },
+};
+
+static void log_parameters(void **state)
+{
+    struct disk *disk = *state;
+
+    for (unsigned i = 0; i < COUNT(log_pages); i++) {
+        const uint8_t *reply = in(disk,
+            CDB(0x4d, 0, 0x40 | log_pages[i].code, log_pages[i].subpage, 0, 0, 0, 2, 0), 512);
+
+        compare_fields(log_pages[i].name, reply, disk->task.moved_length, log_pages[i].fields,
+            log_pages[i].count);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(supported_operation_codes),
+        TEST(reservation_conflicts),
         TEST(standard_inquiry_data),
         TEST(vital_product_data),
         TEST(device_identification),
         TEST(mode_parameters),
+        TEST(log_parameters),
     };
 
     return cmocka_run_group_tests_name("golden", tests, NULL, NULL);

@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "test.h"
+#include "reserve.h"
 
 enum { THREADS = 4, ROUNDS = 2000 };
 
@@ -17,6 +17,8 @@ struct shared {
     atomic_uint reported; /* unit attentions, by all threads */
     atomic_bool stop;
     unsigned wrong; /* statuses that should not have been */
+    pthread_rwlock_t gate;
+    bool reserved; /* within the gate: another nexus has no business here */
 };
 
 static int open_shared(void **state)
@@ -30,6 +32,7 @@ static int open_shared(void **state)
     scsi_nexus_init(&shared->nexus[0], &shared->unit, NULL);
     scsi_nexus_init(&shared->nexus[1], &shared->unit, NULL);
     pthread_barrier_init(&shared->barrier, NULL, THREADS + 1);
+    pthread_rwlock_init(&shared->gate, NULL);
     *state = shared;
     return 0;
 }
@@ -38,6 +41,7 @@ static int close_shared(void **state)
 {
     struct shared *shared = *state;
 
+    pthread_rwlock_destroy(&shared->gate);
     pthread_barrier_destroy(&shared->barrier);
     free(shared);
     return 0;
@@ -174,6 +178,78 @@ static void reads_run_while_the_capacity_changes(void **state)
     assert_int_equal(simple(shared, 0, CDB(0x28, 0, B32(5000), 0, B16(8)), 4096), SCSI_GOOD);
 }
 
+/* A READ of nexus 1, with the gate that an exclusive task has to itself. */
+static void read_through_the_gate(struct shared *shared)
+{
+    struct scsi_task task = { .unit = &shared->unit, .nexus = &shared->nexus[1],
+        .cdb = { 0x28, [8] = 1 }, .cdb_length = 10, .expected_direction = SCSI_DATA_IN,
+        .expected_length = 512 };
+    struct scsi_outcome outcome;
+    bool admitted;
+
+    if (scsi_begin(&task) == SCSI_DONE)
+        return;
+    pthread_rwlock_rdlock(&shared->gate);
+    admitted = scsi_admit(&task, &outcome);
+    if (admitted && shared->reserved)
+        atomic_fetch_add(&shared->reported, 1);
+    scsi_resume(&task, admitted ? NULL : &outcome);
+    pthread_rwlock_unlock(&shared->gate);
+}
+
+static void *read_on(void *argument)
+{
+    struct shared *shared = argument;
+
+    while (!atomic_load(&shared->stop))
+        read_through_the_gate(shared);
+    return NULL;
+}
+
+static void change(struct shared *shared, uint8_t action, uint64_t key, uint64_t action_key)
+{
+    uint8_t list[24] = { B64(key), B64(action_key) };
+    struct scsi_vec vec = { list, sizeof list };
+    struct scsi_task task = { .unit = &shared->unit, .nexus = &shared->nexus[0],
+        .cdb = { 0x5f, action, EA, [8] = sizeof list }, .cdb_length = 10,
+        .expected_direction = SCSI_DATA_OUT, .expected_length = sizeof list, .data = &vec,
+        .data_count = 1 };
+    struct scsi_outcome outcome;
+    bool good = scsi_begin(&task) == SCSI_DATA && scsi_resume(&task, NULL) == SCSI_ENTER;
+
+    pthread_rwlock_wrlock(&shared->gate);
+    good = good && scsi_admit(&task, &outcome) && scsi_resume(&task, NULL) == SCSI_DONE;
+    shared->reserved = action == RESERVE;
+    pthread_rwlock_unlock(&shared->gate);
+    if (!good || task.status != SCSI_GOOD)
+        shared->wrong++;
+}
+
+static void nothing_passes_the_gate_that_a_reservation_stops(void **state)
+{
+    struct shared *shared = *state;
+    pthread_t threads[2];
+
+    scsi_nexus_name(&shared->nexus[0], (const uint8_t *)"first", 5);
+    scsi_nexus_name(&shared->nexus[1], (const uint8_t *)"other", 5);
+    simple(shared, 0, CDB(0x00), 0);
+    simple(shared, 1, CDB(0x00), 0);
+    for (unsigned i = 0; i < COUNT(threads); i++)
+        pthread_create(&threads[i], NULL, read_on, shared);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        change(shared, REGISTER, 0, KEY(0));
+        change(shared, RESERVE, KEY(0), 0);
+        change(shared, round & 1 ? RELEASE : CLEAR, KEY(0), 0);
+        if (round & 1)
+            change(shared, REGISTER, KEY(0), 0);
+    }
+    atomic_store(&shared->stop, true);
+    for (unsigned i = 0; i < COUNT(threads); i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(shared->wrong, 0);
+    assert_int_equal(atomic_load(&shared->reported), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -183,6 +259,8 @@ int main(void)
             open_shared, close_shared),
         cmocka_unit_test_setup_teardown(reads_run_while_the_capacity_changes, open_shared,
             close_shared),
+        cmocka_unit_test_setup_teardown(nothing_passes_the_gate_that_a_reservation_stops,
+            open_shared, close_shared),
     };
 
     return cmocka_run_group_tests_name("threads", tests, NULL, NULL);

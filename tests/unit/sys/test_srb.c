@@ -351,6 +351,54 @@ static void test_an_ordered_command_is_alone(void **state)
     }
 }
 
+static void send_reserve(struct shim_srb *reserve, UCHAR *list, UCHAR action, UCHAR key,
+    UCHAR action_key)
+{
+    const UCHAR cdb[10] = { 0x5f, action, 0x01, [8] = 24 };
+
+    memset(list, 0, 24);
+    list[7] = key;
+    list[15] = action_key;
+    shim_srb_init(reserve, SRB_FUNCTION_EXECUTE_SCSI, 0);
+    shim_srb_cdb(reserve, cdb, 10, SRB_FLAGS_DATA_OUT, list, 24);
+    shim_srb_send(reserve);
+}
+
+/* Known weakness 14. */
+static void test_reservations_change_when_nothing_else_runs(void **state)
+{
+    enum { REGISTER = 0, PREEMPT_AND_ABORT = 5 };
+    static const UCHAR read_keys[10] = { 0x5e, 0, [8] = 64 };
+    struct shim_srb reads[2], reserve;
+    UCHAR list[24];
+
+    (void)state;
+    send_reserve(&reserve, list, REGISTER, 0, 1);
+    assert_int_equal(reserve.srb.SrbStatus, SRB_STATUS_SUCCESS);
+    shim_srb_free(&reserve);
+    assert_int_equal(in_command(read_keys, 10, 64), SRB_STATUS_SUCCESS);
+    assert_int_equal(box.srb.DataTransferLength, 16);
+    assert_int_equal(data[15], 1);
+
+    rig_read(&reads[0], 0, 0, 1, data);
+    shim_srb_send(&reads[0]);
+    rig_ask(&program, &t, 0, 2560);
+    assert_int_equal(rig_end(&t), STATUS_SUCCESS);
+    send_reserve(&reserve, list, PREEMPT_AND_ABORT, 1, 1);
+    rig_read(&reads[1], 0, 1, 1, data);
+    shim_srb_send(&reads[1]);
+    assert_false(reserve.done);
+    rig_fill_answer(&t, 0);
+    rig_answer(&program, &t, 0, 512);
+    rig_end(&t);
+    assert_int_equal(reads[0].srb.SrbStatus, SRB_STATUS_SUCCESS);
+    assert_int_equal(reserve.srb.SrbStatus, SRB_STATUS_SUCCESS);
+    assert_int_equal(rig_sense(&reads[1]), 0x62f00); /* it had waited, and is aborted */
+    shim_srb_free(&reads[0]);
+    shim_srb_free(&reads[1]);
+    shim_srb_free(&reserve);
+}
+
 static void test_more_than_the_queue_holds_is_refused(void **state)
 {
     enum { DEPTH = 256 };
@@ -457,6 +505,7 @@ int main(void)
         TEST(logical_unit_reset),
         TEST(flush_and_shutdown_flush),
         TEST(an_ordered_command_is_alone),
+        TEST(reservations_change_when_nothing_else_runs),
         TEST(more_than_the_queue_holds_is_refused),
         TEST(other_functions_are_invalid),
         TEST(capabilities_of_a_unit),

@@ -35,7 +35,7 @@ class Machine:
 
     def drive(self, program, *arguments):
         """drvtest or apitest: exit status and output."""
-        return self.prefix.wine(self.package / f"{program}.exe", *arguments, timeout=90)
+        return self.prefix.wine(self.package / f"{program}.exe", *arguments, timeout=240)
 
     def drvtest(self, *arguments):
         status, output = self.drive("drvtest", *arguments)

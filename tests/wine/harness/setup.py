@@ -143,7 +143,7 @@ def bad_infs(inf):
     """Each is refused at another step."""
     return {
         "text": "not an INF file\n",
-        "half": inf[:len(inf) // 2],
+        "half": inf[:inf.index("64.HW]")],
         "class": inf.replace("ClassGuid = {4d36e97b", "ClassGuid = {none"),
         "other": re.sub(r"root\\winspd", r"root\\other", inf),
         "models": inf.replace("[WinSpd.", "[Absent."),

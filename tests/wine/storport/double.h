@@ -17,6 +17,7 @@
  *   passthrough.c  SCSI pass-through of adapters and disks
  *   exports.c      what the miniport calls
  *   control.c      what only tests ask for
+ *   linger.c       against Wine's cancelling what is no more
  *   judge.c        findings; judge_pool.c, judge_imports.c: by way of the miniport's own calls
  */
 
@@ -159,6 +160,9 @@ PVOID caller_output(IRP *irp);
 HANDLE caller_process(IRP *irp);
 BOOLEAN caller_read(HANDLE process, PVOID address, PVOID buffer, SIZE_T length);
 BOOLEAN caller_write(HANDLE process, PVOID address, const void *buffer, SIZE_T length);
+
+/* linger.c: what every IRP of user mode that may be pended goes through first */
+void irp_lingers(IRP *irp);
 
 /* exports.c */
 void service_request(struct adapter *adapter, IRP *irp);

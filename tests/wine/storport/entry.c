@@ -56,6 +56,7 @@ static NTSTATUS NTAPI dispatch_control(DEVICE_OBJECT *device, IRP *irp)
     ULONG code = IoGetCurrentIrpStackLocation(irp)->Parameters.DeviceIoControl.IoControlCode;
     struct disk *disk = device->DeviceExtension;
 
+    irp_lingers(irp);
     if (kind == DEVICE_ADAPTER)
         return adapter_control(device->DeviceExtension, irp);
     if (!disk->present || disk->adapter->stopping) {
@@ -73,6 +74,7 @@ static NTSTATUS NTAPI dispatch_transfer(DEVICE_OBJECT *device, IRP *irp)
     struct disk *disk = device->DeviceExtension;
     NTSTATUS status = STATUS_INVALID_DEVICE_REQUEST;
 
+    irp_lingers(irp);
     if (disk->kind == DEVICE_DISK) {
         status = STATUS_DEVICE_DOES_NOT_EXIST;
         if (disk->present && !disk->adapter->stopping) {

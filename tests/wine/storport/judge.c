@@ -7,7 +7,7 @@
 
 NTSYSAPI int __cdecl _vsnprintf(char *buffer, size_t size, const char *format, va_list arguments);
 
-#define THREADS 64
+#define THREADS 4096 /* a power of two: ids are multiples of 4 and are used again */
 
 static HANDLE log_file;
 static LONG findings;
@@ -76,7 +76,7 @@ LONG judge_findings(void)
     return findings;
 }
 
-/* A thread's slot stays its own; system threads and winedevice's dispatcher are few. */
+/* A thread's slot stays its own: timers alone have many, one after the other. */
 static struct thread *this_thread(void)
 {
     static struct thread others;
@@ -84,11 +84,13 @@ static struct thread *this_thread(void)
     unsigned i;
 
     for (i = 0; i < THREADS; i++) {
-        if (threads[i].id == self)
-            return &threads[i];
-        if (!threads[i].id &&
-            !InterlockedCompareExchangePointer((PVOID volatile *)&threads[i].id, self, NULL))
-            return &threads[i];
+        struct thread *thread = &threads[((ULONG_PTR)self / 4 + i) & (THREADS - 1)];
+
+        if (thread->id == self)
+            return thread;
+        if (!thread->id &&
+            !InterlockedCompareExchangePointer((PVOID volatile *)&thread->id, self, NULL))
+            return thread;
     }
     return &others;
 }
