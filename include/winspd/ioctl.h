@@ -27,6 +27,8 @@
  *
  * With ReqValid the output buffer holds the block and the unit's MaxTransferLength. The request
  * is pended until there is one to serve, and can be cancelled; several may be pending for one unit.
+ * Where another process is given the transactions (SET_TRANSACT_PID, or a take-over), those that
+ * the one before has pending are cancelled.
  * Hint names the request until it is answered; an answer with an unknown hint is ignored. An
  * answer must have the request's Kind, and 0 in what is reserved; one that is refused leaves the
  * request waiting.
