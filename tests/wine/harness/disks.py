@@ -79,6 +79,9 @@ def scsitool_asks_the_adapter_and_the_disk(machine):
     with disk(machine, "memdisk", *SIZE, "--guid", GUID) as (_, name):
         check_unit(machine, ADAPTER, "0:0:0")
         check_unit(machine, name)
+        # What the disk refuses is an answer, too: LOGICAL BLOCK ADDRESS OUT OF RANGE.
+        has(scsitool(machine, "--lba", str(BLOCKS), "lba-status", name), ("ScsiStatus", "2"),
+            ("SENSE KEY", "5"), ("ADDITIONAL SENSE CODE", "33"))
     status, _ = machine.prefix.wine(
         machine.package / "scsitool-x64.exe", "inquiry", ADAPTER, "0:5:0")
     assert status not in (0, "timeout"), "where there is no unit, there is an answer"

@@ -66,11 +66,10 @@ def passes_stgtest(machine, *arguments):
     assert status == 0, f"stgtest {arguments}: {status} {machine.prefix.said()}"
 
 
-def scsitool(machine, command, *device):
+def scsitool(machine, *arguments):
     """Its lines, as pairs of name and value; numbers as numbers."""
-    status, output = machine.prefix.wine(machine.package / "scsitool-x64.exe", "-c", command,
-                                         *device)
-    assert status == 0, f"scsitool {command} {device}: {status} {machine.prefix.said()}"
+    status, output = machine.prefix.wine(machine.package / "scsitool-x64.exe", "-c", *arguments)
+    assert status == 0, f"scsitool {arguments}: {status} {machine.prefix.said()}"
     pairs = [line.split("=", 1) for line in output.splitlines() if "=" in line]
     return [(name, re.sub(r"^(\d+) \(0x[0-9a-f]+\)$", r"\1", value)) for name, value in pairs]
 

@@ -102,8 +102,7 @@ def adding_twice_is_harmless(machine):
         client = busy_client(machine, name)
         machine.devsetup("add", INF)
         assert client.poll() is None, "the disk did not stay"
-        client.kill()
-        client.communicate()
+    ended(client)
     assert devices(machine) == 1, f"{devices(machine)} devices"
     assert traces(machine) == before, f"{before} became {traces(machine)}"
     assert machine.judge_log().count("started") == started, "the adapter was started again"
