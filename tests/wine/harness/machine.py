@@ -25,6 +25,8 @@ class Machine:
                         "examples/windows/deferdisk-x64", "examples/windows/ramdisk-x64"):
             found = self.build / f"{program}.exe"
             shutil.copy(found, self.package / found.name)
+        # Drivers of Wine's, one of which is said to have died now and then.
+        self.prefix.disable("winebus", "wineusb")
         self.prefix.start()
         self.devsetup("add", r"C:\winspd\winspd.inf")
 

@@ -4,6 +4,7 @@
 
 import fcntl
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -42,6 +43,15 @@ class Prefix:
             (to / name).unlink()
             shutil.copy(self.folder / name, to / name)
         return Prefix(to, log)
+
+    def disable(self, *services):
+        """Before the start: they are not loaded."""
+        path = self.folder / "system.reg"
+        text = path.read_text(errors="surrogateescape")
+        for service in services:
+            text = re.sub(rf'(Services\\\\{service}\][^[]*"Start"=dword:)\d+',
+                          r"\g<1>00000004", text)  # SERVICE_DISABLED
+        path.write_text(text, errors="surrogateescape")
 
     def start(self):
         """Without -p everything would end with the last program."""

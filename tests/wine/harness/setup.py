@@ -36,35 +36,28 @@ def the_event_log_tells_of_units(machine):
 
 
 def configure(machine, **values):
-    """Values of the service key, None: without; then the machine is started anew."""
+    """Numbers of the service key, None: without; then the machine is started anew."""
     for name, value in values.items():
         change = (["delete", SERVICE, "/v", name, "/f"] if value is None else
-                  ["add", SERVICE, "/v", name, "/t", value[0], "/f", "/d", str(value[1])])
+                  ["add", SERVICE, "/v", name, "/t", "REG_DWORD", "/f", "/d", str(value)])
         machine.prefix.check(["wine", "reg", *change], 30)
     machine.prefix.restart()
 
 
-def number(value):
-    return ("REG_DWORD", value)
-
-
-def settings(machine):
-    """As many units as the key allows, what is out of range or no number being as if it were not
-    there; and requests that end in time."""
-    for value, units in ((number(255), 255), (number(256), 16), (("REG_SZ", "64"), 16)):
-        configure(machine, StorageUnitCapacity=value)
-        machine.drvtest("--units", str(units))
-    configure(machine, StorageUnitCapacity=None)
-    is_installed(machine)
+def two_hundred_and_fifty_five_units(machine):
+    configure(machine, StorageUnitCapacity=255)
+    machine.drvtest("--units", "255")
 
 
 def requests_end_in_time(machine):
-    configure(machine, ServerTimeout=number(1))
+    """And what is out of range is as if it were not there."""
+    configure(machine, StorageUnitCapacity=256, ServerTimeout=1)
+    machine.drvtest("--units", "16")
     for name in ("a read that its server keeps", "a write that its server keeps",
                  "a flush that its server keeps", "a second chunk that its server keeps",
                  "requests that nobody takes"):
         machine.drvtest(name)
-    configure(machine, ServerTimeout=None)
+    configure(machine, StorageUnitCapacity=None, ServerTimeout=None)
     is_installed(machine)
 
 
@@ -170,7 +163,7 @@ def it_comes_back(machine):
 
 
 TESTS = [
-    ("the number of units is configured", settings),
+    ("255 units", two_hundred_and_fifty_five_units),
     ("requests end although their server is silent", requests_end_in_time),
     ("it is there again after a restart", it_is_there_again_after_a_restart),
     ("the event log tells of units", the_event_log_tells_of_units),

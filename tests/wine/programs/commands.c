@@ -8,7 +8,7 @@
  *   --die call       has the emulated kernel call what there is not, --die write: write nowhere
  *   --serve FILE     serves FILE as a disk of 16 MiB with a grace, until it is killed
  *   --unprovision X  ends the unit that a killed --serve has left
- *   --interrupt X    runs the command line X, and types Ctrl-C when it has a unit
+ *   --interrupt X    runs the command line X, and types Ctrl-C when it serves
  */
 
 #include "client.h"
@@ -84,19 +84,24 @@ static BOOL has_unit(void)
     return !list_units(list, sizeof(list), &bytes) && bytes;
 }
 
-/* Ctrl-C reaches every process of a console: one without a window is made for the two of us. */
+/* Ctrl-C reaches every process of a console: one is made for the two of us. */
 static int interrupt(const char *argument)
 {
-    STARTUPINFOA startup = { .cb = sizeof(startup) };
+    SECURITY_ATTRIBUTES inherited = { sizeof(inherited), NULL, TRUE };
+    STARTUPINFOA startup = { .cb = sizeof(startup), .dwFlags = STARTF_USESTDHANDLES };
     PROCESS_INFORMATION process;
+    HANDLE keyboard;
     char line[1024];
 
     FreeConsole();
     CHECK(AllocConsole());
+    /* The end of our input would also be the end of a program that waits for Enter. */
+    CHECK(CreatePipe(&startup.hStdInput, &keyboard, &inherited, 0));
     snprintf(line, sizeof(line), "%s", argument);
     CHECK(CreateProcessA(
-        NULL, line, NULL, NULL, FALSE, 0, NULL, NULL, &startup, &process));
-    WAIT_UNTIL(has_unit());
+        NULL, line, NULL, NULL, TRUE, 0, NULL, NULL, &startup, &process));
+    /* Its lifetime request and a transaction: by then it has its handler. */
+    WAIT_UNTIL(double_state().service_irps >= 2);
     CHECK(SetConsoleCtrlHandler(NULL, TRUE));
     CHECK(GenerateConsoleCtrlEvent(CTRL_C_EVENT, 0));
     CHECK_EQUAL(end_of_child(process.hProcess), 0);
