@@ -160,11 +160,18 @@ static enum image_result inspect(
     struct image *image, const struct image_wish *wish, char *message, uint64_t *size)
 {
     GET_LENGTH_INFORMATION device;
+    DISK_GEOMETRY geometry;
     LARGE_INTEGER file;
 
     if (image->block_device) {
         if (!control(image, IOCTL_DISK_GET_LENGTH_INFO, NULL, 0, &device, sizeof device))
             return fail_system(message, "get the size of", wish->path);
+        /* Devices are not cached: what is no whole sector, they refuse. */
+        if (control(image, IOCTL_DISK_GET_DRIVE_GEOMETRY, NULL, 0, &geometry, sizeof geometry) &&
+            geometry.BytesPerSector && wish->block_length % geometry.BytesPerSector)
+            return fail(message, IMAGE_BAD_SIZE,
+                "image %s has sectors of %lu bytes: use -l %lu, or a multiple of it", wish->path,
+                geometry.BytesPerSector, geometry.BytesPerSector);
         *size = (uint64_t)device.Length.QuadPart;
         atomic_store(&image->unmap_method, UNMAP_WRITE);
         return IMAGE_OK;

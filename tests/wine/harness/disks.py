@@ -46,6 +46,15 @@ def a_disk_is_an_image(machine):
             passes_stgtest(machine, pipe + r"\0", "500", "WRUR", "*", "*")
 
 
+def blocks_are_whole_sectors(machine):
+    pipe = r"\\.\pipe\rawdisk"
+    with disk(machine, "memdisk", *SIZE, "-l", "4096") as (_, name):
+        status, _ = machine.prefix.wine(machine.package / "rawdisk-x64.exe", "-f", name, "-p", pipe)
+        assert status == 87, f"blocks of 512 bytes on sectors of 4096: {status}"
+        with server(machine, "rawdisk", "-f", name, "-l", "4096", "-p", pipe):
+            passes_stgtest(machine, pipe + r"\0", "100", "WRUR", "*", "*")
+
+
 def has(pairs, *wanted):
     for pair in wanted:
         assert pair in pairs, f"no {pair} in {pairs}"
@@ -133,6 +142,7 @@ TESTS = [
     ("rawdisk is behind a pipe", program_is_behind_a_pipe("rawdisk", "-f", IMAGE)),
     ("the tutorial's disk is a disk of the system", the_tutorials_disk),
     ("rawdisk takes a disk for its image", a_disk_is_an_image),
+    ("rawdisk does not divide the sectors of a disk", blocks_are_whole_sectors),
     ("scsitool asks the adapter and the disk", scsitool_asks_the_adapter_and_the_disk),
     ("write protection and caching are told", write_protection_and_caching_are_told),
     ("two servers and four clients with what ships", two_servers_and_four_clients),
