@@ -37,8 +37,10 @@ void scsi_nexus_init(struct scsi_nexus *nexus, struct scsi_unit *unit, const str
 void scsi_unit_attention(struct scsi_unit *unit, enum scsi_attention attention,
     struct scsi_nexus *except)
 {
-    if (attention <= SCSI_UA_LUN_RESET)
+    if (attention <= SCSI_UA_LUN_RESET) {
         atomic_store(&unit->mode, scsi_mode_default(&unit->params));
+        scsi_reservation_drop(unit, 0);
+    }
     /* The exempt nexus first, so that it runs ahead and is never behind because of this one. */
     if (except)
         atomic_fetch_add(&except->attentions_seen[attention], 1);

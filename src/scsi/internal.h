@@ -33,6 +33,7 @@ enum {
     SCSI_ROW_ALLOWED_EA = 1 << 10, /* and under Exclusive Access types */
     SCSI_ROW_ALLOWED_START = 1 << 11, /* under both with bit 0 of byte 4 (START) set */
     SCSI_ROW_ALLOWED_ZERO = 1 << 12,  /* under both with byte 4 (PREVENT) zero */
+    SCSI_ROW_ALLOWED_RESERVED = 1 << 13, /* where another has sent RESERVE (SPC-2 5.5.1) */
 };
 
 struct scsi_row {
@@ -115,6 +116,7 @@ enum scsi_reservation_type {
     SCSI_EXCLUSIVE_ACCESS_REGISTRANTS_ONLY = 0x6,
     SCSI_WRITE_EXCLUSIVE_ALL_REGISTRANTS = 0x7,
     SCSI_EXCLUSIVE_ACCESS_ALL_REGISTRANTS = 0x8,
+    SCSI_RESERVED = 0xf, /* not persistent: by RESERVE */
 };
 enum {
     SCSI_RESERVATION_TYPE = 0x0f,
@@ -137,11 +139,26 @@ static inline uint8_t scsi_reservation_type(uint32_t reservation)
     return reservation & SCSI_RESERVATION_TYPE;
 }
 
+/* The same, of persistent ones. */
+static inline uint8_t scsi_persistent_type(uint32_t reservation)
+{
+    uint8_t type = scsi_reservation_type(reservation);
+
+    return type == SCSI_RESERVED ? SCSI_RESERVATION_NONE : type;
+}
+
 /* Whether all registered nexuses hold a reservation of this type (SPC-4 5.13). */
 static inline bool scsi_all_registrants(uint8_t type)
 {
-    return type >= SCSI_WRITE_EXCLUSIVE_ALL_REGISTRANTS;
+    return type == SCSI_WRITE_EXCLUSIVE_ALL_REGISTRANTS ||
+        type == SCSI_EXCLUSIVE_ACCESS_ALL_REGISTRANTS;
 }
+
+/* In an exclusive task: another reservation, or none. Whatever waits asks again. */
+void scsi_reservation_set(struct scsi_unit *unit, uint8_t type, uint32_t holder);
+
+/* Ends what a RESERVE holds: by anybody (0), or by this initiator only. */
+void scsi_reservation_drop(struct scsi_unit *unit, uint64_t initiator);
 
 /* Whether the task's command has to be refused under this reservation. */
 bool scsi_reservation_conflict(const struct scsi_task *task, uint32_t reservation);
@@ -305,6 +322,8 @@ enum scsi_step scsi_vpd(struct scsi_task *task, uint8_t *reply);
 enum scsi_step scsi_mode_sense(struct scsi_task *task, uint8_t *reply);
 enum scsi_step scsi_mode_select(struct scsi_task *task);
 enum scsi_step scsi_log_sense(struct scsi_task *task, uint8_t *reply);
+enum scsi_step scsi_reserve(struct scsi_task *task);
+enum scsi_step scsi_release(struct scsi_task *task);
 enum scsi_step scsi_read_keys(struct scsi_task *task, uint8_t *reply);
 enum scsi_step scsi_read_reservation(struct scsi_task *task, uint8_t *reply);
 enum scsi_step scsi_report_capabilities(struct scsi_task *task, uint8_t *reply);

@@ -34,9 +34,11 @@
 #define ACTIONS(table) .actions = (table), .action_count = sizeof(table) / sizeof((table)[0])
 
 enum {
-    /* Under reservations of others: what only looks, and what they never stop. */
+    /* Under reservations of others: what only looks, what persistent ones never stop, and what none
+     * stops. */
     LOOKS = SCSI_ROW_ALLOWED_WE,
-    ANY = SCSI_ROW_ALLOWED_WE | SCSI_ROW_ALLOWED_EA,
+    PERSISTENT = SCSI_ROW_ALLOWED_WE | SCSI_ROW_ALLOWED_EA,
+    ANY = PERSISTENT | SCSI_ROW_ALLOWED_RESERVED,
     RANGE = SCSI_ROW_MEDIUM | SCSI_ROW_RANGE,
     READS = RANGE | SCSI_ROW_LIMITED | LOOKS,
     WRITES = RANGE | SCSI_ROW_LIMITED | SCSI_ROW_WRITES,
@@ -59,7 +61,7 @@ static const struct scsi_row maintenance_in[] = {
 
 #define RESERVE_IN(action, handler) \
     { CDB10(0x5e, (action), Z4, 0x00, F2, 0x00), DATA_IN, ALLOCATION(7, 2), \
-        .flags = ANY | SCSI_ROW_EXCLUSIVE, .build = (handler) }
+        .flags = PERSISTENT | SCSI_ROW_EXCLUSIVE, .build = (handler) }
 
 static const struct scsi_row persistent_in[] = {
     RESERVE_IN(0x00, scsi_read_keys),
@@ -71,7 +73,7 @@ static const struct scsi_row persistent_in[] = {
 /* Which of them a reservation stops is their own matter. */
 #define RESERVE_OUT(action) \
     { CDB10(0x5f, (action), 0xff, Z2, F4, 0x00), DATA_OUT, \
-        .flags = ANY | SCSI_ROW_EXCLUSIVE, .run = scsi_persistent_reserve_out }
+        .flags = PERSISTENT | SCSI_ROW_EXCLUSIVE, .run = scsi_persistent_reserve_out }
 
 /* REGISTER, RESERVE, RELEASE, CLEAR, PREEMPT, PREEMPT AND ABORT, REGISTER AND IGNORE EXISTING KEY;
  * no REGISTER AND MOVE */
@@ -87,7 +89,7 @@ static const struct scsi_row persistent_out[] = {
 
 const struct scsi_row scsi_rows[256] = {
     /* TEST UNIT READY */
-    [0x00] = { CDB6(0x00, Z4, 0x00), .flags = ANY, .run = scsi_test_unit_ready },
+    [0x00] = { CDB6(0x00, Z4, 0x00), .flags = PERSISTENT, .run = scsi_test_unit_ready },
     /* REQUEST SENSE */
     [0x03] = { CDB6(0x03, 0x01, Z2, 0xff, 0x00), DATA_IN, ALLOCATION(4, 1), .flags = ALWAYS,
         .build = scsi_request_sense },
@@ -99,6 +101,9 @@ const struct scsi_row scsi_rows[256] = {
         .build = scsi_inquiry },
     /* MODE SELECT(6), MODE SENSE(6) */
     [0x15] = { CDB6(0x15, 0x10, Z2, 0xff, 0x00), DATA_OUT, .run = scsi_mode_select },
+    /* RESERVE(6), RELEASE(6): for the nexus itself, the whole unit */
+    [0x16] = { CDB6(0x16, Z4, 0x00), .flags = ANY | SCSI_ROW_EXCLUSIVE, .run = scsi_reserve },
+    [0x17] = { CDB6(0x17, Z4, 0x00), .flags = ANY | SCSI_ROW_EXCLUSIVE, .run = scsi_release },
     [0x1a] = { CDB6(0x1a, 0x08, F2, 0xff, 0x00), DATA_IN, ALLOCATION(4, 1), .flags = LOOKS,
         .build = scsi_mode_sense },
     /* START STOP UNIT: START and NO_FLUSH; nothing to eject, no power conditions */
@@ -138,6 +143,9 @@ const struct scsi_row scsi_rows[256] = {
     [0x55] = { CDB10(0x55, 0x10, Z4, 0x00, F2, 0x00), DATA_OUT, .run = scsi_mode_select },
     [0x5a] = { CDB10(0x5a, 0x18, F2, Z3, F2, 0x00), DATA_IN, ALLOCATION(7, 2), .flags = LOOKS,
         .build = scsi_mode_sense },
+    /* RESERVE(10), RELEASE(10) */
+    [0x56] = { CDB10(0x56, Z8, 0x00), .flags = ANY | SCSI_ROW_EXCLUSIVE, .run = scsi_reserve },
+    [0x57] = { CDB10(0x57, Z8, 0x00), .flags = ANY | SCSI_ROW_EXCLUSIVE, .run = scsi_release },
     /* PERSISTENT RESERVE IN and OUT */
     [0x5e] = { ACTIONS(persistent_in) },
     [0x5f] = { ACTIONS(persistent_out) },

@@ -44,7 +44,7 @@ enum scsi_step scsi_read_reservation(struct scsi_task *task, uint8_t *reply)
 {
     const struct scsi_unit *unit = task->unit;
     uint32_t reservation = atomic_load(&unit->reservation);
-    uint8_t type = scsi_reservation_type(reservation);
+    uint8_t type = scsi_persistent_type(reservation);
 
     if (!type)
         return scsi_reply(task, put_header(unit, reply, 0));
@@ -93,7 +93,7 @@ enum scsi_step scsi_read_full_status(struct scsi_task *task, uint8_t *reply)
 {
     const struct scsi_unit *unit = task->unit;
     uint32_t reservation = atomic_load(&unit->reservation);
-    uint8_t type = scsi_reservation_type(reservation);
+    uint8_t type = scsi_persistent_type(reservation);
     uint32_t length = 0;
 
     for (unsigned i = 0; i < SCSI_REGISTRATIONS; i++) {

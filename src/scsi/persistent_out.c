@@ -60,11 +60,8 @@ static bool is_shared(uint8_t type)
 /* Every change, whatever it is, makes commands that wait ask again. */
 static void set_reservation(struct out *out, uint8_t type, const struct scsi_registration *holder)
 {
-    uint32_t change = (atomic_load(&out->unit->reservation) >> SCSI_RESERVATION_CHANGE_SHIFT) + 1;
-    uint32_t index = holder ? (uint32_t)(holder - out->unit->registrations) : 0;
-
-    atomic_store(&out->unit->reservation, change << SCSI_RESERVATION_CHANGE_SHIFT |
-        index << SCSI_RESERVATION_HOLDER_SHIFT | type);
+    scsi_reservation_set(
+        out->unit, type, holder ? (uint32_t)(holder - out->unit->registrations) : 0);
 }
 
 static void raise(struct out *out, struct scsi_registration *registration, uint32_t attention)
@@ -284,7 +281,7 @@ static enum scsi_step act(struct scsi_task *task)
     struct scsi_unit *unit = task->unit;
     uint32_t reservation = atomic_load(&unit->reservation);
     struct out out = { .task = task, .unit = unit, .asked = task->cdb[2] & 0x0f,
-        .type = scsi_reservation_type(reservation) };
+        .type = scsi_persistent_type(reservation) };
     uint8_t list[LIST];
 
     scsi_data_copy(task, 0, list, LIST);
@@ -294,6 +291,8 @@ static enum scsi_step act(struct scsi_task *task)
     for (unsigned bit = 8; bit--;)
         if (list[20] & ~LIST_FLAGS & 1u << bit)
             return scsi_fail_parameter(task, 20, bit);
+    if (scsi_reservation_type(reservation) == SCSI_RESERVED) /* even for its holder (SPC-2 5.5.1) */
+        return scsi_fail_conflict(task);
     if (out.type && !scsi_all_registrants(out.type))
         out.holder = &unit->registrations[
             (reservation >> SCSI_RESERVATION_HOLDER_SHIFT) % SCSI_REGISTRATIONS];

@@ -2,8 +2,9 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * What persistent reservations (SPC-4 5.13) mean to other commands. Those that make and break them
- * are in persistent_out.c.
+ * What reservations (SPC-4 5.13) mean to other commands. Those that make and break persistent ones
+ * are in persistent_out.c; the older RESERVE and RELEASE (SPC-2 5.5), which the nexus does not
+ * outlive, in reserve.c.
  *
  * They change only in an exclusive task, but every command looks at them when it begins, which may
  * be meanwhile: the reservation is one atomic word, and of a registration only `initiator` and
@@ -52,8 +53,10 @@ static bool is_write_exclusive(uint8_t type)
 static bool is_allowed_to_all(const struct scsi_task *task, uint8_t type)
 {
     const struct scsi_row *row = task->row;
+    unsigned allowed = type == SCSI_RESERVED ? SCSI_ROW_ALLOWED_RESERVED
+        : is_write_exclusive(type) ? SCSI_ROW_ALLOWED_WE : SCSI_ROW_ALLOWED_EA;
 
-    if (row->flags & (is_write_exclusive(type) ? SCSI_ROW_ALLOWED_WE : SCSI_ROW_ALLOWED_EA))
+    if (row->flags & allowed)
         return true;
     return ((row->flags & SCSI_ROW_ALLOWED_START) && (task->cdb[4] & 0x01)) ||
         ((row->flags & SCSI_ROW_ALLOWED_ZERO) && !task->cdb[4]);
@@ -67,6 +70,8 @@ SCSI_COLD bool scsi_reservation_conflict(const struct scsi_task *task, uint32_t 
 
     if (!type || is_allowed_to_all(task, type))
         return false;
+    if (type == SCSI_RESERVED)
+        return atomic_load(&unit->reserver) != task->nexus->initiator;
     own = scsi_registration_find(unit, task->nexus);
     if (!own || !(atomic_load(&own->state) & SCSI_REGISTERED))
         return true;

@@ -185,6 +185,7 @@ struct scsi_unit {
     _Atomic uint32_t attention;                  /* bumped with any of the next */
     _Atomic uint32_t attentions[SCSI_UA_COUNT];
     _Atomic uint32_t reservation;                /* type, holder and count of changes */
+    _Atomic uint64_t reserver;                   /* the initiator that holds it by RESERVE */
     uint32_t registration_changes;               /* PRGENERATION */
     struct scsi_registration registrations[SCSI_REGISTRATIONS];
 };
@@ -270,7 +271,7 @@ void scsi_unit_init(struct scsi_unit *unit, const struct scsi_unit_params *param
 bool scsi_unit_resize(struct scsi_unit *unit, uint64_t block_count);
 
 /* Raises an attention for every nexus but `except` (may be NULL). A reset also puts the mode
- * parameters back to their defaults. */
+ * parameters back to their defaults and ends what RESERVE holds. */
 void scsi_unit_attention(struct scsi_unit *unit, enum scsi_attention attention,
     struct scsi_nexus *except);
 
@@ -283,6 +284,10 @@ void scsi_nexus_init(struct scsi_nexus *nexus, struct scsi_unit *unit,
  * persistent reservations outlives the nexus, and is that of a later one of this name at this port.
  * A nexus without a name is the only initiator of its port. */
 void scsi_nexus_name(struct scsi_nexus *nexus, const uint8_t *transport_id, uint16_t length);
+
+/* The nexus is lost, and none of its tasks is under way: what it holds by RESERVE ends with it. To
+ * be called where the unit goes on without the nexus. */
+void scsi_nexus_end(struct scsi_nexus *nexus, struct scsi_unit *unit);
 
 enum scsi_step scsi_begin(struct scsi_task *task);
 

@@ -18,13 +18,13 @@ static enum scsi_step invalid_service_action(struct scsi_task *task)
 /* Rows for what is not in the table, so that these commands, too, meet unit attentions first. */
 static const struct scsi_row unknown_opcode = {
     .run = invalid_operation_code,
-    .flags = SCSI_ROW_ALLOWED_WE | SCSI_ROW_ALLOWED_EA,
+    .flags = SCSI_ROW_ALLOWED_WE | SCSI_ROW_ALLOWED_EA | SCSI_ROW_ALLOWED_RESERVED,
     .usage = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
         0xff, 0xff },
 };
 static const struct scsi_row unknown_action = {
     .run = invalid_service_action,
-    .flags = SCSI_ROW_ALLOWED_WE | SCSI_ROW_ALLOWED_EA,
+    .flags = SCSI_ROW_ALLOWED_WE | SCSI_ROW_ALLOWED_EA | SCSI_ROW_ALLOWED_RESERVED,
     .usage = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
         0xff, 0xff },
 };

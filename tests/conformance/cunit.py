@@ -16,7 +16,6 @@ READ_ONLY = ["ReadOnly.ReadOnlySBC"]
 MISSING = {
     "ExtendedCopy": "EXTENDED COPY is not implemented",
     "ReceiveCopyResults": "EXTENDED COPY is not implemented",
-    "Reserve6": "RESERVE and RELEASE are not implemented",
     "ReadDefectData10": "READ DEFECT DATA is not implemented",
     "ReadDefectData12": "READ DEFECT DATA is not implemented",
     "Sanitize": "SANITIZE is not implemented",

@@ -125,6 +125,7 @@ static bool make_commands(struct session *session)
 
 static void session_free(struct session *session)
 {
+    scsi_nexus_end(&session->nexus, spd_unit_scsi(session->door->base.unit));
     list_remove(&session->link);
     session->door->session_count--;
     free(session->commands);
@@ -153,6 +154,7 @@ struct session *session_new(struct iscsi_door *door, const struct iscsi_params *
     session->door = door;
     session->params = *params;
     session->depth = spd_unit_params(door->base.unit)->queue_depth;
+    scsi_nexus_init(&session->nexus, spd_unit_scsi(door->base.unit), &door->port);
     list_init(&session->free);
     list_init(&session->active);
     do
@@ -164,7 +166,6 @@ struct session *session_new(struct iscsi_door *door, const struct iscsi_params *
         session_free(session);
         return NULL;
     }
-    scsi_nexus_init(&session->nexus, spd_unit_scsi(door->base.unit), &door->port);
     return session;
 }
 

@@ -109,6 +109,30 @@ static void a_registration_outlives_the_session(void **state)
     assert_int_equal(0, client_write(&client, 0, 1, block));
 }
 
+static int reserve_6(struct client *c)
+{
+    static const uint8_t cdb[6] = { 0x16 };
+    uint8_t bhs[ISCSI_BHS];
+
+    client_command(c, bhs, ISCSI_FINAL, 0, cdb, sizeof(cdb));
+    client_send(c, bhs, NULL, 0);
+    return client_status(c, c->itt);
+}
+
+static void what_reserve_holds_ends_with_the_session(void **state)
+{
+    uint8_t block[BLOCK] = { 0 };
+
+    (void)state;
+    client_login_other(&other, &disk);
+    assert_int_equal(0, reserve_6(&client));
+    assert_int_equal(0, client_write(&client, 0, 1, block));
+    assert_int_equal(0x18, client_write(&other, 0, 1, block));
+    client_close(&client);
+    client_login(&client, &disk, ""); /* waits until the former session has ended */
+    assert_int_equal(0, client_write(&other, 0, 1, block));
+}
+
 /* To fence a host off would be no use if what it has sent before could still be written. */
 static void data_that_comes_after_an_abort_is_not_written(void **state)
 {
@@ -143,6 +167,8 @@ int main(void)
             an_initiator_port_is_name_and_isid, open_disk, close_disk),
         cmocka_unit_test_setup_teardown(
             a_registration_outlives_the_session, open_disk, close_disk),
+        cmocka_unit_test_setup_teardown(
+            what_reserve_holds_ends_with_the_session, open_disk, close_disk),
         cmocka_unit_test_setup_teardown(
             data_that_comes_after_an_abort_is_not_written, open_disk, close_disk),
     };

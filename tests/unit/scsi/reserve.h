@@ -9,7 +9,7 @@
 #include "test.h"
 
 enum { REGISTER, RESERVE, RELEASE, CLEAR, PREEMPT, PREEMPT_AND_ABORT, REGISTER_AND_IGNORE };
-enum { WE = 1, EA = 3, WE_RO = 5, EA_RO = 6, WE_AR = 7, EA_AR = 8 };
+enum { WE = 1, EA = 3, WE_RO = 5, EA_RO = 6, WE_AR = 7, EA_AR = 8, RESERVED = 0xf };
 
 #define KEY(n) (UINT64_C(0x1122334455667700) + (n))
 

@@ -9,12 +9,14 @@
 
 static const char *const names[256] = {
     [0x00] = "TEST UNIT READY", [0x03] = "REQUEST SENSE", [0x08] = "READ(6)", [0x0a] = "WRITE(6)",
-    [0x12] = "INQUIRY", [0x15] = "MODE SELECT(6)", [0x1a] = "MODE SENSE(6)",
+    [0x12] = "INQUIRY", [0x16] = "RESERVE(6)", [0x17] = "RELEASE(6)",
+    [0x15] = "MODE SELECT(6)", [0x1a] = "MODE SENSE(6)",
     [0x1b] = "START STOP UNIT", [0x1e] = "PREVENT ALLOW MEDIUM REMOVAL",
     [0x25] = "READ CAPACITY(10)", [0x28] = "READ(10)", [0x2a] = "WRITE(10)",
     [0x2e] = "WRITE AND VERIFY(10)", [0x2f] = "VERIFY(10)", [0x34] = "PRE-FETCH(10)",
     [0x35] = "SYNCHRONIZE CACHE(10)", [0x41] = "WRITE SAME(10)", [0x42] = "UNMAP",
     [0x4d] = "LOG SENSE",
+    [0x56] = "RESERVE(10)", [0x57] = "RELEASE(10)",
     [0x55] = "MODE SELECT(10)", [0x5a] = "MODE SENSE(10)", [0x88] = "READ(16)",
     [0x89] = "COMPARE AND WRITE", [0x8a] = "WRITE(16)", [0x8b] = "ORWRITE(16)",
     [0x8e] = "WRITE AND VERIFY(16)", [0x8f] = "VERIFY(16)", [0x90] = "PRE-FETCH(16)",
@@ -110,6 +112,7 @@ static const struct {
     { EA_RO, false },
     { WE_AR, false },
     { EA_AR, false },
+    { RESERVED, false },
 };
 
 static void print_conflicts(FILE *text, struct disk *disk, const uint8_t *cdb, const char *name,
@@ -120,7 +123,10 @@ static void print_conflicts(FILE *text, struct disk *disk, const uint8_t *cdb, c
 
         disk_close(disk);
         disk_open(disk, &params, params.block_count);
-        hold(disk, 1, situations[i].type);
+        if (situations[i].type == RESERVED)
+            disk_run(disk, 1, &disk->unit, CDB(0x16), SCSI_NO_DATA, NULL, 0);
+        else
+            hold(disk, 1, situations[i].type);
         if (situations[i].registered)
             enroll(disk, 0);
         none(disk, cdb);
@@ -140,7 +146,7 @@ static void reservation_conflicts(void **state)
 
     memcpy(all, in(disk, CDB(0xa3, 0x0c, 0, 0, 0, 0, B32(4096)), 4096), 4096);
     fprintf(text, "Another nexus holds a reservation of TYPE\n"
-        "    1, 5 RO, 7 AR: Write Exclusive; 3, 6 RO, 8 AR: Exclusive Access\n"
+        "    1, 5 RO, 7 AR: Write Exclusive; 3, 6 RO, 8 AR: Exclusive Access; f: by RESERVE\n"
         "and ours is registered (r) or not (u): is the command allowed (a), or a conflict (C)?\n");
     for (unsigned i = 0; i < COUNT(situations); i++)
         fprintf(text, "%x%-3c", situations[i].type, situations[i].registered ? 'r' : 'u');

@@ -77,7 +77,7 @@ static void every_listed_command_answers_for_itself(void **state)
         assert_good(disk);
         assert_int_equal(disk_reply(disk)[1], 0x03);
     }
-    assert_int_equal(count, 50);
+    assert_int_equal(count, 54);
 }
 
 static void unlisted_commands_are_not_supported(void **state)
