@@ -212,10 +212,12 @@ int iscsi_door_new(struct spd_unit *unit, const struct iscsi_config *config,
     };
     door->now = (uint32_t)(os_now_ns() / 1000000000u);
     error = open_loop(door);
-    if (error == 0)
+    if (error == 0) {
         *made = door;
-    else
+    } else {
+        door->config = (struct iscsi_config){ 0 }; /* it stays the caller's */
         iscsi_door_free(door);
+    }
     return error;
 }
 

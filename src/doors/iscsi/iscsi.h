@@ -261,7 +261,8 @@ int config_read(const struct spd_uri *uri, struct iscsi_config *config, bool *gu
 void config_free(struct iscsi_config *config);
 uint16_t config_designators(const struct iscsi_config *config, uint8_t *designators);
 
-/* door.c; the parts that tests and fuzzers drive without a thread. */
+/* door.c; the parts that tests and fuzzers drive without a thread. The config is the door's once
+ * it is made. */
 int iscsi_door_new(
     struct spd_unit *unit, const struct iscsi_config *config, struct iscsi_door **made);
 void iscsi_door_free(struct iscsi_door *door);

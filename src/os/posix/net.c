@@ -6,19 +6,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
-
-_Static_assert(sizeof(struct os_vec) == sizeof(struct iovec) &&
-        offsetof(struct os_vec, base) == offsetof(struct iovec, iov_base) &&
-        offsetof(struct os_vec, length) == offsetof(struct iovec, iov_len),
-    "net_types.h says what a scatter list is");
-
-static struct iovec *system_vec(struct os_vec *vecs)
-{
-    return (struct iovec *)(void *)vecs;
-}
 
 const char *os_net_text(int error)
 {
@@ -69,26 +57,4 @@ void os_socket_end(os_socket socket)
 void os_socket_close(os_socket socket)
 {
     close(socket);
-}
-
-ptrdiff_t os_send(os_socket socket, struct os_vec *vecs, unsigned count)
-{
-    struct msghdr message = { .msg_iov = system_vec(vecs), .msg_iovlen = count };
-    ssize_t n;
-
-    do
-        n = sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    while (n < 0 && errno == EINTR);
-    return n < 0 ? -errno : n;
-}
-
-ptrdiff_t os_receive(os_socket socket, struct os_vec *vecs, unsigned count)
-{
-    ssize_t n;
-
-    do
-        n = count == 1 ? recv(socket, vecs[0].base, vecs[0].length, 0)
-                       : readv(socket, system_vec(vecs), (int)count);
-    while (n < 0 && errno == EINTR);
-    return n < 0 ? -errno : n;
 }

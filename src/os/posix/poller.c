@@ -44,10 +44,3 @@ void os_poller_close(struct os_poller *poller, os_socket socket)
     (void)poller;
     close(socket);
 }
-
-int os_poller_wait(struct os_poller *poller, os_poll_event *events, int max, int timeout)
-{
-    int count = epoll_wait(poller->epoll, events, max, timeout);
-
-    return count < 0 ? 0 : count;
-}
