@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -240,11 +241,51 @@ static int open_chap_disk(void **state)
     return 0;
 }
 
+static int refuse_read(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags,
+    spd_status *status)
+{
+    (void)unit;
+    (void)buffer;
+    (void)lba;
+    (void)blocks;
+    (void)flags;
+    (void)status;
+    return SPD_ERROR_SYSTEM;
+}
+
 static int close_chap_disk(void **state)
 {
     unlink(chap_path);
     unlink(mutual_path);
     return close_disk(state);
+}
+
+/* The sanitizers see to it that nothing is freed twice or kept. */
+static void a_door_that_cannot_open_fails_cleanly(void **state)
+{
+    int lowest = dup(0), error = 0;
+    struct rlimit before, limit;
+    spd_unit *unit;
+
+    (void)state;
+    close(lowest);
+    assert_int_equal(0, getrlimit(RLIMIT_NOFILE, &before));
+    limit = before;
+    for (unsigned few = 0; few == 0 || error != 0; few++) {
+        spd_params params = SPD_PARAMS_INIT;
+        const spd_ops ops = { .size = sizeof(ops), .read = refuse_read };
+        char uri[256];
+
+        snprintf(uri, sizeof(uri), "iscsi://127.0.0.1:0/" TARGET "?chap=%s", chap_path);
+        params.block_count = BLOCKS;
+        params.flags = SPD_WRITE_PROTECTED;
+        limit.rlim_cur = (rlim_t)lowest + few;
+        assert_int_equal(0, setrlimit(RLIMIT_NOFILE, &limit));
+        error = spd_unit_create(uri, &params, &ops, NULL, &unit);
+        assert_int_equal(0, setrlimit(RLIMIT_NOFILE, &before));
+        assert_true(few > 0 ? few < 100 : error != 0);
+    }
+    spd_unit_delete(unit);
 }
 
 static void hex(const uint8_t *bytes, size_t length, char *text)
@@ -462,6 +503,7 @@ int main(void)
         WITH_CHAP(chap_cannot_be_gone_round),
         WITH_CHAP(the_target_proves_itself_when_it_is_asked),
         WITH_CHAP(a_reflected_challenge_is_not_answered),
+        WITH_CHAP(a_door_that_cannot_open_fails_cleanly),
         cmocka_unit_test(bad_addresses_and_names_are_refused),
         WITH_DISK(an_address_in_use_is_refused),
         WITH_DISK(any_address_is_served_when_guests_are_welcome),
