@@ -25,9 +25,10 @@ TOOLS = {
         "gdisk": ("sgdisk",),
         "ntfs-3g": ("mkntfs", "ntfs-3g", "ntfsfix"),
         "open-iscsi": ("iscsid", "iscsiadm"),
-        "sg3-utils": ("sg_compare_and_write", "sg_dd", "sg_get_lba_status", "sg_inq", "sg_luns",
-                      "sg_modes", "sg_opcodes", "sg_raw", "sg_readcap", "sg_reset", "sg_sync",
-                      "sg_turs", "sg_unmap", "sg_verify", "sg_vpd", "sg_write_same"),
+        "sg3-utils": ("sg_compare_and_write", "sg_dd", "sg_get_lba_status", "sg_inq", "sg_logs",
+                      "sg_luns", "sg_modes", "sg_opcodes", "sg_persist", "sg_raw", "sg_readcap",
+                      "sg_reset", "sg_sync", "sg_turs", "sg_unmap", "sg_verify", "sg_vpd",
+                      "sg_write_same"),
     },
     "fio": {"fio": ("fio",)},
 }

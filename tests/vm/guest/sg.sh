@@ -2,7 +2,8 @@
 # Copyright (c) 2026, the WinSpd authors
 #
 # What sg3_utils gets from $DISK through the kernel's initiator: exit statuses and their meaning.
-# Exit statuses of theirs: 5 illegal request, 9 invalid opcode, 14 miscompare, 22 LBA out of range.
+# Exit statuses of theirs: 5 illegal request, 9 invalid opcode, 14 miscompare, 22 LBA out of range,
+# 24 reservation conflict.
 
 BLOCKS=$(cat "$BLOCK/size")
 
@@ -76,6 +77,9 @@ check 'sg_readcap: READ CAPACITY(10) agrees' \
 check 'sg_modes: succeeds for all pages' sg_modes --all "$DISK"
 check 'sg_modes: the caching page is there' shows 'Caching' sg_modes --all "$DISK"
 check 'sg_modes --six: MODE SENSE(6) succeeds' sg_modes --six --all "$DISK"
+check 'sg_logs: lists the pages' shows 'Informational' sg_logs "$DISK"
+check 'sg_logs: no failure is predicted' \
+    shows 'IE asc = 0x0, ascq = 0x0' sg_logs --page=0x2f "$DISK"
 check 'sg_opcodes: succeeds' sg_opcodes "$DISK"
 for name in 'Read\(16\)' 'Write\(16\)' 'Unmap' 'Write same\(16\)' 'Compare and write' \
     'Synchronize cache\(16\)' 'Verify\(16\)'; do
@@ -123,6 +127,28 @@ check 'sg_get_lba_status: its first extent begins where we asked' \
     shows '^0x0*3e8 +0x[1-9a-f]' sg_get_lba_status --brief --lba=1000 "$DISK"
 check 'sg_get_lba_status: beyond the end is refused' \
     exits 22 sg_get_lba_status --lba="$BLOCKS" "$DISK"
+
+# persist in|out ARGUMENTS...
+persist() {
+    direction=$1
+    shift
+    sg_persist --$direction "$@" "$DISK"
+}
+
+check 'sg_persist: all types can be had' \
+    shows 'Exclusive Access, all registrants: 1' persist in --report-capabilities
+check 'sg_persist: a key is registered' persist out --register --param-sark=0x5d1
+check 'sg_persist: the key is there' shows '0x5d1' persist in --read-keys
+check 'sg_persist: a reservation is made' persist out --reserve --param-rk=0x5d1 --prout-type=5
+check 'sg_persist: the reservation is there' \
+    shows 'Write Exclusive, registrants only' persist in --read-reservation
+check 'sg_persist: full status names the initiator' \
+    shows ',i,0x[0-9a-f]{12}' persist in --read-full-status
+check 'sg_persist: with another key it is a conflict' \
+    exits 24 persist out --release --param-rk=0x666 --prout-type=5
+check 'sg_persist: the holder writes on' then_holds 1000 64 /tmp/one write_blocks 1000 64 /tmp/one
+check 'sg_persist: all of it is cleared' persist out --clear --param-rk=0x5d1
+check 'sg_persist: no key is left' shows 'NO registered' persist in --read-keys
 check 'sg_sync: SYNCHRONIZE CACHE(10)' sg_sync "$DISK"
 check 'sg_sync: SYNCHRONIZE CACHE(16)' sg_sync --16 "$DISK"
 check 'sg_reset: a logical unit reset succeeds' sg_reset --device "$DISK"
