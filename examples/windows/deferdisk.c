@@ -5,7 +5,10 @@
  * A RAM disk against winspd/winspd.h whose reads and writes are answered later, by the system's
  * thread pool: as a disk does whose blocks come over a network.
  *
- *     deferdisk [\\.\pipe\NAME]      ends with Enter, or with its input
+ *     deferdisk [NAME]      ends with Enter, or with its input
+ *
+ * NAME is \\.\pipe\NAME or iscsi://127.0.0.1:0/IQN; without it the disk is one of this system, by
+ * the driver.
  */
 
 #include <stdio.h>
@@ -103,6 +106,7 @@ int wmain(int argc, wchar_t **argv)
         .MaxTransferLength = TRANSFER,
     };
     SPD_STORAGE_UNIT *unit;
+    WCHAR name[256] = L"";
     DWORD error;
 
     /* Stable, so that Windows knows the disk again. */
@@ -121,7 +125,8 @@ int wmain(int argc, wchar_t **argv)
     CloseHandle(CreateThread(NULL, 0, wait_for_enter, NULL, 0, NULL));
     error = SpdStorageUnitStartDispatcher(unit, 2);
     if (error == 0) {
-        printf("serving; Enter ends\n");
+        SpdStorageUnitGetDeviceName(unit, name, sizeof name);
+        printf("serving %ls; Enter ends\n", name);
         fflush(stdout);
         SpdStorageUnitWaitDispatcher(unit);
         SpdStorageUnitGetDispatcherError(unit, &error);
