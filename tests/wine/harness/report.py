@@ -35,7 +35,7 @@ class Report:
         wrong = machine.new_wrongs()
         if text or wrong:
             self.fail(name, "\n".join([text.rstrip(), *wrong, *machine.last_notes()]))
-            machine.revive()
+            machine.restart()
         else:
             self.ok(name)
 

@@ -19,7 +19,7 @@ def is_installed(machine):
 
 
 def it_is_there_again_after_a_restart(machine):
-    machine.prefix.restart()
+    machine.restart()
     is_installed(machine)
 
 
@@ -41,7 +41,7 @@ def configure(machine, **values):
         change = (["delete", SERVICE, "/v", name, "/f"] if value is None else
                   ["add", SERVICE, "/v", name, "/t", "REG_DWORD", "/f", "/d", str(value)])
         machine.prefix.check(["wine", "reg", *change], 30)
-    machine.prefix.restart()
+    machine.restart()
 
 
 def two_hundred_and_fifty_five_units(machine):
@@ -111,7 +111,7 @@ def it_is_removed_under_a_server(machine):
         ended(process)
     machine.prefix.wait_for(lambda: "removed" in machine.judge_log()[before:], 10,
                             "the adapter is removed")
-    machine.prefix.restart()
+    machine.restart()
     machine.devsetup("add", INF)
     is_installed(machine)
 
