@@ -33,7 +33,7 @@ def program_is_behind_a_pipe(program, *options):
 def the_tutorials_disk(machine):
     with disk(machine, "ramdisk") as (_, name):
         passes_stgtest(machine, name, "500", "WR", "*", "*")
-        has(scsitool(machine, "inquiry", ADAPTER, "0:0:0"),
+        has(scsitool(machine, "inquiry", name),
             ("PRODUCT IDENTIFICATION", "RAM disk        "))
     nothing_is_left(machine)
 
@@ -84,16 +84,21 @@ def check_unit(machine, *device):
     has(ask("luns"), ("LUN LIST LENGTH", "8"), ("LUN", "00 00 00 00 00 00 00 00"))
 
 
+def refused(machine, unit, otherwise):
+    status, _ = machine.prefix.wine(
+        machine.package / "scsitool-x64.exe", "inquiry", ADAPTER, unit)
+    assert status not in (0, "timeout"), otherwise
+
+
 def scsitool_asks_the_adapter_and_the_disk(machine):
     with disk(machine, "memdisk", *SIZE, "--guid", GUID) as (_, name):
-        check_unit(machine, ADAPTER, "0:0:0")
         check_unit(machine, name)
         # What the disk refuses is an answer, too: LOGICAL BLOCK ADDRESS OUT OF RANGE.
         has(scsitool(machine, "--lba", str(BLOCKS), "lba-status", name), ("ScsiStatus", "2"),
             ("SENSE KEY", "5"), ("ADDITIONAL SENSE CODE", "33"))
-    status, _ = machine.prefix.wine(
-        machine.package / "scsitool-x64.exe", "inquiry", ADAPTER, "0:5:0")
-    assert status not in (0, "timeout"), "where there is no unit, there is an answer"
+        refused(machine, "0:0:0", "the adapter answers for a unit that is a disk")
+    refused(machine, "0:5:0", "where there is no unit, there is an answer")
+    has(scsitool(machine, "luns", ADAPTER, "0:5:0"), ("LUN LIST LENGTH", "0"))
 
 
 def write_protection_and_caching_are_told(machine):

@@ -168,6 +168,81 @@ static void properties(void)
     end(disk);
 }
 
+/* As a class driver above the unit's device sends them. */
+static struct double_class class_driver(UCHAR function, UCHAR opcode, UCHAR lba, DWORD length)
+{
+    struct double_class call = { .target = btl >> 8, .function = function, .length = length };
+
+    call.cdb[0] = opcode;
+    call.cdb[5] = lba;
+    call.cdb[8] = (UCHAR)(length / BLOCK);
+    call.out = opcode == 0x2a;
+    if (call.out)
+        memset(call.data, 0x5a, length);
+    CHECK_EQUAL(device_control(
+        adapter, DOUBLE_IOCTL_CLASS, &call, sizeof(call), &call, sizeof(call), NULL), 0);
+    return call;
+}
+
+static void a_class_driver_is_served(void)
+{
+    enum { EXECUTE = 0x00, CLAIM = 0x01, RELEASE = 0x06, FLUSH = 0x08, GOOD = 1, BUSY = 5 };
+    HANDLE disk = begin(FALSE);
+    LONG flushes;
+    struct double_class call;
+
+    fill_pattern(server.disk + 3 * BLOCK, 3, 1, 0);
+    CHECK_EQUAL(class_driver(CLAIM, 0, 0, 0).srb_status, GOOD);
+    CHECK_EQUAL(class_driver(CLAIM, 0, 0, 0).srb_status, BUSY);
+    call = class_driver(EXECUTE, 0x28, 3, BLOCK);
+    CHECK_EQUAL(call.status, 0);
+    CHECK_EQUAL(call.srb_status, GOOD);
+    CHECK_EQUAL(call.length, BLOCK);
+    CHECK(is_pattern(call.data, 3, 1, 0));
+    CHECK_EQUAL(class_driver(EXECUTE, 0x2a, 4, BLOCK).srb_status, GOOD);
+    CHECK_EQUAL(server.disk[4 * BLOCK], 0x5a);
+    call = class_driver(EXECUTE, 0xc0, 0, 0);
+    CHECK_EQUAL(call.srb_status, 0x84);
+    CHECK_EQUAL(call.scsi_status, 2);
+    CHECK_EQUAL(call.sense[12], 0x20);
+    flushes = server.flushes;
+    CHECK_EQUAL(class_driver(FLUSH, 0, 0, 0).srb_status, GOOD);
+    CHECK(server.flushes > flushes);
+    CHECK_EQUAL(class_driver(0x55, 0, 0, 0).srb_status, 6);
+    CHECK_EQUAL(class_driver(RELEASE, 0, 0, 0).srb_status, GOOD);
+    CHECK_EQUAL(class_driver(CLAIM, 0, 0, 0).srb_status, GOOD);
+    end(disk);
+}
+
+static void capabilities(void)
+{
+    HANDLE disk = begin(FALSE);
+    HANDLE devices[] = { adapter, disk };
+    unsigned i;
+
+    for (i = 0; i < 2; i++) {
+        IO_SCSI_CAPABILITIES reply = { 0 };
+
+        CHECK_EQUAL(device_control(devices[i], IOCTL_SCSI_GET_CAPABILITIES, NULL, 0, &reply,
+            sizeof(reply), NULL), 0);
+        CHECK_EQUAL(reply.Length, sizeof(reply));
+        CHECK_EQUAL(reply.MaximumTransferLength, 0xffffffff);
+        CHECK_EQUAL(reply.TaggedQueuing, TRUE);
+    }
+    end(disk);
+}
+
+static void the_adapter_passes_nothing_to_a_disk(void)
+{
+    HANDLE disk = begin(FALSE);
+    UCHAR data[36];
+    struct scsi command = scsi_inquiry(btl, -1, data, sizeof(data));
+
+    scsi_run(&command);
+    CHECK_EQUAL(command.error, ERROR_INVALID_FUNCTION);
+    end(disk);
+}
+
 static void pass_through_of_the_disk(void)
 {
     HANDLE disk = begin(FALSE);
@@ -232,6 +307,9 @@ const struct test disk_tests[] = {
     { "length and geometry of a disk", length_and_geometry },
     { "properties of a disk", properties },
     { "pass-through of a disk", pass_through_of_the_disk },
+    { "pass-through of an adapter to a disk is refused", the_adapter_passes_nothing_to_a_disk },
+    { "a class driver is served", a_class_driver_is_served },
+    { "capabilities of a disk and an adapter", capabilities },
     { "a removed disk takes its unit", a_removed_disk_takes_its_unit },
     { "a disk goes with I/O in flight", a_disk_goes_with_io_in_flight },
     { 0 }

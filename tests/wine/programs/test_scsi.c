@@ -230,15 +230,15 @@ static void more_than_two_tebibytes(void)
 static void names_are_text(void)
 {
     SPD_IOCTL_STORAGE_UNIT_PARAMS params = small_unit(&guid_a);
-    UCHAR data[36];
-    UINT32 btl;
+    struct double_class call = { .length = 36, .cdb = { 0x12, [4] = 36 } };
 
     memcpy(params.ProductId, "Disk\0of\x7fmine!!!!", 16);
     memcpy(params.ProductRevisionLevel, "1\t2", 4);
-    btl = provision_good(&params);
-    scsi_ready(btl);
-    ask(btl, -1, data, sizeof(data));
-    CHECK_BYTES(data + 16, "Disk            1   ", 20);
+    call.target = provision_good(&params) >> 8;
+    WAIT_UNTIL(double_state().started == 1);
+    CHECK_EQUAL(device_control(
+        adapter, DOUBLE_IOCTL_CLASS, &call, sizeof(call), &call, sizeof(call), NULL), 0);
+    CHECK_BYTES(call.data + 16, "Disk            1   ", 20);
     CHECK_EQUAL(unprovision(&guid_a), 0);
 }
 

@@ -75,6 +75,8 @@ static ULONG room_needed(ULONG code)
         return sizeof(struct double_srb);
     case DOUBLE_IOCTL_STATE:
         return sizeof(struct double_state);
+    case DOUBLE_IOCTL_CLASS:
+        return sizeof(struct double_class);
     default:
         return sizeof(ULONG);
     }
@@ -123,7 +125,7 @@ BOOLEAN control(struct adapter *adapter, IRP *irp, NTSTATUS *status)
     ULONG code = stack->Parameters.DeviceIoControl.IoControlCode;
     ULONG need = room_needed(code);
 
-    if (code < DOUBLE_IOCTL_SRB || code > DOUBLE_IOCTL_DIE)
+    if (code < DOUBLE_IOCTL_SRB || code > DOUBLE_IOCTL_CLASS)
         return FALSE;
     *status = STATUS_INVALID_PARAMETER;
     if (stack->Parameters.DeviceIoControl.OutputBufferLength < need ||
@@ -135,6 +137,10 @@ BOOLEAN control(struct adapter *adapter, IRP *irp, NTSTATUS *status)
     *status = STATUS_SUCCESS;
     if (code == DOUBLE_IOCTL_SRB) {
         *status = send_srb(adapter, irp);
+        return TRUE;
+    }
+    if (code == DOUBLE_IOCTL_CLASS) {
+        *status = class_send(adapter, irp);
         return TRUE;
     }
     if (code == DOUBLE_IOCTL_STATE)

@@ -23,6 +23,8 @@
 #define DOUBLE_IOCTL_EJECT DOUBLE_CODE(4)
 /* ULONG in: how the emulated kernel dies, enum double_death. */
 #define DOUBLE_IOCTL_DIE DOUBLE_CODE(5)
+/* struct double_class in and out: a class driver's SRB to the device of a unit. */
+#define DOUBLE_IOCTL_CLASS DOUBLE_CODE(6)
 
 enum double_death { DOUBLE_DIES_OF_A_CALL, DOUBLE_DIES_OF_A_WRITE };
 
@@ -31,6 +33,19 @@ struct double_srb {
     UCHAR function;
     UCHAR status; /* out: SrbStatus */
     UCHAR reserved[2];
+};
+
+struct double_class {
+    ULONG target;
+    ULONG length; /* of data, in and out */
+    LONG status;  /* out: of the IRP */
+    UCHAR function;
+    UCHAR out; /* data-out */
+    UCHAR srb_status, scsi_status; /* out */
+    UCHAR cdb[16];
+    UCHAR sense[18];
+    UCHAR reserved[2];
+    UCHAR data[512];
 };
 
 struct double_state {

@@ -186,6 +186,7 @@ NTSTATUS disk_pnp(struct disk *disk, IRP *irp)
         break;
     case IRP_MN_REMOVE_DEVICE:
         disk->started = FALSE;
+        disk->claimed = FALSE;
         /* A disk that is still there stays: a rescan may start it again. */
         gone = !disk->present;
         status = STATUS_SUCCESS;

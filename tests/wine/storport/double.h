@@ -4,14 +4,16 @@
 /*
  * The StorPort double: a port driver for virtual miniports, for tests only. It plays what a
  * miniport can see of storport.sys, and of the disk class driver above it, and judges what the
- * miniport does. Built from documented kernel interfaces; caller.c alone knows that under Wine a
- * caller's memory is in another process.
+ * miniport does. Built from documented kernel interfaces; wine.c alone knows what Wine has in their
+ * place where a caller's memory is concerned, and nt.c takes its place for other kernels.
  *
  *   entry.c        StorPortInitialize, dispatch, unload
  *   adapter.c      the adapter's FDO: PnP, start and removal
  *   scan.c         the adapter's thread: looks for units, times SRBs out
  *   disk.c         the PDO of a unit: names and PnP
- *   transfer.c     reads, writes and flushes of a disk
+ *   scsi.c         SRBs of a class driver above that PDO
+ *   class.c        such a class driver, for a test
+ *   transfer.c     reads, writes and flushes of a disk, where there is no class driver
  *   query.c        what disks and adapters say of themselves
  *   srb.c          one SRB from issue to completion
  *   passthrough.c  SCSI pass-through of adapters and disks
@@ -49,6 +51,7 @@ struct disk {
     BOOLEAN reported; /* to the PnP manager, as present */
     BOOLEAN started;
     BOOLEAN named;
+    LONG claimed;     /* by a class driver */
     ULONG number;     /* of \\.\PhysicalDriveN */
     ULONG block_length;
     ULONGLONG block_count;
@@ -87,6 +90,13 @@ struct miniport {
     PVOID context;
 };
 
+/* Memory of who sent a request; all zero: none. */
+struct caller {
+    PVOID address;
+    HANDLE handle; /* wine.c */
+    MDL *mdl;      /* nt.c */
+};
+
 /* One SRB. done() runs once, when the miniport or a timeout completes it. */
 struct request {
     ULONG magic;
@@ -95,7 +105,7 @@ struct request {
     struct adapter *adapter;
     void (*done)(struct request *request);
     IRP *irp;
-    HANDLE process; /* of the caller */
+    struct caller caller;
     ULONGLONG deadline;
     ULONG resets;   /* made because it was late */
     UCHAR *buffer;
@@ -130,12 +140,17 @@ NTSTATUS disk_pnp(struct disk *disk, IRP *irp);
 BOOLEAN disk_remove(struct disk *disk);
 DEVICE_RELATIONS *disk_relations(struct adapter *adapter);
 
+/* scsi.c, class.c */
+NTSTATUS disk_scsi(struct disk *disk, IRP *irp);
+NTSTATUS class_send(struct adapter *adapter, IRP *caller);
+
 /* transfer.c */
 NTSTATUS disk_read_write(struct disk *disk, IRP *irp);
 NTSTATUS disk_flush(struct disk *disk, IRP *irp, UCHAR function);
 
 /* query.c */
 NTSTATUS query_adapter(struct adapter *adapter, IRP *irp);
+NTSTATUS query_scsi_capabilities(struct adapter *adapter, IRP *irp);
 NTSTATUS query_disk(struct disk *disk, IRP *irp);
 
 /* srb.c */
@@ -155,11 +170,14 @@ ULONGLONG now(void);
 /* passthrough.c */
 NTSTATUS pass_through(struct adapter *adapter, IRP *irp, ULONG code, const struct disk *disk);
 
-/* caller.c: the memory of the process that sent a request */
+/* wine.c or nt.c. Where the answer to a buffered request goes; memory of who sent one; a read-only
+ * slot of an import table. */
 PVOID caller_output(IRP *irp);
-HANDLE caller_process(IRP *irp);
-BOOLEAN caller_read(HANDLE process, PVOID address, PVOID buffer, SIZE_T length);
-BOOLEAN caller_write(HANDLE process, PVOID address, const void *buffer, SIZE_T length);
+BOOLEAN caller_open(struct caller *caller, IRP *irp, PVOID address, ULONG length, BOOLEAN write);
+void caller_close(struct caller *caller);
+BOOLEAN caller_read(const struct caller *caller, PVOID buffer, SIZE_T length);
+BOOLEAN caller_write(const struct caller *caller, const void *buffer, SIZE_T length);
+void replace_import(ULONG_PTR *slot, const void *call);
 
 /* linger.c: what every IRP of user mode that may be pended goes through first */
 void irp_lingers(IRP *irp);

@@ -45,6 +45,8 @@ static NTSTATUS adapter_control(struct adapter *adapter, IRP *irp)
         return pass_through(adapter, irp, code, NULL);
     case IOCTL_STORAGE_QUERY_PROPERTY:
         return query_adapter(adapter, irp);
+    case IOCTL_SCSI_GET_CAPABILITIES:
+        return query_scsi_capabilities(adapter, irp);
     }
     complete_irp(irp, STATUS_INVALID_DEVICE_REQUEST, 0);
     return STATUS_INVALID_DEVICE_REQUEST;
@@ -66,6 +68,14 @@ static NTSTATUS NTAPI dispatch_control(DEVICE_OBJECT *device, IRP *irp)
     if (code == IOCTL_SCSI_PASS_THROUGH || code == IOCTL_SCSI_PASS_THROUGH_DIRECT)
         return pass_through(disk->adapter, irp, code, disk);
     return query_disk(disk, irp);
+}
+
+static NTSTATUS NTAPI dispatch_internal(DEVICE_OBJECT *device, IRP *irp)
+{
+    if (*(enum device_kind *)device->DeviceExtension == DEVICE_DISK)
+        return disk_scsi(device->DeviceExtension, irp);
+    complete_irp(irp, STATUS_INVALID_DEVICE_REQUEST, 0);
+    return STATUS_INVALID_DEVICE_REQUEST;
 }
 
 static NTSTATUS NTAPI dispatch_transfer(DEVICE_OBJECT *device, IRP *irp)
@@ -174,6 +184,7 @@ ULONG NTAPI StorPortInitialize(
     driver->MajorFunction[IRP_MJ_CLOSE] = dispatch_open_close;
     driver->MajorFunction[IRP_MJ_CLEANUP] = dispatch_open_close;
     driver->MajorFunction[IRP_MJ_DEVICE_CONTROL] = dispatch_control;
+    driver->MajorFunction[IRP_MJ_INTERNAL_DEVICE_CONTROL] = dispatch_internal;
     driver->MajorFunction[IRP_MJ_READ] = dispatch_transfer;
     driver->MajorFunction[IRP_MJ_WRITE] = dispatch_transfer;
     driver->MajorFunction[IRP_MJ_FLUSH_BUFFERS] = dispatch_transfer;

@@ -9,8 +9,6 @@
 #include "double.h"
 #include <ntimage.h>
 
-NTSYSAPI NTSTATUS NTAPI NtProtectVirtualMemory(HANDLE, PVOID *, SIZE_T *, ULONG, ULONG *);
-
 #if defined(_WIN64)
 static KIRQL NTAPI acquire(PKSPIN_LOCK lock)
 {
@@ -117,18 +115,6 @@ static const void *judged_call(const char *name)
     return NULL;
 }
 
-static void replace(ULONG_PTR *slot, const void *call)
-{
-    PVOID page = slot;
-    SIZE_T length = sizeof(*slot);
-    ULONG old;
-
-    if (NtProtectVirtualMemory(NtCurrentProcess(), &page, &length, PAGE_READWRITE, &old))
-        return;
-    *slot = (ULONG_PTR)call;
-    NtProtectVirtualMemory(NtCurrentProcess(), &page, &length, old, &old);
-}
-
 static unsigned replace_all(UCHAR *image, const IMAGE_IMPORT_DESCRIPTOR *library)
 {
     const IMAGE_THUNK_DATA *name = (const void *)(image + library->OriginalFirstThunk);
@@ -143,7 +129,7 @@ static unsigned replace_all(UCHAR *image, const IMAGE_IMPORT_DESCRIPTOR *library
             continue;
         call = judged_call((const char *)import->Name);
         if (call) {
-            replace(slot, call);
+            replace_import(slot, call);
             count++;
         }
     }

@@ -49,12 +49,13 @@ static void pass_through_done(struct request *request)
         information = direct->SenseInfoOffset + direct->SenseInfoLength;
         information = max(sizeof(*direct), information);
         if (header->DataIn == SCSI_IOCTL_DATA_IN && moved && NT_SUCCESS(status) &&
-            !caller_write(request->process, direct->DataBuffer, request->buffer, moved))
+            !caller_write(&request->caller, request->buffer, moved))
             status = STATUS_ACCESS_VIOLATION;
     } else if (header->DataIn == SCSI_IOCTL_DATA_IN && moved) {
         RtlCopyMemory(buffer + header->DataBufferOffset, request->buffer, moved);
         information = max(information, (ULONG)header->DataBufferOffset + moved);
     }
+    caller_close(&request->caller);
     request_free(request);
     complete_irp(irp, status, NT_SUCCESS(status) ? min(information, room) : 0);
 }
@@ -105,10 +106,19 @@ static NTSTATUS fetch_data(struct request *request, const UCHAR *buffer)
         RtlCopyMemory(request->buffer, buffer + header->DataBufferOffset, request->length);
         return STATUS_SUCCESS;
     }
-    return caller_read(request->process, ((const SCSI_PASS_THROUGH_DIRECT *)buffer)->DataBuffer,
-               request->buffer, request->length)
+    return caller_read(&request->caller, request->buffer, request->length)
         ? STATUS_SUCCESS
         : STATUS_ACCESS_VIOLATION;
+}
+
+/* Windows: once a unit is a disk, what is sent to the adapter for it is for its class driver. */
+static BOOLEAN belongs_to_a_disk(const struct adapter *adapter, const SCSI_PASS_THROUGH *header)
+{
+    const struct disk *disk =
+        header->TargetId < MAX_TARGETS ? adapter->disks[header->TargetId] : NULL;
+
+    return !header->PathId && !header->Lun && disk && disk->present &&
+        (disk->started || disk->claimed);
 }
 
 NTSTATUS pass_through(struct adapter *adapter, IRP *irp, ULONG code, const struct disk *disk)
@@ -118,6 +128,8 @@ NTSTATUS pass_through(struct adapter *adapter, IRP *irp, ULONG code, const struc
     struct request *request = NULL;
     ULONG btl, seconds;
 
+    if (!status && !disk && belongs_to_a_disk(adapter, header))
+        status = STATUS_INVALID_DEVICE_REQUEST;
     if (!status) {
         btl = disk ? (ULONG)disk->target << 8
                    : (ULONG)header->PathId << 16 | header->TargetId << 8 | header->Lun;
@@ -126,13 +138,19 @@ NTSTATUS pass_through(struct adapter *adapter, IRP *irp, ULONG code, const struc
     }
     if (!status) {
         request->irp = irp;
-        request->process = caller_process(irp);
         request->done = pass_through_done;
-        status = fetch_data(request, (const UCHAR *)header);
+        if (is_direct(irp) && request->length &&
+            !caller_open(&request->caller, irp, ((SCSI_PASS_THROUGH_DIRECT *)header)->DataBuffer,
+                request->length, header->DataIn == SCSI_IOCTL_DATA_IN))
+            status = STATUS_ACCESS_VIOLATION;
+        else
+            status = fetch_data(request, (const UCHAR *)header);
     }
     if (status) {
-        if (request)
+        if (request) {
+            caller_close(&request->caller);
             request_free(request);
+        }
         complete_irp(irp, status, 0);
         return status;
     }

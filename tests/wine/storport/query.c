@@ -151,6 +151,20 @@ NTSTATUS query_adapter(struct adapter *adapter, IRP *irp)
     return query_property(adapter, NULL, irp);
 }
 
+/* IOCTL_SCSI_GET_CAPABILITIES, of adapters and disks alike. */
+NTSTATUS query_scsi_capabilities(struct adapter *adapter, IRP *irp)
+{
+    IO_SCSI_CAPABILITIES reply = {
+        .Length = sizeof(reply),
+        .MaximumTransferLength = adapter->config.MaximumTransferLength,
+        .MaximumPhysicalPages = adapter->config.NumberOfPhysicalBreaks,
+        .AlignmentMask = adapter->config.AlignmentMask,
+        .TaggedQueuing = adapter->config.TaggedQueuing,
+    };
+
+    return answer_whole(irp, &reply, sizeof(reply));
+}
+
 static NTSTATUS geometry(const struct disk *disk, IRP *irp)
 {
     DISK_GEOMETRY reply = {
@@ -184,6 +198,8 @@ NTSTATUS query_disk(struct disk *disk, IRP *irp)
         number.DeviceNumber = disk->number;
         number.PartitionNumber = 0;
         return answer_whole(irp, &number, sizeof(number));
+    case IOCTL_SCSI_GET_CAPABILITIES:
+        return query_scsi_capabilities(disk->adapter, irp);
     case IOCTL_SCSI_GET_ADDRESS:
         address.Length = sizeof(address);
         address.PortNumber = (UCHAR)disk->adapter->number;
