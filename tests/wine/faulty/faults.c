@@ -85,9 +85,9 @@ int main(void)
         BOOL ended;
 
         numbers[i] = (ULONG)i;
-        ended = service
-            ? control(adapter, PROCESS_SERVICE_IRP, &numbers[i], 4, i == FAULT_IRP_NEVER ? 0 : 30000)
-            : command(adapter, (enum fault)i);
+        ended = service ? control(adapter, PROCESS_SERVICE_IRP, &numbers[i], 4,
+                              i == FAULT_IRP_NEVER ? 0 : 30000)
+                        : command(adapter, (enum fault)i);
         printf("%s%s\n", names[i], ended ? "" : " has not ended");
         fflush(stdout);
     }
