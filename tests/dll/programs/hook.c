@@ -9,7 +9,8 @@ static UCHAR *image(void)
 {
     HMODULE module = NULL;
 
-    GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT, L"winspd-x64.dll", &module);
+    GetModuleHandleExW(
+        GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT, L"winspd-" ARCH ".dll", &module);
     return (UCHAR *)module;
 }
 

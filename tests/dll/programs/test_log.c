@@ -47,7 +47,8 @@ static bool is_line(const char *text, const char *end)
 {
     char begin[64];
 
-    snprintf(begin, sizeof begin, "test-dll-x64[TID=%04lx]: %016x: ", GetCurrentThreadId(), 0x1234);
+    snprintf(begin, sizeof begin, "test-dll-" ARCH "[TID=%04lx]: %0*x: ", GetCurrentThreadId(),
+        (int)sizeof(void *) * 2, 0x1234);
     return !strncmp(text, begin, strlen(begin)) && !strcmp(text + strlen(begin), end);
 }
 
@@ -293,7 +294,7 @@ static void an_event_has_its_source_id_and_texts(void)
     }
     unhook_events();
     CHECK(!lstrcmpW(event.source, L"WinSpd") && event.strings == 2);
-    CHECK(!lstrcmpW(event.name, L"test-dll-x64") && !lstrcmpW(event.text, L"disk: 12"));
+    CHECK(!lstrcmpW(event.name, L"test-dll-" ARCH) && !lstrcmpW(event.text, L"disk: 12"));
     CHECK(event.category == 0 && event.data == 0);
     CHECK(event.opened == 4 && event.closed == 4);
 }
@@ -302,7 +303,7 @@ static void the_event_viewer_has_a_message_for_each_id(void)
 {
     static const DWORD ids[] = { 0x60000001, 0xa0000001, 0xe0000001 };
     DWORD_PTR texts[2] = { (DWORD_PTR)L"disk", (DWORD_PTR)L"it has gone" };
-    HMODULE module = GetModuleHandleW(L"winspd-x64.dll");
+    HMODULE module = GetModuleHandleW(L"winspd-" ARCH ".dll");
     WCHAR text[64];
 
     for (unsigned i = 0; i < 3; i++) {
