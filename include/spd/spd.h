@@ -79,7 +79,7 @@ typedef struct spd_request spd_request; /* one block operation of an asynchronou
         "'name secret' of 12 to 255 characters each") \
     X(STATE, -20, "the unit is not in a state that allows this call") \
     X(THREADS, -21, "threads cannot be created, or more than 1024 were asked for") \
-    X(SYSTEM, -22, "the operating system refused; errno says why") \
+    X(SYSTEM, -22, "the operating system refused") \
     X(NOT_SUPPORTED, -23, "not supported for this unit") \
     X(WOULD_BLOCK, -24, "the operation would block; call it on a dispatcher thread") \
     X(PARTITION, -25, \

@@ -30,6 +30,7 @@ static void free_unit(struct spd_unit *unit)
     spd_pool_destroy(&unit->scratch);
     spd_gate_destroy(&unit->gate);
     spd_shards_free(unit->shards);
+    free(unit->detail);
     free(unit);
 }
 
@@ -151,6 +152,15 @@ static int start_all(struct spd_unit *unit, uint32_t threads, uint32_t *started)
     return error;
 }
 
+/* The lock is held. The thread that waits is another than the one that met the error. */
+static void record(spd_unit *unit, int error)
+{
+    if (!error || unit->error)
+        return;
+    unit->error = error;
+    unit->detail = strdup(spd_error_detail());
+}
+
 int spd_unit_start(spd_unit *unit, uint32_t threads)
 {
     uint32_t started = 0;
@@ -173,7 +183,7 @@ int spd_unit_start(spd_unit *unit, uint32_t threads)
     }
     os_mutex_lock(&unit->lock);
     if (error) {
-        unit->error = error;
+        record(unit, error);
         set_state(unit, SPD_UNIT_STOPPED);
     } else if (unit->shutdown_wanted) {
         stop_doors(unit, unit->door_count);
@@ -202,8 +212,7 @@ void spd_unit_shutdown(spd_unit *unit)
 void spd_unit_fail(struct spd_unit *unit, int error)
 {
     os_mutex_lock(&unit->lock);
-    if (!unit->error)
-        unit->error = error;
+    record(unit, error);
     os_mutex_unlock(&unit->lock);
     spd_unit_shutdown(unit);
 }
@@ -225,15 +234,14 @@ int spd_unit_wait(spd_unit *unit)
         os_mutex_unlock(&unit->lock);
         error = tear_down(unit, unit->door_count);
         os_mutex_lock(&unit->lock);
-        if (!unit->error)
-            unit->error = error;
+        record(unit, error);
         set_state(unit, SPD_UNIT_STOPPED);
     }
     while (unit->state != SPD_UNIT_STOPPED)
         os_cond_wait(&unit->changed, &unit->lock);
     error = unit->error;
     os_mutex_unlock(&unit->lock);
-    return error;
+    return error ? spd_fail(error, "%s", unit->detail ? unit->detail : "") : 0;
 }
 
 void spd_unit_delete(spd_unit *unit)

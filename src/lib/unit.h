@@ -55,7 +55,8 @@ struct spd_unit {
     enum spd_unit_state state;
     bool shutdown_wanted; /* shut down while it was starting */
     bool flushed;         /* the last flush of an asynchronous device has ended */
-    int error;
+    int error;            /* the first, and what was said of it on the thread that met it */
+    char *detail;
     struct spd_door *doors[SPD_DOORS_MAX];
     uint32_t door_count;
 };

@@ -371,6 +371,27 @@ static void a_door_that_fails_ends_the_unit_with_its_error(void **state)
     assert_int_equal(spd_unit_wait(unit), SPD_ERROR_SYSTEM);
 }
 
+static void fail_as_a_door(void *argument)
+{
+    (void)argument;
+    spd_unit_fail(unit, spd_fail(SPD_ERROR_SYSTEM, "the cable is out"));
+    spd_unit_fail(unit, spd_fail(SPD_ERROR_ADDRESS, "and it moved"));
+}
+
+static void what_a_door_says_of_its_error_reaches_who_waits(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+    os_thread door;
+
+    (void)state;
+    assert_int_equal(create(&params, &test_simple_ops), 0);
+    assert_int_equal(spd_unit_start(unit, 1), 0);
+    assert_int_equal(os_thread_create(&door, "door", fail_as_a_door, NULL), 0);
+    assert_int_equal(spd_unit_wait(unit), SPD_ERROR_SYSTEM);
+    assert_string_equal(spd_error_detail(), "the cable is out");
+    os_thread_join(door);
+}
+
 static int read_and_shut_down(
     spd_unit *self, void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status)
 {
@@ -529,6 +550,7 @@ int main(void)
         TEST(the_last_flush_of_an_asynchronous_device_is_waited_for),
         TEST(a_last_flush_that_fails_is_reported),
         TEST(a_door_that_fails_ends_the_unit_with_its_error),
+        TEST(what_a_door_says_of_its_error_reaches_who_waits),
         TEST(an_operation_may_shut_its_unit_down),
         TEST(a_unit_may_be_shut_down_while_it_starts),
         TEST(shutdown_cancels_what_waits_and_completes_what_the_device_has),
