@@ -32,12 +32,12 @@ static BOOLEAN SPD_CALL disk_write(SPD_STORAGE_UNIT *unit, PVOID buffer, UINT64 
 
 static const SPD_STORAGE_UNIT_INTERFACE disk_interface = { .Read = disk_read, .Write = disk_write };
 
+/* Without a product identification no disk is made of it, which would have the adapter's
+ * pass-through refused. */
 static const SPD_STORAGE_UNIT_PARAMS disk_params = {
     .Guid = { 0x1f0c2b7e, 0x5d3a, 0x4c61, { 0xa2, 0x48, 0x77, 0x10, 0x9e, 0x31, 0xb5, 0x6d } },
     .BlockCount = DISK_LENGTH / BLOCK,
     .BlockLength = BLOCK,
-    .ProductId = "drvbench",
-    .ProductRevisionLevel = "1.0",
     .CacheSupported = 1,
     .MaxTransferLength = TRANSFER_MAX,
 };
