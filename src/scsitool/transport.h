@@ -42,6 +42,7 @@ struct transport_ops {
 
 extern const struct transport_ops transport_sg;
 extern const struct transport_ops transport_iscsi;
+extern const struct transport_ops transport_pipe;
 extern const struct transport_ops transport_winspd;
 
 /* What this system has: transports_posix.c, transports_windows.c. */

@@ -91,6 +91,7 @@ const struct transport_ops transport_winspd = {
 };
 
 const struct transport_ops *const transports[] = {
+    &transport_pipe,
     &transport_winspd,
     NULL,
 };
@@ -100,7 +101,8 @@ const bool transports_address = true;
 const char transports_devices[] = "give root\\winspd, \\\\.\\PhysicalDriveN or another device";
 
 const char transports_help[] =
-    "DEVICE is \\\\.\\PhysicalDriveN, another device name, or a hardware id: the adapter\n"
+    "DEVICE is \\\\.\\PhysicalDriveN, another device name, a unit's pipe, as in\n"
+    "\\\\.\\pipe\\NAME\\0, or a hardware id: the adapter\n"
     "is root\\winspd. b:t:l (bus, target, logical unit) chooses one of its units;\n"
     "without it that is 0:0:0.\n";
 

@@ -171,6 +171,20 @@ def the_disk_of_the_tutorial_is_behind_a_pipe(prefix):
         run(prefix, "stgtest", PIPE + "ram\\0", "500", "WRUR", "*", "*")
 
 
+def scsitool_shows_the_unit_behind_a_pipe(prefix):
+    guid = "8a4f1f3e-52c0-4b5c-9d55-0c8f8a1f0b11"
+    with serving(prefix, PARTS / "memdisk-x64.exe", "--size", "16M", "--guid", guid, "-l", "4096",
+                 "-p", PIPE + "shown"):
+        for command, facts in (
+                ("inquiry", ("VENDOR IDENTIFICATION=WinSpd  ", )), ("vpd80", (guid, )),
+                ("capacity16", ("=4095 (0xfff)", "=4096 (0x1000)")), ("luns", ("=8", )),
+                ("vpdb2", ("PROVISIONING TYPE=2", )), ("mode-caching", ("WCE=1", ))):
+            said, _ = run(prefix, "scsitool", "-c", command, PIPE + "shown\\0")
+            check(all(fact in said for fact in facts), f"{command}: {said}")
+    _, errors = run(prefix, "scsitool", "inquiry", PIPE + "shown\\0", status=2)
+    check("there is no such pipe" in errors, errors)
+
+
 def behind_iscsi(prefix, program):
     uri = "iscsi://127.0.0.1:0/iqn.2026-01.org.example:ram"
     with serving(prefix, EXAMPLES / program, uri) as said:
@@ -194,6 +208,7 @@ TESTS = [every_option_of_the_original_is_taken, write_protected_disk_without_cac
          size_that_does_not_fit_is_87, wrong_usage_is_87,
          help_fits_a_console_and_the_manual_has_it,
          stgtest_takes_the_arguments_of_the_original, scsitool_names_devices_as_the_original_does,
+         scsitool_shows_the_unit_behind_a_pipe,
          the_tutorial_quotes_the_example, the_disk_of_the_tutorial_is_behind_a_pipe,
          the_disk_of_the_tutorial_is_behind_iscsi,
          the_first_disk_of_the_tutorial_is_one_on_windows]
