@@ -50,7 +50,7 @@ bool library_is_name(PCWSTR device_name)
     size_t length = wcsspn(
         device_name, L"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
 
-    return length >= SCHEME_MIN && device_name[length] == L':' && !wcschr(device_name, L'\\');
+    return length >= SCHEME_MIN && device_name[length] == L':';
 }
 
 static DWORD error_of(int error)

@@ -4,7 +4,6 @@
 
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 from disk import Disk
@@ -13,6 +12,7 @@ TOP = Path(__file__).resolve().parent.parent.parent
 
 
 class WindowsDisk(Disk):
+    prefix = None  # Wine's; all disks of a run share it
     ends_at = signal.SIGINT  # to a Windows program it is Ctrl-C
 
     @staticmethod
@@ -25,15 +25,18 @@ class WindowsDisk(Disk):
         self.process.communicate()
 
 
+def boot(prefix):
+    """Wine's own processes keep the standard output of the first program that is started."""
+    subprocess.run(["wine", "wineboot"], env=prefix.env, stdin=subprocess.DEVNULL,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, check=True)
+
+
 def started_again(disk):
-    """A new one at the port of one that died, whose sockets Wine closes a moment later."""
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            return WindowsDisk(disk.name, "memdisk", disk.size, authority=disk.url.split("/")[2])
-        except RuntimeError:
-            if time.monotonic() > deadline:
-                raise
+    """A new one at the port of one that died, and nothing else may run: Wine's server keeps the
+    sockets of the dead for a while, or for as long as it lives, so it has to end, too."""
+    WindowsDisk.prefix.restart()
+    boot(WindowsDisk.prefix)
+    return WindowsDisk(disk.name, "memdisk", disk.size, authority=disk.url.split("/")[2])
 
 
 def path_of(path):

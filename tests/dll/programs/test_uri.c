@@ -61,6 +61,8 @@ static void bad_uris_are_refused_with_a_reason(void)
         { L"iscsi://192.0.2.1:0/iqn.2026-01.org.example:a", ERROR_INVALID_PARAMETER, "" },
         { L"iscsi://192.0.2.1:0/iqn.2026-01.org.example:a?allow-anonymous=1", WSAEADDRNOTAVAIL,
             "192.0.2.1" },
+        { L"iscsi://127.0.0.1:0/iqn.2026-01.org.example:a?chap=C:\\no\\secrets",
+            ERROR_INVALID_PARAMETER, "C:\\no\\secrets" },
         { L"gopher://127.0.0.1/a", ERROR_INVALID_PARAMETER, "gopher" },
         { L"ublk:", ERROR_NOT_SUPPORTED, "ublk" },
     };
