@@ -6,7 +6,6 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,128 +15,6 @@
 #include "doors/iscsi/digest.h"
 
 enum { PATIENCE_MS = 10000 };
-
-static int disk_read(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags,
-    spd_status *status)
-{
-    const struct disk *disk = spd_unit_context(unit);
-
-    (void)flags;
-    (void)status;
-    memcpy(buffer, disk->memory + lba * BLOCK, (size_t)blocks * BLOCK);
-    return 0;
-}
-
-static int disk_write(spd_unit *unit, const void *buffer, uint64_t lba, uint32_t blocks,
-    uint32_t flags, spd_status *status)
-{
-    struct disk *disk = spd_unit_context(unit);
-
-    (void)flags;
-    (void)status;
-    memcpy(disk->memory + lba * BLOCK, buffer, (size_t)blocks * BLOCK);
-    return 0;
-}
-
-static struct {
-    pthread_mutex_t lock;
-    pthread_cond_t change;
-    spd_request *requests[64];
-    unsigned count;
-} held = { .lock = PTHREAD_MUTEX_INITIALIZER, .change = PTHREAD_COND_INITIALIZER };
-
-static void disk_submit(spd_unit *unit, spd_request *request)
-{
-    (void)unit;
-    pthread_mutex_lock(&held.lock);
-    held.requests[held.count++] = request;
-    pthread_cond_broadcast(&held.change);
-    pthread_mutex_unlock(&held.lock);
-}
-
-void disk_wait_held(struct disk *disk, unsigned count)
-{
-    (void)disk;
-    pthread_mutex_lock(&held.lock);
-    while (held.count < count)
-        pthread_cond_wait(&held.change, &held.lock);
-    pthread_mutex_unlock(&held.lock);
-}
-
-static void *release_all(void *context)
-{
-    struct disk *disk = context;
-    spd_request *requests[64];
-    unsigned count;
-
-    pthread_mutex_lock(&held.lock);
-    count = held.count;
-    memcpy(requests, held.requests, count * sizeof(*requests));
-    held.count = 0;
-    pthread_mutex_unlock(&held.lock);
-    for (unsigned i = 0; i < count; i++) {
-        uint32_t vecs;
-        uint8_t *at = disk->memory + spd_request_lba(requests[i]) * BLOCK;
-        const spd_vec *vec = spd_request_data(requests[i], &vecs);
-
-        for (uint32_t v = 0; v < vecs; at += vec[v++].length)
-            if (spd_request_operation(requests[i]) == SPD_WRITE)
-                memcpy(at, vec[v].base, vec[v].length);
-            else
-                memcpy(vec[v].base, at, vec[v].length);
-        spd_request_complete(requests[i], NULL);
-    }
-    return NULL;
-}
-
-void disk_release(struct disk *disk)
-{
-    pthread_t thread;
-
-    assert_int_equal(0, pthread_create(&thread, NULL, release_all, disk));
-    pthread_join(thread, NULL);
-}
-
-static const spd_ops simple_ops = { .size = sizeof(spd_ops), .read = disk_read,
-    .write = disk_write };
-static const spd_ops held_ops = { .size = sizeof(spd_ops), .submit = disk_submit };
-
-static void make(struct disk *disk, const char *authority, const char *query, bool hold)
-{
-    spd_params params = SPD_PARAMS_INIT;
-    char uri[512];
-    int error;
-
-    snprintf(uri, sizeof(uri), "iscsi://%s/" TARGET "%s",
-        authority == NULL ? "127.0.0.1:0" : authority, query);
-    memset(disk, 0, sizeof(*disk));
-    disk->memory = calloc(BLOCKS, BLOCK);
-    disk->hold = hold;
-    params.block_count = BLOCKS;
-    params.flags = hold ? 0 : SPD_NEVER_BLOCKS;
-    params.queue_depth = QUEUE_DEPTH;
-    error = spd_unit_create(uri, &params, hold ? &held_ops : &simple_ops, disk, &disk->unit);
-    if (error != 0)
-        fail_msg("%s: %s: %s", uri, spd_strerror(error), spd_error_detail());
-    assert_int_equal(0, spd_unit_start(disk->unit, 1));
-}
-
-void disk_open(struct disk *disk, const char *authority, const char *query)
-{
-    make(disk, authority, query, false);
-}
-
-void disk_open_held(struct disk *disk)
-{
-    held.count = 0;
-    make(disk, NULL, "", true);
-}
-
-void disk_close(struct disk *disk)
-{
-    spd_unit_delete(disk->unit);
-    free(disk->memory);
-}
 
 void client_connect(struct client *c, const struct disk *disk)
 {
@@ -266,7 +143,7 @@ void client_expect_closed(struct client *c)
     client_close(c);
 }
 
-int client_login_step(struct client *c, uint8_t flags, const char *text)
+void client_send_login(struct client *c, uint8_t flags, const char *text)
 {
     uint8_t bhs[ISCSI_BHS] = { ISCSI_LOGIN_REQUEST | ISCSI_IMMEDIATE, flags };
     char keys[9000];
@@ -279,9 +156,15 @@ int client_login_step(struct client *c, uint8_t flags, const char *text)
         length++;
     memcpy(bhs + LOGIN_ISID, c->isid, 6);
     be16_put(bhs + LOGIN_TSIH, c->tsih);
+    be16_put(bhs + LOGIN_CID, c->cid);
     be32_put(bhs + BHS_ITT, 0x77);
     be32_put(bhs + BHS_CMD_SN, c->cmd_sn);
     client_send(c, bhs, keys, length);
+}
+
+int client_login_step(struct client *c, uint8_t flags, const char *text)
+{
+    client_send_login(c, flags, text);
     client_expect(c, ISCSI_LOGIN_RESPONSE);
     if (be16_get(c->bhs + LOGIN_STATUS) == LOGIN_SUCCESS) {
         assert_memory_equal(c->isid, c->bhs + LOGIN_ISID, 6);
@@ -301,13 +184,13 @@ const char *client_value(const struct client *c, const char *key)
     return NULL;
 }
 
-void client_login(struct client *c, const struct disk *disk, const char *extra)
+void client_login_port(struct client *c, const struct disk *disk, uint8_t port, const char *extra)
 {
     char text[4096];
 
     client_connect(c, disk);
-    snprintf(text, sizeof(text), "InitiatorName=" INITIATOR "\nTargetName=" TARGET
-        "\nSessionType=Normal\n%s", extra);
+    c->isid[5] = port;
+    snprintf(text, sizeof(text), NAMES "SessionType=Normal\n%s", extra);
     assert_int_equal(0, client_login_step(c, 0x87, text));
     assert_int_equal(0x87, c->bhs[BHS_FLAGS]);
     c->tsih = be16_get(c->bhs + LOGIN_TSIH);
@@ -316,6 +199,11 @@ void client_login(struct client *c, const struct disk *disk, const char *extra)
         c->header_digest = strcmp(client_value(c, "HeaderDigest"), "CRC32C") == 0;
     if (client_value(c, "DataDigest") != NULL)
         c->data_digest = strcmp(client_value(c, "DataDigest"), "CRC32C") == 0;
+}
+
+void client_login(struct client *c, const struct disk *disk, const char *extra)
+{
+    client_login_port(c, disk, 0, extra);
 }
 
 void client_login_discovery(struct client *c, const struct disk *disk)
@@ -425,22 +313,35 @@ void client_settle(struct client *c)
 
 void client_login_other(struct client *c, const struct disk *disk)
 {
-    client_connect(c, disk);
-    c->isid[5] = 9;
-    assert_int_equal(0, client_login_step(c, 0x87,
-        "InitiatorName=" INITIATOR "\nTargetName=" TARGET "\n"));
+    client_login_port(c, disk, 9, "");
     client_settle(c);
+}
+
+void client_nop_out(struct client *c, uint8_t opcode, const void *data, uint32_t length)
+{
+    uint8_t bhs[ISCSI_BHS];
+
+    client_header(c, bhs, opcode, ISCSI_FINAL);
+    be32_put(bhs + BHS_TTT, ISCSI_NO_TAG);
+    client_send(c, bhs, data, length);
 }
 
 void client_ping(struct client *c)
 {
-    uint8_t bhs[ISCSI_BHS];
-
-    client_header(c, bhs, ISCSI_NOP_OUT | ISCSI_IMMEDIATE, ISCSI_FINAL);
-    be32_put(bhs + BHS_TTT, ISCSI_NO_TAG);
-    client_send(c, bhs, NULL, 0);
+    client_nop_out(c, ISCSI_NOP_OUT | ISCSI_IMMEDIATE, NULL, 0);
     client_expect(c, ISCSI_NOP_IN);
     assert_int_equal(c->itt, be32_get(c->bhs + BHS_ITT));
+}
+
+void client_answer_ping(struct client *c)
+{
+    uint8_t bhs[ISCSI_BHS];
+
+    client_expect(c, ISCSI_NOP_IN);
+    client_header(c, bhs, ISCSI_NOP_OUT | ISCSI_IMMEDIATE, ISCSI_FINAL);
+    be32_put(bhs + BHS_ITT, ISCSI_NO_TAG);
+    memcpy(bhs + BHS_TTT, c->bhs + BHS_TTT, 4);
+    client_send(c, bhs, NULL, 0);
 }
 
 uint32_t client_start_read(struct client *c)

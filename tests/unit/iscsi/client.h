@@ -25,6 +25,7 @@
 
 #define TARGET "iqn.2026-01.org.example:test"
 #define INITIATOR "iqn.2026-01.org.example:initiator"
+#define NAMES "InitiatorName=" INITIATOR "\nTargetName=" TARGET "\n"
 
 enum {
     BLOCK = 512,
@@ -54,6 +55,7 @@ struct client {
     uint32_t itt;
     uint8_t isid[6];
     uint16_t tsih;
+    uint16_t cid;
     bool header_digest;
     bool data_digest;
     bool spoil_header; /* the next PDU's digest is wrong */
@@ -76,12 +78,16 @@ void client_expect(struct client *c, enum iscsi_opcode opcode);
 /* The target says no more, and closes the connection. What it said before is skipped. */
 void client_expect_closed(struct client *c);
 
-/* One login request; text has its pairs separated by newlines. Returns the status. */
+/* One login request; text has its pairs separated by newlines. */
+void client_send_login(struct client *c, uint8_t flags, const char *text);
+/* The same and its answer; the status. */
 int client_login_step(struct client *c, uint8_t flags, const char *text);
 /* The value of a key of the last PDU, NULL when it is not there. */
 const char *client_value(const struct client *c, const char *key);
 /* connect and login without authentication; extra: more keys. */
 void client_login(struct client *c, const struct disk *disk, const char *extra);
+/* The same as another initiator port; client_login() is port 0. */
+void client_login_port(struct client *c, const struct disk *disk, uint8_t port, const char *extra);
 void client_login_discovery(struct client *c, const struct disk *disk);
 
 /* A header with the next task tag; non-immediate ones take the next CmdSN. */
@@ -103,8 +109,12 @@ int client_status(struct client *c, uint32_t itt);
 void client_settle(struct client *c);
 /* Another initiator port than client_login()'s, settled. */
 void client_login_other(struct client *c, const struct disk *disk);
+/* A NOP-Out; opcode: immediate or not. */
+void client_nop_out(struct client *c, uint8_t opcode, const void *data, uint32_t length);
 /* A NOP-Out and its answer: whatever was asked before this is answered before this. */
 void client_ping(struct client *c);
+/* Expects the target's ping and answers it. */
+void client_answer_ping(struct client *c);
 /* A READ of one block; its tag. */
 uint32_t client_start_read(struct client *c);
 /* A WRITE of one block that waits for its data; its tag and the tag to send the data with. */

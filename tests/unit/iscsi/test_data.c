@@ -6,34 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client.h"
+#include "fixture.h"
 
-static struct disk disk;
-static struct client client;
 static uint8_t pattern[BLOCKS * BLOCK], back[BLOCKS * BLOCK];
 
-static int open_disk(void **state)
+static int open_patterned(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < sizeof(pattern); i++)
         pattern[i] = (uint8_t)(i * 7 + i / 509);
     memset(back, 0, sizeof(back));
-    disk_open(&disk, NULL, "");
-    return 0;
-}
-
-static int close_disk(void **state)
-{
-    (void)state;
-    client_close(&client);
-    disk_close(&disk);
-    return 0;
-}
-
-static void begin(const char *keys)
-{
-    client_login(&client, &disk, keys);
-    client_settle(&client);
+    return open_disk(state);
 }
 
 static void immediate_data_is_written(void **state)
@@ -377,30 +359,30 @@ static void a_disk_may_be_another_lun(void **state)
     assert_int_equal(0x29, client.data[14]); /* POWER ON */
 }
 
-#define WITH_DISK(TEST) cmocka_unit_test_setup_teardown(TEST, open_disk, close_disk)
+#define WITH_PATTERN(TEST) WITH(open_patterned, TEST)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_DISK(immediate_data_is_written),
-        WITH_DISK(status_comes_with_the_last_data),
-        WITH_DISK(reads_are_cut_as_the_initiator_declared),
-        WITH_DISK(a_new_declaration_after_login_holds),
-        WITH_DISK(r2ts_ask_for_bursts_in_order),
-        WITH_DISK(unsolicited_data_is_taken_before_an_r2t),
-        WITH_DISK(data_before_its_r2t_does_no_harm),
-        WITH_DISK(large_transfers_arrive_whole),
-        WITH_DISK(digests_protect_both_ways),
-        WITH_DISK(a_wrong_header_digest_costs_the_connection),
-        WITH_DISK(damaged_immediate_data_is_never_written),
-        WITH_DISK(damaged_solicited_data_fails_its_command_only),
-        WITH_DISK(sense_is_in_the_response),
-        WITH_DISK(residuals_say_what_was_not_moved),
-        WITH_DISK(more_data_than_the_command_wants_is_thrown_away),
-        WITH_DISK(a_refused_write_is_answered_after_its_unsolicited_data),
-        WITH_DISK(a_transfer_that_is_too_long_is_refused),
-        WITH_DISK(another_lun_is_not_there),
-        WITH_DISK(a_disk_may_be_another_lun),
+        WITH_PATTERN(immediate_data_is_written),
+        WITH_PATTERN(status_comes_with_the_last_data),
+        WITH_PATTERN(reads_are_cut_as_the_initiator_declared),
+        WITH_PATTERN(a_new_declaration_after_login_holds),
+        WITH_PATTERN(r2ts_ask_for_bursts_in_order),
+        WITH_PATTERN(unsolicited_data_is_taken_before_an_r2t),
+        WITH_PATTERN(data_before_its_r2t_does_no_harm),
+        WITH_PATTERN(large_transfers_arrive_whole),
+        WITH_PATTERN(digests_protect_both_ways),
+        WITH_PATTERN(a_wrong_header_digest_costs_the_connection),
+        WITH_PATTERN(damaged_immediate_data_is_never_written),
+        WITH_PATTERN(damaged_solicited_data_fails_its_command_only),
+        WITH_PATTERN(sense_is_in_the_response),
+        WITH_PATTERN(residuals_say_what_was_not_moved),
+        WITH_PATTERN(more_data_than_the_command_wants_is_thrown_away),
+        WITH_PATTERN(a_refused_write_is_answered_after_its_unsolicited_data),
+        WITH_PATTERN(a_transfer_that_is_too_long_is_refused),
+        WITH_PATTERN(another_lun_is_not_there),
+        WITH_PATTERN(a_disk_may_be_another_lun),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,42 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "client.h"
-
-static struct disk disk;
-static struct client client, other;
-
-static int open_disk(void **state)
-{
-    (void)state;
-    client.fd = other.fd = -1;
-    disk_open(&disk, NULL, "");
-    return 0;
-}
-
-static int close_disk(void **state)
-{
-    (void)state;
-    client_close(&client);
-    client_close(&other);
-    disk_close(&disk);
-    return 0;
-}
-
-static void begin(const char *keys)
-{
-    client_login(&client, &disk, keys);
-    client_settle(&client);
-}
-
-static void ping(struct client *c, uint8_t opcode, const void *data, uint32_t length)
-{
-    uint8_t bhs[ISCSI_BHS];
-
-    client_header(c, bhs, opcode, ISCSI_FINAL);
-    be32_put(bhs + BHS_TTT, ISCSI_NO_TAG);
-    client_send(c, bhs, data, length);
-}
+#include "fixture.h"
 
 static void requests_without_reading_replies_end(void **state)
 {
@@ -50,7 +15,7 @@ static void requests_without_reading_replies_end(void **state)
     (void)state;
     begin("MaxRecvDataSegmentLength=262144\n");
     for (int i = 0; i < 4 * ISCSI_REPLIES_MAX; i++)
-        ping(&client, ISCSI_NOP_OUT | ISCSI_IMMEDIATE, data, sizeof(data));
+        client_nop_out(&client, ISCSI_NOP_OUT | ISCSI_IMMEDIATE, data, sizeof(data));
     client_expect_closed(&client);
 }
 
@@ -63,10 +28,7 @@ static void those_who_take_all_room_leave_some_for_others(void **state)
 
     (void)state;
     for (unsigned i = 0; i < GREEDY; i++) {
-        client_connect(&greedy[i], &disk);
-        greedy[i].isid[5] = (uint8_t)(i + 1);
-        assert_int_equal(0, client_login_step(&greedy[i], 0x87,
-            "InitiatorName=" INITIATOR "\nTargetName=" TARGET "\nImmediateData=No\n"));
+        client_login_port(&greedy[i], &disk, (uint8_t)(i + 1), "ImmediateData=No\n");
         client_settle(&greedy[i]);
         for (unsigned j = 0; j < QUEUE_DEPTH; j++) {
             client_write10(&greedy[i], bhs, 0, BLOCKS);
@@ -95,27 +57,26 @@ static void long_replies_that_are_not_read_end_it_sooner(void **state)
     begin("MaxRecvDataSegmentLength=262144\n");
     setsockopt(client.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
     for (int i = 0; i < ISCSI_REPLIES_MAX - 4; i++)
-        ping(&client, ISCSI_NOP_OUT | ISCSI_IMMEDIATE, data, sizeof(data));
+        client_nop_out(&client, ISCSI_NOP_OUT | ISCSI_IMMEDIATE, data, sizeof(data));
     client_expect_closed(&client);
 }
 
 static void sessions_are_limited(void **state)
 {
     static struct client clients[ISCSI_SESSIONS_MAX + 1];
-    static const char keys[] = "InitiatorName=" INITIATOR "\nTargetName=" TARGET "\n";
 
     (void)state;
     for (int i = 0; i <= ISCSI_SESSIONS_MAX; i++) {
         client_connect(&clients[i], &disk);
         clients[i].isid[5] = (uint8_t)i;
         assert_int_equal(i < ISCSI_SESSIONS_MAX ? LOGIN_SUCCESS : LOGIN_OUT_OF_RESOURCES,
-            client_login_step(&clients[i], 0x87, keys));
+            client_login_step(&clients[i], 0x87, NAMES));
     }
     /* One that goes makes room for another. */
     client_close(&clients[0]);
     for (int status = -1; status != LOGIN_SUCCESS; client_close(&clients[0])) {
         client_connect(&clients[0], &disk);
-        status = client_login_step(&clients[0], 0x87, keys);
+        status = client_login_step(&clients[0], 0x87, NAMES);
         assert_true(status == LOGIN_SUCCESS || status == LOGIN_OUT_OF_RESOURCES);
     }
     for (int i = 0; i <= ISCSI_SESSIONS_MAX; i++)
@@ -134,13 +95,11 @@ static void connections_that_do_not_log_in_are_limited(void **state)
     client_connect(&other, &disk);
     client_send(&other, bhs, NULL, 0);
     assert_false(client_receive(&other));
-    ping(&client, ISCSI_NOP_OUT, NULL, 0);
+    client_nop_out(&client, ISCSI_NOP_OUT, NULL, 0);
     client_expect(&client, ISCSI_NOP_IN);
     for (int i = 0; i < ISCSI_LOGINS_MAX; i++)
         client_close(&clients[i]);
 }
-
-#define WITH_DISK(TEST) cmocka_unit_test_setup_teardown(TEST, open_disk, close_disk)
 
 int main(void)
 {

@@ -10,28 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "client.h"
+#include "fixture.h"
 #include "doors/iscsi/chap.h"
-
-#define NAMES "InitiatorName=" INITIATOR "\nTargetName=" TARGET "\n"
-
-static struct disk disk;
-static struct client client;
-
-static int open_disk(void **state)
-{
-    (void)state;
-    disk_open(&disk, NULL, "");
-    return 0;
-}
-
-static int close_disk(void **state)
-{
-    (void)state;
-    client_close(&client);
-    disk_close(&disk);
-    return 0;
-}
 
 static void a_login_in_one_step_is_answered(void **state)
 {
@@ -166,7 +146,7 @@ static void discovery_tells_the_target_and_its_address(void **state)
     uint8_t bhs[ISCSI_BHS];
     const char *uri = spd_unit_door_uri(disk.unit, 0);
     static const char all[] = "SendTargets=All", one[] = "SendTargets=" TARGET,
-                      other[] = "SendTargets=" TARGET "2", own[] = "SendTargets=";
+                      another[] = "SendTargets=" TARGET "2", own[] = "SendTargets=";
 
     (void)state;
     client_login_discovery(&client, &disk);
@@ -182,7 +162,7 @@ static void discovery_tells_the_target_and_its_address(void **state)
     client_send(&client, bhs, one, sizeof(one));
     client_expect(&client, ISCSI_TEXT_RESPONSE);
     assert_string_equal(TARGET, client_value(&client, "TargetName"));
-    client_send(&client, bhs, other, sizeof(other));
+    client_send(&client, bhs, another, sizeof(another));
     client_expect(&client, ISCSI_TEXT_RESPONSE);
     assert_int_equal(0, client.length);
     client_send(&client, bhs, own, sizeof(own));
@@ -208,8 +188,7 @@ static void an_address_by_ipv6_is_served(void **state)
     (void)state;
     disk_close(&disk);
     disk_open(&disk, "[::1]:0", "");
-    client_login(&client, &disk, "");
-    client_settle(&client);
+    begin("");
 }
 
 /* CHAP. */
@@ -237,7 +216,7 @@ static int open_chap_disk(void **state)
     write_file(chap_path, "alice " SECRET "\n");
     write_file(mutual_path, "target " OURS "\n");
     snprintf(query, sizeof(query), "?chap=%s&mutual=%s", chap_path, mutual_path);
-    disk_open(&disk, NULL, query);
+    open_with(query);
     return 0;
 }
 
@@ -481,7 +460,6 @@ static void any_address_is_served_when_guests_are_welcome(void **state)
     disk_open(&disk, "0.0.0.0:0", "?allow-anonymous=1");
 }
 
-#define WITH_DISK(TEST) cmocka_unit_test_setup_teardown(TEST, open_disk, close_disk)
 #define WITH_CHAP(TEST) cmocka_unit_test_setup_teardown(TEST, open_chap_disk, close_chap_disk)
 
 int main(void)

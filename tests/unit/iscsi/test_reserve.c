@@ -5,34 +5,12 @@
 
 #include <string.h>
 
-#include "client.h"
+#include "fixture.h"
 
 enum { REGISTER = 0, RESERVE = 1, PREEMPT_AND_ABORT = 5 };
 enum { WRITE_EXCLUSIVE = 1, WRITE_EXCLUSIVE_REGISTRANTS_ONLY = 5 };
 enum { SIMPLE = 1 }; /* task attribute */
 enum { OURS = 1, THEIRS = 2 }; /* keys */
-
-static struct disk disk;
-static struct client client, other;
-
-static int open_disk(void **state)
-{
-    (void)state;
-    client.fd = other.fd = -1;
-    disk_open(&disk, NULL, "");
-    client_login(&client, &disk, "");
-    client_settle(&client);
-    return 0;
-}
-
-static int close_disk(void **state)
-{
-    (void)state;
-    client_close(&client);
-    client_close(&other);
-    disk_close(&disk);
-    return 0;
-}
 
 static int reserve_out(struct client *c, uint8_t action, uint8_t type, uint8_t key,
     uint8_t action_key)
@@ -81,6 +59,7 @@ static void an_initiator_port_is_name_and_isid(void **state)
     const uint8_t *id = client.data + 8 + 24;
 
     (void)state;
+    begin("");
     assert_int_equal(0, reserve_out(&client, REGISTER, 0, 0, OURS));
     read_full_status(&client);
     assert_int_equal(OURS, be64_get(client.data + 8));
@@ -97,6 +76,7 @@ static void a_registration_outlives_the_session(void **state)
     uint8_t block[BLOCK];
 
     (void)state;
+    begin("");
     memset(block, 1, sizeof(block));
     assert_int_equal(0, reserve_out(&client, REGISTER, 0, 0, OURS));
     assert_int_equal(0, reserve_out(&client, RESERVE, WRITE_EXCLUSIVE, OURS, 0));
@@ -104,8 +84,7 @@ static void a_registration_outlives_the_session(void **state)
     assert_int_equal(0x18, client_write(&other, 0, 1, block));
     client_close(&client);
     assert_int_equal(0x18, client_write(&other, 0, 1, block));
-    client_login(&client, &disk, "");
-    client_settle(&client);
+    begin("");
     assert_int_equal(0, client_write(&client, 0, 1, block));
 }
 
@@ -124,6 +103,7 @@ static void what_reserve_holds_ends_with_the_session(void **state)
     uint8_t block[BLOCK] = { 0 };
 
     (void)state;
+    begin("");
     client_login_other(&other, &disk);
     assert_int_equal(0, reserve_6(&client));
     assert_int_equal(0, client_write(&client, 0, 1, block));
@@ -140,12 +120,10 @@ static void data_that_comes_after_an_abort_is_not_written(void **state)
     uint32_t tag, ttt;
 
     (void)state;
+    begin("");
     memset(block, 1, sizeof(block));
     assert_int_equal(0, reserve_out(&client, REGISTER, 0, 0, OURS));
-    client_connect(&other, &disk);
-    other.isid[5] = 9;
-    assert_int_equal(0, client_login_step(&other, 0x87, "InitiatorName=" INITIATOR
-        "\nTargetName=" TARGET "\nImmediateData=No\n"));
+    client_login_port(&other, &disk, 9, "ImmediateData=No\n");
     client_settle(&other);
     assert_int_equal(0, reserve_out_later(&other, REGISTER, 0, THEIRS));
     assert_int_equal(0, reserve_out_later(&other, RESERVE, THEIRS, 0));
@@ -163,14 +141,10 @@ static void data_that_comes_after_an_abort_is_not_written(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(
-            an_initiator_port_is_name_and_isid, open_disk, close_disk),
-        cmocka_unit_test_setup_teardown(
-            a_registration_outlives_the_session, open_disk, close_disk),
-        cmocka_unit_test_setup_teardown(
-            what_reserve_holds_ends_with_the_session, open_disk, close_disk),
-        cmocka_unit_test_setup_teardown(
-            data_that_comes_after_an_abort_is_not_written, open_disk, close_disk),
+        WITH_DISK(an_initiator_port_is_name_and_isid),
+        WITH_DISK(a_registration_outlives_the_session),
+        WITH_DISK(what_reserve_holds_ends_with_the_session),
+        WITH_DISK(data_that_comes_after_an_abort_is_not_written),
     };
 
     return cmocka_run_group_tests_name("reserve", tests, NULL, NULL);

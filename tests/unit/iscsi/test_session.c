@@ -6,58 +6,13 @@
 #include <poll.h>
 #include <string.h>
 
-#include "client.h"
-
-static struct disk disk;
-static struct client client, other;
-
-static int open_disk(void **state)
-{
-    (void)state;
-    client.fd = other.fd = -1;
-    disk_open(&disk, NULL, "");
-    return 0;
-}
-
-static int open_held(void **state)
-{
-    (void)state;
-    client.fd = other.fd = -1;
-    disk_open_held(&disk);
-    return 0;
-}
-
-static int close_disk(void **state)
-{
-    (void)state;
-    client_close(&client);
-    client_close(&other);
-    if (disk.hold)
-        disk_release(&disk);
-    disk_close(&disk);
-    return 0;
-}
-
-static void begin(const char *keys)
-{
-    client_login(&client, &disk, keys);
-    client_settle(&client);
-}
-
-static void ping(struct client *c, uint8_t opcode, const void *data, uint32_t length)
-{
-    uint8_t bhs[ISCSI_BHS];
-
-    client_header(c, bhs, opcode, ISCSI_FINAL);
-    be32_put(bhs + BHS_TTT, ISCSI_NO_TAG);
-    client_send(c, bhs, data, length);
-}
+#include "fixture.h"
 
 static void a_nop_out_is_echoed(void **state)
 {
     (void)state;
     begin("");
-    ping(&client, ISCSI_NOP_OUT, "hello", 5);
+    client_nop_out(&client, ISCSI_NOP_OUT, "hello", 5);
     client_expect(&client, ISCSI_NOP_IN);
     assert_int_equal(client.itt, be32_get(client.bhs + BHS_ITT));
     assert_int_equal(ISCSI_NO_TAG, be32_get(client.bhs + BHS_TTT));
@@ -74,8 +29,7 @@ static void stat_sn_counts_answers(void **state)
     begin("");
     stat_sn = be32_get(client.bhs + BHS_STAT_SN);
     for (uint32_t i = 1; i < 4; i++) {
-        ping(&client, ISCSI_NOP_OUT | ISCSI_IMMEDIATE, NULL, 0);
-        client_expect(&client, ISCSI_NOP_IN);
+        client_ping(&client);
         assert_int_equal(stat_sn + i, be32_get(client.bhs + BHS_STAT_SN));
     }
 }
@@ -94,9 +48,7 @@ static void requests_are_put_in_order(void **state)
     be32_put(third + BHS_TTT, ISCSI_NO_TAG);
     client_send(&client, third, "third", 5);
     client_send(&client, second, data, BLOCK);
-    ping(&client, ISCSI_NOP_OUT | ISCSI_IMMEDIATE, NULL, 0);
-    client_expect(&client, ISCSI_NOP_IN); /* the immediate one overtakes all */
-    assert_int_equal(client.itt, be32_get(client.bhs + BHS_ITT));
+    client_ping(&client); /* the immediate one overtakes all */
     client_send(&client, first, NULL, 0);
     assert_int_equal(0, client_status(&client, be32_get(first + BHS_ITT)));
     /* The write runs while the NOP after it is answered: their order is not defined. */
@@ -142,8 +94,7 @@ static void the_window_closes_and_opens(void **state)
         client_send(&client, bhs, NULL, 0);
     }
     disk_wait_held(&disk, QUEUE_DEPTH);
-    ping(&client, ISCSI_NOP_OUT | ISCSI_IMMEDIATE, NULL, 0);
-    client_expect(&client, ISCSI_NOP_IN);
+    client_ping(&client);
     assert_int_equal(client.cmd_sn, be32_get(client.bhs + BHS_EXP_CMD_SN));
     assert_int_equal(client.cmd_sn - 1, be32_get(client.bhs + BHS_MAX_CMD_SN));
     disk_release(&disk);
@@ -184,7 +135,7 @@ static void logouts_that_cannot_be_are_refused(void **state)
         client_expect(&client, ISCSI_LOGOUT_RESPONSE);
         assert_int_equal(rows[i].response, client.bhs[BHS_RESPONSE]);
     }
-    ping(&client, ISCSI_NOP_OUT, NULL, 0);
+    client_nop_out(&client, ISCSI_NOP_OUT, NULL, 0);
     client_expect(&client, ISCSI_NOP_IN);
 }
 
@@ -194,12 +145,8 @@ static void several_initiators_share_the_disk(void **state)
 
     (void)state;
     begin("");
-    client_connect(&other, &disk);
-    other.isid[5] = 9;
-    assert_int_equal(0, client_login_step(&other, 0x87,
-        "InitiatorName=" INITIATOR "\nTargetName=" TARGET "\n"));
-    assert_int_not_equal(client.tsih, be16_get(other.bhs + LOGIN_TSIH));
-    client_settle(&other);
+    client_login_other(&other, &disk);
+    assert_int_not_equal(client.tsih, other.tsih);
     memset(data, 0x77, sizeof(data));
     assert_int_equal(0, client_write(&client, 4, 1, data));
     assert_int_equal(0, client_read(&other, 4, 1, back));
@@ -222,8 +169,7 @@ static void a_connection_is_reinstated_in_its_session(void **state)
     begin("");
     client_connect(&other, &disk);
     other.tsih = client.tsih;
-    assert_int_equal(0, client_login_step(&other, 0x87,
-        "InitiatorName=" INITIATOR "\nTargetName=" TARGET "\n"));
+    assert_int_equal(0, client_login_step(&other, 0x87, NAMES));
     assert_int_equal(client.tsih, be16_get(other.bhs + LOGIN_TSIH));
     assert_false(client_receive(&client));
     client_settle(&other);
@@ -231,26 +177,19 @@ static void a_connection_is_reinstated_in_its_session(void **state)
 
 static void a_second_connection_is_one_too_many(void **state)
 {
-    uint8_t bhs[ISCSI_BHS] = { ISCSI_LOGIN_REQUEST | ISCSI_IMMEDIATE, 0x87 };
-    static const char text[] = "InitiatorName=" INITIATOR "\0TargetName=" TARGET;
-
     (void)state;
     begin("");
     client_connect(&other, &disk);
-    bhs[LOGIN_ISID] = 0x80;
-    be16_put(bhs + LOGIN_TSIH, client.tsih);
-    be16_put(bhs + LOGIN_CID, 1);
-    client_send(&other, bhs, text, sizeof(text));
-    client_expect(&other, ISCSI_LOGIN_RESPONSE);
-    assert_int_equal(LOGIN_TOO_MANY_CONNECTIONS, be16_get(other.bhs + LOGIN_STATUS));
-    ping(&client, ISCSI_NOP_OUT, NULL, 0);
+    other.tsih = client.tsih;
+    other.cid = 1;
+    assert_int_equal(LOGIN_TOO_MANY_CONNECTIONS, client_login_step(&other, 0x87, NAMES));
+    client_nop_out(&client, ISCSI_NOP_OUT, NULL, 0);
     client_expect(&client, ISCSI_NOP_IN);
 }
 
 static void a_new_session_waits_for_the_writes_of_the_old(void **state)
 {
     uint8_t bhs[ISCSI_BHS], data[BLOCK];
-    static const char text[] = "InitiatorName=" INITIATOR "\0TargetName=" TARGET;
     struct pollfd poller = { .events = POLLIN };
 
     (void)state;
@@ -260,12 +199,7 @@ static void a_new_session_waits_for_the_writes_of_the_old(void **state)
     client_send(&client, bhs, data, BLOCK);
     disk_wait_held(&disk, 1);
     client_connect(&other, &disk);
-    memset(bhs, 0, sizeof(bhs));
-    bhs[0] = ISCSI_LOGIN_REQUEST | ISCSI_IMMEDIATE;
-    bhs[BHS_FLAGS] = 0x87;
-    bhs[LOGIN_ISID] = 0x80;
-    be32_put(bhs + BHS_CMD_SN, other.cmd_sn);
-    client_send(&other, bhs, text, sizeof(text));
+    client_send_login(&other, 0x87, NAMES);
     poller.fd = other.fd;
     assert_false(client_receive(&client)); /* the old one is gone, its write is not */
     assert_int_equal(0, disk.memory[0]);
@@ -280,21 +214,16 @@ static void a_new_session_waits_for_the_writes_of_the_old(void **state)
 
 static void logins_that_wait_replace_each_other(void **state)
 {
-    uint8_t bhs[ISCSI_BHS] = { ISCSI_LOGIN_REQUEST | ISCSI_IMMEDIATE, 0x87 }, read[ISCSI_BHS];
-    static const char text[] = "InitiatorName=" INITIATOR "\0TargetName=" TARGET;
     static struct client waiting[3];
     unsigned alive = 0;
 
     (void)state;
     begin("");
-    client_read10(&client, read, 0, 1);
-    client_send(&client, read, NULL, 0);
+    client_start_read(&client);
     disk_wait_held(&disk, 1);
-    bhs[LOGIN_ISID] = 0x80;
     for (unsigned i = 0; i < 3; i++) {
         client_connect(&waiting[i], &disk);
-        be32_put(bhs + BHS_CMD_SN, waiting[i].cmd_sn);
-        client_send(&waiting[i], bhs, text, sizeof(text));
+        client_send_login(&waiting[i], 0x87, NAMES);
     }
     assert_false(client_receive(&client));
     client_login_discovery(&client, &disk);
@@ -317,8 +246,6 @@ static void logins_that_wait_replace_each_other(void **state)
 static void a_silent_initiator_is_pinged_and_dropped(void **state)
 {
     (void)state;
-    disk_close(&disk);
-    disk_open(&disk, NULL, "?nop-interval=1&nop-timeout=1");
     begin("");
     client_expect(&client, ISCSI_NOP_IN);
     assert_int_equal(ISCSI_NO_TAG, be32_get(client.bhs + BHS_ITT));
@@ -328,19 +255,10 @@ static void a_silent_initiator_is_pinged_and_dropped(void **state)
 
 static void an_initiator_that_answers_pings_stays(void **state)
 {
-    uint8_t bhs[ISCSI_BHS];
-
     (void)state;
-    disk_close(&disk);
-    disk_open(&disk, NULL, "?nop-interval=1&nop-timeout=1");
     begin("");
-    for (int i = 0; i < 3; i++) {
-        client_expect(&client, ISCSI_NOP_IN);
-        client_header(&client, bhs, ISCSI_NOP_OUT | ISCSI_IMMEDIATE, ISCSI_FINAL);
-        be32_put(bhs + BHS_ITT, ISCSI_NO_TAG);
-        memcpy(bhs + BHS_TTT, client.bhs + BHS_TTT, 4);
-        client_send(&client, bhs, NULL, 0);
-    }
+    for (int i = 0; i < 3; i++)
+        client_answer_ping(&client);
 }
 
 static void shutdown_is_announced(void **state)
@@ -355,12 +273,9 @@ static void shutdown_is_announced(void **state)
 
 static void shutdown_waits_for_what_the_device_has(void **state)
 {
-    uint8_t bhs[ISCSI_BHS];
-
     (void)state;
     begin("");
-    client_read10(&client, bhs, 0, 1);
-    client_send(&client, bhs, NULL, 0);
+    client_start_read(&client);
     disk_wait_held(&disk, 1);
     spd_unit_shutdown(disk.unit);
     client_expect_closed(&client);
@@ -380,11 +295,8 @@ static void breaches_cost_the_connection(void **state)
         uint8_t bhs[ISCSI_BHS], data[4096] = { 0 };
         uint32_t length = 0;
 
-        client_connect(&client, &disk);
-        client.isid[5] = 1;
-        assert_int_equal(0, client_login_step(&client, 0x87,
-            "InitiatorName=" INITIATOR "\nTargetName=" TARGET
-            "\nInitialR2T=Yes\nImmediateData=Yes\nFirstBurstLength=1024\n"));
+        client_login_port(&client, &disk, 1,
+            "InitialR2T=Yes\nImmediateData=Yes\nFirstBurstLength=1024\n");
         client_settle(&client);
         client_write10(&client, bhs, 0, 8);
         switch (breach) {
@@ -438,7 +350,7 @@ static void breaches_cost_the_connection(void **state)
         client_expect(&client, ISCSI_REJECT);
         client_expect_closed(&client);
         /* Nobody else notices. */
-        ping(&other, ISCSI_NOP_OUT, NULL, 0);
+        client_nop_out(&other, ISCSI_NOP_OUT, NULL, 0);
         client_expect(&other, ISCSI_NOP_IN);
     }
 }
@@ -463,12 +375,9 @@ static void unknown_requests_are_rejected(void **state)
         be24_put(bhs + BHS_DATA_LENGTH, 4);
         assert_memory_equal(bhs, client.data, ISCSI_BHS);
     }
-    ping(&client, ISCSI_NOP_OUT, NULL, 0);
+    client_nop_out(&client, ISCSI_NOP_OUT, NULL, 0);
     client_expect(&client, ISCSI_NOP_IN);
 }
-
-#define WITH_DISK(TEST) cmocka_unit_test_setup_teardown(TEST, open_disk, close_disk)
-#define WITH_HELD(TEST) cmocka_unit_test_setup_teardown(TEST, open_held, close_disk)
 
 int main(void)
 {
@@ -486,8 +395,8 @@ int main(void)
         WITH_DISK(a_second_connection_is_one_too_many),
         WITH_HELD(a_new_session_waits_for_the_writes_of_the_old),
         WITH_HELD(logins_that_wait_replace_each_other),
-        WITH_DISK(a_silent_initiator_is_pinged_and_dropped),
-        WITH_DISK(an_initiator_that_answers_pings_stays),
+        WITH_WATCHFUL(a_silent_initiator_is_pinged_and_dropped),
+        WITH_WATCHFUL(an_initiator_that_answers_pings_stays),
         WITH_DISK(shutdown_is_announced),
         WITH_HELD(shutdown_waits_for_what_the_device_has),
         WITH_DISK(breaches_cost_the_connection),

@@ -6,52 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "client.h"
-
-static struct disk disk;
-static struct client client, other;
-
-static int open_disk(void **state)
-{
-    (void)state;
-    client.fd = other.fd = -1;
-    disk_open(&disk, NULL, "");
-    return 0;
-}
-
-static int open_held(void **state)
-{
-    (void)state;
-    client.fd = other.fd = -1;
-    disk_open_held(&disk);
-    return 0;
-}
-
-/* One that looks after its peers once a second. */
-static int open_watchful(void **state)
-{
-    (void)state;
-    client.fd = other.fd = -1;
-    disk_open(&disk, NULL, "?nop-interval=1&nop-timeout=1");
-    return 0;
-}
-
-static int close_disk(void **state)
-{
-    (void)state;
-    client_close(&client);
-    client_close(&other);
-    if (disk.hold)
-        disk_release(&disk);
-    disk_close(&disk);
-    return 0;
-}
-
-static void begin(const char *keys)
-{
-    client_login(&client, &disk, keys);
-    client_settle(&client);
-}
+#include "fixture.h"
 
 /* All of the disk, as often as the window allows: more than the buffers of both sockets. */
 static void read_much(struct client *c)
@@ -106,18 +61,6 @@ static void a_disk_ends_although_its_data_is_not_read(void **state)
     assert_int_equal(0, spd_unit_wait(disk.unit));
 }
 
-/* Answers a ping of the target's. */
-static void answer_ping(struct client *c)
-{
-    uint8_t bhs[ISCSI_BHS];
-
-    client_expect(c, ISCSI_NOP_IN);
-    client_header(c, bhs, ISCSI_NOP_OUT | ISCSI_IMMEDIATE, ISCSI_FINAL);
-    be32_put(bhs + BHS_ITT, ISCSI_NO_TAG);
-    memcpy(bhs + BHS_TTT, c->bhs + BHS_TTT, 4);
-    client_send(c, bhs, NULL, 0);
-}
-
 static void one_that_never_reads_its_data_is_dropped(void **state)
 {
     (void)state;
@@ -126,7 +69,7 @@ static void one_that_never_reads_its_data_is_dropped(void **state)
     client_login_other(&other, &disk);
     /* By their clock: pings are at least a second apart, and two seconds of silence are enough. */
     for (int i = 0; i < 4; i++)
-        answer_ping(&other);
+        client_answer_ping(&other);
     assert_true(ends_of_reads(&client) < QUEUE_DEPTH);
 }
 
@@ -221,20 +164,18 @@ static void a_command_more_than_the_window_has_is_as_if_never_sent(void **state)
     assert_memory_equal(bhs + BHS_ITT, client.bhs + BHS_ITT, 4);
 }
 
-#define WITH(OPEN, TEST) cmocka_unit_test_setup_teardown(TEST, OPEN, close_disk)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH(open_disk, one_that_does_not_read_its_data_gets_it_later),
-        WITH(open_disk, a_disk_ends_although_its_data_is_not_read),
-        WITH(open_watchful, one_that_never_reads_its_data_is_dropped),
-        WITH(open_watchful, one_that_never_sends_its_data_is_dropped),
-        WITH(open_disk, one_that_never_sends_its_data_stops_nobody_else),
-        WITH(open_held, one_that_closes_its_half_is_gone),
-        WITH(open_disk, one_that_closes_its_half_in_a_pdu_is_gone),
-        WITH(open_disk, one_that_closes_its_half_with_data_to_come_is_gone),
-        WITH(open_held, a_command_more_than_the_window_has_is_as_if_never_sent),
+        WITH_DISK(one_that_does_not_read_its_data_gets_it_later),
+        WITH_DISK(a_disk_ends_although_its_data_is_not_read),
+        WITH_WATCHFUL(one_that_never_reads_its_data_is_dropped),
+        WITH_WATCHFUL(one_that_never_sends_its_data_is_dropped),
+        WITH_DISK(one_that_never_sends_its_data_stops_nobody_else),
+        WITH_HELD(one_that_closes_its_half_is_gone),
+        WITH_DISK(one_that_closes_its_half_in_a_pdu_is_gone),
+        WITH_DISK(one_that_closes_its_half_with_data_to_come_is_gone),
+        WITH_HELD(a_command_more_than_the_window_has_is_as_if_never_sent),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

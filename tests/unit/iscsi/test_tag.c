@@ -3,30 +3,7 @@
 
 /* Initiator task tags: RFC 7143 11.2.1.8. */
 
-#include "client.h"
-
-static struct disk disk;
-static struct client client, other;
-
-static int open_disk(void **state)
-{
-    (void)state;
-    client.fd = other.fd = -1;
-    disk_open_held(&disk);
-    client_login(&client, &disk, "ImmediateData=No\n");
-    client_settle(&client);
-    return 0;
-}
-
-static int close_disk(void **state)
-{
-    (void)state;
-    client_close(&client);
-    client_close(&other);
-    disk_release(&disk);
-    disk_close(&disk);
-    return 0;
-}
+#include "fixture.h"
 
 static void expect_reject(struct client *c, uint8_t reason)
 {
@@ -111,14 +88,12 @@ static void a_tag_is_free_when_its_task_has_ended(void **state)
     }
 }
 
-#define WITH_DISK(TEST) cmocka_unit_test_setup_teardown(TEST, open_disk, close_disk)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_DISK(a_task_tag_in_use_is_rejected),
-        WITH_DISK(the_tag_of_a_command_that_waits_for_its_turn_is_in_use),
-        WITH_DISK(a_tag_is_free_when_its_task_has_ended),
+        WITH_HELD_SESSION(a_task_tag_in_use_is_rejected),
+        WITH_HELD_SESSION(the_tag_of_a_command_that_waits_for_its_turn_is_in_use),
+        WITH_HELD_SESSION(a_tag_is_free_when_its_task_has_ended),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,30 +5,7 @@
 
 #include <string.h>
 
-#include "client.h"
-
-static struct disk disk;
-static struct client client, other;
-
-static int open_disk(void **state)
-{
-    (void)state;
-    client.fd = other.fd = -1;
-    disk_open_held(&disk);
-    client_login(&client, &disk, "ImmediateData=No\n");
-    client_settle(&client);
-    return 0;
-}
-
-static int close_disk(void **state)
-{
-    (void)state;
-    client_close(&client);
-    client_close(&other);
-    disk_release(&disk);
-    disk_close(&disk);
-    return 0;
-}
+#include "fixture.h"
 
 static uint32_t requested; /* the tag of the last function */
 
@@ -351,30 +328,28 @@ static void a_session_may_go_while_its_functions_wait(void **state)
     client_ping(&other);
 }
 
-#define WITH_DISK(TEST) cmocka_unit_test_setup_teardown(TEST, open_disk, close_disk)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_DISK(an_abort_is_answered_when_the_device_is_done),
-        WITH_DISK(a_logout_is_answered_when_the_device_is_done),
-        WITH_DISK(a_task_that_waits_for_data_is_aborted_at_once),
-        WITH_DISK(an_ordered_command_waits_for_the_data_of_those_before_it),
-        WITH_DISK(those_after_an_ordered_command_wait_for_its_data),
-        WITH_DISK(a_reset_lets_those_begin_that_waited_for_data),
-        WITH_DISK(an_abort_lets_those_begin_that_waited_for_data),
-        WITH_DISK(a_command_that_waits_for_its_turn_can_be_aborted),
-        WITH_DISK(abort_task_set_ends_commands_that_wait_for_their_turn),
-        WITH_DISK(a_session_may_end_while_commands_wait_for_their_turn),
-        WITH_DISK(a_logout_ends_commands_that_wait_for_their_turn),
-        WITH_DISK(aborting_no_task_says_so),
-        WITH_DISK(abort_task_set_ends_ones_own_tasks_only),
-        WITH_DISK(clear_task_set_ends_all_and_tells_the_others),
-        WITH_DISK(a_reset_ends_all_and_tells_everybody),
-        WITH_DISK(a_cold_reset_ends_all_sessions),
-        WITH_DISK(what_cannot_be_done_is_answered_with_the_reason),
-        WITH_DISK(several_functions_wait_for_the_same_task),
-        WITH_DISK(a_session_may_go_while_its_functions_wait),
+        WITH_HELD_SESSION(an_abort_is_answered_when_the_device_is_done),
+        WITH_HELD_SESSION(a_logout_is_answered_when_the_device_is_done),
+        WITH_HELD_SESSION(a_task_that_waits_for_data_is_aborted_at_once),
+        WITH_HELD_SESSION(an_ordered_command_waits_for_the_data_of_those_before_it),
+        WITH_HELD_SESSION(those_after_an_ordered_command_wait_for_its_data),
+        WITH_HELD_SESSION(a_reset_lets_those_begin_that_waited_for_data),
+        WITH_HELD_SESSION(an_abort_lets_those_begin_that_waited_for_data),
+        WITH_HELD_SESSION(a_command_that_waits_for_its_turn_can_be_aborted),
+        WITH_HELD_SESSION(abort_task_set_ends_commands_that_wait_for_their_turn),
+        WITH_HELD_SESSION(a_session_may_end_while_commands_wait_for_their_turn),
+        WITH_HELD_SESSION(a_logout_ends_commands_that_wait_for_their_turn),
+        WITH_HELD_SESSION(aborting_no_task_says_so),
+        WITH_HELD_SESSION(abort_task_set_ends_ones_own_tasks_only),
+        WITH_HELD_SESSION(clear_task_set_ends_all_and_tells_the_others),
+        WITH_HELD_SESSION(a_reset_ends_all_and_tells_everybody),
+        WITH_HELD_SESSION(a_cold_reset_ends_all_sessions),
+        WITH_HELD_SESSION(what_cannot_be_done_is_answered_with_the_reason),
+        WITH_HELD_SESSION(several_functions_wait_for_the_same_task),
+        WITH_HELD_SESSION(a_session_may_go_while_its_functions_wait),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

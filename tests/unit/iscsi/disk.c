@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+#include "client.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int disk_read(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags,
+    spd_status *status)
+{
+    const struct disk *disk = spd_unit_context(unit);
+
+    (void)flags;
+    (void)status;
+    memcpy(buffer, disk->memory + lba * BLOCK, (size_t)blocks * BLOCK);
+    return 0;
+}
+
+static int disk_write(spd_unit *unit, const void *buffer, uint64_t lba, uint32_t blocks,
+    uint32_t flags, spd_status *status)
+{
+    struct disk *disk = spd_unit_context(unit);
+
+    (void)flags;
+    (void)status;
+    memcpy(disk->memory + lba * BLOCK, buffer, (size_t)blocks * BLOCK);
+    return 0;
+}
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t change;
+    spd_request *requests[64];
+    unsigned count;
+} held = { .lock = PTHREAD_MUTEX_INITIALIZER, .change = PTHREAD_COND_INITIALIZER };
+
+static void disk_submit(spd_unit *unit, spd_request *request)
+{
+    (void)unit;
+    pthread_mutex_lock(&held.lock);
+    held.requests[held.count++] = request;
+    pthread_cond_broadcast(&held.change);
+    pthread_mutex_unlock(&held.lock);
+}
+
+void disk_wait_held(struct disk *disk, unsigned count)
+{
+    (void)disk;
+    pthread_mutex_lock(&held.lock);
+    while (held.count < count)
+        pthread_cond_wait(&held.change, &held.lock);
+    pthread_mutex_unlock(&held.lock);
+}
+
+static void *release_all(void *context)
+{
+    struct disk *disk = context;
+    spd_request *requests[64];
+    unsigned count;
+
+    pthread_mutex_lock(&held.lock);
+    count = held.count;
+    memcpy(requests, held.requests, count * sizeof(*requests));
+    held.count = 0;
+    pthread_mutex_unlock(&held.lock);
+    for (unsigned i = 0; i < count; i++) {
+        uint32_t vecs;
+        uint8_t *at = disk->memory + spd_request_lba(requests[i]) * BLOCK;
+        const spd_vec *vec = spd_request_data(requests[i], &vecs);
+
+        for (uint32_t v = 0; v < vecs; at += vec[v++].length)
+            if (spd_request_operation(requests[i]) == SPD_WRITE)
+                memcpy(at, vec[v].base, vec[v].length);
+            else
+                memcpy(vec[v].base, at, vec[v].length);
+        spd_request_complete(requests[i], NULL);
+    }
+    return NULL;
+}
+
+void disk_release(struct disk *disk)
+{
+    pthread_t thread;
+
+    assert_int_equal(0, pthread_create(&thread, NULL, release_all, disk));
+    pthread_join(thread, NULL);
+}
+
+static const spd_ops simple_ops = { .size = sizeof(spd_ops), .read = disk_read,
+    .write = disk_write };
+static const spd_ops held_ops = { .size = sizeof(spd_ops), .submit = disk_submit };
+
+static void make(struct disk *disk, const char *authority, const char *query, bool hold)
+{
+    spd_params params = SPD_PARAMS_INIT;
+    char uri[512];
+    int error;
+
+    snprintf(uri, sizeof(uri), "iscsi://%s/" TARGET "%s",
+        authority == NULL ? "127.0.0.1:0" : authority, query);
+    memset(disk, 0, sizeof(*disk));
+    disk->memory = calloc(BLOCKS, BLOCK);
+    disk->hold = hold;
+    params.block_count = BLOCKS;
+    params.flags = hold ? 0 : SPD_NEVER_BLOCKS;
+    params.queue_depth = QUEUE_DEPTH;
+    error = spd_unit_create(uri, &params, hold ? &held_ops : &simple_ops, disk, &disk->unit);
+    if (error != 0)
+        fail_msg("%s: %s: %s", uri, spd_strerror(error), spd_error_detail());
+    assert_int_equal(0, spd_unit_start(disk->unit, 1));
+}
+
+void disk_open(struct disk *disk, const char *authority, const char *query)
+{
+    make(disk, authority, query, false);
+}
+
+void disk_open_held(struct disk *disk)
+{
+    held.count = 0;
+    make(disk, NULL, "", true);
+}
+
+void disk_close(struct disk *disk)
+{
+    spd_unit_delete(disk->unit);
+    free(disk->memory);
+}
