@@ -11,73 +11,68 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+const uint32_t kinds[2] = { SPD_NEVER_BLOCKS, 0 };
+
+struct fixture fixture;
+int client = -1;
+
 static int device_read(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags,
     spd_status *status)
 {
-    struct fixture *f = spd_unit_context(unit);
-
-    (void)flags;
+    (void)unit, (void)flags;
     if (lba == ERROR_LBA) {
         spd_status_set(status, 0x03, 0x11, 0x00, &lba);
         return 0;
     }
-    pthread_mutex_lock(&f->lock);
+    pthread_mutex_lock(&fixture.lock);
     if (lba == GATE_LBA) {
-        f->waiting++;
-        pthread_cond_broadcast(&f->changed);
-        while (!f->gate_open)
-            pthread_cond_wait(&f->changed, &f->lock);
-        f->waiting--;
+        fixture.waiting++;
+        pthread_cond_broadcast(&fixture.changed);
+        while (!fixture.gate_open)
+            pthread_cond_wait(&fixture.changed, &fixture.lock);
+        fixture.waiting--;
     }
-    memcpy(buffer, f->memory + lba * BLOCK, (size_t)blocks * BLOCK);
-    pthread_mutex_unlock(&f->lock);
+    memcpy(buffer, fixture.memory + lba * BLOCK, (size_t)blocks * BLOCK);
+    pthread_mutex_unlock(&fixture.lock);
     return 0;
 }
 
 static int device_write(spd_unit *unit, const void *buffer, uint64_t lba, uint32_t blocks,
     uint32_t flags, spd_status *status)
 {
-    struct fixture *f = spd_unit_context(unit);
-
-    (void)status;
-    pthread_mutex_lock(&f->lock);
-    f->write_flags = flags;
-    memcpy(f->memory + lba * BLOCK, buffer, (size_t)blocks * BLOCK);
-    pthread_mutex_unlock(&f->lock);
+    (void)unit, (void)status;
+    pthread_mutex_lock(&fixture.lock);
+    fixture.write_flags = flags;
+    memcpy(fixture.memory + lba * BLOCK, buffer, (size_t)blocks * BLOCK);
+    pthread_mutex_unlock(&fixture.lock);
     return 0;
 }
 
 static int device_flush(spd_unit *unit, uint64_t lba, uint32_t blocks, uint32_t flags,
     spd_status *status)
 {
-    struct fixture *f = spd_unit_context(unit);
-
-    (void)flags;
-    (void)status;
-    pthread_mutex_lock(&f->lock);
-    f->flushes++;
-    f->flush_lba = lba;
-    f->flush_blocks = blocks;
-    pthread_mutex_unlock(&f->lock);
+    (void)unit, (void)flags, (void)status;
+    pthread_mutex_lock(&fixture.lock);
+    fixture.flushes++;
+    fixture.flush_lba = lba;
+    fixture.flush_blocks = blocks;
+    pthread_mutex_unlock(&fixture.lock);
     return 0;
 }
 
 static int device_unmap(spd_unit *unit, const spd_range *ranges, uint32_t count, uint32_t flags,
     spd_status *status)
 {
-    struct fixture *f = spd_unit_context(unit);
-
-    (void)flags;
-    (void)status;
-    pthread_mutex_lock(&f->lock);
-    f->unmap_calls++;
+    (void)unit, (void)flags, (void)status;
+    pthread_mutex_lock(&fixture.lock);
+    fixture.unmap_calls++;
     for (uint32_t i = 0; i < count; i++)
-        memset(f->memory + ranges[i].lba * BLOCK, 0, (size_t)ranges[i].blocks * BLOCK);
-    pthread_mutex_unlock(&f->lock);
+        memset(fixture.memory + ranges[i].lba * BLOCK, 0, (size_t)ranges[i].blocks * BLOCK);
+    pthread_mutex_unlock(&fixture.lock);
     return 0;
 }
 
-void fixture_open(struct fixture *f, uint32_t flags)
+void fixture_open(uint32_t flags)
 {
     static const spd_ops ops = {
         .size = sizeof ops,
@@ -88,53 +83,72 @@ void fixture_open(struct fixture *f, uint32_t flags)
     };
     spd_params params = SPD_PARAMS_INIT;
 
-    memset(f, 0, sizeof *f);
-    pthread_mutex_init(&f->lock, NULL);
-    pthread_cond_init(&f->changed, NULL);
-    for (size_t i = 0; i < sizeof f->memory; i++)
-        f->memory[i] = (uint8_t)(i / BLOCK + 1);
-    strcpy(f->folder, "/tmp/spd-unix-XXXXXX");
-    assert_non_null(mkdtemp(f->folder));
-    snprintf(f->path, sizeof f->path, "%s/socket", f->folder);
-    snprintf(f->uri, sizeof f->uri, "unix:%s", f->path);
+    memset(&fixture, 0, sizeof fixture);
+    pthread_mutex_init(&fixture.lock, NULL);
+    pthread_cond_init(&fixture.changed, NULL);
+    for (size_t i = 0; i < sizeof fixture.memory; i++)
+        fixture.memory[i] = (uint8_t)(i / BLOCK + 1);
+    strcpy(fixture.folder, "/tmp/spd-unix-XXXXXX");
+    assert_non_null(mkdtemp(fixture.folder));
+    snprintf(fixture.path, sizeof fixture.path, "%s/socket", fixture.folder);
+    snprintf(fixture.uri, sizeof fixture.uri, "unix:%s", fixture.path);
     params.block_count = BLOCKS;
     params.max_transfer_length = TRANSFER;
     params.flags = flags;
     for (uint8_t i = 0; i < 16; i++)
         params.guid[i] = i + 1;
-    assert_int_equal(spd_unit_create(f->uri, &params, &ops, f, &f->unit), 0);
+    assert_int_equal(spd_unit_create(fixture.uri, &params, &ops, NULL, &fixture.unit), 0);
 }
 
-void fixture_start(struct fixture *f, uint32_t flags)
+void fixture_start(uint32_t flags)
 {
-    fixture_open(f, flags);
-    assert_int_equal(spd_unit_start(f->unit, 4), 0);
+    fixture_open(flags);
+    assert_int_equal(spd_unit_start(fixture.unit, 4), 0);
 }
 
-void fixture_close(struct fixture *f)
+void begin(uint32_t flags)
 {
-    fixture_open_gate(f);
-    spd_unit_delete(f->unit);
-    assert_int_equal(access(f->path, F_OK), -1);
-    assert_int_equal(rmdir(f->folder), 0);
-    pthread_mutex_destroy(&f->lock);
-    pthread_cond_destroy(&f->changed);
+    fixture_start(flags);
+    client = client_greeted(NULL);
 }
 
-void fixture_open_gate(struct fixture *f)
+void end(void)
 {
-    pthread_mutex_lock(&f->lock);
-    f->gate_open = true;
-    pthread_cond_broadcast(&f->changed);
-    pthread_mutex_unlock(&f->lock);
+    if (client >= 0)
+        close(client);
+    client = -1;
+    if (!fixture.unit)
+        return;
+    fixture_open_gate();
+    spd_unit_delete(fixture.unit);
+    fixture.unit = NULL;
+    assert_int_equal(access(fixture.path, F_OK), -1);
+    assert_int_equal(rmdir(fixture.folder), 0);
+    pthread_mutex_destroy(&fixture.lock);
+    pthread_cond_destroy(&fixture.changed);
 }
 
-void fixture_await_gate(struct fixture *f, unsigned waiting)
+int fixture_teardown(void **state)
 {
-    pthread_mutex_lock(&f->lock);
-    while (f->waiting < waiting)
-        pthread_cond_wait(&f->changed, &f->lock);
-    pthread_mutex_unlock(&f->lock);
+    (void)state;
+    end();
+    return 0;
+}
+
+void fixture_open_gate(void)
+{
+    pthread_mutex_lock(&fixture.lock);
+    fixture.gate_open = true;
+    pthread_cond_broadcast(&fixture.changed);
+    pthread_mutex_unlock(&fixture.lock);
+}
+
+void fixture_await_gate(unsigned waiting)
+{
+    pthread_mutex_lock(&fixture.lock);
+    while (fixture.waiting < waiting)
+        pthread_cond_wait(&fixture.changed, &fixture.lock);
+    pthread_mutex_unlock(&fixture.lock);
 }
 
 int client_connect(const char *path)
@@ -148,11 +162,11 @@ int client_connect(const char *path)
     return fd;
 }
 
-int client_greeted(struct fixture *f, struct transact_params *params)
+int client_greeted(struct transact_params *params)
 {
     uint8_t wire[TRANSACT_PARAMS_LENGTH];
     struct transact_params ignored;
-    int fd = client_connect(f->path);
+    int fd = client_connect(fixture.path);
 
     assert_true(client_receive_bytes(fd, wire, sizeof wire));
     assert_true(transact_decode_params(wire, params ? params : &ignored));
@@ -234,6 +248,8 @@ void assert_closed(int fd)
 
     assert_true(n == 0 || (n < 0 && errno == ECONNRESET));
     close(fd);
+    if (fd == client)
+        client = -1;
 }
 
 void assert_check(struct transact_status status, uint8_t key, uint8_t asc, uint8_t ascq)

@@ -22,49 +22,51 @@ static int nop_read(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks,
 }
 
 /* What creating a read-only unit at this device name returns. */
-static int try_create(const char *uri, spd_unit **unit)
+static int try_create(const char *device_name, spd_unit **unit)
 {
     static const spd_ops ops = { .size = sizeof ops, .read = nop_read };
     spd_params params = SPD_PARAMS_INIT;
 
     params.block_count = 8;
     params.flags = SPD_WRITE_PROTECTED;
-    return spd_unit_create(uri, &params, &ops, NULL, unit);
+    return spd_unit_create(device_name, &params, &ops, NULL, unit);
 }
 
-static mode_t mode_of(const char *path)
+/* A socket in the fixture's folder, and the device name of a unit there. */
+static char path[96], uri[128];
+
+static void name_socket(const char *name, const char *query)
+{
+    snprintf(path, sizeof path, "%s/%s", fixture.folder, name);
+    snprintf(uri, sizeof uri, "unix:%s%s", path, query);
+}
+
+static mode_t mode_of(const char *name)
 {
     struct stat st;
 
-    assert_int_equal(lstat(path, &st), 0);
+    assert_int_equal(lstat(name, &st), 0);
     return st.st_mode & 0777;
 }
 
 static void only_the_owner_may_connect(void **state)
 {
-    struct fixture f;
-
     (void)state;
-    fixture_open(&f, SPD_CACHE);
-    assert_int_equal(mode_of(f.path), 0600);
-    assert_string_equal(spd_unit_door_uri(f.unit, 0), f.uri);
-    fixture_close(&f);
+    fixture_open(SPD_CACHE);
+    assert_int_equal(mode_of(fixture.path), 0600);
+    assert_string_equal(spd_unit_door_uri(fixture.unit, 0), fixture.uri);
 }
 
 static void mode_can_be_chosen(void **state)
 {
-    struct fixture f;
-    char uri[160], path[128];
     spd_unit *unit;
 
     (void)state;
-    fixture_open(&f, SPD_CACHE);
-    snprintf(path, sizeof path, "%s/other", f.folder);
-    snprintf(uri, sizeof uri, "unix:%s?mode=0660", path);
+    fixture_open(SPD_CACHE);
+    name_socket("other", "?mode=0660");
     assert_int_equal(try_create(uri, &unit), 0);
     assert_int_equal(mode_of(path), 0660);
     spd_unit_delete(unit);
-    fixture_close(&f);
 }
 
 static void bad_uris_are_refused(void **state)
@@ -94,69 +96,57 @@ static void bad_uris_are_refused(void **state)
 
 static void live_server_keeps_its_path(void **state)
 {
-    struct fixture f;
     spd_unit *unit;
 
     (void)state;
-    fixture_start(&f, SPD_CACHE);
-    assert_int_equal(try_create(f.uri, &unit), SPD_ERROR_ADDRESS_IN_USE);
-    close(client_greeted(&f, NULL));
-    fixture_close(&f);
+    fixture_start(SPD_CACHE);
+    assert_int_equal(try_create(fixture.uri, &unit), SPD_ERROR_ADDRESS_IN_USE);
+    client = client_greeted(NULL);
 }
 
 static void dead_server_is_replaced(void **state)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
-    struct fixture f;
-    char uri[160];
     spd_unit *unit;
     int fd;
 
     (void)state;
-    fixture_open(&f, SPD_CACHE);
-    snprintf(address.sun_path, sizeof address.sun_path, "%s/dead", f.folder);
+    fixture_open(SPD_CACHE);
+    name_socket("dead", "");
+    strcpy(address.sun_path, path);
     fd = socket(AF_UNIX, SOCK_STREAM, 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
     assert_int_equal(listen(fd, 1), 0);
     close(fd);
-    snprintf(uri, sizeof uri, "unix:%s", address.sun_path);
     assert_int_equal(try_create(uri, &unit), 0);
-    close(client_connect(address.sun_path));
+    close(client_connect(path));
     spd_unit_delete(unit);
-    assert_int_equal(access(address.sun_path, F_OK), -1);
-    fixture_close(&f);
+    assert_int_equal(access(path, F_OK), -1);
 }
 
 static void other_files_are_left_alone(void **state)
 {
-    struct fixture f;
-    char uri[160], path[128];
     spd_unit *unit;
     int fd;
 
     (void)state;
-    fixture_open(&f, SPD_CACHE);
-    snprintf(path, sizeof path, "%s/file", f.folder);
-    snprintf(uri, sizeof uri, "unix:%s", path);
+    fixture_open(SPD_CACHE);
+    name_socket("file", "");
     fd = open(path, O_CREAT | O_RDWR, 0600);
     assert_true(fd >= 0);
     close(fd);
     assert_int_equal(try_create(uri, &unit), SPD_ERROR_ADDRESS_IN_USE);
     assert_int_equal(unlink(path), 0);
-    fixture_close(&f);
 }
 
 /* Somebody moved our socket away and put another there: it is not ours to remove. */
 static void successor_keeps_the_path(void **state)
 {
-    struct fixture f;
-    char uri[160], path[128];
     spd_unit *first, *second;
 
     (void)state;
-    fixture_open(&f, SPD_CACHE);
-    snprintf(path, sizeof path, "%s/moved", f.folder);
-    snprintf(uri, sizeof uri, "unix:%s", path);
+    fixture_open(SPD_CACHE);
+    name_socket("moved", "");
     assert_int_equal(try_create(uri, &first), 0);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(try_create(uri, &second), 0);
@@ -164,19 +154,18 @@ static void successor_keeps_the_path(void **state)
     assert_int_equal(access(path, F_OK), 0);
     spd_unit_delete(second);
     assert_int_equal(access(path, F_OK), -1);
-    fixture_close(&f);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(only_the_owner_may_connect),
-        cmocka_unit_test(mode_can_be_chosen),
-        cmocka_unit_test(bad_uris_are_refused),
-        cmocka_unit_test(live_server_keeps_its_path),
-        cmocka_unit_test(dead_server_is_replaced),
-        cmocka_unit_test(other_files_are_left_alone),
-        cmocka_unit_test(successor_keeps_the_path),
+        TEST(only_the_owner_may_connect),
+        TEST(mode_can_be_chosen),
+        TEST(bad_uris_are_refused),
+        TEST(live_server_keeps_its_path),
+        TEST(dead_server_is_replaced),
+        TEST(other_files_are_left_alone),
+        TEST(successor_keeps_the_path),
     };
 
     return cmocka_run_group_tests_name("unix-socket", tests, NULL, NULL);
