@@ -86,7 +86,7 @@ static void before(void)
 
 int main(int argc, char **argv)
 {
-    static const struct test *const groups[] = { api_call_tests, api_unit_tests };
+    static const struct test *const groups[] = { api_call_tests, api_unit_tests, api_thread_tests };
 
     setvbuf(stdout, NULL, _IOFBF, 4096);
     if (argc == 4 && !strcmp(argv[1], "--child")) {

@@ -36,7 +36,7 @@ void api_wait(struct command *command);
 /* Neither an error nor a status. */
 BOOL api_good(const struct command *command);
 
-extern const struct test api_call_tests[], api_unit_tests[];
+extern const struct test api_call_tests[], api_unit_tests[], api_thread_tests[];
 int api_child(const char *child);
 
 #endif

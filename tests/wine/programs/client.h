@@ -75,9 +75,11 @@ struct server {
     HANDLE threads[4];
     unsigned thread_count;
     volatile LONG reads, writes, flushes, unmaps;
-    UINT64 flush_block;
-    UINT32 flush_count;
+    UINT64 flush_block, unmap_block; /* of the last one, and of its first range */
+    UINT32 flush_count, unmap_count;
     DWORD delay; /* ms a request */
+    UINT64 first;  /* of the unit's blocks, that `disk` holds */
+    UINT64 end;    /* of these; others are not asked for */
     HANDLE file;   /* where the blocks are instead of in memory */
 };
 void server_start(struct server *server, const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, UINT32 btl,
@@ -86,6 +88,11 @@ void server_start(struct server *server, const SPD_IOCTL_STORAGE_UNIT_PARAMS *pa
 void server_threads(struct server *server, unsigned threads);
 void server_end(struct server *server);
 
+/* The system's disk of a unit whose product id is text; NULL: there is none (yet). */
+HANDLE disk_open(UINT32 btl);
+/* How many bytes were moved. */
+DWORD disk_transfer(HANDLE disk, BOOL write, UINT64 offset, void *data, DWORD length);
+
 struct double_state double_state(void);
 UCHAR double_srb(UINT32 btl, UCHAR function);
 /* The other codes of control.h: a number in and a number out. */
@@ -93,7 +100,7 @@ ULONG double_number(DWORD code, ULONG number);
 
 /* The groups of drvtest. */
 extern const struct test ioctl_tests[], transact_tests[], process_tests[], scsi_tests[],
-    error_tests[], reset_tests[], disk_tests[], double_tests[], timeout_tests[];
+    error_tests[], reset_tests[], disk_tests[], large_tests[], double_tests[], timeout_tests[];
 int process_child(const char *child, const char *argument);
 int command(const char *name, const char *argument);
 

@@ -12,7 +12,7 @@
 #include "client.h"
 
 static const struct test *const groups[] = { ioctl_tests, transact_tests, process_tests,
-    scsi_tests, error_tests, reset_tests, disk_tests, double_tests };
+    scsi_tests, error_tests, reset_tests, disk_tests, large_tests, double_tests };
 static const struct test *const others[] = { timeout_tests };
 
 static void open_or_exit(void)

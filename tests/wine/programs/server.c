@@ -5,11 +5,14 @@
 
 #include "client.h"
 
-static void move(struct server *server, BOOL write, UINT64 at, UCHAR *data, DWORD length)
+static void move(struct server *server, BOOL write, UINT64 block, UINT32 count, UCHAR *data)
 {
+    DWORD length = count * server->block_length, moved = 0;
+    UINT64 at = (block - server->first) * server->block_length;
     OVERLAPPED place = { .Offset = (DWORD)at, .OffsetHigh = (DWORD)(at >> 32) };
-    DWORD moved = 0;
 
+    CHECK(length <= server->max);
+    CHECK(block >= server->first && block + count <= server->end);
     if (!server->file && write) {
         memcpy(server->disk + at, data, length);
     } else if (!server->file) {
@@ -26,25 +29,19 @@ static void move(struct server *server, BOOL write, UINT64 at, UCHAR *data, DWOR
 
 static DWORD serve(struct server *server, const SPD_IOCTL_TRANSACT_REQ *req, UCHAR *data)
 {
-    UINT64 at;
-    DWORD length;
+    UINT64 block = req->Op.Read.BlockAddress; /* Write's lies in the same place */
+    UINT32 count = req->Op.Read.BlockCount;
 
     if (server->delay)
         Sleep(server->delay);
     switch (req->Kind) {
     case SpdIoctlTransactReadKind:
         InterlockedIncrement(&server->reads);
-        at = req->Op.Read.BlockAddress * server->block_length;
-        length = req->Op.Read.BlockCount * server->block_length;
-        CHECK(length <= server->max);
-        move(server, FALSE, at, data, length);
-        return length;
+        move(server, FALSE, block, count, data);
+        return count * server->block_length;
     case SpdIoctlTransactWriteKind:
         InterlockedIncrement(&server->writes);
-        at = req->Op.Write.BlockAddress * server->block_length;
-        length = req->Op.Write.BlockCount * server->block_length;
-        CHECK(length <= server->max);
-        move(server, TRUE, at, data, length);
+        move(server, TRUE, block, count, data);
         return 0;
     case SpdIoctlTransactFlushKind:
         server->flush_block = req->Op.Flush.BlockAddress;
@@ -52,6 +49,8 @@ static DWORD serve(struct server *server, const SPD_IOCTL_TRANSACT_REQ *req, UCH
         InterlockedIncrement(&server->flushes);
         return 0;
     case SpdIoctlTransactUnmapKind:
+        server->unmap_block = ((const SPD_IOCTL_UNMAP_DESCRIPTOR *)data)->BlockAddress;
+        server->unmap_count = ((const SPD_IOCTL_UNMAP_DESCRIPTOR *)data)->BlockCount;
         InterlockedIncrement(&server->unmaps);
         return 0;
     default:
@@ -96,6 +95,7 @@ void server_start(struct server *server, const SPD_IOCTL_STORAGE_UNIT_PARAMS *pa
     server->btl = btl;
     server->max = params->MaxTransferLength;
     server->block_length = params->BlockLength;
+    server->end = params->BlockCount;
     server->disk = calloc((size_t)params->BlockCount, params->BlockLength);
     server_threads(server, threads);
 }

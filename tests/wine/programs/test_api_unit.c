@@ -256,6 +256,104 @@ static void shutdown_ends_what_is_deferred(void)
     end(unit, FALSE);
 }
 
+struct late_answer {
+    SPD_STORAGE_UNIT *unit;
+    PVOID data;
+};
+
+static DWORD WINAPI answer_late(void *context)
+{
+    const struct late_answer *late = context;
+    SPD_IOCTL_TRANSACT_RSP response = { .Hint = hold[0].Hint, .Kind = hold[0].Kind };
+
+    SpdStorageUnitSendResponse(late->unit, &response, late->data);
+    return 0;
+}
+
+/* The block lies before a page that cannot be touched, and cannot be written itself. */
+static void a_deferred_response_needs_no_more_than_the_read(void)
+{
+    enum { PAGE = 4096 };
+    UCHAR *pages = VirtualAlloc(NULL, 2 * PAGE, MEM_RESERVE, PAGE_NOACCESS), data[BLOCK];
+    SPD_STORAGE_UNIT *unit = start(&all);
+    struct command command = api_move(TARGET(0), FALSE, DEFERRED, 1, data);
+    struct late_answer late = { unit, pages + PAGE - BLOCK };
+    HANDLE thread;
+    DWORD old;
+
+    CHECK(VirtualAlloc(pages, PAGE, MEM_COMMIT, PAGE_READWRITE) == pages);
+    fill_pattern(late.data, DEFERRED, 1, 3);
+    CHECK(VirtualProtect(pages, PAGE, PAGE_READONLY, &old));
+    api_start(&command);
+    WAIT_UNTIL(held == 1);
+    thread = CreateThread(NULL, 0, answer_late, &late, 0, NULL);
+    CHECK_EQUAL(WaitForSingleObject(thread, 20000), WAIT_OBJECT_0);
+    CloseHandle(thread);
+    api_wait(&command);
+    CHECK(api_good(&command));
+    CHECK(is_pattern(data, DEFERRED, 1, 3));
+    end(unit, TRUE);
+    VirtualFree(pages, 0, MEM_RELEASE);
+}
+
+static void the_adapter_has_several_names(void)
+{
+    SPD_STORAGE_UNIT_PARAMS params = api_params(&guid_a, 1);
+    WCHAR path[MAX_PATH];
+    PWSTR names[] = { L"root\\winspd", L"ROOT\\WinSpd", path };
+    SPD_STORAGE_UNIT *unit;
+    unsigned i;
+
+    CHECK_EQUAL(SpdIoctlGetDevicePath(NULL, L"root\\winspd", path, sizeof(path)), 0);
+    CHECK(!wcsncmp(path, L"\\\\?\\", 4));
+    for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        CHECK_EQUAL(SpdStorageUnitCreate(names[i], &params, &all, &unit), 0);
+        CHECK_EQUAL(SpdStorageUnitStartDispatcher(unit, 1), 0);
+        CHECK_EQUAL(SpdIoctlScsiInquiry(device, unit->Btl, NULL, 3000), 0);
+        end(unit, TRUE);
+    }
+    CHECK_EQUAL(SpdStorageUnitCreate(L"root\\other", &params, &all, &unit), ERROR_FILE_NOT_FOUND);
+}
+
+static volatile UINT64 far_block;
+
+static BOOLEAN SPD_CALL on_far(SPD_STORAGE_UNIT *unit, PVOID buffer, UINT64 block, UINT32 count,
+    BOOLEAN flush, SPD_STORAGE_UNIT_STATUS *status)
+{
+    (void)unit;
+    (void)flush;
+    (void)status;
+    far_block = block;
+    fill_pattern(buffer, block, count, 0);
+    return TRUE;
+}
+
+static void blocks_beyond_two_tebibytes(void)
+{
+    static const SPD_STORAGE_UNIT_INTERFACE far_disk = { on_far, on_far, NULL, NULL };
+    enum { AT = 5 };
+    const UINT64 beyond = (UINT64)1 << 40;
+    SPD_STORAGE_UNIT_PARAMS params = api_params(&guid_a, 2);
+    UCHAR data[2 * BLOCK] = { 0 };
+    struct command command = api_move(TARGET(0), FALSE, beyond + AT, 2, data);
+    SPD_STORAGE_UNIT *unit;
+
+    misplaced = 0;
+    params.BlockCount = beyond * 2;
+    CHECK_EQUAL(SpdStorageUnitCreate(NULL, &params, &far_disk, &unit), 0);
+    CHECK_EQUAL(SpdStorageUnitStartDispatcher(unit, 2), 0);
+    CHECK_EQUAL(SpdIoctlScsiInquiry(device, unit->Btl, NULL, 3000), 0);
+    api_run(&command);
+    CHECK(api_good(&command));
+    CHECK_EQUAL(far_block, beyond + AT);
+    CHECK(is_pattern(data, beyond + AT, 2, 0));
+    command = api_move(TARGET(0), TRUE, beyond * 2 - 1, 1, data);
+    api_run(&command);
+    CHECK(api_good(&command));
+    CHECK_EQUAL(far_block, beyond * 2 - 1);
+    end(unit, TRUE);
+}
+
 static void an_identity_is_used_once(void)
 {
     SPD_STORAGE_UNIT_PARAMS params = api_params(&guid_a, 1);
@@ -317,6 +415,10 @@ const struct test api_unit_tests[] = {
     { "units: deferred responses in any order", deferred_responses_in_any_order },
     { "units: shutdown ends what is deferred", shutdown_ends_what_is_deferred },
     { "units: only what counts of a response counts", only_what_counts_of_a_response_counts },
+    { "units: a deferred response needs no more than the read, from any thread",
+        a_deferred_response_needs_no_more_than_the_read },
+    { "units: the adapter has several names", the_adapter_has_several_names },
+    { "units: blocks beyond two tebibytes", blocks_beyond_two_tebibytes },
     { "units: an identity is used once", an_identity_is_used_once },
     { "units: a stale shutdown leaves a newer unit alone",
         a_stale_shutdown_leaves_a_newer_unit_alone },

@@ -10,29 +10,6 @@
 static UINT32 btl;
 static struct server server;
 
-static HANDLE open_disk(void)
-{
-    int number;
-
-    for (number = 0; number < 32; number++) {
-        SCSI_ADDRESS address;
-        char path[40];
-        HANDLE disk;
-
-        snprintf(path, sizeof(path), "\\\\.\\PhysicalDrive%d", number);
-        disk = CreateFileA(path, GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE,
-            NULL, OPEN_EXISTING, FILE_FLAG_OVERLAPPED, NULL);
-        if (disk == INVALID_HANDLE_VALUE)
-            continue;
-        if (!device_control(
-                disk, IOCTL_SCSI_GET_ADDRESS, NULL, 0, &address, sizeof(address), NULL) &&
-            address.TargetId == btl >> 8)
-            return disk;
-        CloseHandle(disk);
-    }
-    return NULL;
-}
-
 static HANDLE begin(BOOL protect)
 {
     SPD_IOCTL_STORAGE_UNIT_PARAMS params = small_unit(&guid_a);
@@ -47,7 +24,7 @@ static HANDLE begin(BOOL protect)
     btl = provision_good(&params);
     server_start(&server, &params, btl, 2);
     WAIT_UNTIL(double_state().started == 1);
-    WAIT_UNTIL((disk = open_disk()));
+    WAIT_UNTIL((disk = disk_open(btl)));
     return disk;
 }
 
@@ -59,38 +36,19 @@ static void end(HANDLE disk)
     WAIT_UNTIL(double_state().disks == 0);
 }
 
-static DWORD transfer(HANDLE disk, BOOL write, UINT64 offset, void *data, DWORD length)
-{
-    OVERLAPPED overlapped = { .Offset = (DWORD)offset, .OffsetHigh = (DWORD)(offset >> 32) };
-    DWORD moved = 0;
-    BOOL done;
-
-    overlapped.hEvent = CreateEventW(NULL, TRUE, FALSE, NULL);
-    done = write ? WriteFile(disk, data, length, NULL, &overlapped)
-                 : ReadFile(disk, data, length, NULL, &overlapped);
-    if (!done && GetLastError() == ERROR_IO_PENDING) {
-        CHECK_EQUAL(WaitForSingleObject(overlapped.hEvent, 30000), WAIT_OBJECT_0);
-        done = TRUE;
-    }
-    if (!done || !GetOverlappedResult(disk, &overlapped, &moved, FALSE))
-        moved = 0;
-    CloseHandle(overlapped.hEvent);
-    return moved;
-}
-
 static void reads_and_writes(void)
 {
     HANDLE disk = begin(FALSE);
     UCHAR *data = malloc(100 * BLOCK), *back = malloc(100 * BLOCK);
 
     fill_pattern(data, 11, 100, 0);
-    CHECK_EQUAL(transfer(disk, TRUE, 11 * BLOCK, data, 100 * BLOCK), 100 * BLOCK);
-    CHECK_EQUAL(transfer(disk, FALSE, 11 * BLOCK, back, 100 * BLOCK), 100 * BLOCK);
+    CHECK_EQUAL(disk_transfer(disk, TRUE, 11 * BLOCK, data, 100 * BLOCK), 100 * BLOCK);
+    CHECK_EQUAL(disk_transfer(disk, FALSE, 11 * BLOCK, back, 100 * BLOCK), 100 * BLOCK);
     CHECK(is_pattern(back, 11, 100, 0));
     CHECK(is_pattern(server.disk + 11 * BLOCK, 11, 100, 0));
-    CHECK_EQUAL(transfer(disk, FALSE, 2047 * BLOCK, back, BLOCK), BLOCK);
-    CHECK_EQUAL(transfer(disk, FALSE, 2048 * BLOCK, back, BLOCK), 0);
-    CHECK_EQUAL(transfer(disk, FALSE, 100, back, BLOCK), 0);
+    CHECK_EQUAL(disk_transfer(disk, FALSE, 2047 * BLOCK, back, BLOCK), BLOCK);
+    CHECK_EQUAL(disk_transfer(disk, FALSE, 2048 * BLOCK, back, BLOCK), 0);
+    CHECK_EQUAL(disk_transfer(disk, FALSE, 100, back, BLOCK), 0);
     free(data);
     free(back);
     end(disk);
@@ -112,8 +70,8 @@ static void a_protected_disk_is_not_written(void)
     HANDLE disk = begin(TRUE);
     UCHAR data[BLOCK] = { 0 };
 
-    CHECK_EQUAL(transfer(disk, TRUE, 0, data, BLOCK), 0);
-    CHECK_EQUAL(transfer(disk, FALSE, 0, data, BLOCK), BLOCK);
+    CHECK_EQUAL(disk_transfer(disk, TRUE, 0, data, BLOCK), 0);
+    CHECK_EQUAL(disk_transfer(disk, FALSE, 0, data, BLOCK), BLOCK);
     end(disk);
 }
 
@@ -296,7 +254,7 @@ static void a_disk_goes_with_io_in_flight(void)
     CHECK(command.error != 0 || command.status != 0);
     server_end(&server);
     WAIT_UNTIL(double_state().disks == 0);
-    CHECK_EQUAL(transfer(disk, FALSE, 0, data, BLOCK), 0);
+    CHECK_EQUAL(disk_transfer(disk, FALSE, 0, data, BLOCK), 0);
     CloseHandle(disk);
 }
 

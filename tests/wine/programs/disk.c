@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* The disk that the system has made of a unit. */
+
+#include "client.h"
+#include <winioctl.h>
+#include <ntddscsi.h>
+
+HANDLE disk_open(UINT32 btl)
+{
+    int number;
+
+    for (number = 0; number < 32; number++) {
+        SCSI_ADDRESS address;
+        char path[40];
+        HANDLE disk;
+
+        snprintf(path, sizeof(path), "\\\\.\\PhysicalDrive%d", number);
+        disk = CreateFileA(path, GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE,
+            NULL, OPEN_EXISTING, FILE_FLAG_OVERLAPPED, NULL);
+        if (disk == INVALID_HANDLE_VALUE)
+            continue;
+        if (!device_control(
+                disk, IOCTL_SCSI_GET_ADDRESS, NULL, 0, &address, sizeof(address), NULL) &&
+            address.TargetId == btl >> 8)
+            return disk;
+        CloseHandle(disk);
+    }
+    return NULL;
+}
+
+DWORD disk_transfer(HANDLE disk, BOOL write, UINT64 offset, void *data, DWORD length)
+{
+    OVERLAPPED overlapped = { .Offset = (DWORD)offset, .OffsetHigh = (DWORD)(offset >> 32) };
+    DWORD moved = 0;
+    BOOL done;
+
+    overlapped.hEvent = CreateEventW(NULL, TRUE, FALSE, NULL);
+    done = write ? WriteFile(disk, data, length, NULL, &overlapped)
+                 : ReadFile(disk, data, length, NULL, &overlapped);
+    if (!done && GetLastError() == ERROR_IO_PENDING) {
+        CHECK_EQUAL(WaitForSingleObject(overlapped.hEvent, 30000), WAIT_OBJECT_0);
+        done = TRUE;
+    }
+    if (!done || !GetOverlappedResult(disk, &overlapped, &moved, FALSE))
+        moved = 0;
+    CloseHandle(overlapped.hEvent);
+    return moved;
+}
