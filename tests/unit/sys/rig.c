@@ -5,32 +5,36 @@
 
 #include "scsi/be.h"
 
+struct rig_program program;
+
 int rig_setup(void **state)
 {
     (void)state;
     shim_start(0, 0);
+    rig_start(&program, 100);
     return 0;
 }
 
 int rig_teardown(void **state)
 {
     (void)state;
+    rig_exit(&program);
     shim_stop();
     return 0;
 }
 
-void rig_start(struct rig_program *program, ULONG id)
+void rig_start(struct rig_program *who, ULONG id)
 {
     SPD_IOCTL_LIFETIME_PARAMS block = { .Base = { sizeof block, SPD_IOCTL_LIFETIME } };
 
-    program->process = shim_process(id);
-    program->lifetime = shim_ioctl_begin(program->process, &block, sizeof block, NULL, 0);
+    who->process = shim_process(id);
+    who->lifetime = shim_ioctl_begin(who->process, &block, sizeof block, NULL, 0);
 }
 
-void rig_exit(struct rig_program *program)
+void rig_exit(struct rig_program *who)
 {
-    shim_process_exit(program->process);
-    shim_ioctl_end(program->lifetime, NULL);
+    shim_process_exit(who->process);
+    shim_ioctl_end(who->lifetime, NULL);
 }
 
 SPD_IOCTL_STORAGE_UNIT_PARAMS rig_params(unsigned n, UINT32 max_transfer_length)
@@ -44,36 +48,36 @@ SPD_IOCTL_STORAGE_UNIT_PARAMS rig_params(unsigned n, UINT32 max_transfer_length)
 }
 
 NTSTATUS rig_provision(
-    struct rig_program *program, const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, UINT32 *btl)
+    struct rig_program *who, const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, UINT32 *btl)
 {
     SPD_IOCTL_PROVISION_PARAMS block = { .Base = { sizeof block, SPD_IOCTL_PROVISION } };
     NTSTATUS status;
 
     block.Dir.Par.StorageUnitParams = *params;
-    status = shim_ioctl(program->process, &block, sizeof block, &block, sizeof block, NULL);
+    status = shim_ioctl(who->process, &block, sizeof block, &block, sizeof block, NULL);
     *btl = NT_SUCCESS(status) ? block.Dir.Ret.Btl : UINT32_MAX;
     return status;
 }
 
-NTSTATUS rig_unprovision(struct rig_program *program, unsigned n)
+NTSTATUS rig_unprovision(struct rig_program *who, unsigned n)
 {
     SPD_IOCTL_UNPROVISION_PARAMS block = { .Base = { sizeof block, SPD_IOCTL_UNPROVISION } };
 
     block.Dir.Par.Guid = rig_params(n, 0).Guid;
-    return shim_ioctl(program->process, &block, sizeof block, NULL, 0, NULL);
+    return shim_ioctl(who->process, &block, sizeof block, NULL, 0, NULL);
 }
 
-unsigned rig_list(struct rig_program *program, UINT32 *btls, unsigned room)
+unsigned rig_list(struct rig_program *who, UINT32 *btls, unsigned room)
 {
     SPD_IOCTL_LIST_PARAMS block = { .Base = { sizeof block, SPD_IOCTL_LIST } };
     ULONG written;
 
-    assert_int_equal(shim_ioctl(program->process, &block, sizeof block, btls,
+    assert_int_equal(shim_ioctl(who->process, &block, sizeof block, btls,
         room * (ULONG)sizeof *btls, &written), STATUS_SUCCESS);
     return written / sizeof *btls;
 }
 
-void rig_ask(struct rig_program *program, struct rig_transact *t, UINT32 btl, UINT32 room)
+void rig_ask(struct rig_program *who, struct rig_transact *t, UINT32 btl, UINT32 room)
 {
     t->in.block = (SPD_IOCTL_TRANSACT_PARAMS){
         .Base = { sizeof t->in.block, SPD_IOCTL_TRANSACT },
@@ -81,13 +85,13 @@ void rig_ask(struct rig_program *program, struct rig_transact *t, UINT32 btl, UI
         .ReqValid = 1,
         .DataBuffer = 1,
     };
-    t->irp = shim_ioctl_begin(program->process, &t->in, sizeof t->in.block, &t->out,
+    t->irp = shim_ioctl_begin(who->process, &t->in, sizeof t->in.block, &t->out,
         (ULONG)sizeof t->out.block + room);
 }
 
-void rig_take(struct rig_program *program, struct rig_transact *t, UINT32 btl, UINT32 room)
+void rig_take(struct rig_program *who, struct rig_transact *t, UINT32 btl, UINT32 room)
 {
-    rig_ask(program, t, btl, room);
+    rig_ask(who, t, btl, room);
     if (!shim_ioctl_done(t->irp))
         shim_ioctl_cancel(t->irp);
     assert_int_equal(rig_end(t), STATUS_SUCCESS);
@@ -104,14 +108,14 @@ void rig_fill_answer(struct rig_transact *t, UINT8 status)
     t->in.block.Dir.Rsp.Status.ScsiStatus = status;
 }
 
-void rig_answer(struct rig_program *program, struct rig_transact *t, UINT32 btl, UINT32 length)
+void rig_answer(struct rig_program *who, struct rig_transact *t, UINT32 btl, UINT32 length)
 {
     t->in.block.Base = (SPD_IOCTL_BASE_PARAMS){ sizeof t->in.block, SPD_IOCTL_TRANSACT };
     t->in.block.Btl = btl;
     t->in.block.ReqValid = 0;
     t->in.block.RspValid = 1;
     t->in.block.DataBuffer = length != 0;
-    t->irp = shim_ioctl_begin(program->process, &t->in, (ULONG)sizeof t->in.block + length,
+    t->irp = shim_ioctl_begin(who->process, &t->in, (ULONG)sizeof t->in.block + length,
         &t->out, sizeof t->out.block);
 }
 

@@ -20,24 +20,25 @@ enum {
     RIG_DATA_MAX = 65536,
 };
 
-/* cmocka fixtures: an adapter of 16 targets with a timeout of 60 s. */
-int rig_setup(void **state);
-int rig_teardown(void **state);
-
 /* A program, with a LIFETIME request pended; exit ends both. */
 struct rig_program {
     PEPROCESS process;
     PIRP lifetime;
 };
-void rig_start(struct rig_program *program, ULONG id);
-void rig_exit(struct rig_program *program);
+void rig_start(struct rig_program *who, ULONG id);
+void rig_exit(struct rig_program *who);
+
+/* cmocka fixtures: an adapter of 16 targets with a timeout of 60 s, and program as process 100. */
+extern struct rig_program program;
+int rig_setup(void **state);
+int rig_teardown(void **state);
 
 /* Defaults: GUID number n, 16 blocks of 512 bytes, no text, no flags. */
 SPD_IOCTL_STORAGE_UNIT_PARAMS rig_params(unsigned n, UINT32 max_transfer_length);
 NTSTATUS rig_provision(
-    struct rig_program *program, const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, UINT32 *btl);
-NTSTATUS rig_unprovision(struct rig_program *program, unsigned n);
-unsigned rig_list(struct rig_program *program, UINT32 *btls, unsigned room);
+    struct rig_program *who, const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, UINT32 *btl);
+NTSTATUS rig_unprovision(struct rig_program *who, unsigned n);
+unsigned rig_list(struct rig_program *who, UINT32 *btls, unsigned room);
 
 /* One transaction. in.Dir.Rsp is the answer; data is room for both directions. */
 struct rig_transact {
@@ -48,10 +49,10 @@ struct rig_transact {
     } in, out;
 };
 /* Asks for a request, sends an answer with length bytes of data, or both (want). */
-void rig_ask(struct rig_program *program, struct rig_transact *t, UINT32 btl, UINT32 room);
+void rig_ask(struct rig_program *who, struct rig_transact *t, UINT32 btl, UINT32 room);
 /* Asks for a request that must be there. */
-void rig_take(struct rig_program *program, struct rig_transact *t, UINT32 btl, UINT32 room);
-void rig_answer(struct rig_program *program, struct rig_transact *t, UINT32 btl, UINT32 length);
+void rig_take(struct rig_program *who, struct rig_transact *t, UINT32 btl, UINT32 room);
+void rig_answer(struct rig_program *who, struct rig_transact *t, UINT32 btl, UINT32 length);
 NTSTATUS rig_end(struct rig_transact *t);
 /* The answer to what t->out brought, with this SCSI status; fills t->in. */
 void rig_fill_answer(struct rig_transact *t, UINT8 status);

@@ -5,21 +5,6 @@
 
 #include "rig.h"
 
-static struct rig_program program;
-
-static int setup(void **state)
-{
-    rig_setup(state);
-    rig_start(&program, 100);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    rig_exit(&program);
-    return rig_teardown(state);
-}
-
 static NTSTATUS call(const void *in, ULONG in_length, void *out, ULONG out_length)
 {
     return shim_ioctl(program.process, in, in_length, out, out_length, NULL);
@@ -174,10 +159,9 @@ static void test_memory_is_as_each_windows_has_it(void **state)
         SPD_IOCTL_STORAGE_UNIT_PARAMS params = rig_params(0, 512);
         UINT32 btl;
 
-        rig_exit(&program);
-        shim_stop();
+        rig_teardown(state);
         shim.version = versions[i];
-        setup(state);
+        rig_setup(state);
         assert_int_equal(rig_provision(&program, &params, &btl), STATUS_SUCCESS);
     }
     shim.version = 0;
@@ -283,7 +267,7 @@ static void test_only_the_owner_unprovisions_or_redirects(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, rig_setup, rig_teardown)
     const struct CMUnitTest tests[] = {
         TEST(blocks_shorter_than_they_say_are_invalid),
         TEST(every_call_wants_its_whole_block),

@@ -5,7 +5,7 @@
 
 #include "rig.h"
 
-static struct rig_program program, watcher;
+static struct rig_program watcher;
 static struct rig_transact t;
 static struct shim_srb box;
 static UCHAR data[4096];
@@ -14,15 +14,16 @@ static UINT32 btls[16];
 static int setup(void **state)
 {
     rig_setup(state);
-    rig_start(&program, 100);
     rig_start(&watcher, 200);
     return 0;
 }
 
 static int teardown(void **state)
 {
+    (void)state;
     rig_exit(&watcher);
-    return rig_teardown(state);
+    shim_stop();
+    return 0;
 }
 
 static void provision(UINT32 grace)

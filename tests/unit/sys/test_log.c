@@ -7,22 +7,8 @@
 
 enum { INFORMATION = 0x40000001, WARNING = 0x80000001, ERROR = 0xc0000001 };
 
-static struct rig_program program;
 static struct shim_srb box;
 static UCHAR data[512];
-
-static int setup(void **state)
-{
-    rig_setup(state);
-    rig_start(&program, 100);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    rig_exit(&program);
-    return rig_teardown(state);
-}
 
 static void provision(UINT32 grace)
 {
@@ -156,7 +142,7 @@ static void test_a_flood_is_counted(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, rig_setup, rig_teardown)
     const struct CMUnitTest tests[] = {
         TEST(units_come_and_go),
         TEST(the_number_of_the_unit),

@@ -5,7 +5,6 @@
 
 #include "rig.h"
 
-static struct rig_program program;
 static struct shim_srb box, ender;
 static UCHAR data[512];
 
@@ -15,7 +14,6 @@ static int setup(void **state)
     UINT32 btl;
 
     rig_setup(state);
-    rig_start(&program, 100);
     assert_int_equal(rig_provision(&program, &params, &btl), STATUS_SUCCESS);
     return 0;
 }
@@ -23,7 +21,6 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     shim.on_allocate = NULL;
-    rig_exit(&program);
     return rig_teardown(state);
 }
 

@@ -7,7 +7,6 @@
 
 #include <sched.h>
 
-static struct rig_program program;
 static struct rig_transact t;
 static DEVICE_OBJECT disk;
 
@@ -22,7 +21,6 @@ static void provision(unsigned n)
 static int setup(void **state)
 {
     rig_setup(state);
-    rig_start(&program, 100);
     provision(0);
     disk = (DEVICE_OBJECT){ .DeviceType = FILE_DEVICE_DISK };
     return 0;
@@ -31,7 +29,6 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     shim.on_pnp = NULL;
-    rig_exit(&program);
     return rig_teardown(state);
 }
 

@@ -5,7 +5,6 @@
 
 #include "rig.h"
 
-static struct rig_program program;
 static struct rig_transact t;
 static struct shim_srb box;
 static UCHAR data[RIG_DATA_MAX];
@@ -16,17 +15,10 @@ static int setup(void **state)
     UINT32 btl;
 
     rig_setup(state);
-    rig_start(&program, 100);
     params.CacheSupported = 1;
     params.UnmapSupported = 1;
     rig_provision(&program, &params, &btl);
     return 0;
-}
-
-static int teardown(void **state)
-{
-    rig_exit(&program);
-    return rig_teardown(state);
 }
 
 static UCHAR in_command(const void *cdb, UCHAR length, ULONG room)
@@ -484,7 +476,7 @@ static void test_removing_the_disk_removes_the_unit(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, rig_teardown)
     const struct CMUnitTest tests[] = {
         TEST(inquiry_shows_the_parameters),
         TEST(short_buffers_cut_the_reply),

@@ -13,7 +13,7 @@
 
 enum { UNITS = 2, SERVERS = 4, INITIATORS = 3, LIMIT = 2048, TIMEOUT = 1, GRACE = 3600 };
 
-static struct rig_program program, bystander;
+static struct rig_program bystander;
 static _Atomic bool ending, crashing;
 static _Atomic unsigned served, good, aborted, late, other, crashes;
 /* Held by a server while it is in the kernel: a process ends when its threads have. */

@@ -7,7 +7,7 @@
 
 enum { GRACE = 60, TAKE_OVERS = 300 };
 
-static struct rig_program program, child;
+static struct rig_program child;
 static struct rig_transact t, u;
 static struct shim_srb box;
 static UCHAR data[512];
@@ -15,14 +15,12 @@ static UCHAR data[512];
 static int setup(void **state)
 {
     rig_setup(state);
-    rig_start(&program, 100);
     rig_start(&child, 101);
     return 0;
 }
 
 static int teardown(void **state)
 {
-    rig_exit(&program);
     rig_exit(&child);
     return rig_teardown(state);
 }

@@ -8,24 +8,10 @@
 
 #include "scsi/be.h"
 
-static struct rig_program program;
 static struct rig_transact t;
 static struct shim_srb box;
 static UCHAR data[4096];
 static UINT32 btl;
-
-static int setup(void **state)
-{
-    rig_setup(state);
-    rig_start(&program, 100);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    rig_exit(&program);
-    return rig_teardown(state);
-}
 
 static SPD_IOCTL_STORAGE_UNIT_PARAMS provision(SPD_IOCTL_STORAGE_UNIT_PARAMS params)
 {
@@ -310,7 +296,7 @@ static void test_a_transaction_moves_the_data_of_its_request_only(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, rig_setup, rig_teardown)
     const struct CMUnitTest tests[] = {
         TEST(unsupported_commands_have_a_sense),
         TEST(malformed_lengths_have_a_sense),
