@@ -92,7 +92,7 @@ typedef struct _UNMAP_LIST_HEADER {
     UCHAR DataLength[2];
     UCHAR BlockDescrDataLength[2];
     UCHAR Reserved[4];
-    UNMAP_BLOCK_DESCRIPTOR Descriptors[];
+    __extension__ UNMAP_BLOCK_DESCRIPTOR Descriptors[]; /* which ISO C++ does not have */
 } UNMAP_LIST_HEADER, *PUNMAP_LIST_HEADER;
 
 /* SBC-3 5.16 */
