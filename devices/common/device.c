@@ -28,6 +28,7 @@ spd_params device_params(const struct device_options *options)
     params.block_length = (uint32_t)options->block_length;
     params.flags = (options->write_allowed ? 0 : SPD_WRITE_PROTECTED) |
         (options->cache ? SPD_CACHE : 0) | (options->unmap ? SPD_UNMAP_SUPPORTED : 0);
+    params.grace = (uint32_t)options->grace;
     /* The option parser has checked the lengths. */
     snprintf(params.product_id, sizeof params.product_id, "%s", options->product_id);
     snprintf(params.product_revision, sizeof params.product_revision, "%s", options->revision);
@@ -37,7 +38,8 @@ spd_params device_params(const struct device_options *options)
 /* What the user typed is at fault: exit like the original does for bad parameters. */
 static bool is_usage_error(int error)
 {
-    return error <= SPD_ERROR_BLOCK_COUNT && error >= SPD_ERROR_URI_PARAMETER;
+    return (error <= SPD_ERROR_BLOCK_COUNT && error >= SPD_ERROR_URI_PARAMETER) ||
+        error == SPD_ERROR_GRACE;
 }
 
 static int device_fail(const struct device_options *options, const char *what, int error)

@@ -75,6 +75,8 @@ static const struct option_row option_rows[] = {
         .kind = OPTION_DOOR, DISK, .letter = 'p'},
     {"threads", "N", "threads that do I/O (one for each usable CPU)", .max = DEVICE_THREADS_MAX,
         AT(threads), .kind = OPTION_NUMBER, DISK},
+    {"grace", "SECONDS", "Windows: the driver keeps the disk for a restart after a crash (0)",
+        .max = SPD_GRACE_MAX, AT(grace), .kind = OPTION_NUMBER, IMAGE},
     {"stats", NULL, "print statistics at the end", AT(stats), .kind = OPTION_FLAG, DISK},
     {"help", NULL, "print this text", .kind = OPTION_HELP, DISK, .letter = 'h'},
     {"version", NULL, "print the version", .kind = OPTION_VERSION, DISK},
@@ -437,7 +439,10 @@ static void print_row(const struct option_row *row, const struct device_options 
         }
         break;
     case OPTION_NUMBER:
-        fprintf(out, " -%c %" PRIu64, row->letter, *(const uint64_t *)value);
+        if (row->letter)
+            fprintf(out, " -%c %" PRIu64, row->letter, *(const uint64_t *)value);
+        else if (*(const uint64_t *)value)
+            fprintf(out, " --%s %" PRIu64, row->name, *(const uint64_t *)value);
         break;
     case OPTION_SWITCH:
         fprintf(out, " -%c %d", row->letter, *(const bool *)value);
@@ -459,7 +464,8 @@ void options_print(const struct device_options *options, FILE *out, const char *
 {
     fputs(options->program->name, out);
     for (const struct option_row *row = option_rows; row < option_rows + OPTION_ROWS; row++) {
-        if (row_applies(row, options->program) && (row->letter || row->kind == OPTION_GUID))
+        bool printed = row->letter || row->kind == OPTION_GUID || row->kind == OPTION_NUMBER;
+        if (printed && row_applies(row, options->program))
             print_row(row, options, out);
     }
     for (uint32_t i = 0; i < uri_count; i++) {

@@ -54,6 +54,7 @@ struct device_options {
     uint32_t debug; /* 1 << spd_operation for each kind to log */
     const char *debug_log;
     uint64_t threads;
+    uint64_t grace; /* seconds */
     const char *doors[DEVICE_DOORS_MAX];
     uint32_t door_count;
 };

@@ -86,7 +86,8 @@ typedef struct spd_request spd_request; /* one block operation of an asynchronou
         "partitions are 1 to 4, have a type, lie after block 0 within the first 2^32 blocks, " \
         "and do not overlap") \
     X(QUEUE_DEPTH, -26, "the queue depth must be from 1 to 4096") \
-    X(FLUSH, -27, "the device's last flush failed; data written before may be lost")
+    X(FLUSH, -27, "the device's last flush failed; data written before may be lost") \
+    X(GRACE, -28, "the grace must be at most 3600 seconds, and only the Windows driver gives one")
 
 typedef enum spd_error {
     SPD_OK = 0,
@@ -155,6 +156,8 @@ enum {
                                     * does; clients of the unix: door are told */
 };
 
+enum { SPD_GRACE_MAX = 3600 };
+
 typedef struct spd_params {
     size_t size;                    /* sizeof(spd_params) */
     uint8_t guid[16];               /* the disk's identity and serial number, RFC 4122 byte order;
@@ -174,10 +177,16 @@ typedef struct spd_params {
     char product_id[17];            /* printable ASCII, at most 16 characters; default
                                      * "WinSpd Disk" */
     char product_revision[5];       /* printable ASCII, at most 4 characters; default "1.0" */
+    uint32_t grace;                 /* seconds, at most SPD_GRACE_MAX, for which the Windows driver
+                                     * keeps the disk of a program that has died: a new unit with
+                                     * the same parameters takes it over, with the requests that
+                                     * wait. Only for contents that outlive the program; other
+                                     * doors refuse it. Default 0: the disk goes at once */
+    uint32_t reserved;              /* 0 */
 } spd_params;
 
 #define SPD_PARAMS_INIT \
-    { sizeof(spd_params), {0}, 0, 512, 0, 0, 0, SPD_CACHE, 0, "WinSpd Disk", "1.0" }
+    { sizeof(spd_params), {0}, 0, 512, 0, 0, 0, SPD_CACHE, 0, "WinSpd Disk", "1.0", 0, 0 }
 
 /*
  * Operations of a device. A device is simple or asynchronous.
@@ -264,9 +273,9 @@ SPD_API void spd_request_complete(spd_request *request, const spd_status *status
  * is kept as it is. *unit is NULL on failure, else to be deleted with spd_unit_delete().
  *
  * Errors: what is wrong with params (SIZE, BLOCK_COUNT, BLOCK_LENGTH, PHYSICAL_BLOCK_LENGTH,
- * TRANSFER_LENGTH, UNMAP, TEXT, FLAGS, QUEUE_DEPTH) or ops (SIZE, OPS, UNMAP); with the name (URI,
- * SCHEME, DOOR_MISSING, URI_PARAMETER, ADDRESS, ADDRESS_IN_USE, ACCESS, ANONYMOUS, SECRET); or
- * with the system (NO_MEMORY, SYSTEM). */
+ * TRANSFER_LENGTH, UNMAP, TEXT, FLAGS, QUEUE_DEPTH, GRACE) or ops (SIZE, OPS, UNMAP); with the name
+ * (URI, SCHEME, DOOR_MISSING, URI_PARAMETER, ADDRESS, ADDRESS_IN_USE, ACCESS, ANONYMOUS, SECRET);
+ * or with the system (NO_MEMORY, SYSTEM). */
 SPD_API int spd_unit_create(const char *device_name, const spd_params *params, const spd_ops *ops,
     void *context, spd_unit **unit);
 

@@ -95,7 +95,7 @@ enum {
  * the unnamed flag bits must be 0.
  *   [0]  bits 0..31: grace. Seconds (at most SPD_IOCTL_GRACE_MAX) for which the unit outlives its
  *        process; provisioning the same Guid and geometry within them takes it over, with the
- *        requests that wait
+ *        requests that wait. Units behind a pipe or a URI are refused one
  *   [1]  bits 0..31: physical block length in bytes, 0: as BlockLength;
  *        bits 32..63: unmap granularity in blocks, 0: not reported
  */

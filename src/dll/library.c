@@ -420,6 +420,7 @@ static spd_params params_of(const SPD_STORAGE_UNIT_PARAMS *from)
     params.physical_block_length = physical ? physical : from->BlockLength;
     params.max_transfer_length = from->MaxTransferLength;
     params.unmap_granularity = SPD_IOCTL_PARAMS_UNMAP_GRANULARITY(from) * from->BlockLength;
+    params.grace = SPD_IOCTL_PARAMS_GRACE(from);
     params.flags = (from->WriteProtected ? SPD_WRITE_PROTECTED : 0) |
         (from->CacheSupported ? SPD_CACHE : 0) | (from->UnmapSupported ? SPD_UNMAP_SUPPORTED : 0) |
         (from->EjectDisabled ? SPD_EJECT_DISABLED : 0);

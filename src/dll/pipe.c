@@ -268,7 +268,8 @@ DWORD pipe_open(struct dll_unit *unit, PCWSTR device_name)
     struct pipe *pipe;
     DWORD error;
 
-    if (!dll_params_are_valid(&unit->base.StorageUnitParams))
+    if (!dll_params_are_valid(&unit->base.StorageUnitParams) ||
+        SPD_IOCTL_PARAMS_GRACE(&unit->base.StorageUnitParams))
         return ERROR_INVALID_PARAMETER;
     pipe = dll_alloc(sizeof *pipe);
     if (!pipe)

@@ -103,6 +103,7 @@ struct spd_door_ops {
     /* The device names of this door that are no URIs, among them NULL: the system's best. open()
      * gets them as uri->path, and nothing else. Without this it has none. */
     bool (*takes)(const char *device_name);
+    bool has_grace; /* it may open for a unit that has a grace */
     /* Parses, checks, binds; *door is the door's own structure, which begins with struct spd_door.
      * On failure returns a spd_error and has set a detail with spd_fail(). */
     int (*open)(struct spd_unit *unit, const struct spd_uri *uri, struct spd_door **door);

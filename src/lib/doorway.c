@@ -40,8 +40,12 @@ static int no_door(const struct spd_uri *uri)
 static int open_with(const struct spd_door_ops *ops, struct spd_unit *unit,
     const struct spd_uri *uri, struct spd_door **door)
 {
-    int error = ops->open(unit, uri, door);
+    int error;
 
+    if (unit->params.grace && !ops->has_grace)
+        return spd_fail(SPD_ERROR_GRACE,
+            "%s: has none; initiators that lose a disk connect again by themselves", ops->scheme);
+    error = ops->open(unit, uri, door);
     if (!error) {
         (*door)->ops = ops;
         (*door)->unit = unit;

@@ -95,6 +95,10 @@ static int check_own(const spd_params *params)
             params->unmap_granularity, params->block_length);
     if (params->queue_depth > QUEUE_DEPTH_MAX)
         return spd_fail(SPD_ERROR_QUEUE_DEPTH, "it is %u", params->queue_depth);
+    if (params->grace > SPD_GRACE_MAX)
+        return spd_fail(SPD_ERROR_GRACE, "%u seconds", params->grace);
+    if (params->reserved)
+        return spd_fail(SPD_ERROR_SIZE, "spd_params.reserved is not 0");
     return 0;
 }
 

@@ -32,6 +32,8 @@ REFUSED = [
     (["-f", "F", "-d", "all"], "-1 or a number"),
     (["-f", "F", "--guid", "disk"], "must have the form"),
     (["-f", "F", "--threads", "5000"], "0 to 1024"),
+    (["-f", "F", "--grace", "3601"], "0 to 3600"),
+    (["-f", "F", "--grace", "soon"], "0 to 3600"),
     (["-f", "F", "--unknown"], "unknown"),
     (["-f", "F", "-?"], "--help"),
     (["-f", "F", "stray"], "unexpected argument 'stray'"),
@@ -58,6 +60,12 @@ def bad_device_names_end_with_87():
     for uri in BAD_URIS:
         _, errors = run("memdisk", "--size", "1M", "-p", uri, status=87)
         check(uri in errors, f"{uri} is not named: {errors}")
+
+
+def doors_of_a_network_have_no_grace():
+    _, errors = run("rawdisk", "-f", path("grace.img"), "-c", "64", "--grace", "60", "-p", ANY,
+                    status=87)
+    check("only the Windows driver gives one: iscsi: has none" in errors, errors)
 
 
 def address_in_use_is_an_error():
@@ -188,8 +196,8 @@ def manual_pages_are_clean():
 
 
 TESTS = [every_bad_option_is_named_and_ends_with_87, bad_device_names_end_with_87,
-         address_in_use_is_an_error, other_addresses_need_chap_or_consent,
-         start_line_keeps_what_protects_the_disk,
+         doors_of_a_network_have_no_grace, address_in_use_is_an_error,
+         other_addresses_need_chap_or_consent, start_line_keeps_what_protects_the_disk,
          image_that_cannot_be_opened_is_named, image_of_somebody_else_is_refused,
          size_that_does_not_fit_names_both, size_that_is_no_multiple_is_refused,
          image_in_use_is_refused, block_device_in_use_is_refused, help_and_version_are_answered,

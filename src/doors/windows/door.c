@@ -46,7 +46,10 @@ struct windows_door {
     struct command commands[THREADS];
 };
 
+_Static_assert(SPD_GRACE_MAX == SPD_IOCTL_GRACE_MAX, "one limit");
+
 static const uint64_t luns[] = { 0 };
+static const char pipe_prefix[] = "\\\\.\\pipe\\";
 
 static bool map(struct spd_request *request)
 {
@@ -220,6 +223,7 @@ static SPD_STORAGE_UNIT_PARAMS params_of(const spd_params *from)
 
     memcpy(params.ProductId, from->product_id, strlen(from->product_id));
     memcpy(params.ProductRevisionLevel, from->product_revision, strlen(from->product_revision));
+    params.Reserved[0] = from->grace;
     params.Reserved[1] = from->physical_block_length |
         (UINT64)(from->unmap_granularity / from->block_length) << 32;
     return params;
@@ -249,13 +253,17 @@ static bool takes(const char *device_name)
     return !device_name || device_name[strcspn(device_name, ":\\")] == '\\';
 }
 
+static bool is_pipe(const char *name)
+{
+    return !strncmp(name, pipe_prefix, sizeof pipe_prefix - 1);
+}
+
 /* Clients of a pipe need its target; the driver shows Windows a disk. */
 static char *uri_of(const SPD_STORAGE_UNIT *unit, const char *name)
 {
-    static const char pipe[] = "\\\\.\\pipe\\";
     char text[NAME_MAX_CHARS + 16];
 
-    if (strncmp(name, pipe, sizeof pipe - 1) != 0)
+    if (!is_pipe(name))
         return strdup(name);
     snprintf(text, sizeof text, "%s\\%u", name, (unsigned)unit->Btl);
     return strdup(text);
@@ -289,6 +297,8 @@ static int open_door(struct spd_unit *unit, const struct spd_uri *uri, struct sp
 
     if (!MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, name, -1, wide, NAME_MAX_CHARS))
         return spd_fail(SPD_ERROR_URI, "it is not UTF-8, or too long");
+    if (params.Reserved[0] && is_pipe(name))
+        return spd_fail(SPD_ERROR_GRACE, "%s: a pipe ends with its program", name);
     door = calloc(1, sizeof *door);
     if (!door)
         return spd_fail(SPD_ERROR_NO_MEMORY, "for a door");
@@ -366,6 +376,7 @@ const struct spd_door_ops windows_door_ops = {
     .scheme = "",
     .synopsis = "\\\\.\\pipe\\NAME, or a hardware id; none: the driver",
     .takes = takes,
+    .has_grace = true,
     .open = open_door,
     .start = start_door,
     .stop = stop_door,

@@ -108,6 +108,12 @@ def size_that_does_not_fit_is_87(prefix):
     check("8192 bytes" in errors, errors)
 
 
+def no_pipe_has_a_grace(prefix):
+    _, errors = run(prefix, "rawdisk", "-f", r"C:\g.img", "-c", "8", "--grace", "9", "-p",
+                    PIPE + "g", status=87)
+    check("a pipe ends with its program" in errors, errors)
+
+
 def wrong_usage_is_87(prefix):
     for program, *arguments in (
             ("rawdisk",), ("rawdisk", "-?"), ("rawdisk", "-f", "x", "stray"), ("memdisk", "-x"),
@@ -205,7 +211,7 @@ def the_first_disk_of_the_tutorial_is_one_on_windows(prefix):
 
 TESTS = [every_option_of_the_original_is_taken, write_protected_disk_without_cache_is_what_it_says,
          new_image_has_the_partition_of_the_original, image_may_have_any_name,
-         size_that_does_not_fit_is_87, wrong_usage_is_87,
+         size_that_does_not_fit_is_87, no_pipe_has_a_grace, wrong_usage_is_87,
          help_fits_a_console_and_the_manual_has_it,
          stgtest_takes_the_arguments_of_the_original, scsitool_names_devices_as_the_original_does,
          scsitool_shows_the_unit_behind_a_pipe,

@@ -47,6 +47,9 @@ static void bad_parameters_are_refused(void)
     params = disk_params();
     params.BlockCount = 0;
     CHECK(SpdStorageUnitCreate(name, &params, NULL, &unit) == ERROR_INVALID_PARAMETER);
+    params = disk_params();
+    params.Reserved[0] = 1; /* the driver's grace */
+    CHECK(SpdStorageUnitCreate(name, &params, NULL, &unit) == ERROR_INVALID_PARAMETER);
 }
 
 static void an_identity_is_used_once(void)

@@ -77,6 +77,10 @@ static void bad_uris_are_refused_with_a_reason(void)
         if (error != rows[i].error)
             printf("# %ls: %lu %s\n", rows[i].uri, error, spd_error_detail());
     }
+    params.Reserved[0] = 1; /* the driver's grace */
+    CHECK(SpdStorageUnitCreate(uri, &params, &disk_interface, &(SPD_STORAGE_UNIT *){ NULL }) ==
+        ERROR_INVALID_PARAMETER);
+    params.Reserved[0] = 0;
     params.BlockLength = 500;
     CHECK(SpdStorageUnitCreate(uri, &params, &disk_interface, &(SPD_STORAGE_UNIT *){ NULL }) ==
         ERROR_INVALID_PARAMETER);

@@ -96,8 +96,11 @@ static void each_bad_parameter_has_its_error_and_says_the_value(void **state)
         ROW(FLAGS, "0x80000000", flags, UINT64_C(1) << 31),
         ROW(FLAGS, "SPD_TRY_FIRST", flags, SPD_NEVER_BLOCKS | SPD_TRY_FIRST),
         ROW(QUEUE_DEPTH, "4097", queue_depth, 4097),
+        ROW(GRACE, "3601 seconds", grace, SPD_GRACE_MAX + 1),
+        ROW(GRACE, "loop: has none", grace, 1),
         ROW(SIZE, "8;", size, 8),
         ROW(SIZE, "99999999", size, 99999999),
+        ROW(SIZE, "reserved", reserved, 1),
 #undef ROW
     };
 

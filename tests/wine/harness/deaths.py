@@ -4,11 +4,9 @@
 
 import io
 import re
-from contextlib import contextmanager
 
-from . import programs
 from .disks import SIZE
-from .programs import disk, ended, nothing_is_left, passes_stgtest, stgtest
+from .programs import disk, ended, nothing_is_left, passes_stgtest, server, stgtest
 from .report import Report
 
 
@@ -24,7 +22,7 @@ def the_example_serves_and_ends(machine):
 
 def the_example_ends_before_its_disk_is_there(machine):
     for _ in range(5):
-        with programs.server(machine, "deferdisk") as process:
+        with server(machine, "deferdisk") as process:
             process.stdin.close()
             process.stdin = None
             assert ended(process) == 0, f"its dispatcher's error is {process.returncode}"
@@ -61,38 +59,24 @@ def killed_in_mid_io(program, *options):
     return test
 
 
-@contextmanager
-def survivor(machine):
-    """A server of one disk; once it is killed the disk waits for the next."""
-    process = machine.prefix.start_wine(machine.package / "drvtest.exe", "--serve",
-                                        r"C:\winspd\survivor")
-    try:
-        assert process.stdout.readline() == "serving\n", "it does not serve"
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
 def a_disk_survives_its_server(machine):
     """Within its grace: stgtest, which verifies all it reads, does not notice."""
     image = machine.package / "survivor"
+    options = (*SIZE, "-f", r"C:\winspd\survivor", "--grace", "60")
     before = len(machine.judge_log())
     client = None
     for _ in range(3):
-        with survivor(machine):
-            name = programs.disk_of(machine, before)
+        with disk(machine, "rawdisk", *options, before=before) as (_, name):
             client = client or stgtest(machine, name, "3000", "WR", "*", "*")
             written = image.stat().st_mtime_ns
             machine.prefix.wait_for(lambda: image.stat().st_mtime_ns != written, 20, "a write")
             assert client.poll() is None, f"stgtest has ended: {machine.prefix.said()}"
-    with survivor(machine):
+    with server(machine, "rawdisk", *options):
         status = ended(client)
         assert status == 0, f"stgtest: {status} {machine.prefix.said()}"
     notes = machine.judge_log()[before:]
     assert notes.count("is unit") == 1 and "gone" not in notes, f"not the same disk: {notes}"
-    machine.drvtest("--unprovision", "a")
-    nothing_is_left(machine)
+    interrupted("rawdisk", *options)(machine)
 
 
 def a_finding_is_noticed(machine):

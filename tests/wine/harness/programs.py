@@ -29,9 +29,9 @@ def server(machine, program, *arguments):
 
 
 @contextmanager
-def disk(machine, program, *arguments):
-    """A server on the driver, and the name of its disk."""
-    before = len(machine.judge_log())
+def disk(machine, program, *arguments, before=None):
+    """A server on the driver, and the name of its disk, made since the double's log was so long."""
+    before = len(machine.judge_log()) if before is None else before
     with server(machine, program, *arguments) as process:
         yield process, disk_of(machine, before)
 

@@ -80,12 +80,9 @@ struct server {
     DWORD delay; /* ms a request */
     UINT64 first;  /* of the unit's blocks, that `disk` holds */
     UINT64 end;    /* of these; others are not asked for */
-    HANDLE file;   /* where the blocks are instead of in memory */
 };
 void server_start(struct server *server, const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, UINT32 btl,
     unsigned threads);
-/* As many, for a server that was started with none. */
-void server_threads(struct server *server, unsigned threads);
 void server_end(struct server *server);
 
 /* The system's disk of a unit whose product id is text; NULL: there is none (yet). */

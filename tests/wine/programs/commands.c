@@ -6,8 +6,6 @@
  *   --units N        checks that the adapter has N targets
  *   --find X         has the judge find something
  *   --die call       has the emulated kernel call what there is not, --die write: write nowhere
- *   --serve FILE     serves FILE as a disk of 16 MiB with a grace, until it is killed
- *   --unprovision X  ends the unit that a killed --serve has left
  *   --interrupt X    runs the command line X, and types Ctrl-C when it serves
  */
 
@@ -44,35 +42,6 @@ static int die(const char *argument)
 {
     double_number(DOUBLE_IOCTL_DIE,
         strcmp(argument, "call") ? DOUBLE_DIES_OF_A_WRITE : DOUBLE_DIES_OF_A_CALL);
-    return 0;
-}
-
-static int serve(const char *argument)
-{
-    SPD_IOCTL_STORAGE_UNIT_PARAMS params = small_unit(&guid_a);
-    struct server server;
-
-    hold_lifetime();
-    params.BlockCount = 32768;
-    params.MaxTransferLength = 65536;
-    params.Reserved[0] = 60; /* seconds of grace */
-    memcpy(params.ProductId, "Survivor        ", 16);
-    memcpy(params.ProductRevisionLevel, "1.0 ", 4);
-    server_start(&server, &params, provision_good(&params), 0);
-    server.file = CreateFileA(argument, GENERIC_READ | GENERIC_WRITE,
-        FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_ALWAYS, 0, NULL);
-    CHECK(server.file != INVALID_HANDLE_VALUE);
-    server_threads(&server, 2);
-    printf("serving\n");
-    fflush(stdout);
-    Sleep(INFINITE);
-    return 0;
-}
-
-static int unprovision_left(const char *argument)
-{
-    (void)argument;
-    CHECK_EQUAL(unprovision(&guid_a), 0);
     return 0;
 }
 
@@ -118,8 +87,6 @@ int command(const char *name, const char *argument)
         { "--units", as_many_units },
         { "--find", find },
         { "--die", die },
-        { "--serve", serve },
-        { "--unprovision", unprovision_left },
         { "--interrupt", interrupt },
     };
     unsigned i;

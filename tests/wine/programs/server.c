@@ -7,24 +7,12 @@
 
 static void move(struct server *server, BOOL write, UINT64 block, UINT32 count, UCHAR *data)
 {
-    DWORD length = count * server->block_length, moved = 0;
+    DWORD length = count * server->block_length;
     UINT64 at = (block - server->first) * server->block_length;
-    OVERLAPPED place = { .Offset = (DWORD)at, .OffsetHigh = (DWORD)(at >> 32) };
 
     CHECK(length <= server->max);
     CHECK(block >= server->first && block + count <= server->end);
-    if (!server->file && write) {
-        memcpy(server->disk + at, data, length);
-    } else if (!server->file) {
-        memcpy(data, server->disk + at, length);
-    } else if (write) {
-        CHECK(WriteFile(server->file, data, length, &moved, &place) && moved == length);
-    } else {
-        /* Beyond the end are zeros. */
-        memset(data, 0, length);
-        CHECK(ReadFile(server->file, data, length, &moved, &place) ||
-            GetLastError() == ERROR_HANDLE_EOF);
-    }
+    memcpy(write ? server->disk + at : data, write ? data : server->disk + at, length);
 }
 
 static DWORD serve(struct server *server, const SPD_IOCTL_TRANSACT_REQ *req, UCHAR *data)
@@ -81,13 +69,6 @@ static DWORD WINAPI server_thread(void *context)
     return error;
 }
 
-void server_threads(struct server *server, unsigned threads)
-{
-    while (server->thread_count < threads)
-        server->threads[server->thread_count++] =
-            CreateThread(NULL, 0, server_thread, server, 0, NULL);
-}
-
 void server_start(struct server *server, const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, UINT32 btl,
     unsigned threads)
 {
@@ -97,7 +78,9 @@ void server_start(struct server *server, const SPD_IOCTL_STORAGE_UNIT_PARAMS *pa
     server->block_length = params->BlockLength;
     server->end = params->BlockCount;
     server->disk = calloc((size_t)params->BlockCount, params->BlockLength);
-    server_threads(server, threads);
+    while (server->thread_count < threads)
+        server->threads[server->thread_count++] =
+            CreateThread(NULL, 0, server_thread, server, 0, NULL);
 }
 
 /* After the unit is gone. */
