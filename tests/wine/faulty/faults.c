@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../storport/control.h"
 #include "faults.h"
 
 #define PROCESS_SERVICE_IRP 0x0004d038
@@ -80,14 +81,17 @@ int main(void)
         return 3;
     }
     for (i = 0; i < FAULT_COUNT; i++) {
-        BOOL service = !strncmp(names[i], "IRP_", 4);
-        static ULONG numbers[FAULT_COUNT];
+        static ULONGLONG numbers[FAULT_COUNT];
         BOOL ended;
 
         numbers[i] = (ULONG)i;
-        ended = service ? control(adapter, PROCESS_SERVICE_IRP, &numbers[i], 4,
-                              i == FAULT_IRP_NEVER ? 0 : 30000)
-                        : command(adapter, (enum fault)i);
+        if (!strncmp(names[i], "IRP_", 4))
+            ended = control(adapter, PROCESS_SERVICE_IRP, &numbers[i], sizeof(*numbers),
+                i == FAULT_IRP_NEVER ? 0 : 30000);
+        else if (!strncmp(names[i], "RESET_", 6))
+            ended = control(adapter, DOUBLE_IOCTL_RESET_BUS, &numbers[i], sizeof(ULONG), 30000);
+        else
+            ended = command(adapter, (enum fault)i);
         printf("%s%s\n", names[i], ended ? "" : " has not ended");
         fflush(stdout);
     }

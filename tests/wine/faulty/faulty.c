@@ -14,6 +14,9 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT driver, PUNICODE_STRING path);
 
 static KSPIN_LOCK lock;
 static PIRP kept;
+static KTIMER timer;
+static KDPC dpc;
+static PVOID dpc_extension;
 
 static void complete(PVOID extension, PSCSI_REQUEST_BLOCK srb, UCHAR status)
 {
@@ -21,14 +24,17 @@ static void complete(PVOID extension, PSCSI_REQUEST_BLOCK srb, UCHAR status)
     StorPortNotification(RequestComplete, extension, srb);
 }
 
-static PVOID allocate(POOL_TYPE type)
+static POOL_TYPE pool_type(enum fault fault)
 {
-    return ExAllocatePoolWithTag(type, 64, TAG);
+    if (fault == FAULT_POOL_EXECUTABLE)
+        return NonPagedPool;
+    return fault == FAULT_PAGED_POOL ? PagedPool : 512; /* NonPagedPoolNx */
 }
 
 static void pool_fault(enum fault fault)
 {
-    UCHAR *block = allocate(fault == FAULT_PAGED_POOL ? PagedPool : 512 /* NonPagedPoolNx */);
+    UCHAR *block = ExAllocatePoolWithTag(
+        pool_type(fault), fault == FAULT_POOL_OF_NOTHING ? 0 : 64, TAG);
     static UCHAR others[256];
 
     if (!block)
@@ -44,16 +50,142 @@ static void pool_fault(enum fault fault)
     ExFreePoolWithTag(block, fault == FAULT_POOL_TAG ? TAG + 1 : TAG);
 }
 
-static void waiting_fault(enum fault fault)
+static void wait_a_moment(void)
 {
     LARGE_INTEGER moment = { .QuadPart = -1 };
+
+    KeDelayExecutionThread(KernelMode, FALSE, &moment);
+}
+
+static void look_up_somebody(void)
+{
+    PEPROCESS process;
+
+    if (NT_SUCCESS(PsLookupProcessByProcessId(NULL, &process)))
+        ObDereferenceObject(process);
+}
+
+static NTSTATUS NTAPI stays_ours(PDEVICE_OBJECT device, PIRP irp, PVOID context)
+{
+    UNREFERENCED_PARAMETER(device);
+    UNREFERENCED_PARAMETER(irp);
+    UNREFERENCED_PARAMETER(context);
+    return STATUS_MORE_PROCESSING_REQUIRED;
+}
+
+static void complete_irp_with_a_lock(void)
+{
+    PIRP irp = IoAllocateIrp(1, FALSE);
+    KIRQL irql;
+
+    if (!irp)
+        return;
+    IoSetCompletionRoutine(irp, stays_ours, NULL, TRUE, TRUE, TRUE);
+    IoSetNextIrpStackLocation(irp);
+    irp->IoStatus.Status = STATUS_SUCCESS;
+    KeInitializeSpinLock(&lock);
+    KeAcquireSpinLock(&lock, &irql);
+    IoCompleteRequest(irp, IO_NO_INCREMENT);
+    KeReleaseSpinLock(&lock, irql);
+    IoFreeIrp(irp);
+}
+
+static void key_fault(enum fault fault)
+{
+    OBJECT_ATTRIBUTES attributes;
+    UNICODE_STRING name;
+    ULONG value[8], length;
+    HANDLE key;
+
+    RtlInitUnicodeString(&name, L"\\Registry\\None");
+    InitializeObjectAttributes(&attributes, &name, OBJ_KERNEL_HANDLE, NULL, NULL);
+    if (fault == FAULT_OPENS_A_KEY)
+        ZwOpenKey(&key, KEY_READ, &attributes);
+    else if (fault == FAULT_QUERIES_A_KEY)
+        ZwQueryValueKey(NULL, &name, KeyValuePartialInformation, value, sizeof(value), &length);
+    else
+        ZwClose(NULL);
+}
+
+/* What must not be done at DISPATCH_LEVEL. */
+static void call_fault(enum fault fault)
+{
+    RTL_OSVERSIONINFOW version = { .dwOSVersionInfoSize = sizeof(version) };
     KEVENT event;
 
-    KeInitializeEvent(&event, NotificationEvent, TRUE);
-    if (fault == FAULT_WAITS)
+    switch (fault) {
+    case FAULT_WAITS:
+        KeInitializeEvent(&event, NotificationEvent, TRUE);
         KeWaitForSingleObject(&event, Executive, KernelMode, FALSE, NULL);
-    else
-        KeDelayExecutionThread(KernelMode, FALSE, &moment);
+        break;
+    case FAULT_LOOKS_UP:
+        look_up_somebody();
+        break;
+    case FAULT_BUILDS_AN_IRP:
+        IoBuildDeviceIoControlRequest(0, NULL, NULL, 0, NULL, 0, FALSE, NULL, NULL);
+        break;
+    case FAULT_FLUSHES_DPCS:
+        KeFlushQueuedDpcs();
+        break;
+    case FAULT_ASKS_THE_VERSION:
+        RtlGetVersion(&version);
+        break;
+    case FAULT_COMPLETES_WITH_A_LOCK:
+        complete_irp_with_a_lock();
+        break;
+    case FAULT_OPENS_A_KEY:
+    case FAULT_QUERIES_A_KEY:
+    case FAULT_CLOSES:
+        key_fault(fault);
+        break;
+    default:
+        wait_a_moment();
+    }
+}
+
+static void log_fault(PVOID extension, enum fault fault)
+{
+    static WCHAR text[100];
+    PWSTR strings[] = { text };
+    STOR_LOG_EVENT_DETAILS details = {
+        .InterfaceRevision = STOR_CURRENT_LOG_INTERFACE_REVISION +
+            (fault == FAULT_LOGS_ANOTHER_REVISION),
+        .Size = sizeof(details),
+        .StringCount = 1,
+        .StringList = strings,
+    };
+    unsigned i;
+    KIRQL irql;
+
+    for (i = 0; i < (fault == FAULT_LOGS_TOO_MUCH ? 99 : 9); i++)
+        text[i] = L'x';
+    text[i] = 0;
+    KeInitializeSpinLock(&lock);
+    if (fault == FAULT_LOGS_WITH_A_LOCK)
+        KeAcquireSpinLock(&lock, &irql);
+    StorPortExtendedFunction(STOR_FUNCTION_LOG_SYSTEM_EVENT, extension, &details, NULL);
+    if (fault == FAULT_LOGS_WITH_A_LOCK)
+        KeReleaseSpinLock(&lock, irql);
+}
+
+static VOID NTAPI timer_runs(PKDPC self, PVOID srb, PVOID argument1, PVOID argument2)
+{
+    UNREFERENCED_PARAMETER(self);
+    UNREFERENCED_PARAMETER(argument1);
+    UNREFERENCED_PARAMETER(argument2);
+    wait_a_moment();
+    complete(dpc_extension, srb, SRB_STATUS_SUCCESS);
+}
+
+/* It ends the SRB. */
+static void dpc_fault(PVOID extension, PSCSI_REQUEST_BLOCK srb)
+{
+    LARGE_INTEGER soon = { .QuadPart = -10000 };
+
+    dpc_extension = extension;
+    KeInitializeTimer(&timer);
+    KeInitializeDpc(&dpc, timer_runs, srb);
+    KeSetTimerEx(&timer, soon, 0, &dpc);
 }
 
 static void lock_fault(PVOID extension, PSCSI_REQUEST_BLOCK srb, enum fault fault)
@@ -137,12 +269,17 @@ static BOOLEAN NTAPI start_io(PVOID extension, PSCSI_REQUEST_BLOCK srb)
         return TRUE;
     }
     switch (fault) {
+    case FAULT_DPC_DELAYS:
+        dpc_fault(extension, srb);
+        return TRUE;
     case FAULT_SRB_WITH_A_LOCK:
     case FAULT_LOCK_KEPT:
     case FAULT_LOCK_RELEASED_TWICE:
         lock_fault(extension, srb, fault);
         return TRUE;
     case FAULT_PAGED_POOL:
+    case FAULT_POOL_EXECUTABLE:
+    case FAULT_POOL_OF_NOTHING:
     case FAULT_POOL_TWICE:
     case FAULT_POOL_OVERRUN:
     case FAULT_POOL_TAG:
@@ -152,7 +289,20 @@ static BOOLEAN NTAPI start_io(PVOID extension, PSCSI_REQUEST_BLOCK srb)
         break;
     case FAULT_WAITS:
     case FAULT_DELAYS:
-        waiting_fault(fault);
+    case FAULT_OPENS_A_KEY:
+    case FAULT_QUERIES_A_KEY:
+    case FAULT_CLOSES:
+    case FAULT_LOOKS_UP:
+    case FAULT_BUILDS_AN_IRP:
+    case FAULT_FLUSHES_DPCS:
+    case FAULT_ASKS_THE_VERSION:
+    case FAULT_COMPLETES_WITH_A_LOCK:
+        call_fault(fault);
+        break;
+    case FAULT_LOGS_WITH_A_LOCK:
+    case FAULT_LOGS_TOO_MUCH:
+    case FAULT_LOGS_ANOTHER_REVISION:
+        log_fault(extension, fault);
         break;
     case FAULT_STRANGE_NOTIFICATION:
     case FAULT_STRANGE_FUNCTION:
@@ -171,20 +321,28 @@ static VOID NTAPI process_service_request(PVOID extension, PVOID service_irp)
     PIRP irp = service_irp;
     ULONG room = IoGetCurrentIrpStackLocation(irp)->Parameters.DeviceIoControl.OutputBufferLength;
     enum fault fault = *(ULONG *)irp->AssociatedIrp.SystemBuffer;
+    KIRQL irql = 0;
 
     if (fault == FAULT_IRP_NEVER) {
         kept = irp;
         return;
     }
-    irp->IoStatus.Status = STATUS_SUCCESS;
-    irp->IoStatus.Information = 0;
-    if (fault == FAULT_IRP_PENDING)
-        irp->IoStatus.Status = STATUS_PENDING;
-    if (fault == FAULT_IRP_TOO_LONG)
-        irp->IoStatus.Information = room + 1;
+    irp->IoStatus.Status = fault == FAULT_IRP_PENDING ? STATUS_PENDING : STATUS_SUCCESS;
+    irp->IoStatus.Information = fault == FAULT_IRP_TOO_LONG ? room + 1 : 0;
+    if (fault == FAULT_IRP_WITH_AN_ADDRESS) {
+        *(PVOID *)irp->AssociatedIrp.SystemBuffer = &irp->Tail;
+        irp->IoStatus.Information = sizeof(PVOID);
+    }
+    KeInitializeSpinLock(&lock);
+    if (fault == FAULT_IRP_WITH_A_LOCK)
+        KeAcquireSpinLock(&lock, &irql);
     StorPortExtendedFunction(STOR_FUNCTION_COMPLETE_SERVICE_IRP, extension, irp);
     if (fault == FAULT_IRP_TWICE)
         StorPortExtendedFunction(STOR_FUNCTION_COMPLETE_SERVICE_IRP, extension, irp);
+    if (fault == FAULT_IRP_WITH_A_LOCK)
+        KeReleaseSpinLock(&lock, irql);
+    if (fault == FAULT_IRP_KEEPS_A_LOCK)
+        KeAcquireSpinLock(&lock, &irql);
 }
 
 static VOID NTAPI complete_service_irp(PVOID extension)
@@ -210,14 +368,15 @@ static ULONG NTAPI find_adapter(PVOID extension, PVOID context, PVOID bus, PVOID
     config->NumberOfBuses = 1;
     config->MaximumNumberOfTargets = 1;
     config->MaximumNumberOfLogicalUnits = 1;
-    config->VirtualDevice = TRUE;
+    config->VirtualDevice = FALSE;
     return SP_RETURN_FOUND;
 }
 
 static BOOLEAN NTAPI reset_bus(PVOID extension, ULONG path)
 {
     UNREFERENCED_PARAMETER(extension);
-    UNREFERENCED_PARAMETER(path);
+    if (path == FAULT_RESET_WAITS)
+        call_fault(FAULT_DELAYS);
     return TRUE;
 }
 
@@ -228,6 +387,22 @@ static SCSI_ADAPTER_CONTROL_STATUS NTAPI control(
     UNREFERENCED_PARAMETER(type);
     UNREFERENCED_PARAMETER(parameters);
     return ScsiAdapterControlSuccess;
+}
+
+/* Each is refused. */
+static void bad_entries(
+    PDRIVER_OBJECT driver, PUNICODE_STRING path, const VIRTUAL_HW_INITIALIZATION_DATA *good)
+{
+    VIRTUAL_HW_INITIALIZATION_DATA entries = *good;
+
+    entries.HwInitializationDataSize--;
+    StorPortInitialize(driver, path, &entries, NULL);
+    entries = *good;
+    entries.HwResetBus = NULL;
+    StorPortInitialize(driver, path, &entries, NULL);
+    entries = *good;
+    entries.AutoRequestSense = FALSE;
+    StorPortInitialize(driver, path, &entries, NULL);
 }
 
 NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT driver, PUNICODE_STRING path)
@@ -250,5 +425,6 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT driver, PUNICODE_STRING path)
         .MultipleRequestPerLu = TRUE,
     };
 
+    bad_entries(driver, path, &entries);
     return (NTSTATUS)StorPortInitialize(driver, path, &entries, NULL);
 }

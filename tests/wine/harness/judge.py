@@ -5,7 +5,14 @@
 import re
 import shutil
 
-# Of faulty/faults.h: what the judge says of each, in the order in which it says so.
+# Of faulty/faulty.c and faults.h: what the judge says of each, in the order in which it says so.
+AT_LOAD = [
+    ("another size", r"HwInitializationDataSize is \d+"),
+    ("no HwResetBus", "a routine that a virtual miniport needs is missing"),
+    ("no AutoRequestSense", "StorPort needs tagged queuing, auto request sense"),
+    ("no VirtualDevice", "HwFindAdapter left a configuration without"),
+]
+PASSIVE = "%s is called where IRQL may be DISPATCH_LEVEL"
 AT_ONCE = [
     ("SRB_TWICE", "twice, or too late"),
     ("SRB_WITH_A_LOCK", r"RequestComplete\) is called with a spin lock held"),
@@ -16,11 +23,29 @@ AT_ONCE = [
     ("IRP_TWICE", "a service IRP is completed that the miniport does not have"),
     ("IRP_PENDING", "a service IRP is completed as pending"),
     ("IRP_TOO_LONG", "a service IRP returns more than its buffer holds"),
+    ("IRP_WITH_AN_ADDRESS", "a service IRP gives an address of the kernel away, at byte 0"),
+    ("IRP_WITH_A_LOCK", "StorPortCompleteServiceIrp is called with a spin lock held"),
+    ("IRP_KEEPS_A_LOCK", "the miniport returns with a spin lock held"),
+    ("RESET_WAITS", PASSIVE % "KeDelayExecutionThread"),
     ("LOCK_KEPT", "the miniport returns with a spin lock held"),
     ("LOCK_RELEASED_TWICE", "a spin lock is released that was not held"),
-    ("WAITS", "KeWaitForSingleObject is called where IRQL may be DISPATCH_LEVEL"),
-    ("DELAYS", "KeDelayExecutionThread is called where IRQL may be DISPATCH_LEVEL"),
-    ("PAGED_POOL", r"PagedPool\) is called where IRQL may be DISPATCH_LEVEL"),
+    ("WAITS", PASSIVE % "KeWaitForSingleObject"),
+    ("DELAYS", PASSIVE % "KeDelayExecutionThread"),
+    ("DPC_DELAYS", PASSIVE % "KeDelayExecutionThread"),
+    ("OPENS_A_KEY", PASSIVE % "ZwOpenKey"),
+    ("QUERIES_A_KEY", PASSIVE % "ZwQueryValueKey"),
+    ("CLOSES", PASSIVE % "ZwClose"),
+    ("LOOKS_UP", PASSIVE % "PsLookupProcessByProcessId"),
+    ("BUILDS_AN_IRP", PASSIVE % "IoBuildDeviceIoControlRequest"),
+    ("FLUSHES_DPCS", PASSIVE % "KeFlushQueuedDpcs"),
+    ("ASKS_THE_VERSION", PASSIVE % "RtlGetVersion"),
+    ("COMPLETES_WITH_A_LOCK", "IoCompleteRequest is called with a spin lock held"),
+    ("LOGS_WITH_A_LOCK", "StorPortLogSystemEvent is called with a spin lock held"),
+    ("LOGS_TOO_MUCH", r"StorPortLogSystemEvent of \d+ bytes"),
+    ("LOGS_ANOTHER_REVISION", "StorPortLogSystemEvent of another revision"),
+    ("PAGED_POOL", PASSIVE % r"PagedPool\)"),
+    ("POOL_EXECUTABLE", "pool is allocated that can be executed"),
+    ("POOL_OF_NOTHING", "pool of no length is allocated"),
     ("POOL_TWICE", "pool twice is freed"),
     ("POOL_OVERRUN", "written past the end of 64 bytes of pool"),
     ("POOL_TAG", "is freed with tag"),
@@ -48,7 +73,15 @@ def compare(expected, found):
     assert not wrong, "\n".join(wrong)
 
 
+def be_windows_10(machine):
+    """All pool of Windows 7, which a new prefix is, can be executed."""
+    machine.prefix.check(["wine", "reg", "add", r"HKCU\Software\Wine", "/v", "Version",
+                          "/d", "win10", "/f"], 30)
+    machine.restart()
+
+
 def every_fault_is_found(machine):
+    be_windows_10(machine)
     here = machine.build.parent.parent / "tests/wine/faulty"
     package = machine.package.parent / "faulty"
     package.mkdir()
@@ -61,6 +94,7 @@ def every_fault_is_found(machine):
     status, output = machine.prefix.wine(
         devsetup, "add", r"root\spdfaulty", r"C:\faulty\faulty.inf")
     assert status == 0, f"devsetup add: {status} {output}{machine.prefix.said()}"
+    at_load = machine.new_findings()
     status, output = machine.prefix.wine(package / "faults.exe", timeout=90)
     at_once = machine.new_findings()
     removed, why = machine.prefix.wine(devsetup, "remove", r"root\spdfaulty")
@@ -68,6 +102,7 @@ def every_fault_is_found(machine):
                             "the driver is unloaded")
     at_the_end = machine.new_findings()
     assert status == 0 and re.findall(r"(\w+) has not ended", output) == ["IRP_NEVER"], output
+    compare(AT_LOAD, at_load)
     compare(AT_ONCE, at_once)
     compare(AT_THE_END, at_the_end)
     assert removed == 0, f"devsetup remove: {removed} {why}"

@@ -105,7 +105,7 @@ static void simple(struct adapter *adapter, ULONG code, ULONG *number)
 {
     switch (code) {
     case DOUBLE_IOCTL_RESET_BUS:
-        *number = adapter->miniport->hw.HwResetBus(adapter->extension, *number);
+        *number = reset_bus(adapter, *number);
         break;
     case DOUBLE_IOCTL_FIND:
         judge_finding("a test asked for this");

@@ -162,9 +162,11 @@ void request_completed(struct adapter *adapter, SCSI_REQUEST_BLOCK *srb);
 void request_give_up(struct adapter *adapter, struct request *request);
 void request_free(struct request *request);
 struct request *request_of_srb(struct adapter *adapter, SCSI_REQUEST_BLOCK *srb);
+BOOLEAN requests_hold(struct adapter *adapter, ULONG_PTR address);
 BOOLEAN request_moves_blocks(const struct request *request);
 NTSTATUS request_status(const struct request *request);
 void requests_bury_all(void);
+BOOLEAN reset_bus(struct adapter *adapter, ULONG path);
 ULONGLONG now(void);
 
 /* passthrough.c */
@@ -195,12 +197,12 @@ void judge_finding(const char *format, ...) __attribute__((format(printf, 1, 2))
 void judge_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 LONG judge_findings(void);
 /* Locks that this thread of the miniport holds. */
-LONG judge_locks_held(void);
 void judge_lock_taken(void);
 void judge_lock_released(void);
-/* The port calls the miniport where Windows would be at DISPATCH_LEVEL. */
+/* The port calls the miniport where Windows would be at DISPATCH_LEVEL; elsewhere, its return. */
 void judge_raise(void);
 void judge_lower(void);
+void judge_returned(void);
 /* For calls that must not be made with a lock held; and not even at DISPATCH_LEVEL. */
 void judge_unlocked(const char *call);
 void judge_passive(const char *call);
@@ -210,6 +212,7 @@ PVOID NTAPI judge_allocate(POOL_TYPE type, SIZE_T length, ULONG tag);
 void NTAPI judge_free(PVOID block);
 void NTAPI judge_free_with_tag(PVOID block, ULONG tag);
 void judge_pool_report(void);
+BOOLEAN judge_pool_holds(ULONG_PTR address);
 ULONG judge_pool_blocks(void);
 
 /* judge_imports.c */

@@ -24,8 +24,7 @@ void service_request(struct adapter *adapter, IRP *irp)
     InsertTailList(&adapter->service_irps, &service->entry);
     KeReleaseSpinLock(&adapter->lock, irql);
     adapter->miniport->hw.HwProcessServiceRequest(adapter->extension, irp);
-    if (judge_locks_held() > 0)
-        judge_finding("HwProcessServiceRequest returns with a spin lock held");
+    judge_returned();
 }
 
 ULONG service_count(struct adapter *adapter)
@@ -39,6 +38,26 @@ ULONG service_count(struct adapter *adapter)
         count++;
     KeReleaseSpinLock(&adapter->lock, irql);
     return count;
+}
+
+/* An address of the kernel tells a program where to aim. What follows the head of a reply may be a
+ * disk's data, which is anything. */
+static void judge_reply(struct adapter *adapter, const IRP *irp)
+{
+    enum { HEAD = 72 };
+    const ULONG_PTR *words = irp->AssociatedIrp.SystemBuffer;
+    SIZE_T length = min(irp->IoStatus.Information, HEAD), i;
+    const DRIVER_OBJECT *driver = adapter->miniport->driver;
+
+    for (i = 0; NT_SUCCESS(irp->IoStatus.Status) && i < length / sizeof(*words); i++) {
+        if (words[i] - (ULONG_PTR)irp < sizeof(*irp) ||
+            words[i] - (ULONG_PTR)irp->AssociatedIrp.SystemBuffer < HEAD ||
+            words[i] - (ULONG_PTR)adapter->extension < adapter->config.DeviceExtensionSize ||
+            words[i] - (ULONG_PTR)driver->DriverStart < driver->DriverSize ||
+            judge_pool_holds(words[i]) || requests_hold(adapter, words[i]))
+            judge_finding("a service IRP gives an address of the kernel away, at byte %u",
+                (unsigned)(i * sizeof(*words)));
+    }
 }
 
 static void service_completed(struct adapter *adapter, IRP *irp)
@@ -70,6 +89,7 @@ static void service_completed(struct adapter *adapter, IRP *irp)
     if (irp->IoStatus.Information >
         IoGetCurrentIrpStackLocation(irp)->Parameters.DeviceIoControl.OutputBufferLength)
         judge_finding("a service IRP returns more than its buffer holds");
+    judge_reply(adapter, irp);
     IoCompleteRequest(irp, IO_NO_INCREMENT);
 }
 

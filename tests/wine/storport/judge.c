@@ -95,11 +95,6 @@ static struct thread *this_thread(void)
     return &others;
 }
 
-LONG judge_locks_held(void)
-{
-    return this_thread()->locks;
-}
-
 void judge_lock_taken(void)
 {
     this_thread()->locks++;
@@ -120,14 +115,20 @@ void judge_raise(void)
     this_thread()->raised++;
 }
 
-void judge_lower(void)
+void judge_returned(void)
 {
     struct thread *thread = this_thread();
 
-    if (!--thread->raised && thread->locks > 0) {
-        judge_finding("the miniport returns with a spin lock held");
-        thread->locks = 0;
-    }
+    if (thread->raised || thread->locks <= 0)
+        return;
+    judge_finding("the miniport returns with a spin lock held");
+    thread->locks = 0;
+}
+
+void judge_lower(void)
+{
+    this_thread()->raised--;
+    judge_returned();
 }
 
 void judge_unlocked(const char *call)

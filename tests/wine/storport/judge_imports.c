@@ -77,6 +77,79 @@ static NTSTATUS NTAPI open_key(PHANDLE key, ACCESS_MASK access, POBJECT_ATTRIBUT
     return ZwOpenKey(key, access, attributes);
 }
 
+static NTSTATUS NTAPI query_value(HANDLE key, PUNICODE_STRING name,
+    KEY_VALUE_INFORMATION_CLASS kind, PVOID out, ULONG length, PULONG needed)
+{
+    judge_passive("ZwQueryValueKey");
+    return ZwQueryValueKey(key, name, kind, out, length, needed);
+}
+
+static NTSTATUS NTAPI close(HANDLE handle)
+{
+    judge_passive("ZwClose");
+    return ZwClose(handle);
+}
+
+static NTSTATUS NTAPI look_up(HANDLE id, PEPROCESS *process)
+{
+    judge_passive("PsLookupProcessByProcessId");
+    return PsLookupProcessByProcessId(id, process);
+}
+
+static PIRP NTAPI build_request(ULONG code, PDEVICE_OBJECT device, PVOID in, ULONG in_length,
+    PVOID out, ULONG out_length, BOOLEAN internal, PKEVENT event, PIO_STATUS_BLOCK status)
+{
+    judge_passive("IoBuildDeviceIoControlRequest");
+    return IoBuildDeviceIoControlRequest(
+        code, device, in, in_length, out, out_length, internal, event, status);
+}
+
+static VOID NTAPI flush_dpcs(VOID)
+{
+    judge_passive("KeFlushQueuedDpcs");
+    KeFlushQueuedDpcs();
+}
+
+static NTSTATUS NTAPI get_version(PRTL_OSVERSIONINFOW version)
+{
+    judge_passive("RtlGetVersion");
+    return RtlGetVersion(version);
+}
+
+/* The miniport's timers. Slots stay taken: a DPC may run until its memory is another's. */
+static struct judged_dpc {
+    PKDPC volatile dpc;
+    PKDEFERRED_ROUTINE routine;
+    PVOID context;
+} dpcs[16];
+
+static VOID NTAPI run_dpc(PKDPC dpc, PVOID context, PVOID argument1, PVOID argument2)
+{
+    const struct judged_dpc *judged = context;
+
+    judge_raise();
+    judged->routine(dpc, judged->context, argument1, argument2);
+    judge_lower();
+}
+
+static VOID NTAPI initialize_dpc(PKDPC dpc, PKDEFERRED_ROUTINE routine, PVOID context)
+{
+    unsigned i;
+
+    for (i = 0; i < sizeof(dpcs) / sizeof(*dpcs); i++) {
+        PKDPC old = InterlockedCompareExchangePointer((PVOID volatile *)&dpcs[i].dpc, dpc, NULL);
+
+        if (old && old != dpc)
+            continue;
+        dpcs[i].routine = routine;
+        dpcs[i].context = context;
+        KeInitializeDpc(dpc, run_dpc, &dpcs[i]);
+        return;
+    }
+    judge_note("a DPC is not judged");
+    KeInitializeDpc(dpc, routine, context);
+}
+
 static const struct {
     const char *name;
     const void *judged;
@@ -94,6 +167,13 @@ static const struct {
     { "KeWaitForSingleObject", wait_single },
     { "KeDelayExecutionThread", delay },
     { "ZwOpenKey", open_key },
+    { "ZwQueryValueKey", query_value },
+    { "ZwClose", close },
+    { "PsLookupProcessByProcessId", look_up },
+    { "IoBuildDeviceIoControlRequest", build_request },
+    { "KeFlushQueuedDpcs", flush_dpcs },
+    { "RtlGetVersion", get_version },
+    { "KeInitializeDpc", initialize_dpc },
 };
 
 static BOOLEAN same(const char *a, const char *b)

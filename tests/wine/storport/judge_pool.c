@@ -91,6 +91,22 @@ void NTAPI judge_free(PVOID memory)
     judge_free_with_tag(memory, 0);
 }
 
+BOOLEAN judge_pool_holds(ULONG_PTR address)
+{
+    BOOLEAN found = FALSE;
+    LIST_ENTRY *entry;
+    KIRQL irql;
+
+    KeAcquireSpinLock(&blocks_lock, &irql);
+    for (entry = blocks.Flink; entry != &blocks && !found; entry = entry->Flink) {
+        struct block *block = CONTAINING_RECORD(entry, struct block, entry);
+
+        found = address - (ULONG_PTR)(block + 1) < block->length;
+    }
+    KeReleaseSpinLock(&blocks_lock, irql);
+    return found;
+}
+
 ULONG judge_pool_blocks(void)
 {
     return block_count;

@@ -164,7 +164,7 @@ static void end_late_requests(struct adapter *adapter)
         if (late.resets == 1)
             reset_unit(adapter, late.target);
         else if (late.resets == 2)
-            adapter->miniport->hw.HwResetBus(adapter->extension, 0);
+            reset_bus(adapter, 0);
         else
             request_give_up(adapter, late.request);
     }

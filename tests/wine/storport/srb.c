@@ -122,6 +122,16 @@ void request_issue(struct request *request, ULONG seconds)
         judge_finding("HwStartIo returns FALSE");
 }
 
+BOOLEAN reset_bus(struct adapter *adapter, ULONG path)
+{
+    BOOLEAN done;
+
+    judge_raise();
+    done = adapter->miniport->hw.HwResetBus(adapter->extension, path);
+    judge_lower();
+    return done;
+}
+
 /* Under adapter->lock: list entries only, so that a stray address is never followed. */
 static struct request *find(struct adapter *adapter, SCSI_REQUEST_BLOCK *srb)
 {
@@ -145,6 +155,27 @@ struct request *request_of_srb(struct adapter *adapter, SCSI_REQUEST_BLOCK *srb)
     request = find(adapter, srb);
     KeReleaseSpinLock(&adapter->lock, irql);
     return request;
+}
+
+/* Of what the miniport has: SRBs, their extensions and data. */
+BOOLEAN requests_hold(struct adapter *adapter, ULONG_PTR address)
+{
+    ULONG extension = adapter->miniport->hw.SrbExtensionSize;
+    BOOLEAN found = FALSE;
+    LIST_ENTRY *entry;
+    KIRQL irql;
+
+    KeAcquireSpinLock(&adapter->lock, &irql);
+    for (entry = adapter->requests.Flink; entry != &adapter->requests && !found;
+         entry = entry->Flink) {
+        struct request *request = CONTAINING_RECORD(entry, struct request, entry);
+
+        found = address - (ULONG_PTR)&request->srb < sizeof(request->srb) ||
+            address - (ULONG_PTR)request->srb.SrbExtension < extension ||
+            address - (ULONG_PTR)request->buffer < request->length;
+    }
+    KeReleaseSpinLock(&adapter->lock, irql);
+    return found;
 }
 
 static void judge_result(const struct request *request)
