@@ -203,14 +203,16 @@ static bool may_transact(struct sys_unit *unit, PEPROCESS caller)
 
 static bool reserved_are_zero(const SPD_IOCTL_TRANSACT_PARAMS *block)
 {
-    UINT32 flags;
+    const SPD_IOCTL_STORAGE_UNIT_STATUS *status = &block->Dir.Rsp.Status;
+    UINT32 flags, last;
 
     memcpy(&flags, (const UCHAR *)&block->Btl + sizeof block->Btl, sizeof flags);
+    memcpy(&last, (const UCHAR *)(status + 1) - sizeof last, sizeof last);
     if (flags & ~3u)
         return false;
+    /* Of the last word, only InformationValid means anything. */
     return !block->RspValid ||
-        (!block->Dir.Rsp.Status.ReservedCSI && !block->Dir.Rsp.Status.ReservedSKS &&
-            !block->Dir.Rsp.Status.ReservedFRU);
+        (!status->ReservedCSI && !status->ReservedSKS && !(last & ~0x100u));
 }
 
 static NTSTATUS transact(
