@@ -145,9 +145,12 @@ static VOID NTAPI tick(PKDPC dpc, PVOID context, PVOID argument1, PVOID argument
     KeSetEvent(&adapter->idle, IO_NO_INCREMENT, FALSE);
 }
 
+/* Also when an adapter that was stopped is started again. */
 static BOOLEAN NTAPI initialize(PVOID extension)
 {
-    UNREFERENCED_PARAMETER(extension);
+    struct sys_adapter *adapter = extension;
+
+    adapter->stopped = false;
     return TRUE;
 }
 
@@ -177,6 +180,9 @@ static ULONG NTAPI find_adapter(PVOID extension, PVOID context, PVOID bus, PVOID
     UNREFERENCED_PARAMETER(lower);
     UNREFERENCED_PARAMETER(arguments);
     *again = FALSE;
+    /* What runs is left alone, be it another instance or this one. */
+    if (!set_instance(NULL, NULL))
+        return SP_RETURN_NOT_FOUND;
     memset(adapter, 0, sys_adapter_extension_size());
     KeInitializeSpinLock(&adapter->lock);
     InitializeListHead(&adapter->lifetimes);
@@ -205,25 +211,21 @@ static BOOLEAN NTAPI reset_bus(PVOID extension, ULONG path)
     return TRUE;
 }
 
-static void set_stopped(struct sys_adapter *adapter, bool stopped)
-{
-    KIRQL irql;
-
-    KeAcquireSpinLock(&adapter->lock, &irql);
-    adapter->stopped = stopped;
-    KeReleaseSpinLock(&adapter->lock, irql);
-}
-
 /* Nothing of ours is pended any more, and units do not outlive their servers' requests. */
 static VOID NTAPI complete_service_irps(PVOID extension)
 {
     struct sys_adapter *adapter = extension;
+    KIRQL irql;
 
-    set_stopped(adapter, true);
+    KeAcquireSpinLock(&adapter->lock, &irql);
+    adapter->stopped = true;
+    KeReleaseSpinLock(&adapter->lock, irql);
     sys_unit_remove_all(adapter);
     sys_lifetime_end_all(adapter);
 }
 
+/* Stop and restart may come at DIRQL, where no lock may be taken. There is nothing to stop:
+ * StorPort has had all its SRBs back, and one to flush, before. */
 static SCSI_ADAPTER_CONTROL_STATUS NTAPI control(
     PVOID extension, SCSI_ADAPTER_CONTROL_TYPE type, PVOID parameters)
 {
@@ -236,10 +238,9 @@ static SCSI_ADAPTER_CONTROL_STATUS NTAPI control(
                 i == ScsiStopAdapter || i == ScsiRestartAdapter;
         return ScsiAdapterControlSuccess;
     case ScsiStopAdapter:
-        sys_srb_reset_all(extension);
         return ScsiAdapterControlSuccess;
     case ScsiRestartAdapter:
-        set_stopped(extension, false);
+        initialize(extension);
         return ScsiAdapterControlSuccess;
     default:
         return ScsiAdapterControlUnsuccessful;

@@ -69,7 +69,7 @@ struct sys_adapter {
     KSPIN_LOCK lock;
     LIST_ENTRY lifetimes;     /* pended LIFETIME requests, struct sys_lifetime */
     uint32_t generation;      /* the highest of the hints of units that are gone */
-    bool stopped;             /* nothing is pended any more */
+    _Atomic bool stopped;     /* nothing is pended any more; set with the lock held */
     bool closing;             /* the timer does nothing any more */
     volatile LONG users;      /* IRPs of disks that look at it, and itself */
     KEVENT unused;            /* users is 0 */

@@ -14,6 +14,7 @@ static pthread_mutex_t cancel_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t dispatcher = PTHREAD_MUTEX_INITIALIZER; /* timers, events, processes */
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static _Thread_local unsigned locks_held;
+static _Thread_local bool at_dirql;
 
 void shim_check(bool condition, const char *what)
 {
@@ -47,6 +48,7 @@ void KeInitializeSpinLock(KSPIN_LOCK *lock)
 
 void KeAcquireSpinLock(KSPIN_LOCK *lock, KIRQL *irql)
 {
+    shim_check(!at_dirql, "a lock is taken at DIRQL");
     pthread_mutex_lock(&lock->mutex);
     *irql = (KIRQL)locks_held++;
 }
@@ -58,6 +60,16 @@ void KeReleaseSpinLock(KSPIN_LOCK *lock, KIRQL irql)
     pthread_mutex_unlock(&lock->mutex);
     if (!locks_held && shim.released)
         shim.released();
+}
+
+SCSI_ADAPTER_CONTROL_STATUS shim_control(SCSI_ADAPTER_CONTROL_TYPE type)
+{
+    SCSI_ADAPTER_CONTROL_STATUS status;
+
+    at_dirql = true;
+    status = shim.entries.HwAdapterControl(shim.adapter, type, NULL);
+    at_dirql = false;
+    return status;
 }
 
 /* A few bytes may be moved with a lock held; data and whole structures may not. */

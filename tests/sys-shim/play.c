@@ -330,7 +330,7 @@ static void adapter_control(struct play *play, uint8_t flags)
 static void adapter_goes(struct play *play)
 {
     shim.entries.HwCompleteServiceIrp(shim.adapter);
-    shim.entries.HwAdapterControl(shim.adapter, ScsiRestartAdapter, NULL);
+    shim_control(ScsiRestartAdapter);
     for (unsigned i = 0; i < PROGRAMS; i++)
         program_restart(play, i);
 }

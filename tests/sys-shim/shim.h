@@ -41,6 +41,9 @@ extern struct shim_kernel {
 void shim_start(ULONG capacity, ULONG timeout);
 void shim_stop(void);
 
+/* HwAdapterControl at DIRQL, as StorPort may: locks may not be taken. */
+SCSI_ADAPTER_CONTROL_STATUS shim_control(SCSI_ADAPTER_CONTROL_TYPE type);
+
 /* Seconds pass. */
 void shim_seconds(unsigned count);
 

@@ -223,7 +223,7 @@ static void disk_vanishes(void)
 
 static void adapter_stops(void)
 {
-    shim.entries.HwAdapterControl(shim.adapter, ScsiStopAdapter, NULL);
+    shim_control(ScsiStopAdapter);
     shim.entries.HwCompleteServiceIrp(shim.adapter);
 }
 

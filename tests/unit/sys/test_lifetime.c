@@ -257,6 +257,56 @@ static void test_an_adapter_that_goes_leaves_nothing(void **state)
     rig_exit(&program);
 }
 
+/* Power management: StorPort stops the adapter, at DIRQL, when it has all its requests back. */
+static void test_a_stopped_adapter_keeps_its_units(void **state)
+{
+    (void)state;
+    provision(0);
+    rig_ask(&program, &t, 0, 512);
+    assert_int_equal(shim_control(ScsiStopAdapter), ScsiAdapterControlSuccess);
+    assert_int_equal(shim_control(ScsiRestartAdapter), ScsiAdapterControlSuccess);
+    rig_read(&box, 0, 1, 1, data);
+    shim_srb_send(&box);
+    assert_int_equal(rig_end(&t), STATUS_SUCCESS);
+    rig_fill_answer(&t, 0);
+    rig_answer(&program, &t, 0, 512);
+    rig_end(&t);
+    assert_int_equal(box.srb.SrbStatus, SRB_STATUS_SUCCESS);
+    assert_ended();
+    rig_exit(&program);
+}
+
+static void test_an_adapter_that_is_started_again_takes_units(void **state)
+{
+    (void)state;
+    shim.entries.HwCompleteServiceIrp(shim.adapter);
+    assert_int_equal(shim_control(ScsiStopAdapter), ScsiAdapterControlSuccess);
+    rig_exit(&program);
+    assert_true(shim.entries.HwInitialize(shim.adapter));
+    rig_start(&program, 100);
+    provision(0);
+    rig_exit(&program);
+}
+
+/* One runs; what it has must not be touched. */
+static void test_only_the_first_adapter_starts(void **state)
+{
+    PVOID second = calloc(1, shim.entries.DeviceExtensionSize);
+    STOR_PORT_CONFIGURATION config = shim.config;
+    BOOLEAN again;
+
+    (void)state;
+    provision(0);
+    assert_int_equal(shim.entries.HwFindAdapter(second, NULL, NULL, NULL, NULL, &config, &again),
+        SP_RETURN_NOT_FOUND);
+    shim.entries.HwFreeAdapterResources(second);
+    free(second);
+    assert_int_equal(shim.entries.HwFindAdapter(
+        shim.adapter, NULL, NULL, NULL, NULL, &config, &again), SP_RETURN_NOT_FOUND);
+    assert_int_equal(rig_list(&watcher, btls, 16), 1);
+    rig_exit(&program);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
@@ -272,6 +322,9 @@ int main(void)
         TEST(another_disk_does_not_take_over),
         TEST(the_grace_ends),
         TEST(an_adapter_that_goes_leaves_nothing),
+        TEST(a_stopped_adapter_keeps_its_units),
+        TEST(an_adapter_that_is_started_again_takes_units),
+        TEST(only_the_first_adapter_starts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

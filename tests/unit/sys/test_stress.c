@@ -224,7 +224,7 @@ static void *disturb(void *argument)
         case 4: replace(); break;
         case 5: crash(); break;
         case 8: plug_and_play(); break;
-        case 12: shim.entries.HwAdapterControl(shim.adapter, ScsiStopAdapter, NULL); break;
+        case 12: shim_control(ScsiStopAdapter); break;
         case 15: shim_seconds(TIMEOUT + 2); break;
         default: abort_one(data); break;
         }
