@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * An image: the file or block device that holds a disk's bytes. One file per operating system.
+ * An image: the file or block device that holds a disk's bytes.
  *
  * Positional reads and writes, never a mapping: the image may be truncated or its medium may fail
  * under our feet, and that must be an error of one request, not a signal to the process.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-#include "image.h"
+#include "image_os.h"
 #include "../common/size.h"
 
 #include <errno.h>
@@ -12,7 +12,6 @@
 #include <linux/fs.h>
 #include <linux/magic.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,17 +32,6 @@ static const int unmap_modes[] = {
 
 enum { UNMAP_MODES = sizeof unmap_modes / sizeof unmap_modes[0] };
 
-__attribute__((format(printf, 3, 4)))
-static enum image_result fail(char *message, enum image_result result, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(message, IMAGE_MESSAGE_MAX, format, args);
-    va_end(args);
-    return result;
-}
-
 /* Another process that has the image open for writing would destroy it, or we its data. */
 static enum image_result lock_image(const struct image *image, const char *path, bool writable,
     char *message)
@@ -58,10 +46,10 @@ static enum image_result lock_image(const struct image *image, const char *path,
     if (fcntl(image->fd, F_OFD_SETLK, &lock) == 0)
         return IMAGE_OK;
     if (errno == EAGAIN || errno == EACCES)
-        return fail(message, IMAGE_FAILED,
+        return image_fail(message, IMAGE_FAILED,
             "image %s is in use by another program: end that program, or take another image",
             path);
-    return fail(message, IMAGE_FAILED, "image %s cannot be locked: %s", path,
+    return image_fail(message, IMAGE_FAILED, "image %s cannot be locked: %s", path,
         strerror(errno));
 }
 
@@ -85,11 +73,11 @@ static enum image_result open_file(struct image *image, const struct image_wish 
         flags |= O_EXCL;
     image->fd = open(wish->path, flags, 0666);
     if (image->fd < 0 && errno == EBUSY)
-        return fail(message, IMAGE_FAILED,
+        return image_fail(message, IMAGE_FAILED,
             "image %s is in use: the block device is mounted or belongs to another program",
             wish->path);
     if (image->fd < 0)
-        return fail(message, IMAGE_FAILED, "cannot open image %s: %s", wish->path,
+        return image_fail(message, IMAGE_FAILED, "cannot open image %s: %s", wish->path,
             strerror(errno));
     result = lock_image(image, wish->path, writable, message);
     *made = !exists && result == IMAGE_OK;
@@ -103,7 +91,7 @@ static enum image_result inspect(struct image *image, const struct image_wish *w
     struct statfs fs;
 
     if (fstat(image->fd, &st) != 0 || fstatfs(image->fd, &fs) != 0)
-        return fail(message, IMAGE_FAILED, "cannot inspect image %s: %s", wish->path,
+        return image_fail(message, IMAGE_FAILED, "cannot inspect image %s: %s", wish->path,
             strerror(errno));
     if (S_ISREG(st.st_mode)) {
         *size = (uint64_t)st.st_size;
@@ -112,12 +100,12 @@ static enum image_result inspect(struct image *image, const struct image_wish *w
         return IMAGE_OK;
     }
     if (!S_ISBLK(st.st_mode))
-        return fail(message, IMAGE_FAILED, "image %s is neither a regular file nor a block device",
-            wish->path);
+        return image_fail(message, IMAGE_FAILED,
+            "image %s is neither a regular file nor a block device", wish->path);
     image->block_device = true;
     if (ioctl(image->fd, BLKGETSIZE64, size) != 0 ||
         ioctl(image->fd, BLKPBSZGET, &image->granularity) != 0)
-        return fail(message, IMAGE_FAILED, "cannot get the size of block device %s: %s",
+        return image_fail(message, IMAGE_FAILED, "cannot get the size of block device %s: %s",
             wish->path, strerror(errno));
     return IMAGE_OK;
 }
@@ -125,28 +113,19 @@ static enum image_result inspect(struct image *image, const struct image_wish *w
 static enum image_result size_image(struct image *image, const struct image_wish *wish,
     uint64_t present, char *message)
 {
-    char has[SIZE_TEXT_MAX], wants[SIZE_TEXT_MAX];
+    char size[SIZE_TEXT_MAX], advice[96];
 
-    image->size = wish->size ? wish->size : present ? present : wish->fallback_size;
+    image->size = image_wanted_size(wish, present);
     if (present == 0 && !image->block_device) {
         if (ftruncate(image->fd, (off_t)image->size) != 0)
-            return fail(message, IMAGE_FAILED, "cannot make image %s %s long: %s", wish->path,
-                size_format(image->size, has), strerror(errno));
+            return image_fail(message, IMAGE_FAILED, "cannot make image %s %s long: %s", wish->path,
+                size_format(image->size, size), strerror(errno));
         image->created = true;
         return IMAGE_OK;
     }
-    if (image->size != present)
-        return fail(message, IMAGE_BAD_SIZE,
-            "image %s has %s, but the disk would have %s: leave -c and --size out to take the "
-            "image as it is, or name another image",
-            wish->path, size_format(present, has), size_format(image->size, wants));
-    if (present % wish->block_length)
-        return fail(message, IMAGE_BAD_SIZE,
-            "image %s has %s, which is not a multiple of the block length %" PRIu32
-            ": lengthen it to %" PRIu64 " bytes, or use another -l",
-            wish->path, size_format(present, has), wish->block_length,
-            present + wish->block_length - present % wish->block_length);
-    return IMAGE_OK;
+    snprintf(advice, sizeof advice, "lengthen it to %" PRIu64 " bytes, or use another -l",
+        present + wish->block_length - present % wish->block_length);
+    return image_check_size(image, wish, present, advice, message);
 }
 
 /* Two hosts may have an image at the same path, and an initiator that sees both must not take them
@@ -240,20 +219,13 @@ int image_read(struct image *image, void *buffer, size_t length, uint64_t offset
     return 0;
 }
 
-/* EIO with *failed where the image now ends, when that is before length bytes from offset. */
-static int check_end(const struct image *image, uint64_t length, uint64_t offset,
-    uint64_t *failed)
+int image_os_end(const struct image *image, uint64_t *end)
 {
     /* A third of the cost of fstat(), and it knows block devices too. */
-    off_t end = lseek(image->fd, 0, SEEK_END);
+    off_t at = lseek(image->fd, 0, SEEK_END);
 
-    if (end < 0)
-        return errno;
-    if ((uint64_t)end >= offset + length)
-        return 0;
-    if ((uint64_t)end > offset)
-        *failed = (uint64_t)end;
-    return EIO;
+    *end = (uint64_t)at;
+    return at < 0 ? errno : 0;
 }
 
 /* One pass over the data; *done counts on failure too. */
@@ -295,7 +267,7 @@ int image_write(struct image *image, const void *buffer, size_t length, uint64_t
                                   memory_order_relaxed)))
         return EAGAIN;
     *failed = offset;
-    if ((error = check_end(image, length, offset, failed)))
+    if ((error = image_check_end(image, length, offset, failed)))
         return error;
     error = write_all(image, buffer, length, offset,
         (nowait ? RWF_NOWAIT : 0) | (durable ? RWF_DSYNC : 0), &done);
@@ -309,35 +281,12 @@ int image_write(struct image *image, const void *buffer, size_t length, uint64_t
     return error;
 }
 
-int image_flush(struct image *image)
+int image_os_flush(struct image *image)
 {
-    int error = atomic_load_explicit(&image->lost, memory_order_relaxed);
-    int none = 0;
-
-    if (error || image->memory)
-        return error;
-    if (fdatasync(image->fd) == 0)
-        return 0;
-    error = write_error();
-    atomic_compare_exchange_strong(&image->lost, &none, error);
-    return error;
+    return fdatasync(image->fd) == 0 ? 0 : write_error();
 }
 
-static int write_zeros(struct image *image, uint64_t length, uint64_t offset, uint64_t *failed)
-{
-    static const char zeros[65536];
-    int error = 0;
-
-    while (length && !error) {
-        size_t piece = length < sizeof zeros ? (size_t)length : sizeof zeros;
-        error = image_write(image, zeros, piece, offset, 0, failed);
-        offset += piece;
-        length -= piece;
-    }
-    return error;
-}
-
-static int make_hole(struct image *image, uint64_t length, uint64_t offset, uint64_t *failed)
+int image_os_zero(struct image *image, uint64_t length, uint64_t offset)
 {
     unsigned method = atomic_load_explicit(&image->unmap_method, memory_order_relaxed);
 
@@ -353,19 +302,5 @@ static int make_hole(struct image *image, uint64_t length, uint64_t offset, uint
             return write_error();
         atomic_store_explicit(&image->unmap_method, ++method, memory_order_relaxed);
     }
-    return write_zeros(image, length, offset, failed);
-}
-
-int image_unmap(struct image *image, uint64_t length, uint64_t offset, uint64_t *failed)
-{
-    int error;
-
-    *failed = offset;
-    if (length == 0)
-        return 0;
-    error = check_end(image, length, offset, failed);
-    if (!error)
-        error = make_hole(image, length, offset, failed);
-    /* Without a cache no flush will come, and what was unmapped must not return. */
-    return error || image->cached ? error : image_flush(image);
+    return EOPNOTSUPP;
 }

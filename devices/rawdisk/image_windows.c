@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-#include "image.h"
-#include "../common/size.h"
+#include "image_os.h"
 
 #include <windows.h>
 #include <winioctl.h>
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,17 +20,6 @@ enum { SPARSE_GRANULARITY = 65536 };
 
 /* How to make a range read as zeros, in image->unmap_method. */
 enum { UNMAP_ZERO_DATA, UNMAP_WRITE };
-
-__attribute__((format(printf, 3, 4))) static enum image_result fail(
-    char *message, enum image_result result, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(message, IMAGE_MESSAGE_MAX, format, args);
-    va_end(args);
-    return result;
-}
 
 static const char *error_text(DWORD error, char *text, DWORD size)
 {
@@ -53,7 +39,7 @@ static enum image_result fail_system(char *message, const char *what, const char
 {
     char text[256];
 
-    return fail(message, IMAGE_FAILED, "cannot %s image %s: %s", what, path,
+    return image_fail(message, IMAGE_FAILED, "cannot %s image %s: %s", what, path,
         error_text(GetLastError(), text, sizeof text));
 }
 
@@ -145,7 +131,7 @@ static enum image_result open_file(
         NULL);
 
     if (handle == INVALID_HANDLE_VALUE && GetLastError() == ERROR_SHARING_VIOLATION)
-        return fail(message, IMAGE_FAILED,
+        return image_fail(message, IMAGE_FAILED,
             "image %s is in use by another program: end that program, or take another image",
             wish->path);
     if (handle == INVALID_HANDLE_VALUE)
@@ -169,7 +155,7 @@ static enum image_result inspect(
         /* Devices are not cached: what is no whole sector, they refuse. */
         if (control(image, IOCTL_DISK_GET_DRIVE_GEOMETRY, NULL, 0, &geometry, sizeof geometry) &&
             geometry.BytesPerSector && wish->block_length % geometry.BytesPerSector)
-            return fail(message, IMAGE_BAD_SIZE,
+            return image_fail(message, IMAGE_BAD_SIZE,
                 "image %s has sectors of %lu bytes: use -l %lu, or a multiple of it", wish->path,
                 geometry.BytesPerSector, geometry.BytesPerSector);
         *size = (uint64_t)device.Length.QuadPart;
@@ -177,7 +163,7 @@ static enum image_result inspect(
         return IMAGE_OK;
     }
     if (GetFileType(image->handle) != FILE_TYPE_DISK || !GetFileSizeEx(image->handle, &file))
-        return fail(
+        return image_fail(
             message, IMAGE_FAILED, "image %s is neither a regular file nor a disk", wish->path);
     *size = (uint64_t)file.QuadPart;
     return IMAGE_OK;
@@ -186,10 +172,9 @@ static enum image_result inspect(
 static enum image_result size_image(
     struct image *image, const struct image_wish *wish, uint64_t present, char *message)
 {
-    char has[SIZE_TEXT_MAX], wants[SIZE_TEXT_MAX];
     FILE_END_OF_FILE_INFO end;
 
-    image->size = wish->size ? wish->size : present ? present : wish->fallback_size;
+    image->size = image_wanted_size(wish, present);
     if (present == 0 && !image->block_device) {
         end.EndOfFile.QuadPart = (LONGLONG)image->size;
         if (!SetFileInformationByHandle(image->handle, FileEndOfFileInfo, &end, sizeof end))
@@ -197,17 +182,7 @@ static enum image_result size_image(
         image->created = true;
         return IMAGE_OK;
     }
-    if (image->size != present)
-        return fail(message, IMAGE_BAD_SIZE,
-            "image %s has %s, but the disk would have %s: leave -c and --size out to take the "
-            "image as it is, or name another image",
-            wish->path, size_format(present, has), size_format(image->size, wants));
-    if (present % wish->block_length)
-        return fail(message, IMAGE_BAD_SIZE,
-            "image %s has %s, which is not a multiple of the block length %" PRIu32
-            ": use another -l, or another image",
-            wish->path, size_format(present, has), wish->block_length);
-    return IMAGE_OK;
+    return image_check_size(image, wish, present, "use another -l, or another image", message);
 }
 
 /* Without it, a file of 1 TiB takes 1 TiB. File systems that have no such thing refuse, and then
@@ -247,7 +222,7 @@ enum image_result image_open(
         .event_slot = FlsAlloc(close_event),
     };
     if (image->event_slot == FLS_OUT_OF_INDEXES)
-        return fail(message, IMAGE_FAILED, "there is no memory for image %s", wish->path);
+        return image_fail(message, IMAGE_FAILED, "there is no memory for image %s", wish->path);
     /* Windows cannot say beforehand whether it would block. */
     atomic_store(&image->no_nowait_read, true);
     atomic_store(&image->no_nowait_write, true);
@@ -333,20 +308,14 @@ int image_read(struct image *image, void *buffer, size_t length, uint64_t offset
     return 0;
 }
 
-/* EIO with *failed where the image now ends, when that is before length bytes from offset. */
-static int check_end(const struct image *image, uint64_t length, uint64_t offset, uint64_t *failed)
+int image_os_end(const struct image *image, uint64_t *end)
 {
-    LARGE_INTEGER end;
+    LARGE_INTEGER size = { .QuadPart = INT64_MAX };
 
-    if (image->block_device)
-        return 0;
-    if (!GetFileSizeEx(image->handle, &end))
+    if (!image->block_device && !GetFileSizeEx(image->handle, &size))
         return last_errno();
-    if ((uint64_t)end.QuadPart >= offset + length)
-        return 0;
-    if ((uint64_t)end.QuadPart > offset)
-        *failed = (uint64_t)end.QuadPart;
-    return EIO;
+    *end = (uint64_t)size.QuadPart;
+    return 0;
 }
 
 int image_write(struct image *image, const void *buffer, size_t length, uint64_t offset,
@@ -357,7 +326,7 @@ int image_write(struct image *image, const void *buffer, size_t length, uint64_t
     *failed = offset;
     if (flags & IMAGE_NOWAIT)
         return EAGAIN;
-    if ((error = check_end(image, length, offset, failed)))
+    if ((error = image_check_end(image, length, offset, failed)))
         return error;
     for (size_t done = 0; done < length;) {
         DWORD n = 0;
@@ -372,33 +341,12 @@ int image_write(struct image *image, const void *buffer, size_t length, uint64_t
     return flags & IMAGE_DURABLE ? image_flush(image) : 0;
 }
 
-int image_flush(struct image *image)
+int image_os_flush(struct image *image)
 {
-    int error = atomic_load_explicit(&image->lost, memory_order_relaxed);
-    int none = 0;
-
-    if (error || FlushFileBuffers(image->handle))
-        return error;
-    error = last_errno();
-    atomic_compare_exchange_strong(&image->lost, &none, error);
-    return error;
+    return FlushFileBuffers(image->handle) ? 0 : last_errno();
 }
 
-static int write_zeros(struct image *image, uint64_t length, uint64_t offset, uint64_t *failed)
-{
-    static const char zeros[65536];
-    int error = 0;
-
-    while (length && !error) {
-        size_t piece = length < sizeof zeros ? (size_t)length : sizeof zeros;
-        error = image_write(image, zeros, piece, offset, 0, failed);
-        offset += piece;
-        length -= piece;
-    }
-    return error;
-}
-
-static int make_hole(struct image *image, uint64_t length, uint64_t offset, uint64_t *failed)
+int image_os_zero(struct image *image, uint64_t length, uint64_t offset)
 {
     FILE_ZERO_DATA_INFORMATION range = {
         .FileOffset.QuadPart = (LONGLONG)offset,
@@ -406,25 +354,11 @@ static int make_hole(struct image *image, uint64_t length, uint64_t offset, uint
     };
 
     if (atomic_load_explicit(&image->unmap_method, memory_order_relaxed) == UNMAP_WRITE)
-        return write_zeros(image, length, offset, failed);
+        return EOPNOTSUPP;
     if (control(image, FSCTL_SET_ZERO_DATA, &range, sizeof range, NULL, 0))
         return 0;
     if (GetLastError() != ERROR_INVALID_FUNCTION && GetLastError() != ERROR_NOT_SUPPORTED)
         return last_errno();
     atomic_store_explicit(&image->unmap_method, UNMAP_WRITE, memory_order_relaxed);
-    return write_zeros(image, length, offset, failed);
-}
-
-int image_unmap(struct image *image, uint64_t length, uint64_t offset, uint64_t *failed)
-{
-    int error;
-
-    *failed = offset;
-    if (length == 0)
-        return 0;
-    error = check_end(image, length, offset, failed);
-    if (!error)
-        error = make_hole(image, length, offset, failed);
-    /* Without a cache no flush will come, and what was unmapped must not return. */
-    return error || image->cached ? error : image_flush(image);
+    return EOPNOTSUPP;
 }

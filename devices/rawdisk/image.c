@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* What is the same of an image on every operating system. */
+
+#include "image_os.h"
+#include "../common/size.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+enum image_result image_fail(char *message, enum image_result result, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(message, IMAGE_MESSAGE_MAX, format, args);
+    va_end(args);
+    return result;
+}
+
+uint64_t image_wanted_size(const struct image_wish *wish, uint64_t present)
+{
+    return wish->size ? wish->size : present ? present : wish->fallback_size;
+}
+
+enum image_result image_check_size(const struct image *image, const struct image_wish *wish,
+    uint64_t present, const char *advice, char *message)
+{
+    char has[SIZE_TEXT_MAX], wants[SIZE_TEXT_MAX];
+
+    if (image->size != present)
+        return image_fail(message, IMAGE_BAD_SIZE,
+            "image %s has %s, but the disk would have %s: leave -c and --size out to take the "
+            "image as it is, or name another image",
+            wish->path, size_format(present, has), size_format(image->size, wants));
+    if (present % wish->block_length)
+        return image_fail(message, IMAGE_BAD_SIZE,
+            "image %s has %s, which is not a multiple of the block length %" PRIu32 ": %s",
+            wish->path, size_format(present, has), wish->block_length, advice);
+    return IMAGE_OK;
+}
+
+int image_check_end(const struct image *image, uint64_t length, uint64_t offset, uint64_t *failed)
+{
+    uint64_t end;
+    int error = image_os_end(image, &end);
+
+    if (error)
+        return error;
+    if (end >= offset + length)
+        return 0;
+    if (end > offset)
+        *failed = end;
+    return EIO;
+}
+
+int image_flush(struct image *image)
+{
+    int error = atomic_load_explicit(&image->lost, memory_order_relaxed);
+    int none = 0;
+
+    if (error || image->memory)
+        return error;
+    error = image_os_flush(image);
+    if (error)
+        atomic_compare_exchange_strong(&image->lost, &none, error);
+    return error;
+}
+
+static int write_zeros(struct image *image, uint64_t length, uint64_t offset, uint64_t *failed)
+{
+    static const char zeros[65536];
+    int error = 0;
+
+    while (length && !error) {
+        size_t piece = length < sizeof zeros ? (size_t)length : sizeof zeros;
+        error = image_write(image, zeros, piece, offset, 0, failed);
+        offset += piece;
+        length -= piece;
+    }
+    return error;
+}
+
+int image_unmap(struct image *image, uint64_t length, uint64_t offset, uint64_t *failed)
+{
+    int error;
+
+    *failed = offset;
+    if (length == 0)
+        return 0;
+    error = image_check_end(image, length, offset, failed);
+    if (error)
+        return error;
+    error = image_os_zero(image, length, offset);
+    if (error == EOPNOTSUPP)
+        error = write_zeros(image, length, offset, failed);
+    /* Without a cache no flush will come, and what was unmapped must not return. */
+    return error || image->cached ? error : image_flush(image);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* Between image.c and the file beside it that knows the operating system; nobody else's. */
+
+#ifndef DEVICES_RAWDISK_IMAGE_OS_H
+#define DEVICES_RAWDISK_IMAGE_OS_H
+
+#include "image.h"
+
+/* In image.c. Formats the message and returns the result. */
+enum image_result image_fail(char *message, enum image_result result, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Bytes that the disk shall have where the image has these. */
+uint64_t image_wanted_size(const struct image_wish *wish, uint64_t present);
+/* Is what is there what is wished for? advice: what to do about one that is no whole blocks. */
+enum image_result image_check_size(const struct image *image, const struct image_wish *wish,
+    uint64_t present, const char *advice, char *message);
+/* EIO with *failed where the image now ends, when that is before length bytes from offset. */
+int image_check_end(const struct image *image, uint64_t length, uint64_t offset, uint64_t *failed);
+
+/* In image_posix.c and image_windows.c; all return 0 or an errno. Where the image ends now; what
+ * cannot be truncated may be as long as it likes. */
+int image_os_end(const struct image *image, uint64_t *end);
+int image_os_flush(struct image *image);
+/* EOPNOTSUPP: only writing zeros makes these bytes zeros. */
+int image_os_zero(struct image *image, uint64_t length, uint64_t offset);
+
+#endif
