@@ -18,6 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "../tests/unit/work.h"
 #include "doors/unix/transact.h"
 #include "spd/spd.h"
 
@@ -32,7 +33,7 @@ struct disk {
 };
 
 static struct disk disks[2];
-static char folder[] = "/tmp/fuzz-unix-XXXXXX";
+static char folder[WORK_PATH_MAX];
 
 static void must(int holds)
 {
@@ -97,15 +98,17 @@ static void set_up(void)
         .flush = disk_flush,
         .unmap = disk_unmap,
     };
+    char name[WORK_SHORT_MAX];
 
-    must(mkdtemp(folder) != NULL);
+    must(mkdtemp(work_template(folder, "fuzz-unix")) != NULL);
+    must(work_shorten(name, folder) >= 0);
     for (int i = 0; i < 2; i++) {
         struct disk *disk = &disks[i];
         spd_params params = SPD_PARAMS_INIT;
         char uri[sizeof disk->address.sun_path + 8];
 
         disk->address.sun_family = AF_UNIX;
-        snprintf(disk->address.sun_path, sizeof disk->address.sun_path, "%s/%d", folder, i);
+        snprintf(disk->address.sun_path, sizeof disk->address.sun_path, "%s/%d", name, i);
         snprintf(uri, sizeof uri, "unix:%s", disk->address.sun_path);
         params.block_count = BLOCKS;
         params.max_transfer_length = TRANSFER;

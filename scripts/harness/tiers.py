@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -109,8 +110,19 @@ class Job:
     about: str
     needs: list = field(default_factory=list)
 
-    def environment(self):
-        return dict(os.environ)
+    @property
+    def work(self):
+        return BUILD / "work" / self.name
+
+    @contextmanager
+    def environment(self, tally):
+        """With a folder for whatever the job leaves, also when it is killed; it is kept for those
+        who look why something failed."""
+        shutil.rmtree(self.work, ignore_errors=True)
+        self.work.mkdir(parents=True)
+        yield dict(os.environ, **SANITIZERS, WORK=str(self.work), TMPDIR=str(self.work))
+        if not tally.failures:
+            shutil.rmtree(self.work, ignore_errors=True)
 
 
 @dataclass
@@ -140,6 +152,10 @@ class Unit(Job):
     patience: float = 1
 
     def run(self, tally, log, notify, pattern):
+        with self.environment(tally) as env:
+            self._run_each(tally, log, notify, pattern, env)
+
+    def _run_each(self, tally, log, notify, pattern, env):
         kind = self.needs[0].removeprefix("build-")
         listed = subprocess.run(["meson", "introspect", "--tests", str(BUILD / kind)], check=True,
                                 stdout=subprocess.PIPE)
@@ -153,7 +169,7 @@ class Unit(Job):
             valgrind = tap_program and suites.intersection(self.checked)
             program = Program(test["name"], f"{test['name']}: ", tally, log, notify)
             program.run((VALGRIND if valgrind else []) + test["cmd"],
-                        {**os.environ, **SANITIZERS, **test["env"]},
+                        {**env, **test["env"]},
                         max(test["timeout"], 30) * self.patience * (10 if valgrind else 1),
                         tap_program, test["workdir"] or BUILD / kind)
 
@@ -166,19 +182,15 @@ class Script(Job):
     path: str = ""
 
     def run(self, tally, log, notify, pattern):
-        work = BUILD / "work" / self.name
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir(parents=True)
-        (BUILD / "cache").mkdir(exist_ok=True)
-        env = dict(os.environ, BIN=str(BUILD / "bin"), BUILD=str(BUILD / "release"),
-                   CACHE=str(BUILD / "cache"), WORK=str(work), TEST=pattern, **SANITIZERS)
+        (BUILD / "cache").mkdir(parents=True, exist_ok=True)
         path = TOP / (self.path or f"tests/{self.name}/run")
         if not os.access(path, os.X_OK):
             tally.fail(f"{self.name}: {path.relative_to(TOP)} is not there or not executable")
             return
-        Program(self.name, "", tally, log, notify).run([str(path)], env, self.timeout)
-        if not tally.failures:
-            shutil.rmtree(work, ignore_errors=True)
+        with self.environment(tally) as env:
+            env.update(BIN=str(BUILD / "bin"), BUILD=str(BUILD / "release"),
+                       CACHE=str(BUILD / "cache"), TEST=pattern)
+            Program(self.name, "", tally, log, notify).run([str(path)], env, self.timeout)
 
 
 # In the order in which they are started: what others wait for and what takes long comes first.

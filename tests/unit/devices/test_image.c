@@ -17,12 +17,13 @@
 
 #include <cmocka.h>
 
+#include "../work.h"
 #include "rawdisk/image.h"
 
 enum { KIB = 1024, MIB = 1024 * KIB };
 
-static char directory[] = "/tmp/image-test-XXXXXX";
-static char path[64];
+static char directory[WORK_PATH_MAX];
+static char path[WORK_PATH_MAX + 16];
 static char message[IMAGE_MESSAGE_MAX];
 static struct image image;
 
@@ -163,7 +164,7 @@ static void directory_and_device_are_no_images(void **state)
 
     (void)state;
     memcpy(saved, path, sizeof path);
-    snprintf(path, sizeof path, "/tmp");
+    snprintf(path, sizeof path, "%s", directory);
     assert_int_equal(open_with(0, 512, false), IMAGE_FAILED);
     assert_non_null(strstr(message, "neither a regular file nor a block device"));
     snprintf(path, sizeof path, "/dev/null");
@@ -386,7 +387,7 @@ static void failed_flush_stays_failed(void **state)
 {
     (void)state;
     assert_int_equal(open_with(MIB, 512, true), IMAGE_OK);
-    image.memory = false; /* so that it flushes even where /tmp is in RAM */
+    image.memory = false; /* so that it flushes even where the file is in RAM */
     int fd = image.fd;
     int ends[2];
     assert_int_equal(pipe(ends), 0);
@@ -424,7 +425,7 @@ int main(void)
         IMAGE_TEST(failed_flush_stays_failed),
     };
 
-    if (!mkdtemp(directory))
+    if (!mkdtemp(work_template(directory, "image-test")))
         return 1;
     snprintf(path, sizeof path, "%s/disk.img", directory);
     int failures = cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../work.h"
 #include "fixture.h"
 #include "doors/iscsi/chap.h"
 
@@ -195,14 +196,12 @@ static void an_address_by_ipv6_is_served(void **state)
 #define SECRET "a secret of alice"
 #define OURS "a secret of the target"
 
-static char chap_path[] = "/tmp/iscsi-chap-XXXXXX", mutual_path[] = "/tmp/iscsi-chap-XXXXXX";
+static char chap_path[WORK_PATH_MAX], mutual_path[WORK_PATH_MAX];
 
-static void write_file(char *path, const char *text)
+static void write_file(char path[WORK_PATH_MAX], const char *text)
 {
-    int fd;
+    int fd = mkstemp(work_template(path, "iscsi-chap"));
 
-    strcpy(path + strlen(path) - 6, "XXXXXX");
-    fd = mkstemp(path);
     assert_true(fd >= 0);
     assert_int_equal(strlen(text), write(fd, text, strlen(text)));
     close(fd);
@@ -210,7 +209,7 @@ static void write_file(char *path, const char *text)
 
 static int open_chap_disk(void **state)
 {
-    char query[128];
+    char query[2 * WORK_PATH_MAX + 32];
 
     (void)state;
     write_file(chap_path, "alice " SECRET "\n");
@@ -253,7 +252,7 @@ static void a_door_that_cannot_open_fails_cleanly(void **state)
     for (unsigned few = 0; few == 0 || error != 0; few++) {
         spd_params params = SPD_PARAMS_INIT;
         const spd_ops ops = { .size = sizeof(ops), .read = refuse_read };
-        char uri[256];
+        char uri[WORK_PATH_MAX + 64];
 
         snprintf(uri, sizeof(uri), "iscsi://127.0.0.1:0/" TARGET "?chap=%s", chap_path);
         params.block_count = BLOCKS;

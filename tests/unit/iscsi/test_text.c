@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <stdio.h>
 
+#include "../work.h"
 #include "client.h"
 #include "doors/iscsi/chap.h"
 #include "doors/iscsi/digest.h"
@@ -294,8 +295,8 @@ static void chap_hashes_identifier_secret_and_challenge(void **state)
 
 static int load_text(const char *text, mode_t mode, struct chap_accounts *accounts)
 {
-    char path[] = "/tmp/iscsi-secrets-XXXXXX";
-    int fd = mkstemp(path), error;
+    char path[WORK_PATH_MAX];
+    int fd = mkstemp(work_template(path, "iscsi-secrets")), error;
 
     assert_true(fd >= 0);
     assert_int_equal(strlen(text), write(fd, text, strlen(text)));

@@ -88,8 +88,9 @@ void fixture_open(uint32_t flags)
     pthread_cond_init(&fixture.changed, NULL);
     for (size_t i = 0; i < sizeof fixture.memory; i++)
         fixture.memory[i] = (uint8_t)(i / BLOCK + 1);
-    strcpy(fixture.folder, "/tmp/spd-unix-XXXXXX");
-    assert_non_null(mkdtemp(fixture.folder));
+    assert_non_null(mkdtemp(work_template(fixture.long_folder, "spd-unix")));
+    fixture.folder_fd = work_shorten(fixture.folder, fixture.long_folder);
+    assert_true(fixture.folder_fd >= 0);
     snprintf(fixture.path, sizeof fixture.path, "%s/socket", fixture.folder);
     snprintf(fixture.uri, sizeof fixture.uri, "unix:%s", fixture.path);
     params.block_count = BLOCKS;
@@ -123,7 +124,8 @@ void end(void)
     spd_unit_delete(fixture.unit);
     fixture.unit = NULL;
     assert_int_equal(access(fixture.path, F_OK), -1);
-    assert_int_equal(rmdir(fixture.folder), 0);
+    assert_int_equal(rmdir(fixture.long_folder), 0);
+    close(fixture.folder_fd);
     pthread_mutex_destroy(&fixture.lock);
     pthread_cond_destroy(&fixture.changed);
 }

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "../work.h"
 #include "doors/unix/transact.h"
 #include "spd/spd.h"
 
@@ -32,7 +33,9 @@ extern const uint32_t kinds[2];
 
 extern struct fixture {
     spd_unit *unit;
-    char folder[64];
+    char long_folder[WORK_PATH_MAX];
+    char folder[WORK_SHORT_MAX]; /* the same, by another name */
+    int folder_fd;
     char path[96];
     char uri[112];
     uint8_t memory[BLOCKS * BLOCK];
