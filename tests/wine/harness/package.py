@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (c) 2026, the WinSpd authors
+"""What the package puts into a machine, what its disks do there, and that nothing of it stays."""
+
+import re
+from pathlib import Path
+
+from .disks import SIZE
+from .programs import disk, nothing_is_left
+from .setup import INF, SERVICE, devices, is_installed, registry
+
+CLASS = "{4D36E97B-E325-11CE-BFC1-08002BE10318}"
+
+
+def install(machine):
+    if not devices(machine):
+        machine.devsetup("add", INF)
+    is_installed(machine)
+
+
+def values(machine, key):
+    """Of a key and those below it, by name."""
+    return dict(re.findall(r"^    (\S+)    REG_\w+    (.*?)\r?$", registry(machine, key), re.M))
+
+
+def the_inf_is_in_the_registry(machine):
+    install(machine)
+    service = values(machine, r"Services\WinSpd")
+    expected = {
+        "Type": "0x1", "Start": "0x3", "ErrorControl": "0x1", "BusType": "0xe",
+        "DisplayName": "WinSpd", "ImagePath": r"C:\windows\system32\drivers\winspd-x64.sys",
+    }
+    assert {name: service.get(name) for name in expected} == expected, service
+    device = values(machine, r"Enum\ROOT\SCSIADAPTER")
+    expected = {
+        "Class": "SCSIAdapter", "ClassGUID": CLASS, "Service": "WinSpd",
+        "DeviceDesc": "Windows Storage Proxy Driver", "HardwareID": r"root\winspd",
+        "Security": "D:P(A;;GA;;;SY)(A;;GA;;;BA)",
+    }
+    assert {name: device.get(name) for name in expected} == expected, device
+    windows = machine.prefix.drive / "windows"
+    for name, built in (("system32/drivers/winspd-x64.sys", "winspd-x64.sys"),
+                        ("system32/winspd-x64.dll", "winspd-x64.dll"),
+                        ("syswow64/winspd-x86.dll", "winspd-x86.dll")):
+        there = windows / name
+        assert there.read_bytes() == (machine.package / built).read_bytes(), f"{there} is another"
+
+
+def a_disk_is_a_device_with_ids(machine):
+    install(machine)
+    with disk(machine, "memdisk", *SIZE, "-i", "Fast, and odd", "-r", "2.17"):
+        ids = values(machine, r"Enum\SCSI\DISK&VEN_WINSPD__&PROD_FAST__AND_ODD___")
+    assert ids.get("HardwareID") == r"SCSI\DiskWinSpd__Fast__and_odd___2.17\0GenDisk", ids
+    assert ids.get("CompatibleIds") == r"SCSI\Disk\0SCSI\RAW", ids
+    nothing_is_left(machine)
+
+
+def mentions(machine):
+    """Keys and values of the machine that have our name, but for those of disks that were there:
+    Windows keeps them of every disk, in case it comes back."""
+    machine.prefix.check(["wine", "reg", "export", "HKLM", r"C:\machine.reg", "/y"], 60)
+    exported = machine.prefix.drive / "machine.reg"
+    text = exported.read_text("utf-16").replace("\\\n  ", "")
+    exported.unlink()
+    found, key = [], ""
+    for line in text.splitlines():
+        key = line if line.startswith("[") else key
+        data = re.search(r"=hex(?:\(\w+\))?:([0-9a-f,]+)$", line)
+        if data:
+            line += bytes.fromhex(data[1].replace(",", "")).decode("utf-16-le", "ignore")
+        if re.search("winspd|root#scsiadapter", line, re.I) and r"\Enum\SCSI\DISK&" not in key:
+            found.append(f"{key} {line}")
+    return found
+
+
+def files(folder):
+    return {path.relative_to(folder) for path in folder.rglob("*")}
+
+
+def loaded(machine):
+    """Processes of the machine that have something of ours in their memory."""
+    found = []
+    for maps in Path("/proc").glob("[0-9]*/maps"):
+        try:
+            inside = str(machine.prefix.folder) in (maps.parent / "environ").read_text(
+                errors="replace")
+            if inside and "winspd" in maps.read_text().lower():
+                found.append((maps.parent / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            pass  # it has ended, or is none of ours
+    return found
+
+
+def nothing_of_it_is_anywhere(machine):
+    """After disks, and an unclean end of their server: no key, file, interface or process."""
+    install(machine)
+    before = mentions(machine)
+    assert any("Services" in line for line in before), before
+    assert any("DeviceClasses" in line for line in before), before
+    assert loaded(machine), "the driver is in no process"
+    there = files(machine.prefix.drive)
+    with disk(machine, "memdisk", *SIZE):
+        pass
+    machine.prefix.check(["wine", "reg", "add", SERVICE, "/v", "ServerTimeout", "/t", "REG_DWORD",
+                          "/d", "30", "/f"], 30)
+    length = len(machine.judge_log())
+    machine.devsetup("remove")
+    machine.prefix.wait_for(lambda: "unloaded" in machine.judge_log()[length:], 10,
+                            "the driver is unloaded")
+    assert not mentions(machine), "\n".join(mentions(machine))
+    machine.prefix.wait_for(lambda: not loaded(machine), 10, "no process has it loaded")
+    gone = {str(path) for path in there - files(machine.prefix.drive)}
+    ours = {f"windows/{name}" for name in (
+        "system32/drivers/winspd-x64.sys", "system32/winspd-x64.dll", "syswow64/winspd-x86.dll",
+        "inf/winspd.inf")}
+    assert gone == ours, f"{gone} were removed"
+    assert not files(machine.prefix.drive) - there, files(machine.prefix.drive) - there
+
+
+TESTS = [
+    ("what the INF says is in the registry", the_inf_is_in_the_registry),
+    ("a disk is a device with ids", a_disk_is_a_device_with_ids),
+    ("nothing of it is anywhere", nothing_of_it_is_anywhere),
+]
