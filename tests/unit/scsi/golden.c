@@ -74,6 +74,16 @@ void golden_fields(FILE *out, const uint8_t *data, size_t length, const struct f
         print_bytes(out, data, (unsigned)at, (unsigned)(length - at), "reserved");
 }
 
+static FILE *output;
+static char *printed;
+static size_t printed_size;
+
+FILE *golden_begin(void)
+{
+    output = open_memstream(&printed, &printed_size);
+    return output;
+}
+
 static FILE *open_golden(const char *name, const char *mode)
 {
     char path[1024];
@@ -86,7 +96,7 @@ static FILE *open_golden(const char *name, const char *mode)
     return file;
 }
 
-void golden_compare(const char *name, const char *text)
+static void compare(const char *name, const char *text)
 {
     char line[512];
     unsigned number = 0;
@@ -111,4 +121,11 @@ void golden_compare(const char *name, const char *text)
     fclose(file);
     if (*text)
         fail_msg("%s.txt: more than the golden file: %.*s", name, (int)strcspn(text, "\n"), text);
+}
+
+void golden_compare(const char *name)
+{
+    fclose(output);
+    compare(name, printed);
+    free(printed);
 }

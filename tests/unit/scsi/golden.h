@@ -31,7 +31,10 @@ struct field {
 void golden_fields(FILE *out, const uint8_t *data, size_t length, const struct field *fields,
     size_t count);
 
-/* Compares text with the golden file of this name; the first line that differs fails the test. */
-void golden_compare(const char *name, const char *text);
+/* What to print an answer to; one at a time. */
+FILE *golden_begin(void);
+/* Compares what was printed with the golden file of this name; the first line that differs fails
+ * the test. */
+void golden_compare(const char *name);
 
 #endif

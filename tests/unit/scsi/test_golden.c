@@ -25,51 +25,44 @@ static const char *const names[256] = {
     [0xaf] = "VERIFY(12)",
 };
 
-static const char *action_name(uint8_t opcode, uint16_t action)
+static const struct {
+    uint8_t opcode;
+    uint16_t action;
+    const char *name;
+} actions[] = {
+    { 0x9e, 0x10, "READ CAPACITY(16)" },
+    { 0x9e, 0x12, "GET LBA STATUS" },
+    { 0xa3, 0x0c, "REPORT SUPPORTED OPERATION CODES" },
+    { 0xa3, 0x0d, "REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS" },
+    { 0x5e, 0x00, "PERSISTENT RESERVE IN, READ KEYS" },
+    { 0x5e, 0x01, "PERSISTENT RESERVE IN, READ RESERVATION" },
+    { 0x5e, 0x02, "PERSISTENT RESERVE IN, REPORT CAPABILITIES" },
+    { 0x5e, 0x03, "PERSISTENT RESERVE IN, READ FULL STATUS" },
+    { 0x5f, 0x00, "PERSISTENT RESERVE OUT, REGISTER" },
+    { 0x5f, 0x01, "PERSISTENT RESERVE OUT, RESERVE" },
+    { 0x5f, 0x02, "PERSISTENT RESERVE OUT, RELEASE" },
+    { 0x5f, 0x03, "PERSISTENT RESERVE OUT, CLEAR" },
+    { 0x5f, 0x04, "PERSISTENT RESERVE OUT, PREEMPT" },
+    { 0x5f, 0x05, "PERSISTENT RESERVE OUT, PREEMPT AND ABORT" },
+    { 0x5f, 0x06, "PERSISTENT RESERVE OUT, REGISTER AND IGNORE EXISTING KEY" },
+};
+
+/* Of a command descriptor of REPORT SUPPORTED OPERATION CODES. */
+static const char *name_of(const uint8_t *command)
 {
-    switch (opcode << 8 | action) {
-    case 0x9e10:
-        return "READ CAPACITY(16)";
-    case 0x9e12:
-        return "GET LBA STATUS";
-    case 0xa30c:
-        return "REPORT SUPPORTED OPERATION CODES";
-    case 0xa30d:
-        return "REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS";
-    case 0x5e00:
-        return "PERSISTENT RESERVE IN, READ KEYS";
-    case 0x5e01:
-        return "PERSISTENT RESERVE IN, READ RESERVATION";
-    case 0x5e02:
-        return "PERSISTENT RESERVE IN, REPORT CAPABILITIES";
-    case 0x5e03:
-        return "PERSISTENT RESERVE IN, READ FULL STATUS";
-    case 0x5f00:
-        return "PERSISTENT RESERVE OUT, REGISTER";
-    case 0x5f01:
-        return "PERSISTENT RESERVE OUT, RESERVE";
-    case 0x5f02:
-        return "PERSISTENT RESERVE OUT, RELEASE";
-    case 0x5f03:
-        return "PERSISTENT RESERVE OUT, CLEAR";
-    case 0x5f04:
-        return "PERSISTENT RESERVE OUT, PREEMPT";
-    case 0x5f05:
-        return "PERSISTENT RESERVE OUT, PREEMPT AND ABORT";
-    case 0x5f06:
-        return "PERSISTENT RESERVE OUT, REGISTER AND IGNORE EXISTING KEY";
-    default:
-        return "?";
-    }
+    if (!(command[5] & 0x01))
+        return names[command[0]] ? names[command[0]] : "?";
+    for (unsigned i = 0; i < COUNT(actions); i++)
+        if (actions[i].opcode == command[0] && actions[i].action == be16_get(command + 2))
+            return actions[i].name;
+    return "?";
 }
 
 static void supported_operation_codes(void **state)
 {
     struct disk *disk = *state;
     uint8_t all[4096];
-    char *bytes;
-    size_t size;
-    FILE *text = open_memstream(&bytes, &size);
+    FILE *text = golden_begin();
 
     memcpy(all, in(disk, CDB(0xa3, 0x0c, 0, 0, 0, 0, B32(4096)), 4096), 4096);
     fprintf(text, "COMMAND DATA LENGTH %u\n", be32_get(all));
@@ -79,19 +72,17 @@ static void supported_operation_codes(void **state)
         bool has_action = all[at + 5] & 0x01;
         const uint8_t *one;
 
+        fprintf(text, "%02x", opcode);
         if (has_action)
-            fprintf(text, "%02x/%02x: %s\n", opcode, action, action_name(opcode, action));
-        else
-            fprintf(text, "%02x: %s\n", opcode, names[opcode] ? names[opcode] : "?");
+            fprintf(text, "/%02x", action);
+        fprintf(text, ": %s\n", name_of(all + at));
         one = in(disk, CDB(0xa3, 0x0c, has_action ? 2 : 1, opcode, B16(action), B32(64)), 64);
         fprintf(text, "    usage");
         for (unsigned i = 0; i < length; i++)
             fprintf(text, " %02x", one[4 + i]);
         fprintf(text, "\n");
     }
-    fclose(text);
-    golden_compare("opcodes", bytes);
-    free(bytes);
+    golden_compare("opcodes");
 }
 
 /* The columns of the standards' tables of what reservations stop (SPC-4 5.13.1, SBC-3 table 13):
@@ -140,9 +131,7 @@ static void reservation_conflicts(void **state)
     struct disk *disk = *state;
     static const uint8_t start_stop = 0x1b, prevent_allow = 0x1e, reserve_out = 0x5f;
     uint8_t all[4096];
-    char *bytes;
-    size_t size;
-    FILE *text = open_memstream(&bytes, &size);
+    FILE *text = golden_begin();
 
     memcpy(all, in(disk, CDB(0xa3, 0x0c, 0, 0, 0, 0, B32(4096)), 4096), 4096);
     fprintf(text, "Another nexus holds a reservation of TYPE\n"
@@ -154,7 +143,7 @@ static void reservation_conflicts(void **state)
     for (uint32_t at = 4; at < 4 + be32_get(all); at += 8) {
         uint8_t opcode = all[at];
         uint16_t action = be16_get(all + at + 2);
-        const char *name = all[at + 5] & 0x01 ? action_name(opcode, action) : names[opcode];
+        const char *name = name_of(all + at);
 
         if (opcode == reserve_out)
             continue; /* the keys decide */
@@ -164,10 +153,18 @@ static void reservation_conflicts(void **state)
         if (opcode == prevent_allow)
             print_conflicts(text, disk, CDB(opcode, 0, 0, 0, 0x01), name, ", PREVENT = 1");
     }
-    fclose(text);
-    golden_compare("reservations", bytes);
-    free(bytes);
+    golden_compare("reservations");
 }
+
+/* A page, and the golden file that it is compared with. */
+struct page {
+    const char *name;
+    uint8_t code;
+    uint8_t subpage;
+    const struct field *fields;
+    size_t count;
+};
+#define FIELDS(fields) (fields), COUNT(fields)
 
 static const struct field inquiry_fields[] = {
     BITS(0, 7, 3, "PERIPHERAL QUALIFIER"),
@@ -280,40 +277,28 @@ static const struct field designator_fields[] = {
     BYTES(3, 1, "DESIGNATOR LENGTH"),
 };
 
-static const struct {
-    const char *name;
-    uint8_t code;
-    const struct field *fields;
-    size_t count;
-} vpd_pages[] = {
-    { "vpd-00", 0x00, vpd_00, COUNT(vpd_00) },
-    { "vpd-80", 0x80, vpd_80, COUNT(vpd_80) },
-    { "vpd-86", 0x86, vpd_86, COUNT(vpd_86) },
-    { "vpd-b0", 0xb0, vpd_b0, COUNT(vpd_b0) },
-    { "vpd-b1", 0xb1, vpd_b1, COUNT(vpd_b1) },
-    { "vpd-b2", 0xb2, vpd_b2, COUNT(vpd_b2) },
+static const struct page vpd_pages[] = {
+    { "vpd-00", 0x00, 0, FIELDS(vpd_00) },
+    { "vpd-80", 0x80, 0, FIELDS(vpd_80) },
+    { "vpd-86", 0x86, 0, FIELDS(vpd_86) },
+    { "vpd-b0", 0xb0, 0, FIELDS(vpd_b0) },
+    { "vpd-b1", 0xb1, 0, FIELDS(vpd_b1) },
+    { "vpd-b2", 0xb2, 0, FIELDS(vpd_b2) },
 };
 
-static void compare_fields(const char *name, const uint8_t *data, size_t length,
-    const struct field *fields, size_t count)
+static void compare(const struct page *page, const uint8_t *data, size_t length)
 {
-    char *bytes;
-    size_t size;
-    FILE *text = open_memstream(&bytes, &size);
-
-    golden_fields(text, data, length, fields, count);
-    fclose(text);
-    golden_compare(name, bytes);
-    free(bytes);
+    golden_fields(golden_begin(), data, length, page->fields, page->count);
+    golden_compare(page->name);
 }
 
 static void standard_inquiry_data(void **state)
 {
+    static const struct page page = { "inquiry", 0, 0, FIELDS(inquiry_fields) };
     struct disk *disk = *state;
     const uint8_t *reply = in(disk, CDB(0x12, 0, 0, 0, 255), 255);
 
-    compare_fields("inquiry", reply, disk->task.moved_length, inquiry_fields,
-        COUNT(inquiry_fields));
+    compare(&page, reply, disk->task.moved_length);
 }
 
 static void vital_product_data(void **state)
@@ -323,8 +308,7 @@ static void vital_product_data(void **state)
     for (unsigned i = 0; i < COUNT(vpd_pages); i++) {
         const uint8_t *reply = in(disk, CDB(0x12, 1, vpd_pages[i].code, 2, 0), 512);
 
-        compare_fields(vpd_pages[i].name, reply, disk->task.moved_length, vpd_pages[i].fields,
-            vpd_pages[i].count);
+        compare(&vpd_pages[i], reply, disk->task.moved_length);
     }
 }
 
@@ -332,9 +316,7 @@ static void device_identification(void **state)
 {
     struct disk *disk = *state;
     const uint8_t *reply = in(disk, CDB(0x12, 1, 0x83, 2, 0), 512);
-    char *bytes;
-    size_t size;
-    FILE *text = open_memstream(&bytes, &size);
+    FILE *text = golden_begin();
 
     golden_fields(text, reply, 4, (const struct field[]){ VPD_HEADER }, 4);
     for (uint64_t at = 4; at < disk->task.moved_length; at += 4 + reply[at + 3]) {
@@ -343,9 +325,7 @@ static void device_identification(void **state)
         golden_fields(text, reply + at + 4, reply[at + 3],
             (const struct field[]){ { 0, 7, reply[at + 3] * 8, "DESIGNATOR" } }, 1);
     }
-    fclose(text);
-    golden_compare("vpd-83", bytes);
-    free(bytes);
+    golden_compare("vpd-83");
 }
 
 #define MODE_HEADER BITS(0, 7, 1, "PS"), BITS(0, 6, 1, "SPF"), BITS(0, 5, 6, "PAGE CODE"), \
@@ -426,16 +406,11 @@ static const struct field mode_1c[] = {
     BYTES(8, 4, "REPORT COUNT"),
 };
 
-static const struct {
-    const char *name;
-    uint8_t code;
-    const struct field *fields;
-    size_t count;
-} mode_pages[] = {
-    { "mode-01", 0x01, mode_01, COUNT(mode_01) },
-    { "mode-08", 0x08, mode_08, COUNT(mode_08) },
-    { "mode-0a", 0x0a, mode_0a, COUNT(mode_0a) },
-    { "mode-1c", 0x1c, mode_1c, COUNT(mode_1c) },
+static const struct page mode_pages[] = {
+    { "mode-01", 0x01, 0, FIELDS(mode_01) },
+    { "mode-08", 0x08, 0, FIELDS(mode_08) },
+    { "mode-0a", 0x0a, 0, FIELDS(mode_0a) },
+    { "mode-1c", 0x1c, 0, FIELDS(mode_1c) },
 };
 
 static void mode_parameters(void **state)
@@ -444,9 +419,7 @@ static void mode_parameters(void **state)
     static const char *const controls[] = { "current", "changeable", "default" };
 
     for (unsigned i = 0; i < COUNT(mode_pages); i++) {
-        char *bytes;
-        size_t size;
-        FILE *text = open_memstream(&bytes, &size);
+        FILE *text = golden_begin();
 
         for (unsigned control = 0; control < COUNT(controls); control++) {
             uint8_t page = (uint8_t)(control << 6 | mode_pages[i].code);
@@ -457,9 +430,7 @@ static void mode_parameters(void **state)
             golden_fields(text, reply + 4, disk->task.moved_length - 4, mode_pages[i].fields,
                 mode_pages[i].count);
         }
-        fclose(text);
-        golden_compare(mode_pages[i].name, bytes);
-        free(bytes);
+        golden_compare(mode_pages[i].name);
     }
 }
 
@@ -487,16 +458,10 @@ static const struct field log_2f[] = {
     BYTES(10, 1, "MOST RECENT TEMPERATURE READING"),
 };
 
-static const struct {
-    const char *name;
-    uint8_t code;
-    uint8_t subpage;
-    const struct field *fields;
-    size_t count;
-} log_pages[] = {
-    { "log-00", 0x00, 0x00, log_00, COUNT(log_00) },
-    { "log-00-ff", 0x00, 0xff, log_00_ff, COUNT(log_00_ff) },
-    { "log-2f", 0x2f, 0x00, log_2f, COUNT(log_2f) },
+static const struct page log_pages[] = {
+    { "log-00", 0x00, 0x00, FIELDS(log_00) },
+    { "log-00-ff", 0x00, 0xff, FIELDS(log_00_ff) },
+    { "log-2f", 0x2f, 0x00, FIELDS(log_2f) },
 };
 
 static void log_parameters(void **state)
@@ -507,8 +472,7 @@ static void log_parameters(void **state)
         const uint8_t *reply = in(disk,
             CDB(0x4d, 0, 0x40 | log_pages[i].code, log_pages[i].subpage, 0, 0, 0, 2, 0), 512);
 
-        compare_fields(log_pages[i].name, reply, disk->task.moved_length, log_pages[i].fields,
-            log_pages[i].count);
+        compare(&log_pages[i], reply, disk->task.moved_length);
     }
 }
 
