@@ -2,6 +2,7 @@
 # Copyright (c) 2026, the WinSpd authors
 """Disks of the programs that ship, used by the tools that ship, on the driver and behind pipes."""
 
+import re
 from contextlib import ExitStack
 
 from .programs import (ADAPTER, disk, ended, nothing_is_left, passes_stgtest, scsitool, server,
@@ -110,6 +111,60 @@ def write_protection_and_caching_are_told(machine):
         assert ended(stgtest(machine, name, "1", "R")) == 0, "a protected disk is not read"
 
 
+def scsitool_asks_behind_a_pipe(machine):
+    pipe = r"\\.\pipe\asked"
+    with server(machine, "rawdisk", *SIZE, "-f", IMAGE, "-i", "Asked", "-p", pipe):
+        has(scsitool(machine, "inquiry", pipe + r"\0"),
+            ("PRODUCT IDENTIFICATION", "Asked".ljust(16)))
+        has(scsitool(machine, "capacity16", pipe + r"\0"),
+            ("RETURNED LOGICAL BLOCK ADDRESS", str(BLOCKS - 1)))
+
+
+def every_flush_reaches_the_program(machine):
+    """FlushFileBuffers() asks for a flush of everything; the program's log has it."""
+    log = machine.package / "flushes"
+    line = re.compile(r">>Flush BlockAddress=0:0, BlockCount=0$", re.M)
+    with disk(machine, "rawdisk", *SIZE, "-f", IMAGE, "-d", "8", "-D",
+              r"C:\winspd\flushes") as (_, name):
+        before = len(line.findall(log.read_text()))
+        machine.drvtest("--flush", name)
+        assert len(line.findall(log.read_text())) > before, log.read_text()
+    nothing_is_left(machine)
+
+
+LARGE_BLOCKS = 0x180000000  # 3 TiB
+FAR = 0x150000000
+
+
+def is_large(machine, *device):
+    last = f"{LARGE_BLOCKS - 1 >> 32}:{LARGE_BLOCKS - 1 & 0xffffffff:08x}"
+    has(scsitool(machine, "capacity", *device), ("RETURNED LOGICAL BLOCK ADDRESS", str(2**32 - 1)))
+    found = dict(scsitool(machine, "capacity16", *device))["RETURNED LOGICAL BLOCK ADDRESS"]
+    assert last in found, f"{found} is not {last}"
+
+
+def more_than_two_tebibytes(machine):
+    """On the driver and behind a pipe; what was written beyond them is there in the image."""
+    image, pipe = machine.package / "large", r"\\.\pipe\large"
+    options = ("-f", r"C:\winspd\large", "--size", "3T", "--no-mbr")
+    try:
+        with disk(machine, "rawdisk", *options) as (_, name):
+            is_large(machine, name)
+            passes_stgtest(machine, name, "200", "WR", FAR, "16")
+            passes_stgtest(machine, name, "60", "WR", "*", "*")
+        with open(image, "rb") as data:
+            for block in (0, FAR, FAR + 100 * 16 - 1):
+                data.seek(block * BLOCK)
+                expected = pattern(block) * (BLOCK // 8) if block else bytes(BLOCK)
+                assert data.read(BLOCK) == expected, f"block {block:#x} of the image"
+        with server(machine, "rawdisk", *options, "-p", pipe):
+            is_large(machine, pipe + r"\0")
+            passes_stgtest(machine, pipe + r"\0", "200", "WRUR", FAR, "16")
+    finally:
+        image.unlink()
+    nothing_is_left(machine)
+
+
 def pattern(block):
     """The 8 bytes that stgtest repeats in a block: MurmurHash3's 64-bit finaliser."""
     k, mask = block + 1, (1 << 64) - 1
@@ -145,10 +200,15 @@ TESTS = [
      program_is_a_disk("rawdisk", "-f", IMAGE, "-C", "0", "-U", "0")),
     ("memdisk is behind a pipe", program_is_behind_a_pipe("memdisk")),
     ("rawdisk is behind a pipe", program_is_behind_a_pipe("rawdisk", "-f", IMAGE)),
+    ("rawdisk without a cache is behind a pipe",
+     program_is_behind_a_pipe("rawdisk", "-f", IMAGE, "-C", "0")),
     ("the tutorial's disk is a disk of the system", the_tutorials_disk),
     ("rawdisk takes a disk for its image", a_disk_is_an_image),
     ("rawdisk does not divide the sectors of a disk", blocks_are_whole_sectors),
     ("scsitool asks the adapter and the disk", scsitool_asks_the_adapter_and_the_disk),
+    ("scsitool asks behind a pipe", scsitool_asks_behind_a_pipe),
     ("write protection and caching are told", write_protection_and_caching_are_told),
+    ("every flush reaches the program", every_flush_reaches_the_program),
+    ("more than two tebibytes with what ships", more_than_two_tebibytes),
     ("two servers and four clients with what ships", two_servers_and_four_clients),
 ]

@@ -290,13 +290,24 @@ struct double_state double_state(void)
     return state;
 }
 
-UCHAR double_srb(UINT32 btl, UCHAR function)
+static UCHAR send_srb(struct double_srb srb)
 {
-    struct double_srb srb = { .btl = btl, .function = function };
-
     CHECK_EQUAL(
         device_control(adapter, DOUBLE_IOCTL_SRB, &srb, sizeof(srb), &srb, sizeof(srb), NULL), 0);
     return srb.status;
+}
+
+UCHAR double_srb(UINT32 btl, UCHAR function)
+{
+    return send_srb((struct double_srb){ .btl = btl, .function = function });
+}
+
+UCHAR double_abort(UINT32 btl, UCHAR which)
+{
+    enum { ABORT_COMMAND = 0x10 };
+
+    return send_srb(
+        (struct double_srb){ .btl = btl, .function = ABORT_COMMAND, .which = which });
 }
 
 ULONG double_number(DWORD code, ULONG number)

@@ -92,6 +92,7 @@ DWORD disk_transfer(HANDLE disk, BOOL write, UINT64 offset, void *data, DWORD le
 
 struct double_state double_state(void);
 UCHAR double_srb(UINT32 btl, UCHAR function);
+UCHAR double_abort(UINT32 btl, UCHAR which);
 /* The other codes of control.h: a number in and a number out. */
 ULONG double_number(DWORD code, ULONG number);
 

@@ -3,17 +3,33 @@
 
 /*
  * What the harness has drvtest do:
- *   --units N        checks that the adapter has N targets
+ *   --units N        checks that the adapter has N targets, all of which can be used
  *   --find X         has the judge find something
  *   --die call       has the emulated kernel call what there is not, --die write: write nowhere
  *   --interrupt X    runs the command line X, and types Ctrl-C when it serves
+ *   --flush NAME     FlushFileBuffers() of the disk
  */
 
 #include "client.h"
 
+/* It is the one whose GUID begins with the number. */
+static void check_serial(UINT32 btl, unsigned number)
+{
+    UCHAR page[40], wanted[9];
+    struct scsi command = scsi_inquiry(btl, 0x80, page, sizeof(page));
+
+    scsi_run(&command);
+    CHECK_EQUAL(command.error | command.status, 0);
+    snprintf((char *)wanted, sizeof(wanted), "%08x", number);
+    CHECK_BYTES(page + 4, wanted, 8);
+}
+
 static int as_many_units(const char *argument)
 {
     SPD_IOCTL_STORAGE_UNIT_PARAMS params = small_unit(&guid_a);
+    UCHAR data[5 * BLOCK] = "of the last unit";
+    struct server server;
+    struct scsi out;
     unsigned count = (unsigned)atoi(argument), i;
     UINT32 list[256], btl;
     DWORD bytes;
@@ -27,7 +43,15 @@ static int as_many_units(const char *argument)
     CHECK_EQUAL(provision(&params, &btl), ERROR_CANNOT_MAKE);
     CHECK_EQUAL(list_units(list, sizeof(list), &bytes), 0);
     CHECK_EQUAL(bytes, count * 4);
-    scsi_ready(BTL(count - 1));
+    for (i = 0; i < count; i++) {
+        CHECK_EQUAL(list[i], BTL(i));
+        check_serial(BTL(i), i);
+    }
+    server_start(&server, &params, BTL(count - 1), 2);
+    out = scsi_move(BTL(count - 1), DATA_OUT, 3, 5, data);
+    scsi_run(&out);
+    CHECK_EQUAL(out.error | out.status, 0);
+    CHECK_BYTES(server.disk + 3 * BLOCK, data, sizeof(data));
     return 0;
 }
 
@@ -78,6 +102,16 @@ static int interrupt(const char *argument)
     return 0;
 }
 
+static int flush(const char *argument)
+{
+    HANDLE disk = CreateFileA(argument, GENERIC_READ | GENERIC_WRITE,
+        FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING, 0, NULL);
+
+    CHECK(disk != INVALID_HANDLE_VALUE);
+    CHECK(FlushFileBuffers(disk));
+    return 0;
+}
+
 int command(const char *name, const char *argument)
 {
     static const struct {
@@ -88,6 +122,7 @@ int command(const char *name, const char *argument)
         { "--find", find },
         { "--die", die },
         { "--interrupt", interrupt },
+        { "--flush", flush },
     };
     unsigned i;
 

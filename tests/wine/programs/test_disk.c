@@ -109,7 +109,6 @@ static void properties(void)
     HANDLE disk = begin(FALSE);
     UCHAR out[1024] = { 0 };
     const STORAGE_DEVICE_DESCRIPTOR *device = (const void *)out;
-    const STORAGE_DEVICE_ID_DESCRIPTOR *ids = (const void *)out;
     const STORAGE_ADAPTER_DESCRIPTOR *bus = (const void *)out;
 
     property(disk, StorageDeviceProperty, out, sizeof(out));
@@ -117,12 +116,38 @@ static void properties(void)
     CHECK(!strcmp((char *)out + device->ProductIdOffset, "Test disk       "));
     CHECK(!strcmp(
         (char *)out + device->SerialNumberOffset, "4112a9a1-f079-4f3d-ba53-2d5df27d28b5"));
-    property(disk, StorageDeviceIdProperty, out, sizeof(out));
-    CHECK(ids->NumberOfIdentifiers >= 2);
+    CHECK(!strcmp((char *)out + device->ProductRevisionOffset, "1.0 "));
+    CHECK_EQUAL(device->RemovableMedia, FALSE);
+    CHECK_EQUAL(device->CommandQueueing, TRUE);
     property(disk, StorageAdapterProperty, out, sizeof(out));
     CHECK_EQUAL(bus->BusType, 14);
+    CHECK_EQUAL(bus->MaximumTransferLength, 0xffffffff);
     property(adapter, StorageAdapterProperty, out, sizeof(out));
     CHECK_EQUAL(bus->AlignmentMask, 0);
+    CHECK_EQUAL(bus->CommandQueueing, TRUE);
+    end(disk);
+}
+
+/* By which a shell offers to eject the disk, and ends the program that serves it. */
+static void the_process_of_a_disk(void)
+{
+    HANDLE disk = begin(FALSE);
+    UCHAR out[1024] = { 0 }, wanted[8] = "PID ";
+    const STORAGE_DEVICE_ID_DESCRIPTOR *ids = (const void *)out;
+    const STORAGE_IDENTIFIER *id = (const void *)ids->Identifiers;
+    DWORD process = GetCurrentProcessId(), i, found = 0;
+
+    for (i = 0; i < 4; i++)
+        wanted[4 + i] = (UCHAR)(process >> (24 - 8 * i));
+    property(disk, StorageDeviceIdProperty, out, sizeof(out));
+    CHECK(ids->NumberOfIdentifiers > 1);
+    for (i = 0; i < ids->NumberOfIdentifiers; i++) {
+        found += id->CodeSet == StorageIdCodeSetBinary &&
+            id->Type == StorageIdTypeVendorSpecific && id->Association == StorageIdAssocDevice &&
+            id->IdentifierSize == sizeof(wanted) && !memcmp(id->Identifier, wanted, sizeof(wanted));
+        id = (const void *)((const UCHAR *)id + id->NextOffset);
+    }
+    CHECK_EQUAL(found, 1);
     end(disk);
 }
 
@@ -264,6 +289,7 @@ const struct test disk_tests[] = {
     { "a protected disk is not written", a_protected_disk_is_not_written },
     { "length and geometry of a disk", length_and_geometry },
     { "properties of a disk", properties },
+    { "the process of a disk", the_process_of_a_disk },
     { "pass-through of a disk", pass_through_of_the_disk },
     { "pass-through of an adapter to a disk is refused", the_adapter_passes_nothing_to_a_disk },
     { "a class driver is served", a_class_driver_is_served },

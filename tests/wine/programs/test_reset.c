@@ -107,6 +107,42 @@ static void an_abort_ends_its_request(void)
     CHECK_EQUAL(unprovision(&guid_a), 0);
 }
 
+/* One in the middle: those before and after it are served. */
+static void an_abort_ends_no_other_request(void)
+{
+    enum { COUNT = 4, ABORTED = 2 };
+    SPD_IOCTL_STORAGE_UNIT_PARAMS params = small_unit(&guid_a);
+    struct scsi commands[COUNT];
+    UCHAR data[COUNT][BLOCK], answer[BLOCK];
+    SPD_IOCTL_TRANSACT_REQ req;
+    SPD_IOCTL_TRANSACT_RSP rsp;
+    UINT32 i;
+
+    btl = provision_good(&params);
+    scsi_ready(btl);
+    for (i = 0; i < COUNT; i++) {
+        commands[i] = scsi_move(btl, DATA_IN, i, 1, data[i]);
+        scsi_start(&commands[i]);
+        WAIT_UNTIL(double_state().requests == i + 1);
+    }
+    CHECK_EQUAL(double_abort(btl, ABORTED), STATUS_GOOD);
+    scsi_wait(&commands[ABORTED]);
+    CHECK(commands[ABORTED].error != 0 || commands[ABORTED].status != 0);
+    for (i = 0; i < COUNT; i++) {
+        if (i == ABORTED)
+            continue;
+        CHECK_EQUAL(transact(btl, NULL, &req, answer, 0, BLOCK), 0);
+        CHECK_EQUAL(req.Op.Read.BlockAddress, i);
+        fill_pattern(answer, i, 1, 8);
+        rsp = good_response(&req);
+        CHECK_EQUAL(transact(btl, &rsp, NULL, answer, BLOCK, BLOCK), 0);
+        scsi_wait(&commands[i]);
+        CHECK_EQUAL(commands[i].error | commands[i].status, 0);
+        CHECK(is_pattern(data[i], i, 1, 8));
+    }
+    CHECK_EQUAL(unprovision(&guid_a), 0);
+}
+
 /* The others of the adapter are left alone. */
 static void a_reset_is_of_one_unit(void)
 {
@@ -256,6 +292,7 @@ const struct test reset_tests[] = {
     { "a reset ends what was taken", a_reset_ends_what_was_taken },
     { "an abort of nothing", an_abort_of_nothing },
     { "an abort ends its request", an_abort_ends_its_request },
+    { "an abort ends no other request", an_abort_ends_no_other_request },
     { "an abort of a taken request", an_abort_of_a_taken_request },
     { "functions without a unit", functions_without_a_unit },
     { "flush and shutdown reach the server", flush_and_shutdown_reach_the_server },

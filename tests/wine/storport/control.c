@@ -16,7 +16,8 @@ static void srb_done(struct request *request)
     complete_irp(irp, STATUS_SUCCESS, sizeof(*reply));
 }
 
-static SCSI_REQUEST_BLOCK *oldest_srb(struct adapter *adapter, ULONG btl)
+/* In the order of their age. */
+static SCSI_REQUEST_BLOCK *find_srb(struct adapter *adapter, ULONG btl, UCHAR which)
 {
     SCSI_REQUEST_BLOCK *srb = NULL;
     LIST_ENTRY *entry;
@@ -27,7 +28,7 @@ static SCSI_REQUEST_BLOCK *oldest_srb(struct adapter *adapter, ULONG btl)
          entry = entry->Flink) {
         struct request *request = CONTAINING_RECORD(entry, struct request, entry);
 
-        if (request->srb.TargetId == ADDRESS_TARGET(btl))
+        if (request->srb.TargetId == ADDRESS_TARGET(btl) && !which--)
             srb = &request->srb;
     }
     KeReleaseSpinLock(&adapter->lock, irql);
@@ -45,7 +46,7 @@ static NTSTATUS send_srb(struct adapter *adapter, IRP *irp)
     }
     request->srb.Function = wanted->function;
     if (wanted->function == SRB_FUNCTION_ABORT_COMMAND)
-        request->srb.NextSrb = oldest_srb(adapter, wanted->btl);
+        request->srb.NextSrb = find_srb(adapter, wanted->btl, wanted->which);
     request->irp = irp;
     request->done = srb_done;
     IoMarkIrpPending(irp);

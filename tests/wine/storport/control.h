@@ -9,8 +9,8 @@
 #define DOUBLE_CODE(Function) \
     ((ULONG)CTL_CODE(0x8000, 0x800 + (Function), METHOD_BUFFERED, FILE_ANY_ACCESS))
 
-/* struct double_srb in and out: sends an SRB without a CDB. SRB_FUNCTION_ABORT_COMMAND aborts the
- * oldest SRB of the unit. */
+/* struct double_srb in and out: sends an SRB without a CDB. SRB_FUNCTION_ABORT_COMMAND aborts one
+ * SRB of the unit. */
 #define DOUBLE_IOCTL_SRB DOUBLE_CODE(0)
 /* struct double_state out. */
 #define DOUBLE_IOCTL_STATE DOUBLE_CODE(1)
@@ -32,7 +32,8 @@ struct double_srb {
     ULONG btl;
     UCHAR function;
     UCHAR status; /* out: SrbStatus */
-    UCHAR reserved[2];
+    UCHAR which;  /* to abort; 0: the oldest */
+    UCHAR reserved;
 };
 
 struct double_class {
