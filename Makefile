@@ -59,7 +59,7 @@ help:
 	@echo '  TIERS="unit-asan lint"   only these groups of tests; scripts/test --list names them'
 	@echo '  TEST=PATTERN             only the tests whose name contains PATTERN'
 	@echo 'make bench               speed and cost: iSCSI beside tgtd, the Windows driver'
-	@echo 'make fuzz                fuzz for FUZZ_SECONDS=$(FUZZ_SECONDS)'
+	@echo 'make fuzz                fuzz each target for FUZZ_SECONDS=$(FUZZ_SECONDS), on from what was found before'
 	@echo 'make install             install below PREFIX=$(PREFIX), staged in DESTDIR'
 	@echo 'make clean               remove build/'
 	@echo
