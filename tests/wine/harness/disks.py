@@ -3,6 +3,7 @@
 """Disks of the programs that ship, used by the tools that ship, on the driver and behind pipes."""
 
 import re
+import shutil
 from contextlib import ExitStack
 
 from .programs import (ADAPTER, disk, ended, nothing_is_left, passes_stgtest, scsitool, server,
@@ -37,6 +38,54 @@ def the_tutorials_disk(machine):
         has(scsitool(machine, "inquiry", name),
             ("PRODUCT IDENTIFICATION", "RAM disk        "))
     nothing_is_left(machine)
+
+
+def copied(machine, program):
+    """Of the programs that are for tests only."""
+    built = machine.build / f"tests/wine/{program}-x64.exe"
+    if built.exists():
+        shutil.copy(built, machine.package / built.name)
+    return program
+
+
+def ends_orderly(process):
+    process.stdin.write("\n")
+    process.stdin.flush()
+    assert ended(process) == 0, f"it ends with {process.returncode}"
+
+
+def original_on_the_driver(program):
+    def test(machine):
+        with disk(machine, copied(machine, program)) as (process, name):
+            passes_stgtest(machine, name, "500", "WR", "*", "*")
+            ends_orderly(process)
+        nothing_is_left(machine)
+    return test
+
+
+def original_behind_a_pipe(program, operations):
+    def test(machine):
+        pipe = r"\\.\pipe\original"
+        with server(machine, copied(machine, program), pipe) as process:
+            passes_stgtest(machine, pipe + r"\0", "500", operations, "*", "*")
+            ends_orderly(process)
+    return test
+
+
+def original_by_iscsi(program):
+    def test(machine):
+        name = "iscsi://127.0.0.1:0/iqn.2026-01.org.example:original"
+        lines = []
+        with server(machine, copied(machine, program), name, lines=lines) as process:
+            url = lines[-1].split()[1].rstrip(";") + "/0"
+            status, output = machine.prefix.run(
+                ["qemu-io", "-f", "raw", "-c", "write -P 0x5a 1M 640k", "-c", "flush",
+                 "-c", "aio_write -P 0x61 4M 64k", "-c", "aio_write -P 0x62 5M 64k",
+                 "-c", "aio_flush", "-c", "read -P 0x5a 1M 640k", "-c", "read -P 0x61 4M 64k",
+                 "-c", "read -P 0x62 5M 64k", "-c", "read -P 0 6M 4k", url], 60)
+            assert status == 0 and "failed" not in output, f"{status} {output}"
+            ends_orderly(process)
+    return test
 
 
 def a_disk_is_an_image(machine):
@@ -203,6 +252,11 @@ TESTS = [
     ("rawdisk without a cache is behind a pipe",
      program_is_behind_a_pipe("rawdisk", "-f", IMAGE, "-C", "0")),
     ("the tutorial's disk is a disk of the system", the_tutorials_disk),
+    ("a program as the .NET layer is on the driver", original_on_the_driver("netdisk")),
+    ("a program as the .NET layer is behind a pipe", original_behind_a_pipe("netdisk", "WRUR")),
+    ("a program as the .NET layer is behind iscsi:", original_by_iscsi("netdisk")),
+    ("a program that answers later is behind a pipe", original_behind_a_pipe("deferdisk", "WR")),
+    ("a program that answers later is behind iscsi:", original_by_iscsi("deferdisk")),
     ("rawdisk takes a disk for its image", a_disk_is_an_image),
     ("rawdisk does not divide the sectors of a disk", blocks_are_whole_sectors),
     ("scsitool asks the adapter and the disk", scsitool_asks_the_adapter_and_the_disk),

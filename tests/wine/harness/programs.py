@@ -11,13 +11,15 @@ SECONDS = 60
 
 
 @contextmanager
-def server(machine, program, *arguments):
-    """A disk program; killed at the end, as a crash would."""
+def server(machine, program, *arguments, lines=None):
+    """A disk program; killed at the end, as a crash would. What it says first goes to lines."""
     process = subprocess.Popen(
         ["wine", str(machine.package / f"{program}-x64.exe"), *arguments], env=machine.prefix.env,
         text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=machine.prefix.log)
     try:
         for line in process.stdout:
+            if lines is not None:
+                lines.append(line)
             if line.startswith("serving"):
                 break
         else:
