@@ -10,6 +10,7 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent.parent.parent
 PARTS = TOP / "build/windows"
+LIAR = TOP / "build/windows-x64/tests/devices/windows/liar.exe"
 EXAMPLES = TOP / "build/windows-x64/examples/windows"
 PIPE = "\\\\.\\pipe\\"
 PROGRAMS = ("rawdisk", "memdisk", "stgtest", "scsitool")
@@ -149,6 +150,50 @@ def stgtest_takes_the_arguments_of_the_original(prefix):
     check("(error 2)" in errors and PIPE + "none" in errors, errors)
 
 
+def with_a_liar(prefix, lie, program, *arguments, status):
+    """What the program says of a server of that kind; it has to end by itself."""
+    liar = prefix.start_wine(LIAR, PIPE + "liar", lie)
+    try:
+        check(liar.stdout.readline() == "serving\n", "the liar does not serve")
+        _, errors = run(prefix, program, *arguments, status=status)
+        liar.communicate(timeout=30)
+        return errors
+    finally:
+        if liar.poll() is None:
+            liar.kill()
+            liar.communicate()
+
+
+def stgtest_believes_an_honest_pipe(prefix):
+    with_a_liar(prefix, "none", "stgtest", PIPE + "liar\\0", "200", "WRUR", "*", "*", status=0)
+
+
+def stgtest_finds_wrong_answers_of_a_pipe(prefix):
+    for lie, operations, count, message in (
+            ("wrong bit", "WR", "2", "Read(Address=0:3, Count=4): bad buffer: after Write"),
+            ("old data", "WRUR", "4", "Read(Address=0:3, Count=4): bad buffer: after Unmap"),
+            ("short data", "WR", "2", "Read(Address=0:3, Count=4): bad buffer: after Write"),
+            ("hint", "F", "1", "Flush(Address=0:3, Count=4): transact error: 1117"),
+            ("kind", "R", "1", "condition fail: Rsp.Kind"),
+            ("error", "R", "1", "SenseKey=3 ASC/ASCQ=11/01"),
+            ("busy", "W", "1", "condition fail: Rsp.Status.ScsiStatus"),
+            ("half a header", "W", "1", "transact error: 1117"),
+            ("hang-up", "U", "1", "transact error: 1117")):
+        errors = with_a_liar(prefix, lie, "stgtest", PIPE + "liar\\0", count, operations, "3",
+                             "4", status=1117)
+        check(message in errors, f"{lie}: {errors}")
+
+
+def what_a_short_read_lacks_is_zeros(prefix):
+    with_a_liar(prefix, "short data", "stgtest", PIPE + "liar\\0", "2", "UR", "3", "4", status=0)
+
+
+def greetings_of_a_pipe_that_make_no_sense_are_refused(prefix):
+    for lie in ("no blocks", "short blocks", "no transfers", "odd transfers", "short greeting"):
+        errors = with_a_liar(prefix, lie, "stgtest", PIPE + "liar\\0", "1", status=1117)
+        check("no storage unit answers there" in errors, f"{lie}: {errors}")
+
+
 def scsitool_names_devices_as_the_original_does(prefix):
     for name, path in ((r"\\.\PhysicalDrive1", r"\\.\PhysicalDrive1"),
                        (r"\Device\x", r"\\?\GLOBALROOT\Device\x"), ("x", r"\\?\x")):
@@ -213,7 +258,10 @@ TESTS = [every_option_of_the_original_is_taken, write_protected_disk_without_cac
          new_image_has_the_partition_of_the_original, image_may_have_any_name,
          size_that_does_not_fit_is_87, no_pipe_has_a_grace, wrong_usage_is_87,
          help_fits_a_console_and_the_manual_has_it,
-         stgtest_takes_the_arguments_of_the_original, scsitool_names_devices_as_the_original_does,
+         stgtest_takes_the_arguments_of_the_original,
+         stgtest_believes_an_honest_pipe, stgtest_finds_wrong_answers_of_a_pipe,
+         what_a_short_read_lacks_is_zeros, greetings_of_a_pipe_that_make_no_sense_are_refused,
+         scsitool_names_devices_as_the_original_does,
          scsitool_shows_the_unit_behind_a_pipe,
          the_tutorial_quotes_the_example, the_disk_of_the_tutorial_is_behind_a_pipe,
          the_disk_of_the_tutorial_is_behind_iscsi,

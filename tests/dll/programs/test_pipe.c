@@ -234,12 +234,88 @@ static void clients_that_leave_at_once(void)
     end(unit, pipe);
 }
 
+static void a_long_write_is_cut(void)
+{
+    HANDLE pipe;
+    SPD_STORAGE_UNIT *unit = start(1, &pipe);
+
+    memset(disk_memory, 0xff, 3 * DISK_BLOCK);
+    client_transfer(&message, 1, SpdIoctlTransactWriteKind, 0, 2);
+    memset(message.data, 0x11, 3 * DISK_BLOCK);
+    CHECK(client_call(pipe, &message, 3 * DISK_BLOCK) == 0);
+    CHECK(disk_memory[2 * DISK_BLOCK - 1] == 0x11 && disk_memory[2 * DISK_BLOCK] == 0xff);
+    end(unit, pipe);
+}
+
+/* The second descriptor is not sent: it is one of no blocks at address 0. */
+static void a_short_unmap_is_filled_with_zeros(void)
+{
+    SPD_UNMAP_DESCRIPTOR descriptor = { .BlockAddress = 20, .BlockCount = 1 };
+    HANDLE pipe;
+    SPD_STORAGE_UNIT *unit = start(1, &pipe);
+
+    memset(disk_memory, 0xff, 22 * DISK_BLOCK);
+    client_transfer(&message, 1, SpdIoctlTransactUnmapKind, 0, 0);
+    message.request.Op.Unmap.Count = 2;
+    memcpy(message.data, &descriptor, sizeof descriptor);
+    CHECK(client_call(pipe, &message, sizeof descriptor) == 0);
+    CHECK(disk_memory[20 * DISK_BLOCK] == 0 && disk_unmaps == 1);
+    CHECK(disk_memory[0] == 0xff && disk_memory[19 * DISK_BLOCK] == 0xff);
+    end(unit, pipe);
+}
+
+/* And nobody else can be its server. */
+static void one_client_at_a_time(void)
+{
+    SPD_STORAGE_UNIT_PARAMS greeting;
+    DWORD flags, out, in, most;
+    HANDLE pipe, other;
+    SPD_STORAGE_UNIT *unit = start(2, &pipe);
+
+    CHECK(GetNamedPipeInfo(pipe, &flags, &out, &in, &most));
+    CHECK((flags & PIPE_TYPE_MESSAGE) && most == 1);
+    other = CreateFileW(path, GENERIC_READ | FILE_WRITE_DATA, 0, NULL, OPEN_EXISTING, 0, NULL);
+    CHECK(other == INVALID_HANDLE_VALUE && GetLastError() == ERROR_PIPE_BUSY);
+    other = CreateNamedPipeW(path, PIPE_ACCESS_DUPLEX, PIPE_TYPE_MESSAGE, 1, 0, 0, 0, NULL);
+    CHECK(other == INVALID_HANDLE_VALUE);
+    client_transfer(&message, 1, SpdIoctlTransactReadKind, 0, 1);
+    CHECK(client_call(pipe, &message, 0) == 0);
+    CloseHandle(pipe);
+    pipe = client_open(path, &greeting);
+    CHECK(pipe != INVALID_HANDLE_VALUE);
+    end(unit, pipe);
+}
+
+static void units_have_pipes_of_their_own(void)
+{
+    SPD_STORAGE_UNIT_PARAMS params = disk_params(), greeting;
+    SPD_STORAGE_UNIT *second;
+    HANDLE pipe, other;
+    SPD_STORAGE_UNIT *unit = start(1, &pipe);
+
+    params.Guid.Data1++;
+    params.BlockCount = 16;
+    CHECK(SpdStorageUnitCreate(name, &params, &disk_interface, &second) == 0);
+    CHECK(SpdStorageUnitStartDispatcher(second, 1) == 0);
+    path[wcslen(path) - 1] = L'1';
+    other = client_open(path, &greeting);
+    path[wcslen(path) - 1] = L'0';
+    CHECK(other != INVALID_HANDLE_VALUE && greeting.BlockCount == 16);
+    CloseHandle(other);
+    CHECK(disk_end(second) == 0);
+    end(unit, pipe);
+}
+
 void test_pipe(void)
 {
     wsprintfW(name, L"\\\\.\\pipe\\spd-%lu", GetCurrentProcessId());
     wsprintfW(path, L"%s\\0", name);
     run("pipe: reads what was written", reads_what_was_written);
     run("pipe: a short write is filled with zeros", a_short_write_is_filled_with_zeros);
+    run("pipe: a long write is cut", a_long_write_is_cut);
+    run("pipe: a short unmap is filled with zeros", a_short_unmap_is_filled_with_zeros);
+    run("pipe: one client at a time", one_client_at_a_time);
+    run("pipe: units have pipes of their own", units_have_pipes_of_their_own);
     run("pipe: flush and unmap arrive", flush_and_unmap_arrive);
     run("pipe: an error has its sense", an_error_has_its_sense);
     run("pipe: bad requests are refused", bad_requests_are_refused);

@@ -41,7 +41,7 @@ static void read_in(UINT32 max, BOOL direct)
     UCHAR data[5 * BLOCK] = { 0 }, chunk[5 * BLOCK];
     struct scsi command = scsi_move(btl, DATA_IN, 7, 5, data);
     SPD_IOCTL_TRANSACT_REQ req;
-    SPD_IOCTL_TRANSACT_RSP rsp;
+    SPD_IOCTL_TRANSACT_RSP rsp = { 0 };
 
     command.direct = direct;
     scsi_start(&command);
@@ -50,6 +50,7 @@ static void read_in(UINT32 max, BOOL direct)
 
         CHECK_EQUAL(transact(btl, NULL, &req, chunk, 0, max), 0);
         check_range(&req, SpdIoctlTransactReadKind, block, count);
+        CHECK(req.Hint != rsp.Hint); /* of the piece before */
         CHECK_EQUAL(req.Op.Read.ForceUnitAccess, 1); /* no cache */
         CHECK_EQUAL(req.Op.Read.Reserved, 0);
         fill_pattern(chunk, block, count, 0);
