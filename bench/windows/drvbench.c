@@ -5,9 +5,11 @@
  * drvbench serve THREADS
  *     a disk in memory with so many dispatcher threads, until its input ends
  * drvbench check
- *     writes the whole disk and reads it back
- * drvbench measure MILLISECONDS KIND:BYTES:CLIENTS...
- *     calls a second of each in turn, a line each; KIND is empty, refused, read or write
+ *     writes the whole disk one way and reads it back another
+ * drvbench measure MILLISECONDS
+ *     for each line KIND:BYTES:CLIENTS of its input it says "ready", waits for another line, makes
+ *     calls for so long, and says how many; KIND is empty, answered, read, write, direct-read or
+ *     direct-write
  */
 
 #include "drvbench.h"
@@ -17,8 +19,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { KIND_EMPTY, KIND_REFUSED, KIND_READ, KIND_WRITE };
-static const char *const kinds[] = { "empty", "refused", "read", "write" };
+enum kind {
+    KIND_EMPTY,
+    KIND_ANSWERED,
+    KIND_READ,
+    KIND_WRITE,
+    KIND_DIRECT_READ,
+    KIND_DIRECT_WRITE,
+};
+static const char *const kinds[] = {
+    "empty", "answered", "read", "write", "direct-read", "direct-write",
+};
+
+/* The disk, and a unit that nobody uses. */
+struct units {
+    UINT32 disk, own;
+};
 
 struct point {
     enum kind kind;
@@ -31,7 +47,7 @@ struct worker {
     const struct point *point;
     struct client client;
     HANDLE thread, go;
-    UINT32 btl;
+    const struct units *units;
     UINT64 begin, end; /* its part of the disk */
     volatile LONGLONG deadline;
     LONGLONG count;
@@ -68,21 +84,20 @@ static LONGLONG ticks_a_second(void)
 
 static void call(struct worker *worker, UINT64 place)
 {
+    static const enum client_way ways[] = {
+        [KIND_READ] = CLIENT_READ,
+        [KIND_WRITE] = CLIENT_WRITE,
+        [KIND_DIRECT_READ] = CLIENT_DIRECT_READ,
+        [KIND_DIRECT_WRITE] = CLIENT_DIRECT_WRITE,
+    };
     const struct point *point = worker->point;
 
-    switch (point->kind) {
-    case KIND_EMPTY:
-        client_empty(&worker->client, point->length);
-        break;
-    case KIND_REFUSED:
-        client_refused(&worker->client);
-        break;
-    case KIND_READ:
-    case KIND_WRITE:
-        client_move(
-            &worker->client, worker->btl, point->kind == KIND_WRITE, place, point->length);
-        break;
-    }
+    if (point->kind == KIND_EMPTY)
+        client_empty(&worker->client, worker->units->own);
+    else if (point->kind == KIND_ANSWERED)
+        client_answered(&worker->client, point->length);
+    else
+        client_move(&worker->client, worker->units->disk, ways[point->kind], place, point->length);
 }
 
 static DWORD WINAPI work(void *argument)
@@ -118,37 +133,54 @@ static LONGLONG end(struct worker *worker)
     return worker->count;
 }
 
-static double rate_of(const struct point *point, UINT32 btl, LONGLONG duration)
+/* A line from and to whoever measures. */
+static bool hear(char *line, int size)
+{
+    if (!fgets(line, size, stdin))
+        return false;
+    line[strcspn(line, "\r\n")] = 0;
+    return true;
+}
+
+static void say(const char *text)
+{
+    puts(text);
+    fflush(stdout);
+}
+
+/* Returns how many calls it made; between the two lines nothing else is done. */
+static LONGLONG count_of(const struct point *point, const struct units *units, LONGLONG duration)
 {
     struct worker workers[CLIENTS_MAX];
     UINT64 part = DISK_LENGTH / point->clients / TRANSFER_MAX * TRANSFER_MAX;
     HANDLE go = CreateEventW(NULL, TRUE, FALSE, NULL);
     LONGLONG begin, count = 0;
+    char line[8];
 
     for (unsigned i = 0; i < point->clients; i++) {
-        workers[i] = (struct worker){ .point = point, .btl = btl, .go = go, .begin = i * part,
-            .end = (i + 1) * part };
+        workers[i] = (struct worker){ .point = point, .units = units, .go = go,
+            .begin = i * part, .end = (i + 1) * part };
         start(&workers[i]);
     }
+    say("ready");
+    if (!hear(line, sizeof line))
+        fail("nobody is there any more");
     begin = now();
     for (unsigned i = 0; i < point->clients; i++)
         workers[i].deadline = begin + duration;
     SetEvent(go);
     for (unsigned i = 0; i < point->clients; i++)
-        WaitForSingleObject(workers[i].thread, INFINITE);
-    duration = now() - begin;
-    for (unsigned i = 0; i < point->clients; i++)
         count += end(&workers[i]);
     CloseHandle(go);
-    return (double)count * (double)ticks_a_second() / (double)duration;
+    return count;
 }
 
 static bool point_of(const char *text, struct point *point)
 {
-    char kind[8];
+    char kind[16];
     unsigned length, clients;
 
-    if (sscanf(text, "%7[a-z]:%u:%u", kind, &length, &clients) != 3 || length > TRANSFER_MAX ||
+    if (sscanf(text, "%15[a-z-]:%u:%u", kind, &length, &clients) != 3 || length > TRANSFER_MAX ||
         length % BLOCK || clients < 1 || clients > CLIENTS_MAX)
         return false;
     for (unsigned i = 0; i < ARRAYSIZE(kinds); i++) {
@@ -160,41 +192,45 @@ static bool point_of(const char *text, struct point *point)
     return false;
 }
 
-static void measure(UINT32 btl, int milliseconds, char **points, int count)
+static void measure(const struct client *client, UINT32 disk, int milliseconds)
 {
-    for (int i = 0; i < count; i++) {
+    struct units units = { disk, client_own_unit(client) };
+    LONGLONG duration = ticks_a_second() * milliseconds / 1000;
+    char line[64];
+
+    while (hear(line, sizeof line)) {
         struct point point;
 
-        if (!point_of(points[i], &point))
-            fail("what is %s?", points[i]);
-        printf("%s %.1f\n", points[i],
-            rate_of(&point, btl, ticks_a_second() * milliseconds / 1000));
-        fflush(stdout);
+        if (!point_of(line, &point))
+            fail("what is %s?", line);
+        snprintf(line, sizeof line, "%lld", count_of(&point, &units, duration));
+        say(line);
     }
 }
 
-/* No two blocks look alike, nor two words of a block. */
-static void fill(UCHAR *data, UINT64 place)
+/* No two blocks look alike, nor two words of a block, nor two rounds. */
+static void fill(UCHAR *data, UINT64 place, UINT64 round)
 {
     for (UINT32 at = 0; at < TRANSFER_MAX; at += sizeof(UINT64)) {
-        UINT64 word = (place + at) * 0x9e3779b97f4a7c15;
+        UINT64 word = (place + at + round * DISK_LENGTH) * 0x9e3779b97f4a7c15;
 
         memcpy(data + at, &word, sizeof word);
     }
 }
 
-static void check(const struct client *client, UINT32 btl)
+static void check(const struct client *client, UINT32 btl, UINT64 round, enum client_way write,
+    enum client_way read)
 {
     static UCHAR wanted[TRANSFER_MAX];
     UCHAR *data = client->buffer + CLIENT_HEADER;
 
     for (UINT64 place = 0; place < DISK_LENGTH; place += TRANSFER_MAX) {
-        fill(data, place);
-        client_move(client, btl, true, place, TRANSFER_MAX);
+        fill(data, place, round);
+        client_move(client, btl, write, place, TRANSFER_MAX);
     }
     for (UINT64 place = 0; place < DISK_LENGTH; place += TRANSFER_MAX) {
-        client_move(client, btl, false, place, TRANSFER_MAX);
-        fill(wanted, place);
+        client_move(client, btl, read, place, TRANSFER_MAX);
+        fill(wanted, place, round);
         if (memcmp(data, wanted, TRANSFER_MAX) != 0)
             fail("wrong data at byte %llu or behind it", place);
     }
@@ -208,16 +244,18 @@ int main(int argc, char **argv)
 
     if (argc == 3 && !strcmp(argv[1], "serve"))
         return serve((ULONG)atoi(argv[2]));
-    if (!checks && (argc < 4 || strcmp(argv[1], "measure") != 0)) {
-        fputs("usage: drvbench serve THREADS | check | measure MILLISECONDS POINT...\n", stderr);
+    if (!checks && (argc != 3 || strcmp(argv[1], "measure") != 0)) {
+        fputs("usage: drvbench serve THREADS | check | measure MILLISECONDS\n", stderr);
         return 2;
     }
     client_open(&client);
     btl = client_unit(&client);
-    if (checks)
-        check(&client, btl);
-    else
-        measure(btl, atoi(argv[2]), argv + 3, argc - 3);
+    if (checks) {
+        check(&client, btl, 0, CLIENT_WRITE, CLIENT_DIRECT_READ);
+        check(&client, btl, 1, CLIENT_DIRECT_WRITE, CLIENT_READ);
+    } else {
+        measure(&client, btl, atoi(argv[2]));
+    }
     client_close(&client);
     return 0;
 }

@@ -33,12 +33,15 @@ void client_open(struct client *client);
 void client_close(struct client *client);
 /* The only unit there is, past its unit attentions. */
 UINT32 client_unit(const struct client *client);
-/* A call that does next to nothing and brings back four bytes; it may carry data there. */
-void client_empty(const struct client *client, UINT32 length);
-/* A call that the driver does not know. */
-void client_refused(const struct client *client);
+/* Another one, which this process serves. */
+UINT32 client_own_unit(const struct client *client);
+/* The least there is: it succeeds at once, and brings nothing back. */
+void client_empty(const struct client *client, UINT32 own_unit);
+/* Succeeds at once, too, and brings eight bytes back; it may carry data there. */
+void client_answered(const struct client *client, UINT32 length);
 /* From or to the buffer, behind the header. */
+enum client_way { CLIENT_READ, CLIENT_WRITE, CLIENT_DIRECT_READ, CLIENT_DIRECT_WRITE };
 void client_move(
-    const struct client *client, UINT32 btl, bool write, UINT64 place, UINT32 length);
+    const struct client *client, UINT32 btl, enum client_way way, UINT64 place, UINT32 length);
 
 #endif
