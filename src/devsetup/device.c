@@ -65,19 +65,33 @@ DWORD device_find(struct device *device, const wchar_t *hardware_id)
     return ERROR_FILE_NOT_FOUND;
 }
 
+static DWORD read_class(const wchar_t *inf, GUID *guid, wchar_t name[MAX_CLASS_NAME_LEN])
+{
+    wchar_t known[MAX_CLASS_NAME_LEN];
+
+    if (!SetupDiGetINFClassW(inf, guid, name, MAX_CLASS_NAME_LEN, NULL))
+        return fail(GetLastError(), L"cannot read the device class from %ls", inf);
+    if (SetupDiClassNameFromGuidW(guid, known, MAX_CLASS_NAME_LEN, NULL) && _wcsicmp(name, known))
+        return fail((DWORD)ERROR_CLASS_MISMATCH, L"%ls has a class %ls that Windows calls %ls",
+            inf, name, known);
+    return 0;
+}
+
 DWORD device_create(struct device *device, const wchar_t *hardware_id, const wchar_t *inf)
 {
     wchar_t class_name[MAX_CLASS_NAME_LEN], ids[MAX_DEVICE_ID_LEN + 2] = L"";
     size_t length = wcslen(hardware_id);
     GUID class_guid;
+    DWORD error;
 
     if (length >= MAX_DEVICE_ID_LEN)
         return fail(ERROR_INVALID_PARAMETER, L"the hardware id is longer than %d characters",
             MAX_DEVICE_ID_LEN - 1);
     /* A list of one: its end is a second terminator. */
     wcscpy(ids, hardware_id);
-    if (!SetupDiGetINFClassW(inf, &class_guid, class_name, MAX_CLASS_NAME_LEN, NULL))
-        return fail(GetLastError(), L"cannot read the device class from %ls", inf);
+    error = read_class(inf, &class_guid, class_name);
+    if (error)
+        return error;
 
     device->node.cbSize = sizeof device->node;
     device->list = SetupDiCreateDeviceInfoList(&class_guid, NULL);
@@ -86,39 +100,122 @@ DWORD device_create(struct device *device, const wchar_t *hardware_id, const wch
     if (!SetupDiCreateDeviceInfoW(
             device->list, class_name, &class_guid, NULL, NULL, DICD_GENERATE_ID, &device->node) ||
         !SetupDiSetDeviceRegistryPropertyW(device->list, &device->node, SPDRP_HARDWAREID,
-            (const BYTE *)ids, (DWORD)((length + 2) * sizeof(wchar_t))) ||
-        !SetupDiCallClassInstaller(DIF_REGISTERDEVICE, device->list, &device->node))
+            (const BYTE *)ids, (DWORD)((length + 2) * sizeof(wchar_t))))
         return last_error(L"cannot create the device");
     return 0;
+}
+
+DWORD device_check_class(const struct device *device, const wchar_t *inf)
+{
+    wchar_t name[MAX_CLASS_NAME_LEN];
+    GUID guid;
+    DWORD error = read_class(inf, &guid, name);
+
+    if (!error && !IsEqualGUID(&guid, &device->node.ClassGuid))
+        return fail((DWORD)ERROR_CLASS_MISMATCH,
+            L"%ls is for the class %ls, and the device that is there is of another", inf, name);
+    return error;
+}
+
+DWORD device_register(struct device *device)
+{
+    if (!SetupDiCallClassInstaller(DIF_REGISTERDEVICE, device->list, &device->node))
+        return last_error(L"cannot create the device");
+    return 0;
+}
+
+/* Outlives device_install() if the installation does not end. */
+struct installation {
+    wchar_t hardware_id[MAX_DEVICE_ID_LEN], inf[MAX_PATH];
+    DWORD flags;
+    DWORD error;
+    BOOL reboot;
+};
+
+static DWORD WINAPI install(void *argument)
+{
+    struct installation *job = argument;
+
+    if (!UpdateDriverForPlugAndPlayDevicesW(
+            NULL, job->hardware_id, job->inf, job->flags, &job->reboot))
+        job->error = GetLastError() ? GetLastError() : ERROR_GEN_FAILURE;
+    return 0;
+}
+
+enum { DEFAULT_SECONDS = 300 };
+
+/* Windows' own limit for an installation, which a group policy may set. */
+static DWORD seconds_to_install(void)
+{
+    DWORD seconds = DEFAULT_SECONDS, size = sizeof seconds;
+
+    RegGetValueW(HKEY_LOCAL_MACHINE,
+        L"SOFTWARE\\Policies\\Microsoft\\Windows\\DeviceInstall\\Settings", L"InstallTimeout",
+        RRF_RT_REG_DWORD, NULL, &seconds, &size);
+    return seconds && seconds < INFINITE / 1000 ? seconds : DEFAULT_SECONDS;
+}
+
+/* False: it has not ended. */
+static bool install_in_time(struct installation *job, DWORD seconds)
+{
+    HANDLE thread = CreateThread(NULL, 0, install, job, 0, NULL);
+    bool ended = true;
+
+    if (thread) {
+        ended = WaitForSingleObject(thread, seconds * 1000) == WAIT_OBJECT_0;
+        CloseHandle(thread);
+    } else {
+        job->error = GetLastError();
+    }
+    return ended;
 }
 
 DWORD device_install(
     const wchar_t *hardware_id, const wchar_t *inf, bool only_if_better, bool *reboot)
 {
-    BOOL needed = FALSE;
+    struct installation *job = calloc(1, sizeof *job);
+    DWORD seconds = seconds_to_install(), error;
 
-    if (!UpdateDriverForPlugAndPlayDevicesW(
-            NULL, hardware_id, inf, only_if_better ? 0 : INSTALLFLAG_FORCE, &needed)) {
-        /* Windows has this driver already, or a newer one. */
-        if (only_if_better && GetLastError() == ERROR_NO_MORE_ITEMS)
-            return 0;
-        return fail(GetLastError(), L"cannot install the driver from %ls", inf);
-    }
-    *reboot |= needed;
-    return 0;
+    if (!job)
+        return fail(ERROR_OUTOFMEMORY, L"cannot install the driver");
+    wcsncpy(job->hardware_id, hardware_id, MAX_DEVICE_ID_LEN - 1);
+    wcsncpy(job->inf, inf, MAX_PATH - 1);
+    job->flags = (only_if_better ? 0 : INSTALLFLAG_FORCE) |
+                 (desktop_visible() ? 0 : INSTALLFLAG_NONINTERACTIVE);
+    if (!install_in_time(job, seconds))
+        return fail(ERROR_TIMEOUT, L"installing the driver has not ended within %lu s", seconds);
+
+    error = job->error;
+    *reboot |= job->reboot;
+    free(job);
+    /* Windows has this driver already, or a newer one. */
+    if (!error || (only_if_better && error == ERROR_NO_MORE_ITEMS))
+        return 0;
+    return fail(error, L"cannot install the driver from %ls", inf);
+}
+
+/* Windows may have started the device and not its driver. */
+static DWORD check_service(const struct device *device)
+{
+    wchar_t *service = read_property(device, SPDRP_SERVICE);
+    DWORD error = 0;
+
+    if (service && *service && !driver_runs(service))
+        error = fail(
+            ERROR_GEN_FAILURE, L"the device does not start: the driver %ls does not run", service);
+    free(service);
+    return error;
 }
 
 DWORD device_check(const struct device *device, bool *reboot)
 {
     ULONG status = 0, problem = 0;
-    wchar_t *driver = read_property(device, SPDRP_DRIVER);
 
-    if (!driver)
+    if (!driver_is_installed(device))
         return fail((DWORD)ERROR_NO_SUCH_DEVINST, L"the device has got no driver");
-    free(driver);
     if (CM_Get_DevNode_Status(&status, &problem, device->node.DevInst, 0) != CR_SUCCESS ||
         !(status & DN_HAS_PROBLEM))
-        return 0;
+        return *reboot ? 0 : check_service(device);
     if (problem == CM_PROB_NEED_RESTART) {
         *reboot = true;
         return 0;
@@ -142,19 +239,36 @@ static BOOL remove_node(struct device *device, BOOL *reboot)
     return TRUE;
 }
 
+/* The import library does not have them, and under Wine they are there but end the process. */
+static FARPROC newdev_function(const char *name)
+{
+    if (GetProcAddress(GetModuleHandleW(L"ntdll.dll"), "wine_get_version"))
+        return NULL;
+    return GetProcAddress(GetModuleHandleW(L"newdev.dll"), name);
+}
+
 DWORD device_remove(struct device *device, bool *reboot)
 {
     typedef BOOL(WINAPI * uninstall_function)(HWND, HDEVINFO, SP_DEVINFO_DATA *, DWORD, BOOL *);
-    uninstall_function uninstall = NULL;
+    uninstall_function uninstall = (uninstall_function)(void *)newdev_function("DiUninstallDevice");
     BOOL needed = FALSE;
 
-    /* The import library does not have it, and under Wine it is there but ends the process. */
-    if (!GetProcAddress(GetModuleHandleW(L"ntdll.dll"), "wine_get_version"))
-        uninstall = (uninstall_function)(void *)GetProcAddress(
-            GetModuleHandleW(L"newdev.dll"), "DiUninstallDevice");
     if (!(uninstall ? uninstall(NULL, device->list, &device->node, 0, &needed)
                     : remove_node(device, &needed)))
         return last_error(L"cannot remove the device");
     *reboot |= needed;
     return 0;
+}
+
+bool device_roll_back(struct device *device, bool *reboot)
+{
+    typedef BOOL(
+        WINAPI * roll_back_function)(HDEVINFO, SP_DEVINFO_DATA *, HWND, DWORD, BOOL *);
+    roll_back_function roll_back = (roll_back_function)(void *)newdev_function("DiRollbackDriver");
+    BOOL needed = FALSE;
+    bool done = roll_back &&
+        roll_back(device->list, &device->node, NULL, 1 /* ROLLBACK_FLAG_NO_UI */, &needed);
+
+    *reboot |= needed;
+    return done;
 }

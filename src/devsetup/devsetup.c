@@ -14,72 +14,129 @@ static const wchar_t usage[] =
     L"remove     removes the device, its driver's files and the driver's package\n"
     L"removedev  removes the device only\n"
     L"\n"
-    L"Needs an administrator. Exit status: 0, 3010 when Windows must be restarted, 2 when\n"
-    L"there is no such device, or another Win32 error.\n";
+    L"What cannot work is refused before anything is changed, and an add that fails leaves\n"
+    L"nothing behind. Needs an administrator. Exit status: 0, 3010 when Windows must be\n"
+    L"restarted, 2 when there is no such device or file, or another Win32 error.\n";
 
 /* A device that was made here must not outlive a failure, nor what its driver brought. */
-static void undo_add(struct device *device)
+static void undo_add(struct device *device, struct driver *brings)
 {
-    struct driver driver = { 0 };
     bool reboot = false;
 
-    driver_collect(&driver, device);
-    driver.inf[0] = L'\0';
+    driver_collect_service(brings, device);
     device_remove(device, &reboot);
-    driver_delete(&driver, &reboot);
-    driver_free(&driver);
+    driver_delete(brings, &reboot);
 }
 
-static DWORD make_device(const wchar_t *hardware_id, const wchar_t *inf, bool *reboot)
+/* The device is registered, and has a driver when this succeeds; it is gone when it fails. */
+static DWORD give_driver(struct device *device, const wchar_t *hardware_id, const wchar_t *inf,
+    struct driver *brings, bool *reboot)
 {
-    struct device device = DEVICE_NONE;
-    DWORD error = device_create(&device, hardware_id, inf);
+    DWORD error = device_install(hardware_id, inf, false, reboot);
 
-    if (!error) {
-        error = device_install(hardware_id, inf, false, reboot);
-        if (!error)
-            error = device_check(&device, reboot);
-        if (error)
-            undo_add(&device);
-    }
-    device_close(&device);
+    if (!error)
+        error = device_check(device, reboot);
+    if (error)
+        undo_add(device, brings);
     return error;
 }
 
 static DWORD add_new(const wchar_t *hardware_id, const wchar_t *inf, bool *reboot)
 {
+    struct device device = DEVICE_NONE;
+    struct driver brings = { 0 };
     wchar_t package[MAX_PATH];
-    bool added;
-    DWORD error = driver_publish(inf, package, &added);
+    bool added = false;
+    DWORD error = device_create(&device, hardware_id, inf);
 
-    if (error)
-        return error;
-    error = make_device(hardware_id, inf, reboot);
+    if (!error)
+        error = package_check(&device, hardware_id, inf, &brings);
+    if (!error)
+        error = driver_publish(inf, package, &added);
+    if (!error)
+        error = device_register(&device);
+    if (!error)
+        error = give_driver(&device, hardware_id, inf, &brings, reboot);
     if (error && added)
         driver_unpublish(package);
+    driver_free(&brings);
+    device_close(&device);
     return error;
+}
+
+/* A driver that has replaced one that ran, and does not run itself. */
+static void undo_update(struct device *device, const struct driver *before, bool *reboot)
+{
+    struct driver driver = { 0 };
+
+    driver_collect(&driver, device);
+    if (_wcsicmp(driver.inf, before->inf) != 0 && device_roll_back(device, reboot))
+        driver_unpublish(driver.inf);
+    driver_free(&driver);
+}
+
+static DWORD update(
+    struct device *device, const wchar_t *hardware_id, const wchar_t *inf, bool *reboot)
+{
+    struct driver before = { 0 };
+    DWORD error;
+
+    driver_collect(&before, device);
+    error = device_install(hardware_id, inf, true, reboot);
+    if (!error)
+        error = device_check(device, reboot);
+    /* As long as it goes on, nothing else can be installed. */
+    if (error && error != ERROR_TIMEOUT)
+        undo_update(device, &before, reboot);
+    driver_free(&before);
+    return error;
+}
+
+/* What runs stays, whatever is wrong with the INF. */
+static DWORD add_existing(
+    struct device *device, const wchar_t *hardware_id, const wchar_t *inf, bool *reboot)
+{
+    struct driver brings = { 0 };
+    DWORD error = device_check_class(device, inf);
+
+    if (!error)
+        error = package_check(device, hardware_id, inf, &brings);
+    /* An add that was killed has left one without. */
+    if (!error)
+        error = driver_is_installed(device)
+                    ? update(device, hardware_id, inf, reboot)
+                    : give_driver(device, hardware_id, inf, &brings, reboot);
+    driver_free(&brings);
+    return error;
+}
+
+static DWORD find_inf(const wchar_t *argument, wchar_t inf[MAX_PATH])
+{
+    DWORD length = GetFullPathNameW(argument, MAX_PATH, inf, NULL);
+
+    if (!argument[0])
+        return fail(ERROR_INVALID_PARAMETER, L"the name of the INF file is empty");
+    if (!length || length >= MAX_PATH)
+        return fail(length ? ERROR_FILENAME_EXCED_RANGE : GetLastError(), L"cannot use %ls",
+            argument);
+    if (GetFileAttributesW(inf) == INVALID_FILE_ATTRIBUTES)
+        return fail(GetLastError(), L"cannot read %ls", inf);
+    return 0;
 }
 
 static DWORD add(wchar_t **argument, bool *reboot)
 {
-    const wchar_t *hardware_id = argument[0];
     struct device device = DEVICE_NONE;
     wchar_t inf[MAX_PATH];
-    DWORD length = GetFullPathNameW(argument[1], MAX_PATH, inf, NULL);
+    DWORD error = find_inf(argument[1], inf);
 
-    if (!length || length >= MAX_PATH)
-        return fail(ERROR_FILENAME_EXCED_RANGE, L"cannot use %ls", argument[1]);
-    if (GetFileAttributesW(inf) == INVALID_FILE_ATTRIBUTES)
-        return fail(GetLastError(), L"cannot read %ls", inf);
-
-    DWORD error = device_find(&device, hardware_id);
+    if (error)
+        return error;
+    error = device_find(&device, argument[0]);
     if (error == ERROR_FILE_NOT_FOUND)
-        return add_new(hardware_id, inf, reboot);
+        return add_new(argument[0], inf, reboot);
     if (!error)
-        error = device_install(hardware_id, inf, true, reboot);
-    /* What was there stays, but is not called a success when it does not run. */
-    if (!error)
-        error = device_check(&device, reboot);
+        error = add_existing(&device, argument[0], inf, reboot);
     device_close(&device);
     return error;
 }
@@ -102,6 +159,7 @@ static DWORD remove_all(wchar_t **argument, bool *reboot)
     if (!error) {
         /* Once the device is gone Windows no longer says what its driver was. */
         driver_collect(&driver, &device);
+        driver_collect_older(&driver, &device);
         error = device_remove(&device, reboot);
     }
     /* The driver of a second device stays. */
@@ -143,7 +201,9 @@ static DWORD run(const struct command *command, wchar_t **argument, bool *reboot
     /* SetupAPI says ERROR_IN_WOW64 late, after it has made the device. */
     if (IsWow64Process(GetCurrentProcess(), &emulated) && emulated)
         return fail((DWORD)ERROR_IN_WOW64, L"this Windows is a 64-bit one: use devsetup-x64.exe");
-
+    /* Whether to trust a publisher, say. */
+    if (!desktop_visible())
+        SetupSetNonInteractiveMode(TRUE);
     /* Two that add at once would make two devices. */
     HANDLE lock = CreateMutexW(NULL, FALSE, L"Global\\WinSpd.devsetup");
     if (lock)

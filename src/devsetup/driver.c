@@ -11,18 +11,24 @@ void driver_free(struct driver *driver)
 {
     for (unsigned i = 0; i < driver->files; i++)
         free(driver->file[i]);
-    driver->files = 0;
+    for (unsigned i = 0; i < driver->olders; i++)
+        free(driver->older[i]);
+    driver->files = driver->olders = 0;
 }
 
-static UINT CALLBACK add_file(void *context, UINT notification, UINT_PTR target, UINT_PTR unused)
+void driver_add_file(struct driver *driver, const wchar_t *path)
 {
-    struct driver *driver = context;
-
-    (void)unused;
-    if (notification == SPFILENOTIFY_QUEUESCAN && driver->files < DRIVER_FILES_MAX) {
-        driver->file[driver->files] = wcsdup((const wchar_t *)target);
+    if (driver->files < DRIVER_FILES_MAX) {
+        driver->file[driver->files] = wcsdup(path);
         driver->files += driver->file[driver->files] != NULL;
     }
+}
+
+static UINT CALLBACK on_file(void *driver, UINT notification, UINT_PTR target, UINT_PTR unused)
+{
+    (void)unused;
+    if (notification == SPFILENOTIFY_QUEUESCAN)
+        driver_add_file(driver, (const wchar_t *)target);
     return NO_ERROR;
 }
 
@@ -36,7 +42,7 @@ static void collect_files(struct driver *driver, const wchar_t *section)
 
     if (inf != INVALID_HANDLE_VALUE && queue != INVALID_HANDLE_VALUE &&
         SetupInstallFilesFromInfSectionW(inf, NULL, queue, section, NULL, 0))
-        SetupScanFileQueueW(queue, SPQ_SCAN_USE_CALLBACK, NULL, add_file, driver, &result);
+        SetupScanFileQueueW(queue, SPQ_SCAN_USE_CALLBACK, NULL, on_file, driver, &result);
     if (queue != INVALID_HANDLE_VALUE)
         SetupCloseFileQueue(queue);
     if (inf != INVALID_HANDLE_VALUE)
@@ -53,15 +59,41 @@ static bool read_value(HKEY key, const wchar_t *name, wchar_t *text, DWORD count
     return false;
 }
 
+void driver_collect_service(struct driver *driver, const struct device *device)
+{
+    SetupDiGetDeviceRegistryPropertyW(device->list, (SP_DEVINFO_DATA *)&device->node,
+        SPDRP_SERVICE, NULL, (BYTE *)driver->service, sizeof driver->service - sizeof(wchar_t),
+        NULL);
+}
+
+/* INVALID_HANDLE_VALUE without. */
+static HKEY open_driver_key(const struct device *device)
+{
+    return SetupDiOpenDevRegKey(device->list, (SP_DEVINFO_DATA *)&device->node, DICS_FLAG_GLOBAL, 0,
+        DIREG_DRV, KEY_READ);
+}
+
+/* The key is there early; the name of the INF is written at the end. */
+bool driver_is_installed(const struct device *device)
+{
+    HKEY key = open_driver_key(device);
+    wchar_t inf[MAX_PATH];
+    bool installed;
+
+    if (key == INVALID_HANDLE_VALUE)
+        return false;
+    installed = read_value(key, L"InfPath", inf, MAX_PATH);
+    RegCloseKey(key);
+    return installed;
+}
+
 void driver_collect(struct driver *driver, const struct device *device)
 {
-    SP_DEVINFO_DATA *node = (SP_DEVINFO_DATA *)&device->node;
     wchar_t section[512], extension[128];
-    HKEY key = SetupDiOpenDevRegKey(device->list, node, DICS_FLAG_GLOBAL, 0, DIREG_DRV, KEY_READ);
+    HKEY key = open_driver_key(device);
 
     *driver = (struct driver){ 0 };
-    SetupDiGetDeviceRegistryPropertyW(device->list, node, SPDRP_SERVICE, NULL,
-        (BYTE *)driver->service, sizeof driver->service - sizeof(wchar_t), NULL);
+    driver_collect_service(driver, device);
     if (key == INVALID_HANDLE_VALUE)
         return;
     if (read_value(key, L"InfPath", driver->inf, MAX_PATH) &&
@@ -71,6 +103,68 @@ void driver_collect(struct driver *driver, const struct device *device)
         collect_files(driver, section);
     }
     RegCloseKey(key);
+}
+
+static const wchar_t *base_name(const wchar_t *path)
+{
+    const wchar_t *slash = wcsrchr(path, L'\\');
+
+    return slash ? slash + 1 : path;
+}
+
+/* Of the list of drivers that was built the one at that index: the published name of its INF, which
+ * is to be freed, and its provider. */
+static wchar_t *driver_at(
+    struct device *device, DWORD index, wchar_t provider[LINE_LEN], bool *end)
+{
+    SP_DRVINFO_DATA_W driver = { .cbSize = sizeof driver };
+    DWORD size = sizeof(SP_DRVINFO_DETAIL_DATA_W);
+    SP_DRVINFO_DETAIL_DATA_W *detail;
+    wchar_t *name = NULL;
+
+    *end = !SetupDiEnumDriverInfoW(
+        device->list, &device->node, SPDIT_COMPATDRIVER, index, &driver);
+    if (*end)
+        return NULL;
+    wcscpy(provider, driver.ProviderName);
+    SetupDiGetDriverInfoDetailW(device->list, &device->node, &driver, NULL, 0, &size);
+    detail = calloc(1, size);
+    if (detail) {
+        detail->cbSize = sizeof *detail;
+        if (SetupDiGetDriverInfoDetailW(device->list, &device->node, &driver, detail, size, NULL))
+            name = wcsdup(base_name(detail->InfFileName));
+    }
+    free(detail);
+    return name;
+}
+
+/* Twice over the list: whose the driver is, and what else is theirs. */
+static void collect_of_provider(struct driver *driver, struct device *device)
+{
+    wchar_t provider[LINE_LEN], ours[LINE_LEN];
+    bool known = false, end = false;
+
+    for (DWORD i = 0; !end && !known; i++) {
+        wchar_t *name = driver_at(device, i, ours, &end);
+        known = name && !_wcsicmp(name, driver->inf);
+        free(name);
+    }
+    end = !known;
+    for (DWORD i = 0; !end && driver->olders < DRIVER_OLDER_MAX; i++) {
+        wchar_t *name = driver_at(device, i, provider, &end);
+        if (name && !wcscmp(provider, ours) && _wcsicmp(name, driver->inf) != 0)
+            driver->older[driver->olders++] = name;
+        else
+            free(name);
+    }
+}
+
+void driver_collect_older(struct driver *driver, struct device *device)
+{
+    if (!SetupDiBuildDriverInfoList(device->list, &device->node, SPDIT_COMPATDRIVER))
+        return;
+    collect_of_provider(driver, device);
+    SetupDiDestroyDriverInfoList(device->list, &device->node, SPDIT_COMPATDRIVER);
 }
 
 /* A file in use can be renamed and then goes when it is closed, so that a new one can take its
@@ -112,6 +206,21 @@ static void delete_event_sources(const wchar_t *service)
     }
 }
 
+bool driver_runs(const wchar_t *service)
+{
+    SC_HANDLE manager = OpenSCManagerW(NULL, NULL, SC_MANAGER_CONNECT);
+    SC_HANDLE handle = manager ? OpenServiceW(manager, service, SERVICE_QUERY_STATUS) : NULL;
+    SERVICE_STATUS status;
+    bool runs =
+        handle && QueryServiceStatus(handle, &status) && status.dwCurrentState == SERVICE_RUNNING;
+
+    if (handle)
+        CloseServiceHandle(handle);
+    if (manager)
+        CloseServiceHandle(manager);
+    return runs;
+}
+
 /* A service without its file is an error whenever it is started; one that cannot be stopped is left
  * alone, so that it can be installed again before the restart. */
 static void delete_service(const wchar_t *name)
@@ -141,6 +250,8 @@ void driver_delete(struct driver *driver, bool *reboot)
     /* Before the files: those of a package with PnpLockdown are Windows' as long as it is there. */
     if (driver->inf[0])
         driver_unpublish(driver->inf);
+    for (unsigned i = 0; i < driver->olders; i++)
+        driver_unpublish(driver->older[i]);
     for (unsigned i = 0; i < driver->files; i++)
         *reboot |= !delete_file(driver->file[i]);
 }

@@ -17,6 +17,11 @@ static const struct {
 } hints[] = {
     { ERROR_ACCESS_DENIED, L"Run it as an administrator." },
     { (DWORD)ERROR_NO_SUCH_DEVINST, L"The INF file has no driver for that hardware id." },
+    { (DWORD)ERROR_NO_COMPAT_DRIVERS, L"The INF file has no driver for that hardware id, or "
+                                          L"not for this kind of processor." },
+    { ERROR_EXE_MACHINE_TYPE_MISMATCH, L"Use the files that were built for this Windows." },
+    { ERROR_TIMEOUT, L"See C:\\Windows\\INF\\setupapi.dev.log." },
+    { ERROR_BAD_EXE_FORMAT, L"Copy it again." },
     { ERROR_NO_MORE_ITEMS, L"The INF file has no driver for that hardware id, or not for this "
                            L"kind of processor." },
     { (DWORD)ERROR_NO_CATALOG_FOR_OEM_INF, L"The driver package is not signed: doc/windows.md says "
@@ -54,6 +59,9 @@ DWORD fail(DWORD error, const wchar_t *format, ...)
     FormatMessageW(
         FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS | FORMAT_MESSAGE_MAX_WIDTH_MASK,
         NULL, code, 0, text, 512, NULL);
+    /* A text with room for the name of a file, which stands in ours. */
+    if (wcschr(text, L'%'))
+        text[0] = L'\0';
     const wchar_t *hint = L"";
     for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++) {
         if (hints[i].error == error)
@@ -66,9 +74,7 @@ DWORD fail(DWORD error, const wchar_t *format, ...)
     return error;
 }
 
-/* A window that nobody sees would wait for its button for ever: as a service's or an installer's
- * child, without a desktop that is shown. */
-static bool desktop_visible(void)
+bool desktop_visible(void)
 {
     USEROBJECTFLAGS flags;
 

@@ -51,6 +51,9 @@ static void NTAPI on_unload(DRIVER_OBJECT *driver)
 NTSTATUS NTAPI DriverEntry(DRIVER_OBJECT *driver, UNICODE_STRING *path)
 {
     (void)path;
+#ifdef REFUSES
+    return STATUS_DEVICE_CONFIGURATION_ERROR;
+#endif
     driver->MajorFunction[IRP_MJ_PNP] = on_pnp;
     driver->DriverExtension->AddDevice = on_add;
     driver->DriverUnload = on_unload;

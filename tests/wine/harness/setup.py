@@ -154,6 +154,22 @@ def a_bad_inf_leaves_nothing(machine):
         assert not traces(machine), f"{name}.inf leaves {traces(machine)}"
 
 
+def a_bad_file_leaves_nothing(machine):
+    """Each of the package's, missing or another one's, is named."""
+    remove_if_there(machine)
+    for name in ("winspd-x64.sys", "winspd-x64.dll", "winspd-x86.dll"):
+        file = machine.package / name
+        good = file.read_bytes()
+        for bad in (None, (machine.package / "winspd.inf").read_bytes()):
+            file.unlink() if bad is None else file.write_bytes(bad)
+            status, _ = machine.prefix.wine(machine.package / "devsetup-x64.exe", "add", ADAPTER,
+                                            INF)
+            said = machine.prefix.said().rstrip().splitlines()[-1]
+            assert status == (193 if bad else 2) and name in said, f"{name}: {status} {said}"
+            assert not traces(machine), f"{name} leaves {traces(machine)}"
+        file.write_bytes(good)
+
+
 def it_comes_back(machine):
     remove_if_there(machine)
     machine.devsetup("add", INF)
@@ -171,5 +187,6 @@ TESTS = [
     ("it is removed under a server with I/O in flight", it_is_removed_under_a_server),
     ("it is removed and nothing is left", it_is_removed_and_nothing_is_left),
     ("a bad INF leaves nothing", a_bad_inf_leaves_nothing),
+    ("a bad file leaves nothing", a_bad_file_leaves_nothing),
     ("it is added and removed again", it_comes_back),
 ]
