@@ -36,9 +36,9 @@ static const struct {
 };
 C_ASSERT(ARRAYSIZE(events) == SYS_EVENT_COUNT);
 
-/* Of the message file of the DLL: "device: text". */
+/* Of events.mc: "device: text". */
 static const ULONG messages[] = {
-    [ERRORS] = 0xc0000001, [WARNINGS] = 0x80000001, [NOTES] = 0x40000001,
+    [ERRORS] = 0xe0010001, [WARNINGS] = 0xa0010001, [NOTES] = 0x60010001,
 };
 
 /* Appends; what does not fit is lost. */

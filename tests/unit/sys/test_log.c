@@ -5,7 +5,7 @@
 
 #include "rig.h"
 
-enum { INFORMATION = 0x40000001, WARNING = 0x80000001, ERROR = 0xc0000001 };
+enum { INFORMATION = 0x60010001, WARNING = (int)0xa0010001, ERROR = (int)0xe0010001 };
 
 static struct shim_srb box;
 static UCHAR data[512];

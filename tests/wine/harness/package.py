@@ -31,6 +31,10 @@ def the_inf_is_in_the_registry(machine):
         "DisplayName": "WinSpd", "ImagePath": r"C:\windows\system32\drivers\winspd-x64.sys",
     }
     assert {name: service.get(name) for name in expected} == expected, service
+    # Windows also makes that of the log System, by AddService; Wine does not.
+    source = values(machine, r"Services\EventLog\Application\WinSpd")
+    assert source == {"EventMessageFile": r"%SystemRoot%\System32\winspd-x64.dll",
+                      "TypesSupported": "0x7"}, source
     device = values(machine, r"Enum\ROOT\SCSIADAPTER")
     expected = {
         "Class": "SCSIAdapter", "ClassGUID": CLASS, "Service": "WinSpd",

@@ -29,9 +29,9 @@ def the_event_log_tells_of_units(machine):
     with disk(machine, "memdisk", *SIZE):
         pass
     machine.prefix.wait_for(
-        lambda: re.search(r"event 80000001: unit \d+: removed, its program ended",
+        lambda: re.search(r"event a0010001: unit \d+: removed, its program ended",
                           machine.judge_log()[before:]), 20, "the end of the unit")
-    assert re.search(r"event 40000001: unit \d+: created by process \d+",
+    assert re.search(r"event 60010001: unit \d+: created by process \d+",
                      machine.judge_log()[before:])
 
 
@@ -83,8 +83,9 @@ def traces(machine):
         found.append("a device")
     if registry(machine, r"Services\WinSpd"):
         found.append("the service")
-    if registry(machine, r"Services\EventLog\Application\WinSpd"):
-        found.append("the event source")
+    for log in ("Application", "System"):
+        if registry(machine, rf"Services\EventLog\{log}\WinSpd"):
+            found.append(f"the event source in {log}")
     return found
 
 
@@ -119,6 +120,7 @@ def it_is_removed_under_a_server(machine):
 def it_is_removed_and_nothing_is_left(machine):
     there = traces(machine)
     assert "a device" in there and "the service" in there and len(there) >= 6, there
+    assert "the event source in Application" in there, there
     machine.devsetup("remove")
     machine.prefix.wait_for(lambda: "unloaded" in machine.judge_log(), 10, "the driver is unloaded")
     assert machine.drive("drvtest", "nothing is left")[0] == 3, "the adapter is still there"
