@@ -38,6 +38,7 @@ static void units_come_are_listed_and_go(void)
     check_provision(&a, ERROR_ALREADY_EXISTS, (UINT32)-1);
     check_provision(&b, 0, TARGET(1));
     CHECK_EQUAL(SpdIoctlGetList(device, list, &size), ERROR_INSUFFICIENT_BUFFER);
+    CHECK_EQUAL(size, 4);
     size = sizeof(list);
     CHECK_EQUAL(SpdIoctlGetList(device, list, &size), 0);
     CHECK_EQUAL(size, 8);
@@ -170,6 +171,75 @@ static void inquiry_fails_where_no_unit_is(void)
     CHECK_EQUAL(SpdIoctlUnprovision(device, &guid_a), 0);
 }
 
+/* Groups of operation codes whose CDBs have no fixed length. */
+static void commands_of_unknown_length_are_refused(void)
+{
+    static const UCHAR codes[] = { 0x60, 0x7f, 0xc0, 0xff };
+    UCHAR status = 0x55, sense[32];
+    CDB cdb = { 0 };
+    unsigned i;
+
+    for (i = 0; i < sizeof(codes); i++) {
+        cdb.AsByte[0] = codes[i];
+        CHECK_EQUAL(SpdIoctlScsiExecute(device, TARGET(0), &cdb, 0, NULL, NULL, &status, sense),
+            ERROR_INVALID_PARAMETER);
+    }
+    CHECK_EQUAL(status, 0x55);
+}
+
+static void sense_comes_with_a_status_only(void)
+{
+    static const UCHAR lengths[][2] = { { 0x00, 6 }, { 0x28, 10 }, { 0xa8, 12 }, { 0x88, 16 } };
+    UCHAR data[BLOCK], sense[32], untouched[32];
+    UINT32 btl = unit(1), length = sizeof(data);
+    UCHAR status = 0x55;
+    CDB cdb = { 0 };
+    unsigned i;
+
+    memset(untouched, 0x33, sizeof(untouched));
+    memset(sense, 0x33, sizeof(sense));
+    cdb.AsByte[0] = SCSIOP_TEST_UNIT_READY;
+    CHECK_EQUAL(SpdIoctlScsiExecute(device, btl, &cdb, 0, NULL, NULL, &status, sense), 0);
+    CHECK_EQUAL(status, SCSISTAT_GOOD);
+    CHECK_BYTES(sense, untouched, sizeof(sense));
+    cdb.AsByte[0] = SCSIOP_READ_CAPACITY;
+    CHECK_EQUAL(SpdIoctlScsiExecute(device, btl, &cdb, 1, data, &length, &status, sense), 0);
+    CHECK_EQUAL(length, 8);
+    /* An address beyond the end, where the CDB of each length has it, is a refused command. */
+    for (i = 1; i < sizeof(lengths) / sizeof(*lengths); i++) {
+        memset(&cdb, 0, sizeof(cdb));
+        cdb.AsByte[0] = lengths[i][0];
+        cdb.AsByte[lengths[i][1] == 16 ? 9 : 5] = 16;
+        cdb.AsByte[lengths[i][1] == 10 ? 8 : lengths[i][1] - 3] = 1;
+        length = BLOCK;
+        CHECK_EQUAL(SpdIoctlScsiExecute(device, btl, &cdb, 1, data, &length, &status, sense), 0);
+        CHECK_EQUAL(status, SCSISTAT_CHECK_CONDITION);
+        CHECK_EQUAL(sense[2], SCSI_SENSE_ILLEGAL_REQUEST);
+        CHECK_EQUAL(sense[12], 0x21);
+        CHECK_EQUAL(length, 0);
+    }
+    CHECK_EQUAL(SpdIoctlUnprovision(device, &guid_a), 0);
+}
+
+static void bad_transactions_are_refused(void)
+{
+    UINT32 btl = unit(1);
+    SPD_IOCTL_TRANSACT_RSP rsp = { .Hint = 1, .Kind = SpdIoctlTransactReadKind };
+    SPD_IOCTL_TRANSACT_REQ req;
+    UCHAR buffer[BLOCK] = { 0 };
+
+    CHECK_EQUAL(SpdIoctlTransact(device, btl, NULL, NULL, buffer), ERROR_INVALID_PARAMETER);
+    CHECK_EQUAL(SpdIoctlTransact(device, btl, NULL, &req, NULL), ERROR_INVALID_PARAMETER);
+    CHECK_EQUAL(
+        SpdIoctlTransact(device, TARGET(9), NULL, &req, buffer), ERROR_OPERATION_ABORTED);
+    CHECK_EQUAL(
+        SpdIoctlTransact(device, btl | 1, NULL, &req, buffer), ERROR_OPERATION_ABORTED);
+    CHECK_EQUAL(SpdIoctlTransact(device, btl, &rsp, NULL, buffer), 0); /* answers nothing */
+    CHECK_EQUAL(SpdIoctlSetTransactProcessId(device, TARGET(9), GetCurrentProcessId()),
+        ERROR_OPERATION_ABORTED);
+    CHECK_EQUAL(SpdIoctlUnprovision(device, &guid_a), 0);
+}
+
 /* Children. */
 
 static int child_dies(void)
@@ -258,6 +328,9 @@ const struct test api_call_tests[] = {
     { "calls: unprovision ends requests and transactions",
         unprovision_ends_requests_and_transactions },
     { "calls: INQUIRY fails where no unit is", inquiry_fails_where_no_unit_is },
+    { "calls: commands of unknown length are refused", commands_of_unknown_length_are_refused },
+    { "calls: sense comes with a status only", sense_comes_with_a_status_only },
+    { "calls: bad transactions are refused", bad_transactions_are_refused },
     { "calls: units end with their process", units_end_with_their_process },
     { "calls: another process has no rights", another_process_has_no_rights },
     { "calls: another process serves", another_process_serves },
