@@ -43,11 +43,11 @@ def verdict(rows):
     """The target is for what is like a command's trips; the least call there is told as well."""
     aimed = [row for row in rows if row["need"] is not None]
     missed = [f"{name(row)}, {row['threads']} threads" for row in aimed if not row["ok"]]
-    text = "Every target is met." if not missed else f"MISSED {len(missed)}: " + "; ".join(missed)
-    best = sum(row["of_empty"] >= row["need"] for row in aimed)
-    text += (f" Where there is one, commands reach {span(aimed, 'of_answered')} of answered calls"
-             f" and {span(aimed, 'of_empty')} of empty ones: {best} of {len(aimed)} a third of"
-             " these, too.")
+    text = f"MISSED {len(missed)}: {'; '.join(missed)}." if missed else "Every target is met."
+    reached = sum(row["of_empty"] >= row["need"] for row in aimed)
+    text += f""" Commands with a target reach {span(aimed, "of_answered")} of answered calls. Of
+        empty ones they reach {span(aimed, "of_empty")}: so much as is needed of the others,
+        {reached} of {len(aimed)} do."""
     return " ".join(text.split())
 
 
