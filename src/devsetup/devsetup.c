@@ -159,7 +159,7 @@ static DWORD remove_all(wchar_t **argument, bool *reboot)
     if (!error) {
         /* Once the device is gone Windows no longer says what its driver was. */
         driver_collect(&driver, &device);
-        driver_collect_older(&driver, &device);
+        driver_collect_packages(&driver, &device);
         error = device_remove(&device, reboot);
     }
     /* The driver of a second device stays. */

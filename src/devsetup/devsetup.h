@@ -80,8 +80,8 @@ struct driver {
 void driver_collect(struct driver *driver, const struct device *device);
 /* Of that, only the service. */
 void driver_collect_service(struct driver *driver, const struct device *device);
-/* Also the packages that updates have left. */
-void driver_collect_older(struct driver *driver, struct device *device);
+/* Also what a killed add, and updates, have left of packages. */
+void driver_collect_packages(struct driver *driver, struct device *device);
 /* Takes away what was collected, as far as possible. */
 void driver_delete(struct driver *driver, bool *reboot);
 void driver_free(struct driver *driver);

@@ -113,9 +113,9 @@ static const wchar_t *base_name(const wchar_t *path)
 }
 
 /* Of the list of drivers that was built the one at that index: the published name of its INF, which
- * is to be freed, and its provider. */
-static wchar_t *driver_at(
-    struct device *device, DWORD index, wchar_t provider[LINE_LEN], bool *end)
+ * is to be freed, its section there and its provider. */
+static wchar_t *driver_at(struct device *device, DWORD index, wchar_t section[LINE_LEN],
+    wchar_t provider[LINE_LEN], bool *end)
 {
     SP_DRVINFO_DATA_W driver = { .cbSize = sizeof driver };
     DWORD size = sizeof(SP_DRVINFO_DETAIL_DATA_W);
@@ -131,8 +131,11 @@ static wchar_t *driver_at(
     detail = calloc(1, size);
     if (detail) {
         detail->cbSize = sizeof *detail;
-        if (SetupDiGetDriverInfoDetailW(device->list, &device->node, &driver, detail, size, NULL))
+        if (SetupDiGetDriverInfoDetailW(
+                device->list, &device->node, &driver, detail, size, NULL)) {
             name = wcsdup(base_name(detail->InfFileName));
+            wcscpy(section, detail->SectionName);
+        }
     }
     free(detail);
     return name;
@@ -141,17 +144,17 @@ static wchar_t *driver_at(
 /* Twice over the list: whose the driver is, and what else is theirs. */
 static void collect_of_provider(struct driver *driver, struct device *device)
 {
-    wchar_t provider[LINE_LEN], ours[LINE_LEN];
+    wchar_t section[LINE_LEN], provider[LINE_LEN], ours[LINE_LEN];
     bool known = false, end = false;
 
     for (DWORD i = 0; !end && !known; i++) {
-        wchar_t *name = driver_at(device, i, ours, &end);
+        wchar_t *name = driver_at(device, i, section, ours, &end);
         known = name && !_wcsicmp(name, driver->inf);
         free(name);
     }
     end = !known;
     for (DWORD i = 0; !end && driver->olders < DRIVER_OLDER_MAX; i++) {
-        wchar_t *name = driver_at(device, i, provider, &end);
+        wchar_t *name = driver_at(device, i, section, provider, &end);
         if (name && !wcscmp(provider, ours) && _wcsicmp(name, driver->inf) != 0)
             driver->older[driver->olders++] = name;
         else
@@ -159,10 +162,33 @@ static void collect_of_provider(struct driver *driver, struct device *device)
     }
 }
 
-void driver_collect_older(struct driver *driver, struct device *device)
+/* The first of the list: what Windows would install for a device whose installation has not come to
+ * its end. */
+static void collect_unfinished(struct driver *driver, struct device *device)
+{
+    wchar_t section[LINE_LEN], actual[LINE_LEN], provider[LINE_LEN];
+    bool end;
+    wchar_t *name = driver_at(device, 0, section, provider, &end);
+    HINF inf;
+
+    if (!name)
+        return;
+    wcsncpy(driver->inf, name, MAX_PATH - 1);
+    free(name);
+    inf = SetupOpenInfFileW(driver->inf, NULL, INF_STYLE_WIN4, NULL);
+    if (inf == INVALID_HANDLE_VALUE)
+        return;
+    if (SetupDiGetActualSectionToInstallW(inf, section, actual, LINE_LEN, NULL, NULL))
+        collect_files(driver, actual);
+    SetupCloseInfFile(inf);
+}
+
+void driver_collect_packages(struct driver *driver, struct device *device)
 {
     if (!SetupDiBuildDriverInfoList(device->list, &device->node, SPDIT_COMPATDRIVER))
         return;
+    if (!driver->inf[0])
+        collect_unfinished(driver, device);
     collect_of_provider(driver, device);
     SetupDiDestroyDriverInfoList(device->list, &device->node, SPDIT_COMPATDRIVER);
 }
