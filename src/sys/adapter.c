@@ -205,10 +205,7 @@ static ULONG NTAPI find_adapter(PVOID extension, PVOID context, PVOID bus, PVOID
 
 static BOOLEAN NTAPI reset_bus(PVOID extension, ULONG path)
 {
-    if (path != 0)
-        return FALSE;
-    sys_srb_reset_all(extension);
-    return TRUE;
+    return path == 0 && sys_srb_reset_all(extension);
 }
 
 /* Nothing of ours is pended any more, and units do not outlive their servers' requests. */

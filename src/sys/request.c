@@ -70,6 +70,7 @@ static void finish(struct sys_request *request, PLIST_ENTRY granted)
 
     KeAcquireSpinLock(&unit->lock, &irql);
     awaited = request->awaited;
+    unit->adapter->leaving++;
     ioq_cancel(&unit->ioq, &request->queued);
     RemoveEntryList(&request->all);
     gate_leave(unit, request);
@@ -77,6 +78,7 @@ static void finish(struct sys_request *request, PLIST_ENTRY granted)
     KeReleaseSpinLock(&unit->lock, irql);
 
     sys_srb_finish(request);
+    unit->adapter->leaving--;
     if (awaited)
         sys_srb_ended(unit->adapter);
     sys_unit_put(unit);
@@ -153,6 +155,14 @@ static enum scsi_step enter(struct sys_request *request, enum scsi_step step, KI
     return SCSI_DONE;
 }
 
+/* The unit's lock is held. */
+static void doom(struct sys_request *request, enum sys_doom why)
+{
+    request->doomed = (uint8_t)why;
+    request->awaited = true;
+    request->unit->adapter->ending++;
+}
+
 /* Brings a request to the next point where it waits or ends. Hint: that under which it was served
  * so far, or 0. */
 static void advance(
@@ -174,7 +184,7 @@ static void advance(
                   : ioq_post(&unit->ioq, &request->queued, &server, &hint);
     wait = matched(unit, result, server, &hint);
     if (result == IOQ_STOPPED)
-        request->doomed = SYS_ABORTED;
+        doom(request, SYS_ABORTED);
     request->busy = wait || result == IOQ_FULL || result == IOQ_STOPPED;
     KeReleaseSpinLock(&unit->lock, irql);
 
@@ -230,9 +240,7 @@ void sys_request_doom(struct sys_request *request, enum sys_doom why, PLIST_ENTR
 
     if (request->doomed)
         return;
-    request->doomed = (uint8_t)why;
-    request->awaited = true;
-    unit->adapter->ending++;
+    doom(request, why);
     ioq_cancel(&unit->ioq, &request->queued);
     if (request->busy)
         return;

@@ -287,7 +287,7 @@ static void reset_one(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
         sys_unit_put(unit);
 }
 
-void sys_srb_reset_all(struct sys_adapter *adapter)
+static void reset_all(struct sys_adapter *adapter)
 {
     for (ULONG i = 0; i < adapter->settings.capacity; i++) {
         struct sys_unit *unit = sys_unit_get(adapter, SPD_IOCTL_BTL(0, i, 0));
@@ -299,13 +299,34 @@ void sys_srb_reset_all(struct sys_adapter *adapter)
     }
 }
 
+/* Of the requests there were none is left. Others are busy with them at DISPATCH_LEVEL, on other
+ * processors, and need no more than the time to copy a transfer. */
+static bool await_end(const struct sys_adapter *adapter)
+{
+    enum { MICROSECONDS = 100, TIMES = 1000 };
+
+    for (unsigned i = 0; adapter->ending || adapter->leaving; i++) {
+        if (i == TIMES)
+            return false;
+        StorPortStallExecution(MICROSECONDS);
+    }
+    return true;
+}
+
+/* At DISPATCH_LEVEL. False: a request of before is still under way. */
+bool sys_srb_reset_all(struct sys_adapter *adapter)
+{
+    reset_all(adapter);
+    return await_end(adapter);
+}
+
 static void reset_bus(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
 {
     if (srb->PathId != 0) {
         complete(adapter, srb, SRB_STATUS_NO_DEVICE);
         return;
     }
-    sys_srb_reset_all(adapter);
+    reset_all(adapter);
     complete_after(adapter, srb);
 }
 
@@ -363,12 +384,16 @@ static const struct {
 /* HwStartIo */
 BOOLEAN NTAPI sys_srb_start(PVOID extension, PSCSI_REQUEST_BLOCK srb)
 {
-    for (unsigned i = 0; i < ARRAYSIZE(functions); i++) {
-        if (functions[i].function != srb->Function)
-            continue;
+    unsigned i = 0;
+    KIRQL irql;
+
+    while (i < ARRAYSIZE(functions) && functions[i].function != srb->Function)
+        i++;
+    KeRaiseIrql(DISPATCH_LEVEL, &irql);
+    if (i < ARRAYSIZE(functions))
         functions[i].run(extension, srb);
-        return TRUE;
-    }
-    complete(extension, srb, SRB_STATUS_INVALID_REQUEST);
+    else
+        complete(extension, srb, SRB_STATUS_INVALID_REQUEST);
+    KeLowerIrql(irql);
     return TRUE;
 }

@@ -12,7 +12,8 @@
  * the adapter's lock guards the table of units, who owns them, lifetimes and the scratch pool.
  * The adapter's comes first when both are held. Data is moved, the engine runs, and SRBs and IRPs
  * are completed with no lock held: a request meanwhile is `busy`, and who wants to end it says so
- * in `doomed` and leaves it to the one that is busy with it.
+ * in `doomed` and leaves it to the one that is busy with it. All that is at DISPATCH_LEVEL, so that
+ * who waits there for the busy ones does not keep them from their processor.
  */
 
 #ifndef SYS_SYS_H
@@ -75,6 +76,7 @@ struct sys_adapter {
     KEVENT unused;            /* users is 0 */
     struct sys_settings settings;
     _Atomic uint32_t ending;  /* doomed requests that are not completed yet */
+    _Atomic uint32_t leaving; /* requests, and units, that are in no list or table any more */
     LIST_ENTRY resets;        /* SRBs that wait until there are none, struct sys_request */
     PVOID scratch;            /* free buffers, each begins with the next one's address */
     ULONG scratch_free;
@@ -199,7 +201,7 @@ void sys_request_again(struct sys_unit *unit, PEPROCESS process);
 BOOLEAN NTAPI sys_srb_start(PVOID extension, PSCSI_REQUEST_BLOCK srb);
 void sys_srb_finish(struct sys_request *request);
 void sys_srb_ended(struct sys_adapter *adapter);
-void sys_srb_reset_all(struct sys_adapter *adapter);
+bool sys_srb_reset_all(struct sys_adapter *adapter);
 
 /* transact.c */
 NTSTATUS sys_transact(

@@ -241,6 +241,7 @@ NTSTATUS sys_transact(
     SPD_IOCTL_TRANSACT_PARAMS *block = block_of(irp);
     struct sys_unit *unit;
     NTSTATUS status;
+    KIRQL irql;
 
     if (in < sizeof *block || out < sizeof *block)
         return STATUS_INVALID_PARAMETER;
@@ -253,7 +254,9 @@ NTSTATUS sys_transact(
     unit = sys_unit_get(adapter, block->Btl);
     if (!unit)
         return STATUS_CANCELLED;
+    KeRaiseIrql(DISPATCH_LEVEL, &irql);
     status = transact(unit, irp, caller, in, out);
+    KeLowerIrql(irql);
     if (status != STATUS_PENDING)
         sys_unit_put(unit);
     return status;

@@ -237,6 +237,7 @@ static void take_out(struct sys_adapter *adapter, struct sys_unit *unit)
 
     KeAcquireSpinLock(&unit->lock, &irql);
     ioq_stop(&unit->ioq);
+    adapter->leaving++; /* until its requests end, too: drain() */
     for (unsigned i = 0; i < SYS_QUEUE_DEPTH; i++)
         if ((int32_t)(unit->slots[i].generation - adapter->generation) > 0)
             adapter->generation = unit->slots[i].generation;
@@ -296,7 +297,7 @@ NTSTATUS sys_unit_provision(struct sys_adapter *adapter,
     return status;
 }
 
-/* The queue is stopped: what it holds ends. */
+/* The queue is stopped: what it holds ends. At DISPATCH_LEVEL since then. */
 static void drain(struct sys_unit *unit)
 {
     LIST_ENTRY ended, irps;
@@ -312,6 +313,7 @@ static void drain(struct sys_unit *unit)
             CONTAINING_RECORD(at, struct sys_request, all), SYS_ABORTED, &ended);
     KeReleaseSpinLock(&unit->lock, irql);
     sys_request_finish_all(&ended);
+    unit->adapter->leaving--;
     sys_transact_complete_all(&irps);
 }
 
@@ -329,8 +331,9 @@ static void retire(struct sys_unit *unit)
 bool sys_unit_remove(struct sys_adapter *adapter, struct sys_unit *unit)
 {
     bool found;
-    KIRQL irql;
+    KIRQL before, irql;
 
+    KeRaiseIrql(DISPATCH_LEVEL, &before);
     KeAcquireSpinLock(&adapter->lock, &irql);
     found = adapter->units[SPD_IOCTL_BTL_T(unit->btl)] == unit;
     if (found)
@@ -338,6 +341,7 @@ bool sys_unit_remove(struct sys_adapter *adapter, struct sys_unit *unit)
     KeReleaseSpinLock(&adapter->lock, irql);
     if (found)
         retire(unit);
+    KeLowerIrql(before);
     return found;
 }
 
@@ -346,8 +350,9 @@ NTSTATUS sys_unit_unprovision(struct sys_adapter *adapter, const GUID *guid, PEP
 {
     NTSTATUS status = STATUS_SUCCESS;
     struct sys_unit *unit;
-    KIRQL irql;
+    KIRQL before, irql;
 
+    KeRaiseIrql(DISPATCH_LEVEL, &before);
     KeAcquireSpinLock(&adapter->lock, &irql);
     unit = find(adapter, guid);
     if (!unit)
@@ -357,11 +362,12 @@ NTSTATUS sys_unit_unprovision(struct sys_adapter *adapter, const GUID *guid, PEP
     else
         take_out(adapter, unit);
     KeReleaseSpinLock(&adapter->lock, irql);
-    if (!NT_SUCCESS(status))
-        return status;
-    sys_log(adapter, SYS_EVENT_UNPROVISIONED, unit->btl, 0);
-    retire(unit);
-    return STATUS_SUCCESS;
+    if (NT_SUCCESS(status)) {
+        sys_log(adapter, SYS_EVENT_UNPROVISIONED, unit->btl, 0);
+        retire(unit);
+    }
+    KeLowerIrql(before);
+    return status;
 }
 
 void sys_unit_remove_all(struct sys_adapter *adapter)

@@ -15,6 +15,7 @@ static pthread_mutex_t dispatcher = PTHREAD_MUTEX_INITIALIZER; /* timers, events
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static _Thread_local unsigned locks_held;
 static _Thread_local bool at_dirql;
+static _Thread_local KIRQL irql_now; /* that it has raised; locks apart */
 
 void shim_check(bool condition, const char *what)
 {
@@ -39,6 +40,36 @@ PVOID InterlockedCompareExchangePointer(PVOID volatile *at, PVOID value, PVOID e
 PVOID InterlockedExchangePointer(PVOID volatile *at, PVOID value)
 {
     return __atomic_exchange_n(at, value, __ATOMIC_SEQ_CST);
+}
+
+void KeRaiseIrql(KIRQL to, KIRQL *from)
+{
+    shim_check(to >= irql_now, "IRQL is raised to a lower one");
+    *from = irql_now;
+    irql_now = to;
+}
+
+void KeLowerIrql(KIRQL to)
+{
+    shim_check_unlocked("IRQL is lowered with a lock held");
+    shim_check(to <= irql_now, "IRQL is lowered to a higher one");
+    irql_now = to;
+}
+
+bool shim_is_preemptible(void)
+{
+    return irql_now < DISPATCH_LEVEL;
+}
+
+BOOLEAN shim_reset_bus(ULONG path)
+{
+    BOOLEAN done;
+    KIRQL before;
+
+    KeRaiseIrql(DISPATCH_LEVEL, &before);
+    done = shim.entries.HwResetBus(shim.adapter, path);
+    KeLowerIrql(before);
+    return done;
 }
 
 void KeInitializeSpinLock(KSPIN_LOCK *lock)
@@ -149,13 +180,16 @@ void shim_seconds(unsigned count)
 {
     while (count--) {
         KTIMER *timer;
+        KIRQL before;
 
         pthread_mutex_lock(&dispatcher);
         timer = armed;
         pthread_mutex_unlock(&dispatcher);
         if (!timer)
             return;
+        KeRaiseIrql(DISPATCH_LEVEL, &before);
         timer->dpc->routine(timer->dpc, timer->dpc->context, NULL, NULL);
+        KeLowerIrql(before);
     }
 }
 
@@ -203,6 +237,7 @@ NTSTATUS KeWaitForSingleObject(
     (void)alertable;
     (void)timeout;
     shim_check_unlocked("it waits with a lock held");
+    shim_check(shim_is_preemptible(), "it waits at DISPATCH_LEVEL");
     pthread_mutex_lock(&dispatcher);
     shim.waiting++;
     while (!event->set)

@@ -364,7 +364,7 @@ static void step(struct play *play)
     case 15: shim.pool_fail_in = flags % 4; break;
     case 16: case 17: plug_and_play(play, flags); break;
     case 18: adapter_control(play, flags); break;
-    case 25: shim.entries.HwResetBus(shim.adapter, flags % 4); break;
+    case 25: shim_reset_bus(flags % 4); break;
     case 26: list(play, program, flags); break;
     case 27: shim.unmapped = flags % 8 == 1; break;
     case 28:

@@ -27,6 +27,7 @@ extern struct shim_kernel {
                                   * something, and another one may come in between */
     _Atomic unsigned waiting;    /* threads that wait for an event */
     void (*on_allocate)(void);   /* while memory is allocated */
+    void (*on_stall)(void);      /* while StorPort stalls a processor */
     void (*on_pnp)(void);        /* while StorPort has an IRP of PnP */
     char event[80];              /* the last one that went to the event log */
     ULONG event_code, events;
@@ -46,6 +47,12 @@ SCSI_ADAPTER_CONTROL_STATUS shim_control(SCSI_ADAPTER_CONTROL_TYPE type);
 
 /* Seconds pass. */
 void shim_seconds(unsigned count);
+
+/* HwResetBus, as StorPort calls it: at DISPATCH_LEVEL. */
+BOOLEAN shim_reset_bus(ULONG path);
+/* The calling thread, for example what `released` interrupts, is below DISPATCH_LEVEL: what runs in
+ * between may run on its processor, where nobody can wait for it. */
+bool shim_is_preemptible(void);
 
 /* Processes. An exit cancels what the process has pended. */
 PEPROCESS shim_process(ULONG id);

@@ -75,6 +75,13 @@ VOID StorPortNotification(ULONG type, PVOID extension, ...)
     va_end(arguments);
 }
 
+VOID StorPortStallExecution(ULONG delay)
+{
+    shim_check(delay <= 1000, "a processor is stalled for too long");
+    if (shim.on_stall)
+        shim.on_stall();
+}
+
 static void complete_irp(PIRP irp)
 {
     struct call *call = (struct call *)irp;

@@ -19,6 +19,14 @@
 #define VSTORPORT_API DECLSPEC_IMPORT
 #endif
 
+/* On x64 wdm.h has intrinsics of MSVC in place of these exports. */
+#if defined(_AMD64_)
+DECLSPEC_IMPORT KIRQL NTAPI DdkRaiseIrql(KIRQL NewIrql) __asm__("KfRaiseIrql");
+DECLSPEC_IMPORT VOID NTAPI DdkLowerIrql(KIRQL NewIrql) __asm__("KeLowerIrql");
+#define KfRaiseIrql DdkRaiseIrql
+#define KeLowerIrql DdkLowerIrql
+#endif
+
 #define IOCTL_MINIPORT_PROCESS_SERVICE_IRP 0x0004d038
 
 /* VIRTUAL_HW_INITIALIZATION_DATA.MapBuffers */
@@ -205,5 +213,7 @@ VSTORPORT_API VOID __cdecl StorPortNotification(
     ULONG NotificationType, PVOID HwDeviceExtension, ...);
 VSTORPORT_API ULONG __cdecl StorPortExtendedFunction(
     ULONG FunctionCode, PVOID HwDeviceExtension, ...);
+/* Microseconds, at most 1000. */
+VSTORPORT_API VOID NTAPI StorPortStallExecution(ULONG Delay);
 
 #endif

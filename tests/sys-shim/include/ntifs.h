@@ -114,6 +114,10 @@ void KeInitializeSpinLock(KSPIN_LOCK *lock);
 void KeAcquireSpinLock(KSPIN_LOCK *lock, KIRQL *irql);
 void KeReleaseSpinLock(KSPIN_LOCK *lock, KIRQL irql);
 
+enum { PASSIVE_LEVEL, DISPATCH_LEVEL = 2 };
+void KeRaiseIrql(KIRQL to, KIRQL *from);
+void KeLowerIrql(KIRQL to);
+
 /* What the driver copies is judged. */
 PVOID shim_copy(PVOID to, const void *from, size_t length);
 PVOID shim_fill(PVOID to, int byte, size_t length);

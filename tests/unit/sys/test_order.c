@@ -5,6 +5,9 @@
 
 #include "rig.h"
 
+#include <sched.h>
+#include <unistd.h>
+
 static struct shim_srb box, ender;
 static UCHAR data[512];
 
@@ -72,6 +75,76 @@ static void test_an_abort(void **state)
     ends_after_a_busy_request(SRB_FUNCTION_ABORT_COMMAND);
 }
 
+static _Atomic bool held, stalled, returned;
+static _Thread_local bool other_processor;
+
+static void *start(void *argument)
+{
+    other_processor = true;
+    shim_srb_send(&box);
+    return argument;
+}
+
+/* As long as nobody waits for it. */
+static void hold(void)
+{
+    if (!other_processor || held)
+        return;
+    held = true;
+    while (!stalled && !returned)
+        sched_yield();
+}
+
+static void hold_at_its_completion(void)
+{
+    if (box.done)
+        hold();
+}
+
+static void stall(void)
+{
+    stalled = true;
+    usleep(1000);
+}
+
+static void the_port_waits_for(UCHAR status)
+{
+    static const UCHAR cdb[6] = { 0x12, [4] = 96 };
+    pthread_t starter;
+    BOOLEAN all;
+    bool done;
+
+    held = stalled = returned = false;
+    shim.on_stall = stall;
+    shim_srb_init(&box, SRB_FUNCTION_EXECUTE_SCSI, 0);
+    shim_srb_cdb(&box, cdb, sizeof cdb, SRB_FLAGS_DATA_IN, data, 96);
+    pthread_create(&starter, NULL, start, NULL);
+    while (!held)
+        sched_yield();
+    all = shim_reset_bus(0);
+    done = box.done && stalled;
+    returned = true;
+    pthread_join(starter, NULL);
+    shim.released = shim.on_stall = NULL;
+    assert_true(all && done);
+    assert_int_equal(box.srb.SrbStatus & 0x3f, status);
+    shim_srb_free(&box);
+}
+
+static void test_the_ports_bus_reset_returns_after_a_busy_request(void **state)
+{
+    (void)state;
+    shim.on_allocate = hold;
+    the_port_waits_for(SRB_STATUS_ABORTED);
+}
+
+static void test_the_ports_bus_reset_returns_after_a_completion(void **state)
+{
+    (void)state;
+    shim.released = hold_at_its_completion;
+    the_port_waits_for(SRB_STATUS_SUCCESS);
+}
+
 /* StorPort looks for no disks of an adapter that it removes. */
 static void test_an_adapter_that_goes_announces_nothing(void **state)
 {
@@ -90,6 +163,8 @@ int main(void)
         TEST(a_device_reset),
         TEST(a_logical_unit_reset),
         TEST(an_abort),
+        TEST(the_ports_bus_reset_returns_after_a_busy_request),
+        TEST(the_ports_bus_reset_returns_after_a_completion),
         TEST(an_adapter_that_goes_announces_nothing),
     };
 

@@ -270,8 +270,8 @@ static void test_bus_reset(void **state)
     shim_srb_init(&box, SRB_FUNCTION_RESET_BUS, 0);
     box.srb.PathId = 1;
     assert_int_equal(shim_srb_run(&box), SRB_STATUS_NO_DEVICE);
-    assert_false(shim.entries.HwResetBus(shim.adapter, 1));
-    assert_true(shim.entries.HwResetBus(shim.adapter, 0));
+    assert_false(shim_reset_bus(1));
+    assert_true(shim_reset_bus(0));
 }
 
 static void test_device_reset(void **state)
@@ -295,7 +295,7 @@ static void test_flush_and_shutdown_flush(void **state)
     static const UCHAR ready[6] = { 0 };
 
     (void)state;
-    shim.entries.HwResetBus(shim.adapter, 0);
+    shim_reset_bus(0);
     for (unsigned i = 0; i < 2; i++) {
         shim_srb_init(&box, functions[i], 0);
         shim_srb_send(&box);

@@ -154,7 +154,7 @@ static void reset(unsigned i)
     struct shim_srb box;
 
     if (i & 16) {
-        shim.entries.HwResetBus(shim.adapter, 0);
+        shim_reset_bus(0);
         return;
     }
     shim_srb_init(&box, SRB_FUNCTION_RESET_BUS, 0);

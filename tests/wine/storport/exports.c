@@ -180,3 +180,12 @@ ULONG __cdecl StorPortExtendedFunction(ULONG code, PVOID extension, ...)
     va_end(arguments);
     return status;
 }
+
+VOID NTAPI StorPortStallExecution(ULONG Delay)
+{
+    LARGE_INTEGER frequency, begin = KeQueryPerformanceCounter(&frequency);
+    LONGLONG ticks = frequency.QuadPart * Delay / 1000000;
+
+    while (KeQueryPerformanceCounter(NULL).QuadPart - begin.QuadPart < ticks)
+        YieldProcessor();
+}
