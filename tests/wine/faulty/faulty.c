@@ -383,9 +383,12 @@ static BOOLEAN NTAPI reset_bus(PVOID extension, ULONG path)
 static SCSI_ADAPTER_CONTROL_STATUS NTAPI control(
     PVOID extension, SCSI_ADAPTER_CONTROL_TYPE type, PVOID parameters)
 {
+    PSCSI_SUPPORTED_CONTROL_TYPE_LIST list = parameters;
+
     UNREFERENCED_PARAMETER(extension);
-    UNREFERENCED_PARAMETER(type);
-    UNREFERENCED_PARAMETER(parameters);
+    /* One too far, and nothing before. */
+    if (type == ScsiQuerySupportedControlTypes)
+        list->SupportedTypeList[list->MaxControlType] = TRUE;
     return ScsiAdapterControlSuccess;
 }
 

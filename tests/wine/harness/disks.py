@@ -169,6 +169,36 @@ def scsitool_asks_behind_a_pipe(machine):
             ("RETURNED LOGICAL BLOCK ADDRESS", str(BLOCKS - 1)))
 
 
+def scsitool_names_the_adapter(machine):
+    status, output = machine.prefix.wine(machine.package / "scsitool-x64.exe", "devpath", ADAPTER)
+    assert status == 0 and output.startswith("\\\\?\\"), f"{status} {output}"
+    has(scsitool(machine, "luns", output.strip(), "0:5:0"), ("LUN LIST LENGTH", "0"))
+
+
+def stgtest_reads_and_writes_disks_only(machine):
+    with disk(machine, "memdisk", *SIZE) as (_, name):
+        for operations in ("F", "WU", "RWFU"):
+            status = ended(stgtest(machine, name, "1", operations))
+            assert status == 87, f"{operations} of a disk: {status}"
+        passes_stgtest(machine, name, "7", "wr", "0x10", "3")
+
+
+def clients_are_killed(machine):
+    """In mid-I/O; the disk is there for the others."""
+    with disk(machine, "rawdisk", *SIZE, "-f", IMAGE) as (_, name):
+        clients = [stgtest(machine, name, "100000000", "WR", "*", "*") for _ in range(3)]
+        for client in clients:
+            assert client.stdout.readline().startswith("stgtest"), "stgtest does not start"
+        for client in clients[1:]:
+            client.kill()
+            client.communicate()
+        passes_stgtest(machine, name, "300", "WR", "*", "*")
+        assert clients[0].poll() is None, "the client that was not killed has ended"
+        clients[0].kill()
+        clients[0].communicate()
+    nothing_is_left(machine)
+
+
 def every_flush_reaches_the_program(machine):
     """FlushFileBuffers() asks for a flush of everything; the program's log has it."""
     log = machine.package / "flushes"
@@ -261,6 +291,9 @@ TESTS = [
     ("rawdisk does not divide the sectors of a disk", blocks_are_whole_sectors),
     ("scsitool asks the adapter and the disk", scsitool_asks_the_adapter_and_the_disk),
     ("scsitool asks behind a pipe", scsitool_asks_behind_a_pipe),
+    ("scsitool names the adapter", scsitool_names_the_adapter),
+    ("stgtest reads and writes disks only", stgtest_reads_and_writes_disks_only),
+    ("clients are killed in mid-I/O", clients_are_killed),
     ("write protection and caching are told", write_protection_and_caching_are_told),
     ("every flush reaches the program", every_flush_reaches_the_program),
     ("more than two tebibytes with what ships", more_than_two_tebibytes),

@@ -11,6 +11,8 @@ AT_LOAD = [
     ("no HwResetBus", "a routine that a virtual miniport needs is missing"),
     ("no AutoRequestSense", "StorPort needs tagged queuing, auto request sense"),
     ("no VirtualDevice", "HwFindAdapter left a configuration without"),
+    ("one type too far", "HwAdapterControl writes past the end of a list"),
+    ("no type at all", "HwAdapterControl can neither stop nor restart"),
 ]
 PASSIVE = "%s is called where IRQL may be DISPATCH_LEVEL"
 AT_ONCE = [

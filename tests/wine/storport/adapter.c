@@ -130,6 +130,25 @@ static NTSTATUS find_adapter(struct adapter *adapter)
     return STATUS_ADAPTER_HARDWARE_ERROR;
 }
 
+/* What a port asks before it calls HwAdapterControl for anything else. */
+static void judge_control_types(struct adapter *adapter)
+{
+    enum { TYPES = ScsiRestartAdapter + 1 };
+    ULONG memory[4] = { 0 };
+    SCSI_SUPPORTED_CONTROL_TYPE_LIST *list = (SCSI_SUPPORTED_CONTROL_TYPE_LIST *)memory;
+    BOOLEAN *end = list->SupportedTypeList + TYPES;
+
+    C_ASSERT(sizeof(memory) > sizeof(*list) + TYPES);
+    list->MaxControlType = TYPES;
+    *end = 0x5a;
+    adapter->miniport->hw.HwAdapterControl(
+        adapter->extension, ScsiQuerySupportedControlTypes, list);
+    if (*end != 0x5a)
+        judge_finding("HwAdapterControl writes past the end of a list");
+    if (!list->SupportedTypeList[ScsiStopAdapter] || !list->SupportedTypeList[ScsiRestartAdapter])
+        judge_finding("HwAdapterControl can neither stop nor restart");
+}
+
 static NTSTATUS adapter_start(struct adapter *adapter)
 {
     NTSTATUS status = find_adapter(adapter);
@@ -139,6 +158,7 @@ static NTSTATUS adapter_start(struct adapter *adapter)
             (unsigned)status);
         return status;
     }
+    judge_control_types(adapter);
     status = IoRegisterDeviceInterface(
         adapter->pdo, &storage_port_interface, NULL, &adapter->interface_name);
     if (!status)
