@@ -59,14 +59,20 @@ def a_disk_is_a_device_with_ids(machine):
     nothing_is_left(machine)
 
 
+def exported(machine, key):
+    """All below a key, as a text with one line for each value."""
+    machine.prefix.check(["wine", "reg", "export", rf"HKLM\{key}", r"C:\key.reg", "/y"], 60)
+    path = machine.prefix.drive / "key.reg"
+    text = path.read_text("utf-16").replace("\\\n  ", "")
+    path.unlink()
+    return text
+
+
 def mentions(machine):
     """Keys and values of the machine that have our name, but for those of disks that were there:
     Windows keeps them of every disk, in case it comes back."""
-    machine.prefix.check(["wine", "reg", "export", "HKLM", r"C:\machine.reg", "/y"], 60)
-    exported = machine.prefix.drive / "machine.reg"
-    text = exported.read_text("utf-16").replace("\\\n  ", "")
-    exported.unlink()
     found, key = [], ""
+    text = exported(machine, "SYSTEM") + exported(machine, r"SOFTWARE\Microsoft\Windows")
     for line in text.splitlines():
         key = line if line.startswith("[") else key
         data = re.search(r"=hex(?:\(\w+\))?:([0-9a-f,]+)$", line)
