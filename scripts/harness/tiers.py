@@ -214,7 +214,7 @@ JOBS = [
     Build("build-windows-x64", "the cross build for Windows, 64 bits"),
     Build("build-windows-x86", "and 32 bits"),
     Script("wine", "the Windows driver under Wine, with our double of StorPort",
-           ["build-windows-x64", "build-windows-x86"]),
+           ["build-windows-x64", "build-windows-x86"], timeout=1800),
     Script("iscsi-windows", "iSCSI disks served by our Windows programs, under Wine",
            ["build-windows-x64", "build-release"]),
     Script("dll", "winspd-x64.dll and winspd-x86.dll, under Wine",

@@ -13,6 +13,7 @@
 #include "faults.h"
 
 #define PROCESS_SERVICE_IRP 0x0004d038
+#define PATIENCE 120000 /* ms */
 
 #define NAME(name) #name,
 static const char *const names[] = { FAULTS(NAME) };
@@ -68,7 +69,7 @@ static BOOL command(HANDLE adapter, enum fault fault)
     };
     sent->header.SenseInfoOffset = (ULONG)((UCHAR *)sent->sense - (UCHAR *)sent);
     sent->header.DataBufferOffset = (ULONG_PTR)((UCHAR *)sent->data - (UCHAR *)sent);
-    return control(adapter, IOCTL_SCSI_PASS_THROUGH, sent, sizeof(*sent), 30000);
+    return control(adapter, IOCTL_SCSI_PASS_THROUGH, sent, sizeof(*sent), PATIENCE);
 }
 
 int main(void)
@@ -87,9 +88,9 @@ int main(void)
         numbers[i] = (ULONG)i;
         if (!strncmp(names[i], "IRP_", 4))
             ended = control(adapter, PROCESS_SERVICE_IRP, &numbers[i], sizeof(*numbers),
-                i == FAULT_IRP_NEVER ? 0 : 30000);
+                i == FAULT_IRP_NEVER ? 0 : PATIENCE);
         else if (!strncmp(names[i], "RESET_", 6))
-            ended = control(adapter, DOUBLE_IOCTL_RESET_BUS, &numbers[i], sizeof(ULONG), 30000);
+            ended = control(adapter, DOUBLE_IOCTL_RESET_BUS, &numbers[i], sizeof(ULONG), PATIENCE);
         else
             ended = command(adapter, (enum fault)i);
         printf("%s%s\n", names[i], ended ? "" : " has not ended");

@@ -3,9 +3,13 @@
 """Servers that end, are interrupted, die or do not answer; and what dies in the machine itself."""
 
 import io
+import os
 import re
+import signal
+from pathlib import Path
 
 from .disks import SIZE
+from .prefix import ADDR_NO_RANDOMIZE
 from .programs import disk, ended, nothing_is_left, passes_stgtest, server, stgtest
 from .report import Report
 
@@ -69,7 +73,7 @@ def a_disk_survives_its_server(machine):
         with disk(machine, "rawdisk", *options, before=before) as (_, name):
             client = client or stgtest(machine, name, "3000", "WR", "*", "*")
             written = image.stat().st_mtime_ns
-            machine.prefix.wait_for(lambda: image.stat().st_mtime_ns != written, 20, "a write")
+            machine.prefix.wait_for(lambda: image.stat().st_mtime_ns != written, "a write")
             assert client.poll() is None, f"stgtest has ended: {machine.prefix.said()}"
     with server(machine, "rawdisk", *options):
         status = ended(client)
@@ -85,15 +89,82 @@ def a_finding_is_noticed(machine):
     assert found == ["FINDING: a test asked for this"], found
 
 
+def fails(machine, test, text):
+    """And says so."""
+    out = io.StringIO()
+    report = Report(out, pattern="")
+    report.run("a test", test, machine)
+    assert report.failed == 1 and text in out.getvalue(), out.getvalue()
+    nothing_is_left(machine)
+
+
 def a_death_is_noticed(how, text):
     """A test during which the emulated kernel dies fails with what Wine says of it."""
+    return lambda machine: fails(
+        machine, lambda machine: machine.drive("drvtest", "--die", how), text)
+
+
+def a_death_of_others_is_noticed(machine):
+    """What dies need not have to do with us."""
+    program = machine.package / "drvtest.exe"
+    fails(machine, lambda machine: machine.prefix.wine(program, "--fault", "x"),
+          "Unhandled page fault on write access to 0000000000000000")
+
+
+def kill_a_kernel(driver):
     def test(machine):
-        out = io.StringIO()
-        report = Report(out, pattern="")
-        report.run("a test", lambda machine: machine.drive("drvtest", "--die", how), machine)
-        assert report.failed == 1 and text in out.getvalue(), out.getvalue()
-        nothing_is_left(machine)
+        victim, = [process for process, drivers in machine.prefix.kernels().items()
+                   if driver in drivers]
+        os.kill(victim, signal.SIGKILL)
+        machine.prefix.wait_for(lambda: victim not in machine.prefix.kernels(), "its end")
     return test
+
+
+def a_silent_death_is_noticed(machine):
+    for driver in ("winspd-x64.sys", "mountmgr.sys"):
+        nothing_is_left(machine)
+        assert machine.new_wrongs() == []
+        fails(machine, kill_a_kernel(driver), "a process of the emulated kernel has gone: ")
+
+
+def a_question_that_fails_is_no_answer(machine):
+    """Who looks whether a key is gone must not be told so because reg.exe did not run."""
+    assert machine.prefix.registry(r"HKLM\SYSTEM\CurrentControlSet\Services\Absent") == ""
+    try:
+        machine.prefix.registry(r"HKNOWHERE\Absent")
+        raise RuntimeError("it is taken for a key that is not there")
+    except AssertionError as error:
+        assert "status 1" in str(error), error
+
+
+def addresses_are_fixed(machine):
+    """See prefix.fix_addresses(): where the system allows it, no process is left to chance."""
+    nothing_is_left(machine)
+    found = {int(Path(f"/proc/{process}/personality").read_text(), 16) & ADDR_NO_RANDOMIZE
+             for process in machine.prefix.kernels()}
+    assert found == {ADDR_NO_RANDOMIZE} or not machine.prefix.steady, found
+
+
+def there_are_no_input_devices(machine):
+    """Nor drivers of them: what does not run does not die."""
+    nothing_is_left(machine)
+    drivers = {name for names in machine.prefix.kernels().values() for name in names}
+    assert "winspd-x64.sys" in drivers and not [n for n in drivers if "hid" in n or "usb" in n], \
+        drivers
+
+
+def a_program_that_ends_at_once_is_explained(machine):
+    """It prints nothing: one of its DLLs is not there."""
+    program = (machine.package / "deferdisk-x64.exe").read_bytes()
+    (machine.package / "lonely-x64.exe").write_bytes(
+        program.replace(b"winspd-x64.dll", b"absent-x64.dll"))
+    try:
+        with server(machine, "lonely"):
+            raise AssertionError("it serves")
+    except AssertionError as error:
+        for part in ("status 53", "it printed nothing", "the wineserver runs",
+                     "Library absent-x64.dll"):
+            assert part in str(error), f"no {part} in: {error}"
 
 
 TESTS = [
@@ -112,4 +183,10 @@ TESTS = [
         "call", "Unimplemented function ntoskrnl.exe.ExGetPreviousMode")),
     ("the kernel dies of a write", a_death_is_noticed(
         "write", "Unhandled page fault on write access to 0000000000000000")),
+    ("a program dies", a_death_of_others_is_noticed),
+    ("the kernel dies without a word", a_silent_death_is_noticed),
+    ("a question that fails is no answer", a_question_that_fails_is_no_answer),
+    ("addresses are fixed", addresses_are_fixed),
+    ("there are no input devices", there_are_no_input_devices),
+    ("a program that ends at once is explained", a_program_that_ends_at_once_is_explained),
 ]

@@ -78,7 +78,7 @@ def compare(expected, found):
 def be_windows_10(machine):
     """All pool of Windows 7, which a new prefix is, can be executed."""
     machine.prefix.check(["wine", "reg", "add", r"HKCU\Software\Wine", "/v", "Version",
-                          "/d", "win10", "/f"], 30)
+                          "/d", "win10", "/f"])
     machine.restart()
 
 
@@ -95,12 +95,12 @@ def every_fault_is_found(machine):
     assert machine.new_findings() == []
     status, output = machine.prefix.wine(
         devsetup, "add", r"root\spdfaulty", r"C:\faulty\faulty.inf")
-    assert status == 0, f"devsetup add: {status} {output}{machine.prefix.said()}"
+    assert status == 0, f"devsetup add: {machine.prefix.why(status, output)}"
     at_load = machine.new_findings()
-    status, output = machine.prefix.wine(package / "faults.exe", timeout=90)
+    status, output = machine.prefix.wine(package / "faults.exe")
     at_once = machine.new_findings()
     removed, why = machine.prefix.wine(devsetup, "remove", r"root\spdfaulty")
-    machine.prefix.wait_for(lambda: "unloaded" in machine.judge_log()[before:], 10,
+    machine.prefix.wait_for(lambda: "unloaded" in machine.judge_log()[before:],
                             "the driver is unloaded")
     at_the_end = machine.new_findings()
     assert status == 0 and re.findall(r"(\w+) has not ended", output) == ["IRP_NEVER"], output

@@ -4,6 +4,8 @@
 
 import shutil
 
+from .prefix import PATIENCE
+
 
 class Machine:
     def __init__(self, base, work, build):
@@ -13,6 +15,8 @@ class Machine:
         self.log = work / "prefix/drive_c/storport.log"
         self.read = 0
         self.deaths = []
+        self.kernels = {}  # what new_deaths() saw last
+        self.unloads = 0
         self.prefix = base.copy(work / "prefix", work / "wine.log")
 
     def start(self):
@@ -26,23 +30,21 @@ class Machine:
                         "examples/windows/deferdisk-x64", "examples/windows/ramdisk-x64"):
             found = self.build / f"{program}.exe"
             shutil.copy(found, self.package / found.name)
-        # Drivers of Wine's, one of which is said to have died now and then.
-        self.prefix.disable("winebus", "wineusb")
         self.prefix.start()
         self.devsetup("add", r"C:\winspd\winspd.inf")
 
     def devsetup(self, *arguments):
         status, output = self.prefix.wine(
             self.package / "devsetup-x64.exe", arguments[0], r"root\winspd", *arguments[1:])
-        assert status == 0, f"devsetup {arguments}: {status} {output}{self.prefix.said()}"
+        assert status == 0, f"devsetup {arguments}: {self.prefix.why(status, output)}"
 
     def drive(self, program, *arguments):
         """drvtest or apitest: exit status and output."""
-        return self.prefix.wine(self.package / f"{program}.exe", *arguments, timeout=240)
+        return self.prefix.wine(self.package / f"{program}.exe", *arguments, timeout=4 * PATIENCE)
 
     def drvtest(self, *arguments):
         status, output = self.drive("drvtest", *arguments)
-        assert status == 0, f"drvtest {arguments}: {status} {output}"
+        assert status == 0, f"drvtest {arguments}: {self.prefix.why(status, output)}"
 
     def judge_log(self):
         return self.log.read_text(errors="replace") if self.log.exists() else ""
@@ -52,16 +54,16 @@ class Machine:
         new, self.read = text[self.read:], len(text)
         return [line for line in new.splitlines() if line.startswith("FINDING")]
 
-    def adapter_opens(self):
-        return self.drive("drvtest", "--none", "x")[0] not in (3, "timeout")
-
     def new_deaths(self):
-        """Under load a driver of Wine's own may die while a machine starts: a page fault that has
-        left our adapter alone is not ours."""
-        deaths = self.prefix.new_trouble()
-        if all("page fault" in line for line in deaths) and deaths and self.adapter_opens():
-            return []
-        return deaths
+        """What Wine says of them, whoever it is that died; and processes of the emulated kernel
+        that went without a word, although no driver was unloaded."""
+        before, unloads = self.kernels, self.unloads
+        self.unloads = self.judge_log().count("unloaded")
+        self.kernels = self.prefix.kernels()
+        gone = [] if self.unloads != unloads else [
+            f"a process of the emulated kernel has gone: {', '.join(drivers)}"
+            for process, drivers in before.items() if process not in self.kernels]
+        return self.prefix.new_trouble() + gone
 
     def new_wrongs(self):
         """What is wrong whatever a test says: findings of the judge, and deaths."""
@@ -75,6 +77,7 @@ class Machine:
         """Switched off and on; what died before is remembered."""
         self.deaths += self.new_deaths()
         self.prefix.restart()
+        self.kernels = {}
 
     def stop(self):
         self.prefix.stop()

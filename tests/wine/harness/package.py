@@ -61,7 +61,7 @@ def a_disk_is_a_device_with_ids(machine):
 
 def exported(machine, key):
     """All below a key, as a text with one line for each value."""
-    machine.prefix.check(["wine", "reg", "export", rf"HKLM\{key}", r"C:\key.reg", "/y"], 60)
+    machine.prefix.check(["wine", "reg", "export", rf"HKLM\{key}", r"C:\key.reg", "/y"])
     path = machine.prefix.drive / "key.reg"
     text = path.read_text("utf-16").replace("\\\n  ", "")
     path.unlink()
@@ -112,13 +112,13 @@ def nothing_of_it_is_anywhere(machine):
     with disk(machine, "memdisk", *SIZE):
         pass
     machine.prefix.check(["wine", "reg", "add", SERVICE, "/v", "ServerTimeout", "/t", "REG_DWORD",
-                          "/d", "30", "/f"], 30)
+                          "/d", "30", "/f"])
     length = len(machine.judge_log())
     machine.devsetup("remove")
-    machine.prefix.wait_for(lambda: "unloaded" in machine.judge_log()[length:], 10,
+    machine.prefix.wait_for(lambda: "unloaded" in machine.judge_log()[length:],
                             "the driver is unloaded")
     assert not mentions(machine), "\n".join(mentions(machine))
-    machine.prefix.wait_for(lambda: not loaded(machine), 10, "no process has it loaded")
+    machine.prefix.wait_for(lambda: not loaded(machine), "no process has it loaded")
     gone = {str(path) for path in there - files(machine.prefix.drive)}
     ours = {f"windows/{name}" for name in (
         "system32/drivers/winspd-x64.sys", "system32/winspd-x64.dll", "syswow64/winspd-x86.dll",

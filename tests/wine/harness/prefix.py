@@ -2,6 +2,7 @@
 # Copyright (c) 2026, the WinSpd authors
 """A Wine prefix: made once, copied for each run, and emptied of processes at its end."""
 
+import ctypes
 import fcntl
 import os
 import re
@@ -12,28 +13,43 @@ import time
 from pathlib import Path
 
 REGISTRY = ("system.reg", "user.reg", "userdef.reg")
-FATAL = ("Unimplemented function", "Unhandled page fault", "Unhandled exception",
-         "unimplemented function", "Unhandled illegal instruction")
+FATAL = re.compile("Unhandled |[Uu]nimplemented function|stack overflow")
+# Seconds for what takes at most one on a machine that has nothing else to do: a limit for what
+# hangs, not for what is slow.
+PATIENCE = 120
+ADDR_NO_RANDOMIZE = 0x0040000  # personality(2)
 
 
 class Dead(Exception):
     """The emulated kernel is gone; the text says why."""
 
 
+def fix_addresses():
+    """For this process and those that it will start; whether the system lets us. Wine's loader is
+    at a fixed address and Linux puts its heap somewhere in the GiB behind it (since 6.9): in one
+    start of some 8000 where Wine wants the page that programs share with the kernel (0x7ffe0000),
+    and then the program ends at once, with status 1 and a message of the class err at best."""
+    libc = ctypes.CDLL(None)
+    now = libc.personality(0xffffffff)
+    return libc.personality(now | ADDR_NO_RANDOMIZE) != -1
+
+
 class Prefix:
     def __init__(self, folder, log):
+        self.steady = fix_addresses()
         self.folder = Path(folder)
         self.drive = self.folder / "drive_c"
         self.log = open(log, "ab+")
         self.read = 0  # of the log, by new_trouble()
         self.env = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
-        self.env.update(WINEPREFIX=str(self.folder), WINEDEBUG="-all",
+        # Wine tells of its own errors, such as a missing DLL, without which programs end silently.
+        self.env.update(WINEPREFIX=str(self.folder), WINEDEBUG="-all,err+all",
                         WINEDLLOVERRIDES="mscoree,mshtml=")
 
     def make(self):
         """From nothing; takes 10 s."""
         self.folder.parent.mkdir(parents=True, exist_ok=True)
-        self.check(["wine", "wineboot", "-i"], 180)
+        self.check(["wine", "wineboot", "-i"], 5 * PATIENCE)
         self.stop()
 
     def copy(self, to, log):
@@ -42,22 +58,24 @@ class Prefix:
         for name in REGISTRY:
             (to / name).unlink()
             shutil.copy(self.folder / name, to / name)
-        return Prefix(to, log)
+        copy = Prefix(to, log)
+        copy.unplug(r"ROOT\WINE")
+        return copy
 
-    def disable(self, *services):
-        """Before the start: they are not loaded."""
+    def unplug(self, devices):
+        """Before the start: forgets these devices, so that their drivers are not loaded. (Those of
+        PnP devices are, even when their services are disabled.)"""
         path = self.folder / "system.reg"
         text = path.read_text(errors="surrogateescape")
-        for service in services:
-            text = re.sub(rf'(Services\\\\{service}\][^[]*"Start"=dword:)\d+',
-                          r"\g<1>00000004", text)  # SERVICE_DISABLED
-        path.write_text(text, errors="surrogateescape")
+        begin = re.escape(rf"[System\CurrentControlSet\Enum\{devices}".replace("\\", r"\\"))
+        path.write_text(re.sub(rf"^{begin}.*\n(?:[^[\n].*\n)*", "", text, flags=re.M),
+                        errors="surrogateescape")
 
     def start(self):
         """Without -p everything would end with the last program."""
-        self.check(["wineserver", "-p"], 30)
+        self.check(["wineserver", "-p"])
 
-    def run(self, command, timeout, **more):
+    def run(self, command, timeout=PATIENCE, **more):
         """Its exit status, or "timeout", and its standard output."""
         process = subprocess.Popen(list(map(str, command)), env=self.env, text=True,
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -70,17 +88,53 @@ class Prefix:
             output, _ = process.communicate()
             return "timeout", output
 
-    def wine(self, program, *arguments, timeout=60):
+    def registry(self, key):
+        """All that is below a key; nothing where there is no such key."""
+        status, output = self.wine("reg", "query", key, "/s")
+        if status == 0:
+            return output
+        assert "Unable to find" in output, f"reg query {key}: {self.why(status, output)}"
+        return ""
+
+    def why(self, status, output=""):
+        """All there is to know of a program that did not do as it should, and may be silent."""
+        if isinstance(status, int) and status < 0:
+            status = f"killed by {signal.Signals(-status).name}"
+        return "\n".join([f"status {status}", output.rstrip() or "it printed nothing",
+                          f"the wineserver {'runs' if self.runs() else 'has gone'}",
+                          f"so far: {self.said()}" if self.said() else "Wine has said nothing"])
+
+    def runs(self):
+        """Whether the machine is on."""
+        return not subprocess.run(["wineserver", "-k0"], env=self.env, timeout=PATIENCE).returncode
+
+    def kernels(self):
+        """The processes of the emulated kernel, each with the drivers in it."""
+        found = {}
+        for entry in filter(str.isdigit, os.listdir("/proc")):
+            process = Path("/proc") / entry
+            try:
+                if b"winedevice.exe" not in (process / "cmdline").read_bytes():
+                    continue
+                environment = (process / "environ").read_bytes().split(b"\0")
+                if f"WINEPREFIX={self.folder}".encode() in environment:
+                    drivers = re.findall(r"([^/]+\.sys)$", (process / "maps").read_text(), re.M)
+                    found[int(entry)] = sorted(set(drivers))
+            except OSError:  # it has just ended
+                continue
+        return found
+
+    def wine(self, program, *arguments, timeout=PATIENCE):
         return self.run(["wine", program, *arguments], timeout)
 
     def start_wine(self, program, *arguments, stdin=subprocess.DEVNULL):
         return subprocess.Popen(["wine", str(program), *map(str, arguments)], env=self.env,
                                 text=True, stdin=stdin, stdout=subprocess.PIPE, stderr=self.log)
 
-    def check(self, command, timeout):
+    def check(self, command, timeout=PATIENCE):
         status, output = self.run(command, timeout)
         if status:
-            raise Dead(f"{' '.join(map(str, command))}: {status} {output}{self.said()}")
+            raise Dead(f"{' '.join(map(str, command))}: {self.why(status, output)}")
 
     def said(self):
         self.log.flush()
@@ -92,13 +146,13 @@ class Prefix:
         self.log.seek(self.read)
         text = self.log.read().decode(errors="replace")
         self.read = self.log.tell()
-        return [line for line in text.splitlines() if any(f in line for f in FATAL)]
+        return [line for line in text.splitlines() if FATAL.search(line)]
 
     def stop(self):
         """Ends every process of the prefix."""
         subprocess.run(["wineserver", "-k"], env=self.env, stderr=subprocess.DEVNULL)
         try:
-            subprocess.run(["wineserver", "-w"], env=self.env, timeout=20)
+            subprocess.run(["wineserver", "-w"], env=self.env, timeout=PATIENCE)
         except subprocess.TimeoutExpired:
             subprocess.run(["wineserver", "-k9"], env=self.env, stderr=subprocess.DEVNULL)
 
@@ -107,11 +161,11 @@ class Prefix:
         self.stop()
         self.start()
 
-    def wait_for(self, condition, seconds, what):
-        end = time.monotonic() + seconds
+    def wait_for(self, condition, what):
+        end = time.monotonic() + PATIENCE
         while not condition():
             if time.monotonic() > end:
-                raise AssertionError(f"never: {what}")
+                raise AssertionError(f"never: {what}; {self.said()}")
             time.sleep(0.05)
 
 

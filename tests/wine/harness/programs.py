@@ -6,8 +6,9 @@ import re
 import subprocess
 from contextlib import contextmanager
 
+from .prefix import PATIENCE
+
 ADAPTER = r"root\winspd"
-SECONDS = 60
 
 
 @contextmanager
@@ -17,17 +18,21 @@ def server(machine, program, *arguments, lines=None):
         ["wine", str(machine.package / f"{program}-x64.exe"), *arguments], env=machine.prefix.env,
         text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=machine.prefix.log)
     try:
-        for line in process.stdout:
-            if lines is not None:
-                lines.append(line)
-            if line.startswith("serving"):
-                break
-        else:
-            raise AssertionError(f"{program} does not serve: {machine.prefix.said()}")
+        await_serving(machine, process, program, [] if lines is None else lines)
         yield process
     finally:
         process.kill()
         process.communicate()
+
+
+def await_serving(machine, process, program, said):
+    """Until the line that says so; a program that ends before tells what can be told of it."""
+    for line in process.stdout:
+        said.append(line)
+        if line.startswith("serving"):
+            return
+    why = machine.prefix.why(ended(process), "".join(said))
+    raise AssertionError(f"{program} does not serve: {why}")
 
 
 @contextmanager
@@ -43,7 +48,7 @@ def disk_of(machine, log_length):
     def find():
         return re.search(r"disk (\d+) is unit", machine.judge_log()[log_length:])
 
-    machine.prefix.wait_for(find, 20, "a disk")
+    machine.prefix.wait_for(find, "a disk")
     return rf"\\.\PhysicalDrive{find()[1]}"
 
 
@@ -55,7 +60,7 @@ def stgtest(machine, *arguments):
 def ended(process):
     """Its exit status; it has to end by itself."""
     try:
-        process.communicate(timeout=SECONDS)
+        process.communicate(timeout=PATIENCE)
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
@@ -65,13 +70,13 @@ def ended(process):
 
 def passes_stgtest(machine, *arguments):
     status = ended(stgtest(machine, *arguments))
-    assert status == 0, f"stgtest {arguments}: {status} {machine.prefix.said()}"
+    assert status == 0, f"stgtest {arguments}: {machine.prefix.why(status)}"
 
 
 def scsitool(machine, *arguments):
     """Its lines, as pairs of name and value; numbers as numbers."""
     status, output = machine.prefix.wine(machine.package / "scsitool-x64.exe", "-c", *arguments)
-    assert status == 0, f"scsitool {arguments}: {status} {machine.prefix.said()}"
+    assert status == 0, f"scsitool {arguments}: {machine.prefix.why(status, output)}"
     pairs = [line.split("=", 1) for line in output.splitlines() if "=" in line]
     return [(name, re.sub(r"^(\d+) \(0x[0-9a-f]+\)$", r"\1", value)) for name, value in pairs]
 

@@ -30,7 +30,7 @@ def the_event_log_tells_of_units(machine):
         pass
     machine.prefix.wait_for(
         lambda: re.search(r"event a0010001: unit \d+: removed, its program ended",
-                          machine.judge_log()[before:]), 20, "the end of the unit")
+                          machine.judge_log()[before:]), "the end of the unit")
     assert re.search(r"event 60010001: unit \d+: created by process \d+",
                      machine.judge_log()[before:])
 
@@ -40,7 +40,7 @@ def configure(machine, **values):
     for name, value in values.items():
         change = (["delete", SERVICE, "/v", name, "/f"] if value is None else
                   ["add", SERVICE, "/v", name, "/t", "REG_DWORD", "/f", "/d", str(value)])
-        machine.prefix.check(["wine", "reg", *change], 30)
+        machine.prefix.check(["wine", "reg", *change])
     machine.restart()
 
 
@@ -63,8 +63,7 @@ def requests_end_in_time(machine):
 
 def registry(machine, key):
     """All below a key, or nothing."""
-    status, output = machine.prefix.wine("reg", "query", rf"{SYSTEM}\{key}", "/s")
-    return output if status == 0 else ""
+    return machine.prefix.registry(rf"{SYSTEM}\{key}")
 
 
 def devices(machine):
@@ -110,7 +109,7 @@ def it_is_removed_under_a_server(machine):
         machine.devsetup("remove")
         assert ended(client) not in (0, None), "stgtest has not noticed"
         ended(process)
-    machine.prefix.wait_for(lambda: "removed" in machine.judge_log()[before:], 10,
+    machine.prefix.wait_for(lambda: "removed" in machine.judge_log()[before:],
                             "the adapter is removed")
     machine.restart()
     machine.devsetup("add", INF)
@@ -121,8 +120,10 @@ def it_is_removed_and_nothing_is_left(machine):
     there = traces(machine)
     assert "a device" in there and "the service" in there and len(there) >= 6, there
     assert "the event source in Application" in there, there
+    before = len(machine.judge_log())
     machine.devsetup("remove")
-    machine.prefix.wait_for(lambda: "unloaded" in machine.judge_log(), 10, "the driver is unloaded")
+    machine.prefix.wait_for(lambda: "unloaded" in machine.judge_log()[before:],
+                            "the driver is unloaded")
     assert machine.drive("drvtest", "nothing is left")[0] == 3, "the adapter is still there"
     assert not traces(machine), traces(machine)
 

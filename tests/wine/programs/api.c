@@ -8,7 +8,6 @@
 
 #include "api.h"
 
-#define PATIENCE 60000 /* ms */
 
 HANDLE device;
 

@@ -115,7 +115,7 @@ DWORD end_of_child(HANDLE process)
 {
     DWORD code;
 
-    CHECK_EQUAL(WaitForSingleObject(process, 20000), WAIT_OBJECT_0);
+    CHECK_EQUAL(WaitForSingleObject(process, PATIENCE), WAIT_OBJECT_0);
     CHECK(GetExitCodeProcess(process, &code));
     CloseHandle(process);
     return code;

@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 #define IOCTL_SERVICE 0x0004d038
-#define PATIENCE 60000 /* ms */
+#define COMMAND_PATIENCE (PATIENCE / 2000) /* seconds: the port driver gives up before us */
 
 HANDLE adapter;
 
@@ -185,7 +185,8 @@ static void run_direct(struct scsi *command)
             .TargetId = (UCHAR)(command->btl >> 8), .Lun = (UCHAR)command->btl,
             .CdbLength = command->cdb_length, .SenseInfoLength = sizeof(block.sense),
             .DataIn = (UCHAR)command->direction, .DataTransferLength = command->length,
-            .TimeOutValue = command->timeout ? command->timeout : 20, .DataBuffer = command->data,
+            .TimeOutValue = command->timeout ? command->timeout : COMMAND_PATIENCE,
+            .DataBuffer = command->data,
             .SenseInfoOffset = offsetof(struct direct_block, sense) } };
 
     memcpy(block.header.Cdb, command->cdb, command->cdb_length);
@@ -213,7 +214,7 @@ static void run_buffered(struct scsi *command)
         .Lun = (UCHAR)command->btl, .CdbLength = command->cdb_length,
         .SenseInfoLength = sizeof(block->sense), .DataIn = (UCHAR)command->direction,
         .DataTransferLength = command->length,
-        .TimeOutValue = command->timeout ? command->timeout : 20,
+        .TimeOutValue = command->timeout ? command->timeout : COMMAND_PATIENCE,
         .DataBufferOffset = offsetof(struct buffered_block, data),
         .SenseInfoOffset = offsetof(struct buffered_block, sense) };
     memcpy(block->header.Cdb, command->cdb, command->cdb_length);

@@ -6,6 +6,7 @@
  *   --units N        checks that the adapter has N targets, all of which can be used
  *   --find X         has the judge find something
  *   --die call       has the emulated kernel call what there is not, --die write: write nowhere
+ *   --fault X        writes nowhere itself
  *   --interrupt X    runs the command line X, and types Ctrl-C when it serves
  *   --flush NAME     FlushFileBuffers() of the disk
  */
@@ -69,6 +70,12 @@ static int die(const char *argument)
     return 0;
 }
 
+static int fault(const char *argument)
+{
+    *(volatile char *)NULL = argument[0];
+    return 0;
+}
+
 static BOOL has_unit(void)
 {
     UINT32 list[256];
@@ -121,6 +128,7 @@ int command(const char *name, const char *argument)
         { "--units", as_many_units },
         { "--find", find },
         { "--die", die },
+        { "--fault", fault },
         { "--interrupt", interrupt },
         { "--flush", flush },
     };

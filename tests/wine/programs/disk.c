@@ -40,7 +40,7 @@ DWORD disk_transfer(HANDLE disk, BOOL write, UINT64 offset, void *data, DWORD le
     done = write ? WriteFile(disk, data, length, NULL, &overlapped)
                  : ReadFile(disk, data, length, NULL, &overlapped);
     if (!done && GetLastError() == ERROR_IO_PENDING) {
-        CHECK_EQUAL(WaitForSingleObject(overlapped.hEvent, 30000), WAIT_OBJECT_0);
+        CHECK_EQUAL(WaitForSingleObject(overlapped.hEvent, PATIENCE), WAIT_OBJECT_0);
         done = TRUE;
     }
     if (!done || !GetOverlappedResult(disk, &overlapped, &moved, FALSE))

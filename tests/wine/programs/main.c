@@ -36,8 +36,9 @@ static void wait_for_nobody(void)
     DWORD bytes = 0;
     UINT32 list[256];
 
-    /* The units of a process that failed go away soon after it. */
-    WAIT_UNTIL(!list_units(list, sizeof(list), &bytes) && !bytes);
+    /* The units of a process that failed go away soon after it; and the port driver sees later
+     * that one is gone, and lets nothing through to a disk until then. */
+    WAIT_UNTIL(!list_units(list, sizeof(list), &bytes) && !bytes && double_state().disks == 0);
 }
 
 int main(int argc, char **argv)

@@ -90,7 +90,7 @@ void server_end(struct server *server)
     DWORD code;
 
     for (i = 0; i < server->thread_count; i++) {
-        CHECK_EQUAL(WaitForSingleObject(server->threads[i], 10000), WAIT_OBJECT_0);
+        CHECK_EQUAL(WaitForSingleObject(server->threads[i], PATIENCE), WAIT_OBJECT_0);
         CHECK(GetExitCodeThread(server->threads[i], &code));
         CHECK_EQUAL(code, ERROR_OPERATION_ABORTED);
         CloseHandle(server->threads[i]);

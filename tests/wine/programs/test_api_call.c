@@ -18,7 +18,7 @@ static UINT32 unit(UINT32 max_blocks)
     SPD_IOCTL_STORAGE_UNIT_PARAMS params = api_params(&guid_a, max_blocks);
 
     check_provision(&params, 0, TARGET(0));
-    CHECK_EQUAL(SpdIoctlScsiInquiry(device, TARGET(0), NULL, 3000), 0);
+    CHECK_EQUAL(SpdIoctlScsiInquiry(device, TARGET(0), NULL, PATIENCE), 0);
     return TARGET(0);
 }
 
@@ -165,7 +165,7 @@ static void inquiry_fails_where_no_unit_is(void)
     CHECK(SpdIoctlScsiInquiry(device, TARGET(0), NULL, 100) != 0);
     memcpy(params.ProductId, "Sixteen letters.", 16);
     check_provision(&params, 0, TARGET(0));
-    CHECK_EQUAL(SpdIoctlScsiInquiry(device, TARGET(0), &inquiry, 3000), 0);
+    CHECK_EQUAL(SpdIoctlScsiInquiry(device, TARGET(0), &inquiry, PATIENCE), 0);
     CHECK_BYTES(inquiry.VendorId, "WinSpd  ", 8);
     CHECK_BYTES(inquiry.ProductId, "Sixteen letters.", 16);
     CHECK_EQUAL(SpdIoctlUnprovision(device, &guid_a), 0);

@@ -94,7 +94,7 @@ static SPD_STORAGE_UNIT *start_named(const SPD_STORAGE_UNIT_INTERFACE *calls, co
     CHECK_EQUAL(SpdStorageUnitStartDispatcher(unit, 3), 0);
     CHECK_EQUAL(SpdStorageUnitStartDispatcher(unit, 3), ERROR_INVALID_PARAMETER);
     if (!*name)
-        CHECK_EQUAL(SpdIoctlScsiInquiry(device, unit->Btl, NULL, 3000), 0);
+        CHECK_EQUAL(SpdIoctlScsiInquiry(device, unit->Btl, NULL, PATIENCE), 0);
     return unit;
 }
 
@@ -287,7 +287,7 @@ static void a_deferred_response_needs_no_more_than_the_read(void)
     api_start(&command);
     WAIT_UNTIL(held == 1);
     thread = CreateThread(NULL, 0, answer_late, &late, 0, NULL);
-    CHECK_EQUAL(WaitForSingleObject(thread, 20000), WAIT_OBJECT_0);
+    CHECK_EQUAL(WaitForSingleObject(thread, PATIENCE), WAIT_OBJECT_0);
     CloseHandle(thread);
     api_wait(&command);
     CHECK(api_good(&command));
@@ -309,7 +309,7 @@ static void the_adapter_has_several_names(void)
     for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
         CHECK_EQUAL(SpdStorageUnitCreate(names[i], &params, &all, &unit), 0);
         CHECK_EQUAL(SpdStorageUnitStartDispatcher(unit, 1), 0);
-        CHECK_EQUAL(SpdIoctlScsiInquiry(device, unit->Btl, NULL, 3000), 0);
+        CHECK_EQUAL(SpdIoctlScsiInquiry(device, unit->Btl, NULL, PATIENCE), 0);
         end(unit, TRUE);
     }
     CHECK_EQUAL(SpdStorageUnitCreate(L"root\\other", &params, &all, &unit), ERROR_FILE_NOT_FOUND);
@@ -342,7 +342,7 @@ static void blocks_beyond_two_tebibytes(void)
     params.BlockCount = beyond * 2;
     CHECK_EQUAL(SpdStorageUnitCreate(NULL, &params, &far_disk, &unit), 0);
     CHECK_EQUAL(SpdStorageUnitStartDispatcher(unit, 2), 0);
-    CHECK_EQUAL(SpdIoctlScsiInquiry(device, unit->Btl, NULL, 3000), 0);
+    CHECK_EQUAL(SpdIoctlScsiInquiry(device, unit->Btl, NULL, PATIENCE), 0);
     api_run(&command);
     CHECK(api_good(&command));
     CHECK_EQUAL(far_block, beyond + AT);
@@ -404,7 +404,7 @@ static void windows_removes_the_disk(void)
     SPD_STORAGE_UNIT *unit = start_named(&all, "Test");
 
     WAIT_UNTIL(eject(unit->Btl));
-    CHECK_EQUAL(WaitForSingleObject(unit->DispatcherThread, 20000), WAIT_OBJECT_0);
+    CHECK_EQUAL(WaitForSingleObject(unit->DispatcherThread, PATIENCE), WAIT_OBJECT_0);
     end(unit, FALSE);
 }
 

@@ -335,7 +335,7 @@ static void two_servers_and_four_clients(void)
         clients[i].thread = CreateThread(NULL, 0, client_thread, &clients[i], 0, NULL);
     }
     for (i = 0; i < 4; i++) {
-        CHECK_EQUAL(WaitForSingleObject(clients[i].thread, 30000), WAIT_OBJECT_0);
+        CHECK_EQUAL(WaitForSingleObject(clients[i].thread, PATIENCE), WAIT_OBJECT_0);
         CHECK(GetExitCodeThread(clients[i].thread, &code));
         CHECK_EQUAL(code, 0);
     }
