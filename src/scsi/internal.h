@@ -211,6 +211,8 @@ static inline bool scsi_transfer(struct scsi_task *task, enum scsi_direction dir
 {
     uint64_t expected;
 
+    if (task->expected_direction == SCSI_ANY_DATA)
+        task->expected_direction = (uint8_t)direction;
     task->direction = (uint8_t)direction;
     task->transfer_length = length;
     expected = scsi_expected(task);

@@ -56,6 +56,7 @@ enum scsi_direction {
     SCSI_NO_DATA,
     SCSI_DATA_IN,  /* to the initiator */
     SCSI_DATA_OUT, /* from the initiator */
+    SCSI_ANY_DATA, /* announced only: whatever the command moves */
 };
 
 /* What a task needs next. */

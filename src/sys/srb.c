@@ -119,6 +119,8 @@ static uint8_t direction_of(const SCSI_REQUEST_BLOCK *srb)
 {
     if (!srb->DataTransferLength)
         return SCSI_NO_DATA;
+    if ((srb->SrbFlags & SRB_FLAGS_UNSPECIFIED_DIRECTION) == SRB_FLAGS_UNSPECIFIED_DIRECTION)
+        return SCSI_ANY_DATA;
     if (srb->SrbFlags & SRB_FLAGS_DATA_IN)
         return SCSI_DATA_IN;
     return srb->SrbFlags & SRB_FLAGS_DATA_OUT ? SCSI_DATA_OUT : SCSI_NO_DATA;
@@ -174,6 +176,8 @@ static void execute(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
     PVOID data;
 
     if (!map(adapter, srb, &data)) {
+        /* With this SRB status it is what the requester sees; 0 would be success. */
+        srb->InternalStatus = (ULONG)STATUS_INSUFFICIENT_RESOURCES;
         complete(adapter, srb, SRB_STATUS_INTERNAL_ERROR);
         return;
     }
@@ -198,14 +202,18 @@ static void execute(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
     sys_unit_put(unit);
 }
 
-/* FLUSH and SHUTDOWN: the whole medium, as SYNCHRONIZE CACHE (10) says it (SBC-3 5.26). */
+/* FLUSH and SHUTDOWN: the whole medium, as SYNCHRONIZE CACHE (10) says it (SBC-3 5.26). Without an
+ * extension, which is promised for SCSI commands only, there is nothing to do it with; class
+ * drivers have sent such a command before. */
 static void flush(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
 {
     struct sys_unit *unit = unit_of(adapter, srb);
     struct sys_request *request;
 
-    if (!unit) {
-        complete(adapter, srb, SRB_STATUS_NO_DEVICE);
+    if (!unit || !srb->SrbExtension) {
+        complete(adapter, srb, unit ? SRB_STATUS_SUCCESS : SRB_STATUS_NO_DEVICE);
+        if (unit)
+            sys_unit_put(unit);
         return;
     }
     srb->DataTransferLength = 0;

@@ -23,6 +23,7 @@ extern struct shim_kernel {
     _Atomic long bus_changes;
     _Atomic bool unmapped;       /* data buffers cannot be reached */
     _Atomic bool undescribed;    /* data buffers are StorPort's own, without an MDL */
+    _Atomic bool bare;           /* SRBs come without an extension */
     void (*released)(void);      /* runs where a thread has released its last lock, or completed
                                   * something, and another one may come in between */
     _Atomic unsigned waiting;    /* threads that wait for an event */

@@ -307,8 +307,10 @@ void shim_srb_cdb(struct shim_srb *box, const void *cdb, UCHAR length, ULONG dir
 
 void shim_srb_send(struct shim_srb *box)
 {
-    box->srb.SrbExtension = malloc(shim.entries.SrbExtensionSize);
-    memset(box->srb.SrbExtension, 0xa5, shim.entries.SrbExtensionSize);
+    if (!shim.bare) {
+        box->srb.SrbExtension = malloc(shim.entries.SrbExtensionSize);
+        memset(box->srb.SrbExtension, 0xa5, shim.entries.SrbExtensionSize);
+    }
     box->srb.SrbStatus = SRB_STATUS_PENDING;
     box->done = false;
     box->sent = true;

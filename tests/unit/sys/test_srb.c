@@ -213,6 +213,7 @@ static void test_unreachable_data_is_an_error(void **state)
     rig_read(&box, 0, 0, 1, data);
     shim.unmapped = true;
     assert_int_equal(shim_srb_run(&box), SRB_STATUS_INTERNAL_ERROR);
+    assert_int_equal(box.srb.InternalStatus, (ULONG)STATUS_INSUFFICIENT_RESOURCES);
     shim.unmapped = false;
 }
 
@@ -310,6 +311,42 @@ static void test_flush_and_shutdown_flush(void **state)
     }
     in_command(ready, 6, 0);
     assert_int_equal(rig_sense(&box), 0x62902);
+}
+
+/* A port promises it one for SCSI commands only. */
+static void test_a_flush_without_an_extension_ends(void **state)
+{
+    (void)state;
+    shim_srb_init(&box, SRB_FUNCTION_FLUSH, 0);
+    shim.bare = true;
+    assert_int_equal(shim_srb_run(&box), SRB_STATUS_SUCCESS);
+    shim.bare = false;
+}
+
+/* Pass-through that does not say which way the data go. */
+static void test_the_command_says_which_way_its_data_go(void **state)
+{
+    (void)state;
+    rig_write(&box, 0, 1, 1, data);
+    box.srb.SrbFlags |= SRB_FLAGS_UNSPECIFIED_DIRECTION;
+    shim_srb_send(&box);
+    rig_take(&program, &t, 0, 2560);
+    rig_fill_answer(&t, 0);
+    rig_answer(&program, &t, 0, 0);
+    rig_end(&t);
+    assert_int_equal(box.srb.SrbStatus, SRB_STATUS_SUCCESS);
+    assert_int_equal(box.srb.DataTransferLength, RIG_BLOCK);
+    shim_srb_free(&box);
+    rig_read(&box, 0, 1, 1, data);
+    box.srb.SrbFlags |= SRB_FLAGS_UNSPECIFIED_DIRECTION;
+    shim_srb_send(&box);
+    rig_take(&program, &t, 0, 2560);
+    rig_fill_answer(&t, 0);
+    rig_answer(&program, &t, 0, RIG_BLOCK);
+    rig_end(&t);
+    assert_int_equal(box.srb.SrbStatus, SRB_STATUS_SUCCESS);
+    assert_int_equal(box.srb.DataTransferLength, RIG_BLOCK);
+    shim_srb_free(&box);
 }
 
 /* SAM-5 8.6.3 */
@@ -496,6 +533,8 @@ int main(void)
         TEST(device_reset),
         TEST(logical_unit_reset),
         TEST(flush_and_shutdown_flush),
+        TEST(a_flush_without_an_extension_ends),
+        TEST(the_command_says_which_way_its_data_go),
         TEST(an_ordered_command_is_alone),
         TEST(reservations_change_when_nothing_else_runs),
         TEST(more_than_the_queue_holds_is_refused),
