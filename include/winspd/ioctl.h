@@ -51,8 +51,9 @@ extern "C" {
 #define SPD_IOCTL_BTL_T(Btl) ((((UINT32)(Btl)) >> 8) & 0xff)
 #define SPD_IOCTL_BTL_L(Btl) (((UINT32)(Btl)) & 0xff)
 
-/* Targets of the adapter: by default, and the most that the original's registry value allowed. The
- * driver takes SPD_IOCTL_STORAGE_UNIT_CAPACITY to SPD_IOCTL_STORAGE_UNIT_LIMIT. */
+/* Units of the adapter: by default, and the most that the original's registry value allowed. The
+ * driver takes SPD_IOCTL_STORAGE_UNIT_CAPACITY to SPD_IOCTL_STORAGE_UNIT_LIMIT. The first 128 are
+ * targets of bus 0, which is as many as Windows takes on one, the others of bus 1. */
 #define SPD_IOCTL_STORAGE_UNIT_CAPACITY 16
 #define SPD_IOCTL_STORAGE_UNIT_MAX_CAPACITY 64
 #define SPD_IOCTL_STORAGE_UNIT_LIMIT 255

@@ -113,9 +113,15 @@ static const struct transport driver_transport = {
     .close = driver_close,
 };
 
+/* There are at most 128 targets on each of two buses. */
+static volatile LONG *known_length(UINT32 btl)
+{
+    return &transfer_lengths[SPD_IOCTL_BTL_B(btl) % 2 * 128 + SPD_IOCTL_BTL_T(btl) % 128];
+}
+
 void driver_note_transfer_length(UINT32 btl, UINT32 length)
 {
-    InterlockedExchange(&transfer_lengths[SPD_IOCTL_BTL_T(btl)], (LONG)length);
+    InterlockedExchange(known_length(btl), (LONG)length);
 }
 
 void driver_forget_transfer_lengths(void)
@@ -194,7 +200,7 @@ static UINT32 ask_transfer_length(HANDLE device, UINT32 btl)
 
 static UINT32 transfer_length(HANDLE device, UINT32 btl)
 {
-    UINT32 length = (UINT32)transfer_lengths[SPD_IOCTL_BTL_T(btl)];
+    UINT32 length = (UINT32)*known_length(btl);
 
     if (length)
         return length;

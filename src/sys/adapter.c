@@ -52,6 +52,12 @@ ULONG sys_adapter_extension_size(void)
     return sizeof(struct sys_adapter) + sys_settings.capacity * sizeof(struct sys_unit *);
 }
 
+ULONG sys_adapter_buses(const struct sys_adapter *adapter)
+{
+    return (adapter->settings.capacity + SCSI_MAXIMUM_TARGETS_PER_BUS - 1) /
+        SCSI_MAXIMUM_TARGETS_PER_BUS;
+}
+
 void sys_complete_irp(struct sys_adapter *adapter, PIRP irp, NTSTATUS status, ULONG_PTR length)
 {
     irp->IoStatus.Status = status;
@@ -154,13 +160,17 @@ static BOOLEAN NTAPI initialize(PVOID extension)
     return TRUE;
 }
 
-static void configure(PSTOR_PORT_CONFIGURATION config)
+static void configure(const struct sys_adapter *adapter, PSTOR_PORT_CONFIGURATION config)
 {
+    ULONG targets = adapter->settings.capacity;
+
+    if (targets > SCSI_MAXIMUM_TARGETS_PER_BUS)
+        targets = SCSI_MAXIMUM_TARGETS_PER_BUS;
     config->MaximumTransferLength = SP_UNINITIALIZED_VALUE;
     config->NumberOfPhysicalBreaks = SP_UNINITIALIZED_VALUE;
     config->AlignmentMask = 0;
-    config->NumberOfBuses = 1;
-    config->MaximumNumberOfTargets = (UCHAR)sys_settings.capacity;
+    config->NumberOfBuses = (UCHAR)sys_adapter_buses(adapter);
+    config->MaximumNumberOfTargets = (UCHAR)targets;
     config->MaximumNumberOfLogicalUnits = 1;
     config->ScatterGather = TRUE;
     config->Master = TRUE;
@@ -196,7 +206,7 @@ static ULONG NTAPI find_adapter(PVOID extension, PVOID context, PVOID bus, PVOID
     sys_nexus_init(&adapter->nexus, NULL, &adapter->port);
     if (!set_instance(NULL, adapter))
         return SP_RETURN_NOT_FOUND;
-    configure(config);
+    configure(adapter, config);
     set_timer(adapter);
     if (adapter->settings.ignored)
         sys_log(adapter, SYS_EVENT_VALUES_IGNORED, 0, adapter->settings.ignored);
@@ -205,7 +215,7 @@ static ULONG NTAPI find_adapter(PVOID extension, PVOID context, PVOID bus, PVOID
 
 static BOOLEAN NTAPI reset_bus(PVOID extension, ULONG path)
 {
-    return path == 0 && sys_srb_reset_all(extension);
+    return sys_srb_reset_bus(extension, path);
 }
 
 /* Nothing of ours is pended any more, and units do not outlive their servers' requests. */

@@ -49,7 +49,7 @@ static NTSTATUS list(struct sys_adapter *adapter, struct call *call)
         if (!adapter->units[i])
             continue;
         if (count < room)
-            btls[count] = SPD_IOCTL_BTL(0, i, 0);
+            btls[count] = sys_unit_address(i);
         count++;
     }
     KeReleaseSpinLock(&adapter->lock, irql);

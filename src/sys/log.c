@@ -66,7 +66,7 @@ static void put_event(WCHAR text[TEXT_MAX], enum sys_event event, UINT32 btl, UL
 {
     for (const char *at = events[event].text; *at; at++) {
         if (*at == '#')
-            put_number(text, SPD_IOCTL_BTL_T(btl));
+            put_number(text, sys_unit_number(btl));
         else if (*at == '%')
             put_number(text, number);
         else

@@ -60,7 +60,7 @@ static struct sys_unit *unit_of(struct sys_adapter *adapter, PDEVICE_OBJECT devi
     struct sys_unit *found = NULL;
 
     for (ULONG i = 0; !found && i < adapter->settings.capacity; i++) {
-        struct sys_unit *unit = sys_unit_get(adapter, SPD_IOCTL_BTL(0, i, 0));
+        struct sys_unit *unit = sys_unit_get(adapter, sys_unit_address(i));
         KIRQL irql;
 
         if (!unit)

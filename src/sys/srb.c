@@ -142,7 +142,8 @@ static void no_unit(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb, const 
     struct sys_request *request = request_of(srb);
     struct scsi_task *task = &request->task;
 
-    if (srb->PathId != 0 || srb->Lun != 0 || srb->Cdb[0] != report_luns) {
+    if (srb->PathId >= sys_adapter_buses(adapter) || srb->Lun != 0 ||
+        srb->Cdb[0] != report_luns) {
         complete(adapter, srb, SRB_STATUS_NO_DEVICE);
         return;
     }
@@ -295,16 +296,21 @@ static void reset_one(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
         sys_unit_put(unit);
 }
 
-static void reset_all(struct sys_adapter *adapter)
+/* False: there is no such bus. */
+static bool reset_all_of(struct sys_adapter *adapter, ULONG path)
 {
+    if (path >= sys_adapter_buses(adapter))
+        return false;
     for (ULONG i = 0; i < adapter->settings.capacity; i++) {
-        struct sys_unit *unit = sys_unit_get(adapter, SPD_IOCTL_BTL(0, i, 0));
+        struct sys_unit *unit = sys_unit_get(adapter, sys_unit_address(i));
 
         if (!unit)
             continue;
-        reset(unit, SCSI_UA_RESET);
+        if (SPD_IOCTL_BTL_B(unit->btl) == path)
+            reset(unit, SCSI_UA_RESET);
         sys_unit_put(unit);
     }
+    return true;
 }
 
 /* Of the requests there were none is left. Others are busy with them at DISPATCH_LEVEL, on other
@@ -321,21 +327,18 @@ static bool await_end(const struct sys_adapter *adapter)
     return true;
 }
 
-/* At DISPATCH_LEVEL. False: a request of before is still under way. */
-bool sys_srb_reset_all(struct sys_adapter *adapter)
+/* At DISPATCH_LEVEL. False: there is no such bus, or a request of before is still under way. */
+bool sys_srb_reset_bus(struct sys_adapter *adapter, ULONG path)
 {
-    reset_all(adapter);
-    return await_end(adapter);
+    return reset_all_of(adapter, path) && await_end(adapter);
 }
 
 static void reset_bus(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
 {
-    if (srb->PathId != 0) {
+    if (reset_all_of(adapter, srb->PathId))
+        complete_after(adapter, srb);
+    else
         complete(adapter, srb, SRB_STATUS_NO_DEVICE);
-        return;
-    }
-    reset_all(adapter);
-    complete_after(adapter, srb);
 }
 
 /* NextSrb is the one to abort. Only what is found on the unit's own list is looked at. */

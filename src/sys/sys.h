@@ -88,7 +88,7 @@ struct sys_adapter {
     struct sys_log logs[SYS_EVENT_COUNT];
     struct scsi_port port;    /* what answers where there is no unit */
     struct scsi_nexus nexus;
-    struct sys_unit *units[]; /* settings.capacity */
+    struct sys_unit *units[]; /* settings.capacity, by number */
 };
 
 /* Why a request ends without the engine. */
@@ -158,6 +158,7 @@ void sys_free(PVOID memory);
 /* adapter.c */
 extern struct sys_settings sys_settings;
 ULONG sys_adapter_extension_size(void);
+ULONG sys_adapter_buses(const struct sys_adapter *adapter);
 VIRTUAL_HW_INITIALIZATION_DATA sys_adapter_entries(void);
 struct sys_adapter *sys_adapter_get(void); /* NULL: there is none; sys_adapter_put() it */
 void sys_adapter_put(struct sys_adapter *adapter);
@@ -168,7 +169,10 @@ void sys_complete_irp(struct sys_adapter *adapter, PIRP irp, NTSTATUS status, UL
 /* registry.c */
 void sys_registry_read(PUNICODE_STRING path, struct sys_settings *settings);
 
-/* unit.c. Every sys_unit_get* returns a reference, or NULL. */
+/* unit.c. Units are numbered from 0 to settings.capacity; Windows has no more than so many targets
+ * on a bus, so the others are on the next one. Every sys_unit_get* returns a reference, or NULL. */
+UINT32 sys_unit_address(ULONG number);
+ULONG sys_unit_number(UINT32 btl);
 struct sys_unit *sys_unit_get(struct sys_adapter *adapter, UINT32 btl);
 void sys_unit_put(struct sys_unit *unit);
 NTSTATUS sys_unit_provision(struct sys_adapter *adapter,
@@ -201,7 +205,7 @@ void sys_request_again(struct sys_unit *unit, PEPROCESS process);
 BOOLEAN NTAPI sys_srb_start(PVOID extension, PSCSI_REQUEST_BLOCK srb);
 void sys_srb_finish(struct sys_request *request);
 void sys_srb_ended(struct sys_adapter *adapter);
-bool sys_srb_reset_all(struct sys_adapter *adapter);
+bool sys_srb_reset_bus(struct sys_adapter *adapter, ULONG path);
 
 /* transact.c */
 NTSTATUS sys_transact(

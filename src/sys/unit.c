@@ -5,8 +5,20 @@
 
 #include "sys.h"
 
+UINT32 sys_unit_address(ULONG number)
+{
+    return SPD_IOCTL_BTL(
+        number / SCSI_MAXIMUM_TARGETS_PER_BUS, number % SCSI_MAXIMUM_TARGETS_PER_BUS, 0);
+}
+
+/* Of an address that sys_unit_address() made. */
+ULONG sys_unit_number(UINT32 btl)
+{
+    return SPD_IOCTL_BTL_B(btl) * SCSI_MAXIMUM_TARGETS_PER_BUS + SPD_IOCTL_BTL_T(btl);
+}
+
 /* Nobody looks for disks any more where StorPort removes the adapter. */
-static void bus_changed(struct sys_adapter *adapter)
+static void bus_changed(struct sys_adapter *adapter, UINT32 btl)
 {
     bool stopped;
     KIRQL irql;
@@ -15,7 +27,7 @@ static void bus_changed(struct sys_adapter *adapter)
     stopped = adapter->stopped;
     KeReleaseSpinLock(&adapter->lock, irql);
     if (!stopped)
-        StorPortNotification(BusChangeDetected, adapter, 0);
+        StorPortNotification(BusChangeDetected, adapter, SPD_IOCTL_BTL_B(btl));
 }
 
 /* The adapter's lock is held; a reference. */
@@ -28,14 +40,14 @@ static struct sys_unit *reference(struct sys_unit *unit)
 
 struct sys_unit *sys_unit_get(struct sys_adapter *adapter, UINT32 btl)
 {
-    UINT32 target = SPD_IOCTL_BTL_T(btl);
+    ULONG number = sys_unit_number(btl);
     struct sys_unit *unit = NULL;
     KIRQL irql;
 
-    if (btl & ~SPD_IOCTL_BTL(0, 0xff, 0) || target >= adapter->settings.capacity)
+    if (btl != sys_unit_address(number) || number >= adapter->settings.capacity)
         return NULL;
     KeAcquireSpinLock(&adapter->lock, &irql);
-    unit = reference(adapter->units[target]);
+    unit = reference(adapter->units[number]);
     KeReleaseSpinLock(&adapter->lock, irql);
     return unit;
 }
@@ -222,12 +234,12 @@ static bool take_over(
 
 /* The adapter's lock is held. Answers to a unit that was at this address find nothing of the one
  * that is there now: generations go on where those of all units before have ended. */
-static void put_in(struct sys_adapter *adapter, struct sys_unit *unit, ULONG target)
+static void put_in(struct sys_adapter *adapter, struct sys_unit *unit, ULONG number)
 {
-    unit->btl = SPD_IOCTL_BTL(0, target, 0);
+    unit->btl = sys_unit_address(number);
     for (unsigned i = 0; i < SYS_QUEUE_DEPTH; i++)
         unit->slots[i].generation = adapter->generation;
-    adapter->units[target] = reference(unit);
+    adapter->units[number] = reference(unit);
 }
 
 /* The adapter's lock is held; the table's reference becomes the caller's. */
@@ -242,7 +254,7 @@ static void take_out(struct sys_adapter *adapter, struct sys_unit *unit)
         if ((int32_t)(unit->slots[i].generation - adapter->generation) > 0)
             adapter->generation = unit->slots[i].generation;
     KeReleaseSpinLock(&unit->lock, irql);
-    adapter->units[SPD_IOCTL_BTL_T(unit->btl)] = NULL;
+    adapter->units[sys_unit_number(unit->btl)] = NULL;
 }
 
 /* The adapter's lock is held. Puts the unit into the table, or takes one over. */
@@ -291,7 +303,7 @@ NTSTATUS sys_unit_provision(struct sys_adapter *adapter,
     if (!NT_SUCCESS(status))
         return status;
     if (!taken_over)
-        bus_changed(adapter);
+        bus_changed(adapter, *btl);
     sys_log(adapter, taken_over ? SYS_EVENT_TAKEN_OVER : SYS_EVENT_PROVISIONED, *btl,
         id_of(owner));
     return status;
@@ -323,7 +335,7 @@ static void retire(struct sys_unit *unit)
     struct sys_adapter *adapter = unit->adapter;
 
     drain(unit);
-    bus_changed(adapter);
+    bus_changed(adapter, unit->btl);
     sys_unit_put(unit);
 }
 
@@ -335,7 +347,7 @@ bool sys_unit_remove(struct sys_adapter *adapter, struct sys_unit *unit)
 
     KeRaiseIrql(DISPATCH_LEVEL, &before);
     KeAcquireSpinLock(&adapter->lock, &irql);
-    found = adapter->units[SPD_IOCTL_BTL_T(unit->btl)] == unit;
+    found = adapter->units[sys_unit_number(unit->btl)] == unit;
     if (found)
         take_out(adapter, unit);
     KeReleaseSpinLock(&adapter->lock, irql);
@@ -373,7 +385,7 @@ NTSTATUS sys_unit_unprovision(struct sys_adapter *adapter, const GUID *guid, PEP
 void sys_unit_remove_all(struct sys_adapter *adapter)
 {
     for (ULONG i = 0; i < adapter->settings.capacity; i++) {
-        struct sys_unit *unit = sys_unit_get(adapter, SPD_IOCTL_BTL(0, i, 0));
+        struct sys_unit *unit = sys_unit_get(adapter, sys_unit_address(i));
 
         if (!unit)
             continue;

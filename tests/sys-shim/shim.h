@@ -21,6 +21,7 @@ extern struct shim_kernel {
     _Atomic long pool;           /* allocations that are not freed */
     _Atomic long pool_fail_in;   /* the nth allocation from now fails; 0: none */
     _Atomic long bus_changes;
+    _Atomic int changed_bus;     /* the last one */
     _Atomic bool unmapped;       /* data buffers cannot be reached */
     _Atomic bool undescribed;    /* data buffers are StorPort's own, without an MDL */
     _Atomic bool bare;           /* SRBs come without an extension */

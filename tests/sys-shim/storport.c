@@ -68,9 +68,10 @@ VOID StorPortNotification(ULONG type, PVOID extension, ...)
     va_start(arguments, extension);
     if (type == RequestComplete)
         complete_srb(va_arg(arguments, PSCSI_REQUEST_BLOCK));
-    else if (type == BusChangeDetected)
+    else if (type == BusChangeDetected) {
         shim.bus_changes++;
-    else
+        shim.changed_bus = va_arg(arguments, int);
+    } else
         shim_check(false, "an unknown notification");
     va_end(arguments);
 }
@@ -158,6 +159,9 @@ void shim_start(ULONG capacity, ULONG timeout)
     shim.adapter = calloc(1, shim.entries.DeviceExtensionSize);
     shim_check(shim.entries.HwFindAdapter(shim.adapter, NULL, NULL, NULL, NULL, &shim.config,
                    &again) == SP_RETURN_FOUND, "there is no adapter");
+    shim_check(shim.config.NumberOfBuses > 0 &&
+        shim.config.MaximumNumberOfTargets <= SCSI_MAXIMUM_TARGETS_PER_BUS,
+        "there are more targets on a bus than Windows takes");
     shim_check(shim.entries.HwInitialize(shim.adapter), "HwInitialize fails");
 }
 

@@ -366,7 +366,7 @@ static ULONG NTAPI find_adapter(PVOID extension, PVOID context, PVOID bus, PVOID
     UNREFERENCED_PARAMETER(arguments);
     *again = FALSE;
     config->NumberOfBuses = 1;
-    config->MaximumNumberOfTargets = 1;
+    config->MaximumNumberOfTargets = 129;
     config->MaximumNumberOfLogicalUnits = 1;
     config->VirtualDevice = FALSE;
     return SP_RETURN_FOUND;

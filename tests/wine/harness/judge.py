@@ -11,6 +11,7 @@ AT_LOAD = [
     ("no HwResetBus", "a routine that a virtual miniport needs is missing"),
     ("no AutoRequestSense", "StorPort needs tagged queuing, auto request sense"),
     ("no VirtualDevice", "HwFindAdapter left a configuration without"),
+    ("129 targets", "HwFindAdapter wants more targets than there can be"),
     ("one type too far", "HwAdapterControl writes past the end of a list"),
     ("no type at all", "HwAdapterControl can neither stop nor restart"),
 ]

@@ -98,7 +98,7 @@ static void default_configuration(struct adapter *adapter)
     config->SpecificLuExtensionSize = hw->SpecificLuExtensionSize;
     config->SrbExtensionSize = hw->SrbExtensionSize;
     config->MaximumNumberOfLogicalUnits = 8;
-    config->MaximumNumberOfTargets = 128;
+    config->MaximumNumberOfTargets = SCSI_MAXIMUM_TARGETS_PER_BUS;
 }
 
 static NTSTATUS find_adapter(struct adapter *adapter)
@@ -122,6 +122,11 @@ static NTSTATUS find_adapter(struct adapter *adapter)
     if (!adapter->config.NumberOfBuses || !adapter->config.MaximumNumberOfTargets ||
         adapter->config.MaximumNumberOfLogicalUnits < 1 || !adapter->config.VirtualDevice)
         judge_finding("HwFindAdapter left a configuration without buses, targets or units");
+    if (adapter->config.NumberOfBuses > MAX_BUSES ||
+        adapter->config.MaximumNumberOfTargets > SCSI_MAXIMUM_TARGETS_PER_BUS) {
+        judge_finding("HwFindAdapter wants more targets than there can be");
+        adapter->config.NumberOfBuses = adapter->config.MaximumNumberOfTargets = 1;
+    }
     adapter->extension = (UCHAR *)(header + 1);
     if (hw->HwInitialize(adapter->extension))
         return STATUS_SUCCESS;
@@ -163,8 +168,8 @@ static NTSTATUS adapter_start(struct adapter *adapter)
         adapter->pdo, &storage_port_interface, NULL, &adapter->interface_name);
     if (!status)
         IoSetDeviceInterfaceState(&adapter->interface_name, TRUE);
-    judge_note("adapter %u started, %u targets", (unsigned)adapter->number,
-        adapter->config.MaximumNumberOfTargets);
+    judge_note("adapter %u started, %u buses of %u targets", (unsigned)adapter->number,
+        adapter->config.NumberOfBuses, adapter->config.MaximumNumberOfTargets);
     return scan_start(adapter);
 }
 
@@ -205,12 +210,12 @@ static void adapter_delete(struct adapter *adapter)
 {
     wchar_t name[40], link[40];
     UNICODE_STRING link_name;
-    unsigned target;
+    unsigned i;
 
     adapter_stop(adapter);
-    for (target = 0; target < MAX_TARGETS; target++)
-        if (adapter->disks[target])
-            disk_delete(adapter->disks[target]);
+    for (i = 0; i < MAX_DISKS; i++)
+        if (adapter->disks[i])
+            disk_delete(adapter->disks[i]);
     adapter_names(adapter->number, name, link, 40);
     RtlInitUnicodeString(&link_name, link);
     IoDeleteSymbolicLink(&link_name);

@@ -52,7 +52,7 @@ static void fill(struct class_request *request, IRP *caller)
 NTSTATUS class_send(struct adapter *adapter, IRP *caller)
 {
     const struct double_class *wanted = caller->AssociatedIrp.SystemBuffer;
-    struct disk *disk = wanted->target < MAX_TARGETS ? adapter->disks[wanted->target] : NULL;
+    struct disk *disk = disk_at(adapter, ADDRESS(0, wanted->target));
     struct class_request *request = NULL;
     IO_STACK_LOCATION *stack;
     IRP *irp = disk ? IoAllocateIrp(disk->self->StackSize, FALSE) : NULL;

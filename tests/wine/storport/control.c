@@ -28,7 +28,7 @@ static SCSI_REQUEST_BLOCK *find_srb(struct adapter *adapter, ULONG btl, UCHAR wh
          entry = entry->Flink) {
         struct request *request = CONTAINING_RECORD(entry, struct request, entry);
 
-        if (request->srb.TargetId == ADDRESS_TARGET(btl) && !which--)
+        if (ADDRESS(request->srb.PathId, request->srb.TargetId) == (btl & ~0xfful) && !which--)
             srb = &request->srb;
     }
     KeReleaseSpinLock(&adapter->lock, irql);
@@ -56,16 +56,16 @@ static NTSTATUS send_srb(struct adapter *adapter, IRP *irp)
 
 static void get_state(struct adapter *adapter, struct double_state *state)
 {
-    unsigned target;
+    unsigned i;
 
     RtlZeroMemory(state, sizeof(*state));
     state->findings = judge_findings();
     state->requests = (ULONG)adapter->request_count;
     state->service_irps = service_count(adapter);
     state->pool_blocks = judge_pool_blocks();
-    for (target = 0; target < MAX_TARGETS; target++) {
-        state->disks += adapter->disks[target] != NULL;
-        state->started += adapter->disks[target] && adapter->disks[target]->started;
+    for (i = 0; i < MAX_DISKS; i++) {
+        state->disks += adapter->disks[i] != NULL;
+        state->started += adapter->disks[i] && adapter->disks[i]->started;
     }
 }
 
@@ -85,8 +85,7 @@ static ULONG room_needed(ULONG code)
 
 static ULONG eject(struct adapter *adapter, ULONG btl)
 {
-    struct disk *disk = ADDRESS_TARGET(btl) < MAX_TARGETS ? adapter->disks[ADDRESS_TARGET(btl)]
-                                                          : NULL;
+    struct disk *disk = disk_at(adapter, btl);
 
     return disk && disk->started && disk_remove(disk);
 }

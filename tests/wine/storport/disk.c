@@ -16,7 +16,21 @@ static void disk_names(ULONG number, wchar_t *device, wchar_t *link, size_t coun
     _snwprintf(link, count, L"\\DosDevices\\PhysicalDrive%u", (unsigned)number);
 }
 
-struct disk *disk_create(struct adapter *adapter, UCHAR target)
+struct disk **disk_slot(struct adapter *adapter, ULONG btl)
+{
+    if (ADDRESS_BUS(btl) >= MAX_BUSES || ADDRESS_TARGET(btl) >= SCSI_MAXIMUM_TARGETS_PER_BUS)
+        return NULL;
+    return &adapter->disks[ADDRESS_NUMBER(btl)];
+}
+
+struct disk *disk_at(struct adapter *adapter, ULONG btl)
+{
+    struct disk **slot = disk_slot(adapter, btl);
+
+    return slot ? *slot : NULL;
+}
+
+struct disk *disk_create(struct adapter *adapter, ULONG btl)
 {
     wchar_t name[48], link[48];
     UNICODE_STRING device_name, link_name;
@@ -42,13 +56,13 @@ struct disk *disk_create(struct adapter *adapter, UCHAR target)
     disk->kind = DEVICE_DISK;
     disk->self = device;
     disk->adapter = adapter;
-    disk->target = target;
+    disk->btl = btl;
     disk->number = number;
     disk->named = TRUE;
-    adapter->disks[target] = disk;
+    *disk_slot(adapter, btl) = disk;
     device->Flags |= DO_DIRECT_IO | DO_BUS_ENUMERATED_DEVICE;
     device->Flags &= ~DO_DEVICE_INITIALIZING;
-    judge_note("disk %u is unit %u", (unsigned)number, target);
+    judge_note("disk %u is unit %u", (unsigned)number, ADDRESS_NUMBER(btl));
     return disk;
 }
 
@@ -62,8 +76,8 @@ void disk_delete(struct disk *disk)
     if (disk->named)
         IoDeleteSymbolicLink(&link_name);
     disk->named = FALSE;
-    if (disk->adapter->disks[disk->target] == disk)
-        disk->adapter->disks[disk->target] = NULL;
+    if (disk_at(disk->adapter, disk->btl) == disk)
+        *disk_slot(disk->adapter, disk->btl) = NULL;
     judge_note("disk %u is gone", (unsigned)disk->number);
     IoDeleteDevice(disk->self);
 }
@@ -71,15 +85,15 @@ void disk_delete(struct disk *disk)
 DEVICE_RELATIONS *disk_relations(struct adapter *adapter)
 {
     DEVICE_RELATIONS *relations;
-    unsigned target;
+    unsigned i;
 
     relations = ExAllocatePoolWithTag(
-        PagedPool, sizeof(*relations) + MAX_TARGETS * sizeof(DEVICE_OBJECT *), TAG);
+        PagedPool, sizeof(*relations) + MAX_DISKS * sizeof(DEVICE_OBJECT *), TAG);
     if (!relations)
         return NULL;
     relations->Count = 0;
-    for (target = 0; target < MAX_TARGETS; target++) {
-        struct disk *disk = adapter->disks[target];
+    for (i = 0; i < MAX_DISKS; i++) {
+        struct disk *disk = adapter->disks[i];
 
         if (!disk)
             continue;
@@ -127,7 +141,7 @@ static NTSTATUS query_id(const struct disk *disk, BUS_QUERY_ID_TYPE type, ULONG_
         _snwprintf(id + 10, 20, L"SCSI\\RAW");
         break;
     case BusQueryInstanceID:
-        _snwprintf(id, 20, L"00%02x00", disk->target);
+        _snwprintf(id, 20, L"%06x", (unsigned)disk->btl);
         break;
     default:
         ExFreePoolWithTag(id, TAG);
@@ -146,8 +160,8 @@ static void query_capabilities(struct disk *disk, DEVICE_CAPABILITIES *capabilit
 
     capabilities->RawDeviceOK = TRUE;
     capabilities->UniqueID = FALSE;
-    capabilities->Address = disk->target;
-    request = request_new(disk->adapter, (ULONG)disk->target << 8, sizeof(*asked));
+    capabilities->Address = ADDRESS_TARGET(disk->btl);
+    request = request_new(disk->adapter, disk->btl, sizeof(*asked));
     if (!request)
         return;
     asked = (STOR_DEVICE_CAPABILITIES *)request->buffer;

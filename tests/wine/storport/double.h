@@ -33,7 +33,8 @@
 #include <stdarg.h>
 
 #define TAG 0x6c627544 /* Dubl */
-#define MAX_TARGETS 255
+#define MAX_BUSES 2
+#define MAX_DISKS (MAX_BUSES * SCSI_MAXIMUM_TARGETS_PER_BUS)
 #define SENSE_LENGTH 64
 
 struct miniport;
@@ -46,7 +47,7 @@ struct disk {
     enum device_kind kind;
     DEVICE_OBJECT *self;
     struct adapter *adapter;
-    UCHAR target;
+    ULONG btl;
     BOOLEAN present;  /* the last scan found it */
     BOOLEAN reported; /* to the PnP manager, as present */
     BOOLEAN started;
@@ -75,7 +76,7 @@ struct adapter {
     KSPIN_LOCK lock; /* guards what follows */
     LIST_ENTRY requests;
     LIST_ENTRY service_irps;
-    struct disk *disks[MAX_TARGETS];
+    struct disk *disks[MAX_DISKS]; /* by number */
     LONG request_count;
 
     PVOID thread; /* scan.c */
@@ -116,7 +117,11 @@ struct request {
     SCSI_REQUEST_BLOCK srb;
 };
 
+#define ADDRESS_BUS(Btl) ((UCHAR)((Btl) >> 16))
 #define ADDRESS_TARGET(Btl) ((UCHAR)((Btl) >> 8))
+/* As the miniport numbers them: a bus after the other. */
+#define ADDRESS_NUMBER(Btl) (ADDRESS_BUS(Btl) * SCSI_MAXIMUM_TARGETS_PER_BUS + ADDRESS_TARGET(Btl))
+#define ADDRESS(Bus, Target) ((ULONG)(Bus) << 16 | (ULONG)(Target) << 8)
 
 /* entry.c */
 void complete_irp(IRP *irp, NTSTATUS status, ULONG_PTR information);
@@ -133,7 +138,10 @@ void scan_stop(struct adapter *adapter);
 void scan_request(struct adapter *adapter);
 
 /* disk.c */
-struct disk *disk_create(struct adapter *adapter, UCHAR target);
+struct disk *disk_create(struct adapter *adapter, ULONG btl);
+/* Where the disk of this address is, if there is one; NULL where there cannot be. */
+struct disk **disk_slot(struct adapter *adapter, ULONG btl);
+struct disk *disk_at(struct adapter *adapter, ULONG btl);
 void disk_delete(struct disk *disk);
 NTSTATUS disk_pnp(struct disk *disk, IRP *irp);
 /* REMOVE_DEVICE, as from the PnP manager: through the miniport's hook, if it has one. */

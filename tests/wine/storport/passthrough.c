@@ -112,12 +112,11 @@ static NTSTATUS fetch_data(struct request *request, const UCHAR *buffer)
 }
 
 /* Windows: once a unit is a disk, what is sent to the adapter for it is for its class driver. */
-static BOOLEAN belongs_to_a_disk(const struct adapter *adapter, const SCSI_PASS_THROUGH *header)
+static BOOLEAN belongs_to_a_disk(struct adapter *adapter, const SCSI_PASS_THROUGH *header)
 {
-    const struct disk *disk =
-        header->TargetId < MAX_TARGETS ? adapter->disks[header->TargetId] : NULL;
+    const struct disk *disk = disk_at(adapter, ADDRESS(header->PathId, header->TargetId));
 
-    return !header->PathId && !header->Lun && disk && disk->present &&
+    return !header->Lun && disk && disk->present &&
         (disk->started || disk->claimed);
 }
 
@@ -131,8 +130,7 @@ NTSTATUS pass_through(struct adapter *adapter, IRP *irp, ULONG code, const struc
     if (!status && !disk && belongs_to_a_disk(adapter, header))
         status = STATUS_INVALID_DEVICE_REQUEST;
     if (!status) {
-        btl = disk ? (ULONG)disk->target << 8
-                   : (ULONG)header->PathId << 16 | header->TargetId << 8 | header->Lun;
+        btl = disk ? disk->btl : ADDRESS(header->PathId, header->TargetId) | header->Lun;
         request = request_new(adapter, btl, header->DataTransferLength);
         status = request ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
     }

@@ -203,8 +203,8 @@ NTSTATUS query_disk(struct disk *disk, IRP *irp)
     case IOCTL_SCSI_GET_ADDRESS:
         address.Length = sizeof(address);
         address.PortNumber = (UCHAR)disk->adapter->number;
-        address.PathId = 0;
-        address.TargetId = disk->target;
+        address.PathId = ADDRESS_BUS(disk->btl);
+        address.TargetId = ADDRESS_TARGET(disk->btl);
         address.Lun = 0;
         return answer_whole(irp, &address, sizeof(address));
     default:

@@ -17,14 +17,14 @@ static const UCHAR serial_cdb[6] = { SCSIOP_INQUIRY, 1, 0x80, 1, 0, 0 };
 static const UCHAR ids_cdb[6] = { SCSIOP_INQUIRY, 1, 0x83, 1, 0, 0 };
 
 /* TRUE: GOOD, and the data are in out. A unit attention is taken and the command repeated. */
-static BOOLEAN ask(struct adapter *adapter, UCHAR target, const UCHAR *cdb, UCHAR cdb_length,
+static BOOLEAN ask(struct adapter *adapter, ULONG btl, const UCHAR *cdb, UCHAR cdb_length,
     UCHAR *out, ULONG length)
 {
     BOOLEAN good = FALSE;
     unsigned attempt;
 
     for (attempt = 0; attempt < 4 && !good; attempt++) {
-        struct request *request = request_new(adapter, (ULONG)target << 8, length);
+        struct request *request = request_new(adapter, btl, length);
         BOOLEAN again;
 
         if (!request)
@@ -57,37 +57,37 @@ static BOOLEAN is_disk(const UCHAR *inquiry)
     return inquiry[0] == 0 && inquiry[16] != 0;
 }
 
-static void scan_target(struct adapter *adapter, UCHAR target)
+static void scan_unit(struct adapter *adapter, ULONG btl)
 {
-    struct disk *disk = adapter->disks[target];
+    struct disk *disk = disk_at(adapter, btl);
     UCHAR inquiry[36], capacity[32];
-    BOOLEAN there = ask(adapter, target, inquiry_cdb, 6, inquiry, 36) && is_disk(inquiry);
+    BOOLEAN there = ask(adapter, btl, inquiry_cdb, 6, inquiry, 36) && is_disk(inquiry);
 
     /* Another unit at the same address is another disk. */
     if (disk && (!there || RtlCompareMemory(disk->inquiry, inquiry, 36) != 36)) {
-        judge_note("unit %u is gone", target);
+        judge_note("unit %u is gone", ADDRESS_NUMBER(btl));
         disk->present = FALSE;
         return;
     }
-    if (!there || disk || !ask(adapter, target, capacity_cdb, 16, capacity, 32))
+    if (!there || disk || !ask(adapter, btl, capacity_cdb, 16, capacity, 32))
         return;
-    disk = disk_create(adapter, target);
+    disk = disk_create(adapter, btl);
     if (!disk)
         return;
     RtlCopyMemory(disk->inquiry, inquiry, 36);
     disk->block_count = ((ULONGLONG)be32(capacity) << 32 | be32(capacity + 4)) + 1;
     disk->block_length = be32(capacity + 8);
-    ask(adapter, target, serial_cdb, 6, disk->serial, sizeof(disk->serial));
-    ask(adapter, target, ids_cdb, 6, disk->ids, sizeof(disk->ids));
+    ask(adapter, btl, serial_cdb, 6, disk->serial, sizeof(disk->serial));
+    ask(adapter, btl, ids_cdb, 6, disk->ids, sizeof(disk->ids));
     disk->present = TRUE;
 }
 
 static BOOLEAN changed(const struct adapter *adapter)
 {
-    unsigned target;
+    unsigned i;
 
-    for (target = 0; target < MAX_TARGETS; target++) {
-        const struct disk *disk = adapter->disks[target];
+    for (i = 0; i < MAX_DISKS; i++) {
+        const struct disk *disk = adapter->disks[i];
 
         if (disk && disk->present != disk->reported)
             return TRUE;
@@ -95,21 +95,25 @@ static BOOLEAN changed(const struct adapter *adapter)
     return FALSE;
 }
 
+static void scan_buses(struct adapter *adapter, BOOLEAN only_free)
+{
+    ULONG bus, target;
+
+    for (bus = 0; bus < adapter->config.NumberOfBuses; bus++)
+        for (target = 0; target < adapter->config.MaximumNumberOfTargets && !adapter->stopping;
+             target++)
+            if (!only_free || !disk_at(adapter, ADDRESS(bus, target)))
+                scan_unit(adapter, ADDRESS(bus, target));
+}
+
 static void scan(struct adapter *adapter)
 {
-    unsigned target;
-
-    for (target = 0; target < adapter->config.MaximumNumberOfTargets && !adapter->stopping;
-         target++)
-        scan_target(adapter, (UCHAR)target);
+    scan_buses(adapter, FALSE);
     if (adapter->stopping || !changed(adapter))
         return;
     IoInvalidateDeviceRelations(adapter->pdo, BusRelations);
     /* A target whose unit was replaced is free only now. */
-    for (target = 0; target < adapter->config.MaximumNumberOfTargets && !adapter->stopping;
-         target++)
-        if (!adapter->disks[target])
-            scan_target(adapter, (UCHAR)target);
+    scan_buses(adapter, TRUE);
     if (!adapter->stopping && changed(adapter))
         IoInvalidateDeviceRelations(adapter->pdo, BusRelations);
 }
@@ -118,7 +122,7 @@ static void scan(struct adapter *adapter)
 struct late {
     struct request *request;
     ULONG resets;
-    UCHAR target;
+    ULONG btl;
 };
 
 static BOOLEAN find_late(struct adapter *adapter, struct late *late)
@@ -137,16 +141,16 @@ static BOOLEAN find_late(struct adapter *adapter, struct late *late)
             continue;
         late->request = request;
         late->resets = ++request->resets;
-        late->target = request->srb.TargetId;
+        late->btl = ADDRESS(request->srb.PathId, request->srb.TargetId);
         request->deadline = time + AFTER_RESET;
     }
     KeReleaseSpinLock(&adapter->lock, irql);
     return late->request != NULL;
 }
 
-static void reset_unit(struct adapter *adapter, UCHAR target)
+static void reset_unit(struct adapter *adapter, ULONG btl)
 {
-    struct request *request = request_new(adapter, (ULONG)target << 8, 0);
+    struct request *request = request_new(adapter, btl, 0);
 
     if (!request)
         return;
@@ -160,11 +164,12 @@ static void end_late_requests(struct adapter *adapter)
     struct late late;
 
     while (!adapter->stopping && find_late(adapter, &late)) {
-        judge_note("an SRB of unit %u is late, reset %u", late.target, (unsigned)late.resets);
+        judge_note("an SRB of unit %u is late, reset %u", ADDRESS_NUMBER(late.btl),
+            (unsigned)late.resets);
         if (late.resets == 1)
-            reset_unit(adapter, late.target);
+            reset_unit(adapter, late.btl);
         else if (late.resets == 2)
-            reset_bus(adapter, 0);
+            reset_bus(adapter, ADDRESS_BUS(late.btl));
         else
             request_give_up(adapter, late.request);
     }

@@ -66,7 +66,7 @@ static NTSTATUS pass_on(struct disk *disk, IRP *irp)
 
     if (length && !data_of(irp))
         return end(irp, SRB_STATUS_INVALID_REQUEST, STATUS_INSUFFICIENT_RESOURCES);
-    request = request_new(disk->adapter, (ULONG)disk->target << 8, length);
+    request = request_new(disk->adapter, disk->btl, length);
     if (!request)
         return end(irp, SRB_STATUS_INTERNAL_ERROR, STATUS_INSUFFICIENT_RESOURCES);
     if (srb->Function == SRB_FUNCTION_EXECUTE_SCSI)

@@ -40,7 +40,7 @@ struct request *request_new(struct adapter *adapter, ULONG btl, ULONG length)
     request->adapter = adapter;
     request->length = length;
     request->srb.Length = sizeof(request->srb);
-    request->srb.PathId = (UCHAR)(btl >> 16);
+    request->srb.PathId = ADDRESS_BUS(btl);
     request->srb.TargetId = ADDRESS_TARGET(btl);
     request->srb.Lun = (UCHAR)btl;
     request->srb.DataTransferLength = length;

@@ -98,7 +98,7 @@ static NTSTATUS start_transfer(struct disk *disk, IRP *irp)
     PVOID memory = MmGetSystemAddressForMdlSafe(irp->MdlAddress, NormalPagePriority);
     struct request *request;
 
-    request = memory ? request_new(disk->adapter, (ULONG)disk->target << 8, length) : NULL;
+    request = memory ? request_new(disk->adapter, disk->btl, length) : NULL;
     if (!request)
         return STATUS_INSUFFICIENT_RESOURCES;
     put_be(cdb + 2, offset / disk->block_length, 8);
@@ -151,7 +151,7 @@ static void cache_written(struct request *request)
 {
     struct adapter *adapter = request->adapter;
     IRP *irp = request->irp;
-    ULONG btl = (ULONG)disk_of(irp)->target << 8;
+    ULONG btl = disk_of(irp)->btl;
     NTSTATUS status = outcome(request);
 
     request_free(request);
@@ -172,7 +172,7 @@ static void cache_written(struct request *request)
 NTSTATUS disk_flush(struct disk *disk, IRP *irp, UCHAR function)
 {
     static const UCHAR cdb[10] = { 0x35 };
-    struct request *request = request_new(disk->adapter, (ULONG)disk->target << 8, 0);
+    struct request *request = request_new(disk->adapter, disk->btl, 0);
 
     if (!request) {
         complete_irp(irp, STATUS_INSUFFICIENT_RESOURCES, 0);
