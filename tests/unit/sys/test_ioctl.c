@@ -69,6 +69,36 @@ static void test_provision_needs_room_for_the_address(void **state)
         STATUS_INVALID_PARAMETER);
 }
 
+static void test_a_call_brings_no_more_than_it_has_to_say(void **state)
+{
+    static const UCHAR nothing[sizeof(SPD_IOCTL_PROVISION_PARAMS)];
+    SPD_IOCTL_PROVISION_PARAMS block = { .Base = { sizeof block, SPD_IOCTL_PROVISION } };
+    SPD_IOCTL_SET_TRANSACT_PID_PARAMS pid = {
+        .Base = { sizeof pid, SPD_IOCTL_SET_TRANSACT_PID }, .ProcessId = 100,
+    };
+    SPD_IOCTL_UNPROVISION_PARAMS gone = { .Base = { sizeof gone, SPD_IOCTL_UNPROVISION } };
+    UCHAR out[sizeof block + 8];
+    ULONG written;
+
+    (void)state;
+    block.Dir.Par.StorageUnitParams = rig_params(0, 512);
+    assert_int_equal(shim_ioctl(program.process, &block, sizeof block, out, sizeof out, &written),
+        STATUS_SUCCESS);
+    assert_int_equal(written, sizeof block);
+    assert_memory_equal(out, &block.Base, 4);
+    assert_memory_equal(out + 8, nothing, sizeof block - 8); /* the address is 0, too */
+    assert_int_equal(shim_ioctl(program.process, &pid, sizeof pid, out, sizeof out, &written),
+        STATUS_SUCCESS);
+    assert_int_equal(written, 0);
+    gone.Dir.Par.Guid = block.Dir.Par.StorageUnitParams.Guid;
+    assert_int_equal(shim_ioctl(program.process, &gone, sizeof gone, out, sizeof out, &written),
+        STATUS_SUCCESS);
+    assert_int_equal(written, 0);
+    assert_int_equal(shim_ioctl(program.process, &gone, sizeof gone, out, sizeof out, &written),
+        STATUS_OBJECT_NAME_NOT_FOUND);
+    assert_int_equal(written, 0);
+}
+
 static void assert_invalid(const SPD_IOCTL_STORAGE_UNIT_PARAMS *params)
 {
     UINT32 btl;
@@ -250,6 +280,20 @@ static void test_list_wants_room_for_all(void **state)
     assert_int_equal(btls[1], 0x100);
 }
 
+static void test_a_guid_is_used_once_whoever_has_it(void **state)
+{
+    SPD_IOCTL_STORAGE_UNIT_PARAMS params = rig_params(0, 512);
+    struct rig_program other;
+    UINT32 btl;
+
+    (void)state;
+    rig_start(&other, 101);
+    assert_int_equal(rig_provision(&other, &params, &btl), STATUS_SUCCESS);
+    assert_int_equal(rig_provision(&program, &params, &btl), STATUS_OBJECT_NAME_COLLISION);
+    rig_exit(&other);
+    assert_int_equal(rig_provision(&program, &params, &btl), STATUS_SUCCESS);
+}
+
 /* Known weaknesses 26 and 27. */
 static void test_only_the_owner_unprovisions_or_redirects(void **state)
 {
@@ -283,6 +327,7 @@ int main(void)
         TEST(every_call_wants_its_whole_block),
         TEST(provision_gives_the_lowest_free_address),
         TEST(provision_needs_room_for_the_address),
+        TEST(a_call_brings_no_more_than_it_has_to_say),
         TEST(provision_refuses_bad_parameters),
         TEST(provision_refuses_reserved_bits),
         TEST(provision_without_a_lifetime_is_refused),
@@ -292,6 +337,7 @@ int main(void)
         TEST(255_units_by_registry_value),
         TEST(a_bad_registry_value_is_the_default),
         TEST(list_wants_room_for_all),
+        TEST(a_guid_is_used_once_whoever_has_it),
         TEST(only_the_owner_unprovisions_or_redirects),
     };
 

@@ -361,6 +361,46 @@ static void test_bad_transactions(void **state)
     assert_int_equal(raw(0, 1, 1, room), STATUS_CANCELLED); /* it pends: the shim cancels */
 }
 
+/* What is wrong is told in this order: the block, the address, the process, the room. */
+static void test_a_stranger_learns_of_its_own_mistakes_first(void **state)
+{
+    static const struct { UINT32 btl, flags; ULONG room; NTSTATUS status; } rows[] = {
+        { 0x100, 0, 512, STATUS_INVALID_PARAMETER },
+        { 0x100, 4 | 1, 512, STATUS_INVALID_PARAMETER },
+        { 0x100, 1, 0, STATUS_CANCELLED },
+        { 0, 1, 0, STATUS_ACCESS_DENIED },
+        { 0, 1, 512, STATUS_ACCESS_DENIED },
+        { 0, 2, 0, STATUS_ACCESS_DENIED }, /* to no request there is */
+        { 0, 3, 512, STATUS_ACCESS_DENIED },
+    };
+    struct rig_program owner = program;
+
+    (void)state;
+    provision(512, 0);
+    rig_start(&program, 101);
+    for (unsigned i = 0; i < ARRAYSIZE(rows); i++)
+        assert_int_equal(raw(rows[i].btl, rows[i].flags, 1,
+            (ULONG)sizeof t.out.block + rows[i].room), rows[i].status);
+    rig_exit(&program);
+    program = owner;
+}
+
+static void test_an_answer_to_nothing_is_no_error(void **state)
+{
+    ULONG written = 1;
+
+    (void)state;
+    provision(512, 0);
+    t.in.block = (SPD_IOCTL_TRANSACT_PARAMS){
+        .Base = { sizeof t.in.block, SPD_IOCTL_TRANSACT }, .RspValid = 1,
+    };
+    for (t.in.block.Dir.Rsp.Hint = 0; t.in.block.Dir.Rsp.Hint < 3; t.in.block.Dir.Rsp.Hint++) {
+        assert_int_equal(shim_ioctl(program.process, &t.in, sizeof t.in.block, &t.out,
+            sizeof t.out.block, &written), STATUS_SUCCESS);
+        assert_int_equal(written, 0);
+    }
+}
+
 static void test_a_waiting_transaction_can_be_cancelled(void **state)
 {
     (void)state;
@@ -448,6 +488,8 @@ int main(void)
         TEST(answers_to_a_unit_that_was_are_ignored),
         TEST(unacceptable_answers_are_refused),
         TEST(bad_transactions),
+        TEST(a_stranger_learns_of_its_own_mistakes_first),
+        TEST(an_answer_to_nothing_is_no_error),
         TEST(a_waiting_transaction_can_be_cancelled),
         TEST(unprovision_ends_requests_and_transactions),
         TEST(another_process_may_serve_by_leave_of_the_owner),
