@@ -247,32 +247,50 @@ bool driver_runs(const wchar_t *service)
     return runs;
 }
 
+/* It may be on its way out still: the end of its device was not waited for. */
+static bool has_stopped(SC_HANDLE service)
+{
+    enum { TRIES = 100, PAUSE_MS = 100 };
+    SERVICE_STATUS status;
+
+    for (int i = 0; i < TRIES; i++) {
+        if (!QueryServiceStatus(service, &status))
+            return false;
+        if (status.dwCurrentState != SERVICE_STOP_PENDING)
+            return status.dwCurrentState == SERVICE_STOPPED;
+        Sleep(PAUSE_MS);
+    }
+    return false;
+}
+
 /* A service without its file is an error whenever it is started; one that cannot be stopped is left
- * alone, so that it can be installed again before the restart. */
-static void delete_service(const wchar_t *name)
+ * alone, so that it can be installed again before the restart. False: it is there. */
+static bool delete_service(const wchar_t *name)
 {
     SC_HANDLE manager = OpenSCManagerW(NULL, NULL, SC_MANAGER_CONNECT);
     SC_HANDLE service = manager ? OpenServiceW(
                                       manager, name, SERVICE_QUERY_STATUS | SERVICE_STOP | DELETE)
                                 : NULL;
     SERVICE_STATUS status;
+    bool deleted = true;
 
     if (service) {
         /* Most often the driver has gone with its last device, and this fails. */
         ControlService(service, SERVICE_CONTROL_STOP, &status);
-        if (QueryServiceStatus(service, &status) && status.dwCurrentState == SERVICE_STOPPED &&
-            DeleteService(service))
+        deleted = has_stopped(service) && DeleteService(service);
+        if (deleted)
             delete_event_sources(name);
         CloseServiceHandle(service);
     }
     if (manager)
         CloseServiceHandle(manager);
+    return deleted;
 }
 
 void driver_delete(struct driver *driver, bool *reboot)
 {
     if (driver->service[0])
-        delete_service(driver->service);
+        *reboot |= !delete_service(driver->service);
     /* Before the files: those of a package with PnpLockdown are Windows' as long as it is there. */
     if (driver->inf[0])
         driver_unpublish(driver->inf);
