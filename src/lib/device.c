@@ -267,13 +267,27 @@ static bool perform_async(struct spd_request *request, enum scsi_step step)
     return call_submit(request);
 }
 
+/* The device has one call at a time on a lent thread: what that sets going is for another. */
+static bool perform_lent(struct spd_request *request, enum scsi_step step)
+{
+    struct spd_unit *unit = request->unit;
+    bool ended;
+
+    spd_lent_to = NULL;
+    ended = perform_async(request, step);
+    spd_lent_to = unit;
+    return ended;
+}
+
 bool spd_device_perform(struct spd_request *request, enum scsi_step step, void *bounce)
 {
     struct spd_unit *unit = request->unit;
 
     if (unit->kind == SPD_DEVICE_ASYNC)
         return perform_async(request, step);
-    if (step == SCSI_FLUSH && !unit->ops.flush) {
+    if (unit->kind == SPD_DEVICE_LENT && spd_lent_to == unit)
+        return perform_lent(request, step);
+    if (step == SCSI_FLUSH && !unit->ops.flush && !unit->ops.submit) {
         request->outcome = (struct scsi_outcome){ 0 };
         return true;
     }
@@ -347,7 +361,7 @@ bool spd_device_flush_all(struct spd_unit *unit)
 {
     struct spd_request request = { .unit = unit, .step = SCSI_FLUSH };
 
-    if (unit->kind == SPD_DEVICE_ASYNC)
+    if (unit->ops.submit)
         flush_async(unit, &request);
     else if (unit->ops.flush)
         call_and_judge(&request, SCSI_FLUSH, NULL, 0);

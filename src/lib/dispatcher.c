@@ -55,6 +55,44 @@ static void dispatcher_main(void *argument)
     os_mutex_unlock(&dispatchers->lock);
 }
 
+void spd_dispatchers_serve(struct spd_unit *unit)
+{
+    struct spd_dispatchers *dispatchers = &unit->dispatchers;
+    struct spd_dispatcher *self = calloc(1, sizeof *self);
+
+    if (!self) {
+        spd_unit_fail(unit, spd_fail(SPD_ERROR_NO_MEMORY, "for a thread that serves"));
+        return;
+    }
+    self->unit = unit;
+    os_cond_init(&self->wake);
+    /* It stays until the end: whoever wakes us may be at it for longer than we sleep. */
+    os_mutex_lock(&dispatchers->lock);
+    self->next = dispatchers->lent;
+    dispatchers->lent = self;
+    os_mutex_unlock(&dispatchers->lock);
+    dispatcher_main(self);
+}
+
+struct spd_request *spd_dispatchers_close(struct spd_dispatchers *dispatchers)
+{
+    struct spd_request *waiting = NULL, **end = &waiting;
+    struct ioq_request *queued;
+    struct ioq_server *server;
+
+    os_mutex_lock(&dispatchers->lock);
+    ioq_stop(&dispatchers->queue);
+    while ((queued = ioq_drain_request(&dispatchers->queue))) {
+        *end = request_of(queued);
+        end = &(*end)->next;
+    }
+    *end = NULL;
+    while ((server = ioq_drain_server(&dispatchers->queue)))
+        os_cond_signal(&dispatcher_of(server)->wake);
+    os_mutex_unlock(&dispatchers->lock);
+    return waiting;
+}
+
 bool spd_dispatchers_post(struct spd_dispatchers *dispatchers, struct spd_request *request)
 {
     struct ioq_server *server = NULL;
@@ -62,6 +100,8 @@ bool spd_dispatchers_post(struct spd_dispatchers *dispatchers, struct spd_reques
     enum ioq_result result;
     uint64_t hint = 0;
 
+    if (!dispatchers->slots)
+        return false;
     os_mutex_lock(&dispatchers->lock);
     result = ioq_post(&dispatchers->queue, &request->queued, &server, &hint);
     if (result == IOQ_MATCHED) {
@@ -111,7 +151,7 @@ int spd_dispatchers_start(struct spd_unit *unit, uint32_t threads)
     int error = 0;
 
     dispatchers->slots = calloc(unit->params.queue_depth, sizeof *dispatchers->slots);
-    dispatchers->each = calloc(threads, sizeof *dispatchers->each);
+    dispatchers->each = calloc(threads + 1, sizeof *dispatchers->each);
     os_mutex_init(&dispatchers->lock);
     if (!dispatchers->slots || !dispatchers->each)
         error = spd_fail(SPD_ERROR_NO_MEMORY, "for %u dispatcher threads", threads);
@@ -131,23 +171,23 @@ int spd_dispatchers_start(struct spd_unit *unit, uint32_t threads)
 void spd_dispatchers_stop(struct spd_unit *unit)
 {
     struct spd_dispatchers *dispatchers = &unit->dispatchers;
-    struct ioq_server *server;
+    struct spd_dispatcher *lent;
 
     if (!dispatchers->slots && !dispatchers->each)
         return;
-    if (dispatchers->count) {
-        os_mutex_lock(&dispatchers->lock);
-        ioq_stop(&dispatchers->queue);
-        while ((server = ioq_drain_server(&dispatchers->queue)))
-            os_cond_signal(&dispatcher_of(server)->wake);
-        os_mutex_unlock(&dispatchers->lock);
-    }
+    if (dispatchers->count)
+        spd_dispatchers_close(dispatchers);
     /* All have ended before the first is taken apart: one may still be waking another. */
     for (uint32_t i = 0; i < dispatchers->count; i++)
         os_thread_join(dispatchers->each[i].thread);
     for (uint32_t i = 0; i < dispatchers->count; i++) {
         os_cond_destroy(&dispatchers->each[i].wake);
         os_pages_free(dispatchers->each[i].bounce, unit->params.max_transfer_length);
+    }
+    while ((lent = dispatchers->lent)) {
+        dispatchers->lent = lent->next;
+        os_cond_destroy(&lent->wake);
+        free(lent);
     }
     os_mutex_destroy(&dispatchers->lock);
     free(dispatchers->slots);

@@ -92,11 +92,17 @@ struct scsi_unit *spd_unit_scsi(struct spd_unit *unit);
 /* A reset that arrived by a door: mode defaults, unit attentions. */
 void spd_unit_reset(struct spd_unit *unit, enum scsi_attention why, struct scsi_nexus *except);
 
+/* It has threads that are lent, which call serve() of its door. */
+bool spd_unit_is_lent(const struct spd_unit *unit);
+
+/* What spd_unit_create_lent() was given, else NULL. */
+void *spd_unit_native(const struct spd_unit *unit);
+
 /* A door that cannot go on: records the first such error for spd_unit_wait() and shuts down. */
 void spd_unit_fail(struct spd_unit *unit, int error);
 
-/* One door type. All functions are called with the unit not yet or no longer serving, except stop.
- */
+/* One door type. All functions are called with the unit not yet or no longer serving, except stop
+ * and serve. */
 struct spd_door_ops {
     const char *scheme;   /* "iscsi" */
     const char *synopsis; /* "iscsi://HOST[:PORT]/IQN[?chap=FILE...]": for --help and errors */
@@ -107,9 +113,15 @@ struct spd_door_ops {
     /* Parses, checks, binds; *door is the door's own structure, which begins with struct spd_door.
      * On failure returns a spd_error and has set a detail with spd_fail(). */
     int (*open)(struct spd_unit *unit, const struct spd_uri *uri, struct spd_door **door);
-    /* Starts serving: makes the door's thread. */
+    /* Starts serving: makes the door's thread. A door with serve() makes none for a unit that has
+     * lent ones. */
     int (*start)(struct spd_door *door);
-    /* No new commands from now on; wakes the door's thread. Any thread; returns at once. */
+    /* May be NULL. Serves on the calling thread, one of several, until the door has stopped. The
+     * device of a unit with lent threads (serve.h) is called from within spd_request_start(), and
+     * nowhere else: such a door starts no exclusive command, and none of two block operations. */
+    void (*serve)(struct spd_door *door);
+    /* No new commands from now on; wakes the door's threads. Any thread; returns at once. Also for
+     * a door that was never started. */
     void (*stop)(struct spd_door *door);
     /* After stop: joins the thread. When it returns, no request of the door is in flight: each was
      * done or cancelled. The library keeps its dispatchers running until then. */
@@ -129,6 +141,10 @@ extern const struct spd_door_ops *const spd_doors[];
 
 /* Records a detail for spd_error_detail() and returns error. */
 int spd_fail(int error, const char *format, ...) OS_PRINTF(2, 3);
+/* The same, and the number that the operating system has for it. */
+int spd_fail_system(int error, uint32_t system, const char *format, ...) OS_PRINTF(3, 4);
+/* That of the last failure on this thread; 0: it has none. */
+uint32_t spd_error_system(void);
 
 /* Logging, as spd_log_set(). */
 enum { SPD_LOG_ERROR, SPD_LOG_WARNING, SPD_LOG_INFO, SPD_LOG_DEBUG };

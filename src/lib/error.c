@@ -11,6 +11,7 @@
 enum { TEXT_MAX = 512 };
 
 static _Thread_local char detail[TEXT_MAX];
+static _Thread_local uint32_t system_error;
 static _Atomic(spd_log_function) log_function;
 
 const char *spd_strerror(int error)
@@ -32,15 +33,37 @@ const char *spd_error_detail(void)
     return detail;
 }
 
-int spd_fail(int error, const char *format, ...)
+uint32_t spd_error_system(void)
+{
+    return system_error;
+}
+
+static OS_PRINTF(2, 0) void record(uint32_t system, const char *format, va_list arguments)
 {
     int saved = errno;
+
+    system_error = system;
+    vsnprintf(detail, sizeof detail, format, arguments);
+    errno = saved;
+}
+
+int spd_fail(int error, const char *format, ...)
+{
     va_list arguments;
 
     va_start(arguments, format);
-    vsnprintf(detail, sizeof detail, format, arguments);
+    record(0, format, arguments);
     va_end(arguments);
-    errno = saved;
+    return error;
+}
+
+int spd_fail_system(int error, uint32_t system, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    record(system, format, arguments);
+    va_end(arguments);
     return error;
 }
 

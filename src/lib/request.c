@@ -186,3 +186,17 @@ bool spd_request_cancel(struct spd_request *request)
     }
     return true;
 }
+
+void spd_requests_abort(struct spd_request *waiting)
+{
+    static const struct scsi_outcome aborted = {
+        .status = SCSI_CHECK_CONDITION, .sense_key = 0x0b
+    };
+
+    while (waiting) {
+        struct spd_request *next = waiting->next;
+
+        spd_request_run(waiting, scsi_resume(&waiting->task, &aborted), NULL);
+        waiting = next;
+    }
+}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
+#include "lib/serve.h"
 #include "lib/unit.h"
 
 #include <stdatomic.h>
@@ -63,8 +64,8 @@ static struct spd_unit *new_unit(const spd_params *params, const struct scsi_uni
     return unit;
 }
 
-int spd_unit_create(const char *device_name, const spd_params *params, const spd_ops *ops,
-    void *context, spd_unit **unit)
+static int create(const char *device_name, const spd_params *params, const spd_ops *ops,
+    void *context, bool lent, void *native, spd_unit **unit)
 {
     struct scsi_unit_params scsi;
     struct spd_unit *created;
@@ -78,9 +79,14 @@ int spd_unit_create(const char *device_name, const spd_params *params, const spd
         error = spd_ops_import(ops, &checked, &operations);
     if (error)
         return error;
+    if (lent)
+        scsi.max_op_ranges = checked.max_transfer_length / (uint32_t)sizeof(spd_range);
     created = new_unit(&checked, &scsi, &operations, context);
     if (!created)
         return SPD_ERROR_NO_MEMORY;
+    if (lent)
+        created->kind = SPD_DEVICE_LENT;
+    created->native = native;
     error = spd_unit_add_door(created, device_name);
     if (error) {
         free_unit(created);
@@ -88,6 +94,18 @@ int spd_unit_create(const char *device_name, const spd_params *params, const spd
     }
     *unit = created;
     return 0;
+}
+
+int spd_unit_create(const char *device_name, const spd_params *params, const spd_ops *ops,
+    void *context, spd_unit **unit)
+{
+    return create(device_name, params, ops, context, false, NULL, unit);
+}
+
+int spd_unit_create_lent(const char *device_name, const spd_params *params, const spd_ops *ops,
+    void *context, void *native, spd_unit **unit)
+{
+    return create(device_name, params, ops, context, true, native, unit);
 }
 
 int spd_unit_add_door(spd_unit *unit, const char *device_name)
@@ -119,6 +137,10 @@ static int tear_down(struct spd_unit *unit, uint32_t doors)
 {
     int error = 0;
 
+    os_mutex_lock(&unit->lock);
+    while (unit->serving)
+        os_cond_wait(&unit->changed, &unit->lock);
+    os_mutex_unlock(&unit->lock);
     for (uint32_t i = 0; i < doors; i++)
         unit->doors[i]->ops->join(unit->doors[i]);
     /* A device's thread may still be on its way out of the last spd_request_complete(). */
@@ -137,6 +159,16 @@ static void set_state(struct spd_unit *unit, enum spd_unit_state state)
     os_cond_broadcast(&unit->changed);
 }
 
+/* The lock is held. Lent threads come back; returns what waited for them, to be aborted. */
+static struct spd_request *begin_stop(struct spd_unit *unit)
+{
+    stop_doors(unit, unit->door_count);
+    set_state(unit, SPD_UNIT_STOPPING);
+    if (unit->kind != SPD_DEVICE_LENT || !unit->dispatchers.slots)
+        return NULL;
+    return spd_dispatchers_close(&unit->dispatchers);
+}
+
 /* *started: how many doors were; on failure they want stopping. */
 static int start_all(struct spd_unit *unit, uint32_t threads, uint32_t *started)
 {
@@ -144,6 +176,8 @@ static int start_all(struct spd_unit *unit, uint32_t threads, uint32_t *started)
 
     if (unit->kind == SPD_DEVICE_QUEUED || unit->kind == SPD_DEVICE_TRY)
         error = spd_dispatchers_start(unit, threads ? threads : os_cpu_count());
+    else if (unit->kind == SPD_DEVICE_LENT && !unit->doors[0]->ops->serve)
+        error = spd_dispatchers_start(unit, 0);
     while (!error && *started < unit->door_count) {
         error = unit->doors[*started]->ops->start(unit->doors[*started]);
         if (!error)
@@ -158,11 +192,13 @@ static void record(spd_unit *unit, int error)
     if (!error || unit->error)
         return;
     unit->error = error;
+    unit->system_error = spd_error_system();
     unit->detail = strdup(spd_error_detail());
 }
 
 int spd_unit_start(spd_unit *unit, uint32_t threads)
 {
+    struct spd_request *waiting = NULL;
     uint32_t started = 0;
     int error;
 
@@ -186,27 +222,33 @@ int spd_unit_start(spd_unit *unit, uint32_t threads)
         record(unit, error);
         set_state(unit, SPD_UNIT_STOPPED);
     } else if (unit->shutdown_wanted) {
-        stop_doors(unit, unit->door_count);
-        set_state(unit, SPD_UNIT_STOPPING);
+        waiting = begin_stop(unit);
     } else {
         set_state(unit, SPD_UNIT_RUNNING);
     }
     os_mutex_unlock(&unit->lock);
+    spd_requests_abort(waiting);
     return error;
 }
 
 void spd_unit_shutdown(spd_unit *unit)
 {
+    struct spd_request *waiting = NULL;
+
+    /* What waits is ours until it is aborted: the unit stays as long. */
+    atomic_fetch_add(&unit->completing, 1);
     os_mutex_lock(&unit->lock);
     if (unit->state == SPD_UNIT_CREATED) {
+        stop_doors(unit, unit->door_count);
         set_state(unit, SPD_UNIT_STOPPED);
     } else if (unit->state == SPD_UNIT_STARTING) {
         unit->shutdown_wanted = true;
     } else if (unit->state == SPD_UNIT_RUNNING) {
-        stop_doors(unit, unit->door_count);
-        set_state(unit, SPD_UNIT_STOPPING);
+        waiting = begin_stop(unit);
     }
     os_mutex_unlock(&unit->lock);
+    spd_requests_abort(waiting);
+    atomic_fetch_sub(&unit->completing, 1);
 }
 
 void spd_unit_fail(struct spd_unit *unit, int error)
@@ -241,7 +283,9 @@ int spd_unit_wait(spd_unit *unit)
         os_cond_wait(&unit->changed, &unit->lock);
     error = unit->error;
     os_mutex_unlock(&unit->lock);
-    return error ? spd_fail(error, "%s", unit->detail ? unit->detail : "") : 0;
+    if (!error)
+        return 0;
+    return spd_fail_system(error, unit->system_error, "%s", unit->detail ? unit->detail : "");
 }
 
 void spd_unit_delete(spd_unit *unit)

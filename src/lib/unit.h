@@ -23,6 +23,7 @@ enum spd_device_kind {
     SPD_DEVICE_TRY,    /* the same with SPD_NOWAIT, then queued */
     SPD_DEVICE_QUEUED, /* called on the dispatcher threads */
     SPD_DEVICE_ASYNC,  /* submitted */
+    SPD_DEVICE_LENT,   /* submitted on lent threads */
 };
 
 enum spd_unit_state {
@@ -39,6 +40,7 @@ struct spd_unit {
     spd_params params;
     spd_ops ops;
     void *context;
+    void *native; /* serve.h */
     enum spd_device_kind kind;
     uint32_t block_shift;
     uint32_t fua; /* SPD_FUA when the device has no cache, so that every operation carries it */
@@ -48,14 +50,16 @@ struct spd_unit {
     struct spd_pool bounce; /* contiguous buffers for simple devices, off the dispatcher threads */
     struct spd_dispatchers dispatchers;
     struct spd_shard *shards;
-    _Atomic uint32_t completing; /* threads within spd_request_complete() */
+    _Atomic uint32_t completing; /* threads that complete or abort requests */
 
     os_mutex lock; /* guards the rest */
     os_cond changed;
     enum spd_unit_state state;
     bool shutdown_wanted; /* shut down while it was starting */
     bool flushed;         /* the last flush of an asynchronous device has ended */
+    uint32_t serving;     /* threads within spd_unit_serve() */
     int error;            /* the first, and what was said of it on the thread that met it */
+    uint32_t system_error;
     char *detail;
     struct spd_door *doors[SPD_DOORS_MAX];
     uint32_t door_count;
@@ -74,6 +78,12 @@ void spd_unit_forget_signal(struct spd_unit *unit);
 /* request.c: takes a request on from a step. bounce: a buffer of max_transfer_length on a
  * dispatcher thread, which may block; NULL on all others. */
 void spd_request_run(struct spd_request *request, enum scsi_step step, void *bounce);
+
+/* request.c: ends requests that waited, a list of their own. */
+void spd_requests_abort(struct spd_request *waiting);
+
+/* serve.c: the unit that the calling thread may call the device of; NULL: none, or it is there. */
+extern _Thread_local struct spd_unit *spd_lent_to;
 
 /* device.c: takes the step to the device. True: it has ended, with request->outcome. False: the
  * request is on its way and must not be touched. */

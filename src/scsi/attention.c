@@ -25,6 +25,7 @@ static const uint8_t codes[SCSI_UA_COUNT][2] = {
 void scsi_nexus_init(struct scsi_nexus *nexus, struct scsi_unit *unit, const struct scsi_port *port)
 {
     nexus->port = port;
+    nexus->no_attentions = false;
     scsi_nexus_name(nexus, NULL, 0);
     for (unsigned i = 0; i < SCSI_UA_COUNT; i++) {
         uint32_t raised = unit ? atomic_load(&unit->attentions[i]) : 0;
@@ -66,7 +67,7 @@ bool scsi_attention_take(struct scsi_task *task, struct scsi_outcome *outcome)
     uint32_t all = atomic_load(&unit->attention);
     uint8_t code[2];
 
-    for (unsigned i = 0; i < SCSI_UA_COUNT; i++) {
+    for (unsigned i = 0; i < SCSI_UA_COUNT && !nexus->no_attentions; i++) {
         uint32_t raised = atomic_load(&unit->attentions[i]);
         uint32_t seen = atomic_load(&nexus->attentions_seen[i]);
 
@@ -78,7 +79,7 @@ bool scsi_attention_take(struct scsi_task *task, struct scsi_outcome *outcome)
             }
         }
     }
-    if (scsi_registration_attention(unit, nexus, code)) {
+    if (!nexus->no_attentions && scsi_registration_attention(unit, nexus, code)) {
         *outcome = attention(code);
         return true;
     }

@@ -123,6 +123,7 @@ struct scsi_unit_params {
                                      * bound its buffers; 0: none. Longer ones get 5/24/00 */
     uint32_t unmap_granularity;     /* blocks; 0: not reported */
     uint32_t max_unmap_ranges;      /* 1..SCSI_UNMAP_RANGES_MAX; 0: the maximum */
+    uint32_t max_op_ranges;         /* limit of one op; 0: as many as one command */
     char product_id[16];            /* padded with spaces, not terminated */
     char product_revision[4];
     bool write_protected;
@@ -198,6 +199,8 @@ struct scsi_nexus {
     uint64_t initiator;                          /* stands for initiator port and target port */
     const uint8_t *transport_id;                 /* NULL: the one initiator that the port has */
     uint16_t transport_id_length;
+    bool no_attentions;                          /* it is no initiator, and would not know what to
+                                                  * do with one. Set it before any task */
     _Atomic uint32_t attention_seen;
     _Atomic uint32_t attentions_seen[SCSI_UA_COUNT];
 };
@@ -231,6 +234,9 @@ struct scsi_task {
 
     /* Out, at SCSI_DONE. */
     uint8_t status;                    /* enum scsi_status */
+    struct scsi_outcome outcome;       /* what the last step, or we, said: for doors that speak of
+                                        * errors in other words than sense, which has not room for
+                                        * every LBA */
     uint8_t sense_length;
     uint8_t sense[SCSI_SENSE_MAX];
     const void *reply;                 /* data-in that the engine wrote (in scratch), or NULL: then

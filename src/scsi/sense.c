@@ -129,6 +129,7 @@ static enum scsi_step fail(struct scsi_task *task, const struct scsi_outcome *ou
     bool descriptor = task->unit && (scsi_mode(task->unit) & SCSI_MODE_D_SENSE);
 
     task->status = outcome->status;
+    task->outcome = *outcome;
     task->sense_length = outcome->status == SCSI_CHECK_CONDITION
         ? write_sense(task->sense, outcome, field, descriptor) : 0;
     task->reply = NULL;

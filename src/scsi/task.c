@@ -209,6 +209,7 @@ enum scsi_step scsi_begin(struct scsi_task *task)
     task->buffer_length = 0;
     task->exclusive = task->attribute == SCSI_ORDERED || (row->flags & SCSI_ROW_EXCLUSIVE);
     task->medium = false;
+    task->outcome = (struct scsi_outcome){ 0 };
     if (!task->unit) {
         if (!(row->flags & SCSI_ROW_NO_UNIT))
             return scsi_fail(task, SCSI_LUN_NOT_SUPPORTED);
@@ -236,6 +237,8 @@ enum scsi_step scsi_resume(struct scsi_task *task, const struct scsi_outcome *ou
 
     if (outcome && outcome->status != SCSI_GOOD)
         return scsi_fail_outcome(task, outcome);
+    if (outcome)
+        task->outcome = *outcome;
     return row->build ? run_builder(task, row) : row->run(task);
 }
 

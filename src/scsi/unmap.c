@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* UNMAP (SBC-3 5.28): the parameter list is read once, every range is checked, and all of them go
- * to the device in one operation. */
+/* UNMAP (SBC-3 5.28): the parameter list is read once and every range is checked before the first
+ * goes to the device. */
 
 #include "scsi/internal.h"
 
-enum { START, HAVE_SCRATCH, HAVE_DATA, UNMAPPED };
+enum { START, HAVE_SCRATCH, HAVE_DATA, CHECKED };
 enum { HEADER = 8, DESCRIPTOR = 16 };
 
-/* Fills the scratch with the ranges; false when the task failed. */
+/* Fills the scratch with the ranges, task->blocks of them; false when the task failed. */
 static bool read_ranges(struct scsi_task *task)
 {
     const struct scsi_unit *unit = task->unit;
@@ -43,8 +43,23 @@ static bool read_ranges(struct scsi_task *task)
         }
         ranges[count++] = (struct scsi_range){ .lba = lba, .blocks = blocks };
     }
-    task->op = (struct scsi_op){ .ranges = ranges, .range_count = count };
+    task->blocks = count;
     return true;
+}
+
+/* As many of the ranges as one op takes. */
+static enum scsi_step next_ranges(struct scsi_task *task)
+{
+    const struct scsi_range *ranges = task->scratch;
+    uint32_t limit = task->unit->params.max_op_ranges;
+    uint32_t left = (uint32_t)(task->blocks - task->done);
+
+    if (!left)
+        return scsi_finish(task);
+    task->op = (struct scsi_op){ .ranges = ranges + task->done,
+        .range_count = limit && left > limit ? limit : left };
+    task->done += task->op.range_count;
+    return scsi_ask(task, SCSI_UNMAP, CHECKED);
 }
 
 enum scsi_step scsi_unmap(struct scsi_task *task)
@@ -65,10 +80,8 @@ enum scsi_step scsi_unmap(struct scsi_task *task)
     case HAVE_DATA:
         if (!read_ranges(task))
             return SCSI_DONE;
-        if (task->op.range_count)
-            return scsi_ask(task, SCSI_UNMAP, UNMAPPED);
         /* fall through */
     default:
-        return scsi_finish(task);
+        return next_ranges(task);
     }
 }

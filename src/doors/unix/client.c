@@ -23,7 +23,6 @@
 enum {
     MESSAGES_PER_TURN = 64, /* then other clients have theirs */
     RESPONSES_PER_SEND = 16,
-    ATTEMPTS_MAX = 2 * SCSI_UA_COUNT,
     PAGE = 4096,
 };
 
@@ -196,13 +195,6 @@ void unix_client_completed(struct spd_request *request)
     client->running--;
     if (client->fd < 0)
         return;
-    /* Clients are block drivers, not initiators: they do not know unit attentions, so we take those
-     * for them. The engine reports one before it does anything, and only once. */
-    if (status.scsi_status == SCSI_CHECK_CONDITION && status.sense_key == 0x06 &&
-        command->attempts++ < ATTEMPTS_MAX) {
-        run(command);
-        return;
-    }
     if (command->message.kind == TRANSACT_UNMAP && status.scsi_status == SCSI_GOOD) {
         command->ranges_done += (uint32_t)(command->data[1].length / TRANSACT_RANGE_LENGTH);
         if (command->ranges_done < command->message.blocks) {
@@ -296,7 +288,6 @@ static bool begin(struct unix_client *client)
     command->message = message;
     command->payload = payload;
     command->ranges_done = 0;
-    command->attempts = 0;
     command->busy = true;
     client->receiving = command;
     return true;
@@ -439,6 +430,8 @@ struct unix_client *unix_client_new(struct unix_door *door, int fd)
     client->events = event.events;
     event.data.ptr = client;
     scsi_nexus_init(&client->nexus, spd_unit_scsi(door->door.unit), &door->port);
+    /* Clients are block drivers, not initiators. */
+    client->nexus.no_attentions = true;
     if (!make_buffers(client, stride) || !greet(client) ||
         epoll_ctl(door->epoll, EPOLL_CTL_ADD, fd, &event)) {
         unix_client_free(client);

@@ -34,7 +34,6 @@ struct unix_command {
     uint8_t *buffer;
     uint64_t payload;           /* bytes that follow the header, first in, then out */
     uint32_t ranges_done;       /* unmap */
-    uint32_t attempts;
     bool busy;                  /* between header and response */
     bool running;               /* the library has it */
     uint8_t unmap_header[UNIX_UNMAP_HEADER_LENGTH];

@@ -19,6 +19,7 @@ struct loop_door {
     os_mutex lock;  /* guards the rest */
     os_cond changed;
     struct loop_command *commands;
+    struct loop_work *work;
     unsigned in_flight;
     unsigned starting; /* threads within loop_start() */
     bool running;
@@ -261,6 +262,42 @@ static void loop_stop(struct spd_door *door)
 
     os_mutex_lock(&loop->lock);
     loop->running = false;
+    os_cond_broadcast(&loop->changed);
+    os_mutex_unlock(&loop->lock);
+}
+
+bool loop_lend(struct loop_door *door, struct loop_work *work)
+{
+    bool running;
+
+    os_mutex_lock(&door->lock);
+    running = door->running;
+    if (running) {
+        work->next = door->work;
+        door->work = work;
+        os_cond_broadcast(&door->changed);
+    }
+    os_mutex_unlock(&door->lock);
+    return running;
+}
+
+static void loop_serve(struct spd_door *door)
+{
+    struct loop_door *loop = (struct loop_door *)door;
+    struct loop_work *work;
+
+    os_mutex_lock(&loop->lock);
+    while (loop->running || loop->work) {
+        work = loop->work;
+        if (!work) {
+            os_cond_wait(&loop->changed, &loop->lock);
+            continue;
+        }
+        loop->work = work->next;
+        os_mutex_unlock(&loop->lock);
+        work->call(work);
+        os_mutex_lock(&loop->lock);
+    }
     os_mutex_unlock(&loop->lock);
 }
 
@@ -323,4 +360,15 @@ static const struct spd_door_ops loop_ops = {
     .close = loop_close,
 };
 
-const struct spd_door_ops *const spd_doors[] = { &loop_ops, NULL };
+static const struct spd_door_ops served_ops = {
+    .scheme = "served",
+    .synopsis = "served:NAME",
+    .open = loop_open,
+    .start = loop_start_door,
+    .serve = loop_serve,
+    .stop = loop_stop,
+    .join = loop_join,
+    .close = loop_close,
+};
+
+const struct spd_door_ops *const spd_doors[] = { &loop_ops, &served_ops, NULL };

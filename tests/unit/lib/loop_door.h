@@ -3,7 +3,7 @@
 
 /*
  * A door without a wire: tests run commands through it on their own threads. The program that links
- * it has this one door, loop:NAME.
+ * it has this one door, loop:NAME; served:NAME is the same with threads that are lent.
  */
 
 #ifndef TESTS_UNIT_LIB_LOOP_DOOR_H
@@ -49,6 +49,13 @@ bool loop_start_read(struct loop_door *door, struct loop_command *command, void 
     uint64_t lba, uint32_t blocks, uint32_t block_length);
 bool loop_start_write(struct loop_door *door, struct loop_command *command, void *buffer,
     uint64_t lba, uint32_t blocks, uint32_t block_length);
+
+/* served: calls it on a lent thread that has nothing to do. False when the door has stopped. */
+struct loop_work {
+    void (*call)(struct loop_work *work);
+    struct loop_work *next;
+};
+bool loop_lend(struct loop_door *door, struct loop_work *work);
 
 /* Commands that were started and neither done nor cancelled. */
 unsigned loop_in_flight(struct loop_door *door);

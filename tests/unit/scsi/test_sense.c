@@ -63,6 +63,39 @@ static void fixed_sense_leaves_out_information_over_32_bits(void **state)
     assert_int_equal(be32_get(disk->task.sense + 3), 0);
 }
 
+static void the_outcome_is_whole_where_sense_has_no_room(void **state)
+{
+    struct disk *disk = *state;
+    struct scsi_outcome outcome = { .status = SCSI_CHECK_CONDITION, .sense_key = 0x3, .asc = 0x11,
+        .ascq = 0x04, .information_valid = true, .information = UINT64_C(0x123456789abcdef0) };
+
+    disk->fail_at = 1;
+    disk->fail_with = outcome;
+    in(disk, CDB(0x28, 0, 0, 0, 0, 0, 0, 0, 1), 512);
+    assert_sense(disk, 0x3, 0x1104);
+    assert_int_equal(disk->task.sense[0], 0x70);
+    assert_memory_equal(&disk->task.outcome, &outcome, sizeof outcome);
+    in(disk, CDB(0x88, 0, B64(UINT64_C(0x100000000)), B32(1)), 512);
+    assert_int_equal(disk->task.outcome.asc, 0x21);
+    assert_int_equal(disk->task.outcome.information, UINT64_C(0x100000000));
+    none(disk, CDB(0x00));
+    assert_int_equal(disk->task.outcome.status, SCSI_GOOD);
+    assert_int_equal(disk->task.outcome.asc, 0);
+}
+
+static void a_nexus_without_attentions_meets_none(void **state)
+{
+    struct disk *disk = *state;
+
+    scsi_nexus_init(&disk->nexus[0], &disk->unit, &disk->port);
+    disk->nexus[0].no_attentions = true;
+    none(disk, CDB(0x00));
+    assert_good(disk);
+    scsi_unit_attention(&disk->unit, SCSI_UA_CAPACITY, NULL);
+    none(disk, CDB(0x00));
+    assert_good(disk);
+}
+
 static void request_sense_says_no_sense_when_there_is_none(void **state)
 {
     struct disk *disk = *state;
@@ -204,6 +237,8 @@ int main(void)
         TEST(descriptor_sense_points_at_a_bad_cdb_field),
         TEST(descriptor_sense_carries_64_bits_of_information),
         TEST(fixed_sense_leaves_out_information_over_32_bits),
+        TEST(the_outcome_is_whole_where_sense_has_no_room),
+        TEST(a_nexus_without_attentions_meets_none),
         TEST(request_sense_says_no_sense_when_there_is_none),
         TEST(request_sense_is_cut_to_the_allocation_length),
         TEST(request_sense_reports_and_clears_an_attention),

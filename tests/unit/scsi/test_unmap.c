@@ -51,6 +51,29 @@ static void all_ranges_go_to_the_device_in_one_operation(void **state)
     assert_true(medium_is(disk, 1, 9, 0xee));
 }
 
+static void no_operation_has_more_ranges_than_its_limit(void **state)
+{
+    struct scsi_unit_params params = disk_params();
+    struct list list = { .length = 0 };
+    struct disk *disk;
+
+    params.max_op_ranges = 2;
+    disk = reopen(state, &params);
+    write_blocks(disk, 0, 100, 0xee);
+    disk->log_count = 0;
+    for (unsigned i = 0; i < 5; i++)
+        add(&list, 10 * i, 1 + i);
+    send(disk, &list);
+    assert_good(disk);
+    assert_int_equal(disk->log_count, 3);
+    assert_int_equal(disk->log[0].op.range_count, 2);
+    assert_int_equal(disk->log[1].ranges[0].lba, 20);
+    assert_int_equal(disk->log[2].op.range_count, 1);
+    assert_int_equal(disk->log[2].ranges[0].blocks, 5);
+    assert_true(medium_is(disk, 40, 5, 0));
+    assert_true(medium_is(disk, 45, 5, 0xee));
+}
+
 static void an_empty_list_and_ranges_of_no_blocks_are_good(void **state)
 {
     struct disk *disk = *state;
@@ -202,6 +225,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(all_ranges_go_to_the_device_in_one_operation),
+        TEST(no_operation_has_more_ranges_than_its_limit),
         TEST(an_empty_list_and_ranges_of_no_blocks_are_good),
         TEST(a_range_past_the_end_unmaps_nothing_at_all),
         TEST(a_range_that_wraps_around_is_refused),
