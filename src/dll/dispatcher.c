@@ -5,6 +5,8 @@
 
 #include "dll/dll.h"
 
+#include "lib/serve.h"
+
 enum {
     THREADS_MAX = 1024,
     /* The last flush waits that long for responses that are deferred. It is less than the 5 s that
@@ -39,77 +41,14 @@ void context_release(void)
     ReleaseSRWLockExclusive(&slot_lock);
 }
 
-SPD_STORAGE_UNIT_OPERATION_CONTEXT *SPD_CALL SpdStorageUnitGetOperationContext(VOID)
+struct context *context_here(void)
 {
     return slot == TLS_OUT_OF_INDEXES ? NULL : TlsGetValue(slot);
 }
 
-static BOOLEAN refuse(SPD_STORAGE_UNIT_STATUS *status)
+SPD_STORAGE_UNIT_OPERATION_CONTEXT *SPD_CALL SpdStorageUnitGetOperationContext(VOID)
 {
-    SpdStorageUnitStatusSetSense(
-        status, SCSI_SENSE_ILLEGAL_REQUEST, SCSI_ADSENSE_ILLEGAL_COMMAND, NULL);
-    return TRUE;
-}
-
-/* TRUE: *answer is to be sent. */
-static BOOLEAN perform(SPD_STORAGE_UNIT *unit, const SPD_IOCTL_TRANSACT_REQ *request,
-    SPD_IOCTL_TRANSACT_RSP *answer, PVOID data)
-{
-    const SPD_STORAGE_UNIT_INTERFACE *calls = unit->Interface;
-    bool through = !unit->StorageUnitParams.CacheSupported;
-    SPD_STORAGE_UNIT_STATUS *status = &answer->Status;
-
-    switch (request->Kind) {
-    case SpdIoctlTransactReadKind:
-        return !calls->Read ? refuse(status)
-                                : calls->Read(unit, data, request->Op.Read.BlockAddress,
-                                      request->Op.Read.BlockCount,
-                                      through || request->Op.Read.ForceUnitAccess, status);
-    case SpdIoctlTransactWriteKind:
-        return !calls->Write ? refuse(status)
-                                 : calls->Write(unit, data, request->Op.Write.BlockAddress,
-                                       request->Op.Write.BlockCount,
-                                       through || request->Op.Write.ForceUnitAccess, status);
-    case SpdIoctlTransactFlushKind:
-        return !calls->Flush ? refuse(status)
-                                 : calls->Flush(unit, request->Op.Flush.BlockAddress,
-                                       request->Op.Flush.BlockCount, status);
-    case SpdIoctlTransactUnmapKind:
-        return !calls->Unmap
-            ? refuse(status)
-            : calls->Unmap(unit, data, request->Op.Unmap.Count, status);
-    default:
-        return refuse(status);
-    }
-}
-
-/* Serves until the transport ends it; returns its error. */
-static DWORD serve(struct dll_unit *unit, struct frame *frame,
-    const SPD_STORAGE_UNIT_OPERATION_CONTEXT *context)
-{
-    SPD_IOCTL_TRANSACT_REQ *request = context->Request;
-    SPD_IOCTL_TRANSACT_RSP *answer = context->Response;
-    PVOID data = context->DataBuffer;
-    BOOLEAN answered = FALSE;
-
-    for (;;) {
-        DWORD error = unit->transport->receive(
-            unit, frame, answered ? answer : NULL, request, data);
-
-        if (error)
-            return error;
-        answered = FALSE;
-        if (!request->Hint)
-            continue;
-        ZeroMemory(answer, sizeof *answer);
-        answer->Hint = request->Hint;
-        answer->Kind = request->Kind;
-        if (unit->base.DebugLog)
-            dll_log_request(&unit->base, request);
-        answered = perform(&unit->base, request, answer, data);
-        if (answered && unit->base.DebugLog)
-            dll_log_response(&unit->base, answer);
-    }
+    return (SPD_STORAGE_UNIT_OPERATION_CONTEXT *)context_here();
 }
 
 static DWORD WINAPI sibling_main(void *argument);
@@ -128,10 +67,12 @@ static DWORD start_sibling(struct dll_unit *unit, HANDLE *sibling)
 static void end_unit(struct dll_unit *unit, const SPD_STORAGE_UNIT_OPERATION_CONTEXT *context)
 {
     SPD_STORAGE_UNIT *base = &unit->base;
+    spd_request *request;
 
     outstanding_wait(&unit->outstanding, LATE_MS);
-    if (unit->transport->finish)
-        unit->transport->finish(unit);
+    while ((request = outstanding_take_any(&unit->outstanding)) != NULL)
+        dll_abort(request);
+    SpdStorageUnitSetDispatcherError(base, dll_error(spd_unit_wait(unit->spd)));
     if (!base->StorageUnitParams.CacheSupported || !base->Interface->Flush)
         return;
     ZeroMemory(context->Request, sizeof *context->Request);
@@ -145,29 +86,29 @@ static void dispatcher_run(struct dll_unit *unit, bool first)
     SPD_IOCTL_TRANSACT_REQ request = { 0 };
     SPD_IOCTL_TRANSACT_RSP answer = { 0 };
     SPD_STORAGE_UNIT *base = &unit->base;
-    struct frame *frame = frame_get(unit);
     PVOID data = base->BufferAlloc(base->StorageUnitParams.MaxTransferLength);
-    SPD_STORAGE_UNIT_OPERATION_CONTEXT context = { &request, &answer, data };
+    struct context context = { .base = { &request, &answer, data } };
     HANDLE sibling = NULL;
     DWORD error = ERROR_NO_SYSTEM_RESOURCES;
 
     TlsSetValue(slot, &context);
-    if (frame && data)
+    if (data)
         error = start_sibling(unit, &sibling);
-    if (!error)
-        error = serve(unit, frame, &context);
+    if (!error) {
+        context.lent_to = unit;
+        spd_unit_serve(unit->spd);
+        context.lent_to = NULL;
+    }
     dll_unit_end(unit, error);
     if (sibling) {
         WaitForSingleObject(sibling, INFINITE);
         CloseHandle(sibling);
     }
     if (first)
-        end_unit(unit, &context);
+        end_unit(unit, &context.base);
     TlsSetValue(slot, NULL);
     if (data)
         base->BufferFree(data);
-    if (frame)
-        frame_put(unit, frame);
 }
 
 static DWORD WINAPI sibling_main(void *argument)
@@ -199,15 +140,25 @@ static ULONG processor_count(void)
     return count ? count : 1;
 }
 
+static DWORD start_unit(struct dll_unit *unit)
+{
+    int error = unit->started ? 0 : spd_unit_start(unit->spd, 0);
+
+    /* It was shut down before: the threads find that out. */
+    if (error && error != SPD_ERROR_STATE)
+        return dll_error(error);
+    unit->started = true;
+    return 0;
+}
+
 DWORD SPD_CALL SpdStorageUnitStartDispatcher(SPD_STORAGE_UNIT *StorageUnit, ULONG ThreadCount)
 {
     struct dll_unit *unit = dll_unit_of(StorageUnit);
-    DWORD error = 0;
+    DWORD error;
 
     if (StorageUnit->DispatcherThread || ThreadCount > THREADS_MAX)
         return ERROR_INVALID_PARAMETER;
-    if (unit->transport->start)
-        error = unit->transport->start(unit);
+    error = start_unit(unit);
     if (error)
         return error;
     StorageUnit->DispatcherThreadCount = ThreadCount ? ThreadCount : processor_count();

@@ -11,6 +11,6 @@ BOOL WINAPI DllMain(HINSTANCE instance, DWORD reason, void *end_of_process)
 {
     UNREFERENCED_PARAMETER(instance);
     if (reason == DLL_PROCESS_DETACH && !end_of_process)
-        dll_events_close();
+        windows_events_close();
     return TRUE;
 }

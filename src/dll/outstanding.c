@@ -1,94 +1,81 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Requests that the program has: a response names its request by the hint, and without this it
- * would not be known how long a read was, nor that it was answered already. */
+/* Without this it would not be known that a request was answered already. */
 
 #include "dll/dll.h"
 
-static struct pending **bucket_of(struct outstanding *table, UINT64 hint)
+struct answer_due {
+    struct answer_due *next;
+    UINT64 hint;
+    spd_request *request;
+};
+
+static struct answer_due **bucket_of(struct outstanding *table, UINT64 hint)
 {
-    return &table->buckets[(hint ^ hint >> 32) % OUTSTANDING_BUCKETS];
+    return &table->buckets[hint % OUTSTANDING_BUCKETS];
 }
 
-static struct pending **find(struct outstanding *table, UINT64 hint)
+UINT64 outstanding_add(struct outstanding *table, spd_request *request)
 {
-    struct pending **at = bucket_of(table, hint);
-
-    while (*at && (*at)->hint != hint)
-        at = &(*at)->next;
-    return at;
-}
-
-bool outstanding_add(struct outstanding *table, const struct pending *request)
-{
-    struct pending **at, *entry;
+    struct answer_due *entry, **bucket;
+    UINT64 hint = 0;
 
     AcquireSRWLockExclusive(&table->lock);
-    at = find(table, request->hint);
-    entry = *at;
-    if (!entry) {
-        entry = table->free;
-        if (entry)
-            table->free = entry->next;
-        else
-            entry = dll_alloc(sizeof *entry);
-    } else {
-        *at = entry->next; /* asked again, as when its first answer was too late */
-        table->count--;
-    }
+    entry = table->free;
+    if (entry)
+        table->free = entry->next;
+    else
+        entry = dll_alloc(sizeof *entry);
     if (entry) {
-        *entry = *request;
+        hint = ++table->last_hint;
+        bucket = bucket_of(table, hint);
+        *entry = (struct answer_due){ .next = *bucket, .hint = hint, .request = request };
+        *bucket = entry;
         table->count++;
-        at = bucket_of(table, request->hint);
-        entry->next = *at;
-        *at = entry;
     }
     ReleaseSRWLockExclusive(&table->lock);
-    return entry != NULL;
+    return hint;
 }
 
-static void release(struct outstanding *table, struct pending **at)
+/* The lock is held. */
+static spd_request *take(struct outstanding *table, struct answer_due **at)
 {
-    struct pending *entry = *at;
+    struct answer_due *entry = *at;
 
     *at = entry->next;
     entry->next = table->free;
     table->free = entry;
     if (--table->count == 0)
         WakeAllConditionVariable(&table->emptied);
+    return entry->request;
 }
 
-bool outstanding_take(struct outstanding *table, UINT64 hint, struct pending *request)
+spd_request *outstanding_take(struct outstanding *table, UINT64 hint)
 {
-    struct pending **at;
-    bool found;
+    struct answer_due **at = bucket_of(table, hint);
+    spd_request *request = NULL;
 
     AcquireSRWLockExclusive(&table->lock);
-    at = find(table, hint);
-    found = *at != NULL;
-    if (found) {
-        *request = **at;
-        release(table, at);
-    }
+    while (*at && (*at)->hint != hint)
+        at = &(*at)->next;
+    if (*at)
+        request = take(table, at);
     ReleaseSRWLockExclusive(&table->lock);
-    return found;
+    return request;
 }
 
-bool outstanding_take_any(struct outstanding *table, struct pending *request)
+spd_request *outstanding_take_any(struct outstanding *table)
 {
-    bool found = false;
+    spd_request *request = NULL;
 
     AcquireSRWLockExclusive(&table->lock);
-    for (int i = 0; i < OUTSTANDING_BUCKETS && !found; i++) {
-        found = table->buckets[i] != NULL;
-        if (found) {
-            *request = *table->buckets[i];
-            release(table, &table->buckets[i]);
-        }
+    for (int i = 0; i < OUTSTANDING_BUCKETS && !request; i++) {
+        if (table->buckets[i])
+            request = take(table, &table->buckets[i]);
     }
     ReleaseSRWLockExclusive(&table->lock);
-    return found;
+    return request;
 }
 
 void outstanding_wait(struct outstanding *table, DWORD milliseconds)
@@ -103,12 +90,8 @@ void outstanding_wait(struct outstanding *table, DWORD milliseconds)
 
 void outstanding_free(struct outstanding *table)
 {
-    struct pending request;
-
-    while (outstanding_take_any(table, &request))
-        ;
     while (table->free) {
-        struct pending *entry = table->free;
+        struct answer_due *entry = table->free;
 
         table->free = entry->next;
         dll_free(entry);

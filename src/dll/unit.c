@@ -7,45 +7,20 @@
 
 #include <string.h>
 
-struct frame *frame_new(UINT32 data_length)
-{
-    struct frame *frame = HeapAlloc(
-        GetProcessHeap(), 0, sizeof *frame + FRAME_HEADER + data_length);
+#include "lib/door.h"
+#include "lib/serve.h"
 
-    if (!frame)
-        return NULL;
-    frame->event = dll_event_take();
-    if (!frame->event) {
-        dll_free(frame);
-        return NULL;
-    }
-    return frame;
+enum { NAME_MAX_BYTES = 1024 };
+
+void *dll_alloc(size_t size)
+{
+    return HeapAlloc(GetProcessHeap(), HEAP_ZERO_MEMORY, size);
 }
 
-void frame_free(struct frame *frame)
+void dll_free(void *pointer)
 {
-    dll_event_give(frame->event);
-    dll_free(frame);
-}
-
-struct frame *frame_get(struct dll_unit *unit)
-{
-    struct frame *frame;
-
-    AcquireSRWLockExclusive(&unit->frames_lock);
-    frame = unit->frames;
-    if (frame)
-        unit->frames = frame->next;
-    ReleaseSRWLockExclusive(&unit->frames_lock);
-    return frame ? frame : frame_new(unit->frame_length);
-}
-
-void frame_put(struct dll_unit *unit, struct frame *frame)
-{
-    AcquireSRWLockExclusive(&unit->frames_lock);
-    frame->next = unit->frames;
-    unit->frames = frame;
-    ReleaseSRWLockExclusive(&unit->frames_lock);
+    if (pointer)
+        HeapFree(GetProcessHeap(), 0, pointer);
 }
 
 static PVOID SPD_CALL default_alloc(size_t size)
@@ -58,43 +33,108 @@ static VOID SPD_CALL default_free(PVOID pointer)
     dll_free(pointer);
 }
 
-bool dll_unit_set_name(struct dll_unit *unit, PCWSTR name)
+DWORD dll_error(int error)
 {
-    size_t size = (wcslen(name) + 1) * sizeof *name;
-
-    unit->name = dll_alloc(size);
-    if (unit->name)
-        memcpy(unit->name, name, size);
-    return unit->name != NULL;
+    if (error && spd_error_system())
+        return spd_error_system();
+    switch (error) {
+    case 0:
+        return 0;
+    case SPD_ERROR_NO_MEMORY:
+    case SPD_ERROR_THREADS:
+        return ERROR_NO_SYSTEM_RESOURCES;
+    case SPD_ERROR_DOOR_MISSING:
+        return ERROR_NOT_SUPPORTED;
+    case SPD_ERROR_ADDRESS:
+        return WSAEADDRNOTAVAIL;
+    case SPD_ERROR_ADDRESS_IN_USE:
+        return WSAEADDRINUSE;
+    case SPD_ERROR_ACCESS:
+        return ERROR_ACCESS_DENIED;
+    case SPD_ERROR_SYSTEM:
+        return ERROR_GEN_FAILURE;
+    default:
+        return ERROR_INVALID_PARAMETER;
+    }
 }
 
-SPD_IOCTL_TRANSACT_RSP dll_answer(
-    UINT64 hint, UINT8 kind, const SPD_IOCTL_STORAGE_UNIT_STATUS *status)
+/* The driver takes any text, too. */
+static void copy_text(char *to, const UCHAR *from, size_t length)
 {
-    SPD_IOCTL_TRANSACT_RSP answer;
+    for (size_t i = 0; i < length && from[i] >= 0x20 && from[i] < 0x7f; i++)
+        to[i] = (char)from[i];
+}
 
-    ZeroMemory(&answer, sizeof answer); /* padding, too: others see it */
-    answer.Hint = hint;
-    answer.Kind = kind;
-    answer.Status.ScsiStatus = status->ScsiStatus;
-    answer.Status.SenseKey = status->SenseKey;
-    answer.Status.ASC = status->ASC;
-    answer.Status.ASCQ = status->ASCQ;
-    answer.Status.Information = status->Information;
-    answer.Status.InformationValid = status->InformationValid;
-    return answer;
+/* RFC 4122's bytes are in network order. */
+static void copy_guid(uint8_t bytes[16], const GUID *guid)
+{
+    static const uint8_t order[16] = { 3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15 };
+
+    for (unsigned i = 0; i < sizeof order; i++)
+        bytes[i] = ((const uint8_t *)guid)[order[i]];
+}
+
+static spd_params params_of(
+    const SPD_STORAGE_UNIT_PARAMS *from, const SPD_STORAGE_UNIT_INTERFACE *calls)
+{
+    bool unmaps = from->UnmapSupported && calls->Unmap;
+    UINT32 physical = SPD_IOCTL_PARAMS_PHYSICAL_BLOCK_LENGTH(from);
+    spd_params params = SPD_PARAMS_INIT;
+
+    copy_guid(params.guid, &from->Guid);
+    params.block_count = from->BlockCount;
+    params.block_length = from->BlockLength;
+    params.physical_block_length = physical ? physical : from->BlockLength;
+    params.max_transfer_length = from->MaxTransferLength;
+    params.unmap_granularity = SPD_IOCTL_PARAMS_UNMAP_GRANULARITY(from) * from->BlockLength;
+    params.grace = SPD_IOCTL_PARAMS_GRACE(from);
+    params.flags = (from->WriteProtected ? SPD_WRITE_PROTECTED : 0) |
+        (from->CacheSupported ? SPD_CACHE : 0) | (unmaps ? SPD_UNMAP_SUPPORTED : 0) |
+        (from->EjectDisabled ? SPD_EJECT_DISABLED : 0);
+    ZeroMemory(params.product_id, sizeof params.product_id);
+    ZeroMemory(params.product_revision, sizeof params.product_revision);
+    copy_text(params.product_id, from->ProductId, sizeof from->ProductId);
+    copy_text(params.product_revision, from->ProductRevisionLevel,
+        sizeof from->ProductRevisionLevel);
+    return params;
+}
+
+/* The library finds out the rest. */
+static bool params_are_valid(const SPD_STORAGE_UNIT_PARAMS *params)
+{
+    return params->DeviceType == 0 && params->MaxTransferLength && params->BlockLength &&
+        SPD_IOCTL_PARAMS_UNMAP_GRANULARITY(params) <= UINT32_MAX / params->BlockLength;
+}
+
+/* Gives the unit its spd, Handle and Btl. */
+static DWORD create(struct dll_unit *unit, PCWSTR device_name)
+{
+    static const spd_ops ops = { .size = sizeof ops, .submit = dll_submit };
+    const SPD_STORAGE_UNIT_PARAMS *from = &unit->base.StorageUnitParams;
+    char name[NAME_MAX_BYTES];
+    spd_params params;
+    DWORD error;
+
+    if (!params_are_valid(from) || (device_name && !WideCharToMultiByte(CP_UTF8,
+            WC_ERR_INVALID_CHARS, device_name, -1, name, sizeof name, NULL, NULL)))
+        return ERROR_INVALID_PARAMETER;
+    params = params_of(from, unit->base.Interface);
+    unit->native.params = from;
+    error = dll_error(spd_unit_create_lent(
+        device_name ? name : NULL, &params, &ops, unit, &unit->native, &unit->spd));
+    if (error)
+        return error;
+    /* The low bit tells programs that this is no device. */
+    unit->base.Handle = unit->native.device ? unit->native.device
+                                            : (HANDLE)((ULONG_PTR)unit->spd | 1);
+    unit->base.Btl = unit->native.btl;
+    return 0;
 }
 
 static void release(struct dll_unit *unit)
 {
-    while (unit->frames) {
-        struct frame *frame = unit->frames;
-
-        unit->frames = frame->next;
-        frame_free(frame);
-    }
+    spd_unit_delete(unit->spd);
     outstanding_free(&unit->outstanding);
-    dll_free(unit->name);
     dll_free(unit);
     context_release();
 }
@@ -119,12 +159,7 @@ DWORD SPD_CALL SpdStorageUnitCreate(PWSTR DeviceName,
     unit->base.Interface = Interface ? Interface : &nothing;
     unit->base.BufferAlloc = default_alloc;
     unit->base.BufferFree = default_free;
-    if (DeviceName && pipe_is_name(DeviceName))
-        error = pipe_open(unit, DeviceName);
-    else if (DeviceName && library_is_name(DeviceName))
-        error = library_open(unit, DeviceName);
-    else
-        error = driver_open(unit, DeviceName);
+    error = create(unit, DeviceName);
     if (error) {
         release(unit);
         return error;
@@ -136,22 +171,22 @@ DWORD SPD_CALL SpdStorageUnitCreate(PWSTR DeviceName,
 DWORD SPD_CALL SpdStorageUnitGetDeviceName(
     SPD_STORAGE_UNIT *StorageUnit, PWCHAR NameBuf, UINT32 NameBufSize)
 {
-    const WCHAR *name = dll_unit_of(StorageUnit)->name;
-    size_t size = (wcslen(name) + 1) * sizeof *name;
+    const char *name = spd_unit_door_uri(dll_unit_of(StorageUnit)->spd, 0);
+    WCHAR wide[NAME_MAX_BYTES];
+    size_t size;
 
+    if (!MultiByteToWideChar(CP_UTF8, 0, name, -1, wide, NAME_MAX_BYTES))
+        return GetLastError();
+    size = (wcslen(wide) + 1) * sizeof *wide;
     if (size > NameBufSize)
         return ERROR_MORE_DATA;
-    memcpy(NameBuf, name, size);
+    memcpy(NameBuf, wide, size);
     return 0;
 }
 
 VOID SPD_CALL SpdStorageUnitShutdown(SPD_STORAGE_UNIT *StorageUnit)
 {
-    struct dll_unit *unit = dll_unit_of(StorageUnit);
-
-    /* Once: by then its identity may belong to another unit of this process. */
-    if (!InterlockedExchange(&unit->stopped, 1))
-        unit->transport->stop(unit);
+    spd_unit_shutdown(dll_unit_of(StorageUnit)->spd);
 }
 
 VOID SPD_CALL SpdStorageUnitWaitDispatcher(SPD_STORAGE_UNIT *StorageUnit)
@@ -165,37 +200,15 @@ VOID SPD_CALL SpdStorageUnitWaitDispatcher(SPD_STORAGE_UNIT *StorageUnit)
 
 VOID SPD_CALL SpdStorageUnitDelete(SPD_STORAGE_UNIT *StorageUnit)
 {
-    struct dll_unit *unit = dll_unit_of(StorageUnit);
-
     SpdStorageUnitShutdown(StorageUnit);
     SpdStorageUnitWaitDispatcher(StorageUnit);
-    unit->transport->close(unit);
-    release(unit);
+    release(dll_unit_of(StorageUnit));
 }
 
 void dll_unit_end(struct dll_unit *unit, DWORD error)
 {
-    /* That is how an orderly end looks from here: a shutdown, or an eject. */
-    if (error != ERROR_OPERATION_ABORTED)
-        SpdStorageUnitSetDispatcherError(&unit->base, error);
+    SpdStorageUnitSetDispatcherError(&unit->base, error);
     SpdStorageUnitShutdown(&unit->base);
-}
-
-VOID SPD_CALL SpdStorageUnitSendResponse(
-    SPD_STORAGE_UNIT *StorageUnit, SPD_IOCTL_TRANSACT_RSP *Response, PVOID DataBuffer)
-{
-    struct dll_unit *unit = dll_unit_of(StorageUnit);
-    struct frame *frame = frame_get(unit);
-    DWORD error = ERROR_NO_SYSTEM_RESOURCES;
-
-    if (StorageUnit->DebugLog)
-        dll_log_response(StorageUnit, Response);
-    if (frame) {
-        error = unit->transport->send(unit, frame, Response, DataBuffer);
-        frame_put(unit, frame);
-    }
-    if (error)
-        dll_unit_end(unit, error);
 }
 
 VOID SPD_CALL SpdStorageUnitSetBufferAllocatorF(SPD_STORAGE_UNIT *StorageUnit,

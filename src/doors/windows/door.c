@@ -2,198 +2,296 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * The door of Windows: the driver, or a named pipe, through the calls of winspd/winspd.h. Their
- * dispatcher threads bring requests that are block operations already; each becomes a command, so
- * that the engine checks and counts it like those of any other door.
+ * The door of Windows: the driver, or a named pipe. What comes are block operations already; each
+ * becomes a command, so that the engine checks and counts it like those of any other door.
+ *
+ * The thread that receives a message starts its command. Has it ended by then, the answer goes with
+ * the next receive, which is one call for both; otherwise the thread goes on with another message,
+ * and whoever ends the command sends the answer.
  */
+
+#include "doors/windows/windows.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <winspd/winspd.h>
-
-#include "doors/unix/command.h"
-#include "lib/door.h"
 #include "lib/uri.h"
-#include "os/os.h"
 
-enum {
-    THREADS = 8, /* requests under way at once; each has two buffers of the maximum transfer */
-    ATTEMPTS_MAX = 2 * SCSI_UA_COUNT,
-    NAME_MAX_CHARS = 512,
-};
+enum { NAME_MAX_CHARS = 512 };
 
-struct command {
-    struct spd_request request; /* first: done() gets a pointer to it */
-    struct command *next;
-    struct scsi_nexus nexus;
-    struct scsi_vec data[2];
-    os_mutex lock;
-    os_cond changed;
-    bool done;
-    uint8_t unmap_header[UNIX_UNMAP_HEADER_LENGTH];
-};
-
-struct windows_door {
-    struct spd_door door; /* first */
-    struct scsi_port port;
-    SPD_STORAGE_UNIT *unit;
-    os_thread thread;
-    bool started;
-    os_mutex lock;
-    struct command *free;
-    struct command commands[THREADS];
-};
-
+_Static_assert((int)TRANSACT_READ == (int)SpdIoctlTransactReadKind &&
+        (int)TRANSACT_WRITE == (int)SpdIoctlTransactWriteKind &&
+        (int)TRANSACT_FLUSH == (int)SpdIoctlTransactFlushKind &&
+        TRANSACT_RANGE_LENGTH == sizeof(SPD_IOCTL_UNMAP_DESCRIPTOR),
+    "the protocol is that of winspd/ioctl.h");
 _Static_assert(SPD_GRACE_MAX == SPD_IOCTL_GRACE_MAX, "one limit");
 
 static const uint64_t luns[] = { 0 };
-static const char pipe_prefix[] = "\\\\.\\pipe\\";
+
+/* Commands. */
 
 static bool map(struct spd_request *request)
 {
-    struct command *command = (struct command *)request;
+    struct windows_part *part = (struct windows_part *)request;
 
-    request->task.data = command->data;
-    request->task.data_count = command->data[1].length ? 2 : 1;
+    request->task.data = part->data;
+    request->task.data_count = part->data[1].length ? 2 : 1;
     return true;
+}
+
+static void done(struct spd_request *request);
+static const struct spd_request_ops request_ops = { .map = map, .done = done };
+
+static void init_part(struct windows_part *part, struct windows_command *command)
+{
+    struct windows_door *door = command->door;
+
+    part->command = command;
+    part->request.unit = door->door.unit;
+    part->request.ops = &request_ops;
+    part->request.task.unit = spd_unit_scsi(door->door.unit);
+    part->request.task.nexus = &door->nexus;
+    part->request.task.attribute = SCSI_SIMPLE;
+}
+
+static struct windows_command *new_command(struct windows_door *door)
+{
+    struct windows_command *command = malloc(
+        sizeof *command + door->transport->header + door->params.MaxTransferLength);
+
+    if (!command)
+        return NULL;
+    memset(command, 0, sizeof *command);
+    command->event = windows_event_take();
+    if (!command->event) {
+        free(command);
+        return NULL;
+    }
+    command->door = door;
+    init_part(&command->part, command);
+    return command;
+}
+
+static void free_command(struct windows_command *command)
+{
+    windows_event_give(command->event);
+    free(command);
+}
+
+/* NULL: there is no memory. */
+static struct windows_command *take_command(struct windows_door *door)
+{
+    struct windows_command *command;
+
+    os_mutex_lock(&door->lock);
+    command = door->free;
+    if (command)
+        door->free = command->next;
+    else
+        command = new_command(door);
+    door->busy += command != NULL;
+    os_mutex_unlock(&door->lock);
+    return command;
+}
+
+static void give_back(struct windows_command *command)
+{
+    struct windows_door *door = command->door;
+
+    os_mutex_lock(&door->lock);
+    command->next = door->free;
+    door->free = command;
+    if (--door->busy == 0)
+        os_cond_broadcast(&door->idle);
+    os_mutex_unlock(&door->lock);
+}
+
+static void forget_parts(struct windows_command *command)
+{
+    free(command->more);
+    command->more = NULL;
+}
+
+/* From a message to its commands. */
+
+void windows_refuse(struct windows_command *command, UINT8 asc)
+{
+    command->status = (SPD_IOCTL_STORAGE_UNIT_STATUS){ .ScsiStatus = SCSI_CHECK_CONDITION,
+        .SenseKey = SCSI_SENSE_ILLEGAL_REQUEST, .ASC = asc };
+}
+
+static uint32_t build_transfer(struct windows_command *command)
+{
+    const SPD_IOCTL_TRANSACT_REQ *from = &command->message;
+    struct scsi_task *task = &command->part.request.task;
+    struct transact_request message = {
+        .kind = from->Kind,
+        .lba = from->Op.Read.BlockAddress,
+        .blocks = from->Op.Read.BlockCount,
+        .fua = from->Op.Read.ForceUnitAccess,
+    };
+
+    unix_command_build(&message, command->door->params.BlockLength, task);
+    command->part.data[0] =
+        (struct scsi_vec){ windows_data(command), (size_t)task->expected_length };
+    command->part.data[1] = (struct scsi_vec){ 0 };
+    return 1;
+}
+
+static void build_part(struct windows_part *part, uint8_t *ranges, uint32_t count)
+{
+    unix_command_build_unmap(count, &part->request.task, part->unmap_header);
+    part->data[0] = (struct scsi_vec){ part->unmap_header, UNIX_UNMAP_HEADER_LENGTH };
+    part->data[1] = (struct scsi_vec){ ranges, (size_t)count * TRANSACT_RANGE_LENGTH };
+}
+
+/* The list is turned around where it lies. */
+static uint32_t build_unmap(struct windows_command *command)
+{
+    uint32_t left = command->message.Op.Unmap.Count;
+    uint32_t parts = left ? (left - 1) / SCSI_UNMAP_RANGES_MAX + 1 : 1;
+    uint8_t *ranges = windows_data(command);
+
+    if (parts > 1 && !(command->more = calloc(parts - 1, sizeof *command->more))) {
+        command->status.ScsiStatus = SCSI_TASK_SET_FULL;
+        return 0;
+    }
+    unix_command_convert_ranges(ranges, left);
+    for (uint32_t i = 0; i < parts; i++) {
+        struct windows_part *part = i ? &command->more[i - 1] : &command->part;
+        uint32_t count = left < SCSI_UNMAP_RANGES_MAX ? left : SCSI_UNMAP_RANGES_MAX;
+
+        if (i)
+            init_part(part, command);
+        build_part(part, ranges, count);
+        ranges += (size_t)count * TRANSACT_RANGE_LENGTH;
+        left -= count;
+    }
+    return parts;
+}
+
+/* The number of parts; 0: it is refused. */
+static uint32_t build(struct windows_command *command)
+{
+    if (command->status.ScsiStatus)
+        return 0;
+    switch (command->message.Kind) {
+    case SpdIoctlTransactReadKind:
+    case SpdIoctlTransactWriteKind:
+    case SpdIoctlTransactFlushKind:
+        return build_transfer(command);
+    case SpdIoctlTransactUnmapKind:
+        return build_unmap(command);
+    default:
+        windows_refuse(command, SCSI_ADSENSE_ILLEGAL_COMMAND);
+        return 0;
+    }
+}
+
+/* Answers. */
+
+static int fail(const char *name, DWORD error)
+{
+    switch (error) {
+    case ERROR_FILE_NOT_FOUND:
+        return spd_fail_system(SPD_ERROR_DOOR_MISSING, error,
+            "%s: there is no such device; is the driver installed? \\\\.\\pipe\\NAME needs none",
+            name);
+    case ERROR_ACCESS_DENIED:
+        return spd_fail_system(
+            SPD_ERROR_ACCESS, error, "%s: run this as an administrator", name);
+    case ERROR_ALREADY_EXISTS:
+        return spd_fail_system(
+            SPD_ERROR_ADDRESS_IN_USE, error, "%s: there is a disk with this GUID", name);
+    case ERROR_CANNOT_MAKE:
+        return spd_fail_system(
+            SPD_ERROR_ADDRESS_IN_USE, error, "%s: there are as many disks as it takes", name);
+    default:
+        return spd_fail_system(SPD_ERROR_SYSTEM, error, "%s: Windows error %lu", name, error);
+    }
+}
+
+/* It cannot go on; or that is how an orderly end looks from here: a shutdown, or an eject. */
+static void end(struct windows_door *door, DWORD error)
+{
+    if (error == ERROR_OPERATION_ABORTED)
+        spd_unit_shutdown(door->door.unit);
+    else
+        spd_unit_fail(door->door.unit, fail(door->door.uri, error));
+}
+
+/* Of several parts the first that fails says so for all. */
+static void note_status(struct windows_command *command, const struct scsi_task *task)
+{
+    const struct scsi_outcome *outcome = &task->outcome;
+
+    if (command->more &&
+        (task->status == SCSI_GOOD || atomic_flag_test_and_set(&command->failed)))
+        return;
+    command->status = (SPD_IOCTL_STORAGE_UNIT_STATUS){
+        .ScsiStatus = task->status,
+        .SenseKey = outcome->sense_key,
+        .ASC = outcome->asc,
+        .ASCQ = outcome->ascq,
+        .Information = outcome->information,
+        .InformationValid = outcome->information_valid,
+    };
 }
 
 static void done(struct spd_request *request)
 {
-    struct command *command = (struct command *)request;
+    struct windows_command *command = ((struct windows_part *)request)->command;
+    DWORD error;
 
-    os_mutex_lock(&command->lock);
-    command->done = true;
-    os_cond_signal(&command->changed);
-    os_mutex_unlock(&command->lock);
+    note_status(command, &request->task);
+    spd_request_release(request);
+    if (atomic_fetch_sub(&command->owed, 1) != 1)
+        return;
+    error = command->door->transport->send(command);
+    if (error)
+        end(command->door, error);
+    forget_parts(command);
+    give_back(command);
 }
 
-static const struct spd_request_ops request_ops = { .map = map, .done = done };
-
-/* There are as many as threads. */
-static struct command *take_command(struct windows_door *door)
+/* True: the answer is there, and for the caller to send. False: the command is another's now. */
+static bool start(struct windows_command *command)
 {
-    struct command *command;
+    uint32_t parts = build(command);
 
-    os_mutex_lock(&door->lock);
-    command = door->free;
-    door->free = command->next;
-    os_mutex_unlock(&door->lock);
-    command->data[0] = command->data[1] = (struct scsi_vec){ 0 };
-    return command;
+    if (!parts)
+        return true;
+    atomic_store(&command->owed, parts + 1);
+    atomic_flag_clear(&command->failed);
+    spd_request_start(&command->part.request);
+    for (uint32_t i = 1; i < parts; i++)
+        spd_request_start(&command->more[i - 1].request);
+    return atomic_fetch_sub(&command->owed, 1) == 1;
 }
 
-static void give_back(struct windows_door *door, struct command *command)
+static void serve(struct spd_door *base)
 {
-    os_mutex_lock(&door->lock);
-    command->next = door->free;
-    door->free = command;
-    os_mutex_unlock(&door->lock);
-}
+    struct windows_door *door = (struct windows_door *)base;
+    struct windows_command *command = take_command(door);
+    bool answered = false;
+    DWORD error = 0;
 
-/* Runs it to its end on this thread, which has nothing else to do. Unit attentions are for
- * initiators, which the driver has of its own. */
-static void run(struct command *command, SPD_STORAGE_UNIT_STATUS *status)
-{
-    struct transact_status result;
-    int attempts = 0;
+    while (command && !error) {
+        bool got = false;
 
-    do {
-        command->done = false;
-        spd_request_start(&command->request);
-        os_mutex_lock(&command->lock);
-        while (!command->done)
-            os_cond_wait(&command->changed, &command->lock);
-        os_mutex_unlock(&command->lock);
-        result = unix_status_from_task(&command->request.task);
-        spd_request_release(&command->request);
-    } while (result.scsi_status == SCSI_CHECK_CONDITION &&
-        result.sense_key == SCSI_SENSE_UNIT_ATTENTION && attempts++ < ATTEMPTS_MAX);
-    status->ScsiStatus = result.scsi_status;
-    status->SenseKey = result.sense_key;
-    status->ASC = result.asc;
-    status->ASCQ = result.ascq;
-    status->Information = result.information;
-    status->InformationValid = result.information_valid;
-}
-
-static BOOLEAN transfer(SPD_STORAGE_UNIT *unit, const struct transact_request *message,
-    void *buffer, SPD_STORAGE_UNIT_STATUS *status)
-{
-    struct windows_door *door = unit->UserContext;
-    struct command *command = take_command(door);
-    uint32_t block_length = unit->StorageUnitParams.BlockLength;
-
-    unix_command_build(message, block_length, &command->request.task);
-    command->data[0] = (struct scsi_vec){ buffer, (size_t)message->blocks * block_length };
-    run(command, status);
-    give_back(door, command);
-    return TRUE;
-}
-
-static BOOLEAN SPD_CALL door_read(SPD_STORAGE_UNIT *StorageUnit, PVOID Buffer, UINT64 BlockAddress,
-    UINT32 BlockCount, BOOLEAN Flush, SPD_STORAGE_UNIT_STATUS *Status)
-{
-    const struct transact_request message = {
-        .kind = TRANSACT_READ, .lba = BlockAddress, .blocks = BlockCount, .fua = Flush
-    };
-
-    return transfer(StorageUnit, &message, Buffer, Status);
-}
-
-static BOOLEAN SPD_CALL door_write(SPD_STORAGE_UNIT *StorageUnit, PVOID Buffer,
-    UINT64 BlockAddress, UINT32 BlockCount, BOOLEAN Flush, SPD_STORAGE_UNIT_STATUS *Status)
-{
-    const struct transact_request message = {
-        .kind = TRANSACT_WRITE, .lba = BlockAddress, .blocks = BlockCount, .fua = Flush
-    };
-
-    return transfer(StorageUnit, &message, Buffer, Status);
-}
-
-static BOOLEAN SPD_CALL door_flush(SPD_STORAGE_UNIT *StorageUnit, UINT64 BlockAddress,
-    UINT32 BlockCount, SPD_STORAGE_UNIT_STATUS *Status)
-{
-    const struct transact_request message = {
-        .kind = TRANSACT_FLUSH, .lba = BlockAddress, .blocks = BlockCount
-    };
-
-    return transfer(StorageUnit, &message, NULL, Status);
-}
-
-/* As many ranges at once as the engine takes; the list is turned around where it lies. */
-static BOOLEAN SPD_CALL door_unmap(SPD_STORAGE_UNIT *StorageUnit,
-    SPD_UNMAP_DESCRIPTOR Descriptors[], UINT32 Count, SPD_STORAGE_UNIT_STATUS *Status)
-{
-    struct windows_door *door = StorageUnit->UserContext;
-    struct command *command = take_command(door);
-    struct scsi_task *task = &command->request.task;
-    uint8_t *ranges = (uint8_t *)Descriptors;
-
-    unix_command_convert_ranges(ranges, Count);
-    while (Count > 0 && Status->ScsiStatus == SCSI_GOOD) {
-        uint32_t count = Count < SCSI_UNMAP_RANGES_MAX ? Count : SCSI_UNMAP_RANGES_MAX;
-        size_t length = (size_t)count * TRANSACT_RANGE_LENGTH;
-
-        unix_command_build_unmap(count, task, command->unmap_header);
-        command->data[0] = (struct scsi_vec){ command->unmap_header, UNIX_UNMAP_HEADER_LENGTH };
-        command->data[1] = (struct scsi_vec){ ranges, length };
-        run(command, Status);
-        ranges += length;
-        Count -= count;
+        error = door->transport->receive(command, answered, &got);
+        forget_parts(command);
+        answered = !error && got && start(command);
+        if (got && !error && !answered)
+            command = take_command(door);
     }
-    give_back(door, command);
-    return TRUE;
+    end(door, command ? error : ERROR_NO_SYSTEM_RESOURCES);
+    if (command)
+        give_back(command);
 }
 
-static const SPD_STORAGE_UNIT_INTERFACE door_interface = {
-    .Read = door_read,
-    .Write = door_write,
-    .Flush = door_flush,
-    .Unmap = door_unmap,
-};
+/* Names and parameters. */
 
 /* RFC 4122's bytes are in network order. */
 static GUID guid_of(const uint8_t bytes[16])
@@ -229,147 +327,149 @@ static SPD_STORAGE_UNIT_PARAMS params_of(const spd_params *from)
     return params;
 }
 
-static int fail(const char *name, DWORD error)
-{
-    switch (error) {
-    case ERROR_FILE_NOT_FOUND:
-        return spd_fail(SPD_ERROR_DOOR_MISSING,
-            "%s: there is no such device; is the driver installed? \\\\.\\pipe\\NAME needs none",
-            name);
-    case ERROR_ACCESS_DENIED:
-        return spd_fail(SPD_ERROR_ACCESS, "%s: run this as an administrator", name);
-    case ERROR_ALREADY_EXISTS:
-        return spd_fail(SPD_ERROR_ADDRESS_IN_USE, "%s: there is a disk with this GUID", name);
-    case ERROR_CANNOT_MAKE:
-        return spd_fail(SPD_ERROR_ADDRESS_IN_USE, "%s: there are as many disks as it takes", name);
-    default:
-        return spd_fail(SPD_ERROR_SYSTEM, "%s: Windows error %lu", name, error);
-    }
-}
-
-/* NULL, and what a URI cannot be: a backslash before any scheme. */
+/* NULL, and whatever has no scheme (RFC 3986 3.1), of which one letter is a drive. */
 static bool takes(const char *device_name)
 {
-    return !device_name || device_name[strcspn(device_name, ":\\")] == '\\';
-}
+    size_t length;
 
-static bool is_pipe(const char *name)
-{
-    return !strncmp(name, pipe_prefix, sizeof pipe_prefix - 1);
+    if (!device_name)
+        return true;
+    length = strspn(
+        device_name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
+    return length < 2 || device_name[length] != ':';
 }
 
 /* Clients of a pipe need its target; the driver shows Windows a disk. */
-static char *uri_of(const SPD_STORAGE_UNIT *unit, const char *name)
+static char *uri_of(const struct windows_door *door, const char *name)
 {
     char text[NAME_MAX_CHARS + 16];
 
-    if (!is_pipe(name))
+    if (door->transport != &windows_by_pipe)
         return strdup(name);
-    snprintf(text, sizeof text, "%s\\%u", name, (unsigned)unit->Btl);
+    snprintf(text, sizeof text, "%s\\%u", name, (unsigned)door->btl);
     return strdup(text);
 }
 
-static void init_commands(struct windows_door *door, struct spd_unit *unit)
-{
-    os_mutex_init(&door->lock);
-    for (int i = 0; i < THREADS; i++) {
-        struct command *command = &door->commands[i];
+/* Life. */
 
-        scsi_nexus_init(&command->nexus, spd_unit_scsi(unit), &door->port);
-        os_mutex_init(&command->lock);
-        os_cond_init(&command->changed);
-        command->request.unit = unit;
-        command->request.ops = &request_ops;
-        command->request.task.unit = spd_unit_scsi(unit);
-        command->request.task.nexus = &command->nexus;
-        command->request.task.attribute = SCSI_SIMPLE;
-        give_back(door, command);
+static void free_door(struct windows_door *door)
+{
+    while (door->free) {
+        struct windows_command *command = door->free;
+
+        door->free = command->next;
+        free_command(command);
     }
+    os_cond_destroy(&door->idle);
+    os_mutex_destroy(&door->lock);
+    free(door);
+}
+
+static struct windows_door *new_door(struct spd_unit *unit, PCWSTR name)
+{
+    const struct windows_native *native = spd_unit_native(unit);
+    struct windows_door *door = calloc(1, sizeof *door);
+
+    if (!door)
+        return NULL;
+    door->transport = windows_is_pipe(name) ? &windows_by_pipe : &windows_by_driver;
+    door->params = native ? *native->params : params_of(spd_unit_params(unit));
+    door->port = (struct scsi_port){ .relative_port = 1, .luns = luns, .lun_count = 1 };
+    scsi_nexus_init(&door->nexus, spd_unit_scsi(unit), &door->port);
+    /* They are for initiators, of which the driver has its own. */
+    door->nexus.no_attentions = true;
+    InitializeSRWLock(&door->pipe.reader);
+    InitializeSRWLock(&door->pipe.connection);
+    InitializeSRWLock(&door->issuing);
+    os_mutex_init(&door->lock);
+    os_cond_init(&door->idle);
+    return door;
 }
 
 static int open_door(struct spd_unit *unit, const struct spd_uri *uri, struct spd_door **result)
 {
     const char *name = uri->path ? uri->path : SPD_IOCTL_HARDWARE_ID;
-    SPD_STORAGE_UNIT_PARAMS params = params_of(spd_unit_params(unit));
+    struct windows_native *native = spd_unit_native(unit);
     WCHAR wide[NAME_MAX_CHARS];
     struct windows_door *door;
     DWORD error;
 
     if (!MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, name, -1, wide, NAME_MAX_CHARS))
         return spd_fail(SPD_ERROR_URI, "it is not UTF-8, or too long");
-    if (params.Reserved[0] && is_pipe(name))
+    if (spd_unit_params(unit)->grace && windows_is_pipe(wide))
         return spd_fail(SPD_ERROR_GRACE, "%s: a pipe ends with its program", name);
-    door = calloc(1, sizeof *door);
+    door = new_door(unit, wide);
     if (!door)
         return spd_fail(SPD_ERROR_NO_MEMORY, "for a door");
-    door->port = (struct scsi_port){ .relative_port = 1, .luns = luns, .lun_count = 1 };
-    init_commands(door, unit);
-    error = SpdStorageUnitCreate(wide, &params, &door_interface, &door->unit);
+    error = door->transport->open(door, wide);
     if (error) {
-        free(door);
+        free_door(door);
         return fail(name, error);
     }
-    door->unit->UserContext = door;
-    door->door.uri = uri_of(door->unit, name);
+    door->door.uri = uri_of(door, name);
     if (!door->door.uri) {
-        SpdStorageUnitDelete(door->unit);
-        free(door);
+        door->transport->close(door);
+        free_door(door);
         return spd_fail(SPD_ERROR_NO_MEMORY, "for a name");
+    }
+    if (native) {
+        native->device = door->transport == &windows_by_driver ? door->handle : NULL;
+        native->btl = door->btl;
     }
     *result = &door->door;
     return 0;
 }
 
-/* Waits for the end: a shutdown, an eject, or what went wrong. */
-static void wait_for_end(void *argument)
+static void serve_on_own(void *argument)
 {
-    struct windows_door *door = argument;
-    DWORD error;
-
-    SpdStorageUnitWaitDispatcher(door->unit);
-    SpdStorageUnitGetDispatcherError(door->unit, &error);
-    if (error)
-        spd_unit_fail(door->door.unit, fail(door->door.uri, error));
-    else
-        spd_unit_shutdown(door->door.unit);
-}
-
-static int start_door(struct spd_door *base)
-{
-    struct windows_door *door = (struct windows_door *)base;
-    DWORD error = SpdStorageUnitStartDispatcher(door->unit, THREADS);
-
-    if (error)
-        return fail(door->door.uri, error);
-    if (os_thread_create(&door->thread, "spd-windows", wait_for_end, door)) {
-        SpdStorageUnitShutdown(door->unit);
-        SpdStorageUnitWaitDispatcher(door->unit);
-        return spd_fail(SPD_ERROR_THREADS, "for a door");
-    }
-    door->started = true;
-    return 0;
+    serve(argument);
 }
 
 static void stop_door(struct spd_door *base)
 {
-    SpdStorageUnitShutdown(((struct windows_door *)base)->unit);
+    struct windows_door *door = (struct windows_door *)base;
+
+    door->transport->stop(door);
 }
 
 static void join_door(struct spd_door *base)
 {
     struct windows_door *door = (struct windows_door *)base;
 
-    if (door->started)
-        os_thread_join(door->thread);
-    door->started = false;
+    while (door->thread_count)
+        os_thread_join(door->threads[--door->thread_count]);
+    os_mutex_lock(&door->lock);
+    while (door->busy)
+        os_cond_wait(&door->idle, &door->lock);
+    os_mutex_unlock(&door->lock);
+}
+
+static int start_door(struct spd_door *base)
+{
+    struct windows_door *door = (struct windows_door *)base;
+    uint32_t wanted = os_cpu_count();
+
+    if (spd_unit_is_lent(base->unit))
+        return 0;
+    if (wanted > WINDOWS_THREADS_MAX)
+        wanted = WINDOWS_THREADS_MAX;
+    for (; door->thread_count < wanted; door->thread_count++) {
+        if (os_thread_create(
+                &door->threads[door->thread_count], "spd-windows", serve_on_own, door)) {
+            stop_door(base);
+            join_door(base);
+            return spd_fail(SPD_ERROR_THREADS, "for a door");
+        }
+    }
+    return 0;
 }
 
 static void close_door(struct spd_door *base)
 {
     struct windows_door *door = (struct windows_door *)base;
 
-    SpdStorageUnitDelete(door->unit);
-    free(door);
+    door->transport->close(door);
+    free_door(door);
 }
 
 const struct spd_door_ops windows_door_ops = {
@@ -379,6 +479,7 @@ const struct spd_door_ops windows_door_ops = {
     .has_grace = true,
     .open = open_door,
     .start = start_door,
+    .serve = serve,
     .stop = stop_door,
     .join = join_door,
     .close = close_door,

@@ -42,6 +42,8 @@ int finished(void);
 void test_dispatch(void);
 void test_log(void);
 void test_pipe(void);
+void test_spd(void);
+void test_transport(void);
 void test_unit(void);
 void test_uri(void);
 

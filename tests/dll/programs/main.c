@@ -9,6 +9,8 @@ int main(void)
     test_dispatch();
     test_log();
     test_pipe();
+    test_transport();
+    test_spd();
     test_uri();
     return finished();
 }

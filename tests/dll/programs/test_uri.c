@@ -133,10 +133,10 @@ static HANDLE WINAPI create_few_threads(LPSECURITY_ATTRIBUTES security, SIZE_T s
     return NULL;
 }
 
-/* Whichever of the threads it is that cannot be made, of the door, of ours or of the dispatcher. */
+/* Whichever of the threads it is that cannot be made, of the door or of the dispatcher. */
 static void a_thread_that_cannot_be_made_ends_the_unit(void)
 {
-    enum { THREADS = 2, ALL = 2 + THREADS };
+    enum { THREADS = 2, ALL = 1 + THREADS };
     void *real = hook_set("CreateThread", (void *)create_few_threads);
 
     memcpy(&create_thread, &real, sizeof real);

@@ -239,6 +239,74 @@ static void only_what_counts_of_a_response_counts(void)
     end(unit, TRUE);
 }
 
+/* What a later response says, of the medium or of nothing. */
+static void a_status_reaches_the_requester(void)
+{
+    static const SPD_IOCTL_STORAGE_UNIT_STATUS rows[] = {
+        { .ScsiStatus = SCSISTAT_BUSY },
+        { .ScsiStatus = SCSISTAT_RESERVATION_CONFLICT, .SenseKey = 3 },
+        { .ScsiStatus = SCSISTAT_QUEUE_FULL },
+        { .ScsiStatus = SCSISTAT_CHECK_CONDITION, .SenseKey = 4, .ASC = 0x44, .ASCQ = 0x71,
+            .Information = 0xfedcba98, .InformationValid = 1 },
+        { .ScsiStatus = SCSISTAT_CHECK_CONDITION, .SenseKey = 3, .ASC = 0x11,
+            .Information = 0x123456789a, .InformationValid = 1 },
+    };
+    UCHAR data[BLOCK];
+    SPD_STORAGE_UNIT *unit = start(&all);
+    unsigned i;
+
+    for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct command command = api_move(TARGET(0), FALSE, DEFERRED, 1, data);
+        SPD_IOCTL_TRANSACT_RSP response = { .Kind = SpdIoctlTransactReadKind };
+        BOOL valid = rows[i].InformationValid && rows[i].Information <= (UINT32)-1;
+
+        held = 0;
+        api_start(&command);
+        WAIT_UNTIL(held == 1);
+        response.Hint = hold[0].Hint;
+        response.Status = rows[i];
+        SpdStorageUnitSendResponse(unit, &response, NULL);
+        api_wait(&command);
+        CHECK_EQUAL(command.error, 0);
+        CHECK_EQUAL(command.status, rows[i].ScsiStatus);
+        if (rows[i].ScsiStatus != SCSISTAT_CHECK_CONDITION)
+            continue;
+        CHECK_EQUAL(command.sense[0], valid ? 0xf0 : 0x70);
+        CHECK_EQUAL(command.sense[2], rows[i].SenseKey);
+        CHECK_EQUAL(command.sense[6], valid ? 0x98 : 0);
+        CHECK_EQUAL(command.sense[12], rows[i].ASC);
+        CHECK_EQUAL(command.sense[13], rows[i].ASCQ);
+    }
+    end(unit, TRUE);
+}
+
+static void errors_of_the_driver_come_through(void)
+{
+    SPD_STORAGE_UNIT_PARAMS params = api_params(&guid_a, 1), bad = params;
+    HANDLE process, thread;
+    SPD_STORAGE_UNIT *unit;
+    DWORD error = 0;
+
+    bad.Reserved[7] = 1;
+    CHECK_EQUAL(SpdStorageUnitCreate(NULL, &bad, &all, &unit), ERROR_INVALID_PARAMETER);
+    bad = params;
+    ZeroMemory(&bad.Guid, sizeof(bad.Guid));
+    CHECK_EQUAL(SpdStorageUnitCreate(NULL, &bad, &all, &unit), ERROR_INVALID_PARAMETER);
+    /* Its requests are for another process: our transactions are refused. */
+    process = start_child("without rights", "-", TRUE, &thread);
+    CHECK_EQUAL(SpdStorageUnitCreate(NULL, &params, &all, &unit), 0);
+    CHECK_EQUAL(SpdIoctlSetTransactProcessId(unit->Handle, unit->Btl, GetProcessId(process)), 0);
+    CHECK_EQUAL(SpdStorageUnitStartDispatcher(unit, 2), 0);
+    SpdStorageUnitWaitDispatcher(unit);
+    SpdStorageUnitGetDispatcherError(unit, &error);
+    CHECK_EQUAL(error, ERROR_ACCESS_DENIED);
+    SpdStorageUnitDelete(unit);
+    CHECK_EQUAL(api_units(), 0);
+    TerminateProcess(process, 0);
+    CloseHandle(process);
+    CloseHandle(thread);
+}
+
 static void shutdown_ends_what_is_deferred(void)
 {
     UCHAR data[BLOCK];
@@ -413,6 +481,8 @@ const struct test api_unit_tests[] = {
     { "units: sense reaches the requester", sense_reaches_the_requester },
     { "units: a missing callback is an unknown command", a_missing_callback_is_an_unknown_command },
     { "units: deferred responses in any order", deferred_responses_in_any_order },
+    { "units: a status reaches the requester", a_status_reaches_the_requester },
+    { "units: errors of the driver come through", errors_of_the_driver_come_through },
     { "units: shutdown ends what is deferred", shutdown_ends_what_is_deferred },
     { "units: only what counts of a response counts", only_what_counts_of_a_response_counts },
     { "units: a deferred response needs no more than the read, from any thread",

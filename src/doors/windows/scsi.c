@@ -3,7 +3,7 @@
 
 /* SCSI pass-through. */
 
-#include "dll/dll.h"
+#include "doors/windows/windows.h"
 
 #include <string.h>
 #include <winioctl.h>
@@ -50,7 +50,7 @@ DWORD SPD_CALL SpdIoctlScsiExecute(HANDLE DeviceHandle, UINT32 Btl, PCDB Cdb, IN
     if (!length)
         return ERROR_INVALID_PARAMETER;
     memcpy(call.direct.Cdb, Cdb, length);
-    error = dll_control(DeviceHandle, IOCTL_SCSI_PASS_THROUGH_DIRECT, &call, sizeof call, &call,
+    error = windows_control(DeviceHandle, IOCTL_SCSI_PASS_THROUGH_DIRECT, &call, sizeof call, &call,
         sizeof call, &got);
     if (error)
         return error;

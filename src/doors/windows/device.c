@@ -3,7 +3,7 @@
 
 /* From a device name to a path, and to a handle. */
 
-#include "dll/dll.h"
+#include "doors/windows/windows.h"
 
 #include <initguid.h>
 #include <setupapi.h>

@@ -3,7 +3,7 @@
 
 /* The calls of winspd/ioctl.h that are one IOCTL each. */
 
-#include "dll/dll.h"
+#include "doors/windows/windows.h"
 
 #include <winioctl.h>
 #include <ntddscsi.h>
@@ -13,24 +13,13 @@
     CTL_CODE(IOCTL_SCSI_BASE, 0x040e, METHOD_BUFFERED, FILE_READ_ACCESS | FILE_WRITE_ACCESS)
 #endif
 
-void *dll_alloc(size_t size)
-{
-    return HeapAlloc(GetProcessHeap(), HEAP_ZERO_MEMORY, size);
-}
-
-void dll_free(void *pointer)
-{
-    if (pointer)
-        HeapFree(GetProcessHeap(), 0, pointer);
-}
-
 /* The low bit keeps the completion out of a port that the handle may belong to. */
-static HANDLE unported(HANDLE event)
+HANDLE windows_unported(HANDLE event)
 {
     return (HANDLE)((ULONG_PTR)event | 1);
 }
 
-static DWORD finish(HANDLE device, DWORD error, OVERLAPPED *overlapped, DWORD *got)
+DWORD windows_finish(HANDLE device, DWORD error, OVERLAPPED *overlapped, DWORD *got)
 {
     if (error && error != ERROR_IO_PENDING)
         return error;
@@ -41,7 +30,7 @@ static DWORD finish(HANDLE device, DWORD error, OVERLAPPED *overlapped, DWORD *g
  * the thread that made a call waits for it, so that nothing sets an event that was given back. */
 static void *volatile events[8];
 
-HANDLE dll_event_take(void)
+HANDLE windows_event_take(void)
 {
     for (unsigned i = 0; i < ARRAYSIZE(events); i++) {
         HANDLE event = InterlockedExchangePointer(&events[i], NULL);
@@ -52,7 +41,7 @@ HANDLE dll_event_take(void)
     return CreateEventW(NULL, TRUE, FALSE, NULL);
 }
 
-void dll_event_give(HANDLE event)
+void windows_event_give(HANDLE event)
 {
     for (unsigned i = 0; i < ARRAYSIZE(events); i++)
         if (!InterlockedCompareExchangePointer(&events[i], event, NULL))
@@ -60,7 +49,7 @@ void dll_event_give(HANDLE event)
     CloseHandle(event);
 }
 
-void dll_events_close(void)
+void windows_events_close(void)
 {
     for (unsigned i = 0; i < ARRAYSIZE(events); i++) {
         HANDLE event = InterlockedExchangePointer(&events[i], NULL);
@@ -70,11 +59,11 @@ void dll_events_close(void)
     }
 }
 
-DWORD dll_control(HANDLE device, DWORD code, void *in, DWORD in_length, void *out,
+DWORD windows_control(HANDLE device, DWORD code, void *in, DWORD in_length, void *out,
     DWORD out_length, DWORD *got)
 {
-    HANDLE event = dll_event_take();
-    OVERLAPPED overlapped = { .hEvent = unported(event) };
+    HANDLE event = windows_event_take();
+    OVERLAPPED overlapped = { .hEvent = windows_unported(event) };
     DWORD error = 0;
 
     *got = 0;
@@ -82,14 +71,22 @@ DWORD dll_control(HANDLE device, DWORD code, void *in, DWORD in_length, void *ou
         return ERROR_NO_SYSTEM_RESOURCES;
     if (!DeviceIoControl(device, code, in, in_length, out, out_length, NULL, &overlapped))
         error = GetLastError();
-    error = finish(device, error, &overlapped, got);
-    dll_event_give(event);
+    error = windows_finish(device, error, &overlapped, got);
+    windows_event_give(event);
     return error;
 }
 
-static DWORD service(HANDLE device, void *block, DWORD in, DWORD out, DWORD *got)
+DWORD windows_service_begin(
+    HANDLE device, void *block, DWORD in, DWORD out, OVERLAPPED *overlapped)
 {
-    return dll_control(device, IOCTL_MINIPORT_PROCESS_SERVICE_IRP, block, in, block, out, got);
+    return DeviceIoControl(device, IOCTL_MINIPORT_PROCESS_SERVICE_IRP, block, in, block, out, NULL,
+               overlapped)
+        ? 0 : GetLastError();
+}
+
+DWORD windows_service(HANDLE device, void *block, DWORD in, DWORD out, DWORD *got)
+{
+    return windows_control(device, IOCTL_MINIPORT_PROCESS_SERVICE_IRP, block, in, block, out, got);
 }
 
 /* A LIFETIME request, pending for as long as the process lives: the thread never ends, since the
@@ -100,7 +97,7 @@ static DWORD WINAPI lifetime_main(void *argument)
     HANDLE device = argument;
     DWORD got;
 
-    service(device, &block, sizeof block, 0, &got);
+    windows_service(device, &block, sizeof block, 0, &got);
     CloseHandle(device);
     return 0;
 }
@@ -143,7 +140,7 @@ DWORD SPD_CALL SpdIoctlProvision(
         block.Base.Size = sizeof block;
         block.Base.Code = SPD_IOCTL_PROVISION;
         block.Dir.Par.StorageUnitParams = *StorageUnitParams;
-        error = service(DeviceHandle, &block, sizeof block, sizeof block, &got);
+        error = windows_service(DeviceHandle, &block, sizeof block, sizeof block, &got);
         /* This adapter does not know us: say that we live, and let that arrive. */
         if (error != ERROR_BAD_COMMAND || i == TRIES)
             break;
@@ -155,7 +152,7 @@ DWORD SPD_CALL SpdIoctlProvision(
     ReleaseSRWLockExclusive(&lock);
     if (!error) {
         *PBtl = block.Dir.Ret.Btl;
-        driver_note_transfer_length(*PBtl, StorageUnitParams->MaxTransferLength);
+        windows_note_transfer_length(*PBtl, StorageUnitParams->MaxTransferLength);
     }
     return error;
 }
@@ -166,10 +163,10 @@ DWORD SPD_CALL SpdIoctlUnprovision(HANDLE DeviceHandle, const GUID *Guid)
     DWORD error, got;
 
     block.Dir.Par.Guid = *Guid;
-    error = service(DeviceHandle, &block, sizeof block, 0, &got);
+    error = windows_service(DeviceHandle, &block, sizeof block, 0, &got);
     /* Which target that was is not said. */
     if (!error)
-        driver_forget_transfer_lengths();
+        windows_forget_transfer_lengths();
     return error;
 }
 
@@ -177,7 +174,7 @@ DWORD SPD_CALL SpdIoctlGetList(HANDLE DeviceHandle, PUINT32 ListBuf, PUINT32 PLi
 {
     SPD_IOCTL_LIST_PARAMS block = { .Base = { sizeof block, SPD_IOCTL_LIST } };
     DWORD got;
-    DWORD error = dll_control(DeviceHandle, IOCTL_MINIPORT_PROCESS_SERVICE_IRP, &block,
+    DWORD error = windows_control(DeviceHandle, IOCTL_MINIPORT_PROCESS_SERVICE_IRP, &block,
         sizeof block, ListBuf, *PListSize, &got);
 
     if (!error)
@@ -194,28 +191,5 @@ DWORD SPD_CALL SpdIoctlSetTransactProcessId(HANDLE DeviceHandle, UINT32 Btl, ULO
     };
     DWORD got;
 
-    return service(DeviceHandle, &block, sizeof block, 0, &got);
-}
-
-DWORD dll_transact(struct dll_unit *unit, HANDLE device, struct frame *frame, DWORD in_length,
-    UINT32 data_length, DWORD *got)
-{
-    SPD_IOCTL_TRANSACT_PARAMS *block = (void *)frame->bytes;
-    DWORD out_length = sizeof *block + (block->ReqValid ? data_length : 0);
-    OVERLAPPED overlapped = { .hEvent = unported(frame->event) };
-    DWORD error = 0;
-
-    *got = 0;
-    block->Base.Size = sizeof *block;
-    block->Base.Code = SPD_IOCTL_TRANSACT;
-    if (unit)
-        AcquireSRWLockShared(&unit->issuing);
-    if (unit && unit->stopped)
-        error = ERROR_OPERATION_ABORTED;
-    else if (!DeviceIoControl(device, IOCTL_MINIPORT_PROCESS_SERVICE_IRP, block, in_length, block,
-                 out_length, NULL, &overlapped))
-        error = GetLastError();
-    if (unit)
-        ReleaseSRWLockShared(&unit->issuing);
-    return finish(device, error, &overlapped, got);
+    return windows_service(DeviceHandle, &block, sizeof block, 0, &got);
 }

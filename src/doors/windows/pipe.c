@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * Units on a named pipe, for tests and for programs that want no driver. DEVICE\TARGET is the pipe;
+ * a request or response is one message, a 48-byte header and its data. One client at a time; one
+ * thread reads while the others are with the device.
+ */
+
+#include "doors/windows/windows.h"
+
+#include <string.h>
+
+enum {
+    NAME_MAX_CHARS = 256 + 9 + 4,
+    WAIT_MS = 3600000, /* of a client that says "the default" */
+};
+
+/* In both directions the header is as long as a response's. */
+#define HEADER sizeof(SPD_IOCTL_TRANSACT_RSP)
+
+static const WCHAR prefix[] = L"\\\\.\\pipe\\";
+enum { PREFIX_LENGTH = sizeof prefix / sizeof prefix[0] - 1 };
+
+static SRWLOCK targets_lock = SRWLOCK_INIT;
+static struct windows_door *targets[SPD_IOCTL_STORAGE_UNIT_MAX_CAPACITY];
+
+bool windows_is_pipe(PCWSTR name)
+{
+    return !wcsncmp(name, prefix, PREFIX_LENGTH);
+}
+
+/* Waits for what was begun, or for the end of the unit. ERROR_MORE_DATA is not an end. */
+static DWORD finish(struct windows_door *door, OVERLAPPED *overlapped, DWORD *moved)
+{
+    HANDLE handles[2] = { overlapped->hEvent, door->pipe.stop };
+
+    if (WaitForMultipleObjects(2, handles, FALSE, INFINITE) != WAIT_OBJECT_0)
+        CancelIoEx(door->handle, overlapped);
+    return GetOverlappedResult(door->handle, overlapped, moved, TRUE) ? 0 : GetLastError();
+}
+
+/* Bytes of a frame that messages have room in. */
+static DWORD room(const struct windows_door *door)
+{
+    return HEADER + door->params.MaxTransferLength;
+}
+
+static DWORD read_message(struct windows_command *command, DWORD *moved)
+{
+    struct windows_door *door = command->door;
+    OVERLAPPED overlapped = { .hEvent = command->event };
+    DWORD error = 0;
+
+    *moved = 0;
+    if (!ReadFile(door->handle, command->frame, room(door), NULL, &overlapped))
+        error = GetLastError();
+    return !error || error == ERROR_IO_PENDING || error == ERROR_MORE_DATA
+        ? finish(door, &overlapped, moved)
+        : error;
+}
+
+static DWORD write_message(
+    struct windows_door *door, HANDLE event, const void *buffer, DWORD length)
+{
+    OVERLAPPED overlapped = { .hEvent = event };
+    DWORD error = 0, moved;
+
+    if (!WriteFile(door->handle, buffer, length, NULL, &overlapped))
+        error = GetLastError();
+    return !error || error == ERROR_IO_PENDING ? finish(door, &overlapped, &moved) : error;
+}
+
+/* A client that came and went already is ERROR_NO_DATA: its end of the pipe is to be closed. */
+static DWORD accept_client(struct windows_door *door, HANDLE event)
+{
+    OVERLAPPED overlapped = { .hEvent = event };
+    DWORD error = 0, moved;
+
+    if (!ConnectNamedPipe(door->handle, &overlapped))
+        error = GetLastError();
+    if (!error || error == ERROR_IO_PENDING)
+        error = finish(door, &overlapped, &moved);
+    else if (error == ERROR_PIPE_CONNECTED)
+        error = 0;
+    return error ? error : write_message(door, event, &door->params, sizeof door->params);
+}
+
+static bool has_stopped(const struct windows_door *door)
+{
+    return WaitForSingleObject(door->pipe.stop, 0) == WAIT_OBJECT_0;
+}
+
+/* The answers to this client find nobody. */
+static void hang_up(struct windows_door *door)
+{
+    AcquireSRWLockExclusive(&door->pipe.connection);
+    door->pipe.client++;
+    DisconnectNamedPipe(door->handle);
+    door->pipe.connected = false;
+    ReleaseSRWLockExclusive(&door->pipe.connection);
+}
+
+/* The next message, of this client or of the next one, and how much of it there was room for. */
+static DWORD next_message(struct windows_command *command, DWORD *length, bool *too_long)
+{
+    struct windows_door *door = command->door;
+    DWORD error, rest;
+
+    while (!has_stopped(door)) {
+        if (!door->pipe.connected) {
+            door->pipe.connected = !accept_client(door, command->event);
+            if (!door->pipe.connected && !has_stopped(door))
+                hang_up(door);
+            continue;
+        }
+        error = read_message(command, length);
+        memcpy(&command->message, command->frame, sizeof command->message);
+        *too_long = error == ERROR_MORE_DATA;
+        while (error == ERROR_MORE_DATA)
+            error = read_message(command, &rest);
+        if (!error && *length >= HEADER)
+            return 0;
+        /* It has gone, or it does not speak the protocol. At the end it still gets its answers. */
+        if (!has_stopped(door))
+            hang_up(door);
+    }
+    return ERROR_OPERATION_ABORTED;
+}
+
+static DWORD pipe_send(struct windows_command *command)
+{
+    struct windows_door *door = command->door;
+    const SPD_IOCTL_TRANSACT_REQ *message = &command->message;
+    SPD_IOCTL_TRANSACT_RSP *header = (void *)command->frame;
+    DWORD length = sizeof *header;
+
+    if (message->Kind == SpdIoctlTransactReadKind && !command->status.ScsiStatus)
+        length += message->Op.Read.BlockCount * door->params.BlockLength;
+    *header = windows_answer(message->Hint, message->Kind, &command->status);
+    AcquireSRWLockShared(&door->pipe.connection);
+    /* A client that has gone is noticed by who reads. */
+    if (command->client == door->pipe.client)
+        write_message(door, command->event, header, length);
+    ReleaseSRWLockShared(&door->pipe.connection);
+    return 0;
+}
+
+/* What the engine does not look at. The client is not to be trusted. */
+static void check(struct windows_command *command, DWORD length, bool too_long)
+{
+    const SPD_STORAGE_UNIT_PARAMS *params = &command->door->params;
+    const SPD_IOCTL_TRANSACT_REQ *message = &command->message;
+    UINT32 sent = length - (UINT32)HEADER, count = 0, size = params->BlockLength;
+
+    ZeroMemory(&command->status, sizeof command->status);
+    switch (message->Kind) {
+    case SpdIoctlTransactReadKind:
+    case SpdIoctlTransactWriteKind:
+        count = message->Op.Read.BlockCount;
+        break;
+    case SpdIoctlTransactUnmapKind:
+        count = message->Op.Unmap.Count;
+        size = sizeof(SPD_UNMAP_DESCRIPTOR);
+        break;
+    default:
+        size = 0;
+    }
+    if (too_long || (size && (count == 0 || count > params->MaxTransferLength / size)))
+        windows_refuse(command, SCSI_ADSENSE_INVALID_CDB);
+    /* What was not sent is zeros. */
+    else if (sent < count * size)
+        ZeroMemory(windows_data(command) + sent, count * size - sent);
+}
+
+static DWORD pipe_receive(struct windows_command *command, bool answered, bool *got)
+{
+    struct windows_pipe *pipe = &command->door->pipe;
+    bool too_long = false;
+    DWORD error, length;
+
+    if (answered)
+        pipe_send(command);
+    /* Until it is known whose the message is, nobody hangs up. */
+    AcquireSRWLockExclusive(&pipe->reader);
+    error = next_message(command, &length, &too_long);
+    command->client = pipe->client;
+    ReleaseSRWLockExclusive(&pipe->reader);
+    *got = !error;
+    if (!error)
+        check(command, length, too_long);
+    return error;
+}
+
+static void forget(struct windows_door *door)
+{
+    AcquireSRWLockExclusive(&targets_lock);
+    if (targets[door->btl] == door)
+        targets[door->btl] = NULL;
+    ReleaseSRWLockExclusive(&targets_lock);
+}
+
+static void pipe_stop(struct windows_door *door)
+{
+    forget(door);
+    SetEvent(door->pipe.stop);
+}
+
+static void pipe_close(struct windows_door *door)
+{
+    forget(door);
+    if (door->handle != INVALID_HANDLE_VALUE)
+        CloseHandle(door->handle);
+    if (door->pipe.stop)
+        CloseHandle(door->pipe.stop);
+}
+
+/* A place in the table is the unit's target, and with it a part of the name. */
+static DWORD choose_target(struct windows_door *door)
+{
+    UINT32 free = SPD_IOCTL_STORAGE_UNIT_MAX_CAPACITY;
+    DWORD error = 0;
+
+    AcquireSRWLockExclusive(&targets_lock);
+    for (UINT32 i = SPD_IOCTL_STORAGE_UNIT_MAX_CAPACITY; i-- > 0;) {
+        if (!targets[i])
+            free = i;
+        else if (IsEqualGUID(&targets[i]->params.Guid, &door->params.Guid))
+            error = ERROR_ALREADY_EXISTS;
+    }
+    if (!error && free == SPD_IOCTL_STORAGE_UNIT_MAX_CAPACITY)
+        error = ERROR_CANNOT_MAKE;
+    if (!error) {
+        targets[free] = door;
+        door->btl = free;
+    }
+    ReleaseSRWLockExclusive(&targets_lock);
+    return error;
+}
+
+static DWORD make_pipe(struct windows_door *door, PCWSTR device_name)
+{
+    WCHAR name[NAME_MAX_CHARS];
+
+    if (wcslen(device_name) > NAME_MAX_CHARS - 4)
+        return ERROR_BUFFER_OVERFLOW;
+    wsprintfW(name, L"%s\\%u", device_name, door->btl);
+    door->pipe.stop = CreateEventW(NULL, TRUE, FALSE, NULL);
+    if (!door->pipe.stop)
+        return GetLastError();
+    door->handle = CreateNamedPipeW(name,
+        PIPE_ACCESS_DUPLEX | FILE_FLAG_FIRST_PIPE_INSTANCE | FILE_FLAG_WRITE_THROUGH |
+            FILE_FLAG_OVERLAPPED,
+        PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE | PIPE_WAIT | PIPE_REJECT_REMOTE_CLIENTS, 1,
+        room(door), room(door), WAIT_MS, NULL);
+    return door->handle == INVALID_HANDLE_VALUE ? GetLastError() : 0;
+}
+
+static DWORD pipe_open(struct windows_door *door, PCWSTR device_name)
+{
+    DWORD error = choose_target(door);
+
+    if (error)
+        return error;
+    door->handle = INVALID_HANDLE_VALUE;
+    error = make_pipe(door, device_name);
+    if (error)
+        pipe_close(door);
+    return error;
+}
+
+const struct windows_transport windows_by_pipe = {
+    .header = HEADER,
+    .open = pipe_open,
+    .receive = pipe_receive,
+    .send = pipe_send,
+    .stop = pipe_stop,
+    .close = pipe_close,
+};

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* The door of Windows from the inside: messages of winspd/ioctl.h, by the driver or by a pipe. */
+
+#ifndef DOORS_WINDOWS_WINDOWS_H
+#define DOORS_WINDOWS_WINDOWS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "doors/unix/command.h"
+#include "doors/windows/native.h"
+#include "lib/door.h"
+#include "os/os.h"
+
+enum { WINDOWS_THREADS_MAX = 8 };
+
+/* One SCSI command: a message is one, except for an unmap that is longer than they may be. */
+struct windows_part {
+    struct spd_request request; /* first: done() gets a pointer to it */
+    struct windows_command *command;
+    struct scsi_vec data[2];
+    uint8_t unmap_header[UNIX_UNMAP_HEADER_LENGTH];
+};
+
+/* A message, from its arrival until its answer has been sent. Kept by the door and used again, so
+ * that serving one allocates nothing. */
+struct windows_command {
+    struct windows_part part;  /* first */
+    struct windows_part *more; /* of a long unmap */
+    struct windows_command *next;
+    struct windows_door *door;
+    _Atomic uint32_t owed; /* what the answer waits for: the parts, and who starts them */
+    atomic_flag failed;    /* status is that of a part */
+    UINT32 client;         /* pipe: the number of the connection */
+    SPD_IOCTL_TRANSACT_REQ message;
+    SPD_IOCTL_STORAGE_UNIT_STATUS status;
+    HANDLE event;   /* that its I/O completes on */
+    UINT64 frame[]; /* what is received and sent: a header and MaxTransferLength bytes */
+};
+
+struct windows_transport {
+    size_t header; /* bytes of a frame before the data */
+    DWORD (*open)(struct windows_door *door, PCWSTR name);
+    /* Sends the answer, if there is one, and waits for a message, in any number of threads. *got:
+     * there is one; the data of a write or an unmap are complete, and nothing is longer than
+     * MaxTransferLength. A status that is not GOOD refuses it. */
+    DWORD (*receive)(struct windows_command *command, bool answered, bool *got);
+    /* Sends the answer. */
+    DWORD (*send)(struct windows_command *command);
+    /* receive and send end, with ERROR_OPERATION_ABORTED, now and ever after. Once at most. */
+    void (*stop)(struct windows_door *door);
+    void (*close)(struct windows_door *door);
+};
+
+struct windows_pipe {
+    HANDLE stop;
+    SRWLOCK reader; /* held while a message is waited for; guards connected */
+    bool connected;
+    SRWLOCK connection; /* shared: answering; exclusive: hanging up; guards client */
+    UINT32 client;
+};
+
+struct windows_door {
+    struct spd_door door; /* first */
+    const struct windows_transport *transport;
+    SPD_STORAGE_UNIT_PARAMS params;
+    struct scsi_port port;
+    struct scsi_nexus nexus;
+    HANDLE handle; /* of the device or the pipe */
+    UINT32 btl;
+    struct windows_pipe pipe;
+    SRWLOCK issuing; /* driver: shared while a transaction is handed over */
+    bool stopped;    /* driver: guarded by it */
+    os_thread threads[WINDOWS_THREADS_MAX]; /* where none are lent */
+    uint32_t thread_count;
+    os_mutex lock; /* guards the rest */
+    os_cond idle;
+    struct windows_command *free;
+    uint32_t busy; /* commands that are not free */
+};
+
+extern const struct windows_transport windows_by_driver, windows_by_pipe;
+
+static inline UCHAR *windows_data(struct windows_command *command)
+{
+    return (UCHAR *)command->frame + command->door->transport->header;
+}
+
+/* It is answered with this, whatever it was. */
+void windows_refuse(struct windows_command *command, UINT8 asc);
+
+/* pipe.c */
+bool windows_is_pipe(PCWSTR name);
+
+/* transact.c */
+/* What counts of an answer: the rest of its structure is whatever a program's stack held. */
+SPD_IOCTL_TRANSACT_RSP windows_answer(
+    UINT64 hint, UINT8 kind, const SPD_IOCTL_STORAGE_UNIT_STATUS *status);
+void windows_block_init(SPD_IOCTL_TRANSACT_PARAMS *block, UINT32 btl, bool wants_request);
+/* What SpdIoctlTransact() is to know of a unit; and that units have gone. */
+void windows_note_transfer_length(UINT32 btl, UINT32 length);
+void windows_forget_transfer_lengths(void);
+
+/* ioctl.c */
+HANDLE windows_event_take(void); /* manual-reset; NULL: none could be made */
+void windows_event_give(HANDLE event);
+/* A call that is begun, with overlapped->hEvent from windows_unported(), is ended by the other. */
+HANDLE windows_unported(HANDLE event);
+DWORD windows_service_begin(
+    HANDLE device, void *block, DWORD in, DWORD out, OVERLAPPED *overlapped);
+DWORD windows_finish(HANDLE device, DWORD error, OVERLAPPED *overlapped, DWORD *got);
+/* Both. */
+DWORD windows_service(HANDLE device, void *block, DWORD in, DWORD out, DWORD *got);
+DWORD windows_control(HANDLE device, DWORD code, void *in, DWORD in_length, void *out,
+    DWORD out_length, DWORD *got);
+
+#endif

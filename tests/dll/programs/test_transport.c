@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* What passes between a program and the clients of its pipe, to the letter. */
+
+#include <string.h>
+
+#include "disk.h"
+
+enum { HELD_MAX = 8 };
+
+static WCHAR name[64];
+static WCHAR path[72];
+static struct message message;
+
+/* Calls that are answered by answer() only. */
+static SPD_IOCTL_TRANSACT_REQ held[HELD_MAX];
+static UINT32 held_blocks[HELD_MAX];
+static volatile LONG held_count;
+
+static BOOLEAN hold(UINT32 blocks)
+{
+    held[held_count] = *SpdStorageUnitGetOperationContext()->Request;
+    held_blocks[held_count] = blocks;
+    InterlockedIncrement(&held_count);
+    return FALSE;
+}
+
+static BOOLEAN SPD_CALL hold_read(SPD_STORAGE_UNIT *unit, PVOID buffer, UINT64 address,
+    UINT32 count, BOOLEAN flush, SPD_STORAGE_UNIT_STATUS *status)
+{
+    (void)unit;
+    (void)buffer;
+    (void)address;
+    (void)flush;
+    (void)status;
+    return hold(count);
+}
+
+static BOOLEAN SPD_CALL hold_unmap(SPD_STORAGE_UNIT *unit, SPD_UNMAP_DESCRIPTOR descriptors[],
+    UINT32 count, SPD_STORAGE_UNIT_STATUS *status)
+{
+    UINT32 blocks = 0;
+
+    (void)unit;
+    (void)status;
+    for (UINT32 i = 0; i < count; i++)
+        blocks += descriptors[i].BlockCount;
+    return hold(blocks);
+}
+
+static const SPD_STORAGE_UNIT_INTERFACE holding = { .Read = hold_read, .Unmap = hold_unmap };
+
+static SPD_STORAGE_UNIT *start(const SPD_STORAGE_UNIT_PARAMS *params, HANDLE *pipe,
+    SPD_STORAGE_UNIT_PARAMS *greeting)
+{
+    SPD_STORAGE_UNIT *unit = NULL;
+
+    held_count = 0;
+    CHECK(SpdStorageUnitCreate(name, params, &holding, &unit) == 0);
+    CHECK(unit && SpdStorageUnitStartDispatcher(unit, 1) == 0);
+    *pipe = client_open(path, greeting);
+    return unit;
+}
+
+static void answer(SPD_STORAGE_UNIT *unit, int which, const SPD_STORAGE_UNIT_STATUS *status)
+{
+    SPD_IOCTL_TRANSACT_RSP response = { .Hint = held[which].Hint, .Kind = held[which].Kind };
+
+    response.Status = *status;
+    SpdStorageUnitSendResponse(unit, &response, NULL);
+}
+
+static void end(SPD_STORAGE_UNIT *unit, HANDLE pipe)
+{
+    CloseHandle(pipe);
+    CHECK(disk_end(unit) == 0);
+}
+
+static void a_status_arrives_to_the_byte(void)
+{
+    static const SPD_STORAGE_UNIT_STATUS rows[] = {
+        { .ScsiStatus = 2, .SenseKey = 3, .ASC = 0x11, .ASCQ = 0x04,
+            .Information = 0x123456789abcdef0, .InformationValid = 1 },
+        { .ScsiStatus = 2, .SenseKey = 0x1f, .ASC = 0xff, .ASCQ = 0xfe, .Information = 7 },
+        { .ScsiStatus = SCSISTAT_BUSY },
+        { .ScsiStatus = SCSISTAT_RESERVATION_CONFLICT, .SenseKey = 1, .ASC = 2, .ASCQ = 3 },
+        { .ScsiStatus = 0x41, .Information = 1, .InformationValid = 1 },
+        { .SenseKey = 1, .ASC = 0x17, .ASCQ = 0x01, .Information = 9, .InformationValid = 1 },
+    };
+    SPD_STORAGE_UNIT_PARAMS params = disk_params(), greeting;
+    HANDLE pipe;
+    SPD_STORAGE_UNIT *unit = start(&params, &pipe, &greeting);
+
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        SPD_IOCTL_TRANSACT_RSP wanted = { .Hint = i + 1, .Kind = SpdIoctlTransactReadKind };
+
+        wanted.Status = rows[i];
+        held_count = 0;
+        client_transfer(&message, i + 1, SpdIoctlTransactReadKind, i, 1);
+        CHECK(client_send(pipe, &message, 0) && disk_await(&held_count, 1));
+        answer(unit, 0, &rows[i]);
+        CHECK(client_receive(pipe, &message) == (rows[i].ScsiStatus ? 0 : DISK_BLOCK));
+        CHECK(!memcmp(&message.response, &wanted, sizeof wanted));
+    }
+    end(unit, pipe);
+}
+
+static void parameters_arrive_to_the_letter(void)
+{
+    SPD_STORAGE_UNIT_PARAMS params = disk_params(), greeting;
+    SPD_STORAGE_UNIT *unit;
+    HANDLE pipe;
+
+    memcpy(params.ProductId, "two\0words\xe4\1 pad ", sizeof params.ProductId);
+    memcpy(params.ProductRevisionLevel, "\2ab\0", sizeof params.ProductRevisionLevel);
+    params.EjectDisabled = 1;
+    params.Reserved[1] = (UINT64)3 << 32 | DISK_BLOCK;
+    params.Reserved[7] = 0x0123456789abcdef;
+    unit = start(&params, &pipe, &greeting);
+    CHECK(!memcmp(&params, &greeting, sizeof params));
+    CHECK(!memcmp(&params, &unit->StorageUnitParams, sizeof params));
+    CHECK(((ULONG_PTR)unit->Handle & 1) == 1 && unit->Btl == 0);
+    end(unit, pipe);
+    ZeroMemory(&params.Guid, sizeof params.Guid);
+    unit = start(&params, &pipe, &greeting);
+    CHECK(!memcmp(&params, &greeting, sizeof params));
+    end(unit, pipe);
+}
+
+/* Each part is a call of its own; the client sees one answer, when the last of them has come. */
+static void a_long_unmap_has_one_answer(void)
+{
+    enum { COUNT = 1000, PARTS = 4 };
+    static const SPD_STORAGE_UNIT_STATUS good, bad = { .ScsiStatus = 2, .SenseKey = 3, .ASC = 12 };
+    SPD_STORAGE_UNIT_PARAMS params = disk_params(), greeting;
+    HANDLE pipe;
+    SPD_STORAGE_UNIT *unit = start(&params, &pipe, &greeting);
+    DWORD waiting = 1;
+    UINT32 blocks = 0;
+
+    for (int failing = 0; failing < 2; failing++) {
+        held_count = 0;
+        client_transfer(&message, 5, SpdIoctlTransactUnmapKind, 0, 0);
+        message.request.Op.Unmap.Count = COUNT;
+        for (UINT32 i = 0; i < COUNT; i++) {
+            SPD_UNMAP_DESCRIPTOR descriptor = { .BlockAddress = i % DISK_BLOCKS, .BlockCount = 1 };
+
+            memcpy(message.data + i * sizeof descriptor, &descriptor, sizeof descriptor);
+        }
+        CHECK(client_send(pipe, &message, COUNT * sizeof(SPD_UNMAP_DESCRIPTOR)));
+        CHECK(disk_await(&held_count, PARTS));
+        blocks = 0;
+        for (int i = PARTS - 1; i >= 0; i--) {
+            blocks += held_blocks[i];
+            CHECK(PeekNamedPipe(pipe, NULL, 0, NULL, &waiting, NULL) && waiting == 0);
+            answer(unit, i, failing && i == 2 ? &bad : &good);
+            answer(unit, i, &good); /* once is enough */
+        }
+        CHECK(blocks == COUNT);
+        CHECK(client_receive(pipe, &message) == 0 && message.response.Hint == 5);
+        CHECK(message.response.Status.ScsiStatus == (failing ? 2 : 0));
+        CHECK(message.response.Status.ASC == (failing ? 12 : 0));
+    }
+    end(unit, pipe);
+}
+
+/* One thread: what it has handed on does not hold it up, nor is what it needs for that lost. */
+static void one_thread_has_many_requests_under_way(void)
+{
+    enum { ROUNDS = 20 };
+    static const SPD_STORAGE_UNIT_STATUS good;
+    SPD_STORAGE_UNIT_PARAMS params = disk_params(), greeting;
+    HANDLE pipe;
+    SPD_STORAGE_UNIT *unit = start(&params, &pipe, &greeting);
+
+    for (UINT32 round = 0; round < ROUNDS; round++) {
+        held_count = 0;
+        for (UINT32 i = 0; i < HELD_MAX; i++) {
+            client_transfer(&message, i + 1, SpdIoctlTransactReadKind, i, 1 + i % 3);
+            CHECK(client_send(pipe, &message, 0));
+        }
+        CHECK(disk_await(&held_count, HELD_MAX));
+        for (int i = 0; i < HELD_MAX; i++)
+            answer(unit, (i * 3) % HELD_MAX, &good);
+        for (int i = 0; i < HELD_MAX; i++) {
+            int length = client_receive(pipe, &message);
+
+            CHECK(length == (int)(1 + (message.response.Hint - 1) % 3) * DISK_BLOCK);
+            CHECK(message.data[0] == 0 && message.data[DISK_BLOCK - 1] == 0);
+        }
+    }
+    end(unit, pipe);
+}
+
+void test_transport(void)
+{
+    wsprintfW(name, L"\\\\.\\pipe\\spd-transport-%lu", GetCurrentProcessId());
+    wsprintfW(path, L"%s\\0", name);
+    run("pipe: a status arrives to the byte", a_status_arrives_to_the_byte);
+    run("pipe: parameters arrive to the letter", parameters_arrive_to_the_letter);
+    run("pipe: a long unmap has one answer", a_long_unmap_has_one_answer);
+    run("pipe: one thread has many requests under way", one_thread_has_many_requests_under_way);
+}
