@@ -25,7 +25,8 @@
  *   in:  block, and for a GOOD read with DataBuffer != 0 the data; DataBuffer 0 reads zeros
  *   out: block, and for a write its data, for an unmap its descriptors
  *
- * With ReqValid the output buffer holds the block and the unit's MaxTransferLength. The request
+ * With ReqValid the output buffer holds the block and the unit's MaxTransferLength, which
+ * TRANSFER_LENGTH tells to whom the transactions are given. The request
  * is pended until there is one to serve, and can be cancelled; several may be pending for one unit.
  * Where another process is given the transactions (SET_TRANSACT_PID, or a take-over), those that
  * the one before has pending are cancelled.
@@ -80,7 +81,9 @@ extern "C" {
 #define SPD_IOCTL_LIST ('l')
 #define SPD_IOCTL_TRANSACT ('t')
 #define SPD_IOCTL_SET_TRANSACT_PID ('i')
-#define SPD_IOCTL_LIFETIME ('k') /* not of the original */
+/* Not of the original: */
+#define SPD_IOCTL_LIFETIME ('k')
+#define SPD_IOCTL_TRANSFER_LENGTH ('m')
 
 enum {
     SpdIoctlTransactReservedKind = 0,
@@ -223,6 +226,18 @@ typedef struct _SPD_IOCTL_LIFETIME_PARAMS {
     SPD_IOCTL_BASE_PARAMS Base;
 } SPD_IOCTL_LIFETIME_PARAMS;
 
+typedef struct _SPD_IOCTL_TRANSFER_LENGTH_PARAMS {
+    SPD_IOCTL_BASE_PARAMS Base;
+    union {
+        struct {
+            UINT32 Btl;
+        } Par;
+        struct {
+            UINT32 MaxTransferLength;
+        } Ret;
+    } Dir;
+} SPD_IOCTL_TRANSFER_LENGTH_PARAMS;
+
 /* Where the data of a TRANSACT begins. */
 #define SPD_IOCTL_TRANSACT_DATA(Params) ((PVOID)((SPD_IOCTL_TRANSACT_PARAMS *)(Params) + 1))
 
@@ -240,6 +255,7 @@ SPD_IOCTL_ASSERT(SpdList, sizeof(SPD_IOCTL_LIST_PARAMS) == 8);
 SPD_IOCTL_ASSERT(SpdTransact, sizeof(SPD_IOCTL_TRANSACT_PARAMS) == 72);
 SPD_IOCTL_ASSERT(SpdSetPid, sizeof(SPD_IOCTL_SET_TRANSACT_PID_PARAMS) == 16);
 SPD_IOCTL_ASSERT(SpdLifetime, sizeof(SPD_IOCTL_LIFETIME_PARAMS) == 8);
+SPD_IOCTL_ASSERT(SpdTransferLength, sizeof(SPD_IOCTL_TRANSFER_LENGTH_PARAMS) == 16);
 
 #if !defined(WINSPD_SYS_INTERNAL)
 /*

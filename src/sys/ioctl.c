@@ -64,6 +64,22 @@ static NTSTATUS transact(struct sys_adapter *adapter, struct call *call)
     return sys_transact(adapter, call->irp, call->caller, call->in, call->out);
 }
 
+static NTSTATUS transfer_length(struct sys_adapter *adapter, struct call *call)
+{
+    SPD_IOCTL_TRANSFER_LENGTH_PARAMS *block = call->block;
+    UINT32 length;
+    NTSTATUS status;
+
+    if (call->out < sizeof *block)
+        return STATUS_INVALID_PARAMETER;
+    status = sys_transact_length(adapter, block->Dir.Par.Btl, call->caller, &length);
+    if (!NT_SUCCESS(status))
+        return status;
+    block->Dir.Ret.MaxTransferLength = length;
+    call->written = sizeof *block;
+    return STATUS_SUCCESS;
+}
+
 static NTSTATUS set_transact_pid(struct sys_adapter *adapter, struct call *call)
 {
     SPD_IOCTL_SET_TRANSACT_PID_PARAMS *block = call->block;
@@ -111,6 +127,7 @@ static const struct {
     { SPD_IOCTL_TRANSACT, sizeof(SPD_IOCTL_TRANSACT_PARAMS), transact },
     { SPD_IOCTL_SET_TRANSACT_PID, sizeof(SPD_IOCTL_SET_TRANSACT_PID_PARAMS), set_transact_pid },
     { SPD_IOCTL_LIFETIME, sizeof(SPD_IOCTL_LIFETIME_PARAMS), lifetime },
+    { SPD_IOCTL_TRANSFER_LENGTH, sizeof(SPD_IOCTL_TRANSFER_LENGTH_PARAMS), transfer_length },
 };
 
 static NTSTATUS dispatch(struct sys_adapter *adapter, struct call *call)

@@ -210,6 +210,8 @@ bool sys_srb_reset_bus(struct sys_adapter *adapter, ULONG path);
 /* transact.c */
 NTSTATUS sys_transact(
     struct sys_adapter *adapter, PIRP irp, PEPROCESS caller, ULONG in, ULONG out);
+NTSTATUS sys_transact_length(
+    struct sys_adapter *adapter, UINT32 btl, PEPROCESS caller, UINT32 *length);
 void sys_transact_deliver(struct sys_wait *wait, struct sys_request *request, uint64_t hint);
 void sys_transact_cancel_all(struct sys_unit *unit, PLIST_ENTRY irps);
 PEPROCESS sys_transact_redirect(struct sys_unit *unit, PEPROCESS server, PLIST_ENTRY irps);

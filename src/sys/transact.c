@@ -201,6 +201,21 @@ static bool may_transact(struct sys_unit *unit, PEPROCESS caller)
     return may;
 }
 
+/* Only its server needs to know how much there may be to move. */
+NTSTATUS sys_transact_length(
+    struct sys_adapter *adapter, UINT32 btl, PEPROCESS caller, UINT32 *length)
+{
+    struct sys_unit *unit = sys_unit_get(adapter, btl);
+    bool may;
+
+    if (!unit)
+        return STATUS_CANCELLED;
+    may = may_transact(unit, caller);
+    *length = unit->params.MaxTransferLength;
+    sys_unit_put(unit);
+    return may ? STATUS_SUCCESS : STATUS_ACCESS_DENIED;
+}
+
 static bool reserved_are_zero(const SPD_IOCTL_TRANSACT_PARAMS *block)
 {
     const SPD_IOCTL_STORAGE_UNIT_STATUS *status = &block->Dir.Rsp.Status;

@@ -58,60 +58,23 @@ void windows_forget_transfer_lengths(void)
         InterlockedExchange(&transfer_lengths[i], 0);
 }
 
-/* False: no answer of at least so many bytes. Unit attentions are taken on the way. */
-static bool ask(HANDLE device, UINT32 btl, CDB cdb, UCHAR *data, UINT32 length, UINT32 least)
+/* That of a unit which another process has made, or of one that was forgotten, the driver tells. */
+static DWORD transfer_length(HANDLE device, UINT32 btl, UINT32 *length)
 {
-    enum { ATTEMPTS = 8 };
+    SPD_IOCTL_TRANSFER_LENGTH_PARAMS block = {
+        .Base = { sizeof block, SPD_IOCTL_TRANSFER_LENGTH }, .Dir.Par.Btl = btl
+    };
+    DWORD error, got;
 
-    for (int i = 0; i < ATTEMPTS; i++) {
-        UCHAR sense[32] = { 0 }, status = 0;
-        UINT32 got = length;
-
-        if (SpdIoctlScsiExecute(device, btl, &cdb, 1, data, &got, &status, sense))
-            return false;
-        if (status == SCSISTAT_GOOD)
-            return got >= least;
-        if (status != SCSISTAT_CHECK_CONDITION || (sense[2] & 15) != SCSI_SENSE_UNIT_ATTENTION)
-            return false;
-    }
-    return false;
-}
-
-static UINT32 be32(const UCHAR *bytes)
-{
-    return (UINT32)bytes[0] << 24 | bytes[1] << 16 | bytes[2] << 8 | bytes[3];
-}
-
-/* A unit of another process, for which this one transacts: the driver's block limits page has it as
- * the optimal transfer length, in blocks. */
-static UINT32 ask_transfer_length(HANDLE device, UINT32 btl)
-{
-    CDB inquiry = { 0 }, capacity = { 0 };
-    UCHAR page[64] = { 0 }, blocks[8] = { 0 };
-    UINT64 length;
-
-    inquiry.AsByte[0] = SCSIOP_INQUIRY;
-    inquiry.AsByte[1] = 1;
-    inquiry.AsByte[2] = VPD_BLOCK_LIMITS;
-    inquiry.AsByte[4] = sizeof page;
-    capacity.AsByte[0] = SCSIOP_READ_CAPACITY;
-    if (!ask(device, btl, inquiry, page, sizeof page, 16) ||
-        !ask(device, btl, capacity, blocks, sizeof blocks, 8))
+    *length = (UINT32)*known_length(btl);
+    if (*length)
         return 0;
-    length = (UINT64)be32(page + 12) * be32(blocks + 4);
-    return length <= SPD_IOCTL_MAX_TRANSFER_LENGTH ? (UINT32)length : 0;
-}
-
-static UINT32 transfer_length(HANDLE device, UINT32 btl)
-{
-    UINT32 length = (UINT32)*known_length(btl);
-
-    if (length)
-        return length;
-    length = ask_transfer_length(device, btl);
-    if (length)
-        windows_note_transfer_length(btl, length);
-    return length;
+    error = windows_service(device, &block, sizeof block, sizeof block, &got);
+    if (error)
+        return error;
+    *length = block.Dir.Ret.MaxTransferLength;
+    windows_note_transfer_length(btl, *length);
+    return 0;
 }
 
 /* Returns the length of the data. */
@@ -146,9 +109,9 @@ DWORD SPD_CALL SpdIoctlTransact(HANDLE DeviceHandle, UINT32 Btl, SPD_IOCTL_TRANS
 
     if ((!Req && !Rsp) || (Req && !DataBuffer))
         return ERROR_INVALID_PARAMETER;
-    max_length = transfer_length(DeviceHandle, Btl);
-    if (!max_length)
-        return ERROR_OPERATION_ABORTED; /* no such unit */
+    error = transfer_length(DeviceHandle, Btl, &max_length);
+    if (error)
+        return error;
     block = malloc(sizeof *block + max_length);
     if (!block)
         return ERROR_NO_SYSTEM_RESOURCES;

@@ -30,6 +30,7 @@ static void test_every_call_wants_its_whole_block(void **state)
     static const struct { UINT16 code, length; } rows[] = {
         { SPD_IOCTL_PROVISION, 136 }, { SPD_IOCTL_UNPROVISION, 24 },
         { SPD_IOCTL_TRANSACT, 72 }, { SPD_IOCTL_SET_TRANSACT_PID, 16 },
+        { SPD_IOCTL_TRANSFER_LENGTH, 16 },
     };
     UCHAR bytes[136] = { 0 };
 
@@ -319,6 +320,30 @@ static void test_only_the_owner_unprovisions_or_redirects(void **state)
     assert_int_equal(rig_unprovision(&program, 0), STATUS_SUCCESS);
 }
 
+static void test_the_server_is_told_how_long_transfers_are(void **state)
+{
+    SPD_IOCTL_TRANSFER_LENGTH_PARAMS block = {
+        .Base = { sizeof block, SPD_IOCTL_TRANSFER_LENGTH },
+    };
+    SPD_IOCTL_TRANSFER_LENGTH_PARAMS answer = { 0 };
+    SPD_IOCTL_STORAGE_UNIT_PARAMS params = rig_params(0, 3 * 512);
+    struct rig_program other;
+    UINT32 btl;
+
+    (void)state;
+    assert_int_equal(call(&block, sizeof block, &answer, sizeof answer), STATUS_CANCELLED);
+    rig_provision(&program, &params, &btl);
+    assert_int_equal(call(&block, sizeof block, &answer, sizeof answer - 1),
+        STATUS_INVALID_PARAMETER);
+    assert_int_equal(call(&block, sizeof block, &answer, sizeof answer), STATUS_SUCCESS);
+    assert_int_equal(answer.Dir.Ret.MaxTransferLength, 3 * 512);
+    rig_start(&other, 101);
+    assert_int_equal(
+        shim_ioctl(other.process, &block, sizeof block, &answer, sizeof answer, NULL),
+        STATUS_ACCESS_DENIED);
+    rig_exit(&other);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, rig_setup, rig_teardown)
@@ -339,6 +364,7 @@ int main(void)
         TEST(list_wants_room_for_all),
         TEST(a_guid_is_used_once_whoever_has_it),
         TEST(only_the_owner_unprovisions_or_redirects),
+        TEST(the_server_is_told_how_long_transfers_are),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -319,6 +319,30 @@ static void another_process_serves(void)
     CHECK_EQUAL(SpdIoctlUnprovision(device, &guid_a), 0);
 }
 
+static BOOL adapter_refuses(UINT32 btl)
+{
+    struct command test_unit_ready = { .btl = btl };
+
+    api_run(&test_unit_ready);
+    return test_unit_ready.error != 0;
+}
+
+/* Which the adapter passes no command. The length of its transfers is forgotten with the other. */
+static void a_disk_of_the_system_is_served_after_another_unit_has_gone(void)
+{
+    SPD_IOCTL_STORAGE_UNIT_PARAMS a = api_params(&guid_a, 1), b = api_params(&guid_b, 1);
+    SPD_IOCTL_TRANSACT_RSP nothing = { .Hint = 1, .Kind = SpdIoctlTransactReadKind };
+    UCHAR buffer[BLOCK] = { 0 };
+
+    memcpy(b.ProductId, "Disk", 4);
+    check_provision(&a, 0, TARGET(0));
+    check_provision(&b, 0, TARGET(1));
+    WAIT_UNTIL(adapter_refuses(TARGET(1)));
+    CHECK_EQUAL(SpdIoctlUnprovision(device, &guid_a), 0);
+    CHECK_EQUAL(SpdIoctlTransact(device, TARGET(1), &nothing, NULL, buffer), 0);
+    CHECK_EQUAL(SpdIoctlUnprovision(device, &guid_b), 0);
+}
+
 const struct test api_call_tests[] = {
     { "calls: units come, are listed and go", units_come_are_listed_and_go },
     { "calls: as many units as targets", as_many_units_as_targets },
@@ -334,5 +358,7 @@ const struct test api_call_tests[] = {
     { "calls: units end with their process", units_end_with_their_process },
     { "calls: another process has no rights", another_process_has_no_rights },
     { "calls: another process serves", another_process_serves },
+    { "calls: a disk of the system is served after another unit has gone",
+        a_disk_of_the_system_is_served_after_another_unit_has_gone },
     { 0 }
 };
