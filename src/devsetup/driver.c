@@ -232,35 +232,34 @@ static void delete_event_sources(const wchar_t *service)
     }
 }
 
+/* Once it is neither starting nor stopping: nobody has waited for that. 0: unknown. */
+static DWORD settled_state(SC_HANDLE service)
+{
+    enum { TRIES = 100, PAUSE_MS = 100 };
+    SERVICE_STATUS status = { 0 };
+
+    for (int i = 0; i < TRIES; i++) {
+        if (!QueryServiceStatus(service, &status))
+            return 0;
+        if (status.dwCurrentState != SERVICE_START_PENDING &&
+            status.dwCurrentState != SERVICE_STOP_PENDING)
+            break;
+        Sleep(PAUSE_MS);
+    }
+    return status.dwCurrentState;
+}
+
 bool driver_runs(const wchar_t *service)
 {
     SC_HANDLE manager = OpenSCManagerW(NULL, NULL, SC_MANAGER_CONNECT);
     SC_HANDLE handle = manager ? OpenServiceW(manager, service, SERVICE_QUERY_STATUS) : NULL;
-    SERVICE_STATUS status;
-    bool runs =
-        handle && QueryServiceStatus(handle, &status) && status.dwCurrentState == SERVICE_RUNNING;
+    bool runs = handle && settled_state(handle) == SERVICE_RUNNING;
 
     if (handle)
         CloseServiceHandle(handle);
     if (manager)
         CloseServiceHandle(manager);
     return runs;
-}
-
-/* It may be on its way out still: the end of its device was not waited for. */
-static bool has_stopped(SC_HANDLE service)
-{
-    enum { TRIES = 100, PAUSE_MS = 100 };
-    SERVICE_STATUS status;
-
-    for (int i = 0; i < TRIES; i++) {
-        if (!QueryServiceStatus(service, &status))
-            return false;
-        if (status.dwCurrentState != SERVICE_STOP_PENDING)
-            return status.dwCurrentState == SERVICE_STOPPED;
-        Sleep(PAUSE_MS);
-    }
-    return false;
 }
 
 /* A service without its file is an error whenever it is started; one that cannot be stopped is left
@@ -277,7 +276,7 @@ static bool delete_service(const wchar_t *name)
     if (service) {
         /* Most often the driver has gone with its last device, and this fails. */
         ControlService(service, SERVICE_CONTROL_STOP, &status);
-        deleted = has_stopped(service) && DeleteService(service);
+        deleted = settled_state(service) == SERVICE_STOPPED && DeleteService(service);
         if (deleted)
             delete_event_sources(name);
         CloseServiceHandle(service);
