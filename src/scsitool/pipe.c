@@ -111,7 +111,7 @@ static int fail(const char *name, const char *what, DWORD error)
 /* The server speaks first. */
 static int greet(const char *name, struct scsi_unit_params *params)
 {
-    uint8_t wire[TRANSACT_PARAMS_LENGTH];
+    uint8_t wire[TRANSACT_PARAMS_MAX];
     struct transact_params said;
     DWORD got, mode = PIPE_READMODE_MESSAGE, error;
     BOOL read;
@@ -125,7 +125,7 @@ static int greet(const char *name, struct scsi_unit_params *params)
             error);
     }
     read = SetNamedPipeHandleState(pipe, &mode, NULL, NULL) &&
-        ReadFile(pipe, wire, sizeof wire, &got, NULL) && got == sizeof wire;
+        ReadFile(pipe, wire, sizeof wire, &got, NULL) && got >= TRANSACT_PARAMS_LENGTH;
     CloseHandle(pipe);
     if (!read || !transact_decode_params(wire, &said))
         return fail(name, "no storage unit answers there", ERROR_IO_DEVICE);

@@ -35,6 +35,7 @@ enum transact_kind {
 
 enum {
     TRANSACT_PARAMS_LENGTH = 128,
+    TRANSACT_PARAMS_MAX = 1024, /* where messages have ends: they may be longer one day */
     TRANSACT_HEADER_LENGTH = 48,
     TRANSACT_RANGE_LENGTH = 16,
 };

@@ -33,8 +33,9 @@ static BOOL lies(const char *name)
 
 static void greet(HANDLE pipe)
 {
-    SPD_STORAGE_UNIT_PARAMS params = { .BlockCount = BLOCKS, .BlockLength = BLOCK,
+    SPD_STORAGE_UNIT_PARAMS params = { .Guid.Data1 = 1, .BlockCount = BLOCKS, .BlockLength = BLOCK,
         .CacheSupported = 1, .UnmapSupported = 1, .MaxTransferLength = TRANSFER };
+    UCHAR longer[sizeof(params) + 24] = { 0 };
     DWORD sent;
 
     if (lies("no blocks"))
@@ -45,7 +46,9 @@ static void greet(HANDLE pipe)
         params.MaxTransferLength = 0;
     if (lies("odd transfers"))
         params.MaxTransferLength = BLOCK + 1;
-    WriteFile(pipe, &params, lies("short greeting") ? 100 : sizeof(params), &sent, NULL);
+    memcpy(longer, &params, sizeof(params));
+    WriteFile(pipe, longer, lies("short greeting") ? 100 :
+        lies("long greeting") ? sizeof(longer) : sizeof(params), &sent, NULL);
 }
 
 /* The length of the answer's data. */

@@ -194,6 +194,11 @@ def greetings_of_a_pipe_that_make_no_sense_are_refused(prefix):
         check("no storage unit answers there" in errors, f"{lie}: {errors}")
 
 
+def a_greeting_of_a_pipe_may_have_more_in_it(prefix):
+    with_a_liar(prefix, "long greeting", "stgtest", PIPE + "liar\\0", "4", "WR", status=0)
+    with_a_liar(prefix, "long greeting", "scsitool", "capacity16", PIPE + "liar\\0", status=0)
+
+
 def scsitool_names_devices_as_the_original_does(prefix):
     for name, path in ((r"\\.\PhysicalDrive1", r"\\.\PhysicalDrive1"),
                        (r"\Device\x", r"\\?\GLOBALROOT\Device\x"), ("x", r"\\?\x")):
@@ -261,7 +266,7 @@ TESTS = [every_option_of_the_original_is_taken, write_protected_disk_without_cac
          stgtest_takes_the_arguments_of_the_original,
          stgtest_believes_an_honest_pipe, stgtest_finds_wrong_answers_of_a_pipe,
          what_a_short_read_lacks_is_zeros, greetings_of_a_pipe_that_make_no_sense_are_refused,
-         scsitool_names_devices_as_the_original_does,
+         a_greeting_of_a_pipe_may_have_more_in_it, scsitool_names_devices_as_the_original_does,
          scsitool_shows_the_unit_behind_a_pipe,
          the_tutorial_quotes_the_example, the_disk_of_the_tutorial_is_behind_a_pipe,
          the_disk_of_the_tutorial_is_behind_iscsi,
