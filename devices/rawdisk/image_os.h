@@ -19,8 +19,8 @@ enum image_result image_check_size(const struct image *image, const struct image
 /* EIO with *failed where the image now ends, when that is before length bytes from offset. */
 int image_check_end(const struct image *image, uint64_t length, uint64_t offset, uint64_t *failed);
 
-/* In image_posix.c and image_windows.c; all return 0 or an errno. Where the image ends now; what
- * cannot be truncated may be as long as it likes. */
+/* In image_io_posix.c and image_io_windows.c; all return 0 or an errno. Where the image ends now;
+ * what cannot be truncated may be as long as it likes. */
 int image_os_end(const struct image *image, uint64_t *end);
 int image_os_flush(struct image *image);
 /* EOPNOTSUPP: only writing zeros makes these bytes zeros. */
