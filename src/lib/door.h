@@ -24,6 +24,8 @@
 #ifndef SPD_LIB_DOOR_H
 #define SPD_LIB_DOOR_H
 
+#include <stdatomic.h>
+
 #include "ioq/ioq.h"
 #include "os/os.h"
 #include "scsi/scsi.h"
@@ -134,7 +136,12 @@ struct spd_door {
     const struct spd_door_ops *ops;
     struct spd_unit *unit;
     char *uri; /* canonical, with what was chosen at run time; malloc'ed, freed by the library */
+    _Atomic uint32_t nexuses; /* initiators and clients that use the unit by it now; the door counts
+                               * them */
 };
+
+/* Somebody uses the unit by another door than this one. */
+bool spd_door_has_others(const struct spd_door *door);
 
 /* doors.c; ends with NULL. */
 extern const struct spd_door_ops *const spd_doors[];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* From a device name to an open door. */
+/* From a device name to an open door, and what doors are to know of each other. */
 
 #include <stdio.h>
 #include <string.h>
@@ -60,6 +60,16 @@ static int open_uri(struct spd_unit *unit, const struct spd_uri *uri, struct spd
             return open_with(*at, unit, uri, door);
     }
     return no_door(uri);
+}
+
+bool spd_door_has_others(const struct spd_door *door)
+{
+    const struct spd_unit *unit = door->unit;
+
+    for (uint32_t i = 0; i < unit->door_count; i++)
+        if (unit->doors[i] != door && atomic_load(&unit->doors[i]->nexuses))
+            return true;
+    return false;
 }
 
 int spd_door_open(struct spd_unit *unit, const char *device_name, struct spd_door **door)

@@ -62,6 +62,18 @@ static int read_path(const struct spd_uri *uri, struct iscsi_config *config, uin
     return 0;
 }
 
+static int read_resets(const struct spd_uri *uri, bool *resets)
+{
+    const char *text = spd_uri_query(uri, "resets");
+
+    *resets = text != NULL && strcmp(text, "all") == 0;
+    if (text != NULL && !*resets && strcmp(text, "none") != 0)
+        return spd_fail(SPD_ERROR_URI_PARAMETER,
+            "resets=%s: 'all' lets an initiator reset the target while others use it; with 'none' "
+            "it cannot", text);
+    return 0;
+}
+
 static int read_secrets(const struct spd_uri *uri, struct iscsi_config *config)
 {
     const char *chap = spd_uri_query(uri, "chap"), *mutual = spd_uri_query(uri, "mutual");
@@ -87,7 +99,7 @@ static int read_secrets(const struct spd_uri *uri, struct iscsi_config *config)
 int config_read(const struct spd_uri *uri, struct iscsi_config *config, bool *guarded)
 {
     static const char *const names[] = { "allow-anonymous", "chap", "login-timeout", "lun",
-        "mutual", "nop-interval", "nop-timeout", NULL };
+        "mutual", "nop-interval", "nop-timeout", "resets", NULL };
     uint32_t anonymous = 0, lun = 0;
     int error;
 
@@ -102,7 +114,8 @@ int config_read(const struct spd_uri *uri, struct iscsi_config *config, bool *gu
         (error = read_number(uri, "allow-anonymous", 0, 1, &anonymous)) != 0 ||
         (error = read_number(uri, "nop-interval", 1, ISCSI_SECONDS_MAX, &config->nop_interval)) ||
         (error = read_number(uri, "nop-timeout", 1, ISCSI_SECONDS_MAX, &config->nop_timeout)) ||
-        (error = read_number(uri, "login-timeout", 1, ISCSI_SECONDS_MAX, &config->login_timeout)))
+        (error = read_number(uri, "login-timeout", 1, ISCSI_SECONDS_MAX, &config->login_timeout)) ||
+        (error = read_resets(uri, &config->resets)) != 0)
         return error;
     config->lun = (uint64_t)lun << 48; /* peripheral addressing, SAM-5 4.7.7.2 */
     error = read_secrets(uri, config);

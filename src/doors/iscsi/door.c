@@ -206,7 +206,7 @@ int iscsi_door_new(struct spd_unit *unit, const struct iscsi_config *config,
         .version_descriptor = 0x0960, /* SPC-4 table 141: iSCSI, no version claimed */
         .relative_port = 1, /* as in the designators */
         .task_management = { SCSI_TM_ABORT_TASK | SCSI_TM_ABORT_TASK_SET | SCSI_TM_CLEAR_TASK_SET |
-                SCSI_TM_LUN_RESET | SCSI_TM_TARGET_RESET },
+                SCSI_TM_LUN_RESET | (config->resets ? SCSI_TM_TARGET_RESET : 0) },
         .luns = &door->config.lun,
         .lun_count = 1,
     };
@@ -300,7 +300,7 @@ static void door_close(struct spd_door *base)
 
 const struct spd_door_ops iscsi_door_ops = {
     .scheme = "iscsi",
-    .synopsis = "iscsi://HOST[:PORT]/IQN[/LUN][?chap=FILE&mutual=FILE&allow-anonymous=1]",
+    .synopsis = "iscsi://HOST[:PORT]/IQN[/LUN][?chap=FILE&mutual=FILE&allow-anonymous=1&...]",
     .open = door_open,
     .start = door_start,
     .stop = door_stop,

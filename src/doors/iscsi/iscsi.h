@@ -216,6 +216,7 @@ struct iscsi_config {
     uint32_t nop_interval;
     uint32_t nop_timeout;
     uint32_t login_timeout;
+    bool resets; /* target resets are carried out whoever else uses the unit */
 };
 
 struct iscsi_door {

@@ -138,6 +138,7 @@ enum iscsi_task_result {
     TASK_NO_LUN = 2,
     TASK_NO_REASSIGN = 4,
     TASK_NOT_SUPPORTED = 5,
+    TASK_NOT_AUTHORIZED = 6,
     TASK_REJECTED = 255,
 };
 

@@ -166,6 +166,7 @@ struct session *session_new(struct iscsi_door *door, const struct iscsi_params *
         session_free(session);
         return NULL;
     }
+    atomic_fetch_add(&door->base.nexuses, !params->discovery);
     return session;
 }
 
@@ -190,6 +191,7 @@ void session_name(struct session *session, const char *initiator, const uint8_t 
 void session_end(struct session *session)
 {
     session->connection = NULL;
+    atomic_fetch_sub(&session->door->base.nexuses, !session->params.discovery);
     task_forget(session);
     /* By index: ending one command may end others, which the unit had parked behind it. */
     for (uint32_t i = 0; i < session->command_count; i++)

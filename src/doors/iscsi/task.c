@@ -161,6 +161,24 @@ static void drop_others(struct iscsi_door *door, const struct connection *c)
     }
 }
 
+/* A target reset ends what all initiators are at. A logical unit reset does the same, but they need
+ * that one to recover from an error (SAM-5 7.7). */
+static bool may_reset_target(struct connection *c)
+{
+    struct iscsi_door *door = c->door;
+
+    if (door->config.resets)
+        return true;
+    list_each(link, &door->sessions) {
+        const struct session *session = list_entry(link, struct session, link);
+
+        if (session->connection != NULL && !session->params.discovery &&
+            strcmp(session->initiator, c->session->initiator) != 0)
+            return false;
+    }
+    return !spd_door_has_others(&door->base);
+}
+
 static uint8_t perform(struct connection *c, const uint8_t *bhs, struct task_wait *wait)
 {
     struct iscsi_door *door = c->door;
@@ -170,6 +188,8 @@ static uint8_t perform(struct connection *c, const uint8_t *bhs, struct task_wai
 
     if (function <= TASK_LUN_RESET && function != TASK_CLEAR_ACA && !lun)
         return TASK_NO_LUN;
+    if ((function == TASK_WARM_RESET || function == TASK_COLD_RESET) && !may_reset_target(c))
+        return TASK_NOT_AUTHORIZED;
     if (function != TASK_ABORT && function <= TASK_COLD_RESET && function != TASK_CLEAR_ACA)
         abort_held(c->session, be32_get(bhs + BHS_CMD_SN));
     switch (function) {

@@ -355,6 +355,7 @@ void unix_client_kill(struct unix_client *client)
         return;
     close(client->fd);
     client->fd = -1;
+    atomic_fetch_sub(&client->door->door.nexuses, 1);
     for (uint32_t i = 0; i < client->depth; i++) {
         struct unix_command *command = &client->commands[i];
 
@@ -437,6 +438,7 @@ struct unix_client *unix_client_new(struct unix_door *door, int fd)
         unix_client_free(client);
         return NULL;
     }
+    atomic_fetch_add(&door->door.nexuses, 1);
     return client;
 }
 

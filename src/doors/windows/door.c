@@ -375,6 +375,8 @@ static struct windows_door *new_door(struct spd_unit *unit, PCWSTR name)
     door->transport = windows_is_pipe(name) ? &windows_by_pipe : &windows_by_driver;
     door->params = native ? *native->params : params_of(spd_unit_params(unit));
     door->port = (struct scsi_port){ .relative_port = 1, .luns = luns, .lun_count = 1 };
+    /* The system, or a client of the pipe, which may come and go at any time. */
+    atomic_init(&door->door.nexuses, 1);
     scsi_nexus_init(&door->nexus, spd_unit_scsi(unit), &door->port);
     /* They are for initiators, of which the driver has its own. */
     door->nexus.no_attentions = true;
