@@ -66,7 +66,7 @@ static bool prepare(struct spd_request *request, enum scsi_step step, struct spd
 
     if (task->direction != SCSI_NO_DATA && task->buffer_length && !map(request, step))
         return false;
-    if (!request->gated && (task->medium || task->exclusive)) {
+    if (!request->gated && (task->medium || task->exclusive || step == SCSI_ENTER)) {
         request->step = step;
         set_state(request, SPD_REQUEST_PARKED);
         return spd_gate_enter(&request->unit->gate, request, granted);

@@ -6,7 +6,7 @@
 
 #include "scsi/internal.h"
 
-enum { START, HAVE_SCRATCH, HAVE_DATA, READ, WRITTEN };
+enum { START, HAVE_DATA, HAVE_SCRATCH, READ, WRITTEN, FLUSHED };
 
 /* SBC-3 5.2: the data-out is what is expected, then what to write. */
 enum scsi_step scsi_compare_and_write(struct scsi_task *task)
@@ -23,10 +23,10 @@ enum scsi_step scsi_compare_and_write(struct scsi_task *task)
             return SCSI_DONE;
         if (!length)
             return scsi_finish(task);
-        return scsi_ask(task, SCSI_SCRATCH, HAVE_SCRATCH);
-    case HAVE_SCRATCH:
         return scsi_ask(task, SCSI_DATA, HAVE_DATA);
     case HAVE_DATA:
+        return scsi_ask(task, SCSI_SCRATCH, HAVE_SCRATCH);
+    case HAVE_SCRATCH:
         task->op.buffer = SCSI_BUFFER_SCRATCH;
         task->op.fua = scsi_read_fua(task, task->cdb[1] & 0x08);
         scsi_next_op(task, (uint32_t)task->blocks);
@@ -44,10 +44,14 @@ enum scsi_step scsi_compare_and_write(struct scsi_task *task)
     }
 }
 
-/* SBC-3 5.5 */
+/* SBC-3 5.5. All others wait meanwhile, so of several pieces that must be durable there is one
+ * flush, at the end. */
 enum scsi_step scsi_orwrite(struct scsi_task *task)
 {
     uint8_t shift = task->unit->block_shift;
+    uint32_t most = scsi_scratch_blocks(task->unit);
+    bool durable = scsi_write_fua(task, task->cdb[1] & 0x08);
+    bool flush_last = durable && task->blocks > most && scsi_has_cache(task->unit);
 
     switch (task->phase) {
     case START:
@@ -56,22 +60,24 @@ enum scsi_step scsi_orwrite(struct scsi_task *task)
         task->blocks = task->buffer_length >> shift;
         if (!task->blocks)
             return scsi_finish(task);
-        return scsi_ask(task, SCSI_SCRATCH, HAVE_SCRATCH);
-    case HAVE_SCRATCH:
         return scsi_ask(task, SCSI_DATA, HAVE_DATA);
     case HAVE_DATA:
+        return scsi_ask(task, SCSI_SCRATCH, HAVE_SCRATCH);
+    case HAVE_SCRATCH:
         task->op.buffer = SCSI_BUFFER_SCRATCH;
         break;
     case READ:
         scsi_data_or(task, task->done << shift, task->scratch, (size_t)task->op.blocks << shift);
-        task->op.fua = scsi_write_fua(task, task->cdb[1] & 0x08);
+        task->op.fua = durable && !flush_last;
         return scsi_ask(task, SCSI_WRITE, WRITTEN);
-    default:
+    case WRITTEN:
         task->done += task->op.blocks;
         break;
+    default:
+        return scsi_finish(task);
     }
     task->op.fua = scsi_read_fua(task, false);
-    if (!scsi_next_op(task, scsi_scratch_blocks(task->unit)))
-        return scsi_finish(task);
-    return scsi_ask(task, SCSI_READ, READ);
+    if (scsi_next_op(task, most))
+        return scsi_ask(task, SCSI_READ, READ);
+    return flush_last ? scsi_ask_flush(task, FLUSHED) : scsi_finish(task);
 }

@@ -34,6 +34,8 @@ enum {
     SCSI_ROW_ALLOWED_START = 1 << 11, /* under both with bit 0 of byte 4 (START) set */
     SCSI_ROW_ALLOWED_ZERO = 1 << 12,  /* under both with byte 4 (PREVENT) zero */
     SCSI_ROW_ALLOWED_RESERVED = 1 << 13, /* where another has sent RESERVE (SPC-2 5.5.1) */
+    SCSI_ROW_ALWAYS_ANSWERED = 1 << 14, /* whatever others wait for: see scsi_always_answered() */
+    SCSI_ROW_ENTERS = 1 << 15,     /* a builder of what exclusive tasks change: not beside one */
 };
 
 struct scsi_row {
@@ -271,6 +273,21 @@ static inline uint32_t scsi_scratch_blocks(const struct scsi_unit *unit)
     uint32_t room = SCSI_SCRATCH_LENGTH >> unit->block_shift;
 
     return room < unit->op_blocks ? room : unit->op_blocks;
+}
+
+/* Whether a flush makes a difference. */
+static inline bool scsi_has_cache(const struct scsi_unit *unit)
+{
+    return unit->params.cache && !unit->params.write_protected;
+}
+
+/* Asks for a flush of the task's range, which is not empty. */
+static inline enum scsi_step scsi_ask_flush(struct scsi_task *task, uint32_t phase)
+{
+    task->op.lba = task->lba;
+    task->op.blocks = (uint32_t)task->blocks;
+    task->op.offset = 0;
+    return scsi_ask(task, SCSI_FLUSH, phase);
 }
 
 /* SBC-3 4.15: the FUA bit; always without a cache, and for writes also when it is switched off. */

@@ -254,7 +254,7 @@ static bool select_list(struct scsi_task *task, struct selection *s)
     return true;
 }
 
-enum { START, HAVE_SCRATCH, HAVE_DATA, FLUSHED };
+enum { START, HAVE_DATA, HAVE_SCRATCH, FLUSHED };
 
 /* All of the list was found good: change everything at once. */
 static enum scsi_step apply(struct scsi_task *task, const struct selection *s)
@@ -290,10 +290,10 @@ enum scsi_step scsi_mode_select(struct scsi_task *task)
             return scsi_finish(task);
         if (!(cdb[1] & 0x10)) /* PF: no vendor specific format */
             return scsi_fail_cdb(task, 1, 4);
-        return scsi_ask(task, SCSI_SCRATCH, HAVE_SCRATCH);
-    case HAVE_SCRATCH:
         return scsi_ask(task, SCSI_DATA, HAVE_DATA);
     case HAVE_DATA:
+        return scsi_ask(task, SCSI_SCRATCH, HAVE_SCRATCH);
+    case HAVE_SCRATCH:
         selection.length = (uint32_t)task->buffer_length;
         scsi_data_copy(task, 0, task->scratch, selection.length);
         if (!select_list(task, &selection))

@@ -39,29 +39,30 @@ enum {
     LOOKS = SCSI_ROW_ALLOWED_WE,
     PERSISTENT = SCSI_ROW_ALLOWED_WE | SCSI_ROW_ALLOWED_EA,
     ANY = PERSISTENT | SCSI_ROW_ALLOWED_RESERVED,
+    ANSWERED = SCSI_ROW_ALWAYS_ANSWERED,
     RANGE = SCSI_ROW_MEDIUM | SCSI_ROW_RANGE,
     READS = RANGE | SCSI_ROW_LIMITED | LOOKS,
     WRITES = RANGE | SCSI_ROW_LIMITED | SCSI_ROW_WRITES,
-    ALWAYS = SCSI_ROW_NO_UNIT | SCSI_ROW_NO_ATTENTION | ANY,
+    ALWAYS = SCSI_ROW_NO_UNIT | SCSI_ROW_NO_ATTENTION | ANSWERED | ANY,
 };
 
 static const struct scsi_row service_actions_in_16[] = {
     { CDB16(0x9e, 0x10, Z8, F4, 0x00, 0x00), DATA_IN, ALLOCATION(10, 4),
-        .flags = ANY, .build = scsi_read_capacity_16 },
+        .flags = ANY | ANSWERED, .build = scsi_read_capacity_16 },
     { CDB16(0x9e, 0x12, F8, F4, 0x00, 0x00), DATA_IN, ALLOCATION(10, 4),
-        .flags = LOOKS, .build = scsi_get_lba_status },
+        .flags = LOOKS | ANSWERED, .build = scsi_get_lba_status },
 };
 
 static const struct scsi_row maintenance_in[] = {
     { CDB12(0xa3, 0x0c, 0x87, 0xff, F2, F4, 0x00, 0x00), DATA_IN, ALLOCATION(6, 4),
-        .flags = LOOKS, .build = scsi_report_opcodes },
+        .flags = LOOKS | ANSWERED, .build = scsi_report_opcodes },
     { CDB12(0xa3, 0x0d, 0x80, Z3, F4, 0x00, 0x00), DATA_IN, ALLOCATION(6, 4),
-        .flags = LOOKS, .build = scsi_report_task_management },
+        .flags = LOOKS | ANSWERED, .build = scsi_report_task_management },
 };
 
 #define RESERVE_IN(action, handler) \
     { CDB10(0x5e, (action), Z4, 0x00, F2, 0x00), DATA_IN, ALLOCATION(7, 2), \
-        .flags = PERSISTENT | SCSI_ROW_EXCLUSIVE, .build = (handler) }
+        .flags = PERSISTENT | ANSWERED | SCSI_ROW_ENTERS, .build = (handler) }
 
 static const struct scsi_row persistent_in[] = {
     RESERVE_IN(0x00, scsi_read_keys),
@@ -89,7 +90,8 @@ static const struct scsi_row persistent_out[] = {
 
 const struct scsi_row scsi_rows[256] = {
     /* TEST UNIT READY */
-    [0x00] = { CDB6(0x00, Z4, 0x00), .flags = PERSISTENT, .run = scsi_test_unit_ready },
+    [0x00] = { CDB6(0x00, Z4, 0x00), .flags = PERSISTENT | ANSWERED,
+        .run = scsi_test_unit_ready },
     /* REQUEST SENSE */
     [0x03] = { CDB6(0x03, 0x01, Z2, 0xff, 0x00), DATA_IN, ALLOCATION(4, 1), .flags = ALWAYS,
         .build = scsi_request_sense },
@@ -104,8 +106,8 @@ const struct scsi_row scsi_rows[256] = {
     /* RESERVE(6), RELEASE(6): for the nexus itself, the whole unit */
     [0x16] = { CDB6(0x16, Z4, 0x00), .flags = ANY | SCSI_ROW_EXCLUSIVE, .run = scsi_reserve },
     [0x17] = { CDB6(0x17, Z4, 0x00), .flags = ANY | SCSI_ROW_EXCLUSIVE, .run = scsi_release },
-    [0x1a] = { CDB6(0x1a, 0x08, F2, 0xff, 0x00), DATA_IN, ALLOCATION(4, 1), .flags = LOOKS,
-        .build = scsi_mode_sense },
+    [0x1a] = { CDB6(0x1a, 0x08, F2, 0xff, 0x00), DATA_IN, ALLOCATION(4, 1),
+        .flags = LOOKS | ANSWERED, .build = scsi_mode_sense },
     /* START STOP UNIT: START and NO_FLUSH; nothing to eject, no power conditions */
     [0x1b] = { CDB6(0x1b, 0x01, Z2, 0x05, 0x00), .flags = SCSI_ROW_ALLOWED_START,
         .run = scsi_start_stop_unit },
@@ -113,7 +115,7 @@ const struct scsi_row scsi_rows[256] = {
     [0x1e] = { CDB6(0x1e, Z3, 0x03, 0x00), .flags = SCSI_ROW_ALLOWED_ZERO,
         .run = scsi_prevent_allow },
     /* READ CAPACITY(10) */
-    [0x25] = { CDB10(0x25, 0x00, Z4, Z3, 0x00), DATA_IN, .flags = ANY,
+    [0x25] = { CDB10(0x25, 0x00, Z4, Z3, 0x00), DATA_IN, .flags = ANY | ANSWERED,
         .build = scsi_read_capacity_10 },
     /* READ(10), WRITE(10) */
     [0x28] = { CDB10(0x28, 0x18, F4, GROUP, F2, 0x00), DATA_IN, .flags = READS, .run = scsi_read },
@@ -137,12 +139,12 @@ const struct scsi_row scsi_rows[256] = {
     [0x42] = { CDB10(0x42, 0x00, Z4, GROUP, F2, 0x00), DATA_OUT,
         .flags = SCSI_ROW_MEDIUM | SCSI_ROW_WRITES | SCSI_ROW_NEEDS_UNMAP, .run = scsi_unmap },
     /* LOG SENSE: no parameter pointer, no SP (log.c) */
-    [0x4d] = { CDB10(0x4d, 0x00, F2, Z3, F2, 0x00), DATA_IN, ALLOCATION(7, 2), .flags = ANY,
-        .build = scsi_log_sense },
+    [0x4d] = { CDB10(0x4d, 0x00, F2, Z3, F2, 0x00), DATA_IN, ALLOCATION(7, 2),
+        .flags = ANY | ANSWERED, .build = scsi_log_sense },
     /* MODE SELECT(10), MODE SENSE(10) */
     [0x55] = { CDB10(0x55, 0x10, Z4, 0x00, F2, 0x00), DATA_OUT, .run = scsi_mode_select },
-    [0x5a] = { CDB10(0x5a, 0x18, F2, Z3, F2, 0x00), DATA_IN, ALLOCATION(7, 2), .flags = LOOKS,
-        .build = scsi_mode_sense },
+    [0x5a] = { CDB10(0x5a, 0x18, F2, Z3, F2, 0x00), DATA_IN, ALLOCATION(7, 2),
+        .flags = LOOKS | ANSWERED, .build = scsi_mode_sense },
     /* RESERVE(10), RELEASE(10) */
     [0x56] = { CDB10(0x56, Z8, 0x00), .flags = ANY | SCSI_ROW_EXCLUSIVE, .run = scsi_reserve },
     [0x57] = { CDB10(0x57, Z8, 0x00), .flags = ANY | SCSI_ROW_EXCLUSIVE, .run = scsi_release },

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* PERSISTENT RESERVE IN (SPC-4 5.13). Its rows are exclusive, so that nothing changes meanwhile. */
+/* PERSISTENT RESERVE IN (SPC-4 5.13). No exclusive task runs beside it, so nothing changes
+ * meanwhile. */
 
 #include "scsi/internal.h"
 

@@ -63,7 +63,8 @@ enum scsi_direction {
 enum scsi_step {
     SCSI_DONE,    /* status, sense, reply and residual are in the task */
     SCSI_DATA,    /* the engine must see the data-out: set task->data, then resume */
-    SCSI_SCRATCH, /* set task->scratch to SCSI_SCRATCH_LENGTH bytes, aligned to 16, then resume */
+    SCSI_SCRATCH, /* set task->scratch to SCSI_SCRATCH_LENGTH bytes, aligned to 16, then resume;
+                   * asked for after the data and before the first block operation */
     SCSI_ENTER,   /* wait as for a block operation (an exclusive task: to be alone), then resume */
     SCSI_READ,    /* task->op: medium to buffer; op.buffer says whether it needs task->data */
     SCSI_WRITE,   /* task->op: buffer to medium; the same */
@@ -297,6 +298,11 @@ void scsi_nexus_name(struct scsi_nexus *nexus, const uint8_t *transport_id, uint
 void scsi_nexus_end(struct scsi_nexus *nexus, struct scsi_unit *unit);
 
 enum scsi_step scsi_begin(struct scsi_task *task);
+
+/* Once it has begun: the command only asks what the unit is and how it does, by which initiators
+ * find out what is wrong. It must be answered whatever other commands hold or wait for; what it
+ * needs itself it holds only until it is done. */
+bool scsi_always_answered(const struct scsi_task *task);
 
 /* To be called when a task has waited for what comes before its first block operation or
  * SCSI_ENTER: its data, and that no exclusive task runs beside it (an exclusive task: that none

@@ -165,17 +165,22 @@ static uint64_t allocation_length(const struct scsi_task *task, const struct scs
     }
 }
 
-/* The phases of every row with a builder: with memory, and alone if it must, it builds. */
+enum { START, ENTERED, HAVE_SCRATCH };
+
+/* The phases of every row with a builder: beside no exclusive task where it matters, and with
+ * memory, it builds. Memory is the last that it waits for, so it holds that no longer than it must.
+ */
 static SCSI_COLD enum scsi_step run_builder(struct scsi_task *task, const struct scsi_row *row)
 {
-    if (task->phase == 0) {
+    if (task->phase == START) {
         if (!scsi_transfer(task, SCSI_DATA_IN, allocation_length(task, row)))
             return SCSI_DONE;
         task->buffer_length = 0; /* the reply lies in the scratch */
-        return scsi_ask(task, SCSI_SCRATCH, 1);
+        if (row->flags & SCSI_ROW_ENTERS)
+            return scsi_ask(task, SCSI_ENTER, ENTERED);
     }
-    if (task->phase == 1 && (row->flags & SCSI_ROW_EXCLUSIVE))
-        return scsi_ask(task, SCSI_ENTER, 2);
+    if (task->phase != HAVE_SCRATCH)
+        return scsi_ask(task, SCSI_SCRATCH, HAVE_SCRATCH);
     memset(task->scratch, 0, SCSI_REPLY_LENGTH);
     return row->build(task, task->scratch);
 }
@@ -240,6 +245,11 @@ enum scsi_step scsi_resume(struct scsi_task *task, const struct scsi_outcome *ou
     if (outcome)
         task->outcome = *outcome;
     return row->build ? run_builder(task, row) : row->run(task);
+}
+
+bool scsi_always_answered(const struct scsi_task *task)
+{
+    return ((const struct scsi_row *)task->row)->flags & SCSI_ROW_ALWAYS_ANSWERED;
 }
 
 SCSI_COLD bool scsi_fail_direction(struct scsi_task *task)

@@ -6,7 +6,7 @@
 
 #include "scsi/internal.h"
 
-enum { START, HAVE_SCRATCH, HAVE_DATA, CHECKED };
+enum { START, HAVE_DATA, HAVE_SCRATCH, CHECKED };
 enum { HEADER = 8, DESCRIPTOR = 16 };
 
 /* Fills the scratch with the ranges, task->blocks of them; false when the task failed. */
@@ -74,10 +74,10 @@ enum scsi_step scsi_unmap(struct scsi_task *task)
             return scsi_finish(task);
         if (task->buffer_length < HEADER)
             return scsi_fail(task, SCSI_PARAMETER_LIST_LENGTH_ERROR);
-        return scsi_ask(task, SCSI_SCRATCH, HAVE_SCRATCH);
-    case HAVE_SCRATCH:
         return scsi_ask(task, SCSI_DATA, HAVE_DATA);
     case HAVE_DATA:
+        return scsi_ask(task, SCSI_SCRATCH, HAVE_SCRATCH);
+    case HAVE_SCRATCH:
         if (!read_ranges(task))
             return SCSI_DONE;
         /* fall through */

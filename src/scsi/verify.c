@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* VERIFY and WRITE AND VERIFY: both read the medium, past any cache, into the scratch. */
+/* VERIFY and WRITE AND VERIFY: both read the medium into the scratch. One flush puts there what a
+ * cache holds of all the blocks, so that the reads can be plain ones. */
 
 #include "scsi/internal.h"
 
-enum { START, WRITING, HAVE_SCRATCH, HAVE_DATA, VERIFYING };
+enum { START, HAVE_DATA, HAVE_SCRATCH, WRITING, FLUSHED, VERIFYING };
 
 /* SBC-3 5.29 */
 enum { BYTCHK_NONE = 0, BYTCHK_ALL = 1, BYTCHK_ONE_BLOCK = 3 };
@@ -35,37 +36,44 @@ static bool piece_matches(const struct scsi_task *task)
     return true;
 }
 
-/* From the moment there are blocks to verify. */
-static enum scsi_step verify(struct scsi_task *task)
+static enum scsi_step next_piece(struct scsi_task *task)
 {
-    switch (task->phase) {
-    case HAVE_SCRATCH:
-        if (bytchk(task) != BYTCHK_NONE)
-            return scsi_ask(task, SCSI_DATA, HAVE_DATA);
-        /* fall through */
-    case HAVE_DATA:
-        task->op.buffer = SCSI_BUFFER_SCRATCH;
-        task->op.fua = true;
-        break;
-    default:
-        if (!piece_matches(task))
-            return scsi_fail(task, SCSI_MISCOMPARE);
-        task->done += task->op.blocks;
-        break;
-    }
     if (!scsi_next_op(task, scsi_scratch_blocks(task->unit)))
         return scsi_finish(task);
     return scsi_ask(task, SCSI_READ, VERIFYING);
 }
 
-/* What moves no data has no need of MAXIMUM TRANSFER LENGTH, and whoever splits a medium into
- * VERIFY(10) commands shall not have to ask for it. But one command of 2^32 blocks would keep a
- * server busy for minutes, which other initiators would notice. */
+/* From the moment there are blocks to verify. */
+static enum scsi_step verify(struct scsi_task *task)
+{
+    switch (task->phase) {
+    case HAVE_DATA:
+        return scsi_ask(task, SCSI_SCRATCH, HAVE_SCRATCH);
+    case HAVE_SCRATCH:
+        task->done = 0;
+        task->op.buffer = SCSI_BUFFER_SCRATCH;
+        task->op.fua = scsi_read_fua(task, false);
+        if (scsi_has_cache(task->unit))
+            return scsi_ask_flush(task, FLUSHED);
+        break;
+    case VERIFYING:
+        if (!piece_matches(task))
+            return scsi_fail(task, SCSI_MISCOMPARE);
+        task->done += task->op.blocks;
+        break;
+    }
+    return next_piece(task);
+}
+
+/* What moves no data has no need of MAXIMUM TRANSFER LENGTH, and a program that splits a medium
+ * into VERIFY(10) commands of 512-byte blocks need not ask for it. It has a bound all the same,
+ * since an initiator could keep the device busy for minutes by one command. */
 static uint64_t verify_blocks_max(const struct scsi_task *task)
 {
-    uint32_t most = task->unit->command_blocks;
+    const struct scsi_unit *unit = task->unit;
+    uint64_t most = ((uint64_t)UINT16_MAX * SCSI_BLOCK_LENGTH_MIN) >> unit->block_shift;
 
-    return bytchk(task) != BYTCHK_ALL && most < UINT16_MAX ? UINT16_MAX : most;
+    return bytchk(task) != BYTCHK_ALL && unit->command_blocks < most ? most : unit->command_blocks;
 }
 
 /* SBC-3 5.29 to 5.31 */
@@ -94,10 +102,13 @@ enum scsi_step scsi_verify(struct scsi_task *task)
     }
     if (!task->blocks)
         return scsi_finish(task);
-    return scsi_ask(task, SCSI_SCRATCH, HAVE_SCRATCH);
+    if (!task->buffer_length)
+        return scsi_ask(task, SCSI_SCRATCH, HAVE_SCRATCH);
+    return scsi_ask(task, SCSI_DATA, HAVE_DATA);
 }
 
-/* SBC-3 5.37 to 5.39. Written through, so that what is read back is the medium. */
+/* SBC-3 5.37 to 5.39. It has its scratch before it begins: a task that waits for one within the
+ * gate would be waited for by those that hold them. */
 enum scsi_step scsi_write_verify(struct scsi_task *task)
 {
     uint8_t shift = task->unit->block_shift;
@@ -109,8 +120,10 @@ enum scsi_step scsi_write_verify(struct scsi_task *task)
         task->blocks = task->buffer_length >> shift;
         if (!task->blocks)
             return scsi_finish(task);
+        return scsi_ask(task, SCSI_DATA, HAVE_DATA);
+    case HAVE_SCRATCH:
         task->op.buffer = SCSI_BUFFER_DATA;
-        task->op.fua = true;
+        task->op.fua = !scsi_has_cache(task->unit);
         break;
     case WRITING:
         task->done += task->op.blocks;
@@ -120,6 +133,6 @@ enum scsi_step scsi_write_verify(struct scsi_task *task)
     }
     if (scsi_next_op(task, task->unit->op_blocks))
         return scsi_ask(task, SCSI_WRITE, WRITING);
-    task->done = 0;
-    return scsi_ask(task, SCSI_SCRATCH, HAVE_SCRATCH);
+    task->phase = HAVE_SCRATCH;
+    return verify(task);
 }

@@ -9,7 +9,7 @@
 
 #include "scsi/internal.h"
 
-enum { START, HAVE_SCRATCH, HAVE_DATA, WRITING, UNMAPPING };
+enum { START, HAVE_DATA, HAVE_SCRATCH, WRITING, UNMAPPING };
 enum { UNMAP = 0x08, NDOB = 0x01 };
 
 /* The scratch is the pattern, and at its end the range to unmap. */
@@ -98,7 +98,9 @@ static enum scsi_step check(struct scsi_task *task)
         task->direction = SCSI_NO_DATA;
     else if (!scsi_transfer_exact(task, unit->params.block_length))
         return SCSI_DONE;
-    return scsi_ask(task, SCSI_SCRATCH, HAVE_SCRATCH);
+    if (task->cdb[1] & NDOB)
+        return scsi_ask(task, SCSI_SCRATCH, HAVE_SCRATCH);
+    return scsi_ask(task, SCSI_DATA, HAVE_DATA);
 }
 
 enum scsi_step scsi_write_same(struct scsi_task *task)
@@ -108,13 +110,13 @@ enum scsi_step scsi_write_same(struct scsi_task *task)
     switch (task->phase) {
     case START:
         return check(task);
-    case HAVE_SCRATCH:
-        if (!(task->cdb[1] & NDOB))
-            return scsi_ask(task, SCSI_DATA, HAVE_DATA);
-        memset(task->scratch, 0, length);
-        break;
     case HAVE_DATA:
-        scsi_data_copy(task, 0, task->scratch, length);
+        return scsi_ask(task, SCSI_SCRATCH, HAVE_SCRATCH);
+    case HAVE_SCRATCH:
+        if (task->cdb[1] & NDOB)
+            memset(task->scratch, 0, length);
+        else
+            scsi_data_copy(task, 0, task->scratch, length);
         break;
     default:
         task->done += task->op.blocks;

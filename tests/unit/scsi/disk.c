@@ -224,6 +224,16 @@ static void pause(struct disk *disk)
     disk->log_count = log_count;
 }
 
+/* Those who wait for a scratch have their data already, and keep nobody from the medium. */
+static void give_scratch(struct disk *disk)
+{
+    struct scsi_task *task = &disk->task;
+
+    CHECK(task->direction != SCSI_DATA_OUT || !task->buffer_length || task->data);
+    CHECK(!disk->log_count && !task->scratch);
+    task->scratch = disk->scratch;
+}
+
 bool disk_run(struct disk *disk, unsigned n, struct scsi_unit *unit, const uint8_t *cdb,
     enum scsi_direction direction, const void *out, uint64_t expected)
 {
@@ -257,7 +267,7 @@ bool disk_run(struct disk *disk, unsigned n, struct scsi_unit *unit, const uint8
         if (disk->steps_max && disk->steps++ == disk->steps_max)
             return false;
         if (step == SCSI_SCRATCH)
-            task->scratch = disk->scratch;
+            give_scratch(disk);
         else if (step == SCSI_DATA || ((step == SCSI_READ || step == SCSI_WRITE) &&
             task->op.buffer == SCSI_BUFFER_DATA))
             map(disk, out);

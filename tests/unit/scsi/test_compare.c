@@ -173,6 +173,26 @@ static void orwrite_honours_fua(void **state)
     assert_false(disk->log[1].op.fua);
 }
 
+static void a_durable_orwrite_of_several_pieces_has_one_flush(void **state)
+{
+    struct scsi_unit_params params = disk_params();
+    struct disk *disk = *state;
+
+    orwrite(disk, 0x08, 10, 299, 1);
+    assert_good(disk);
+    assert_int_equal(disk->log_count, 7);
+    assert_false(disk->log[1].op.fua || disk->log[3].op.fua || disk->log[5].op.fua);
+    assert_int_equal(disk->log[6].step, SCSI_FLUSH);
+    assert_int_equal(disk->log[6].op.lba, 10);
+    assert_int_equal(disk->log[6].op.blocks, 299);
+    params.cache = false;
+    disk = reopen(state, &params);
+    orwrite(disk, 0, 10, 299, 1);
+    assert_good(disk);
+    assert_int_equal(disk->log_count, 6);
+    assert_true(disk->log[1].op.fua && disk->log[3].op.fua && disk->log[5].op.fua);
+}
+
 static void orwrite_checks_range_protection_length_and_write_protection(void **state)
 {
     struct scsi_unit_params params = disk_params();
@@ -220,6 +240,7 @@ int main(void)
         TEST(the_largest_blocks_can_be_compared),
         TEST(orwrite_sets_bits_and_clears_none),
         TEST(orwrite_honours_fua),
+        TEST(a_durable_orwrite_of_several_pieces_has_one_flush),
         TEST(orwrite_checks_range_protection_length_and_write_protection),
         TEST(an_error_in_the_middle_of_orwrite_ends_it),
     };

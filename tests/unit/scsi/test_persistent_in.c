@@ -204,13 +204,15 @@ static void register_1(struct disk *disk)
     enroll(disk, 1);
 }
 
-static void the_answer_is_of_when_it_was_alone(void **state)
+/* It waits for the exclusive task before it, and lets reads and writes be. */
+static void the_answer_is_of_when_it_entered(void **state)
 {
     struct disk *disk = *state;
 
     disk->meanwhile = register_1;
     reserve_in(disk, 0);
-    assert_true(disk->task.exclusive);
+    assert_null(disk->meanwhile);
+    assert_false(disk->task.exclusive);
     assert_length(disk, 8 + 8);
 }
 
@@ -252,7 +254,7 @@ int main(void)
         TEST(an_initiator_without_a_name_has_no_specific_protocol),
         TEST(full_status_of_a_full_table),
         TEST(replies_are_cut_to_the_allocation_length),
-        TEST(the_answer_is_of_when_it_was_alone),
+        TEST(the_answer_is_of_when_it_entered),
         TEST(bad_fields_are_refused),
         TEST(anybody_may_ask_under_any_reservation),
     };

@@ -119,6 +119,38 @@ static void a_lun_without_unit_answers_report_luns(void **state)
     assert_int_equal(be32_get(disk_reply(disk)), 8);
 }
 
+/* By operation code and, where there are any, service action. */
+static bool must_always_be_answered(unsigned opcode, unsigned action)
+{
+    static const uint8_t opcodes[] = { 0x00, 0x03, 0x12, 0x1a, 0x25, 0x4d, 0x5a, 0xa0 };
+
+    switch (opcode) {
+    case 0x5e:
+        return action <= 3;
+    case 0x9e:
+        return action == 0x10 || action == 0x12;
+    case 0xa3:
+        return action == 0x0c || action == 0x0d;
+    default:
+        return memchr(opcodes, (int)opcode, sizeof opcodes) != NULL;
+    }
+}
+
+static void what_only_asks_is_always_answered_and_touches_no_medium(void **state)
+{
+    struct disk *disk = *state;
+
+    for (unsigned opcode = 0; opcode < 256; opcode++) {
+        for (unsigned action = 0; action < 32; action++) {
+            none(disk, CDB((uint8_t)opcode, (uint8_t)action));
+            assert_int_equal(
+                scsi_always_answered(&disk->task), must_always_be_answered(opcode, action));
+            if (scsi_always_answered(&disk->task))
+                assert_false(disk->task.medium || disk->task.exclusive || disk->log_count);
+        }
+    }
+}
+
 static void the_ordered_attribute_makes_a_task_exclusive(void **state)
 {
     struct disk *disk = *state;
@@ -291,6 +323,7 @@ int main(void)
         TEST(a_lun_without_unit_answers_inquiry_with_qualifier_3),
         TEST(a_lun_without_unit_answers_request_sense),
         TEST(a_lun_without_unit_answers_report_luns),
+        TEST(what_only_asks_is_always_answered_and_touches_no_medium),
         TEST(the_ordered_attribute_makes_a_task_exclusive),
         TEST(only_medium_commands_are_marked_so),
         TEST(data_announced_for_a_command_without_any_is_underflow),

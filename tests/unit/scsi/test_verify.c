@@ -34,7 +34,7 @@ static unsigned blocks_at(uint8_t opcode)
     return opcode >> 4 == 0x2 ? 7 : opcode >> 4 == 0xa ? 6 : 10;
 }
 
-static void without_compare_the_medium_is_read_past_the_cache(void **state)
+static void without_compare_there_is_one_flush_and_the_medium_is_read(void **state)
 {
     struct disk *disk = *state;
 
@@ -42,15 +42,62 @@ static void without_compare_the_medium_is_read_past_the_cache(void **state)
         none(disk, make(verifies[i], 0x10, 5, 200));
         assert_good(disk);
         assert_int_equal(disk->task.transfer_length, 0);
-        assert_int_equal(disk->log_count, 2);
-        assert_int_equal(disk->log[0].step, SCSI_READ);
+        assert_int_equal(disk->log_count, 3);
+        assert_int_equal(disk->log[0].step, SCSI_FLUSH);
         assert_int_equal(disk->log[0].op.lba, 5);
-        assert_int_equal(disk->log[0].op.blocks, 128);
-        assert_int_equal(disk->log[0].op.buffer, SCSI_BUFFER_SCRATCH);
-        assert_true(disk->log[0].op.fua);
-        assert_int_equal(disk->log[1].op.lba, 133);
-        assert_int_equal(disk->log[1].op.blocks, 72);
+        assert_int_equal(disk->log[0].op.blocks, 200);
+        assert_int_equal(disk->log[1].step, SCSI_READ);
+        assert_int_equal(disk->log[1].op.lba, 5);
+        assert_int_equal(disk->log[1].op.blocks, 128);
+        assert_int_equal(disk->log[1].op.buffer, SCSI_BUFFER_SCRATCH);
+        assert_false(disk->log[1].op.fua);
+        assert_int_equal(disk->log[2].op.lba, 133);
+        assert_int_equal(disk->log[2].op.blocks, 72);
     }
+}
+
+static void without_a_cache_each_read_is_of_the_medium(void **state)
+{
+    struct scsi_unit_params params = disk_params();
+    uint8_t data[512] = { 0 };
+    struct disk *disk;
+
+    params.cache = false;
+    disk = reopen(state, &params);
+    none(disk, make(0x8f, 0, 5, 200));
+    assert_good(disk);
+    assert_int_equal(disk->log_count, 2);
+    assert_true(disk->log[0].op.fua && disk->log[1].op.fua);
+    out(disk, make(0x8e, 0x02, 5, 1), data, 512);
+    assert_good(disk);
+    assert_int_equal(disk->log_count, 2);
+    assert_true(disk->log[0].op.fua && disk->log[1].op.fua);
+}
+
+static void a_failed_flush_fails_a_verify(void **state)
+{
+    struct disk *disk = *state;
+
+    disk->fail_at = 1;
+    disk->fail_with = (struct scsi_outcome){ .status = SCSI_CHECK_CONDITION, .sense_key = 0x3,
+        .asc = 0x0c };
+    none(disk, make(0x2f, 0, 0, 1));
+    assert_sense(disk, 0x3, 0x0c00);
+}
+
+static void one_verify_has_a_bound_in_bytes(void **state)
+{
+    struct scsi_unit_params params = disk_params();
+    struct disk *disk;
+
+    params.block_length = params.physical_block_length = 65536;
+    params.block_count = 1024;
+    params.unmap_granularity = 1;
+    disk = reopen(state, &params);
+    none(disk, make(0x8f, 0, 0, 511));
+    assert_good(disk);
+    none(disk, make(0x8f, 0, 0, 512));
+    assert_cdb_field(disk, 10, 8);
 }
 
 static void without_compare_a_verify_may_exceed_a_transfer(void **state)
@@ -59,7 +106,7 @@ static void without_compare_a_verify_may_exceed_a_transfer(void **state)
 
     none(disk, make(0x8f, 0, 0, 16384));
     assert_good(disk);
-    assert_int_equal(disk->log_count, 128);
+    assert_int_equal(disk->log_count, 1 + 128);
 }
 
 static void no_verify_is_too_long_for_10_bytes_and_a_longer_one_is_refused(void **state)
@@ -99,7 +146,7 @@ static void compare_all_finds_a_difference_anywhere(void **state)
         disk->medium[10 * 512] ^= 0x80;
         out(disk, make(verifies[i], 0x02, 10, 300), data, 300 * 512);
         assert_sense(disk, 0xe, 0x1d00);
-        assert_int_equal(disk->log_count, 1);
+        assert_int_equal(disk->log_count, 2);
         disk->medium[10 * 512] ^= 0x80;
     }
     free(data);
@@ -218,7 +265,7 @@ static void verify_is_allowed_on_a_write_protected_unit_and_writing_is_not(void 
     }
 }
 
-static void write_and_verify_writes_through_then_reads_back(void **state)
+static void write_and_verify_writes_flushes_and_reads_back(void **state)
 {
     struct disk *disk = *state;
     uint8_t *data = malloc(200 * 512);
@@ -231,12 +278,15 @@ static void write_and_verify_writes_through_then_reads_back(void **state)
             assert_length(disk, 200 * 512);
             assert_true(medium_is(disk, 3, 200, 0x44));
             assert_true(medium_is(disk, 203, 1, 0));
-            assert_int_equal(disk->log_count, 4);
+            assert_int_equal(disk->log_count, 5);
             assert_int_equal(disk->log[1].step, SCSI_WRITE);
-            assert_true(disk->log[1].op.fua);
-            assert_int_equal(disk->log[2].step, SCSI_READ);
+            assert_false(disk->log[1].op.fua);
+            assert_int_equal(disk->log[2].step, SCSI_FLUSH);
             assert_int_equal(disk->log[2].op.lba, 3);
-            assert_true(disk->log[2].op.fua);
+            assert_int_equal(disk->log[2].op.blocks, 200);
+            assert_int_equal(disk->log[3].step, SCSI_READ);
+            assert_int_equal(disk->log[3].op.lba, 3);
+            assert_false(disk->log[3].op.fua);
         }
     }
     free(data);
@@ -247,7 +297,7 @@ static void an_error_while_reading_back_fails_the_write(void **state)
     struct disk *disk = *state;
     uint8_t data[512] = { 0 };
 
-    disk->fail_at = 2;
+    disk->fail_at = 3;
     disk->fail_with = (struct scsi_outcome){ .status = SCSI_CHECK_CONDITION, .sense_key = 0x3,
         .asc = 0x11 };
     out(disk, make(0x2e, 0, 0, 1), data, 512);
@@ -271,7 +321,10 @@ static void write_and_verify_takes_only_whole_blocks_that_arrived(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(without_compare_the_medium_is_read_past_the_cache),
+        TEST(without_compare_there_is_one_flush_and_the_medium_is_read),
+        TEST(without_a_cache_each_read_is_of_the_medium),
+        TEST(a_failed_flush_fails_a_verify),
+        TEST(one_verify_has_a_bound_in_bytes),
         TEST(without_compare_a_verify_may_exceed_a_transfer),
         TEST(no_verify_is_too_long_for_10_bytes_and_a_longer_one_is_refused),
         TEST(compare_all_finds_a_difference_anywhere),
@@ -283,7 +336,7 @@ int main(void)
         TEST(no_blocks_do_nothing),
         TEST(a_compare_longer_than_the_units_maximum_is_refused),
         TEST(verify_is_allowed_on_a_write_protected_unit_and_writing_is_not),
-        TEST(write_and_verify_writes_through_then_reads_back),
+        TEST(write_and_verify_writes_flushes_and_reads_back),
         TEST(an_error_while_reading_back_fails_the_write),
         TEST(write_and_verify_takes_only_whole_blocks_that_arrived),
     };
