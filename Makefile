@@ -2,6 +2,7 @@
 # A thin front: Meson and ninja build, the scripts do the rest. `make help` lists the targets.
 
 PREFIX ?= /usr/local
+LIBDIR ?= lib
 DESTDIR ?=
 FUZZ_SECONDS ?= 3600
 TIERS ?=
@@ -33,7 +34,7 @@ test:
 
 bench:
 	@scripts/packages bench
-	@scripts/build release windows-x64
+	@scripts/build release windows-x64 windows-x86
 	@WORK=$(BUILD)/bench BUILD=$(BUILD)/release bench/run
 	@WORK=$(BUILD)/bench bench/windows/run
 
@@ -44,9 +45,8 @@ fuzz:
 
 install:
 	@scripts/packages build
-	@scripts/build release
-	@meson configure $(BUILD)/release --prefix=$(PREFIX)
-	@DESTDIR=$(DESTDIR) meson install -C $(BUILD)/release
+	@scripts/build --prefix=$(PREFIX) --libdir=$(LIBDIR) release
+	@DESTDIR=$(DESTDIR) scripts/install
 
 clean:
 	rm -rf $(BUILD)
@@ -60,7 +60,8 @@ help:
 	@echo '  TEST=PATTERN             only the tests whose name contains PATTERN'
 	@echo 'make bench               speed and cost: iSCSI beside tgtd, the Windows driver'
 	@echo 'make fuzz                fuzz each target for FUZZ_SECONDS=$(FUZZ_SECONDS), on from what was found before'
-	@echo 'make install             install below PREFIX=$(PREFIX), staged in DESTDIR'
+	@echo 'make install             install below PREFIX=$(PREFIX), staged in DESTDIR;'
+	@echo '                         libraries in its folder LIBDIR=$(LIBDIR)'
 	@echo 'make clean               remove build/'
 	@echo
 	@echo 'Missing Debian packages are installed first; packaging/packages.txt lists them.'
