@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "os/os.h"
+
 struct bench {
     struct load load; /* block, depth, write, seconds, warm-up, server */
     uint64_t count;   /* stop after so many, 0: when the time is over */
@@ -318,6 +320,8 @@ int main(int argc, char **argv)
     bool floor = false;
     int option, index;
 
+    if (os_reserve_descriptors() != 0)
+        return 1;
     while ((option = getopt_long(argc, argv, "", options, &index)) != -1) {
         if (option == HELP) {
             fputs(usage, stdout);

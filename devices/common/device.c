@@ -18,6 +18,15 @@ static void log_line(int level, const char *text)
         device_error(log_program, "%s", text);
 }
 
+int device_begin(struct device_options *options, const struct device_program *program, int argc,
+    char **argv)
+{
+    /* Before anything is opened, and before there is anything to say. */
+    if (spd_reserve_descriptors() != 0)
+        return DEVICE_EXIT_FAILURE;
+    return options_parse(options, program, argc, argv);
+}
+
 spd_params device_params(const struct device_options *options)
 {
     spd_params params = SPD_PARAMS_INIT;

@@ -10,11 +10,15 @@
 
 #include <spd/spd.h>
 
+/* What main() does first: options_parse(), with the descriptors 0 to 2 reserved. */
+int device_begin(struct device_options *options, const struct device_program *program, int argc,
+    char **argv);
+
 /* Unit parameters out of the options; block_count and guid are left to the program. */
 spd_params device_params(const struct device_options *options);
 
-/* Serves the disk until SIGINT or SIGTERM; prints the start line when clients can connect. The
- * device behind context must stay until it returns. Returns the exit status. */
+/* Serves the disk until SIGINT, SIGTERM or SIGHUP; prints the start line when clients can connect.
+ * The device behind context must stay until it returns. Returns the exit status. */
 int device_run(struct device_options *options, const spd_params *params, const spd_ops *ops,
     void *context);
 

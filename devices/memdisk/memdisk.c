@@ -83,7 +83,7 @@ int main(int argc, char **argv)
 {
     struct memdisk disk = {0};
     struct device_options options;
-    int status = options_parse(&options, &program, argc, argv);
+    int status = device_begin(&options, &program, argc, argv);
 
     if (status >= 0)
         return status;

@@ -106,6 +106,11 @@ SPD_API const char *spd_error_detail(void);
 /* The library's version, major << 16 | minor. */
 SPD_API uint32_t spd_version(void);
 
+/* For a program that opens a file before its unit: opens the null device as each of the descriptors
+ * 0 to 2 that is closed. Otherwise that file becomes standard output or error, and messages are
+ * written into it. spd_unit_create() does the same for what the library opens. SPD_ERROR_SYSTEM. */
+SPD_API int spd_reserve_descriptors(void);
+
 /*
  * Status of one operation, as a SCSI disk reports it. All zero is GOOD.
  */
@@ -306,9 +311,12 @@ SPD_API int spd_unit_wait(spd_unit *unit);
  * from an operation, and nothing else may use the unit any more. */
 SPD_API void spd_unit_delete(spd_unit *unit);
 
-/* From now on SIGINT and SIGTERM (console events on Windows) shut this unit down; a second one has
- * the effect it had before, so that a device that hangs can still be ended. One unit a process,
- * else SPD_ERROR_STATE; NULL takes it back and restores the handlers. */
+/* From now on SIGINT, SIGTERM and SIGHUP (console events on Windows) shut this unit down. A second
+ * SIGINT or SIGTERM has the effect it had before, so that a device that hangs can still be ended;
+ * further SIGHUPs have none, for a terminal that goes sends several. SIGHUP is left alone where it
+ * is ignored, as under nohup(1). SIGPIPE is ignored: a reader that has gone must not end a disk
+ * before its last flush. One unit a process, else SPD_ERROR_STATE; NULL takes it back and restores
+ * the handlers. */
 SPD_API int spd_unit_shutdown_on_signal(spd_unit *unit);
 
 /* What spd_unit_create() was given. */

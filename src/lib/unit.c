@@ -74,6 +74,9 @@ static int create(const char *device_name, const spd_params *params, const spd_o
     int error;
 
     *unit = NULL;
+    error = spd_reserve_descriptors();
+    if (error)
+        return error;
     error = spd_params_import(params, &checked, &scsi);
     if (!error)
         error = spd_ops_import(ops, &checked, &operations);

@@ -66,6 +66,10 @@ size_t os_hash(enum os_hash which, const void *first, size_t first_length, const
 /* CRC32C, without the inversions at its begin and end. */
 uint32_t os_crc32c(uint32_t crc, const void *bytes, size_t length);
 
+/* Opens the null device as each of the descriptors 0 to 2 that is closed, so that nothing else ever
+ * gets their numbers. 0 or an errno value. */
+int os_reserve_descriptors(void);
+
 /* Zeroes; not left out when nobody looks at the bytes again. */
 void os_wipe(void *bytes, size_t length);
 
@@ -78,9 +82,10 @@ int os_secret_open(const char *path, FILE **file, char *why, size_t size);
 void *os_pages_alloc(size_t length);
 void os_pages_free(void *pages, size_t length);
 
-/* The callback runs on a thread of its own after SIGINT or SIGTERM, or what a console has instead
- * (the first one only; the next one acts as it did before the watch). One watch a process: EBUSY
- * when there is one. */
+/* The callback runs on a thread of its own, once: after SIGINT, SIGTERM or SIGHUP, or what a
+ * console has instead. A second SIGINT or SIGTERM acts as it did before the watch. SIGHUP stays
+ * ignored where it was, and SIGPIPE is ignored during the watch. One watch a process: EBUSY when
+ * there is one. */
 int os_signal_watch(void (*callback)(void *context), void *context);
 /* Waits for a callback that runs. Not from the callback. */
 void os_signal_unwatch(void);

@@ -250,6 +250,8 @@ int main(int argc, char **argv)
     char *end;
     int option;
 
+    if (spd_reserve_descriptors() != 0)
+        return winerror_exit_status(ERROR_NOT_ENOUGH_MEMORY);
     opterr = 0; /* on Windows its messages begin with the program's whole path */
     while ((option = getopt_long(argc, argv, "+c", long_options, NULL)) != -1) {
         switch (option) {

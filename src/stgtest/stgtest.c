@@ -175,6 +175,8 @@ int main(int argc, char **argv)
     uint64_t seed;
     int option;
 
+    if (os_reserve_descriptors() != 0)
+        return winerror_exit_status(ERROR_NOT_ENOUGH_MEMORY);
     options.seed = (uint32_t)(os_now_ns() / 1000000);
     opterr = 0; /* on Windows its messages begin with the program's whole path */
     while ((option = getopt_long(argc, argv, "+s:", long_options, NULL)) != -1) {

@@ -7,7 +7,21 @@
 #include <signal.h>
 #include <stdatomic.h>
 
-static const int watched[] = { SIGINT, SIGTERM };
+enum watch_action {
+    END_THEN_RESET, /* a second one acts as before, so a device that hangs can be left */
+    END_UNLESS_IGNORED, /* a terminal that goes sends several, by its kernel and by its shell */
+    IGNORE,
+};
+
+static const struct {
+    int number;
+    enum watch_action action;
+} watched[] = {
+    { SIGINT, END_THEN_RESET },
+    { SIGTERM, END_THEN_RESET },
+    { SIGHUP, END_UNLESS_IGNORED },
+    { SIGPIPE, IGNORE },
+};
 enum { WATCHED = sizeof watched / sizeof watched[0] };
 
 static struct {
@@ -39,14 +53,21 @@ static void watch_main(void *argument)
         watch.callback(watch.context);
 }
 
-/* SA_RESETHAND: whoever asks twice gets the default action, so a device that hangs can be left. */
 static void install(void)
 {
-    struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESTART | SA_RESETHAND };
+    for (int i = 0; i < WATCHED; i++) {
+        enum watch_action kind = watched[i].action;
+        struct sigaction action = {
+            .sa_handler = kind == IGNORE ? SIG_IGN : handler,
+            .sa_flags = SA_RESTART | (kind == END_THEN_RESET ? (int)SA_RESETHAND : 0),
+        };
 
-    sigemptyset(&action.sa_mask);
-    for (int i = 0; i < WATCHED; i++)
-        sigaction(watched[i], &action, &watch.before[i]);
+        sigemptyset(&action.sa_mask);
+        sigaction(watched[i].number, NULL, &watch.before[i]);
+        if (kind == END_UNLESS_IGNORED && watch.before[i].sa_handler == SIG_IGN)
+            continue;
+        sigaction(watched[i].number, &action, NULL);
+    }
 }
 
 int os_signal_watch(void (*callback)(void *context), void *context)
@@ -80,7 +101,7 @@ void os_signal_unwatch(void)
     if (!watch.active)
         return;
     for (int i = 0; i < WATCHED; i++)
-        sigaction(watched[i], &watch.before[i], NULL);
+        sigaction(watched[i].number, &watch.before[i], NULL);
     atomic_store(&ending, true);
     os_event_signal(atomic_load(&watch_event));
     os_thread_join(watch.thread);

@@ -24,6 +24,16 @@ void spd_unit_forget_signal(struct spd_unit *unit)
     os_mutex_unlock(&lock);
 }
 
+int spd_reserve_descriptors(void)
+{
+    int error = os_reserve_descriptors();
+
+    if (!error)
+        return 0;
+    errno = error;
+    return spd_fail(SPD_ERROR_SYSTEM, "opening the null device: %s", strerror(error));
+}
+
 int spd_unit_shutdown_on_signal(spd_unit *unit)
 {
     int error = 0;
