@@ -44,7 +44,7 @@ int main(int argc, char **argv)
     void *memory = calloc(BLOCKS, BLOCK);
 
     params.block_count = BLOCKS;
-    params.flags = SPD_UNMAP_SUPPORTED | SPD_NEVER_BLOCKS;
+    params.flags = SPD_UNMAP_SUPPORTED | SPD_UNMAP_ZEROS | SPD_NEVER_BLOCKS;
     int error = memory ? spd_unit_create(name, &params, &ops, memory, &unit) : SPD_ERROR_NO_MEMORY;
     if (!error && !(error = spd_unit_shutdown_on_signal(unit)) &&
         !(error = spd_unit_start(unit, 0))) {

@@ -33,7 +33,7 @@ static struct scsi_unit_params parameters(uint8_t choice)
     params.max_transfer_length = choice & 0x40 ? params.block_length : 1 << 17;
     params.max_command_length = choice & 0x80 ? 0 : DATA_MAX;
     params.cache = choice & 0x08;
-    params.unmap = choice & 0x10;
+    params.unmap = params.unmap_zeros = choice & 0x10;
     params.write_protected = choice & 0x20;
     return params;
 }

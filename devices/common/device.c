@@ -36,7 +36,10 @@ spd_params device_params(const struct device_options *options)
                                        : options->block_count;
     params.block_length = (uint32_t)options->block_length;
     params.flags = (options->write_allowed ? 0 : SPD_WRITE_PROTECTED) |
-        (options->cache ? SPD_CACHE : 0) | (options->unmap ? SPD_UNMAP_SUPPORTED : 0);
+        (options->cache ? SPD_CACHE : 0) |
+        (options->unmap ? SPD_UNMAP_SUPPORTED | SPD_UNMAP_ZEROS : 0);
+    memcpy(params.wwn, options->wwn, sizeof params.wwn);
+    params.wwn_length = (uint32_t)(strlen(options->wwn_text) / 2);
     params.grace = (uint32_t)options->grace;
     /* The option parser has checked the lengths. */
     snprintf(params.product_id, sizeof params.product_id, "%s", options->product_id);
@@ -48,7 +51,7 @@ spd_params device_params(const struct device_options *options)
 static bool is_usage_error(int error)
 {
     return (error <= SPD_ERROR_BLOCK_COUNT && error >= SPD_ERROR_URI_PARAMETER) ||
-        error == SPD_ERROR_GRACE;
+        error == SPD_ERROR_GRACE || error == SPD_ERROR_WWN;
 }
 
 static int device_fail(const struct device_options *options, const char *what, int error)

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <spd/spd.h>
@@ -21,6 +22,7 @@ enum option_kind {
     OPTION_MASK,   /* uint32_t, -1 for all */
     OPTION_DOOR,   /* one more door */
     OPTION_GUID,
+    OPTION_WWN,
     OPTION_HELP,
     OPTION_VERSION,
 };
@@ -56,6 +58,8 @@ static const struct option_row option_rows[] = {
     {"revision", "TEXT", "INQUIRY product revision level, 1 to 4 characters (1.0)", .min = 1,
         .max = 4, AT(revision), .kind = OPTION_TEXT, DISK, .letter = 'r'},
     {"guid", "GUID", "the disk's identity and serial number", AT(guid), .kind = OPTION_GUID, DISK},
+    {"wwn", "HEX", "the disk's world wide name: 16 digits of NAA 2, 3 or 5, or 32 of NAA 6 (made "
+        "of the GUID)", AT(wwn), .kind = OPTION_WWN, DISK},
     {"write-allowed", "0|1", "0: the disk is write-protected (1)", AT(write_allowed),
         .kind = OPTION_SWITCH, DISK, .letter = 'W'},
     {"cache", "0|1", "0: every write is durable before it completes (1)", AT(cache),
@@ -257,6 +261,25 @@ static bool parse_guid(const struct option_row *row, struct device_options *opti
     return true;
 }
 
+/* Which names there are is the library's to check; which texts are bytes, ours. */
+static bool parse_wwn(const struct option_row *row, struct device_options *options,
+    const char *text)
+{
+    static const char digits[] = "0123456789abcdefABCDEF";
+    size_t length = strlen(text);
+    uint8_t *wwn = row_value(row, options);
+
+    if ((length != 16 && length != 32) || strspn(text, digits) != length) {
+        device_error(options->program, "--wwn '%s' must be 16 or 32 hexadecimal digits", text);
+        return false;
+    }
+    memset(wwn, 0, sizeof options->wwn);
+    for (size_t i = 0; i < length / 2; i++)
+        wwn[i] = (uint8_t)strtoul((char[3]){text[2 * i], text[2 * i + 1]}, NULL, 16);
+    memcpy(options->wwn_text, text, length + 1);
+    return true;
+}
+
 static bool parse_door(struct device_options *options, const char *text)
 {
     if (options->door_count == DEVICE_DOORS_MAX) {
@@ -289,6 +312,8 @@ static bool parse_row(const struct option_row *row, struct device_options *optio
         return parse_door(options, text);
     case OPTION_GUID:
         return parse_guid(row, options, text);
+    case OPTION_WWN:
+        return parse_wwn(row, options, text);
     case OPTION_HELP:
     case OPTION_VERSION:
         break;
@@ -454,6 +479,10 @@ static void print_row(const struct option_row *row, const struct device_options 
     case OPTION_GUID:
         fprintf(out, " --guid %s", options->guid_text);
         break;
+    case OPTION_WWN:
+        if (*options->wwn_text)
+            fprintf(out, " --wwn %s", options->wwn_text);
+        break;
     default:
         break;
     }
@@ -464,7 +493,8 @@ void options_print(const struct device_options *options, FILE *out, const char *
 {
     fputs(options->program->name, out);
     for (const struct option_row *row = option_rows; row < option_rows + OPTION_ROWS; row++) {
-        bool printed = row->letter || row->kind == OPTION_GUID || row->kind == OPTION_NUMBER;
+        bool printed = row->letter || row->kind == OPTION_GUID || row->kind == OPTION_WWN ||
+            row->kind == OPTION_NUMBER;
         if (printed && row_applies(row, options->program))
             print_row(row, options, out);
     }

@@ -46,6 +46,8 @@ struct device_options {
     const char *revision;
     uint8_t guid[16];
     char guid_text[37]; /* empty: not given */
+    uint8_t wwn[16];
+    char wwn_text[33]; /* empty: not given */
     bool write_allowed;
     bool cache;
     bool unmap;

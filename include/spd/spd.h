@@ -87,7 +87,9 @@ typedef struct spd_request spd_request; /* one block operation of an asynchronou
         "and do not overlap") \
     X(QUEUE_DEPTH, -26, "the queue depth must be from 1 to 4096") \
     X(FLUSH, -27, "the device's last flush failed; data written before may be lost") \
-    X(GRACE, -28, "the grace must be at most 3600 seconds, and only the Windows driver gives one")
+    X(GRACE, -28, "the grace must be at most 3600 seconds, and only the Windows driver gives one") \
+    X(WWN, -29, \
+        "the WWN must be 8 bytes that begin with NAA 2, 3 or 5, or 16 that begin with NAA 6")
 
 typedef enum spd_error {
     SPD_OK = 0,
@@ -150,7 +152,7 @@ enum {
                                     * device */
     SPD_CACHE = 1u << 1,           /* there is a volatile write cache: flush is needed and called.
                                     * Without it every read and write carries SPD_FUA */
-    SPD_UNMAP_SUPPORTED = 1u << 2, /* thin provisioning; an unmapped block must read as zeros */
+    SPD_UNMAP_SUPPORTED = 1u << 2, /* thin provisioning: what is unmapped need not be kept */
     SPD_NEVER_BLOCKS = 1u << 3,    /* operations only touch memory: they are called on the door's
                                     * own thread, which saves a hand-off. One that blocks stalls
                                     * the door */
@@ -159,6 +161,9 @@ enum {
                                     * again on a dispatcher thread, without it */
     SPD_EJECT_DISABLED = 1u << 5,  /* START STOP UNIT must not eject the medium. At present nothing
                                     * does; clients of the unix: door are told */
+    SPD_UNMAP_ZEROS = 1u << 6,     /* with SPD_UNMAP_SUPPORTED: an unmapped block reads as zeros
+                                    * until it is written. Initiators learn it, and then zero blocks
+                                    * by unmapping them */
 };
 
 enum { SPD_GRACE_MAX = 3600 };
@@ -188,10 +193,17 @@ typedef struct spd_params {
                                      * wait. Only for contents that outlive the program; other
                                      * doors refuse it. Default 0: the disk goes at once */
     uint32_t reserved;              /* 0 */
+    uint8_t wwn[16];                /* the world wide name, by which systems tell disks apart: an
+                                     * NAA identifier (SPC-4 7.8.6.6), and then zeros */
+    uint32_t wwn_length;            /* bytes of wwn: 8 with NAA 2h, 3h or 5h, 16 with NAA 6h; 0: one
+                                     * of NAA 3h that is made of the guid */
+    uint32_t max_unmap_blocks;      /* the most that one unmap command may cover, at least the
+                                     * granularity: bounds how long one takes; 0: no limit */
 } spd_params;
 
 #define SPD_PARAMS_INIT \
-    { sizeof(spd_params), {0}, 0, 512, 0, 0, 0, SPD_CACHE, 0, "WinSpd Disk", "1.0", 0, 0 }
+    { sizeof(spd_params), {0}, 0, 512, 0, 0, 0, SPD_CACHE, 0, "WinSpd Disk", "1.0", 0, 0, {0}, 0, \
+        0 }
 
 /*
  * Operations of a device. A device is simple or asynchronous.
@@ -278,9 +290,9 @@ SPD_API void spd_request_complete(spd_request *request, const spd_status *status
  * is kept as it is. *unit is NULL on failure, else to be deleted with spd_unit_delete().
  *
  * Errors: what is wrong with params (SIZE, BLOCK_COUNT, BLOCK_LENGTH, PHYSICAL_BLOCK_LENGTH,
- * TRANSFER_LENGTH, UNMAP, TEXT, FLAGS, QUEUE_DEPTH, GRACE) or ops (SIZE, OPS, UNMAP); with the name
- * (URI, SCHEME, DOOR_MISSING, URI_PARAMETER, ADDRESS, ADDRESS_IN_USE, ACCESS, ANONYMOUS, SECRET);
- * or with the system (NO_MEMORY, SYSTEM). */
+ * TRANSFER_LENGTH, UNMAP, TEXT, FLAGS, QUEUE_DEPTH, GRACE, WWN) or ops (SIZE, OPS, UNMAP); with the
+ * name (URI, SCHEME, DOOR_MISSING, URI_PARAMETER, ADDRESS, ADDRESS_IN_USE, ACCESS, ANONYMOUS,
+ * SECRET); or with the system (NO_MEMORY, SYSTEM). */
 SPD_API int spd_unit_create(const char *device_name, const spd_params *params, const spd_ops *ops,
     void *context, spd_unit **unit);
 

@@ -99,14 +99,25 @@ enum {
  * the unnamed flag bits must be 0.
  *   [0]  bits 0..31: grace. Seconds (at most SPD_IOCTL_GRACE_MAX) for which the unit outlives its
  *        process; provisioning the same Guid and geometry within them takes it over, with the
- *        requests that wait. Units behind a pipe or a URI are refused one
+ *        requests that wait. Units behind a pipe or a URI are refused one;
+ *        bits 32..63: flags, of which there is one:
+ *        SPD_IOCTL_UNMAP_ZEROS: with UnmapSupported, an unmapped block reads as zeros until it is
+ *        written. Systems are told so only then, and only then zero blocks by unmapping them
  *   [1]  bits 0..31: physical block length in bytes, 0: as BlockLength;
  *        bits 32..63: unmap granularity in blocks, 0: not reported
+ *   [2]  bits 0..31: blocks that one unmap command may cover, 0: no limit
+ *   [3], [4]  the world wide name, as it lies in memory: an NAA identifier (SPC-4 7.8.6.6) of 8
+ *        bytes (NAA 2h, 3h, 5h) and 8 of 0, or of 16 (NAA 6h); all zero: one that is made of Guid
  */
 #define SPD_IOCTL_GRACE_MAX 3600
 #define SPD_IOCTL_PARAMS_GRACE(Params) ((UINT32)(Params)->Reserved[0])
 #define SPD_IOCTL_PARAMS_PHYSICAL_BLOCK_LENGTH(Params) ((UINT32)(Params)->Reserved[1])
 #define SPD_IOCTL_PARAMS_UNMAP_GRANULARITY(Params) ((UINT32)((Params)->Reserved[1] >> 32))
+#define SPD_IOCTL_PARAMS_MAX_UNMAP_BLOCKS(Params) ((UINT32)(Params)->Reserved[2])
+#define SPD_IOCTL_PARAMS_WWN(Params) ((const UINT8 *)&(Params)->Reserved[3])
+#define SPD_IOCTL_PARAMS_WWN_LENGTH(Params) \
+    (!*SPD_IOCTL_PARAMS_WWN(Params) ? 0 : *SPD_IOCTL_PARAMS_WWN(Params) >> 4 == 6 ? 16 : 8)
+#define SPD_IOCTL_UNMAP_ZEROS ((UINT64)1 << 32)
 
 typedef struct _SPD_IOCTL_STORAGE_UNIT_PARAMS {
     GUID Guid;                      /* identity; the serial number is its text */

@@ -87,9 +87,13 @@ static spd_params params_of(
     params.physical_block_length = physical ? physical : from->BlockLength;
     params.max_transfer_length = from->MaxTransferLength;
     params.unmap_granularity = SPD_IOCTL_PARAMS_UNMAP_GRANULARITY(from) * from->BlockLength;
+    params.max_unmap_blocks = SPD_IOCTL_PARAMS_MAX_UNMAP_BLOCKS(from);
+    params.wwn_length = SPD_IOCTL_PARAMS_WWN_LENGTH(from);
+    CopyMemory(params.wwn, SPD_IOCTL_PARAMS_WWN(from), sizeof params.wwn);
     params.grace = SPD_IOCTL_PARAMS_GRACE(from);
     params.flags = (from->WriteProtected ? SPD_WRITE_PROTECTED : 0) |
         (from->CacheSupported ? SPD_CACHE : 0) | (unmaps ? SPD_UNMAP_SUPPORTED : 0) |
+        (unmaps && (from->Reserved[0] & SPD_IOCTL_UNMAP_ZEROS) ? SPD_UNMAP_ZEROS : 0) |
         (from->EjectDisabled ? SPD_EJECT_DISABLED : 0);
     ZeroMemory(params.product_id, sizeof params.product_id);
     ZeroMemory(params.product_revision, sizeof params.product_revision);

@@ -15,7 +15,7 @@ enum {
     QUEUE_DEPTH_MAX = 4096,
     QUEUE_DEPTH_DEFAULT = 256,
     FLAGS_KNOWN = SPD_WRITE_PROTECTED | SPD_CACHE | SPD_UNMAP_SUPPORTED | SPD_NEVER_BLOCKS |
-                  SPD_TRY_FIRST | SPD_EJECT_DISABLED,
+                  SPD_TRY_FIRST | SPD_EJECT_DISABLED | SPD_UNMAP_ZEROS,
 };
 
 /* A structure of a program built against another header. Older ones are shorter: what they lack
@@ -120,12 +120,19 @@ static int explain(enum scsi_param_error error, const spd_params *params)
         return spd_fail(SPD_ERROR_TRANSFER_LENGTH, "%u bytes, with blocks of %u",
             params->max_transfer_length, params->block_length);
     case SCSI_PARAM_UNMAP:
-        return spd_fail(SPD_ERROR_UNMAP, "the granularity is %u bytes", params->unmap_granularity);
+        if (params->flags & SPD_UNMAP_ZEROS && !(params->flags & SPD_UNMAP_SUPPORTED))
+            return spd_fail(SPD_ERROR_UNMAP, "SPD_UNMAP_ZEROS needs SPD_UNMAP_SUPPORTED");
+        return spd_fail(SPD_ERROR_UNMAP,
+            "the maximum of %u blocks is less than the granularity of %u bytes",
+            params->max_unmap_blocks, params->unmap_granularity);
     case SCSI_PARAM_TEXT:
         return spd_fail(SPD_ERROR_TEXT, "product id '%s', revision '%s'", params->product_id,
             params->product_revision);
     case SCSI_PARAM_GUID:
         return spd_fail(SPD_ERROR_TEXT, "the GUID is all zero");
+    case SCSI_PARAM_WWN:
+        return spd_fail(SPD_ERROR_WWN, "%u bytes, the first is %02x", params->wwn_length,
+            params->wwn[0]);
     }
     return SPD_ERROR_NOT_SUPPORTED;
 }
@@ -140,11 +147,15 @@ static void to_engine(const spd_params *params, struct scsi_unit_params *scsi)
         .max_command_length = SPD_COMMAND_MAX,
         .unmap_granularity = params->block_length ? params->unmap_granularity / params->block_length
                                                   : 0,
+        .max_unmap_blocks = params->max_unmap_blocks,
+        .wwn_length = (uint8_t)(params->wwn_length < UINT8_MAX ? params->wwn_length : UINT8_MAX),
         .write_protected = params->flags & SPD_WRITE_PROTECTED,
         .cache = params->flags & SPD_CACHE,
         .unmap = params->flags & SPD_UNMAP_SUPPORTED,
+        .unmap_zeros = params->flags & SPD_UNMAP_ZEROS,
     };
     memcpy(scsi->guid, params->guid, sizeof scsi->guid);
+    memcpy(scsi->wwn, params->wwn, sizeof scsi->wwn);
     copy_padded(scsi->product_id, params->product_id, sizeof scsi->product_id);
     copy_padded(scsi->product_revision, params->product_revision, sizeof scsi->product_revision);
 }

@@ -27,7 +27,7 @@ enum scsi_step scsi_read_capacity_16(struct scsi_task *task, uint8_t *reply)
     be32_put(reply + 8, params->block_length);
     reply[13] = exponent;
     if (params->unmap)
-        reply[14] = 0x80 | 0x40; /* LBPME, LBPRZ */
+        reply[14] = params->unmap_zeros ? 0x80 | 0x40 : 0x80; /* LBPME, LBPRZ */
     return scsi_reply(task, 32);
 }
 

@@ -26,7 +26,8 @@ enum {
     SCSI_ROW_NO_UNIT = 1 << 5,     /* answered also where there is no logical unit */
     SCSI_ROW_NO_ATTENTION = 1 << 6, /* not stopped by a unit attention (SAM-5 5.14.5) */
     SCSI_ROW_NEEDS_UNMAP = 1 << 7, /* exists only with thin provisioning */
-    SCSI_ROW_UNMAP_BIT = 1 << 8,   /* byte 1 has an UNMAP bit, valid only with thin provisioning */
+    SCSI_ROW_UNMAP_BIT = 1 << 8,   /* byte 1 has an UNMAP bit, valid only where unmapped blocks read
+                                    * as zeros */
     /* Under a persistent reservation others have no part in (SPC-4 5.13.1, SBC-3 table 13);
      * with none of them only those who have a part may send the command. */
     SCSI_ROW_ALLOWED_WE = 1 << 9,  /* allowed under Write Exclusive types */
@@ -325,9 +326,7 @@ size_t scsi_data_compare(const struct scsi_task *task, uint64_t offset, const vo
 uint32_t scsi_compare_blocks_max(const struct scsi_unit *unit);
 uint32_t scsi_write_same_blocks_max(const struct scsi_unit *unit);
 uint32_t scsi_unmap_ranges_max(const struct scsi_unit *unit);
-
-/* The unit's NAA designator of the locally assigned format (SPC-4 7.8.6). */
-void scsi_guid_naa(const uint8_t guid[16], uint8_t naa[8]);
+uint32_t scsi_unmap_blocks_max(const struct scsi_unit *unit);
 
 /*
  * Handlers.

@@ -81,7 +81,7 @@ static enum scsi_step report_one(struct scsi_task *task, uint8_t *reply,
     reply[1] = 0x03 | (timeouts ? 0x80 : 0); /* as the standard says; CTDP */
     be16_put(reply + 2, row->length);
     memcpy(reply + 4, row->usage, row->length);
-    if ((row->flags & SCSI_ROW_UNMAP_BIT) && !task->unit->params.unmap)
+    if ((row->flags & SCSI_ROW_UNMAP_BIT) && !task->unit->params.unmap_zeros)
         reply[4 + 1] &= ~0x08;
     length += row->length;
     if (timeouts)

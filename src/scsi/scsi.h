@@ -125,11 +125,15 @@ struct scsi_unit_params {
     uint32_t unmap_granularity;     /* blocks; 0: not reported */
     uint32_t max_unmap_ranges;      /* 1..SCSI_UNMAP_RANGES_MAX; 0: the maximum */
     uint32_t max_op_ranges;         /* limit of one op; 0: as many as one command */
+    uint32_t max_unmap_blocks;      /* blocks that one command may unmap; 0: no limit */
+    uint8_t wwn[16];                /* the NAA designator; what wwn_length leaves is zero */
+    uint8_t wwn_length;             /* 8: NAA 2h, 3h or 5h; 16: NAA 6h; 0: made of the GUID */
     char product_id[16];            /* padded with spaces, not terminated */
     char product_revision[4];
     bool write_protected;
     bool cache;                     /* it has a volatile write cache, so FLUSH means something */
-    bool unmap;                     /* thin provisioning; unmapped blocks read as zeros */
+    bool unmap;                     /* thin provisioning */
+    bool unmap_zeros;               /* with unmap: unmapped blocks read as zeros */
 };
 
 /* SPC-4 6.36, byte 0 */
@@ -179,7 +183,7 @@ struct scsi_registration {
  * counters: a nexus has a pending attention where its copy is behind the unit's, which makes
  * raising one O(1), needs no list of nexuses and no lock. */
 struct scsi_unit {
-    struct scsi_unit_params params;
+    struct scsi_unit_params params;              /* wwn and wwn_length are never zero */
     uint8_t block_shift;                         /* log2 of params.block_length */
     uint32_t op_blocks;                          /* limit of one op */
     uint32_t command_blocks;                     /* limit of one command */
@@ -265,9 +269,11 @@ enum scsi_param_error {
     SCSI_PARAM_PHYSICAL_BLOCK_LENGTH,
     SCSI_PARAM_TRANSFER_LENGTH,       /* of one op: zero or not a multiple of the block length; of a
                                        * command: less than a block */
-    SCSI_PARAM_UNMAP,                 /* max_unmap_ranges out of range */
+    SCSI_PARAM_UNMAP,                 /* max_unmap_ranges out of range; max_unmap_blocks less than a
+                                       * granule; unmap_zeros without unmap */
     SCSI_PARAM_TEXT,                  /* product id or revision not printable ASCII */
     SCSI_PARAM_GUID,                  /* all zero */
+    SCSI_PARAM_WWN,                   /* the length is not that of its NAA, or more bytes are set */
 };
 enum scsi_param_error scsi_unit_check(const struct scsi_unit_params *params);
 

@@ -4,6 +4,7 @@
 /* A logical unit's life: parameters, capacity, limits, names. */
 
 #include "scsi/internal.h"
+#include "scsi/sha256.h"
 
 static bool is_power_of_two(uint64_t value)
 {
@@ -23,6 +24,24 @@ static bool capacity_ok(uint64_t block_count, uint32_t block_length)
     return block_count && block_count <= (UINT64_C(1) << 63) / block_length;
 }
 
+/* SPC-4 7.8.6.6: the NAA field says how long a designator is. */
+static bool wwn_ok(const struct scsi_unit_params *params)
+{
+    static const uint8_t zero[16];
+    static const uint8_t lengths[16] = { [0x2] = 8, [0x3] = 8, [0x5] = 8, [0x6] = 16 };
+    uint8_t length = params->wwn_length;
+
+    return length <= 16 && !memcmp(params->wwn + length, zero, 16 - length) &&
+        (!length || length == lengths[params->wwn[0] >> 4]);
+}
+
+static bool unmap_ok(const struct scsi_unit_params *params)
+{
+    return params->max_unmap_ranges <= SCSI_UNMAP_RANGES_MAX &&
+        (!params->max_unmap_blocks || params->max_unmap_blocks >= params->unmap_granularity) &&
+        (params->unmap || !params->unmap_zeros);
+}
+
 enum scsi_param_error scsi_unit_check(const struct scsi_unit_params *params)
 {
     static const uint8_t zero[16];
@@ -39,14 +58,29 @@ enum scsi_param_error scsi_unit_check(const struct scsi_unit_params *params)
     if (!params->max_transfer_length || params->max_transfer_length % length ||
         (params->max_command_length && params->max_command_length < length))
         return SCSI_PARAM_TRANSFER_LENGTH;
-    if (params->max_unmap_ranges > SCSI_UNMAP_RANGES_MAX)
+    if (!unmap_ok(params))
         return SCSI_PARAM_UNMAP;
     if (!is_printable(params->product_id, sizeof params->product_id) ||
         !is_printable(params->product_revision, sizeof params->product_revision))
         return SCSI_PARAM_TEXT;
     if (!memcmp(params->guid, zero, sizeof zero))
         return SCSI_PARAM_GUID;
+    if (!wwn_ok(params))
+        return SCSI_PARAM_WWN;
     return SCSI_PARAM_OK;
+}
+
+/* NAA 3h, locally assigned (SPC-4 7.8.6.6.4): different GUIDs have different names, of whatever
+ * they were made, since a digest takes in all of their bits. */
+static void make_wwn(struct scsi_unit_params *params)
+{
+    uint8_t digest[SCSI_SHA256_LENGTH];
+
+    scsi_sha256(params->guid, sizeof params->guid, digest);
+    params->wwn_length = 8;
+    params->wwn[0] = 0x30 | digest[0] >> 4;
+    for (unsigned i = 1; i < 8; i++)
+        params->wwn[i] = (uint8_t)(digest[i - 1] << 4 | digest[i] >> 4);
 }
 
 void scsi_unit_init(struct scsi_unit *unit, const struct scsi_unit_params *params)
@@ -57,6 +91,8 @@ void scsi_unit_init(struct scsi_unit *unit, const struct scsi_unit_params *param
         shift++;
     memset(unit, 0, sizeof *unit);
     unit->params = *params;
+    if (!params->wwn_length)
+        make_wwn(&unit->params);
     unit->block_shift = shift;
     unit->op_blocks = params->max_transfer_length >> shift;
     unit->command_blocks =
@@ -90,12 +126,19 @@ uint32_t scsi_write_same_blocks_max(const struct scsi_unit *unit)
 {
     uint32_t blocks = (256u << 20) >> unit->block_shift;
 
+    if (unit->params.unmap_zeros && blocks > scsi_unmap_blocks_max(unit))
+        blocks = scsi_unmap_blocks_max(unit);
     return blocks < unit->command_blocks ? blocks : unit->command_blocks;
 }
 
 uint32_t scsi_unmap_ranges_max(const struct scsi_unit *unit)
 {
     return unit->params.max_unmap_ranges ? unit->params.max_unmap_ranges : SCSI_UNMAP_RANGES_MAX;
+}
+
+uint32_t scsi_unmap_blocks_max(const struct scsi_unit *unit)
+{
+    return unit->params.max_unmap_blocks ? unit->params.max_unmap_blocks : UINT32_MAX;
 }
 
 void scsi_guid_text(const uint8_t guid[16], char text[37])
@@ -109,14 +152,6 @@ void scsi_guid_text(const uint8_t guid[16], char text[37])
         *text++ = digits[guid[i] & 0x0f];
     }
     *text = '\0';
-}
-
-/* Both halves are folded, since either may be all that differs between two GUIDs. */
-void scsi_guid_naa(const uint8_t guid[16], uint8_t naa[8])
-{
-    for (unsigned i = 0; i < 8; i++)
-        naa[i] = guid[i] ^ guid[i + 8];
-    naa[0] = 0x30 | (naa[0] & 0x0f);
 }
 
 uint64_t scsi_lun_decode(const uint8_t lun[8])

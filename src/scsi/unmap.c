@@ -17,6 +17,7 @@ static bool read_ranges(struct scsi_task *task)
     uint64_t capacity = scsi_capacity(unit);
     uint8_t header[HEADER], descriptor[DESCRIPTOR];
     uint32_t length, count = 0;
+    uint64_t total = 0;
 
     scsi_data_copy(task, 0, header, HEADER);
     length = be16_get(header + 2); /* UNMAP BLOCK DESCRIPTOR DATA LENGTH */
@@ -39,6 +40,11 @@ static bool read_ranges(struct scsi_task *task)
             continue; /* not an error, wherever it is (SBC-3 5.28.2) */
         if (!scsi_range_ok(capacity, lba, blocks)) {
             scsi_fail_information(task, SCSI_LBA_OUT_OF_RANGE, lba < capacity ? capacity : lba);
+            return false;
+        }
+        total += blocks;
+        if (total > scsi_unmap_blocks_max(unit)) {
+            scsi_fail_parameter(task, at + 8, SCSI_WHOLE_BYTE);
             return false;
         }
         ranges[count++] = (struct scsi_range){ .lba = lba, .blocks = blocks };

@@ -40,8 +40,7 @@ static uint8_t *designator(uint8_t **at, uint8_t code_set, uint8_t type, uint8_t
     return header + 4;
 }
 
-/* SPC-4 7.8.6. The first designator is the one that systems name a disk after: it depends on
- * nothing but the GUID. */
+/* SPC-4 7.8.6. The first designator is the one that systems name a disk after. */
 static uint32_t device_identification(const struct scsi_task *task, uint8_t *page)
 {
     const struct scsi_unit_params *params = &task->unit->params;
@@ -50,7 +49,8 @@ static uint32_t device_identification(const struct scsi_task *task, uint8_t *pag
     uint8_t *data;
     char text[37];
 
-    scsi_guid_naa(params->guid, designator(&at, BINARY, NAA, 8));
+    data = designator(&at, BINARY, NAA, params->wwn_length);
+    memcpy(data, params->wwn, params->wwn_length);
     /* SPC-5, UUID designator: type 1 is an RFC 4122 UUID; then a reserved byte */
     data = designator(&at, BINARY, UUID, 18);
     data[0] = 0x10;
@@ -89,7 +89,7 @@ static uint32_t block_limits(const struct scsi_task *task, uint8_t *page)
     be32_put(page + 4, params->max_command_length ? most : 0);
     be32_put(page + 8, unit->op_blocks < most ? unit->op_blocks : most);
     if (params->unmap) {
-        be32_put(page + 16, UINT32_MAX);
+        be32_put(page + 16, scsi_unmap_blocks_max(unit));
         be32_put(page + 20, scsi_unmap_ranges_max(unit));
         be32_put(page + 24, params->unmap_granularity);
         page[28] = params->unmap_granularity ? 0x80 : 0; /* UGAVALID, alignment 0 */
@@ -110,9 +110,11 @@ static uint32_t block_device_characteristics(const struct scsi_task *task, uint8
 static uint32_t logical_block_provisioning(const struct scsi_task *task, uint8_t *page)
 {
     if (task->unit->params.unmap) {
-        page[1] = 0x80 | 0x40 | 0x20 | 0x04; /* LBPU, LBPWS, LBPWS10, LBPRZ */
-        page[2] = 0x02;                      /* thin provisioned */
+        page[1] = 0x80; /* LBPU */
+        page[2] = 0x02; /* thin provisioned */
     }
+    if (task->unit->params.unmap_zeros)
+        page[1] |= 0x40 | 0x20 | 0x04; /* LBPWS, LBPWS10, LBPRZ */
     return 4;
 }
 

@@ -2,9 +2,9 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * WRITE SAME (SBC-3 5.43, 5.44): one block over and over, from the scratch. With the UNMAP bit and
- * a block of zeros, which is what unmapped blocks read as, whole granules are unmapped instead and
- * only the ragged ends written.
+ * WRITE SAME (SBC-3 5.43, 5.44): one block over and over, from the scratch. With the UNMAP bit,
+ * which a unit has whose unmapped blocks read as zeros, and a block of zeros whole granules are
+ * unmapped instead, and only the ragged ends written.
  */
 
 #include "scsi/internal.h"
@@ -90,7 +90,7 @@ static enum scsi_step check(struct scsi_task *task)
 {
     const struct scsi_unit *unit = task->unit;
 
-    if ((task->cdb[1] & UNMAP) && !unit->params.unmap)
+    if ((task->cdb[1] & UNMAP) && !unit->params.unmap_zeros)
         return scsi_fail_cdb(task, 1, 3);
     if (!task->blocks || task->blocks > scsi_write_same_blocks_max(unit)) /* WSNZ */
         return scsi_fail_blocks(task);

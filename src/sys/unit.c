@@ -97,12 +97,16 @@ static struct scsi_unit_params engine_params(const SPD_IOCTL_STORAGE_UNIT_PARAMS
         .max_transfer_length = params->MaxTransferLength,
         .unmap_granularity = SPD_IOCTL_PARAMS_UNMAP_GRANULARITY(params),
         .max_unmap_ranges = ranges < SCSI_UNMAP_RANGES_MAX ? ranges : SCSI_UNMAP_RANGES_MAX,
+        .max_unmap_blocks = SPD_IOCTL_PARAMS_MAX_UNMAP_BLOCKS(params),
+        .wwn_length = SPD_IOCTL_PARAMS_WWN_LENGTH(params),
         .write_protected = params->WriteProtected,
         .cache = params->CacheSupported,
         .unmap = params->UnmapSupported,
+        .unmap_zeros = params->Reserved[0] & SPD_IOCTL_UNMAP_ZEROS,
     };
 
     guid_bytes(engine.guid, &params->Guid);
+    memcpy(engine.wwn, SPD_IOCTL_PARAMS_WWN(params), sizeof engine.wwn);
     memset(engine.product_id, ' ', sizeof engine.product_id);
     memset(engine.product_revision, ' ', sizeof engine.product_revision);
     return engine;
@@ -129,10 +133,11 @@ static bool params_normal(
     to->MaxTransferLength = from->MaxTransferLength;
     memcpy(to->Reserved, from->Reserved, sizeof to->Reserved);
     memcpy(&flags, (const UCHAR *)&from->MaxTransferLength - sizeof flags, sizeof flags);
-    for (unsigned i = 2; i < 8; i++)
+    for (unsigned i = 5; i < 8; i++)
         if (to->Reserved[i])
             return false;
-    return !(flags & ~0xfu) && to->Reserved[0] <= SPD_IOCTL_GRACE_MAX;
+    return !(flags & ~0xfu) && !(to->Reserved[0] >> 32 & ~(SPD_IOCTL_UNMAP_ZEROS >> 32)) &&
+        SPD_IOCTL_PARAMS_GRACE(to) <= SPD_IOCTL_GRACE_MAX && !(to->Reserved[2] >> 32);
 }
 
 static bool params_ok(const SPD_IOCTL_STORAGE_UNIT_PARAMS *params)

@@ -321,9 +321,12 @@ static SPD_STORAGE_UNIT_PARAMS params_of(const spd_params *from)
 
     memcpy(params.ProductId, from->product_id, strlen(from->product_id));
     memcpy(params.ProductRevisionLevel, from->product_revision, strlen(from->product_revision));
-    params.Reserved[0] = from->grace;
+    params.Reserved[0] = from->grace |
+        (from->flags & SPD_UNMAP_ZEROS ? SPD_IOCTL_UNMAP_ZEROS : 0);
     params.Reserved[1] = from->physical_block_length |
         (UINT64)(from->unmap_granularity / from->block_length) << 32;
+    params.Reserved[2] = from->max_unmap_blocks;
+    memcpy(&params.Reserved[3], from->wwn, sizeof from->wwn);
     return params;
 }
 

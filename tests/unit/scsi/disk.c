@@ -28,6 +28,7 @@ struct scsi_unit_params disk_params(void)
         .product_revision = "1.0 ",
         .cache = true,
         .unmap = true,
+        .unmap_zeros = true,
     };
 }
 

@@ -120,22 +120,58 @@ static void the_serial_number_is_the_guid(void **state)
     assert_length(disk, 40);
 }
 
-static void the_first_designator_is_a_stable_locally_assigned_naa(void **state)
+/* The NAA designator, by which systems name a disk. */
+static const uint8_t *naa_of(struct disk *disk, uint8_t length)
 {
-    struct disk *disk = *state;
-    static const uint8_t expected[4] = { 0x01, 0x03, 0x00, 0x08 };
+    const uint8_t header[4] = { 0x01, 0x03, 0x00, length };
+
+    assert_memory_equal(vpd(disk, 0x83) + 4, header, sizeof header);
+    return disk_reply(disk) + 8;
+}
+
+/* The values are those that sha256sum gives for the 16 bytes. */
+static void the_first_designator_is_a_digest_of_the_guid(void **state)
+{
+    static const struct { uint8_t guid; uint8_t naa[8]; } rows[] = {
+        { 0x11, { 0x3b, 0x8f, 0x12, 0xea, 0x8c, 0x9a, 0x95, 0xd4 } },
+        { 0x22, { 0x33, 0xdc, 0x30, 0xfb, 0xac, 0x84, 0x17, 0xf7 } },
+    };
+    struct scsi_unit_params params = disk_params();
+
+    for (unsigned i = 0; i < COUNT(rows); i++) {
+        memset(params.guid, rows[i].guid, sizeof params.guid);
+        assert_memory_equal(naa_of(reopen(state, &params), 8), rows[i].naa, 8);
+    }
+}
+
+/* Every bit of a GUID may be all that tells two disks apart. */
+static void the_first_designator_depends_on_every_bit_of_the_guid_and_on_nothing_else(void **state)
+{
+    struct scsi_unit_params params = disk_params();
     uint8_t naa[8];
 
-    assert_memory_equal(vpd(disk, 0x83) + 4, expected, 4);
-    assert_int_equal(disk_reply(disk)[8] >> 4, 3);
-    memcpy(naa, disk_reply(disk) + 8, 8);
-    disk->unit.params.product_revision[0] = '2';
-    assert_memory_equal(vpd(disk, 0x83) + 8, naa, 8);
-    disk->unit.params.guid[15] ^= 1;
-    assert_memory_not_equal(vpd(disk, 0x83) + 8, naa, 8);
-    disk->unit.params.guid[15] ^= 1;
-    disk->unit.params.guid[3] ^= 1;
-    assert_memory_not_equal(vpd(disk, 0x83) + 8, naa, 8);
+    memcpy(naa, naa_of(*state, 8), sizeof naa);
+    params.product_revision[0] = '2';
+    assert_memory_equal(naa_of(reopen(state, &params), 8), naa, sizeof naa);
+    for (unsigned bit = 0; bit < 128; bit++) {
+        params.guid[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        assert_memory_not_equal(naa_of(reopen(state, &params), 8), naa, sizeof naa);
+        params.guid[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+}
+
+static void a_wwn_that_is_given_is_the_first_designator(void **state)
+{
+    static const uint8_t wwn[16] = { 0x65, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 };
+    struct scsi_unit_params params = disk_params();
+
+    params.wwn_length = 16;
+    memcpy(params.wwn, wwn, 16);
+    assert_memory_equal(naa_of(reopen(state, &params), 16), wwn, 16);
+    params.wwn_length = 8;
+    memset(params.wwn + 8, 0, 8);
+    params.wwn[0] = 0x55;
+    assert_memory_equal(naa_of(reopen(state, &params), 8), params.wwn, 8);
 }
 
 static void the_ports_designators_come_last(void **state)
@@ -166,6 +202,16 @@ static void block_limits_follow_the_parameters(void **state)
     assert_int_equal(be32_get(reply + 24), 16);
     assert_int_equal(be32_get(reply + 28), 8);
     assert_int_equal(be32_get(reply + 32), 0x80000000);
+    params.max_unmap_blocks = 1000;
+    disk = reopen(state, &params);
+    reply = vpd(disk, 0xb0);
+    assert_int_equal(be32_get(reply + 20), 1000);
+    assert_int_equal(be64_get(reply + 36), 1000); /* WRITE SAME unmaps, too */
+    params.unmap_zeros = false;
+    disk = reopen(state, &params);
+    reply = vpd(disk, 0xb0);
+    assert_int_equal(be32_get(reply + 20), 1000);
+    assert_int_equal(be64_get(reply + 36), 2048);
     params.unmap = false;
     params.max_command_length = 0;
     disk = reopen(state, &params);
@@ -183,6 +229,11 @@ static void provisioning_is_thin_only_with_unmap(void **state)
 
     assert_length(disk, 8);
     assert_int_equal(reply[5], 0xe4);
+    assert_int_equal(reply[6], 0x02);
+    params.unmap_zeros = false;
+    disk = reopen(state, &params);
+    reply = vpd(disk, 0xb2);
+    assert_int_equal(reply[5], 0x80); /* LBPU, and nothing of zeros */
     assert_int_equal(reply[6], 0x02);
     params.unmap = false;
     disk = reopen(state, &params);
@@ -214,7 +265,9 @@ int main(void)
         TEST(page_00_lists_exactly_the_pages_that_answer),
         TEST(every_vpd_page_is_cut_to_the_allocation_length),
         TEST(the_serial_number_is_the_guid),
-        TEST(the_first_designator_is_a_stable_locally_assigned_naa),
+        TEST(the_first_designator_is_a_digest_of_the_guid),
+        TEST(the_first_designator_depends_on_every_bit_of_the_guid_and_on_nothing_else),
+        TEST(a_wwn_that_is_given_is_the_first_designator),
         TEST(the_ports_designators_come_last),
         TEST(block_limits_follow_the_parameters),
         TEST(provisioning_is_thin_only_with_unmap),

@@ -127,6 +127,11 @@ static void unmap_is_reported_only_with_thin_provisioning(void **state)
 
     assert_int_equal(opcodes(disk, 0x01, 0x42, 0)[1], 0x03);
     assert_int_equal(opcodes(disk, 0x01, 0x93, 0)[5], 0x09);
+    params.unmap_zeros = false;
+    disk = reopen(state, &params);
+    assert_int_equal(opcodes(disk, 0x01, 0x42, 0)[1], 0x03);
+    assert_int_equal(opcodes(disk, 0x01, 0x93, 0)[5], 0x01);
+    assert_int_equal(opcodes(disk, 0x01, 0x41, 0)[5], 0x00);
     params.unmap = false;
     disk = reopen(state, &params);
     assert_int_equal(opcodes(disk, 0x01, 0x42, 0)[1], 0x01);

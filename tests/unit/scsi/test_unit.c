@@ -32,11 +32,39 @@ static void every_bad_parameter_has_its_own_error(void **state)
     ASSERT_CHECK(max_transfer_length = 1000, SCSI_PARAM_TRANSFER_LENGTH);
     ASSERT_CHECK(max_command_length = 511, SCSI_PARAM_TRANSFER_LENGTH);
     ASSERT_CHECK(max_unmap_ranges = 257, SCSI_PARAM_UNMAP);
+    ASSERT_CHECK(max_unmap_blocks = 7, SCSI_PARAM_UNMAP);
+    ASSERT_CHECK(max_unmap_blocks = 8, SCSI_PARAM_OK);
+    ASSERT_CHECK(unmap = false, SCSI_PARAM_UNMAP);
+    ASSERT_CHECK(unmap_zeros = false, SCSI_PARAM_OK);
     ASSERT_CHECK(product_id[3] = '\n', SCSI_PARAM_TEXT);
     ASSERT_CHECK(product_revision[0] = (char)0xe9, SCSI_PARAM_TEXT);
     params = disk_params();
     memset(params.guid, 0, 16);
     assert_int_equal(scsi_unit_check(&params), SCSI_PARAM_GUID);
+}
+
+/* SPC-4 7.8.6.6 */
+static void a_wwn_has_the_length_of_its_naa(void **state)
+{
+    struct scsi_unit_params params = disk_params();
+
+    (void)state;
+    for (unsigned length = 0; length <= 17; length++) {
+        for (unsigned naa = 0; naa < 16; naa++) {
+            bool right = length == 8 ? naa == 2 || naa == 3 || naa == 5 : length == 16 && naa == 6;
+
+            params.wwn_length = (uint8_t)length;
+            params.wwn[0] = length ? (uint8_t)(naa << 4 | 1) : 0;
+            right = right || !length;
+            assert_int_equal(scsi_unit_check(&params), right ? SCSI_PARAM_OK : SCSI_PARAM_WWN);
+        }
+    }
+    params.wwn_length = 8;
+    params.wwn[0] = 0x50;
+    params.wwn[7] = 1;
+    assert_int_equal(scsi_unit_check(&params), SCSI_PARAM_OK);
+    params.wwn[8] = 1;
+    assert_int_equal(scsi_unit_check(&params), SCSI_PARAM_WWN);
 }
 
 static void a_guid_prints_in_its_own_order(void **state)
@@ -136,6 +164,9 @@ static void read_capacity_16_tells_everything(void **state)
     assert_int_equal(reply[12], 0);
     assert_int_equal(reply[13], 3);
     assert_int_equal(reply[14], 0xc0);
+    params.unmap_zeros = false;
+    disk = reopen(state, &params);
+    assert_int_equal(in(disk, CDB(0x9e, 0x10, B64(0), B32(32)), 32)[14], 0x80);
     params.unmap = false;
     params.block_count = UINT64_C(1) << 54;
     disk = reopen(state, &params);
@@ -187,6 +218,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(every_bad_parameter_has_its_own_error),
+        TEST(a_wwn_has_the_length_of_its_naa),
         TEST(a_guid_prints_in_its_own_order),
         TEST(single_level_luns_have_one_value_in_both_forms),
         TEST(other_luns_are_none),

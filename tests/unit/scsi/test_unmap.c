@@ -202,10 +202,30 @@ static void without_thin_provisioning_there_is_no_such_command(void **state)
     struct scsi_unit_params params = disk_params();
     struct disk *disk;
 
-    params.unmap = false;
+    params.unmap = params.unmap_zeros = false;
     disk = reopen(state, &params);
     none(disk, CDB(0x42));
     assert_sense(disk, 0x5, 0x2000);
+}
+
+/* MAXIMUM UNMAP LBA COUNT is that of all descriptors together (SBC-3 6.6.3). */
+static void more_blocks_than_block_limits_allow_are_refused(void **state)
+{
+    struct scsi_unit_params params = disk_params();
+    struct disk *disk;
+    struct list list = { .length = 0 };
+
+    params.max_unmap_blocks = 100;
+    disk = reopen(state, &params);
+    add(&list, 0, 60);
+    add(&list, 1000, 40);
+    send(disk, &list);
+    assert_good(disk);
+    assert_int_equal(disk->log_count, 1);
+    add(&list, 2000, 1);
+    send(disk, &list);
+    assert_field(disk, false, 8 + 2 * 16 + 8, 8);
+    assert_int_equal(disk->log_count, 0);
 }
 
 static void a_devices_error_is_reported(void **state)
@@ -234,6 +254,7 @@ int main(void)
         TEST(more_ranges_than_block_limits_allow_are_refused),
         TEST(the_most_ranges_fit),
         TEST(anchor_and_reserved_bits_are_refused),
+        TEST(more_blocks_than_block_limits_allow_are_refused),
         TEST(a_write_protected_unit_refuses),
         TEST(without_thin_provisioning_there_is_no_such_command),
         TEST(a_devices_error_is_reported),

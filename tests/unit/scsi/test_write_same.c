@@ -208,17 +208,43 @@ static void anchor_and_protection_are_refused(void **state)
     assert_cdb_field(disk, 1, 0);
 }
 
-static void the_unmap_bit_needs_thin_provisioning(void **state)
+static void the_unmap_bit_needs_unmapped_blocks_that_read_as_zeros(void **state)
+{
+    struct scsi_unit_params params = disk_params();
+
+    params.unmap_zeros = false;
+    for (int i = 0; i < 2; i++) {
+        struct disk *disk = reopen(state, &params);
+
+        memset(disk->medium, 0x5a, 8 * 512);
+        same(disk, 0x08, 0, 8, zeros);
+        assert_cdb_field(disk, 1, 3);
+        out(disk, CDB(0x41, 0x08, B32(0), 0, B16(8)), zeros, 512);
+        assert_cdb_field(disk, 1, 3);
+        none(disk, CDB(0x93, 0x09, B64(0), B32(8)));
+        assert_cdb_field(disk, 1, 3);
+        assert_int_equal(disk->log_count, 0);
+        same(disk, 0x00, 0, 8, zeros);
+        assert_good(disk);
+        assert_true(medium_is(disk, 0, 8, 0));
+        for (unsigned step = 0; step < disk->log_count; step++)
+            assert_int_equal(disk->log[step].step, SCSI_WRITE);
+        params.unmap = false;
+    }
+}
+
+/* MAXIMUM WRITE SAME LENGTH bounds what one command unmaps, too. */
+static void no_more_is_unmapped_than_one_command_may(void **state)
 {
     struct scsi_unit_params params = disk_params();
     struct disk *disk;
 
-    params.unmap = false;
+    params.max_unmap_blocks = 16;
     disk = reopen(state, &params);
-    same(disk, 0x08, 0, 8, zeros);
-    assert_cdb_field(disk, 1, 3);
-    same(disk, 0x00, 0, 8, zeros);
+    same(disk, 0x08, 0, 16, zeros);
     assert_good(disk);
+    same(disk, 0x08, 0, 17, zeros);
+    assert_cdb_field(disk, 10, 8);
 }
 
 static void past_the_end_is_refused(void **state)
@@ -283,7 +309,8 @@ int main(void)
         TEST(writing_more_than_can_be_read_back_at_once_is_refused),
         TEST(anything_but_one_block_of_data_is_refused),
         TEST(anchor_and_protection_are_refused),
-        TEST(the_unmap_bit_needs_thin_provisioning),
+        TEST(the_unmap_bit_needs_unmapped_blocks_that_read_as_zeros),
+        TEST(no_more_is_unmapped_than_one_command_may),
         TEST(past_the_end_is_refused),
         TEST(a_write_protected_unit_refuses),
         TEST(the_largest_blocks_fit_the_scratch),

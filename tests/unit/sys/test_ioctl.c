@@ -148,11 +148,22 @@ static void test_provision_refuses_reserved_bits(void **state)
         memcpy((UCHAR *)&params + 52, &flags, sizeof flags);
         assert_invalid(&params);
     }
-    for (unsigned i = 2; i < 8; i++) {
+    for (unsigned bit = 1; bit < 32; bit++) {
+        params = rig_params(0, 512);
+        params.Reserved[0] = SPD_IOCTL_UNMAP_ZEROS << bit;
+        assert_invalid(&params);
+        params = rig_params(0, 512);
+        params.Reserved[2] = (UINT64)1 << 32 << bit;
+        assert_invalid(&params);
+    }
+    for (unsigned i = 3; i < 8; i++) { /* 3 and 4: a world wide name of no NAA */
         params = rig_params(0, 512);
         params.Reserved[i] = 1;
         assert_invalid(&params);
     }
+    params = rig_params(0, 512);
+    params.Reserved[0] = SPD_IOCTL_UNMAP_ZEROS; /* without UnmapSupported */
+    assert_invalid(&params);
     params = rig_params(0, 512);
     params.Reserved[0] = SPD_IOCTL_GRACE_MAX + 1;
     assert_invalid(&params);

@@ -198,7 +198,9 @@ static void test_sizes_of_a_block_and_of_an_unmap_are_told(void **state)
 
     (void)state;
     params.UnmapSupported = 1;
+    params.Reserved[0] = SPD_IOCTL_UNMAP_ZEROS;
     params.Reserved[1] = UINT64_C(64) << 32 | 4096; /* winspd/ioctl.h */
+    params.Reserved[2] = 640;
     provision(params);
     in(CDB(0x9e, 0x10, [13] = 32), 16, 32);
     assert_int_equal(data[13], 3);
@@ -208,8 +210,45 @@ static void test_sizes_of_a_block_and_of_an_unmap_are_told(void **state)
     assert_int_equal(data[14], 0xc0);
     vpd(0xb0);
     assert_int_equal(be16_get(data + 6), 8);
+    assert_int_equal(be32_get(data + 20), 640);
     assert_int_equal(be32_get(data + 28), 64);
     assert_int_equal(data[32], 0x80);
+}
+
+/* The original never asked its programs for zeros, so none is promised in their name. */
+static void test_zeros_are_promised_only_by_programs_that_say_so(void **state)
+{
+    SPD_IOCTL_STORAGE_UNIT_PARAMS params = rig_params(0, 8192);
+
+    (void)state;
+    params.UnmapSupported = 1;
+    for (unsigned zeros = 0; zeros < 2; zeros++) {
+        params.Reserved[0] = zeros ? SPD_IOCTL_UNMAP_ZEROS : 0;
+        provision(params);
+        in(CDB(0x9e, 0x10, [13] = 32), 16, 32);
+        assert_int_equal(data[14], zeros ? 0xc0 : 0x80);
+        vpd(0xb2);
+        assert_int_equal(data[5], zeros ? 0xe4 : 0x80);
+        if (!zeros)
+            assert_int_equal(sense_of(CDB(0x93, 0x08, [13] = 1), 16, SRB_FLAGS_DATA_OUT, RIG_BLOCK),
+                0x52400);
+        rig_unprovision(&program, 0);
+    }
+}
+
+/* A name that a program gives comes first, as the one that is made of the GUID would. */
+static void test_a_world_wide_name_is_the_programs(void **state)
+{
+    static const UCHAR wwn[16] = { 0x60, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 };
+    SPD_IOCTL_STORAGE_UNIT_PARAMS params = rig_params(0, 8192);
+
+    (void)state;
+    memcpy(&params.Reserved[3], wwn, sizeof wwn);
+    provision(params);
+    vpd(0x83);
+    assert_int_equal(data[5], 0x03);
+    assert_int_equal(data[7], 16);
+    assert_memory_equal(data + 8, wwn, 16);
 }
 
 /* Known weakness 14: none of them was there. REPORT SUPPORTED OPERATION CODES says so of each. */
@@ -307,6 +346,8 @@ int main(void)
         TEST(the_first_designator_stays_the_same),
         TEST(vpd_says_that_nothing_rotates),
         TEST(sizes_of_a_block_and_of_an_unmap_are_told),
+        TEST(zeros_are_promised_only_by_programs_that_say_so),
+        TEST(a_world_wide_name_is_the_programs),
         TEST(commands_that_windows_uses_are_supported),
         TEST(information_is_whole_or_not_valid),
         TEST(eject_disabled_is_told_everywhere),
