@@ -50,6 +50,27 @@ bool os_address_is_loopback(const struct os_address *address)
     return IN6_IS_ADDR_LOOPBACK(six) || (IN6_IS_ADDR_V4MAPPED(six) && six->s6_addr[12] == 127);
 }
 
+void os_socket_network(os_socket socket, uint8_t network[OS_NETWORK])
+{
+    struct sockaddr_storage address;
+    socklen_t length = sizeof(address);
+    const struct sockaddr *any = (const struct sockaddr *)&address;
+
+    memset(network, 0, OS_NETWORK);
+    if (getpeername(socket, (struct sockaddr *)&address, &length) != 0)
+        return;
+    if (any->sa_family == AF_INET) {
+        memcpy(network + 4, &((const struct sockaddr_in *)(const void *)any)->sin_addr, 4);
+    } else if (any->sa_family == AF_INET6) {
+        const struct in6_addr *six = &((const struct sockaddr_in6 *)(const void *)any)->sin6_addr;
+
+        if (IN6_IS_ADDR_V4MAPPED(six))
+            memcpy(network + 4, six->s6_addr + 12, 4);
+        else
+            memcpy(network, six->s6_addr, OS_NETWORK);
+    }
+}
+
 bool os_socket_address(os_socket socket, char *text, size_t size)
 {
     struct sockaddr_storage address;

@@ -53,6 +53,9 @@ uint64_t os_now_ns(void);
 /* CPUs that this process may use, at least 1. */
 uint32_t os_cpu_count(void);
 
+/* Descriptors that this process may have open at once. */
+uint32_t os_descriptor_limit(void);
+
 /* Unpredictable bytes. */
 void os_random(void *buffer, size_t length);
 

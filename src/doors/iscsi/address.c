@@ -33,7 +33,7 @@ int address_listen(const struct spd_uri *uri, bool guarded, os_socket *listener)
     for (unsigned i = 0; i < count; i++) {
         if (!guarded && !os_address_is_loopback(&addresses[i]))
             return spd_fail(SPD_ERROR_ANONYMOUS, "%s is not a loopback address", host);
-        error = os_listen(&addresses[i], ISCSI_LOGINS_MAX, listener);
+        error = os_listen(&addresses[i], ISCSI_BACKLOG, listener);
         if (error == 0)
             return 0;
     }

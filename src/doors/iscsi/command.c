@@ -287,6 +287,8 @@ bool command_begin(struct connection *c, uint32_t length)
         reject(c, bhs, REJECT_TOO_MANY_IMMEDIATE);
         return true;
     }
+    if (c->hold == HOLD_UNUSED)
+        peer_hold(c, HOLD_USED);
     fill_task(command, bhs);
     if (bhs[BHS_AHS_LENGTH] != 0) {
         cdb_length = read_ahs(bhs, command->request.task.cdb);

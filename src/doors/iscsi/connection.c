@@ -19,22 +19,29 @@ struct connection *connection_new(struct iscsi_door *door, os_socket socket)
     c->socket = socket;
     c->state = CONNECTION_LOGIN;
     c->login = login_new();
+    c->peer = peer_of(&door->peers, socket);
+    c->hold = HOLDS;
     c->last_heard = door->now;
     c->deadline = door->now + door->config.login_timeout;
     receive_init(&c->rx);
     send_init(&c->tx);
     list_init(&c->ready);
+    list_init(&c->hold_link);
     /* A batch is complete when it is written, so there is nothing to wait for. */
     os_socket_no_delay(socket);
-    if (c->login == NULL || os_poller_add(&door->poller, socket, OS_POLL_IN, c) != 0) {
+    if (c->login == NULL || c->peer == NULL ||
+        !peer_admit(&door->peers, c->peer, SHARE_LOGINS) ||
+        os_poller_add(&door->poller, socket, OS_POLL_IN, c) != 0) {
         login_free(c->login);
+        if (c->peer != NULL)
+            peer_leave(c->peer);
         os_socket_close(socket);
         free(c);
         return NULL;
     }
+    peer_hold(c, HOLD_SILENT);
     list_append(&door->connections, &c->link);
     door->connection_count++;
-    door->login_count++;
     return c;
 }
 
@@ -49,6 +56,7 @@ void connection_drop(struct connection *c, const char *why)
     /* Closed now, freed at the end of the turn: callers up the stack may still hold it. */
     os_poller_close(&c->door->poller, c->socket);
     c->socket = OS_NO_SOCKET;
+    peer_let_go(c);
     list_remove(&c->ready);
     list_remove(&c->link);
     list_append(&c->door->dropped, &c->link);
@@ -71,12 +79,11 @@ static void connection_free(struct connection *c)
     list_remove(&c->link);
     list_remove(&c->ready);
     door->connection_count--;
-    if (c->login != NULL)
-        door->login_count--;
     login_free(c->login);
     send_drop(c);
     if (c->session != NULL)
         session_end(c->session);
+    peer_leave(c->peer);
     buffer_put(&door->pool, &c->rx.buffer);
     free(c->text);
     free(c);
@@ -88,11 +95,29 @@ void connection_reap(struct iscsi_door *door)
         connection_free(list_entry(door->dropped.next, struct connection, link));
 }
 
-/* Once a second. */
-void connection_tick(struct connection *c)
+/* In full feature phase: whether it is still there, and does its part. */
+static void look_after(struct connection *c)
 {
     const struct iscsi_config *config = &c->door->config;
     uint32_t now = c->door->now, silent = now - c->last_heard;
+    uint32_t patience = config->nop_interval + config->nop_timeout;
+
+    if (c->pinged && silent >= patience) {
+        connection_drop(c, "no answer to a NOP-In");
+    } else if (c->tx.blocked && now - c->tx.last_moved >= patience) {
+        connection_drop(c, "it does not read what it asked for");
+    } else if (c->hold == HOLD_DISCOVERY && now - c->held_since >= patience) {
+        connection_drop(c, "a discovery session that asks nothing");
+    } else if (!c->pinged && silent >= config->nop_interval) {
+        c->pinged = true;
+        nop_ping(c);
+    }
+}
+
+/* Once a second. */
+void connection_tick(struct connection *c)
+{
+    uint32_t now = c->door->now;
 
     switch (c->state) {
     case CONNECTION_LOGIN:
@@ -105,12 +130,7 @@ void connection_tick(struct connection *c)
             connection_drop(c, NULL);
         break;
     case CONNECTION_FULL:
-        if (c->pinged && silent >= config->nop_interval + config->nop_timeout) {
-            connection_drop(c, "no answer to a NOP-In");
-        } else if (!c->pinged && silent >= config->nop_interval) {
-            c->pinged = true;
-            nop_ping(c);
-        }
+        look_after(c);
         break;
     default:
         break;

@@ -36,24 +36,34 @@ static void pause_listening(struct iscsi_door *door)
     door->listening = false;
 }
 
-static void accept_all(struct iscsi_door *door)
+static enum os_accepted accept_one(struct iscsi_door *door)
 {
-    for (;;) {
-        os_socket socket;
-        enum os_accepted accepted = os_accept(door->listener, &socket);
+    os_socket socket;
+    enum os_accepted accepted = os_accept(door->listener, &socket);
 
-        if (accepted != OS_ACCEPTED) {
-            /* The listener would stay readable, so look again at the next tick. */
-            if (accepted == OS_ACCEPTED_EXHAUSTED)
-                pause_listening(door);
-            return;
-        }
-        if (door->login_count >= ISCSI_LOGINS_MAX) {
-            spd_log(SPD_LOG_WARNING, "iscsi: too many connections that have not logged in");
-            os_socket_close(socket);
-            continue;
-        }
+    if (accepted == OS_ACCEPTED)
         connection_new(door, socket);
+    return accepted;
+}
+
+static void make_room(struct iscsi_door *door)
+{
+    /* The listener would stay readable, so look again at the next tick. */
+    if (!peer_evict_login(&door->peers) || accept_one(door) == OS_ACCEPTED_EXHAUSTED)
+        pause_listening(door);
+}
+
+static void accept_some(struct iscsi_door *door)
+{
+    for (unsigned i = 0; i < ISCSI_ACCEPTS_MAX; i++) {
+        enum os_accepted accepted = accept_one(door);
+
+        /* The system looks for a descriptor before it looks whether anybody waits. After the first
+         * one only the poller knows, which tells us in the next turn. */
+        if (accepted == OS_ACCEPTED_EXHAUSTED && i == 0)
+            make_room(door);
+        if (accepted != OS_ACCEPTED)
+            return;
     }
 }
 
@@ -71,7 +81,7 @@ static void dispatch(struct iscsi_door *door, const os_poll_event *event)
     struct connection *c = what;
 
     if (what == &door->listener) {
-        accept_all(door);
+        accept_some(door);
     } else if (what == &door->mailbox) {
         read_mail(door);
     } else {
@@ -200,6 +210,7 @@ int iscsi_door_new(struct spd_unit *unit, const struct iscsi_config *config,
     list_init(&door->ready);
     list_init(&door->sessions);
     list_init(&door->waits);
+    peers_init(&door->peers);
     door->port = (struct scsi_port){
         .designators = door->designators,
         .designators_length = config_designators(config, door->designators),

@@ -10,6 +10,7 @@
  *   receive.c     bytes to PDUs; large data segments go straight into a command's buffer
  *   pdu.c         what each PDU type needs before its data and does after it
  *   login.c       until a connection is in full feature phase: keys.c, chap.c
+ *   peer.c        how much of the door one peer may take
  *   session.c     sessions, the command window, order by CmdSN
  *   command.c     SCSI commands; data_out.c their R2Ts and Data-Outs
  *   task.c        task management
@@ -37,6 +38,7 @@
 #include "doors/iscsi/limits.h"
 #include "doors/iscsi/list.h"
 #include "doors/iscsi/pdu.h"
+#include "doors/iscsi/peer.h"
 #include "lib/door.h"
 #include "lib/mailbox.h"
 #include "os/net.h"
@@ -122,7 +124,9 @@ enum { SESSION_TAGS_SHIFT = 8, SESSION_TAGS = 1 << SESSION_TAGS_SHIFT };
 struct session {
     struct list link; /* door's */
     struct iscsi_door *door;
+    struct peer *peer;
     struct connection *connection; /* NULL: the session has ended, its tasks have not */
+    bool ended; /* and it is counted as such */
     struct scsi_nexus nexus;
     char initiator[ISCSI_NAME_MAX + 1];
     uint8_t isid[6];
@@ -172,30 +176,40 @@ struct receive {
     uint8_t trailer[8];  /* padding and digest */
 };
 
+/* What one write gathers. */
+struct batch {
+    uint32_t arena_used;
+    uint32_t first;
+    uint32_t count;
+    struct os_vec vecs[ISCSI_TX_VECS];
+    uint8_t arena[ISCSI_TX_ARENA];
+};
+
 struct transmit {
     struct list queue; /* send_item.link; not yet in the batch */
     struct list sent;  /* in the batch: their memory is in use until it is written */
+    struct batch *batch; /* before login only while there is something to send; else NULL */
     uint64_t built;    /* position in the byte stream */
     uint64_t written;
     uint64_t queued;   /* bytes of data-in in the queue, about */
     uint32_t replies;
     uint32_t reply_bytes;
-    uint32_t arena_used;
-    uint32_t first;
-    uint32_t count;
+    uint32_t last_moved; /* second in which the socket last took something */
     bool blocked; /* the socket is full: OS_POLL_OUT is asked for */
-    struct os_vec vecs[ISCSI_TX_VECS];
-    uint8_t arena[ISCSI_TX_ARENA];
 };
 
 struct connection {
     struct list link;  /* door's connections */
     struct list ready; /* door's ready: there is something to send */
+    struct list hold_link; /* peer's held, by hold; alone when it was let go */
     struct iscsi_door *door;
+    struct peer *peer;
     struct session *session; /* NULL before login */
     struct login *login;     /* NULL after it */
     os_socket socket;
     uint8_t state; /* enum connection_state */
+    uint8_t hold;  /* enum hold; HOLDS: none */
+    uint32_t held_since; /* second */
     uint16_t cid;
     uint32_t stat_sn;
     uint32_t deadline;  /* login and closing: second */
@@ -238,9 +252,8 @@ struct iscsi_door {
     struct list ready;
     struct list sessions;
     struct list waits;
-    uint32_t session_count;
+    struct peers peers;
     uint32_t connection_count;
-    uint32_t login_count;
     uint16_t next_tsih;
     uint32_t now;       /* seconds, monotonic */
     uint32_t last_tick;
@@ -317,7 +330,9 @@ bool login_may_resume(const struct connection *c);
 void login_resume(struct connection *c);
 
 /* session.c */
-struct session *session_new(struct iscsi_door *door, const struct iscsi_params *params);
+struct session *session_new(struct connection *c, const struct iscsi_params *params);
+/* Sessions of an initiator, those included that have ended and whose tasks have not. */
+uint32_t session_count(const struct iscsi_door *door, const char *initiator);
 /* Whose it is: once, before its first command. */
 void session_name(struct session *session, const char *initiator, const uint8_t isid[6]);
 void session_end(struct session *session);

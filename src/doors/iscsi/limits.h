@@ -10,8 +10,14 @@ enum {
     ISCSI_PORT = 3260,
     ISCSI_LUN_MAX = 255,        /* what peripheral addressing holds (SAM-5 4.7.7.2) */
 
-    ISCSI_SESSIONS_MAX = 64,    /* normal and discovery together; more: login status 0302h */
-    ISCSI_LOGINS_MAX = 32,      /* connections that have not logged in yet; more are closed */
+    /* peer.c divides these among peers, and has who makes room for whom. */
+    ISCSI_SESSIONS_MAX = 256,    /* normal ones; more: login status 0302h */
+    ISCSI_NAME_SESSIONS_MAX = 64, /* of one InitiatorName; the same */
+    ISCSI_DISCOVERIES_MAX = 64,  /* discovery sessions; more: the longest idle ends */
+    ISCSI_LOGINS_MAX = 1024,     /* connections that have not logged in; more: the oldest ends */
+    ISCSI_BACKLOG = 4096,        /* connections that wait to be accepted */
+    ISCSI_ACCEPTS_MAX = 64,      /* in one turn of the loop */
+
     ISCSI_LOGIN_SECONDS = 15,   /* a login that takes longer is dropped */
     ISCSI_CLOSING_SECONDS = 2,  /* for a peer to take our last words */
     ISCSI_NOP_INTERVAL = 30,    /* seconds of silence before we ping */

@@ -40,7 +40,7 @@ struct login {
     struct chap_keys chap_keys;
     struct iscsi_params params;
     uint32_t text_length; /* of keys so far, while the C bit says that more follow */
-    char text[ISCSI_TEXT_MAX];
+    char *text;
 };
 
 struct login *login_new(void)
@@ -54,9 +54,26 @@ struct login *login_new(void)
 
 void login_free(struct login *login)
 {
-    if (login != NULL)
-        os_wipe(&login->chap, sizeof(login->chap));
+    if (login == NULL)
+        return;
+    os_wipe(&login->chap, sizeof(login->chap));
+    free(login->text);
     free(login);
+}
+
+static bool keep_text(struct login *login, const char *text, uint32_t length)
+{
+    char *grown;
+
+    if (length == 0)
+        return true;
+    grown = realloc(login->text, login->text_length + length);
+    if (grown == NULL)
+        return false;
+    memcpy(grown + login->text_length, text, length);
+    login->text = grown;
+    login->text_length += length;
+    return true;
 }
 
 static struct reply *respond(struct connection *c, uint8_t flags, uint16_t status, uint32_t length)
@@ -97,6 +114,7 @@ static bool check_header(struct connection *c, const uint8_t *bhs)
 
     if (!login->begun) {
         login->begun = true;
+        peer_hold(c, HOLD_LOGIN);
         login->stage = stage;
         memcpy(login->isid, bhs + LOGIN_ISID, 6);
         memcpy(login->itt, bhs + BHS_ITT, 4);
@@ -323,7 +341,21 @@ static void enter_full_feature(struct connection *c, struct session *session)
     c->rx.header_digest = session->params.header_digest;
     c->rx.data_digest = session->params.data_digest;
     c->state = CONNECTION_FULL;
-    c->door->login_count--;
+    peer_hold(c, session->params.discovery ? HOLD_DISCOVERY : HOLD_UNUSED);
+}
+
+/* Why there is no place for the session; NULL: there is one. */
+static const char *no_place(struct connection *c)
+{
+    const struct login *login = c->login;
+
+    if (!peer_admit(&c->door->peers, c->peer,
+            login->params.discovery ? SHARE_DISCOVERY : SHARE_SESSIONS))
+        return "its host, or all together, have as many sessions as they may";
+    if (!login->params.discovery &&
+        session_count(c->door, login->initiator) >= ISCSI_NAME_SESSIONS_MAX)
+        return "this initiator has as many sessions as one may";
+    return NULL;
 }
 
 /* The last response of a login: answer holds its keys, which login->text keeps while it waits. */
@@ -332,6 +364,7 @@ static void complete(struct connection *c, uint8_t stage)
     struct login *login = c->login;
     struct session *old = NULL, *session;
     struct reply *reply;
+    const char *why;
 
     /* RFC 7143 6.3.5: the same initiator port again ends its former session; and a new one must
      * not begin while a write of the former could still reach the medium. */
@@ -345,16 +378,18 @@ static void complete(struct connection *c, uint8_t stage)
             return;
         }
     }
-    session = session_new(c->door, &login->params);
+    why = no_place(c);
+    session = why != NULL ? NULL : session_new(c, &login->params);
     if (session == NULL) {
-        refuse(c, LOGIN_OUT_OF_RESOURCES, "too many sessions, or not enough memory");
+        refuse(c, LOGIN_OUT_OF_RESOURCES, why != NULL ? why : "not enough memory");
         return;
     }
     enter_full_feature(c, session);
     reply = respond(c, (uint8_t)(LOGIN_TRANSIT | stage << 2 | STAGE_FULL_FEATURE), LOGIN_SUCCESS,
         login->text_length);
     if (reply != NULL) {
-        memcpy(reply->data, login->text, login->text_length);
+        if (login->text_length > 0)
+            memcpy(reply->data, login->text, login->text_length);
         send_queue(c, &reply->item);
         spd_log(SPD_LOG_INFO, "iscsi: %s: %s session begins", session->initiator,
             login->params.discovery ? "discovery" : "normal");
@@ -398,9 +433,10 @@ static void answer_keys(struct connection *c)
     if (login->next != stage && authenticated(c)) {
         if (login->next == STAGE_FULL_FEATURE) {
             iscsi_params_finish(&login->params);
-            memcpy(login->text, bytes, answer.length);
-            login->text_length = answer.length;
-            complete(c, stage);
+            if (keep_text(login, bytes, answer.length))
+                complete(c, stage);
+            else
+                connection_drop(c, "not enough memory for its login");
             return;
         }
         login->stage = login->next;
@@ -424,9 +460,10 @@ void login_request(struct connection *c, const uint8_t *bhs, char *data, uint32_
         refuse(c, LOGIN_INITIATOR_ERROR, "too many keys");
         return;
     }
-    if (length > 0)
-        memcpy(login->text + login->text_length, data, length);
-    login->text_length += length;
+    if (!keep_text(login, data, length)) {
+        connection_drop(c, "not enough memory for its login");
+        return;
+    }
     if (!(bhs[BHS_FLAGS] & LOGIN_CONTINUE)) {
         answer_keys(c);
         return;

@@ -39,28 +39,31 @@ void send_cancel(struct send_item *item)
     list_remove(&item->link);
 }
 
-static bool room(const struct transmit *tx)
+static bool room(const struct batch *batch)
 {
-    return tx->arena_used + PDU_ARENA <= ISCSI_TX_ARENA && tx->count + PDU_VECS <= ISCSI_TX_VECS;
+    return batch->arena_used + PDU_ARENA <= ISCSI_TX_ARENA &&
+        batch->count + PDU_VECS <= ISCSI_TX_VECS;
 }
 
 static uint8_t *arena_take(struct transmit *tx, uint32_t length)
 {
-    uint8_t *p = tx->arena + tx->arena_used;
+    struct batch *batch = tx->batch;
+    uint8_t *p = batch->arena + batch->arena_used;
 
-    tx->arena_used += length;
+    batch->arena_used += length;
     return p;
 }
 
 /* Headers that follow each other in the arena become one piece. */
 static void gather(struct transmit *tx, const void *bytes, uint32_t length)
 {
-    struct os_vec *last = tx->count > 0 ? &tx->vecs[tx->count - 1] : NULL;
+    struct batch *batch = tx->batch;
+    struct os_vec *last = batch->count > 0 ? &batch->vecs[batch->count - 1] : NULL;
 
     if (last != NULL && (const uint8_t *)last->base + last->length == bytes)
         last->length += length;
     else
-        tx->vecs[tx->count++] = (struct os_vec){ .base = (void *)(uintptr_t)bytes,
+        batch->vecs[batch->count++] = (struct os_vec){ .base = (void *)(uintptr_t)bytes,
             .length = length };
     tx->built += length;
 }
@@ -217,13 +220,13 @@ static bool build_command(struct connection *c, struct command *command)
     if (task->direction == SCSI_DATA_IN && command->bhs[BHS_FLAGS] & COMMAND_READ)
         total = (uint32_t)task->moved_length;
     while (command->sent < total) {
-        if (!room(&c->tx))
+        if (!room(c->tx.batch))
             return false;
         build_data_in(c, command, data, total, collapse);
     }
     if (total > 0 && collapse)
         return true;
-    if (!room(&c->tx))
+    if (!room(c->tx.batch))
         return false;
     build_response(c, command);
     return true;
@@ -234,7 +237,7 @@ static void build(struct connection *c)
 {
     struct transmit *tx = &c->tx;
 
-    while (!list_empty(&tx->queue) && room(tx)) {
+    while (!list_empty(&tx->queue) && room(tx->batch)) {
         struct send_item *item = list_entry(tx->queue.next, struct send_item, link);
 
         if (item->kind == SEND_REPLY)
@@ -267,8 +270,10 @@ static void item_sent(struct connection *c, struct send_item *item)
 static void wrote(struct connection *c, size_t n)
 {
     struct transmit *tx = &c->tx;
+    struct batch *batch = tx->batch;
 
     tx->written += n;
+    tx->last_moved = c->door->now;
     list_each(link, &tx->sent) {
         struct send_item *item = list_entry(link, struct send_item, link);
 
@@ -276,15 +281,15 @@ static void wrote(struct connection *c, size_t n)
             break;
         item_sent(c, item);
     }
-    while (tx->first < tx->count && n >= tx->vecs[tx->first].length)
-        n -= tx->vecs[tx->first++].length;
-    if (tx->first < tx->count) {
-        struct os_vec *vec = &tx->vecs[tx->first];
+    while (batch->first < batch->count && n >= batch->vecs[batch->first].length)
+        n -= batch->vecs[batch->first++].length;
+    if (batch->first < batch->count) {
+        struct os_vec *vec = &batch->vecs[batch->first];
 
         vec->base = (char *)vec->base + n;
         vec->length -= n;
     } else {
-        tx->first = tx->count = tx->arena_used = 0;
+        batch->first = batch->count = batch->arena_used = 0;
     }
 }
 
@@ -295,10 +300,34 @@ static void block(struct connection *c, bool blocked)
     if (c->tx.blocked == blocked)
         return;
     c->tx.blocked = blocked;
+    c->tx.last_moved = c->door->now;
     error = os_poller_change(
         &c->door->poller, c->socket, blocked ? OS_POLL_IN | OS_POLL_OUT : OS_POLL_IN, c);
     if (error != 0)
         connection_drop(c, os_net_text(error));
+}
+
+/* It is large, so a connection has none before it has something to say, and again none when it has
+ * said it, until it has logged in. */
+static bool take_batch(struct connection *c)
+{
+    if (c->tx.batch != NULL)
+        return true;
+    c->tx.batch = malloc(sizeof(*c->tx.batch));
+    if (c->tx.batch == NULL) {
+        connection_drop(c, "not enough memory for a reply");
+        return false;
+    }
+    c->tx.batch->first = c->tx.batch->count = c->tx.batch->arena_used = 0;
+    return true;
+}
+
+static void give_batch_back(struct connection *c)
+{
+    if (c->session != NULL)
+        return;
+    free(c->tx.batch);
+    c->tx.batch = NULL;
 }
 
 void send_flush(struct connection *c)
@@ -307,14 +336,15 @@ void send_flush(struct connection *c)
 
     list_remove(&c->ready);
     tx->queued = 0;
-    while (c->state != CONNECTION_DROPPED) {
+    while (c->state != CONNECTION_DROPPED && take_batch(c)) {
+        struct batch *batch = tx->batch;
         ptrdiff_t n;
 
-        if (tx->count == 0)
+        if (batch->count == 0)
             build(c);
-        if (tx->count == 0)
+        if (batch->count == 0)
             break;
-        n = os_send(c->socket, tx->vecs + tx->first, tx->count - tx->first);
+        n = os_send(c->socket, batch->vecs + batch->first, batch->count - batch->first);
         if (n == -OS_NET_WOULD_BLOCK) {
             block(c, true);
             return;
@@ -328,6 +358,7 @@ void send_flush(struct connection *c)
     if (c->state == CONNECTION_DROPPED)
         return;
     block(c, false);
+    give_batch_back(c);
     if (c->state == CONNECTION_CLOSING)
         os_socket_end(c->socket);
 }
@@ -344,6 +375,8 @@ void send_drop(struct connection *c)
             if (item->kind == SEND_REPLY)
                 free(list_entry(item, struct reply, item));
         }
+    free(c->tx.batch);
+    c->tx.batch = NULL;
 }
 
 static bool too_many_replies(const struct transmit *tx, uint32_t length)

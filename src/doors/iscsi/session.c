@@ -127,7 +127,9 @@ static void session_free(struct session *session)
 {
     scsi_nexus_end(&session->nexus, spd_unit_scsi(session->door->base.unit));
     list_remove(&session->link);
-    session->door->session_count--;
+    if (session->ended)
+        peer_count_ended(session->door, session->peer, -1);
+    peer_leave(session->peer);
     free(session->commands);
     free(session->held);
     free(session->tags);
@@ -142,16 +144,16 @@ static bool tsih_taken(struct iscsi_door *door, uint16_t tsih)
     return false;
 }
 
-struct session *session_new(struct iscsi_door *door, const struct iscsi_params *params)
+struct session *session_new(struct connection *c, const struct iscsi_params *params)
 {
-    struct session *session;
+    struct iscsi_door *door = c->door;
+    struct session *session = calloc(1, sizeof(*session));
 
-    if (door->session_count >= ISCSI_SESSIONS_MAX)
-        return NULL;
-    session = calloc(1, sizeof(*session));
     if (session == NULL)
         return NULL;
     session->door = door;
+    session->peer = c->peer;
+    session->peer->users++;
     session->params = *params;
     session->depth = spd_unit_params(door->base.unit)->queue_depth;
     scsi_nexus_init(&session->nexus, spd_unit_scsi(door->base.unit), &door->port);
@@ -161,7 +163,6 @@ struct session *session_new(struct iscsi_door *door, const struct iscsi_params *
         session->tsih = ++door->next_tsih; /* 0 means none (RFC 7143 11.13.3) */
     while (session->tsih == 0 || tsih_taken(door, session->tsih));
     list_append(&door->sessions, &session->link);
-    door->session_count++;
     if (!params->discovery && !make_commands(session)) {
         session_free(session);
         return NULL;
@@ -191,7 +192,11 @@ void session_name(struct session *session, const char *initiator, const uint8_t 
 void session_end(struct session *session)
 {
     session->connection = NULL;
-    atomic_fetch_sub(&session->door->base.nexuses, !session->params.discovery);
+    if (!session->params.discovery) {
+        session->ended = true;
+        peer_count_ended(session->door, session->peer, 1);
+        atomic_fetch_sub(&session->door->base.nexuses, 1);
+    }
     task_forget(session);
     /* By index: ending one command may end others, which the unit had parked behind it. */
     for (uint32_t i = 0; i < session->command_count; i++)
@@ -202,10 +207,23 @@ void session_end(struct session *session)
 }
 
 /* A discovery session is no I_T nexus, so there is nothing to reinstate. */
+static bool is_named(const struct session *session, const char *initiator)
+{
+    return !session->params.discovery && strcmp(session->initiator, initiator) == 0;
+}
+
+uint32_t session_count(const struct iscsi_door *door, const char *initiator)
+{
+    uint32_t count = 0;
+
+    list_each(link, &door->sessions)
+        count += is_named(list_entry(link, struct session, link), initiator);
+    return count;
+}
+
 static bool is_nexus(const struct session *session, const char *initiator, const uint8_t isid[6])
 {
-    return !session->params.discovery && strcmp(session->initiator, initiator) == 0 &&
-        memcmp(session->isid, isid, 6) == 0;
+    return is_named(session, initiator) && memcmp(session->isid, isid, 6) == 0;
 }
 
 bool session_lingers(struct iscsi_door *door, const char *initiator, const uint8_t isid[6])

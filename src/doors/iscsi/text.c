@@ -90,6 +90,8 @@ void text_request(struct connection *c, const uint8_t *bhs, const char *data, ui
         connection_drop(c, "not enough memory for a text request");
         return;
     }
+    if (c->hold == HOLD_DISCOVERY)
+        peer_hold(c, HOLD_DISCOVERY);
     if (length > 0)
         memcpy(c->text + c->text_length, data, length);
     c->text_length += length;

@@ -32,6 +32,12 @@ uint32_t os_cpu_count(void)
     return count ? count : 1;
 }
 
+/* Sockets are handles, of which there are as many as memory allows. */
+uint32_t os_descriptor_limit(void)
+{
+    return UINT32_MAX;
+}
+
 void os_random(void *buffer, size_t length)
 {
     if (length > ULONG_MAX ||

@@ -16,10 +16,12 @@
 
 enum { PATIENCE_MS = 10000 };
 
-void client_connect(struct client *c, const struct disk *disk)
+void client_connect_from(struct client *c, const struct disk *disk, uint8_t host)
 {
     const char *uri = spd_unit_door_uri(disk->unit, 0);
     struct sockaddr_in four = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in from = { .sin_family = AF_INET,
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + host) };
     struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
     bool is_six = strstr(uri, "//[") != NULL;
     uint16_t port = htons((uint16_t)atoi(strstr(uri, is_six ? "]:" : "1:") + 2));
@@ -32,9 +34,16 @@ void client_connect(struct client *c, const struct disk *disk)
     c->isid[0] = 0x80;
     c->fd = socket(is_six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(c->fd >= 0);
+    if (!is_six)
+        assert_int_equal(0, bind(c->fd, (struct sockaddr *)&from, sizeof(from)));
     result = is_six ? connect(c->fd, (struct sockaddr *)&six, sizeof(six))
                     : connect(c->fd, (struct sockaddr *)&four, sizeof(four));
     assert_int_equal(0, result);
+}
+
+void client_connect(struct client *c, const struct disk *disk)
+{
+    client_connect_from(c, disk, 1);
 }
 
 void client_close(struct client *c)

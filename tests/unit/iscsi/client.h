@@ -68,6 +68,8 @@ struct client {
 };
 
 void client_connect(struct client *c, const struct disk *disk);
+/* From 127.0.0.HOST, which is another peer for each number. */
+void client_connect_from(struct client *c, const struct disk *disk, uint8_t host);
 void client_close(struct client *c);
 void client_send_bytes(struct client *c, const void *bytes, size_t length);
 void client_send(struct client *c, const uint8_t *bhs, const void *data, uint32_t length);
@@ -86,7 +88,7 @@ int client_login_step(struct client *c, uint8_t flags, const char *text);
 const char *client_value(const struct client *c, const char *key);
 /* connect and login without authentication; extra: more keys. */
 void client_login(struct client *c, const struct disk *disk, const char *extra);
-/* The same as another initiator port; client_login() is port 0. */
+/* The same as another initiator port; client_login() is port 0 of host 1. */
 void client_login_port(struct client *c, const struct disk *disk, uint8_t port, const char *extra);
 void client_login_discovery(struct client *c, const struct disk *disk);
 

@@ -61,54 +61,12 @@ static void long_replies_that_are_not_read_end_it_sooner(void **state)
     client_expect_closed(&client);
 }
 
-static void sessions_are_limited(void **state)
-{
-    static struct client clients[ISCSI_SESSIONS_MAX + 1];
-
-    (void)state;
-    for (int i = 0; i <= ISCSI_SESSIONS_MAX; i++) {
-        client_connect(&clients[i], &disk);
-        clients[i].isid[5] = (uint8_t)i;
-        assert_int_equal(i < ISCSI_SESSIONS_MAX ? LOGIN_SUCCESS : LOGIN_OUT_OF_RESOURCES,
-            client_login_step(&clients[i], 0x87, NAMES));
-    }
-    /* One that goes makes room for another. */
-    client_close(&clients[0]);
-    for (int status = -1; status != LOGIN_SUCCESS; client_close(&clients[0])) {
-        client_connect(&clients[0], &disk);
-        status = client_login_step(&clients[0], 0x87, NAMES);
-        assert_true(status == LOGIN_SUCCESS || status == LOGIN_OUT_OF_RESOURCES);
-    }
-    for (int i = 0; i <= ISCSI_SESSIONS_MAX; i++)
-        client_close(&clients[i]);
-}
-
-static void connections_that_do_not_log_in_are_limited(void **state)
-{
-    static struct client clients[ISCSI_LOGINS_MAX];
-    uint8_t bhs[ISCSI_BHS] = { ISCSI_LOGIN_REQUEST | ISCSI_IMMEDIATE, 0x87 };
-
-    (void)state;
-    begin("");
-    for (int i = 0; i < ISCSI_LOGINS_MAX; i++)
-        client_connect(&clients[i], &disk);
-    client_connect(&other, &disk);
-    client_send(&other, bhs, NULL, 0);
-    assert_false(client_receive(&other));
-    client_nop_out(&client, ISCSI_NOP_OUT, NULL, 0);
-    client_expect(&client, ISCSI_NOP_IN);
-    for (int i = 0; i < ISCSI_LOGINS_MAX; i++)
-        client_close(&clients[i]);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_DISK(requests_without_reading_replies_end),
         WITH_DISK(those_who_take_all_room_leave_some_for_others),
         WITH_DISK(long_replies_that_are_not_read_end_it_sooner),
-        WITH_DISK(sessions_are_limited),
-        WITH_DISK(connections_that_do_not_log_in_are_limited),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,6 +73,25 @@ static void one_that_never_reads_its_data_is_dropped(void **state)
     assert_true(ends_of_reads(&client) < QUEUE_DEPTH);
 }
 
+/* Signs of life are no reading. */
+static void one_that_lives_and_never_reads_is_dropped(void **state)
+{
+    uint8_t alive[ISCSI_BHS];
+
+    (void)state;
+    begin("MaxRecvDataSegmentLength=262144\n");
+    read_much(&client);
+    client_login_other(&other, &disk);
+    client_header(&client, alive, ISCSI_NOP_OUT | ISCSI_IMMEDIATE, ISCSI_FINAL);
+    be32_put(alive + BHS_ITT, ISCSI_NO_TAG);
+    be32_put(alive + BHS_TTT, ISCSI_NO_TAG);
+    for (int i = 0; i < 6; i++) {
+        client_answer_ping(&other);
+        client_send(&client, alive, NULL, 0);
+    }
+    assert_true(ends_of_reads(&client) < QUEUE_DEPTH);
+}
+
 static void one_that_never_sends_its_data_is_dropped(void **state)
 {
     uint32_t ttt;
@@ -170,6 +189,7 @@ int main(void)
         WITH_DISK(one_that_does_not_read_its_data_gets_it_later),
         WITH_DISK(a_disk_ends_although_its_data_is_not_read),
         WITH_WATCHFUL(one_that_never_reads_its_data_is_dropped),
+        WITH_WATCHFUL(one_that_lives_and_never_reads_is_dropped),
         WITH_WATCHFUL(one_that_never_sends_its_data_is_dropped),
         WITH_DISK(one_that_never_sends_its_data_stops_nobody_else),
         WITH_HELD(one_that_closes_its_half_is_gone),

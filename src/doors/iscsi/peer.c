@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+#include "doors/iscsi/peer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "doors/iscsi/iscsi.h"
+
+/* What counts together, and who loses a place in it. */
+static const struct {
+    uint8_t first, last; /* enum hold: those that count */
+    uint8_t evicted;     /* the last hold from which a place may be taken */
+    bool from_self;      /* also for a newcomer of the same peer */
+    uint8_t part;        /* one peer's share is the total divided by this */
+    uint8_t descriptors; /* the total is at most the process's descriptors divided by this */
+    uint32_t total;
+    const char *why;
+} shares[SHARES] = {
+    [SHARE_LOGINS] = { HOLD_SILENT, HOLD_LOGIN, HOLD_LOGIN, true, 4, 2, ISCSI_LOGINS_MAX,
+        "another connection takes the place of this one, which has not logged in" },
+    [SHARE_DISCOVERY] = { HOLD_DISCOVERY, HOLD_DISCOVERY, HOLD_DISCOVERY, true, 4, 16,
+        ISCSI_DISCOVERIES_MAX, "another discovery session takes the place of this one" },
+    [SHARE_SESSIONS] = { HOLD_UNUSED, HOLD_ENDED, HOLD_UNUSED, false, 2, 4, ISCSI_SESSIONS_MAX,
+        "a session of another peer takes the place of this one, which was not used" },
+};
+
+void peers_init(struct peers *peers)
+{
+    uint32_t descriptors = os_descriptor_limit();
+
+    memset(peers->counts, 0, sizeof(peers->counts));
+    for (unsigned i = 0; i < PEER_CHAINS; i++)
+        list_init(&peers->chains[i]);
+    for (unsigned i = 0; i < SHARES; i++) {
+        uint32_t most = descriptors / shares[i].descriptors;
+
+        peers->totals[i] = most < shares[i].total ? most : shares[i].total;
+    }
+}
+
+static struct list *chain_of(struct peers *peers, const uint8_t network[OS_NETWORK])
+{
+    uint32_t hash = be32_get(network) * 0x9e3779b1u ^ be32_get(network + 4);
+
+    return &peers->chains[(hash * 0x9e3779b1u >> 16) % PEER_CHAINS];
+}
+
+struct peer *peer_of(struct peers *peers, os_socket socket)
+{
+    uint8_t network[OS_NETWORK];
+    struct list *chain;
+    struct peer *peer;
+
+    os_socket_network(socket, network);
+    chain = chain_of(peers, network);
+    list_each(link, chain) {
+        peer = list_entry(link, struct peer, link);
+        if (memcmp(peer->network, network, OS_NETWORK) == 0) {
+            peer->users++;
+            return peer;
+        }
+    }
+    peer = calloc(1, sizeof(*peer));
+    if (peer == NULL)
+        return NULL;
+    memcpy(peer->network, network, OS_NETWORK);
+    peer->users = 1;
+    for (unsigned i = 0; i < HOLDS; i++)
+        list_init(&peer->held[i]);
+    list_append(chain, &peer->link);
+    return peer;
+}
+
+void peer_leave(struct peer *peer)
+{
+    if (--peer->users > 0)
+        return;
+    list_remove(&peer->link);
+    free(peer);
+}
+
+static uint32_t count(const uint32_t counts[HOLDS], enum share share)
+{
+    uint32_t sum = 0;
+
+    for (unsigned i = shares[share].first; i <= shares[share].last; i++)
+        sum += counts[i];
+    return sum;
+}
+
+static struct peer *greediest(struct peers *peers, enum share share)
+{
+    struct peer *most = NULL;
+
+    for (unsigned i = 0; i < PEER_CHAINS; i++)
+        list_each(link, &peers->chains[i]) {
+            struct peer *peer = list_entry(link, struct peer, link);
+
+            if (most == NULL || count(peer->counts, share) > count(most->counts, share))
+                most = peer;
+        }
+    return most;
+}
+
+/* One line a second is enough: a peer may do this thousands of times. */
+static const char *reason(struct peers *peers, enum share share, uint32_t now)
+{
+    if (peers->said[share] == now)
+        return NULL;
+    peers->said[share] = now;
+    return shares[share].why;
+}
+
+static bool evict(struct peers *peers, struct peer *peer, enum share share)
+{
+    for (unsigned i = shares[share].first; i <= shares[share].evicted; i++)
+        if (!list_empty(&peer->held[i])) {
+            struct connection *c = list_entry(peer->held[i].next, struct connection, hold_link);
+
+            connection_drop(c, reason(peers, share, c->door->now));
+            return true;
+        }
+    return false;
+}
+
+bool peer_admit(struct peers *peers, struct peer *peer, enum share share)
+{
+    uint32_t total = peers->totals[share];
+    struct peer *loser = peer;
+
+    if (count(peer->counts, share) < total / shares[share].part) {
+        if (count(peers->counts, share) < total)
+            return true;
+        loser = greediest(peers, share);
+    }
+    return (loser != peer || shares[share].from_self) && evict(peers, loser, share);
+}
+
+bool peer_evict_login(struct peers *peers)
+{
+    struct peer *most = greediest(peers, SHARE_LOGINS);
+
+    return most != NULL && evict(peers, most, SHARE_LOGINS);
+}
+
+void peer_let_go(struct connection *c)
+{
+    if (c->hold == HOLDS)
+        return;
+    c->peer->counts[c->hold]--;
+    c->door->peers.counts[c->hold]--;
+    list_remove(&c->hold_link);
+    c->hold = HOLDS;
+}
+
+void peer_hold(struct connection *c, enum hold hold)
+{
+    peer_let_go(c);
+    c->hold = (uint8_t)hold;
+    c->held_since = c->door->now;
+    c->peer->counts[hold]++;
+    c->door->peers.counts[hold]++;
+    list_append(&c->peer->held[hold], &c->hold_link);
+}
+
+void peer_count_ended(struct iscsi_door *door, struct peer *peer, int change)
+{
+    peer->counts[HOLD_ENDED] += (uint32_t)change;
+    door->peers.counts[HOLD_ENDED] += (uint32_t)change;
+}

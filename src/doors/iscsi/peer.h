@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * Shares: how much of the door one peer may take. A peer is an IPv4 address or an IPv6 network of
+ * 64 bits, since whoever has one address of such a network has them all.
+ *
+ * Connections are kept by what they have come to, the oldest first. Where a share or all places are
+ * taken, a newcomer may have the place of the oldest that has not come far; it is taken from the
+ * peer that has most. So a peer that asks for everything takes it from itself.
+ */
+
+#ifndef ISCSI_PEER_H
+#define ISCSI_PEER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "doors/iscsi/list.h"
+#include "os/net.h"
+
+struct iscsi_door;
+struct connection;
+
+/* What a connection has come to. */
+enum hold {
+    HOLD_SILENT,    /* it has not sent a request */
+    HOLD_LOGIN,     /* it has, and has not logged in */
+    HOLD_DISCOVERY, /* the longest idle first */
+    HOLD_UNUSED,    /* a session without a command so far */
+    HOLD_USED,
+    HOLD_ENDED,     /* sessions without a connection, whose tasks still run */
+    HOLDS,
+};
+
+enum share {
+    SHARE_LOGINS,
+    SHARE_DISCOVERY,
+    SHARE_SESSIONS,
+    SHARES,
+};
+
+struct peer {
+    struct list link; /* one of the door's chains */
+    uint8_t network[OS_NETWORK];
+    uint32_t users; /* connections and sessions that know it */
+    uint32_t counts[HOLDS];
+    struct list held[HOLDS]; /* connection.hold_link; the oldest first */
+};
+
+enum { PEER_CHAINS = 256 };
+
+struct peers {
+    struct list chains[PEER_CHAINS]; /* by a hash of the network */
+    uint32_t counts[HOLDS];          /* of all peers */
+    uint32_t totals[SHARES];
+    uint32_t said[SHARES]; /* second of the last line in the log */
+};
+
+void peers_init(struct peers *peers);
+/* The peer at the other end, with one more user; NULL: not enough memory. */
+struct peer *peer_of(struct peers *peers, os_socket socket);
+/* One user less. */
+void peer_leave(struct peer *peer);
+/* Whether one more may come; another connection may have been dropped for it. */
+bool peer_admit(struct peers *peers, struct peer *peer, enum share share);
+/* For want of descriptors drops a connection that has not logged in; false: there is none. */
+bool peer_evict_login(struct peers *peers);
+/* The connection has come to this: it is the last of its kind now. */
+void peer_hold(struct connection *c, enum hold hold);
+void peer_let_go(struct connection *c);
+/* A session of this peer has lost its connection, or has ended afterwards. */
+void peer_count_ended(struct iscsi_door *door, struct peer *peer, int change);
+
+#endif
