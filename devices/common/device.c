@@ -2,12 +2,14 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 #include "device.h"
+#include "output.h"
 #include "statistics.h"
 #include "trace.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+
+enum { STOPPED = -1 };
 
 static const struct device_program *log_program;
 static int log_level;
@@ -18,13 +20,39 @@ static void log_line(int level, const char *text)
         device_error(log_program, "%s", text);
 }
 
+/* Our own words would be written over the disk's blocks. */
+static bool check_outputs(const struct device_options *options)
+{
+    struct output_file image = output_of_path(options->file);
+    bool output = output_same(output_of_descriptor(1), image);
+    bool error = output_same(output_of_descriptor(2), image);
+
+    if (options->debug_log && output_same(output_of_path(options->debug_log), image)) {
+        device_error(options->program, "the debug log %s is the image %s itself: name another file",
+            options->debug_log, options->file);
+        return false;
+    }
+    if (!output && !error)
+        return true;
+    /* The one that is left may be told; with none, only the exit status says so. */
+    if (!output || !error)
+        fprintf(error ? stdout : stderr,
+            "%s: standard %s is the image %s itself: send it elsewhere\n", options->program->name,
+            error ? "error" : "output", options->file);
+    return false;
+}
+
 int device_begin(struct device_options *options, const struct device_program *program, int argc,
     char **argv)
 {
     /* Before anything is opened, and before there is anything to say. */
     if (spd_reserve_descriptors() != 0)
         return DEVICE_EXIT_FAILURE;
-    return options_parse(options, program, argc, argv);
+
+    int status = options_parse(options, program, argc, argv);
+    if (status < 0 && options->file && !check_outputs(options))
+        return DEVICE_EXIT_USAGE;
+    return status;
 }
 
 spd_params device_params(const struct device_options *options)
@@ -102,15 +130,39 @@ static void print_start(struct device_options *options, const spd_unit *unit)
     fflush(stdout);
 }
 
-static int serve(struct device_options *options, spd_unit *unit)
+/* The order matters: what a failed start would leave behind is made last. Returns an exit status,
+ * or STOPPED when a signal came first and there is nothing to serve any more. */
+static int start(const struct device_options *options, spd_unit *unit,
+    const struct device_store *store, void *context)
+{
+    int status = 0;
+    int error;
+
+    if (store)
+        status = store->make(context, spd_unit_params(unit));
+    if (status == 0) {
+        error = spd_unit_start(unit, (uint32_t)options->threads);
+        if (error == SPD_ERROR_STATE)
+            status = STOPPED;
+        else if (error)
+            status = device_fail(options, "cannot start", error);
+    }
+    if (status && store)
+        store->unmake(context);
+    return status;
+}
+
+static int serve(struct device_options *options, spd_unit *unit, const struct device_store *store,
+    void *context)
 {
     int error = spd_unit_shutdown_on_signal(unit);
+    int status;
 
     if (error)
         return device_fail(options, "cannot handle signals", error);
-    error = spd_unit_start(unit, (uint32_t)options->threads);
-    if (error)
-        return device_fail(options, "cannot start", error);
+    status = start(options, unit, store, context);
+    if (status)
+        return status == STOPPED ? 0 : status;
     print_start(options, unit);
     error = spd_unit_wait(unit);
     if (options->stats)
@@ -118,44 +170,74 @@ static int serve(struct device_options *options, spd_unit *unit)
     return error ? device_fail(options, "stopped", error) : 0;
 }
 
-static FILE *open_debug_log(const struct device_options *options)
-{
-    if (!options->debug_log || strcmp(options->debug_log, "-") == 0)
-        return stderr;
+/* Where requests are logged. */
+struct debug_log {
+    FILE *out;
+    bool made; /* there was no such file before */
+};
 
-    FILE *out = fopen(options->debug_log, "a");
-    if (out)
-        setvbuf(out, NULL, _IOLBF, 0); /* a log that ends early is no help with a crash */
+static bool open_debug_log(struct debug_log *log, const struct device_options *options)
+{
+    char why[OUTPUT_WHY_MAX];
+
+    *log = (struct debug_log){.out = stderr};
+    if (!options->debug || !options->debug_log || strcmp(options->debug_log, "-") == 0)
+        return true;
+    log->out = output_open(options->debug_log, &log->made, why);
+    if (log->out)
+        setvbuf(log->out, NULL, _IOLBF, 0); /* a log that ends early is no help with a crash */
     else
-        device_error(options->program, "cannot open the debug log %s: %s", options->debug_log,
-            strerror(errno));
-    return out;
+        device_error(options->program, "cannot open the debug log %s: %s", options->debug_log, why);
+    return log->out;
+}
+
+/* A log that a failed start has made goes, unless it says something. */
+static void close_debug_log(const struct debug_log *log, const struct device_options *options,
+    bool failed)
+{
+    bool empty = log->made && fseek(log->out, 0, SEEK_END) == 0 && ftell(log->out) == 0;
+
+    if (log->out != stderr)
+        fclose(log->out);
+    if (failed && empty)
+        remove(options->debug_log);
+}
+
+static int run(struct device_options *options, const spd_params *params, const spd_ops *ops,
+    const struct device_store *store, void *context)
+{
+    spd_unit *unit = NULL;
+    int status = open_doors(options, params, ops, context, &unit);
+
+    if (status == 0)
+        status = serve(options, unit, store, context);
+    spd_unit_shutdown_on_signal(NULL);
+    spd_unit_delete(unit);
+    return status;
 }
 
 int device_run(struct device_options *options, const spd_params *params, const spd_ops *ops,
-    void *context)
+    const struct device_store *store, void *context)
 {
     spd_params effective = *params;
-    spd_unit *unit = NULL;
-    FILE *debug_log = NULL;
+    struct debug_log log;
     int status;
 
     log_program = options->program;
     log_level = options->debug ? 3 : 1;
     spd_log_set(log_line);
+    if (!open_debug_log(&log, options))
+        return DEVICE_EXIT_FAILURE;
+    /* Now it is there, and so is its other name. */
+    if (options->file && !check_outputs(options)) {
+        close_debug_log(&log, options, true);
+        return DEVICE_EXIT_USAGE;
+    }
     if (options->debug) {
-        debug_log = open_debug_log(options);
-        if (!debug_log)
-            return DEVICE_EXIT_FAILURE;
-        ops = trace_wrap(ops, options->debug, options->program->name, debug_log);
+        ops = trace_wrap(ops, options->debug, options->program->name, log.out);
         effective.flags &= ~(uint32_t)SPD_TRY_FIRST; /* or what is tried twice is logged twice */
     }
-    status = open_doors(options, &effective, ops, context, &unit);
-    if (status == 0)
-        status = serve(options, unit);
-    spd_unit_shutdown_on_signal(NULL);
-    spd_unit_delete(unit);
-    if (debug_log && debug_log != stderr)
-        fclose(debug_log);
+    status = run(options, &effective, ops, store, context);
+    close_debug_log(&log, options, status != 0);
     return status;
 }

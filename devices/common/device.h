@@ -10,16 +10,27 @@
 
 #include <spd/spd.h>
 
-/* What main() does first: options_parse(), with the descriptors 0 to 2 reserved. */
+/* What main() does first: options_parse(), with the descriptors 0 to 2 reserved, and none of the
+ * outputs is options->file. */
 int device_begin(struct device_options *options, const struct device_program *program, int argc,
     char **argv);
 
 /* Unit parameters out of the options; block_count and guid are left to the program. */
 spd_params device_params(const struct device_options *options);
 
+/* How the device's store, an image, takes part in the start. */
+struct device_store {
+    /* All else is ready to serve: makes what is missing, for these effective parameters. Returns 0,
+     * or the exit status after a message. */
+    int (*make)(void *context, const spd_params *params);
+    /* make() was called, and the start failed then or later: takes back what it has made. */
+    void (*unmake)(void *context);
+};
+
 /* Serves the disk until SIGINT, SIGTERM or SIGHUP; prints the start line when clients can connect.
- * The device behind context must stay until it returns. Returns the exit status. */
+ * The device behind context must stay until it returns. store is NULL where nothing has to be made.
+ * Returns the exit status. */
 int device_run(struct device_options *options, const spd_params *params, const spd_ops *ops,
-    void *context);
+    const struct device_store *store, void *context);
 
 #endif

@@ -103,7 +103,7 @@ int main(int argc, char **argv)
     params.flags |= SPD_NEVER_BLOCKS;
     params.unmap_granularity = disk.memory.page > params.block_length ? (uint32_t)disk.memory.page
                                                                       : params.block_length;
-    status = device_run(&options, &params, &memdisk_ops, &disk);
+    status = device_run(&options, &params, &memdisk_ops, NULL, &disk);
     memory_close(&disk.memory);
     return status;
 }

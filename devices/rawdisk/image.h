@@ -26,9 +26,12 @@ enum image_flags {
 struct image {
     int fd;               /* POSIX */
     void *handle;         /* Windows */
-    uint64_t size;        /* bytes of the disk; the file had as many when it was opened */
+    const char *path;     /* as the wish has it */
+    uint64_t size;        /* bytes of the disk, and of the file from image_make() on */
     uint32_t granularity; /* bytes: what unmapping gives back, and a good alignment; 0: unknown */
-    bool created;         /* it was empty: nothing of it is worth keeping */
+    bool missing;         /* there was no such file */
+    bool created;         /* it was missing or empty: nothing of it is worth keeping */
+    bool made;            /* image_make() has made the file */
     bool memory;          /* it lives in memory: nothing blocks and nothing can be flushed */
     bool block_device;
     bool cached;          /* written data may be volatile until a flush */
@@ -58,9 +61,14 @@ enum image_result {
     IMAGE_FAILED,
 };
 
-/* Opens, makes and sizes it, and locks it against other writers. On failure message says why. */
+/* Opens what is there and locks it against other writers. What is missing or empty stays so until
+ * image_make(): much can fail before the disk is served. On failure message says why. */
 enum image_result image_open(struct image *image, const struct image_wish *wish,
     char message[IMAGE_MESSAGE_MAX]);
+/* Makes the file if it is missing, and sizes it if it is empty. */
+enum image_result image_make(struct image *image, char message[IMAGE_MESSAGE_MAX]);
+/* Takes back what image_make() has done; false: it could not. */
+bool image_unmake(struct image *image);
 void image_close(struct image *image);
 
 /* These return 0 or an errno. *failed is then the offset of the first byte that was not moved.

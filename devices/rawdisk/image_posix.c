@@ -21,6 +21,11 @@
 
 const bool image_wants_table = false;
 
+static bool is_memory(const struct statfs *fs)
+{
+    return fs->f_type == TMPFS_MAGIC || fs->f_type == RAMFS_MAGIC;
+}
+
 /* Another process that has the image open for writing would destroy it, or we its data. */
 static enum image_result lock_image(const struct image *image, const char *path, bool writable,
     char *message)
@@ -42,25 +47,83 @@ static enum image_result lock_image(const struct image *image, const char *path,
         strerror(errno));
 }
 
-/* *made: there was no such file before, and the new one is locked. */
-static enum image_result open_file(struct image *image, const struct image_wish *wish,
-    char *message, bool *made)
+static const struct {
+    mode_t type;
+    const char *text;
+} no_images[] = {
+    {S_IFDIR, "is a directory: name a file in it"},
+    {S_IFCHR, "is a character device, which has no blocks"},
+    {S_IFIFO, "is a pipe, of which nothing can be read twice"},
+    {S_IFSOCK, "is a socket"},
+};
+
+static enum image_result check_kind(const char *path, const struct stat *st, char *message)
 {
-    enum image_result result;
-    struct stat st;
-    bool exists = stat(wish->path, &st) == 0;
-    bool empty = !exists || (S_ISREG(st.st_mode) && st.st_size == 0);
+    struct statfs fs;
+
+    for (size_t i = 0; i < sizeof no_images / sizeof no_images[0]; i++) {
+        if ((st->st_mode & S_IFMT) == no_images[i].type)
+            return image_fail(message, IMAGE_FAILED,
+                "image %s %s; it must be a regular file or a block device", path,
+                no_images[i].text);
+    }
+    if (S_ISREG(st->st_mode) && statfs(path, &fs) == 0 &&
+        (fs.f_type == PROC_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC))
+        return image_fail(message, IMAGE_FAILED,
+            "image %s is a file of /proc or /sys: the kernel writes it when it is read, and it "
+            "holds no disk", path);
+    return IMAGE_OK;
+}
+
+/* The directory of what is not there yet, in memory to be freed; NULL: there is no memory. */
+static char *directory_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (!slash)
+        return strdup(".");
+    return strndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+/* There is no such file: can it be made? */
+static enum image_result plan_file(struct image *image, const struct image_wish *wish,
+    char *message)
+{
+    char target[PATH_MAX];
+    ssize_t length = readlink(wish->path, target, sizeof target - 1);
+    char *directory = directory_of(wish->path);
+    int error = directory ? 0 : ENOMEM;
+    struct statfs fs;
+
+    if (!error && (access(directory, W_OK | X_OK) != 0 || statfs(directory, &fs) != 0))
+        error = errno;
+    free(directory);
+    if (length >= 0)
+        return image_fail(message, IMAGE_FAILED,
+            "image %s is a symbolic link to %.*s, which is not there: mend the link, or name the "
+            "file itself to make it", wish->path, (int)length, target);
+    if (!error && wish->path[strlen(wish->path) - 1] == '/')
+        error = ENOTDIR;
+    if (error)
+        return image_fail(message, IMAGE_FAILED, "cannot make image %s: %s", wish->path,
+            strerror(error));
+    image->missing = true;
+    image->memory = is_memory(&fs);
+    image->granularity = (uint32_t)fs.f_frsize;
+    return IMAGE_OK;
+}
+
+static enum image_result open_file(struct image *image, const struct image_wish *wish,
+    const struct stat *st, char *message)
+{
     /* An empty file is yet to be sized, also for a disk that is write-protected. */
-    bool writable = wish->writable || empty;
+    bool writable = wish->writable || (S_ISREG(st->st_mode) && st->st_size == 0);
     int flags = (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
 
-    /* Of two programs that start at the same time one makes the file. O_EXCL on a block device,
-     * without O_CREAT: not while it is mounted or part of an array. */
-    if (!exists)
-        flags |= O_CREAT | O_EXCL;
-    else if (S_ISBLK(st.st_mode))
+    /* O_EXCL on a block device, without O_CREAT: not while it is mounted or part of an array. */
+    if (S_ISBLK(st->st_mode))
         flags |= O_EXCL;
-    image->fd = open(wish->path, flags, 0666);
+    image->fd = open(wish->path, flags);
     if (image->fd < 0 && errno == EBUSY)
         return image_fail(message, IMAGE_FAILED,
             "image %s is in use: the block device is mounted or belongs to another program",
@@ -68,9 +131,7 @@ static enum image_result open_file(struct image *image, const struct image_wish 
     if (image->fd < 0)
         return image_fail(message, IMAGE_FAILED, "cannot open image %s: %s", wish->path,
             strerror(errno));
-    result = lock_image(image, wish->path, writable, message);
-    *made = !exists && result == IMAGE_OK;
-    return result;
+    return lock_image(image, wish->path, writable, message);
 }
 
 static enum image_result inspect(struct image *image, const struct image_wish *wish,
@@ -84,13 +145,10 @@ static enum image_result inspect(struct image *image, const struct image_wish *w
             strerror(errno));
     if (S_ISREG(st.st_mode)) {
         *size = (uint64_t)st.st_size;
-        image->granularity = (uint32_t)st.st_blksize;
-        image->memory = fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC;
+        image->granularity = (uint32_t)fs.f_frsize;
+        image->memory = is_memory(&fs);
         return IMAGE_OK;
     }
-    if (!S_ISBLK(st.st_mode))
-        return image_fail(message, IMAGE_FAILED,
-            "image %s is neither a regular file nor a block device", wish->path);
     image->block_device = true;
     if (ioctl(image->fd, BLKGETSIZE64, size) != 0 ||
         ioctl(image->fd, BLKPBSZGET, &image->granularity) != 0)
@@ -99,27 +157,42 @@ static enum image_result inspect(struct image *image, const struct image_wish *w
     return IMAGE_OK;
 }
 
-static enum image_result size_image(struct image *image, const struct image_wish *wish,
+static enum image_result check_size(struct image *image, const struct image_wish *wish,
     uint64_t present, char *message)
 {
-    char size[SIZE_TEXT_MAX], advice[96];
+    char advice[96];
 
     image->size = image_wanted_size(wish, present);
-    if (present == 0 && !image->block_device) {
-        if (ftruncate(image->fd, (off_t)image->size) != 0)
-            return image_fail(message, IMAGE_FAILED, "cannot make image %s %s long: %s", wish->path,
-                size_format(image->size, size), strerror(errno));
-        image->created = true;
+    image->created = present == 0 && !image->block_device;
+    if (image->created)
         return IMAGE_OK;
-    }
     snprintf(advice, sizeof advice, "lengthen it to %" PRIu64 " bytes, or use another -l",
         present + wish->block_length - present % wish->block_length);
     return image_check_size(image, wish, present, advice, message);
 }
 
+/* Its path without symbolic links, also of what is not there yet. */
+static const char *canonical(const struct image *image, char resolved[PATH_MAX])
+{
+    char *directory, whole[PATH_MAX];
+    const char *slash = strrchr(image->path, '/');
+
+    if (realpath(image->path, resolved))
+        return resolved;
+    directory = directory_of(image->path);
+    if (directory && realpath(directory, whole) &&
+        snprintf(resolved, PATH_MAX, "%s/%s", strcmp(whole, "/") == 0 ? "" : whole,
+            slash ? slash + 1 : image->path) < PATH_MAX) {
+        free(directory);
+        return resolved;
+    }
+    free(directory);
+    return image->path;
+}
+
 /* Two hosts may have an image at the same path, and an initiator that sees both must not take them
  * for two paths to one disk: the machine's own id belongs into the name. */
-static void name_image(struct image *image, const char *path)
+static void name_image(struct image *image)
 {
     char machine[64] = "", resolved[PATH_MAX];
     FILE *file = fopen("/etc/machine-id", "re");
@@ -131,9 +204,25 @@ static void name_image(struct image *image, const char *path)
     }
     machine[strcspn(machine, "\n")] = '\0';
     /* Not for block devices: /dev/disk/by-id/... stays the same, what it points to does not. */
-    if (!image->block_device && realpath(path, resolved))
-        path = resolved;
-    snprintf(image->name, sizeof image->name, "%s:%s", machine, path);
+    snprintf(image->name, sizeof image->name, "%s:%s", machine,
+        image->block_device ? image->path : canonical(image, resolved));
+}
+
+static enum image_result find(struct image *image, const struct image_wish *wish, char *message,
+    uint64_t *present)
+{
+    enum image_result result;
+    struct stat st;
+
+    if (stat(wish->path, &st) != 0 && errno == ENOENT)
+        return plan_file(image, wish, message);
+    if (stat(wish->path, &st) != 0)
+        return image_fail(message, IMAGE_FAILED, "cannot open image %s: %s", wish->path,
+            strerror(errno));
+    result = check_kind(wish->path, &st, message);
+    if (result == IMAGE_OK)
+        result = open_file(image, wish, &st, message);
+    return result == IMAGE_OK ? inspect(image, wish, message, present) : result;
 }
 
 enum image_result image_open(struct image *image, const struct image_wish *wish,
@@ -141,24 +230,58 @@ enum image_result image_open(struct image *image, const struct image_wish *wish,
 {
     uint64_t present = 0;
     enum image_result result;
-    bool made = false;
 
-    *image = (struct image){.fd = -1, .cached = wish->cached};
+    *image = (struct image){.fd = -1, .path = wish->path, .cached = wish->cached};
     /* A write past RLIMIT_FSIZE shall be an error of that write. */
     signal(SIGXFSZ, SIG_IGN);
-    result = open_file(image, wish, message, &made);
+    result = find(image, wish, message, &present);
     if (result == IMAGE_OK)
-        result = inspect(image, wish, message, &present);
+        result = check_size(image, wish, present, message);
     if (result == IMAGE_OK)
-        result = size_image(image, wish, present, message);
-    if (result == IMAGE_OK) {
-        name_image(image, wish->path);
-        return result;
-    }
-    if (made)
-        unlink(wish->path);
-    image_close(image);
+        name_image(image);
+    else
+        image_close(image);
     return result;
+}
+
+/* Of several programs that start at the same time one makes the file. */
+static enum image_result make_file(struct image *image, char *message)
+{
+    enum image_result result;
+
+    image->fd = open(image->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0666);
+    if (image->fd < 0 && errno == EEXIST)
+        return image_fail(message, IMAGE_FAILED,
+            "image %s was made by another program at this moment: start again to use it",
+            image->path);
+    if (image->fd < 0)
+        return image_fail(message, IMAGE_FAILED, "cannot make image %s: %s", image->path,
+            strerror(errno));
+    result = lock_image(image, image->path, true, message);
+    image->made = result == IMAGE_OK; /* otherwise another program has it by now */
+    return result;
+}
+
+enum image_result image_make(struct image *image, char message[IMAGE_MESSAGE_MAX])
+{
+    enum image_result result = image->missing ? make_file(image, message) : IMAGE_OK;
+    char size[SIZE_TEXT_MAX];
+
+    if (result == IMAGE_OK && image->created && ftruncate(image->fd, (off_t)image->size) != 0)
+        result = image_fail(message, IMAGE_FAILED, "cannot make image %s %s long: %s", image->path,
+            size_format(image->size, size), strerror(errno));
+    return result;
+}
+
+bool image_unmake(struct image *image)
+{
+    struct stat ours, there;
+
+    if (image->made)
+        return fstat(image->fd, &ours) == 0 && stat(image->path, &there) == 0 &&
+            ours.st_dev == there.st_dev && ours.st_ino == there.st_ino &&
+            unlink(image->path) == 0;
+    return !image->created || image->fd < 0 || ftruncate(image->fd, 0) == 0;
 }
 
 void image_close(struct image *image)

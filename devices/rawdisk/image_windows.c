@@ -41,34 +41,63 @@ static bool is_device(const char *path)
     return strncmp(path, "\\\\.\\", 4) == 0;
 }
 
-/* *made: there was no such file before. */
+static enum image_result open_handle(struct image *image, DWORD access, DWORD share,
+    DWORD disposition, char *message)
+{
+    /* The system does one request at a time on a handle without FILE_FLAG_OVERLAPPED. Its cache is
+     * what the disk calls its volatile cache, hence no FILE_FLAG_NO_BUFFERING. */
+    image->handle = CreateFileA(image->path, access, share, NULL, disposition,
+        FILE_FLAG_OVERLAPPED | FILE_FLAG_RANDOM_ACCESS, NULL);
+    if (image->handle != INVALID_HANDLE_VALUE)
+        return IMAGE_OK;
+    if (GetLastError() == ERROR_SHARING_VIOLATION)
+        return image_fail(message, IMAGE_FAILED,
+            "image %s is in use by another program: end that program, or take another image",
+            image->path);
+    if (GetLastError() == ERROR_FILE_EXISTS)
+        return image_fail(message, IMAGE_FAILED,
+            "image %s was made by another program at this moment: start again to use it",
+            image->path);
+    return fail_system(message, disposition == CREATE_NEW ? "make" : "open", image->path);
+}
+
+/* There is no such file: is there a directory for it? */
+static enum image_result plan_file(struct image *image, char *message)
+{
+    char whole[MAX_PATH], *name = NULL;
+    DWORD length = GetFullPathNameA(image->path, sizeof whole, whole, &name);
+    DWORD attributes;
+
+    image->missing = true;
+    /* What has no length here is for the system to judge when the file is made. */
+    if (!length || length >= sizeof whole || !name)
+        return IMAGE_OK;
+    *name = '\0';
+    attributes = GetFileAttributesA(whole);
+    if (attributes == INVALID_FILE_ATTRIBUTES)
+        return fail_system(message, "make", image->path);
+    return IMAGE_OK;
+}
+
 static enum image_result open_file(
-    struct image *image, const struct image_wish *wish, char *message, bool *made)
+    struct image *image, const struct image_wish *wish, char *message)
 {
     WIN32_FILE_ATTRIBUTE_DATA old = { 0 };
     bool device = is_device(wish->path);
-    bool exists = device || GetFileAttributesExA(wish->path, GetFileExInfoStandard, &old);
-    bool empty = !exists || (!device && !old.nFileSizeHigh && !old.nFileSizeLow);
-    /* An empty file is yet to be sized, also for a disk that is write-protected. */
-    bool writable = wish->writable || empty;
-    /* Nobody else writes; other readers do no harm. Volumes are open elsewhere, always. */
-    DWORD share = FILE_SHARE_READ | (device ? FILE_SHARE_WRITE : 0);
-    /* The system does one request at a time on a handle without FILE_FLAG_OVERLAPPED. Its cache is
-     * what the disk calls its volatile cache, hence no FILE_FLAG_NO_BUFFERING. */
-    HANDLE handle = CreateFileA(wish->path, GENERIC_READ | (writable ? GENERIC_WRITE : 0), share,
-        NULL, exists ? OPEN_EXISTING : CREATE_NEW, FILE_FLAG_OVERLAPPED | FILE_FLAG_RANDOM_ACCESS,
-        NULL);
 
-    if (handle == INVALID_HANDLE_VALUE && GetLastError() == ERROR_SHARING_VIOLATION)
-        return image_fail(message, IMAGE_FAILED,
-            "image %s is in use by another program: end that program, or take another image",
-            wish->path);
-    if (handle == INVALID_HANDLE_VALUE)
-        return fail_system(message, "open", wish->path);
-    image->handle = handle;
     image->block_device = device;
-    *made = !exists;
-    return IMAGE_OK;
+    if (!device && !GetFileAttributesExA(wish->path, GetFileExInfoStandard, &old) &&
+        GetLastError() == ERROR_FILE_NOT_FOUND)
+        return plan_file(image, message);
+    if (old.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY)
+        return image_fail(message, IMAGE_FAILED,
+            "image %s is a directory: name a file in it; it must be a regular file or a disk",
+            wish->path);
+    /* An empty file is yet to be sized, also for a disk that is write-protected. */
+    bool writable = wish->writable || (!device && !old.nFileSizeHigh && !old.nFileSizeLow);
+    /* Nobody else writes; other readers do no harm. Volumes are open elsewhere, always. */
+    return open_handle(image, GENERIC_READ | (writable ? GENERIC_WRITE : 0),
+        FILE_SHARE_READ | (device ? FILE_SHARE_WRITE : 0), OPEN_EXISTING, message);
 }
 
 static enum image_result inspect(
@@ -99,19 +128,13 @@ static enum image_result inspect(
     return IMAGE_OK;
 }
 
-static enum image_result size_image(
+static enum image_result check_size(
     struct image *image, const struct image_wish *wish, uint64_t present, char *message)
 {
-    FILE_END_OF_FILE_INFO end;
-
     image->size = image_wanted_size(wish, present);
-    if (present == 0 && !image->block_device) {
-        end.EndOfFile.QuadPart = (LONGLONG)image->size;
-        if (!SetFileInformationByHandle(image->handle, FileEndOfFileInfo, &end, sizeof end))
-            return fail_system(message, "lengthen", wish->path);
-        image->created = true;
+    image->created = present == 0 && !image->block_device;
+    if (image->created)
         return IMAGE_OK;
-    }
     return image_check_size(image, wish, present, "use another -l, or another image", message);
 }
 
@@ -121,6 +144,34 @@ static void make_sparse(struct image *image)
 {
     if (!image->block_device && image_control(image, FSCTL_SET_SPARSE, NULL, 0, NULL, 0))
         image->granularity = SPARSE_GRANULARITY;
+}
+
+/* Its path without links, also of what is not there yet; length 0: none is known. */
+static DWORD canonical(const struct image *image, char *resolved, DWORD size)
+{
+    char whole[MAX_PATH], *name = NULL;
+    HANDLE directory;
+    DWORD length;
+
+    if (!image->missing)
+        return GetFinalPathNameByHandleA(image->handle, resolved, size, 0);
+    length = GetFullPathNameA(image->path, sizeof whole, whole, &name);
+    if (!length || length >= sizeof whole || !name || name == whole)
+        return 0;
+    name[-1] = '\0';
+    /* "C:" alone would be the current directory of that drive. */
+    directory = CreateFileA(strlen(whole) == 2 ? (char[]){ whole[0], ':', '\\', '\0' } : whole, 0,
+        FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, OPEN_EXISTING,
+        FILE_FLAG_BACKUP_SEMANTICS, NULL);
+    if (directory == INVALID_HANDLE_VALUE)
+        return 0;
+    length = GetFinalPathNameByHandleA(directory, resolved, size, 0);
+    CloseHandle(directory);
+    if (!length || length + strlen(name) + 2 > size)
+        return 0;
+    if (resolved[length - 1] == '\\')
+        length--;
+    return length + (DWORD)snprintf(resolved + length, size - length, "\\%s", name);
 }
 
 /* Two hosts may have an image at the same path: the machine's own id belongs into the name. */
@@ -134,7 +185,7 @@ static void name_image(struct image *image, const char *path)
             RRF_RT_REG_SZ | RRF_SUBKEY_WOW6464KEY, NULL, machine, &size) != ERROR_SUCCESS)
         machine[0] = '\0';
     if (!image->block_device)
-        length = GetFinalPathNameByHandleA(image->handle, resolved, sizeof resolved, 0);
+        length = canonical(image, resolved, sizeof resolved);
     snprintf(image->name, sizeof image->name, "%s:%s", machine,
         length && length < sizeof resolved ? resolved : path);
 }
@@ -144,10 +195,10 @@ enum image_result image_open(
 {
     uint64_t present = 0;
     enum image_result result;
-    bool made = false;
 
     *image = (struct image){
         .handle = INVALID_HANDLE_VALUE,
+        .path = wish->path,
         .cached = wish->cached,
         .event_slot = FlsAlloc(image_close_event),
     };
@@ -156,21 +207,51 @@ enum image_result image_open(
     /* Windows cannot say beforehand whether it would block. */
     atomic_store(&image->no_nowait_read, true);
     atomic_store(&image->no_nowait_write, true);
-    result = open_file(image, wish, message, &made);
-    if (result == IMAGE_OK)
+    result = open_file(image, wish, message);
+    if (result == IMAGE_OK && !image->missing)
         result = inspect(image, wish, message, &present);
-    if (result == IMAGE_OK) {
+    if (result == IMAGE_OK && !image->missing)
         make_sparse(image);
-        result = size_image(image, wish, present, message);
-    }
-    if (result == IMAGE_OK) {
+    if (result == IMAGE_OK)
+        result = check_size(image, wish, present, message);
+    if (result == IMAGE_OK)
         name_image(image, wish->path);
-        return result;
-    }
-    image_close(image);
-    if (made)
-        DeleteFileA(wish->path);
+    else
+        image_close(image);
     return result;
+}
+
+enum image_result image_make(struct image *image, char message[IMAGE_MESSAGE_MAX])
+{
+    FILE_END_OF_FILE_INFO end = { .EndOfFile.QuadPart = (LONGLONG)image->size };
+    enum image_result result = IMAGE_OK;
+
+    if (!image->created)
+        return IMAGE_OK;
+    if (image->missing) {
+        result = open_handle(
+            image, GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ, CREATE_NEW, message);
+        image->made = result == IMAGE_OK;
+        if (image->made)
+            make_sparse(image);
+    }
+    if (result == IMAGE_OK &&
+        !SetFileInformationByHandle(image->handle, FileEndOfFileInfo, &end, sizeof end))
+        result = fail_system(message, "lengthen", image->path);
+    return result;
+}
+
+bool image_unmake(struct image *image)
+{
+    FILE_END_OF_FILE_INFO end = { 0 };
+
+    if (image->made) {
+        CloseHandle(image->handle);
+        image->handle = INVALID_HANDLE_VALUE;
+        return DeleteFileA(image->path);
+    }
+    return !image->created || image->handle == INVALID_HANDLE_VALUE ||
+        SetFileInformationByHandle(image->handle, FileEndOfFileInfo, &end, sizeof end);
 }
 
 void image_close(struct image *image)

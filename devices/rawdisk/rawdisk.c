@@ -18,6 +18,7 @@ static const struct device_program program = {
 };
 
 struct rawdisk {
+    const struct device_options *options;
     struct image image;
     uint32_t block_length;
 };
@@ -144,6 +145,7 @@ static int open_image(struct rawdisk *disk, struct device_options *options, spd_
         device_error(options->program, "%s", message);
         return result == IMAGE_BAD_SIZE ? DEVICE_EXIT_USAGE : DEVICE_EXIT_FAILURE;
     }
+    disk->options = options;
     disk->block_length = params->block_length;
     params->block_count = disk->image.size / params->block_length;
     if (!options->guid_text[0])
@@ -151,10 +153,37 @@ static int open_image(struct rawdisk *disk, struct device_options *options, spd_
     if (options->unmap && disk->image.granularity % params->block_length == 0)
         params->unmap_granularity = disk->image.granularity;
     params->flags |= disk->image.memory ? SPD_NEVER_BLOCKS : SPD_TRY_FIRST;
+    return 0;
+}
+
+static int rawdisk_make(void *context, const spd_params *params)
+{
+    struct rawdisk *disk = context;
+    const struct device_options *options = disk->options;
+    char message[IMAGE_MESSAGE_MAX];
+
+    if (image_make(&disk->image, message) != IMAGE_OK) {
+        device_error(options->program, "%s", message);
+        return DEVICE_EXIT_FAILURE;
+    }
     if (!disk->image.created || !(options->mbr || (image_wants_table && !options->no_mbr)))
         return 0;
     return write_partition_table(disk, options, params);
 }
+
+static void rawdisk_unmake(void *context)
+{
+    struct rawdisk *disk = context;
+
+    if (!image_unmake(&disk->image))
+        device_error(disk->options->program, "image %s, which this start has made, is still there",
+            disk->options->file);
+}
+
+static const struct device_store rawdisk_store = {
+    .make = rawdisk_make,
+    .unmake = rawdisk_unmake,
+};
 
 int main(int argc, char **argv)
 {
@@ -168,7 +197,7 @@ int main(int argc, char **argv)
     spd_params params = device_params(&options);
     status = open_image(&disk, &options, &params);
     if (status == 0)
-        status = device_run(&options, &params, &rawdisk_ops, &disk);
+        status = device_run(&options, &params, &rawdisk_ops, &rawdisk_store, &disk);
     image_close(&disk.image);
     return status;
 }

@@ -4,13 +4,14 @@
 
 import itertools
 import os
+import resource
 import signal
 import socket
 import subprocess
 import time
 
-from program import (ANY, BUILD, IQN, TIMEOUT, Server, Wrong, check, path, program, qemu_io,
-                     rawdisk, run)
+from program import (ANY, BUILD, IQN, TIMEOUT, Server, Skip, Wrong, check, memdisk, path, program,
+                     qemu_io, rawdisk, run)
 
 MIB = 1 << 20
 # A door whose name is known beforehand: a server without standard output cannot tell it.
@@ -178,7 +179,124 @@ def reader_that_has_gone_ends_nothing():
             server.process.wait()
 
 
+def start_that_fails_leaves_nothing():
+    os.mkdir(path("failing"))
+    image, log = path("failing/disk.img"), path("failing/disk.log")
+    door = ["-p", ANY]
+    with memdisk("--size", "1M") as other:
+        for words, status, message in (
+                ([], 87, "no -p URI"),
+                (["-p", "nosuch:here"], 87, "nosuch"),
+                (["-p", "iscsi://127.0.0.1:0/nonsense"], 87, "nonsense"),
+                (["-p", other.uris[0]], 1, "already"),
+                (["-p", f"iscsi://0.0.0.0:0/{IQN}"], 1, "allow-anonymous"),
+                (["-p", f"{ANY}?chap={path('no-secrets')}"], 1, "no-secrets"),
+                ([*door, "-p", "iscsi://127.0.0.1:0/nonsense"], 87, "nonsense"),
+                ([*door, "--threads", "many"], 87, "--threads"),
+                ([*door, "-d", "-1", "-D", path("nowhere/log")], 1, "nowhere/log"),
+                ([*door, "-d", "-1", "-D", image], 87, "itself"),
+                (["-d", "-1", "-D", log], 87, "no -p URI"),
+                ([*door, "--mbr", "-c", "1"], 87, "no room")):
+            _, errors = run("rawdisk", "-f", image, "--size" if "-c" not in words else "-i",
+                            "1M", *words, status=status)
+            check(message in errors, f"{words}: {errors!r} lacks {message!r}")
+            check(os.listdir(path("failing")) == [], f"{words}: {os.listdir(path('failing'))}")
+    with rawdisk("failing/disk.img", "--size", "2M"):
+        check(os.path.getsize(image) == 2 * MIB, "the corrected command's size")
+
+
+def limited(kind, limit):
+    def limit_it():
+        resource.setrlimit(kind, (limit, resource.RLIM_INFINITY))
+    return limit_it
+
+
+def start_that_fails_at_its_end_leaves_nothing():
+    os.mkdir(path("late"))
+    image = path("late/disk.img")
+    for limit, words, message in (
+            (limited(resource.RLIMIT_FSIZE, 65536), [], "cannot make image"),
+            (limited(resource.RLIMIT_AS, 256 * MIB), ["--threads", "1024"], "cannot start")):
+        _, errors = run("rawdisk", "-f", image, "--size", "1M", "-p", ANY, *words, status=1,
+                        preexec_fn=limit)
+        check(message in errors, f"{errors!r} lacks {message!r}")
+        check(os.listdir(path("late")) == [], f"{message}: {os.listdir(path('late'))}")
+    with open(image, "wb"):
+        pass
+    run("rawdisk", "-f", image, "--size", "1M", "--threads", "1024", "-p", ANY, status=1,
+        preexec_fn=limited(resource.RLIMIT_AS, 256 * MIB))
+    check(os.path.getsize(image) == 0, "an empty file has another size")
+
+
+def full_file_system_keeps_no_part_of_an_image():
+    where = path("inodes")
+    os.makedirs(where)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,nr_inodes=2", "tmpfs", where],
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if mounted.returncode:
+        raise Skip(f"mounting a small file system: {mounted.stdout.strip()}")
+    try:
+        with open(os.path.join(where, "filler"), "wb") as file:
+            file.write(bytes(65536))
+        for words in ([], ["--mbr"]):
+            _, errors = run("rawdisk", "-f", os.path.join(where, "disk.img"), "--size", "1M",
+                            *words, "-p", ANY, status=1)
+            check("No space left" in errors, errors)
+            check(os.listdir(where) == ["filler"], str(os.listdir(where)))
+            if not words:  # then there is a place for the file, and none for its table
+                subprocess.run(["mount", "-o", "remount,nr_inodes=3", where], check=True)
+    finally:
+        subprocess.run(["umount", where], check=True)
+
+
+def names_of(image):
+    """Other names of this file."""
+    for make, name in ((os.link, "hard"), (os.symlink, "soft")):
+        if not os.path.lexists(path(f"outputs.{name}")):
+            make(image, path(f"outputs.{name}"))
+        yield path(f"outputs.{name}")
+    yield image
+
+
+def image_is_no_output():
+    noise = image_of_noise("outputs.img")
+    image = path("outputs.img")
+    for name in names_of(image):
+        for mask in ("-1", "0"):
+            _, errors = run("rawdisk", "-f", image, "-d", mask, "-D", name, "-p", ANY, status=87)
+            check("is the image" in errors and name in errors, errors)
+        for fd, stream in ((1, "output"), (2, "error")):
+            with open(name, "ab") as file:
+                outputs = {1: subprocess.PIPE, 2: subprocess.PIPE, fd: file}
+                done = subprocess.run([program("rawdisk"), "-f", image, "-p", ANY], text=True,
+                                      stdin=subprocess.DEVNULL, stdout=outputs[1],
+                                      stderr=outputs[2], timeout=TIMEOUT)
+            said = done.stderr if fd == 1 else done.stdout
+            check(done.returncode == 87 and f"standard {stream} is the image" in said,
+                  f"standard {stream} to {name}: status {done.returncode}, {said!r}")
+        with open(name, "ab") as file:
+            done = subprocess.run([program("rawdisk"), "-f", image, "-p", ANY], stdout=file,
+                                  stdin=subprocess.DEVNULL, stderr=file, timeout=TIMEOUT)
+        check(done.returncode == 87, f"both to {name}: status {done.returncode}")
+    with open(image, "r+b") as file:
+        link = f"/proc/self/fd/{file.fileno()}"
+        run("rawdisk", "-f", image, "-d", "-1", "-D", link, "-p", ANY, status=87,
+            pass_fds=[file.fileno()])
+    check(content("outputs.img") == noise, "the image has changed")
+
+
+def log_through_a_link_to_nowhere_is_refused():
+    os.symlink(path("nowhere.img"), path("nowhere.log"))
+    _, errors = run("rawdisk", "-f", path("nowhere.img"), "--size", "1M", "-d", "-1", "-D",
+                    path("nowhere.log"), "-p", ANY, status=1)
+    check("symbolic link to what is not there" in errors, errors)
+    check(not os.path.exists(path("nowhere.img")), "an image was made")
+
+
 TESTS = [image_is_no_standard_descriptor, sockets_are_no_standard_descriptors,
          tools_hold_their_sockets_elsewhere,
          signal_that_ends_it_is_followed_by_a_flush, terminal_that_goes_sends_several_hangups,
-         hangup_stays_ignored_where_it_was, reader_that_has_gone_ends_nothing]
+         hangup_stays_ignored_where_it_was, reader_that_has_gone_ends_nothing,
+         start_that_fails_leaves_nothing, start_that_fails_at_its_end_leaves_nothing,
+         full_file_system_keeps_no_part_of_an_image, image_is_no_output,
+         log_through_a_link_to_nowhere_is_refused]

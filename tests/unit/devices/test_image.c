@@ -37,8 +37,9 @@ static enum image_result open_with(uint64_t size, uint32_t block_length, bool wr
         .writable = writable,
         .cached = true,
     };
+    enum image_result result = image_open(&image, &wish, message);
 
-    return image_open(&image, &wish, message);
+    return result == IMAGE_OK ? image_make(&image, message) : result;
 }
 
 static void make_file(off_t size)
@@ -155,6 +156,7 @@ static void image_of_a_size_that_cannot_be_made_is_not_left_behind(void **state)
 {
     (void)state;
     assert_int_equal(open_within(64 * KIB, MIB), IMAGE_FAILED);
+    assert_true(image_unmake(&image));
     assert_int_equal(file_size(), -1);
 }
 
@@ -166,7 +168,7 @@ static void directory_and_device_are_no_images(void **state)
     memcpy(saved, path, sizeof path);
     snprintf(path, sizeof path, "%s", directory);
     assert_int_equal(open_with(0, 512, false), IMAGE_FAILED);
-    assert_non_null(strstr(message, "neither a regular file nor a block device"));
+    assert_non_null(strstr(message, "must be a regular file or a block device"));
     snprintf(path, sizeof path, "/dev/null");
     assert_int_equal(open_with(0, 512, true), IMAGE_FAILED);
     assert_non_null(strstr(message, "/dev/null"));
@@ -205,7 +207,7 @@ static void *race(void *argument)
         struct image mine;
 
         pthread_barrier_wait(&start);
-        *won += image_open(&mine, &wish, why) == IMAGE_OK;
+        *won += image_open(&mine, &wish, why) == IMAGE_OK && image_make(&mine, why) == IMAGE_OK;
         pthread_barrier_wait(&end);
         image_close(&mine);
     }

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* Where a device program's words go: never into its own image, by whatever name. */
+
+#ifndef DEVICES_COMMON_OUTPUT_H
+#define DEVICES_COMMON_OUTPUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* What a name leads to, or what a descriptor is: the same for each name of one file, and of one
+ * block device. Not known: there is none, or it is none that keeps what is written. */
+struct output_file {
+    bool known;
+    uint64_t device, number;
+};
+
+struct output_file output_of_path(const char *path);
+struct output_file output_of_descriptor(int fd);
+bool output_same(struct output_file one, struct output_file other);
+
+enum { OUTPUT_WHY_MAX = 128 };
+
+/* Opens a log to append to; *made: there was none before. NULL: why says so. */
+FILE *output_open(const char *path, bool *made, char why[OUTPUT_WHY_MAX]);
+
+#endif
