@@ -375,8 +375,15 @@ SPD_API int spd_unit_statistics(const spd_unit *unit, spd_statistics *statistics
  * Helpers.
  */
 
-/* Where messages go; NULL (the default) throws them away. Called from any thread, one line without
- * its end. level: 0 error, 1 warning, 2 information, 3 debug. */
+/* Where messages go: one line without its end, fit to print (control characters and bytes that are
+ * no UTF-8 are \xHH in it). level: 0 error, 1 warning, 2 information, 3 debug. Until the first call
+ * errors and warnings go to standard error; NULL throws all away.
+ *
+ * The function is called on a thread of the library, one line at a time. No I/O waits for it: lines
+ * that it does not take in time are lost, and a line says how many. spd_log_set(), the deletion of
+ * the last unit and exit() wait for the lines written before, at most 2 seconds; then the former
+ * function is called no more, unless it still has not returned. It may call this library, but
+ * must not delete a unit. After fork() the child gets its own lines. */
 typedef void (*spd_log_function)(int level, const char *text);
 SPD_API void spd_log_set(spd_log_function function);
 

@@ -27,6 +27,7 @@
 #include <stdatomic.h>
 
 #include "ioq/ioq.h"
+#include "lib/log.h"
 #include "os/os.h"
 #include "scsi/scsi.h"
 #include "spd/spd.h"
@@ -152,9 +153,5 @@ int spd_fail(int error, const char *format, ...) OS_PRINTF(2, 3);
 int spd_fail_system(int error, uint32_t system, const char *format, ...) OS_PRINTF(3, 4);
 /* That of the last failure on this thread; 0: it has none. */
 uint32_t spd_error_system(void);
-
-/* Logging, as spd_log_set(). */
-enum { SPD_LOG_ERROR, SPD_LOG_WARNING, SPD_LOG_INFO, SPD_LOG_DEBUG };
-void spd_log(int level, const char *format, ...) OS_PRINTF(2, 3);
 
 #endif

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 
 #include "lib/door.h"
@@ -12,7 +11,6 @@ enum { TEXT_MAX = 512 };
 
 static _Thread_local char detail[TEXT_MAX];
 static _Thread_local uint32_t system_error;
-static _Atomic(spd_log_function) log_function;
 
 const char *spd_strerror(int error)
 {
@@ -70,23 +68,4 @@ int spd_fail_system(int error, uint32_t system, const char *format, ...)
 uint32_t spd_version(void)
 {
     return SPD_VERSION_MAJOR << 16 | SPD_VERSION_MINOR;
-}
-
-void spd_log_set(spd_log_function function)
-{
-    atomic_store(&log_function, function);
-}
-
-void spd_log(int level, const char *format, ...)
-{
-    spd_log_function function = atomic_load(&log_function);
-    char text[TEXT_MAX];
-    va_list arguments;
-
-    if (!function)
-        return;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    function(level, text);
 }

@@ -213,8 +213,10 @@ int spd_unit_start(spd_unit *unit, uint32_t threads)
         return spd_fail(SPD_ERROR_STATE, "a unit is started once");
     }
     set_state(unit, SPD_UNIT_STARTING);
+    unit->started = true;
     os_mutex_unlock(&unit->lock);
 
+    spd_log_begin();
     error = start_all(unit, threads, &started);
     if (error) {
         stop_doors(unit, started);
@@ -293,12 +295,17 @@ int spd_unit_wait(spd_unit *unit)
 
 void spd_unit_delete(spd_unit *unit)
 {
+    bool started;
+
     if (!unit)
         return;
+    started = unit->started;
     spd_unit_forget_signal(unit);
     spd_unit_shutdown(unit);
     spd_unit_wait(unit);
     free_unit(unit);
+    if (started)
+        spd_log_end();
 }
 
 void *spd_unit_context(const spd_unit *unit)

@@ -55,6 +55,7 @@ struct spd_unit {
     os_mutex lock; /* guards the rest */
     os_cond changed;
     enum spd_unit_state state;
+    bool started;         /* it counts for the log */
     bool shutdown_wanted; /* shut down while it was starting */
     bool flushed;         /* the last flush of an asynchronous device has ended */
     uint32_t serving;     /* threads within spd_unit_serve() */

@@ -71,23 +71,42 @@ void os_socket_network(os_socket socket, uint8_t network[OS_NETWORK])
     }
 }
 
+/* Without brackets; an IPv4 peer of an IPv6 socket knows us, and we it, by the IPv4 address. */
+static bool numbers_of(const struct sockaddr_storage *address, socklen_t length,
+    char host[OS_HOST_MAX], char port[OS_PORT_MAX])
+{
+    static const char mapped[] = "::ffff:";
+
+    if (getnameinfo((const struct sockaddr *)address, length, host, OS_HOST_MAX, port, OS_PORT_MAX,
+            NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+        return false;
+    if (strncmp(host, mapped, sizeof(mapped) - 1) == 0 && strchr(host, '.') != NULL)
+        memmove(host, host + sizeof(mapped) - 1, strlen(host) + 2 - sizeof(mapped));
+    return true;
+}
+
 bool os_socket_address(os_socket socket, char *text, size_t size)
 {
     struct sockaddr_storage address;
     socklen_t length = sizeof(address);
-    char host[64], port[8];
-    /* An IPv4 peer of an IPv6 socket knows us by our IPv4 address. */
-    static const char mapped[] = "::ffff:";
-    bool is_mapped;
+    char host[OS_HOST_MAX], port[OS_PORT_MAX];
 
     if (getsockname(socket, (struct sockaddr *)&address, &length) != 0 ||
-        getnameinfo((struct sockaddr *)&address, length, host, sizeof(host), port, sizeof(port),
-            NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+        !numbers_of(&address, length, host, port))
         return false;
-    is_mapped = strncmp(host, mapped, sizeof(mapped) - 1) == 0 && strchr(host, '.') != NULL;
-    if (is_mapped)
-        snprintf(text, size, "%s:%s", host + sizeof(mapped) - 1, port);
-    else
-        snprintf(text, size, strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
+    snprintf(text, size, strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
     return true;
+}
+
+void os_socket_peer(os_socket socket, char host[OS_HOST_MAX], char port[OS_PORT_MAX])
+{
+    struct sockaddr_storage address;
+    socklen_t length = sizeof(address);
+
+    if (getpeername(socket, (struct sockaddr *)&address, &length) == 0 &&
+        (address.ss_family == AF_INET || address.ss_family == AF_INET6) &&
+        numbers_of(&address, length, host, port))
+        return;
+    strcpy(host, "local");
+    strcpy(port, "0");
 }

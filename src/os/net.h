@@ -52,6 +52,10 @@ void os_socket_network(os_socket socket, uint8_t network[OS_NETWORK]);
 /* "192.0.2.1:3260" or "[2001:db8::1]:3260", of this end. */
 bool os_socket_address(os_socket socket, char *text, size_t size);
 
+enum { OS_HOST_MAX = 64, OS_PORT_MAX = 8 };
+/* The other end's, in numbers; "local" and "0" where it has none. */
+void os_socket_peer(os_socket socket, char host[OS_HOST_MAX], char port[OS_PORT_MAX]);
+
 /* 0 or an error. A server that was killed can listen again at once; no other can share its port. */
 int os_listen(const struct os_address *address, int backlog, os_socket *listener);
 

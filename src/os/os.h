@@ -14,8 +14,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* os_mutex, OS_MUTEX_INIT (instead of os_mutex_init()), os_cond, os_thread, and OS_PRINTF for what
- * is like printf. */
+/* os_mutex, os_cond, OS_MUTEX_INIT and OS_COND_INIT (instead of their init()), os_thread, and
+ * OS_PRINTF for what is like printf. */
 #if defined(_WIN32)
 #include "os/windows/types.h"
 #else
@@ -30,6 +30,8 @@ void os_mutex_unlock(os_mutex *mutex);
 void os_cond_init(os_cond *cond);
 void os_cond_destroy(os_cond *cond);
 void os_cond_wait(os_cond *cond, os_mutex *mutex);
+/* At most about that long; may return before. */
+void os_cond_wait_ms(os_cond *cond, os_mutex *mutex, uint32_t milliseconds);
 void os_cond_signal(os_cond *cond);
 void os_cond_broadcast(os_cond *cond);
 
@@ -39,6 +41,13 @@ int os_thread_create(
     os_thread *thread, const char *name, void (*function)(void *argument), void *argument);
 void os_thread_join(os_thread thread);
 void os_yield(void);
+
+/* One pair a process. Around each fork(), where there is such a call: before on the thread that
+ * forks, then after in both processes. The child has this thread alone. */
+void os_at_fork(void (*before)(void), void (*after)(bool child));
+/* At exit(), while the other threads still run. Does nothing where a library's last function is
+ * called without them. */
+void os_at_exit(void (*function)(void));
 
 /* An event: a descriptor that polls readable (net.h) from signal to clear. */
 int os_event_open(int *event);

@@ -17,6 +17,7 @@ struct connection *connection_new(struct iscsi_door *door, os_socket socket)
     }
     c->door = door;
     c->socket = socket;
+    os_socket_peer(socket, c->host, c->port);
     c->state = CONNECTION_LOGIN;
     c->login = login_new();
     c->peer = peer_of(&door->peers, socket);
@@ -45,13 +46,28 @@ struct connection *connection_new(struct iscsi_door *door, os_socket socket)
     return c;
 }
 
+static const char *initiator_of(const struct connection *c)
+{
+    if (c->session != NULL)
+        return c->session->initiator;
+    return c->login == NULL ? "" : login_initiator(c->login);
+}
+
+void connection_report(struct connection *c, const char *what, const char *why)
+{
+    static struct spd_log_limit limit = { .kind = "iscsi: connections closed or dropped" };
+    const char *initiator = initiator_of(c);
+
+    spd_log_limited(&limit, c->host, SPD_LOG_WARNING, "iscsi: %s port %s%s%s, %s: %s", c->host,
+        c->port, *initiator == '\0' ? "" : ", initiator ", initiator, what, why);
+}
+
 void connection_drop(struct connection *c, const char *why)
 {
     if (c->state == CONNECTION_DROPPED)
         return;
     if (why != NULL)
-        spd_log(SPD_LOG_WARNING, "iscsi: %s: connection dropped: %s",
-            c->session == NULL ? "login" : c->session->initiator, why);
+        connection_report(c, "connection dropped", why);
     c->state = CONNECTION_DROPPED;
     /* Closed now, freed at the end of the turn: callers up the stack may still hold it. */
     os_poller_close(&c->door->poller, c->socket);

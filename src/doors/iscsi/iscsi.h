@@ -207,6 +207,8 @@ struct connection {
     struct session *session; /* NULL before login */
     struct login *login;     /* NULL after it */
     os_socket socket;
+    char host[OS_HOST_MAX]; /* the peer's */
+    char port[OS_PORT_MAX];
     uint8_t state; /* enum connection_state */
     uint8_t hold;  /* enum hold; HOLDS: none */
     uint32_t held_since; /* second */
@@ -290,6 +292,8 @@ bool iscsi_door_here(const struct iscsi_door *door);
 /* connection.c: takes over the socket, also when it fails. */
 struct connection *connection_new(struct iscsi_door *door, os_socket socket);
 void connection_drop(struct connection *c, const char *why);
+/* Tells the log what becomes of it and why, and whose it is. */
+void connection_report(struct connection *c, const char *what, const char *why);
 /* Closes after everything that is queued was sent. */
 void connection_close_after_send(struct connection *c);
 void connection_reap(struct iscsi_door *door);
@@ -324,6 +328,8 @@ void reply_free(struct connection *c, struct reply *reply);
 /* login.c */
 struct login *login_new(void);
 void login_free(struct login *login);
+/* The name that the initiator gave; empty before. */
+const char *login_initiator(const struct login *login);
 void login_request(struct connection *c, const uint8_t *bhs, char *data, uint32_t length);
 /* Continues a login that waited for tasks of a former session, once they have ended. */
 bool login_may_resume(const struct connection *c);

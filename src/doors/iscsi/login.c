@@ -76,6 +76,11 @@ static bool keep_text(struct login *login, const char *text, uint32_t length)
     return true;
 }
 
+const char *login_initiator(const struct login *login)
+{
+    return login->initiator;
+}
+
 static struct reply *respond(struct connection *c, uint8_t flags, uint16_t status, uint32_t length)
 {
     const struct login *login = c->login;
@@ -96,9 +101,11 @@ static struct reply *respond(struct connection *c, uint8_t flags, uint16_t statu
 
 static void refuse(struct connection *c, uint16_t status, const char *why)
 {
+    static struct spd_log_limit limit = { .kind = "iscsi: refused logins" };
     struct reply *reply = respond(c, 0, status, 0);
 
-    spd_log(SPD_LOG_WARNING, "iscsi: login refused with status %04x: %s", status, why);
+    spd_log_limited(&limit, c->host, SPD_LOG_WARNING,
+        "iscsi: login refused with status %04x: %s", status, why);
     if (reply == NULL)
         return;
     send_queue(c, &reply->item);
@@ -358,6 +365,15 @@ static const char *no_place(struct connection *c)
     return NULL;
 }
 
+static void report_begin(const struct connection *c)
+{
+    static struct spd_log_limit limit = { .kind = "iscsi: sessions" };
+
+    spd_log_limited(&limit, c->host, SPD_LOG_INFO,
+        "iscsi: %s port %s, initiator %s: %s session begins", c->host, c->port,
+        c->session->initiator, c->session->params.discovery ? "discovery" : "normal");
+}
+
 /* The last response of a login: answer holds its keys, which login->text keeps while it waits. */
 static void complete(struct connection *c, uint8_t stage)
 {
@@ -391,8 +407,7 @@ static void complete(struct connection *c, uint8_t stage)
         if (login->text_length > 0)
             memcpy(reply->data, login->text, login->text_length);
         send_queue(c, &reply->item);
-        spd_log(SPD_LOG_INFO, "iscsi: %s: %s session begins", session->initiator,
-            login->params.discovery ? "discovery" : "normal");
+        report_begin(c);
     }
     c->login = NULL;
     login_free(login);

@@ -104,22 +104,13 @@ static struct peer *greediest(struct peers *peers, enum share share)
     return most;
 }
 
-/* One line a second is enough: a peer may do this thousands of times. */
-static const char *reason(struct peers *peers, enum share share, uint32_t now)
-{
-    if (peers->said[share] == now)
-        return NULL;
-    peers->said[share] = now;
-    return shares[share].why;
-}
-
-static bool evict(struct peers *peers, struct peer *peer, enum share share)
+static bool evict(struct peer *peer, enum share share)
 {
     for (unsigned i = shares[share].first; i <= shares[share].evicted; i++)
         if (!list_empty(&peer->held[i])) {
             struct connection *c = list_entry(peer->held[i].next, struct connection, hold_link);
 
-            connection_drop(c, reason(peers, share, c->door->now));
+            connection_drop(c, shares[share].why);
             return true;
         }
     return false;
@@ -135,14 +126,14 @@ bool peer_admit(struct peers *peers, struct peer *peer, enum share share)
             return true;
         loser = greediest(peers, share);
     }
-    return (loser != peer || shares[share].from_self) && evict(peers, loser, share);
+    return (loser != peer || shares[share].from_self) && evict(loser, share);
 }
 
 bool peer_evict_login(struct peers *peers)
 {
     struct peer *most = greediest(peers, SHARE_LOGINS);
 
-    return most != NULL && evict(peers, most, SHARE_LOGINS);
+    return most != NULL && evict(most, SHARE_LOGINS);
 }
 
 void peer_let_go(struct connection *c)

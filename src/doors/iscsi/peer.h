@@ -54,7 +54,6 @@ struct peers {
     struct list chains[PEER_CHAINS]; /* by a hash of the network */
     uint32_t counts[HOLDS];          /* of all peers */
     uint32_t totals[SHARES];
-    uint32_t said[SHARES]; /* second of the last line in the log */
 };
 
 void peers_init(struct peers *peers);

@@ -22,8 +22,7 @@ void reject(struct connection *c, const uint8_t *bhs, enum iscsi_reject_reason r
 void reject_and_close(struct connection *c, const uint8_t *bhs, enum iscsi_reject_reason reason,
     const char *why)
 {
-    spd_log(SPD_LOG_WARNING, "iscsi: %s: connection closed: %s",
-        c->session == NULL ? "login" : c->session->initiator, why);
+    connection_report(c, "connection closed", why);
     reject(c, bhs, reason);
     connection_close_after_send(c);
 }

@@ -272,6 +272,7 @@ static bool fill(struct unix_client *client, uint8_t *base, size_t length)
 /* The header of a message is here. False when nobody can tell where the next one begins. */
 static bool begin(struct unix_client *client)
 {
+    static struct spd_log_limit limit = { .kind = "unix: messages that are none" };
     struct unix_command *command = client->free;
     struct transact_request message;
     uint64_t payload;
@@ -279,9 +280,10 @@ static bool begin(struct unix_client *client)
     transact_decode_request(client->header, &message);
     payload = transact_request_payload(&message, block_length(client));
     if (message.hint == 0 || payload > max_transfer_length(client)) {
-        spd_log(SPD_LOG_INFO, "%s: a message of kind %u with hint %s and %llu bytes of data; "
-            "disconnecting its sender", client->door->door.uri, message.kind,
-            message.hint == 0 ? "0" : "set", (unsigned long long)payload);
+        spd_log_limited(&limit, NULL, SPD_LOG_INFO,
+            "%s: a message of kind %u with hint %s and %llu bytes of data; disconnecting it",
+            client->door->door.uri, message.kind, message.hint == 0 ? "0" : "set",
+            (unsigned long long)payload);
         return false;
     }
     client->free = command->next;

@@ -45,6 +45,8 @@ static void refuse(struct unix_door *door)
 
 static void accept_clients(struct unix_door *door)
 {
+    static struct spd_log_limit limit = { .kind = "unix: clients refused" };
+
     for (;;) {
         struct unix_client **place = free_place(door);
         int fd = accept4(door->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -59,8 +61,8 @@ static void accept_clients(struct unix_door *door)
         if (place) {
             *place = unix_client_new(door, fd);
         } else {
-            spd_log(SPD_LOG_WARNING, "%s: more than %d clients; one was refused", door->door.uri,
-                UNIX_CLIENTS_MAX);
+            spd_log_limited(&limit, NULL, SPD_LOG_WARNING,
+                "%s: more than %d clients; one was refused", door->door.uri, UNIX_CLIENTS_MAX);
             close(fd);
         }
     }

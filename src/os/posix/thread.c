@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <time.h>
 
 void os_mutex_init(os_mutex *mutex)
 {
@@ -41,6 +42,14 @@ void os_cond_destroy(os_cond *cond)
 void os_cond_wait(os_cond *cond, os_mutex *mutex)
 {
     pthread_cond_wait(cond, mutex);
+}
+
+void os_cond_wait_ms(os_cond *cond, os_mutex *mutex, uint32_t milliseconds)
+{
+    uint64_t end = os_now_ns() + milliseconds * UINT64_C(1000000);
+    struct timespec until = { (time_t)(end / 1000000000u), (long)(end % 1000000000u) };
+
+    pthread_cond_clockwait(cond, mutex, CLOCK_MONOTONIC, &until);
 }
 
 void os_cond_signal(os_cond *cond)
@@ -100,4 +109,34 @@ void os_thread_join(os_thread thread)
 void os_yield(void)
 {
     sched_yield();
+}
+
+static void (*before_fork)(void);
+static void (*after_fork)(bool child);
+
+static void fork_begins(void)
+{
+    before_fork();
+}
+
+static void fork_in_parent(void)
+{
+    after_fork(false);
+}
+
+static void fork_in_child(void)
+{
+    after_fork(true);
+}
+
+void os_at_fork(void (*before)(void), void (*after)(bool child))
+{
+    before_fork = before;
+    after_fork = after;
+    pthread_atfork(fork_begins, fork_in_parent, fork_in_child);
+}
+
+void os_at_exit(void (*function)(void))
+{
+    atexit(function);
 }

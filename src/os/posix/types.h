@@ -10,6 +10,7 @@
 typedef pthread_mutex_t os_mutex;
 #define OS_MUTEX_INIT PTHREAD_MUTEX_INITIALIZER
 typedef pthread_cond_t os_cond;
+#define OS_COND_INIT PTHREAD_COND_INITIALIZER
 typedef pthread_t os_thread;
 
 #define OS_PRINTF(format_at, first_at) __attribute__((format(printf, format_at, first_at)))

@@ -55,6 +55,11 @@ void os_cond_wait(os_cond *cond, os_mutex *mutex)
     SleepConditionVariableSRW(condition(cond), slim(mutex), INFINITE, 0);
 }
 
+void os_cond_wait_ms(os_cond *cond, os_mutex *mutex, uint32_t milliseconds)
+{
+    SleepConditionVariableSRW(condition(cond), slim(mutex), milliseconds, 0);
+}
+
 void os_cond_signal(os_cond *cond)
 {
     WakeConditionVariable(condition(cond));
@@ -105,4 +110,16 @@ void os_thread_join(os_thread thread)
 void os_yield(void)
 {
     SwitchToThread();
+}
+
+void os_at_fork(void (*before)(void), void (*after)(bool child))
+{
+    (void)before;
+    (void)after;
+}
+
+/* A DLL's own are called when the system has ended all other threads. */
+void os_at_exit(void (*function)(void))
+{
+    (void)function;
 }

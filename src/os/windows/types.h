@@ -15,6 +15,7 @@ typedef struct os_mutex {
 typedef struct os_cond {
     void *condition;
 } os_cond;
+#define OS_COND_INIT { 0 }
 
 typedef void *os_thread;
 

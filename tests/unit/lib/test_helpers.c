@@ -217,27 +217,6 @@ static void neighbouring_partitions_do_not_overlap(void **state)
     assert_int_equal(spd_define_partition_table(partitions, 2, some_guid, buffer), 0);
 }
 
-static int logged_level;
-static char logged[600];
-
-static void catch_log(int level, const char *text)
-{
-    logged_level = level;
-    strncpy(logged, text, sizeof logged - 1);
-}
-
-static void messages_go_where_the_program_wants_them(void **state)
-{
-    (void)state;
-    spd_log(SPD_LOG_ERROR, "to nobody");
-    spd_log_set(catch_log);
-    spd_log(SPD_LOG_WARNING, "%d blocks", 3);
-    spd_log_set(NULL);
-    spd_log(SPD_LOG_ERROR, "to nobody");
-    assert_int_equal(logged_level, 1);
-    assert_string_equal(logged, "3 blocks");
-}
-
 static void a_long_detail_is_cut_not_overrun(void **state)
 {
     char text[2000];
@@ -285,7 +264,6 @@ int main(void)
         cmocka_unit_test(a_zero_guid_still_gives_a_signature),
         cmocka_unit_test(bad_partitions_are_refused_and_the_buffer_is_left_alone),
         cmocka_unit_test(neighbouring_partitions_do_not_overlap),
-        cmocka_unit_test(messages_go_where_the_program_wants_them),
         cmocka_unit_test(a_long_detail_is_cut_not_overrun),
         cmocka_unit_test(a_pool_gives_no_more_than_its_limit_and_takes_back),
     };

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* The ring of lines and the thread that takes them to the program. The lock is held for as long as
+ * it takes to copy a line; the program's function is called without it. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "lib/log.h"
+#include "spd/spd.h"
+
+struct line {
+    int level;
+    char text[SPD_LOG_LINE_MAX];
+};
+
+static void to_standard_error(int level, const char *text)
+{
+    static const char *const names[] = { "error", "warning" };
+
+    if (level <= SPD_LOG_WARNING)
+        fprintf(stderr, "libspd: %s: %s\n", names[level], text);
+}
+
+static _Atomic(spd_log_function) log_function = to_standard_error;
+
+static os_mutex lock = OS_MUTEX_INIT; /* guards the rest, and log_limit.c */
+static os_cond work = OS_COND_INIT;   /* for the thread */
+static os_cond quiet = OS_COND_INIT;  /* a line was delivered */
+static struct {
+    struct line ring[SPD_LOG_LINES];
+    uint32_t first;
+    uint32_t count;
+    uint64_t lost;
+    uint32_t units;
+    bool running;    /* there is a thread */
+    bool delivering; /* the program's function has a line */
+    bool ending;     /* one thread joins it */
+    os_thread thread;
+} spool;
+
+static _Thread_local bool on_log_thread;
+
+/* A place at the end; NULL: there is none, and a line is lost. */
+static struct line *add(int level)
+{
+    struct line *line;
+
+    if (spool.count == SPD_LOG_LINES) {
+        spool.lost++;
+        return NULL;
+    }
+    line = &spool.ring[(spool.first + spool.count++) % SPD_LOG_LINES];
+    line->level = level;
+    os_cond_signal(&work);
+    return line;
+}
+
+static void add_counts(bool any)
+{
+    char raw[SPD_LOG_LINE_MAX];
+    struct line *line;
+
+    while (spool.count < SPD_LOG_LINES && spd_limit_report(any, os_now_ns(), raw, sizeof raw)) {
+        line = add(SPD_LOG_WARNING);
+        spd_log_escape(raw, line->text, sizeof line->text);
+    }
+}
+
+/* The oldest line, and in its place, behind those that are left, how many found none. */
+static void take(struct line *line)
+{
+    uint64_t lost = spool.lost;
+
+    *line = spool.ring[spool.first];
+    spool.first = (spool.first + 1) % SPD_LOG_LINES;
+    spool.count--;
+    if (!lost)
+        return;
+    spool.lost = 0;
+    snprintf(add(SPD_LOG_WARNING)->text, SPD_LOG_LINE_MAX,
+        "%" PRIu64 " lines of the log were lost, since it was not taken in time", lost);
+}
+
+static void deliver(void)
+{
+    spd_log_function function = atomic_load(&log_function);
+    struct line line;
+
+    take(&line);
+    spool.delivering = true;
+    os_mutex_unlock(&lock);
+    if (function)
+        function(line.level, line.text);
+    os_mutex_lock(&lock);
+    spool.delivering = false;
+    os_cond_broadcast(&quiet);
+}
+
+static void run(void *unused)
+{
+    (void)unused;
+    on_log_thread = true;
+    os_mutex_lock(&lock);
+    while (!spool.ending) {
+        add_counts(false);
+        if (spool.count)
+            deliver();
+        else if (spd_limit_pending())
+            os_cond_wait_ms(&work, &lock, SPD_LOG_SUMMARY_SECONDS * 1000);
+        else
+            os_cond_wait(&work, &lock);
+    }
+    os_mutex_unlock(&lock);
+}
+
+static void before_fork(void)
+{
+    os_mutex_lock(&lock);
+}
+
+/* The child has no thread yet, and what was in the ring is the parent's to deliver. */
+static void after_fork(bool child)
+{
+    if (child) {
+        spool.count = 0;
+        spool.lost = 0;
+        spool.running = spool.delivering = spool.ending = false;
+        on_log_thread = false;
+        os_cond_init(&work);
+        os_cond_init(&quiet);
+    }
+    os_mutex_unlock(&lock);
+}
+
+static void at_exit(void);
+
+/* Where there can be no thread the lines wait for the next attempt. */
+static void start_thread(void)
+{
+    static bool registered;
+
+    if (spool.running)
+        return;
+    if (!registered) {
+        registered = true;
+        os_at_fork(before_fork, after_fork);
+        os_at_exit(at_exit);
+    }
+    spool.running = os_thread_create(&spool.thread, "spd-log", run, NULL) == 0;
+}
+
+/* False: there are lines that the program has not taken within the patience. */
+static bool drain(void)
+{
+    const uint64_t end = os_now_ns() + SPD_LOG_PATIENCE_MS * UINT64_C(1000000);
+
+    if (on_log_thread)
+        return false;
+    add_counts(true);
+    if (spool.count)
+        start_thread();
+    while (spool.count || spool.delivering) {
+        uint64_t now = os_now_ns();
+
+        if (!spool.running || now >= end)
+            return false;
+        os_cond_wait_ms(&quiet, &lock, 1 + (uint32_t)((end - now) / 1000000));
+    }
+    return true;
+}
+
+/* Nothing is being delivered. A thread that does not come back from the program's function is left
+ * alone: it finds the ring when it does. */
+static void end_thread(void)
+{
+    if (!spool.running || spool.ending)
+        return;
+    spool.ending = true;
+    os_cond_signal(&work);
+    os_mutex_unlock(&lock);
+    os_thread_join(spool.thread);
+    os_mutex_lock(&lock);
+    spool.running = spool.ending = false;
+    if (spool.count)
+        start_thread();
+}
+
+static void at_exit(void)
+{
+    os_mutex_lock(&lock);
+    if (drain())
+        end_thread();
+    os_mutex_unlock(&lock);
+}
+
+void spd_log_begin(void)
+{
+    os_mutex_lock(&lock);
+    spool.units++;
+    if (atomic_load(&log_function))
+        start_thread();
+    os_mutex_unlock(&lock);
+}
+
+void spd_log_end(void)
+{
+    os_mutex_lock(&lock);
+    if (--spool.units == 0 && drain() && spool.units == 0)
+        end_thread();
+    os_mutex_unlock(&lock);
+}
+
+void spd_log_set(spd_log_function function)
+{
+    bool drained;
+
+    os_mutex_lock(&lock);
+    drained = drain();
+    atomic_store(&log_function, function);
+    if (drained && !spool.units)
+        end_thread();
+    os_mutex_unlock(&lock);
+}
+
+static OS_PRINTF(2, 0) void write_line(int level, const char *format, va_list arguments)
+{
+    char raw[2 * SPD_LOG_LINE_MAX], text[SPD_LOG_LINE_MAX];
+    struct line *line;
+    int saved = errno;
+
+    vsnprintf(raw, sizeof raw, format, arguments);
+    spd_log_escape(raw, text, sizeof text);
+    os_mutex_lock(&lock);
+    line = add(level);
+    if (line)
+        snprintf(line->text, sizeof line->text, "%s", text);
+    start_thread();
+    os_mutex_unlock(&lock);
+    errno = saved;
+}
+
+void spd_log(int level, const char *format, ...)
+{
+    va_list arguments;
+
+    if (!atomic_load(&log_function))
+        return;
+    va_start(arguments, format);
+    write_line(level, format, arguments);
+    va_end(arguments);
+}
+
+void spd_log_limited(
+    struct spd_log_limit *limit, const char *peer, int level, const char *format, ...)
+{
+    va_list arguments;
+    bool taken;
+
+    if (!atomic_load(&log_function))
+        return;
+    os_mutex_lock(&lock);
+    taken = spd_limit_take(limit, peer, os_now_ns());
+    os_mutex_unlock(&lock);
+    if (!taken)
+        return;
+    va_start(arguments, format);
+    write_line(level, format, arguments);
+    va_end(arguments);
+}

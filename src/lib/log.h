@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * Messages for the program that uses the library. They never make a door wait: a peer that provokes
+ * lines, and a program or a pipe that takes none, must not stop the I/O of others.
+ *
+ *   spd_log()          formats a line, makes it fit to print and leaves it in a ring of
+ *                      SPD_LOG_LINES lines. A line that finds the ring full is lost and counted.
+ *   spd_log_limited()  the same for what a peer can provoke, and that is nearly all that a door has
+ *                      to say. Each peer has a few lines of a kind, then one now and then, and all
+ *                      peers together have a bound as well; the others are counted, and the count
+ *                      is a line of its own.
+ *
+ * A thread of the library takes the lines to the function of spd_log_set() (log.c). It is there
+ * from the start of the first unit, or from the first line, to the end of the last unit, and then
+ * waits at most SPD_LOG_PATIENCE_MS for the program to take what is left.
+ *
+ * What arrives from a peer may stand in a line as it is: spd_log() writes control characters, those
+ * that turn the direction of text and bytes that are no UTF-8 as \xHH, so that a name can neither
+ * forge a line nor speak to a terminal. A line that is too long ends with "...".
+ *
+ * What is said during spd_unit_create() and spd_unit_start() about a call that fails goes to
+ * spd_error_detail() (door.h), and not here: the program reports it itself.
+ */
+
+#ifndef SPD_LIB_LOG_H
+#define SPD_LIB_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "os/os.h"
+
+enum { SPD_LOG_ERROR, SPD_LOG_WARNING, SPD_LOG_INFO, SPD_LOG_DEBUG };
+
+enum {
+    SPD_LOG_LINE_MAX = 512, /* bytes, with the NUL */
+    SPD_LOG_LINES = 256,
+    SPD_LOG_PATIENCE_MS = 2000,
+};
+
+/* Any thread, and within any lock but a log function's. Keeps errno. */
+void spd_log(int level, const char *format, ...) OS_PRINTF(2, 3);
+
+/* Tokens, each worth one line. */
+struct spd_log_bucket {
+    bool used;      /* before that it is full */
+    uint32_t lines; /* left */
+    uint64_t since; /* ns: when `lines` was right */
+};
+
+/* A kind of line, a static variable at the place that writes it:
+ *
+ *     static struct spd_log_limit refused = { .kind = "iscsi: refused logins" };
+ *     spd_log_limited(&refused, c->host, SPD_LOG_WARNING, "iscsi: %s: ...", c->peer, ...);
+ *
+ * and later, when there were more: "iscsi: refused logins: 939 more of 192.0.2.1". */
+struct spd_log_limit {
+    const char *kind;
+    struct spd_log_bucket all; /* the rest is log_limit.c's */
+    uint64_t uncounted;        /* lines left out, of peers that are no longer known one by one */
+};
+
+enum {
+    SPD_LOG_PEER_LINES = 10,     /* of a kind and peer at once, then one each */
+    SPD_LOG_PEER_SECONDS = 10,
+    SPD_LOG_KIND_LINES = 50,     /* of a kind at once, of whatever peers, then one each */
+    SPD_LOG_KIND_SECONDS = 1,
+    SPD_LOG_SUMMARY_SECONDS = 10, /* between two counts of one kind and peer */
+    SPD_LOG_PEERS = 64,           /* kinds and peers that are counted one by one */
+    SPD_LOG_PEER_MAX = 64,        /* bytes of its name that matter, with the NUL */
+};
+
+/* peer: whom the line is counted for, and all of whose connections are one peer: an address without
+ * its port. NULL: nobody in particular. */
+void spd_log_limited(struct spd_log_limit *limit, const char *peer, int level, const char *format,
+    ...) OS_PRINTF(4, 5);
+
+/* unit.c: a unit was started; one that was started is gone. The last one to go waits for the lines
+ * that are left, within the patience. */
+void spd_log_begin(void);
+void spd_log_end(void);
+
+/* log_text.c: raw as a line that is fit to print. */
+void spd_log_escape(const char *raw, char *line, size_t size);
+
+/* log_limit.c, within the lock of log.c. True: this line may be written. Else it was counted. */
+bool spd_limit_take(struct spd_log_limit *limit, const char *peer, uint64_t now);
+/* There are counts that nobody was told. */
+bool spd_limit_pending(void);
+/* Makes one line of a count that is due, or of any: true. False: there is none. */
+bool spd_limit_report(bool any, uint64_t now, char *line, size_t size);
+
+#endif
