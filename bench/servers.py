@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 IQN = "iqn.2026-01.org.winspd.bench:"
-START_SECONDS = 15
+START_SECONDS = 120
 
 
 class Failed(Exception):

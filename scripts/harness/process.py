@@ -13,6 +13,7 @@ import uuid
 MARK = "SPD_TEST_RUN"
 RUN = uuid.uuid4().hex
 PR_SET_CHILD_SUBREAPER = 36
+GRACE = 60  # seconds in which what a job has started may still end by itself
 
 _lock = threading.Lock()
 _live = set()
@@ -104,7 +105,7 @@ class Stopped(Exception):
     """The runner is ending: no new program is started, and how one ended does not matter."""
 
 
-def run(command, env, log, timeout, on_line=None, cwd=None):
+def run(command, env, log, timeout, on_line=None, cwd=None, grace=GRACE):
     """Runs command in a session of its own; its output goes to log and, line by line, to on_line.
 
     Returns an empty string, or what went wrong: exit status, signal, time-out, left-over children.
@@ -132,7 +133,7 @@ def run(command, env, log, timeout, on_line=None, cwd=None):
     timer.start()
     # A child that keeps our pipe open after its parent has gone would keep us here: end the group
     # with its leader.
-    reaper = threading.Thread(target=_reap, args=(process, mark), daemon=True)
+    reaper = threading.Thread(target=_reap, args=(process, mark, grace), daemon=True)
     reaper.start()
     for line in process.stdout:
         log.write(line)
@@ -157,7 +158,7 @@ def run(command, env, log, timeout, on_line=None, cwd=None):
     return ""
 
 
-def _reap(process, mark):
+def _reap(process, mark, grace):
     process.left_running = []
     process.wait()
-    process.left_running = kill_marked(mark, grace=2)
+    process.left_running = kill_marked(mark, grace)

@@ -7,7 +7,7 @@ import subprocess
 
 from report import call
 
-TIMEOUT = 180  # the OrWrite suite takes 40 to 55 s of a disk built with ThreadSanitizer
+TIMEOUT = 1200  # the OrWrite suite takes 40 to 55 s of a disk built with ThreadSanitizer
 
 # What needs a write-protected disk.
 READ_ONLY = ["ReadOnly.ReadOnlySBC"]

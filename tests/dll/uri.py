@@ -7,7 +7,7 @@ import subprocess
 from contextlib import contextmanager
 
 TARGET = "iqn.2026-01.org.example:"
-PATIENCE = 60
+PATIENCE = 120
 
 
 @contextmanager

@@ -11,9 +11,10 @@ from harness import process
 from harness.tiers import Program, Tally
 
 
-def shell(script, timeout=20):
+def shell(script, timeout=120, grace=1):
     log = io.StringIO()
-    return process.run(["sh", "-c", script], dict(os.environ), log, timeout), log.getvalue()
+    return process.run(["sh", "-c", script], dict(os.environ), log, timeout,
+                       grace=grace), log.getvalue()
 
 
 def alive(pid):
@@ -26,7 +27,7 @@ def alive(pid):
 
 def ends(pid):
     """SIGKILL takes effect when the kernel gets to it."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while alive(pid):
         if time.monotonic() > deadline:
             return False
@@ -37,7 +38,7 @@ def ends(pid):
 def tally_of(script):
     tally = Tally()
     program = Program("p", "p: ", tally, io.StringIO(), lambda name: None)
-    program.run(["sh", "-c", script], dict(os.environ), 20)
+    program.run(["sh", "-c", script], dict(os.environ), 120)
     return tally
 
 

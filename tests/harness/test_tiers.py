@@ -27,6 +27,13 @@ class WorkTest(unittest.TestCase):
         job, _ = self.run_tier("mktemp left-XXXXXX --tmpdir; kill -KILL $$\n")
         self.assertEqual([path.name[:5] for path in job.work.iterdir()], ["left-"])
 
+    def test_a_tier_without_its_tools_is_skipped_and_says_why(self):
+        tally = Tally()
+        Script("absent", "", tools=("sh", "no-such-tool")).run(
+            tally, io.StringIO(), lambda name: None, "")
+        self.assertEqual(tally.skipped, [("everything", "there is no no-such-tool")])
+        self.assertEqual((tally.passed, tally.failures), (0, []))
+
     def test_nothing_is_left_of_a_tier_that_passes(self):
         job, tally = self.run_tier("mktemp; touch $WORK/a; echo 1..1; echo ok 1 - a\n")
         self.assertEqual((tally.passed, tally.failures), (1, []))

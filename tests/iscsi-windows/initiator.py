@@ -15,7 +15,7 @@ NO_TAG = b"\xff\xff\xff\xff"
 LOGIN, COMMAND = 0x43, 0x01
 RESPONSE, LOGIN_RESPONSE, DATA_IN, NOP_IN, REJECT = 0x21, 0x23, 0x25, 0x20, 0x3f
 READ, WRITE = 0x40, 0x20
-PATIENCE = 30
+PATIENCE = 120
 
 
 def _crc_table():

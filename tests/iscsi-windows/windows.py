@@ -28,7 +28,7 @@ class WindowsDisk(Disk):
 def boot(prefix):
     """Wine's own processes keep the standard output of the first program that is started."""
     subprocess.run(["wine", "wineboot"], env=prefix.env, stdin=subprocess.DEVNULL,
-                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, check=True)
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120, check=True)
 
 
 def started_again(disk):
@@ -46,6 +46,6 @@ def path_of(path):
 def refusal(*arguments):
     """(exit status, text) of a memdisk that does not serve."""
     done = subprocess.run([*WindowsDisk.command("memdisk", None), *arguments],
-                          env=WindowsDisk.environment, stdin=subprocess.DEVNULL, timeout=60,
+                          env=WindowsDisk.environment, stdin=subprocess.DEVNULL, timeout=120,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     return done.returncode, done.stdout

@@ -26,7 +26,7 @@ def receive(stream, length):
 class Client:
     def __init__(self, path):
         self.stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.stream.settimeout(30)
+        self.stream.settimeout(120)
         self.stream.connect(path)
         params = receive(self.stream, 128)
         (guid, self.blocks, self.block, product, revision, kind, self.flags,

@@ -80,11 +80,11 @@ class Rawdisk:
     def _end(self, signum):
         self._process.send_signal(signum)
         try:
-            status = self._process.wait(timeout=30)
+            status = self._process.wait(timeout=120)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-            raise ServerError(f"rawdisk did not end within 30 s of signal {signum}") from None
+            raise ServerError(f"rawdisk did not end within 120 s of signal {signum}") from None
         finally:
             self._drain.join()
             self._process.stdout.close()

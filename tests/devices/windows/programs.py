@@ -43,7 +43,7 @@ def serving(prefix, program, *arguments):
             said += line
         yield said
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=120)
         check(process.returncode == 0, f"{program.name}: exit status {process.returncode}")
     finally:
         if process.poll() is None:
@@ -156,7 +156,7 @@ def with_a_liar(prefix, lie, program, *arguments, status):
     try:
         check(liar.stdout.readline() == "serving\n", "the liar does not serve")
         _, errors = run(prefix, program, *arguments, status=status)
-        liar.communicate(timeout=30)
+        liar.communicate(timeout=120)
         return errors
     finally:
         if liar.poll() is None:

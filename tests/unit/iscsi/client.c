@@ -14,7 +14,18 @@
 
 #include "doors/iscsi/digest.h"
 
-enum { PATIENCE_MS = 10000 };
+enum { PATIENCE_MS = 120000 }; /* for what hangs; what is slow has to pass */
+
+bool client_has_ipv6(void)
+{
+    struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool has = fd >= 0 && bind(fd, (struct sockaddr *)&any, sizeof(any)) == 0;
+
+    if (fd >= 0)
+        close(fd);
+    return has;
+}
 
 void client_connect_from(struct client *c, const struct disk *disk, uint8_t host)
 {

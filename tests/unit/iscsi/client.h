@@ -67,6 +67,8 @@ struct client {
     uint32_t length;
 };
 
+/* Whether the system has an IPv6 loopback; some containers have none. */
+bool client_has_ipv6(void);
 void client_connect(struct client *c, const struct disk *disk);
 /* From 127.0.0.HOST, which is another peer for each number. */
 void client_connect_from(struct client *c, const struct disk *disk, uint8_t host);

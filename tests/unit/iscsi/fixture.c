@@ -47,6 +47,13 @@ int open_watchful(void **state)
     return 0;
 }
 
+int open_pinging(void **state)
+{
+    (void)state;
+    open_with("?nop-interval=1&nop-timeout=60");
+    return 0;
+}
+
 int close_disk(void **state)
 {
     (void)state;

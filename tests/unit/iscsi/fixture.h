@@ -24,6 +24,7 @@ int open_held(void **state);
 int open_held_session(void **state);
 /* It looks after its initiators once a second. */
 int open_watchful(void **state);
+int open_pinging(void **state);
 int close_disk(void **state);
 
 #define WITH(OPEN, TEST) cmocka_unit_test_setup_teardown(TEST, OPEN, close_disk)
@@ -31,5 +32,6 @@ int close_disk(void **state);
 #define WITH_HELD(TEST) WITH(open_held, TEST)
 #define WITH_HELD_SESSION(TEST) WITH(open_held_session, TEST)
 #define WITH_WATCHFUL(TEST) WITH(open_watchful, TEST)
+#define WITH_PINGING(TEST) WITH(open_pinging, TEST)
 
 #endif

@@ -187,6 +187,10 @@ static void a_discovery_session_has_no_disk(void **state)
 static void an_address_by_ipv6_is_served(void **state)
 {
     (void)state;
+    if (!client_has_ipv6()) {
+        print_message("# this system has no IPv6 loopback\n");
+        skip();
+    }
     disk_close(&disk);
     disk_open(&disk, "[::1]:0", "");
     begin("");

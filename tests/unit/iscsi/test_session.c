@@ -396,7 +396,7 @@ int main(void)
         WITH_HELD(a_new_session_waits_for_the_writes_of_the_old),
         WITH_HELD(logins_that_wait_replace_each_other),
         WITH_WATCHFUL(a_silent_initiator_is_pinged_and_dropped),
-        WITH_WATCHFUL(an_initiator_that_answers_pings_stays),
+        WITH_PINGING(an_initiator_that_answers_pings_stays),
         WITH_DISK(shutdown_is_announced),
         WITH_HELD(shutdown_waits_for_what_the_device_has),
         WITH_DISK(breaches_cost_the_connection),

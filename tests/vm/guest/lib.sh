@@ -101,10 +101,10 @@ iscsid_settings() {
     cat <<'CONF'
 node.startup = manual
 node.session.timeo.replacement_timeout = 600
-node.conn[0].timeo.login_timeout = 15
-node.conn[0].timeo.logout_timeout = 15
+node.conn[0].timeo.login_timeout = 120
+node.conn[0].timeo.logout_timeout = 120
 node.conn[0].timeo.noop_out_interval = 5
-node.conn[0].timeo.noop_out_timeout = 20
+node.conn[0].timeo.noop_out_timeout = 120
 node.session.scan = auto
 CONF
 }

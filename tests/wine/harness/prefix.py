@@ -108,21 +108,26 @@ class Prefix:
         """Whether the machine is on."""
         return not subprocess.run(["wineserver", "-k0"], env=self.env, timeout=PATIENCE).returncode
 
-    def kernels(self):
-        """The processes of the emulated kernel, each with the drivers in it."""
+    def processes(self):
+        """Those of this machine, its server and its emulated kernel too: by number, the command
+        and the names of the files in the memory. Nobody else's, whatever they are called."""
         found = {}
-        for entry in filter(str.isdigit, os.listdir("/proc")):
-            process = Path("/proc") / entry
+        for process in Path("/proc").glob("[0-9]*"):
             try:
-                if b"winedevice.exe" not in (process / "cmdline").read_bytes():
-                    continue
                 environment = (process / "environ").read_bytes().split(b"\0")
-                if f"WINEPREFIX={self.folder}".encode() in environment:
-                    drivers = re.findall(r"([^/]+\.sys)$", (process / "maps").read_text(), re.M)
-                    found[int(entry)] = sorted(set(drivers))
-            except OSError:  # it has just ended
+                if os.fsencode(f"WINEPREFIX={self.folder}") in environment:
+                    command = os.fsdecode((process / "cmdline").read_bytes()).replace("\0", " ")
+                    maps = os.fsdecode((process / "maps").read_bytes())
+                    found[int(process.name)] = command, set(re.findall(r"/([^/\n]+)$", maps, re.M))
+            except OSError:  # it has just ended, or another user's
                 continue
         return found
+
+    def kernels(self):
+        """The processes of the emulated kernel, each with the drivers in it."""
+        return {number: sorted(name for name in names if name.endswith(".sys"))
+                for number, (command, names) in self.processes().items()
+                if "winedevice.exe" in command}
 
     def wine(self, program, *arguments, timeout=PATIENCE):
         return self.run(["wine", program, *arguments], timeout)
@@ -160,6 +165,20 @@ class Prefix:
         """The machine is switched off and on: an installed device is there again."""
         self.stop()
         self.start()
+
+    def wait_for_none(self, look, *arguments):
+        """What goes may do so a while after the call that has it go has returned: Windows forgets a
+        service when its last user lets go of it."""
+        left = []
+
+        def gone():
+            left[:] = look(*arguments)
+            return not left
+
+        try:
+            self.wait_for(gone, "it goes")
+        except AssertionError as error:
+            raise AssertionError("\n".join([*map(str, left), str(error)])) from None
 
     def wait_for(self, condition, what):
         end = time.monotonic() + PATIENCE

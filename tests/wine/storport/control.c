@@ -50,7 +50,7 @@ static NTSTATUS send_srb(struct adapter *adapter, IRP *irp)
     request->irp = irp;
     request->done = srb_done;
     IoMarkIrpPending(irp);
-    request_issue(request, 10);
+    request_issue(request, 60);
     return STATUS_PENDING;
 }
 

@@ -170,7 +170,7 @@ static void query_capabilities(struct disk *disk, DEVICE_CAPABILITIES *capabilit
     srb->Function = SRB_FUNCTION_PNP;
     srb->PnPAction = StorQueryCapabilities;
     srb->SrbFlags = SRB_FLAGS_DATA_IN;
-    request_issue_and_wait(request, 5);
+    request_issue_and_wait(request, 30);
     if (SRB_STATUS(request->srb.SrbStatus) == SRB_STATUS_SUCCESS) {
         capabilities->Removable = asked->Removable;
         capabilities->SilentInstall = asked->SilentInstall;

@@ -30,7 +30,7 @@ static BOOLEAN ask(struct adapter *adapter, ULONG btl, const UCHAR *cdb, UCHAR c
         if (!request)
             return FALSE;
         request_set_cdb(request, cdb, cdb_length, SCSI_IOCTL_DATA_IN);
-        request_issue_and_wait(request, 5);
+        request_issue_and_wait(request, 30);
         good = SRB_STATUS(request->srb.SrbStatus) == SRB_STATUS_SUCCESS ||
             SRB_STATUS(request->srb.SrbStatus) == SRB_STATUS_DATA_OVERRUN;
         again = request->srb.ScsiStatus == SCSISTAT_CHECK_CONDITION &&
@@ -155,7 +155,7 @@ static void reset_unit(struct adapter *adapter, ULONG btl)
     if (!request)
         return;
     request->srb.Function = SRB_FUNCTION_RESET_LOGICAL_UNIT;
-    request_issue_and_wait(request, 5);
+    request_issue_and_wait(request, 30);
     request_free(request);
 }
 

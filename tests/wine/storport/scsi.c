@@ -5,7 +5,7 @@
 
 #include "double.h"
 
-#define SECONDS 10
+#define SECONDS 60
 
 static SCSI_REQUEST_BLOCK *srb_of(IRP *irp)
 {

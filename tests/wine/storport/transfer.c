@@ -5,7 +5,7 @@
 
 #include "double.h"
 
-#define SECONDS 30
+#define SECONDS 60
 #define RETRIES 3
 
 static ULONG retries_of(IRP *irp)
