@@ -36,7 +36,7 @@
 enum { SPD_LOG_ERROR, SPD_LOG_WARNING, SPD_LOG_INFO, SPD_LOG_DEBUG };
 
 enum {
-    SPD_LOG_LINE_MAX = 512, /* bytes, with the NUL */
+    SPD_LOG_LINE_MAX = 1024, /* bytes, with the NUL */
     SPD_LOG_LINES = 256,
     SPD_LOG_PATIENCE_MS = 2000,
 };

@@ -218,10 +218,16 @@ static bool choose_algorithm(struct chap *chap, const char *offered)
     return false;
 }
 
+static bool fail(struct chap *chap, const char *why)
+{
+    chap->why = why;
+    return false;
+}
+
 static bool begin(struct chap *chap, const char *offered, struct iscsi_text *answer)
 {
     if (offered == NULL || !choose_algorithm(chap, offered))
-        return false;
+        return fail(chap, "none of its CHAP_A is SHA-256 (7), SHA1 (6) or MD5 (5)");
     os_random(&chap->identifier, 1);
     os_random(chap->challenge, sizeof(chap->challenge));
     iscsi_text_put_number(answer, "CHAP_A", chap->algorithm);
@@ -255,9 +261,10 @@ static bool verify(struct chap *chap, const struct chap_accounts *initiators,
     length = chap_hash(chap->algorithm, chap->identifier,
         account == NULL ? "no such account" : account->secret, chap->challenge,
         sizeof(chap->challenge), expected);
-    if (account == NULL || length == 0 || given != length ||
-        !same_bytes(expected, response, length))
-        return false;
+    if (account == NULL)
+        return fail(chap, "the secrets file does not have its user");
+    if (length == 0 || given != length || !same_bytes(expected, response, length))
+        return fail(chap, "its secret is not the user's");
     chap->name = account->name;
     return true;
 }
@@ -270,16 +277,17 @@ static bool respond(struct chap *chap, const struct chap_accounts *mutual,
     uint32_t identifier;
     size_t length = chap_binary(keys->challenge, challenge, sizeof(challenge));
 
-    if (mutual->count == 0 || length == 0 || !iscsi_number(keys->identifier, &identifier) ||
-        identifier > 255)
-        return false;
+    if (mutual->count == 0)
+        return fail(chap, "it demands our secret, and the URI has no mutual=FILE");
+    if (length == 0 || !iscsi_number(keys->identifier, &identifier) || identifier > 255)
+        return fail(chap, "its CHAP_I or CHAP_C has no such value");
     /* RFC 7143 9.2.1: our own challenge, sent back to have us answer it, is an attack. */
     if (length == sizeof(chap->challenge) && memcmp(challenge, chap->challenge, length) == 0)
-        return false;
+        return fail(chap, "it sends our own challenge back");
     length = chap_hash(chap->algorithm, (uint8_t)identifier, mutual->list[0].secret, challenge,
         length, hash);
     if (length == 0)
-        return false;
+        return fail(chap, "the system has no such hash");
     iscsi_text_put(answer, "CHAP_N", mutual->list[0].name);
     put_binary(answer, "CHAP_R", hash, length);
     return true;
@@ -294,7 +302,7 @@ bool chap_step(struct chap *chap, const struct chap_accounts *initiators,
     case CHAP_WAIT_RESPONSE:
         if (keys->name == NULL || keys->response == NULL ||
             (keys->identifier == NULL) != (keys->challenge == NULL))
-            return false;
+            return fail(chap, "CHAP_N, CHAP_R, CHAP_I or CHAP_C is missing");
         if (!verify(chap, initiators, keys))
             return false;
         if (keys->challenge != NULL && !respond(chap, mutual, keys, answer))
@@ -302,6 +310,6 @@ bool chap_step(struct chap *chap, const struct chap_accounts *initiators,
         chap->state = CHAP_DONE;
         return true;
     default:
-        return false;
+        return fail(chap, "it authenticates twice");
     }
 }

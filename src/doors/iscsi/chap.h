@@ -49,6 +49,7 @@ struct chap {
     uint8_t identifier;
     uint8_t challenge[CHAP_CHALLENGE];
     const char *name; /* of the account that proved itself; NULL before */
+    const char *why;  /* of a step that was false, for the log and nobody else */
 };
 
 /* The CHAP keys of one login request; NULL where one was not sent. */

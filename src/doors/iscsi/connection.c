@@ -50,7 +50,7 @@ static const char *initiator_of(const struct connection *c)
 {
     if (c->session != NULL)
         return c->session->initiator;
-    return c->login == NULL ? "" : login_initiator(c->login);
+    return c->login == NULL ? "" : login_claims(c->login)->initiator;
 }
 
 void connection_report(struct connection *c, const char *what, const char *why)

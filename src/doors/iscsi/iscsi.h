@@ -9,7 +9,7 @@
  *
  *   receive.c     bytes to PDUs; large data segments go straight into a command's buffer
  *   pdu.c         what each PDU type needs before its data and does after it
- *   login.c       until a connection is in full feature phase: keys.c, chap.c
+ *   login.c       until a connection is in full feature phase: keys.c, chap.c, refusal.c
  *   peer.c        how much of the door one peer may take
  *   session.c     sessions, the command window, order by CmdSN
  *   command.c     SCSI commands; data_out.c their R2Ts and Data-Outs
@@ -328,12 +328,24 @@ void reply_free(struct connection *c, struct reply *reply);
 /* login.c */
 struct login *login_new(void);
 void login_free(struct login *login);
-/* The name that the initiator gave; empty before. */
-const char *login_initiator(const struct login *login);
+/* What the initiator has said of itself so far, as it said it; empty what it has not. */
+struct login_claims {
+    char initiator[ISCSI_NAME_MAX + 1];
+    char target[ISCSI_NAME_MAX + 1];
+    char user[CHAP_NAME_MAX + 1];
+    char why[160]; /* of what comes to be refused; empty: the status says it all */
+};
+const struct login_claims *login_claims(const struct login *login);
+/* Answers with that status, tells the log who was refused and why, and closes. why: NULL or empty
+ * where the status says it all. */
+void login_refuse(struct connection *c, uint16_t status, const char *why);
 void login_request(struct connection *c, const uint8_t *bhs, char *data, uint32_t length);
 /* Continues a login that waited for tasks of a former session, once they have ended. */
 bool login_may_resume(const struct connection *c);
 void login_resume(struct connection *c);
+
+/* refusal.c: the log's line for it. */
+void refusal_report(const struct connection *c, uint16_t status, const char *why);
 
 /* session.c */
 struct session *session_new(struct connection *c, const struct iscsi_params *params);

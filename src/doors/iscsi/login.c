@@ -3,6 +3,8 @@
 
 /* Login: RFC 7143 6.3, 11.12, 11.13. */
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -35,7 +37,7 @@ struct login {
     uint32_t cmd_sn;
     bool session_type;    /* these keys were sent */
     bool target;
-    char initiator[ISCSI_NAME_MAX + 1];
+    struct login_claims claims;
     struct chap chap;
     struct chap_keys chap_keys;
     struct iscsi_params params;
@@ -76,9 +78,9 @@ static bool keep_text(struct login *login, const char *text, uint32_t length)
     return true;
 }
 
-const char *login_initiator(const struct login *login)
+const struct login_claims *login_claims(const struct login *login)
 {
-    return login->initiator;
+    return &login->claims;
 }
 
 static struct reply *respond(struct connection *c, uint8_t flags, uint16_t status, uint32_t length)
@@ -99,17 +101,27 @@ static struct reply *respond(struct connection *c, uint8_t flags, uint16_t statu
     return reply;
 }
 
-static void refuse(struct connection *c, uint16_t status, const char *why)
+void login_refuse(struct connection *c, uint16_t status, const char *why)
 {
-    static struct spd_log_limit limit = { .kind = "iscsi: refused logins" };
     struct reply *reply = respond(c, 0, status, 0);
 
-    spd_log_limited(&limit, c->host, SPD_LOG_WARNING,
-        "iscsi: login refused with status %04x: %s", status, why);
+    refusal_report(c, status, why);
     if (reply == NULL)
         return;
     send_queue(c, &reply->item);
     connection_close_after_send(c);
+}
+
+/* Notes for the log what the status does not say; returns the status. */
+static OS_PRINTF(3, 4) uint16_t fault(
+    struct login *login, uint16_t status, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(login->claims.why, sizeof(login->claims.why), format, arguments);
+    va_end(arguments);
+    return status;
 }
 
 /* What must be the same in all requests of a login. False: refused. */
@@ -130,19 +142,19 @@ static bool check_header(struct connection *c, const uint8_t *bhs)
         c->cid = be16_get(bhs + LOGIN_CID);
     }
     if (bhs[LOGIN_VERSION_MIN] != 0) {
-        refuse(c, LOGIN_VERSION, "version 0 is the only one there is");
+        login_refuse(c, LOGIN_VERSION, "version 0 is the only one there is");
         return false;
     }
     if (memcmp(login->isid, bhs + LOGIN_ISID, 6) != 0 ||
         login->tsih != be16_get(bhs + LOGIN_TSIH) || c->cid != be16_get(bhs + LOGIN_CID) ||
         memcmp(login->itt, bhs + BHS_ITT, 4) != 0 || !(bhs[0] & ISCSI_IMMEDIATE)) {
-        refuse(c, LOGIN_INITIATOR_ERROR, "ISID, TSIH, CID or task tag changed");
+        login_refuse(c, LOGIN_INITIATOR_ERROR, "ISID, TSIH, CID or task tag changed");
         return false;
     }
     if (stage != login->stage || stage > STAGE_OPERATIONAL ||
         (transit && (flags & LOGIN_CONTINUE || next <= stage || next == 2)) ||
         ++login->rounds > ISCSI_LOGIN_ROUNDS_MAX) {
-        refuse(c, LOGIN_INITIATOR_ERROR, "bad stage, or too many requests");
+        login_refuse(c, LOGIN_INITIATOR_ERROR, "bad stage, or too many requests");
         return false;
     }
     login->next = transit ? next : stage;
@@ -152,7 +164,7 @@ static bool check_header(struct connection *c, const uint8_t *bhs)
 static uint16_t take_session_type(struct login *login, const char *value)
 {
     if (login->session_type)
-        return LOGIN_INITIATOR_ERROR;
+        return fault(login, LOGIN_INITIATOR_ERROR, "SessionType came twice");
     login->session_type = true;
     /* Which it is was found out before all keys. */
     return strcmp(value, "Normal") == 0 || strcmp(value, "Discovery") == 0 ? LOGIN_SUCCESS
@@ -161,17 +173,19 @@ static uint16_t take_session_type(struct login *login, const char *value)
 
 static uint16_t take_initiator(struct login *login, const char *value)
 {
-    if (login->initiator[0] != '\0' || *value == '\0' || strlen(value) > ISCSI_NAME_MAX)
-        return LOGIN_INITIATOR_ERROR;
-    memcpy(login->initiator, value, strlen(value) + 1);
+    if (login->claims.initiator[0] != '\0' || *value == '\0' || strlen(value) > ISCSI_NAME_MAX)
+        return fault(login, LOGIN_INITIATOR_ERROR,
+            "InitiatorName came twice, is empty, or is longer than %d bytes", ISCSI_NAME_MAX);
+    memcpy(login->claims.initiator, value, strlen(value) + 1);
     return LOGIN_SUCCESS;
 }
 
 static uint16_t take_target(struct connection *c, const char *value)
 {
     if (c->login->target)
-        return LOGIN_INITIATOR_ERROR;
+        return fault(c->login, LOGIN_INITIATOR_ERROR, "TargetName came twice");
     c->login->target = true;
+    snprintf(c->login->claims.target, sizeof(c->login->claims.target), "%s", value);
     /* RFC 3722: names are compared without regard to the case of their letters. */
     if (!c->login->params.discovery && strcasecmp(value, c->door->config.target) != 0)
         return LOGIN_NOT_FOUND;
@@ -200,9 +214,10 @@ static uint16_t take_method(struct connection *c, const char *value, struct iscs
     const char *method = chap ? "CHAP" : "None";
 
     if (login->stage != STAGE_SECURITY || login->method != METHOD_UNKNOWN)
-        return LOGIN_INITIATOR_ERROR;
+        return fault(login, LOGIN_INITIATOR_ERROR, "AuthMethod came twice, or out of its stage");
     if (!lists(value, method))
-        return LOGIN_AUTHENTICATION;
+        return fault(login, LOGIN_AUTHENTICATION, "it offers AuthMethod=%s; %s is needed", value,
+            method);
     login->method = chap ? METHOD_CHAP : METHOD_NONE;
     iscsi_text_put(answer, "AuthMethod", method);
     return LOGIN_SUCCESS;
@@ -236,8 +251,10 @@ static uint16_t take_key(struct connection *c, const char *key, const char *valu
 
     if (slot != NULL) {
         if (*slot != NULL || login->method != METHOD_CHAP || login->stage != STAGE_SECURITY)
-            return LOGIN_INITIATOR_ERROR;
+            return fault(login, LOGIN_INITIATOR_ERROR, "%s came twice, or out of its turn", key);
         *slot = value;
+        if (slot == &login->chap_keys.name)
+            snprintf(login->claims.user, sizeof(login->claims.user), "%s", value);
         return LOGIN_SUCCESS;
     }
     if (strcmp(key, "InitiatorName") == 0)
@@ -248,8 +265,10 @@ static uint16_t take_key(struct connection *c, const char *key, const char *valu
         return take_session_type(login, value);
     if (strcmp(key, "AuthMethod") == 0)
         return take_method(c, value, answer);
-    return iscsi_key_offer(&login->params, PHASE_LOGIN, key, value, answer) ? LOGIN_SUCCESS
-                                                                           : LOGIN_INITIATOR_ERROR;
+    if (iscsi_key_offer(&login->params, PHASE_LOGIN, key, value, answer))
+        return LOGIN_SUCCESS;
+    return fault(
+        login, LOGIN_INITIATOR_ERROR, "%s=%s came twice, or has no such value", key, value);
 }
 
 /* The session's type decides what other keys mean, wherever it stands among them. */
@@ -280,8 +299,8 @@ static uint16_t take_keys(struct connection *c, struct iscsi_text *answer)
             return status;
     }
     if (bad)
-        return LOGIN_INITIATOR_ERROR;
-    if (login->initiator[0] == '\0' || (!login->params.discovery && !login->target))
+        return fault(login, LOGIN_INITIATOR_ERROR, "its text is no list of key=value");
+    if (login->claims.initiator[0] == '\0' || (!login->params.discovery && !login->target))
         return LOGIN_MISSING_PARAMETER;
     if (!login->named && !login->params.discovery)
         iscsi_text_put(answer, "TargetPortalGroupTag", "1");
@@ -305,9 +324,11 @@ static uint16_t authenticate(struct connection *c, struct iscsi_text *answer)
         /* The choice of the method alone is fine; whoever wants to go on without CHAP loses. */
         return authenticated(c) ||
                 (login->method == METHOD_CHAP && login->stage == STAGE_SECURITY)
-            ? LOGIN_SUCCESS : LOGIN_AUTHENTICATION;
+            ? LOGIN_SUCCESS
+            : fault(login, LOGIN_AUTHENTICATION, "it does not authenticate, and CHAP is needed");
     return chap_step(&login->chap, &config->chap, &config->mutual, &login->chap_keys, answer)
-        ? LOGIN_SUCCESS : LOGIN_AUTHENTICATION;
+        ? LOGIN_SUCCESS
+        : fault(login, LOGIN_AUTHENTICATION, "%s", login->chap.why);
 }
 
 /* Our own MaxRecvDataSegmentLength, once, when the operational part is under way or skipped. */
@@ -328,7 +349,7 @@ static uint16_t check_tsih(const struct connection *c)
 
     if (login->tsih == 0)
         return LOGIN_SUCCESS;
-    old = session_find(c->door, login->initiator, login->isid);
+    old = session_find(c->door, login->claims.initiator, login->isid);
     if (old == NULL || old->tsih != login->tsih)
         return LOGIN_NO_SESSION;
     return old->connection->cid == c->cid ? LOGIN_SUCCESS : LOGIN_TOO_MANY_CONNECTIONS;
@@ -340,7 +361,7 @@ static void enter_full_feature(struct connection *c, struct session *session)
 
     c->session = session;
     session->connection = c;
-    session_name(session, login->initiator, login->isid);
+    session_name(session, login->claims.initiator, login->isid);
     if (login->tsih != 0)
         session->tsih = login->tsih;
     session->exp_cmd_sn = login->cmd_sn;
@@ -360,7 +381,7 @@ static const char *no_place(struct connection *c)
             login->params.discovery ? SHARE_DISCOVERY : SHARE_SESSIONS))
         return "its host, or all together, have as many sessions as they may";
     if (!login->params.discovery &&
-        session_count(c->door, login->initiator) >= ISCSI_NAME_SESSIONS_MAX)
+        session_count(c->door, login->claims.initiator) >= ISCSI_NAME_SESSIONS_MAX)
         return "this initiator has as many sessions as one may";
     return NULL;
 }
@@ -385,10 +406,10 @@ static void complete(struct connection *c, uint8_t stage)
     /* RFC 7143 6.3.5: the same initiator port again ends its former session; and a new one must
      * not begin while a write of the former could still reach the medium. */
     if (!login->params.discovery) {
-        old = session_find(c->door, login->initiator, login->isid);
+        old = session_find(c->door, login->claims.initiator, login->isid);
         if (old != NULL)
             connection_drop(old->connection, "its session was reinstated");
-        if (old != NULL || session_lingers(c->door, login->initiator, login->isid)) {
+        if (old != NULL || session_lingers(c->door, login->claims.initiator, login->isid)) {
             c->state = CONNECTION_WAITING;
             login->stage = stage;
             return;
@@ -397,7 +418,7 @@ static void complete(struct connection *c, uint8_t stage)
     why = no_place(c);
     session = why != NULL ? NULL : session_new(c, &login->params);
     if (session == NULL) {
-        refuse(c, LOGIN_OUT_OF_RESOURCES, why != NULL ? why : "not enough memory");
+        login_refuse(c, LOGIN_OUT_OF_RESOURCES, why != NULL ? why : "not enough memory");
         return;
     }
     enter_full_feature(c, session);
@@ -415,7 +436,7 @@ static void complete(struct connection *c, uint8_t stage)
 
 bool login_may_resume(const struct connection *c)
 {
-    return !session_lingers(c->door, c->login->initiator, c->login->isid);
+    return !session_lingers(c->door, c->login->claims.initiator, c->login->isid);
 }
 
 void login_resume(struct connection *c)
@@ -439,9 +460,9 @@ static void answer_keys(struct connection *c)
         status = check_tsih(c);
     declare(login, &answer);
     if (status == LOGIN_SUCCESS && answer.overflow)
-        status = LOGIN_INITIATOR_ERROR;
+        status = fault(login, LOGIN_INITIATOR_ERROR, "its keys want a longer answer");
     if (status != LOGIN_SUCCESS) {
-        refuse(c, status, "see RFC 7143 11.13.5");
+        login_refuse(c, status, login->claims.why);
         return;
     }
     login->text_length = 0;
@@ -472,7 +493,7 @@ void login_request(struct connection *c, const uint8_t *bhs, char *data, uint32_
     if (!check_header(c, bhs))
         return;
     if (length > ISCSI_TEXT_MAX - login->text_length) {
-        refuse(c, LOGIN_INITIATOR_ERROR, "too many keys");
+        login_refuse(c, LOGIN_INITIATOR_ERROR, "too many keys");
         return;
     }
     if (!keep_text(login, data, length)) {

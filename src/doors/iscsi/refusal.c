@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* Logins that were refused, as the operator reads of them. The reason stands before the names,
+ * since these are the initiator's choice and may fill the line. */
+
+#include "doors/iscsi/iscsi.h"
+
+/* RFC 7143 11.13.5 */
+static const struct {
+    uint16_t status;
+    const char *text;
+} statuses[] = {
+    { LOGIN_INITIATOR_ERROR, "it breaks the protocol" },
+    { LOGIN_AUTHENTICATION, "it does not authenticate" },
+    { LOGIN_FORBIDDEN, "it may not use this target" },
+    { LOGIN_NOT_FOUND, "there is no such target here" },
+    { LOGIN_VERSION, "version 0 of iSCSI is the only one" },
+    { LOGIN_TOO_MANY_CONNECTIONS, "a session has one connection" },
+    { LOGIN_MISSING_PARAMETER, "InitiatorName or TargetName is missing" },
+    { LOGIN_SESSION_TYPE, "SessionType is neither Normal nor Discovery" },
+    { LOGIN_NO_SESSION, "the session that it wants to join is not there" },
+    { LOGIN_INVALID_DURING_LOGIN, "a request that no login has" },
+    { LOGIN_UNAVAILABLE, "the target is not available now" },
+    { LOGIN_OUT_OF_RESOURCES, "there is no room for it now" },
+};
+
+static const char *text_of(uint16_t status)
+{
+    for (unsigned i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
+        if (statuses[i].status == status)
+            return statuses[i].text;
+    return "no reason is known";
+}
+
+void refusal_report(const struct connection *c, uint16_t status, const char *why)
+{
+    static struct spd_log_limit limit = { .kind = "iscsi: refused logins" };
+    const struct login_claims *claims = login_claims(c->login);
+
+    spd_log_limited(&limit, c->host, SPD_LOG_WARNING,
+        "iscsi: %s port %s, login refused (%04Xh): %s; initiator '%s', target '%s'%s%s%s", c->host,
+        c->port, status, why == NULL || *why == '\0' ? text_of(status) : why, claims->initiator,
+        claims->target, *claims->user == '\0' ? "" : ", user '", claims->user,
+        *claims->user == '\0' ? "" : "'");
+}
