@@ -253,11 +253,31 @@ typedef struct spd_ops {
     int (*unmap)(spd_unit *unit, const spd_range *ranges, uint32_t count, uint32_t flags,
         spd_status *status);
     void (*submit)(spd_unit *unit, spd_request *request);
+    /* May be NULL. Nobody waits for the data or status of this request any more: its initiator has
+     * aborted it or is gone, or the unit stops. The device has it: submit has returned, or the
+     * simple operation runs, or is about to, on a dispatcher thread. Work that can be ended early
+     * may end now, with any status; the request must still complete (the operation return), once.
+     * Until then a write or an unmap holds up what its initiator does next, and anything the end of
+     * the unit.
+     *
+     * Called at most once for a request, from any thread of the library's, beside the operations;
+     * also from within spd_request_complete() of another request. Must not block. The request is
+     * valid until abort returns, even if it completes meanwhile, and may be completed from within
+     * abort. Lock order: as for submit. */
+    void (*abort)(spd_unit *unit, spd_request *request);
 } spd_ops;
 
 /*
- * Requests of an asynchronous device: valid from submit until spd_request_complete().
+ * Requests of an asynchronous device: valid from submit until spd_request_complete(). Those of a
+ * simple device: as long as the operation runs.
  */
+/* The request that the calling thread has the simple device at: what abort will name. NULL outside
+ * of operations, in the last flush, and where an operation may not block: with SPD_NEVER_BLOCKS and
+ * SPD_NOWAIT. */
+SPD_API spd_request *spd_request_current(void);
+/* 1: it was aborted, else 0. A simple operation that keeps its request for abort to find asks after
+ * that, since abort may have been called before. One that takes long may also ask now and then. */
+SPD_API int spd_request_is_aborted(const spd_request *request);
 SPD_API spd_operation spd_request_operation(const spd_request *request);
 SPD_API uint64_t spd_request_lba(const spd_request *request);
 SPD_API uint32_t spd_request_blocks(const spd_request *request); /* flush: 0 = to the end */
@@ -272,7 +292,7 @@ SPD_API const spd_range *spd_request_ranges(const spd_request *request, uint32_t
 SPD_API void spd_request_set_context(spd_request *request, void *context);
 SPD_API void *spd_request_context(const spd_request *request);
 /* Ends it; status NULL is GOOD. Exactly once. The request must not be touched afterwards. May call
- * submit for what had to wait, so hold no lock that submit takes. */
+ * submit or abort for others, so hold no lock that they take. */
 SPD_API void spd_request_complete(spd_request *request, const spd_status *status);
 
 /*

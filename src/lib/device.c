@@ -19,6 +19,9 @@ static_assert(sizeof(spd_vec) == sizeof(struct scsi_vec) &&
                   offsetof(spd_range, blocks) == offsetof(struct scsi_range, blocks),
     "the engine's pieces and ranges are the device's");
 
+/* What a dispatcher thread has the device at. */
+static _Thread_local struct spd_request *current;
+
 /* HARDWARE ERROR, INTERNAL TARGET FAILURE: the device or a door broke its contract. */
 static const struct scsi_outcome internal_failure = {
     .status = SCSI_CHECK_CONDITION, .sense_key = 0x04, .asc = 0x44
@@ -142,7 +145,6 @@ static bool call_and_judge(
     spd_status status = { 0 };
     int result;
 
-    request->started = os_now_ns();
     result = call(request, step, buffer, flags, &status);
     if (result == SPD_ERROR_WOULD_BLOCK && nowait)
         return false;
@@ -196,6 +198,35 @@ static bool perform_simple(
     return call_bounced(request, step, &span, bounce, nowait);
 }
 
+/* False: it was aborted. A thread that aborts it meanwhile sees the state, or is seen here. */
+static bool begin_handing(struct spd_request *request)
+{
+    request->device_context = NULL;
+    request->started = os_now_ns();
+    atomic_store(&request->state, SPD_REQUEST_SUBMITTING);
+    if (!atomic_load(&request->aborted))
+        return true;
+    atomic_store(&request->state, SPD_REQUEST_RUNNING);
+    return false;
+}
+
+/* On a dispatcher thread, where it may take its time and the initiator lose patience. False: put
+ * down. */
+static bool perform_queued(struct spd_request *request, enum scsi_step step, void *bounce)
+{
+    request->step = step;
+    if (!begin_handing(request))
+        return spd_request_end_aborted(request);
+    atomic_store(&request->state, SPD_REQUEST_SUBMITTED);
+    current = request;
+    perform_simple(request, step, bounce, 0);
+    current = NULL;
+    if (atomic_exchange(&request->state, SPD_REQUEST_COMPLETED) != SPD_REQUEST_SUBMITTED)
+        return false;
+    spd_device_take_back(request);
+    return true;
+}
+
 /* Cuts the operation out of the door's scatter list without copying data: the list itself where it
  * fits, else a copy of its pieces with the ends trimmed. */
 static bool cut_vec(struct spd_request *request, const struct span *span)
@@ -236,13 +267,13 @@ static bool cut_vec(struct spd_request *request, const struct span *span)
 static bool call_submit(struct spd_request *request)
 {
     struct spd_unit *unit = request->unit;
-
-    request->device_context = NULL;
-    request->started = os_now_ns();
-    atomic_store_explicit(&request->state, SPD_REQUEST_SUBMITTING, memory_order_relaxed);
+    if (!begin_handing(request))
+        return spd_request_end_aborted(request);
     unit->ops.submit(unit, request);
-    return atomic_exchange_explicit(&request->state, SPD_REQUEST_SUBMITTED, memory_order_acq_rel) ==
-           SPD_REQUEST_COMPLETED;
+    if (atomic_exchange(&request->state, SPD_REQUEST_SUBMITTED) != SPD_REQUEST_COMPLETED)
+        return false;
+    spd_device_take_back(request);
+    return true;
 }
 
 static bool perform_async(struct spd_request *request, enum scsi_step step)
@@ -291,13 +322,18 @@ bool spd_device_perform(struct spd_request *request, enum scsi_step step, void *
         request->outcome = (struct scsi_outcome){ 0 };
         return true;
     }
-    if (bounce || unit->kind == SPD_DEVICE_INLINE)
-        return perform_simple(request, step, bounce, 0);
+    if (bounce)
+        return perform_queued(request, step, bounce);
+    request->started = os_now_ns();
+    if (unit->kind == SPD_DEVICE_INLINE)
+        return perform_simple(request, step, NULL, 0);
     if (unit->kind == SPD_DEVICE_TRY && perform_simple(request, step, NULL, SPD_NOWAIT))
         return true;
 
     request->step = step;
-    atomic_store_explicit(&request->state, SPD_REQUEST_QUEUED, memory_order_relaxed);
+    atomic_store(&request->state, SPD_REQUEST_QUEUED);
+    if (atomic_load(&request->aborted))
+        return spd_request_end_aborted(request);
     if (spd_dispatchers_post(&unit->dispatchers, request))
         return false;
     request->outcome = no_room;
@@ -317,13 +353,12 @@ static void complete(struct spd_request *request, const spd_status *status)
 
     request->outcome = status ? outcome_of(status) : (struct scsi_outcome){ 0 };
     count_operation(request, (enum scsi_step)request->step);
-    if (request->op_vec_borrowed)
-        spd_pool_give(&unit->scratch, request->op_vec_borrowed);
-
-    before = atomic_exchange_explicit(&request->state, SPD_REQUEST_COMPLETED, memory_order_acq_rel);
-    if (before == SPD_REQUEST_SUBMITTING)
-        return;
-    assert(before == SPD_REQUEST_SUBMITTED);
+    before = atomic_exchange(&request->state, SPD_REQUEST_COMPLETED);
+    if (before != SPD_REQUEST_SUBMITTED) {
+        assert(before == SPD_REQUEST_SUBMITTING || before == SPD_REQUEST_TELLING);
+        return; /* to the thread that hands it over or tells of its abort */
+    }
+    spd_device_take_back(request);
     if (is_internal(request)) {
         os_mutex_lock(&unit->lock);
         unit->flushed = true;
@@ -359,7 +394,7 @@ static void flush_async(struct spd_unit *unit, struct spd_request *request)
 
 bool spd_device_flush_all(struct spd_unit *unit)
 {
-    struct spd_request request = { .unit = unit, .step = SCSI_FLUSH };
+    struct spd_request request = { .unit = unit, .step = SCSI_FLUSH, .started = os_now_ns() };
 
     if (unit->ops.submit)
         flush_async(unit, &request);
@@ -398,6 +433,16 @@ const spd_range *spd_request_ranges(const spd_request *request, uint32_t *count)
 {
     *count = request->task.op.range_count;
     return (const spd_range *)request->task.op.ranges;
+}
+
+spd_request *spd_request_current(void)
+{
+    return current;
+}
+
+int spd_request_is_aborted(const spd_request *request)
+{
+    return atomic_load(&request->aborted);
 }
 
 void spd_request_set_context(spd_request *request, void *context)

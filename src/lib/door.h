@@ -48,6 +48,13 @@ struct spd_request_ops {
     void (*done)(struct spd_request *request);
 };
 
+/* What the device had when a request was aborted. */
+struct spd_held {
+    uint8_t operation; /* spd_operation; 0: nothing that is known */
+    uint64_t lba;
+    uint64_t since; /* os_now_ns() */
+};
+
 /* The door sets unit, ops, and the "In" part of task (scsi.h) save data and scratch; the rest is
  * the library's. Zero it once when its memory is made; spd_request_start() resets what needs
  * resetting. */
@@ -71,6 +78,12 @@ struct spd_request {
     uint64_t started; /* ns, when the device was called */
     struct scsi_outcome outcome;
     _Atomic uint32_t state; /* request.c */
+    atomic_bool aborted;    /* the door has no use for it any more: it takes no further step */
+    struct spd_held held;   /* for the door, after spd_request_cancel() */
+    uint32_t round;         /* of task management, in which it began */
+    bool told;              /* the device was told of its abort: it is in the unit's list */
+    struct spd_request *told_next;
+    struct spd_request **told_link;
 };
 
 void spd_request_start(struct spd_request *request);
@@ -82,12 +95,39 @@ void spd_request_mapped(struct spd_request *request);
  * before its memory is used again; it costs nothing when there was no reply. */
 void spd_request_release(struct spd_request *request);
 
-/* map() waits for data that will never come (the command was aborted, the connection died), or the
- * request waits in a queue: end it now. A request that the device has is left alone. Returns true
- * when done() will not be called (the request is the door's again, nothing to release), false when
- * done() was or will be called as usual. status of an aborted request does not matter: the door
- * drops it. */
+/* The door has no use for the request any more (the command was aborted, the connection died). It
+ * ends now where it waits for data or in a queue; the device is told of one that it has. Returns
+ * true when done() will not be called (the request is the door's again, nothing to release), false
+ * when done() was called, perhaps within this call, or will be. status of an aborted request does
+ * not matter: the door drops it. */
 bool spd_request_cancel(struct spd_request *request);
+
+/* After spd_request_cancel() has returned false, on the door's thread: the device has a read or a
+ * flush, after which nothing of the request follows. It cannot change the medium any more, so
+ * nobody need wait for it but who owns its memory. */
+static inline bool spd_request_is_left(const struct spd_request *request)
+{
+    return request->held.operation == SPD_READ || request->held.operation == SPD_FLUSH;
+}
+
+/*
+ * Task management that reaches the tasks of all doors (SAM-5 7.5, 7.7) goes in rounds: a round ends
+ * every task that began before it. The door that is asked begins one, ends its own tasks, raises
+ * the unit attention, and answers when its own have ended and those of the others have. A door ends
+ * its tasks for other doors' rounds in the same way, on its own thread: spd_door_ops.look.
+ */
+uint32_t spd_round_begin(struct spd_door *door);
+bool spd_round_ended(const struct spd_door *door, uint32_t round); /* at all other doors */
+
+/* The present round. */
+uint32_t spd_round(const struct spd_door *door);
+static inline bool spd_request_is_before(const struct spd_request *request, uint32_t round)
+{
+    return (int32_t)(round - request->round) > 0;
+}
+
+/* The tasks of this door that began before the round have ended, or were left behind. */
+void spd_round_report(struct spd_door *door, uint32_t round);
 
 /* The engine's unit; NULL is never returned. */
 struct scsi_unit *spd_unit_scsi(struct spd_unit *unit);
@@ -123,6 +163,8 @@ struct spd_door_ops {
      * device of a unit with lent threads (serve.h) is called from within spd_request_start(), and
      * nowhere else: such a door starts no exclusive command, and none of two block operations. */
     void (*serve)(struct spd_door *door);
+    /* The round, or how far other doors are with one, has changed. Any thread; returns at once. */
+    void (*look)(struct spd_door *door);
     /* No new commands from now on; wakes the door's threads. Any thread; returns at once. Also for
      * a door that was never started. */
     void (*stop)(struct spd_door *door);
@@ -137,6 +179,7 @@ struct spd_door {
     const struct spd_door_ops *ops;
     struct spd_unit *unit;
     char *uri; /* canonical, with what was chosen at run time; malloc'ed, freed by the library */
+    _Atomic uint32_t ended; /* spd_round_report() */
     _Atomic uint32_t nexuses; /* initiators and clients that use the unit by it now; the door counts
                                * them */
 };

@@ -96,6 +96,8 @@ static bool take_step(
         request->outcome = (struct scsi_outcome){ 0 };
         return map(request, step);
     default:
+        if (atomic_load_explicit(&request->aborted, memory_order_relaxed))
+            return spd_request_end_aborted(request);
         if (!prepare(request, step, granted))
             return false;
         if (!scsi_admit(&request->task, &request->outcome))
@@ -142,6 +144,9 @@ void spd_request_start(struct spd_request *request)
     request->task.data = NULL;
     request->task.data_count = 0;
     request->task.scratch = NULL;
+    request->round = atomic_load_explicit(&request->unit->round, memory_order_acquire);
+    request->held.operation = 0;
+    atomic_store_explicit(&request->aborted, false, memory_order_relaxed);
     set_state(request, SPD_REQUEST_RUNNING);
     spd_request_run(request, scsi_begin(&request->task), NULL);
 }
@@ -156,10 +161,10 @@ bool spd_request_cancel(struct spd_request *request)
 {
     struct spd_unit *unit = request->unit;
     struct spd_request *granted = NULL;
-    bool cancelled = false;
+    bool cancelled = false, again = atomic_exchange(&request->aborted, true);
 
     /* The state is only where to look: the lock there decides whether we were in time. */
-    switch (atomic_load_explicit(&request->state, memory_order_relaxed)) {
+    switch (atomic_load(&request->state)) {
     case SPD_REQUEST_MAPPING:
         cancelled = true;
         break;
@@ -168,6 +173,11 @@ bool spd_request_cancel(struct spd_request *request)
         break;
     case SPD_REQUEST_QUEUED:
         cancelled = spd_dispatchers_cancel(&unit->dispatchers, request);
+        break;
+    case SPD_REQUEST_SUBMITTING:
+    case SPD_REQUEST_SUBMITTED:
+        if (!again)
+            spd_device_abort(request);
         break;
     }
     if (!cancelled)
@@ -178,13 +188,18 @@ bool spd_request_cancel(struct spd_request *request)
     spd_request_release(request);
     spd_count_aborted(unit->shards);
     set_state(request, SPD_REQUEST_DONE);
+    spd_requests_run(granted);
+    return true;
+}
+
+void spd_requests_run(struct spd_request *granted)
+{
     while (granted) {
         struct spd_request *next = granted->next;
 
         spd_request_run(granted, granted->step, NULL);
         granted = next;
     }
-    return true;
 }
 
 void spd_requests_abort(struct spd_request *waiting)

@@ -29,6 +29,7 @@ static void free_unit(struct spd_unit *unit)
     os_mutex_destroy(&unit->lock);
     spd_pool_destroy(&unit->bounce);
     spd_pool_destroy(&unit->scratch);
+    os_mutex_destroy(&unit->told_lock);
     spd_gate_destroy(&unit->gate);
     spd_shards_free(unit->shards);
     free(unit->detail);
@@ -56,6 +57,7 @@ static struct spd_unit *new_unit(const spd_params *params, const struct scsi_uni
     unit->fua = params->flags & SPD_CACHE ? 0 : SPD_FUA;
     unit->shards = shards;
     spd_gate_init(&unit->gate);
+    os_mutex_init(&unit->told_lock);
     spd_pool_init(&unit->scratch, SCSI_SCRATCH_LENGTH, SPD_SCRATCH_LIMIT);
     /* Each is held only while its thread is in the device, so there are never more than threads. */
     spd_pool_init(&unit->bounce, params->max_transfer_length, SPD_THREADS_MAX);

@@ -51,6 +51,9 @@ struct spd_unit {
     struct spd_dispatchers dispatchers;
     struct spd_shard *shards;
     _Atomic uint32_t completing; /* threads that complete or abort requests */
+    _Atomic uint32_t round;      /* of task management */
+    os_mutex told_lock;          /* guards the next */
+    struct spd_request *told;    /* what the device has and was told to have been aborted */
 
     os_mutex lock; /* guards the rest */
     os_cond changed;
@@ -80,6 +83,9 @@ void spd_unit_forget_signal(struct spd_unit *unit);
  * dispatcher thread, which may block; NULL on all others. */
 void spd_request_run(struct spd_request *request, enum scsi_step step, void *bounce);
 
+/* request.c: those that the gate has let in, linked by next. */
+void spd_requests_run(struct spd_request *granted);
+
 /* request.c: ends requests that waited, a list of their own. */
 void spd_requests_abort(struct spd_request *waiting);
 
@@ -90,6 +96,18 @@ extern _Thread_local struct spd_unit *spd_lent_to;
  * request is on its way and must not be touched. */
 bool spd_device_perform(struct spd_request *request, enum scsi_step step, void *bounce);
 
+/* abort.c: the same, of a request that is aborted: it ends without the device. */
+bool spd_request_end_aborted(struct spd_request *request);
+
+/* abort.c: the device may have the request: it is told that it was aborted. */
+void spd_device_abort(struct spd_request *request);
+
+/* abort.c: the request has come back from the device, and is this thread's. */
+void spd_device_take_back(struct spd_request *request);
+
+/* abort.c: what the device still has of what was aborted: "2 operations, ..."; empty: nothing. */
+void spd_device_list_held(struct spd_unit *unit, char *text, size_t size);
+
 /* device.c: everything that was written is made durable; the unit is quiet. False: it failed. */
 bool spd_device_flush_all(struct spd_unit *unit);
 
@@ -99,8 +117,9 @@ enum {
     SPD_REQUEST_MAPPING,    /* it waits for spd_request_mapped() */
     SPD_REQUEST_PARKED,     /* at the gate, perhaps */
     SPD_REQUEST_QUEUED,     /* for a dispatcher, perhaps */
-    SPD_REQUEST_SUBMITTING, /* the device's submit is being called */
-    SPD_REQUEST_SUBMITTED,
+    SPD_REQUEST_SUBMITTING, /* it is being handed to the device */
+    SPD_REQUEST_SUBMITTED,  /* the device has it */
+    SPD_REQUEST_TELLING,    /* the same, and its abort is being called: it stays until then */
     SPD_REQUEST_COMPLETED,
     SPD_REQUEST_DONE,
 };

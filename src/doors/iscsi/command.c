@@ -332,7 +332,7 @@ void command_end(struct command *command)
     session->running--;
     if (session->barrier == command)
         session->barrier = NULL;
-    if (session->running == 0 && session->connection == NULL)
+    if (session->connection == NULL)
         session->door->sessions_ended = true;
     session->door->data_given_up |= command->state == COMMAND_RECEIVING;
     command->state = COMMAND_FREE;
@@ -348,13 +348,12 @@ void command_abort(struct command *command)
     bool started = command->state == COMMAND_RECEIVING || command->state == COMMAND_RUNNING;
 
     send_cancel(&command->item);
-    if (!started || command->done || spd_request_cancel(&command->request)) {
-        command_end(command);
-        return;
-    }
-    command->aborted = true;
     if (session->connection != NULL)
         receive_forget(session->connection, command);
+    command->aborted = true;
+    /* It may also end within the call. */
+    if (!started || command->done || spd_request_cancel(&command->request))
+        command_end(command);
 }
 
 /* The engine's replies lie in memory that all initiators share: one that is slow to read must not

@@ -111,6 +111,7 @@ static void tick(struct iscsi_door *door)
 static void settle(struct iscsi_door *door)
 {
     do {
+        task_look(door);
         session_deliver_all(door);
         while (!list_empty(&door->ready))
             send_flush(list_entry(door->ready.next, struct connection, ready));
@@ -299,6 +300,11 @@ static void door_stop(struct spd_door *base)
     spd_mailbox_wake(&door->mailbox);
 }
 
+static void door_look(struct spd_door *base)
+{
+    spd_mailbox_wake(&((struct iscsi_door *)(void *)base)->mailbox);
+}
+
 static void door_join(struct spd_door *base)
 {
     os_thread_join(((struct iscsi_door *)(void *)base)->thread);
@@ -314,6 +320,7 @@ const struct spd_door_ops iscsi_door_ops = {
     .synopsis = "iscsi://HOST[:PORT]/IQN[/LUN][?chap=FILE&mutual=FILE&allow-anonymous=1&...]",
     .open = door_open,
     .start = door_start,
+    .look = door_look,
     .stop = door_stop,
     .join = door_join,
     .close = door_close,

@@ -115,6 +115,7 @@ struct task_wait {
     struct session *session;
     const struct command *command; /* ABORT TASK: this one; NULL: all that are aborted */
     bool all_sessions;
+    uint32_t round; /* all_sessions: of the other doors, too */
     bool closes; /* a logout: the reply is the connection's last */
     struct reply *reply;
 };
@@ -127,6 +128,7 @@ struct session {
     struct peer *peer;
     struct connection *connection; /* NULL: the session has ended, its tasks have not */
     bool ended; /* and it is counted as such */
+    bool left;  /* none of those can change the medium: a new session may begin */
     struct scsi_nexus nexus;
     char initiator[ISCSI_NAME_MAX + 1];
     uint8_t isid[6];
@@ -254,6 +256,8 @@ struct iscsi_door {
     struct list ready;
     struct list sessions;
     struct list waits;
+    uint32_t round;   /* of task management: what began before it was aborted */
+    bool owes_report; /* and the library does not know yet that it has ended */
     struct peers peers;
     uint32_t connection_count;
     uint16_t next_tsih;
@@ -354,9 +358,9 @@ uint32_t session_count(const struct iscsi_door *door, const char *initiator);
 /* Whose it is: once, before its first command. */
 void session_name(struct session *session, const char *initiator, const uint8_t isid[6]);
 void session_end(struct session *session);
-/* Frees sessions that ended and whose tasks have ended, too; then resumes logins. */
+/* Leaves or frees sessions that have ended, as far as their tasks have; then resumes logins. */
 void session_reap(struct iscsi_door *door);
-/* Whether tasks of a session that this initiator port had are still under way. */
+/* Whether tasks of a session that this initiator port had may still change the medium. */
 bool session_lingers(struct iscsi_door *door, const char *initiator, const uint8_t isid[6]);
 struct session *session_find(struct iscsi_door *door, const char *initiator, const uint8_t isid[6]);
 /* What to do with a request that has this CmdSN. */
@@ -402,6 +406,10 @@ void task_logout(struct connection *c, struct reply *reply);
 /* A task that was aborted has ended. */
 void task_ended(struct iscsi_door *door);
 void task_forget(struct session *session);
+/* What other doors ask for, and what they have done. */
+void task_look(struct iscsi_door *door);
+/* Whether a task of it that was aborted may still change the medium. */
+bool task_any_changes(const struct session *session);
 
 /* nop.c */
 void nop_out(struct connection *c, const uint8_t *bhs, const uint8_t *data, uint32_t length);

@@ -123,9 +123,15 @@ static bool make_commands(struct session *session)
     return true;
 }
 
+/* Whatever the session was at can no longer change the medium. */
+static void leave(struct session *session)
+{
+    session->left = true;
+    scsi_nexus_end(&session->nexus, spd_unit_scsi(session->door->base.unit));
+}
+
 static void session_free(struct session *session)
 {
-    scsi_nexus_end(&session->nexus, spd_unit_scsi(session->door->base.unit));
     list_remove(&session->link);
     if (session->ended)
         peer_count_ended(session->door, session->peer, -1);
@@ -231,7 +237,7 @@ bool session_lingers(struct iscsi_door *door, const char *initiator, const uint8
     list_each(link, &door->sessions) {
         struct session *session = list_entry(link, struct session, link);
 
-        if (session->connection == NULL && is_nexus(session, initiator, isid))
+        if (session->connection == NULL && !session->left && is_nexus(session, initiator, isid))
             return true;
     }
     return false;
@@ -271,7 +277,11 @@ void session_reap(struct iscsi_door *door)
     list_each(link, &door->sessions) {
         struct session *session = list_entry(link, struct session, link);
 
-        if (session->connection == NULL && session->running == 0)
+        if (session->connection != NULL)
+            continue;
+        if (!session->left && !task_any_changes(session))
+            leave(session);
+        if (session->running == 0)
             session_free(session);
     }
     resume_login(door);

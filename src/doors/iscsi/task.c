@@ -3,8 +3,9 @@
 
 /*
  * Task management: RFC 7143 11.5, 11.6, 4.2.3. A function is answered when the tasks it ended can
- * no longer touch the medium: at once for those that wait for data, later for those that the
- * device has.
+ * no longer change the medium nor deliver anything: at once for those that wait for data or that
+ * the device reads for, later for those that it writes for. Functions for all initiators also reach
+ * the tasks of the unit's other doors.
  */
 
 #include <stdlib.h>
@@ -12,30 +13,45 @@
 
 #include "doors/iscsi/iscsi.h"
 
-/* Whether a task still runs that the function waits for. */
-static bool waits_for(const struct task_wait *wait, const struct session *session)
+static bool changes(const struct command *command)
+{
+    /* One whose turn has not come has never begun. */
+    return command->aborted && command->state != COMMAND_HELD &&
+        !spd_request_is_left(&command->request);
+}
+
+/* only: this one; NULL: any. */
+static bool runs(const struct session *session, const struct command *only)
 {
     list_each(link, &session->active) {
         const struct command *command = list_entry(link, struct command, link);
 
-        /* One whose turn has not come has never begun. */
-        if (command->aborted && command->state != COMMAND_HELD &&
-            (wait->command == NULL || wait->command == command))
+        if (changes(command) && (only == NULL || only == command))
             return true;
     }
     return false;
 }
 
-static bool still_waits(const struct task_wait *wait)
+bool task_any_changes(const struct session *session)
 {
-    struct iscsi_door *door = wait->session->door;
+    return runs(session, NULL);
+}
 
-    if (!wait->all_sessions)
-        return waits_for(wait, wait->session);
+static bool any_runs(const struct iscsi_door *door)
+{
     list_each(link, &door->sessions)
-        if (waits_for(wait, list_entry(link, struct session, link)))
+        if (runs(list_entry(link, struct session, link), NULL))
             return true;
     return false;
+}
+
+static bool still_waits(const struct task_wait *wait)
+{
+    const struct iscsi_door *door = wait->session->door;
+
+    if (!wait->all_sessions)
+        return runs(wait->session, wait->command);
+    return any_runs(door) || !spd_round_ended(&door->base, wait->round);
 }
 
 static void wait_free(struct task_wait *wait)
@@ -111,6 +127,38 @@ static void abort_session(struct session *session)
             command_abort(&session->commands[i]);
 }
 
+/* What has begun before the present round. */
+static void abort_round(struct iscsi_door *door, uint32_t round)
+{
+    door->round = round;
+    door->owes_report = true;
+    list_each(link, &door->sessions) {
+        struct session *session = list_entry(link, struct session, link);
+
+        for (uint32_t i = 0; i < session->command_count; i++) {
+            struct command *command = &session->commands[i];
+
+            if (abortable(command) && !command->aborted &&
+                spd_request_is_before(&command->request, round))
+                command_abort(command);
+        }
+    }
+}
+
+void task_look(struct iscsi_door *door)
+{
+    uint32_t round = spd_round(&door->base);
+
+    if (round != door->round)
+        abort_round(door, round);
+    if (door->owes_report && !any_runs(door)) {
+        door->owes_report = false;
+        spd_round_report(&door->base, door->round);
+    }
+    if (!list_empty(&door->waits))
+        task_ended(door);
+}
+
 /* Commands that came before the function and whose turn has not come: RFC 7143 11.5.1. Their CmdSN
  * must still be counted, so they stay until their turn. */
 static void abort_held(struct session *session, uint32_t cmd_sn)
@@ -126,10 +174,13 @@ static void abort_held(struct session *session, uint32_t cmd_sn)
 }
 
 /* The tasks of all initiators; `why` is what the others learn. */
-static void abort_all(struct iscsi_door *door, enum scsi_attention why, struct scsi_nexus *except)
+static void abort_all(struct task_wait *wait, enum scsi_attention why, struct scsi_nexus *except)
 {
-    list_each(link, &door->sessions)
-        abort_session(list_entry(link, struct session, link));
+    struct iscsi_door *door = wait->session->door;
+
+    wait->all_sessions = true;
+    wait->round = spd_round_begin(&door->base);
+    abort_round(door, wait->round);
     if (why == SCSI_UA_CLEARED)
         scsi_unit_attention(spd_unit_scsi(door->base.unit), why, except);
     else
@@ -199,19 +250,16 @@ static uint8_t perform(struct connection *c, const uint8_t *bhs, struct task_wai
         abort_session(c->session);
         return TASK_COMPLETE;
     case TASK_CLEAR_SET:
-        wait->all_sessions = true;
-        abort_all(door, SCSI_UA_CLEARED, nexus);
+        abort_all(wait, SCSI_UA_CLEARED, nexus);
         return TASK_COMPLETE;
     case TASK_LUN_RESET:
-        wait->all_sessions = true;
-        abort_all(door, SCSI_UA_LUN_RESET, NULL);
+        abort_all(wait, SCSI_UA_LUN_RESET, NULL);
         return TASK_COMPLETE;
     case TASK_COLD_RESET:
         drop_others(door, c);
         /* fall through */
     case TASK_WARM_RESET:
-        wait->all_sessions = true;
-        abort_all(door, SCSI_UA_RESET, NULL);
+        abort_all(wait, SCSI_UA_RESET, NULL);
         return TASK_COMPLETE;
     case TASK_REASSIGN:
         return TASK_NO_REASSIGN;

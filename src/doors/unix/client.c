@@ -184,6 +184,12 @@ static void done(struct spd_request *request)
     }
 }
 
+/* Clients get no unit attention, so that the status says it: TASK ABORTED (SAM-5 5.3.1). */
+static void respond_aborted(struct unix_command *command)
+{
+    respond(command, (struct transact_status){ .scsi_status = SCSI_TASK_ABORTED });
+}
+
 void unix_client_completed(struct spd_request *request)
 {
     struct unix_command *command = (struct unix_command *)request;
@@ -195,6 +201,10 @@ void unix_client_completed(struct spd_request *request)
     client->running--;
     if (client->fd < 0)
         return;
+    if (command->aborted) {
+        respond_aborted(command);
+        return;
+    }
     if (command->message.kind == TRANSACT_UNMAP && status.scsi_status == SCSI_GOOD) {
         command->ranges_done += (uint32_t)(command->data[1].length / TRANSACT_RANGE_LENGTH);
         if (command->ranges_done < command->message.blocks) {
@@ -226,6 +236,10 @@ static void execute(struct unix_command *command)
     const struct transact_request *message = &command->message;
     struct scsi_task *task = &command->request.task;
 
+    if (command->aborted) {
+        respond_aborted(command);
+        return;
+    }
     if (hint_is_outstanding(command)) {
         respond(command, unix_status_check(0x0b, 0x4e, 0x00)); /* OVERLAPPED COMMANDS ATTEMPTED */
         return;
@@ -291,6 +305,7 @@ static bool begin(struct unix_client *client)
     command->payload = payload;
     command->ranges_done = 0;
     command->busy = true;
+    command->aborted = false;
     client->receiving = command;
     return true;
 }
@@ -351,6 +366,44 @@ void unix_client_event(struct unix_client *client, uint32_t events)
         unix_client_kill(client);
 }
 
+/* True: the library no longer has it. */
+static bool cancel(struct unix_command *command)
+{
+    if (!command->running || !spd_request_cancel(&command->request))
+        return false;
+    command->running = false;
+    command->client->running--;
+    return true;
+}
+
+void unix_client_abort(struct unix_client *client, uint32_t round)
+{
+    /* It has not begun for the library, but for its sender. */
+    if (client->receiving)
+        client->receiving->aborted = true;
+    for (uint32_t i = 0; i < client->depth; i++) {
+        struct unix_command *command = &client->commands[i];
+
+        if (!command->running || command->aborted ||
+            !spd_request_is_before(&command->request, round))
+            continue;
+        command->aborted = true;
+        if (cancel(command) && client->fd >= 0)
+            respond_aborted(command);
+    }
+}
+
+bool unix_client_changes(const struct unix_client *client)
+{
+    for (uint32_t i = 0; i < client->depth; i++) {
+        const struct unix_command *command = &client->commands[i];
+
+        if (command->running && command->aborted && !spd_request_is_left(&command->request))
+            return true;
+    }
+    return false;
+}
+
 void unix_client_kill(struct unix_client *client)
 {
     if (client->fd < 0)
@@ -358,14 +411,8 @@ void unix_client_kill(struct unix_client *client)
     close(client->fd);
     client->fd = -1;
     atomic_fetch_sub(&client->door->door.nexuses, 1);
-    for (uint32_t i = 0; i < client->depth; i++) {
-        struct unix_command *command = &client->commands[i];
-
-        if (command->running && spd_request_cancel(&command->request)) {
-            command->running = false;
-            client->running--;
-        }
-    }
+    for (uint32_t i = 0; i < client->depth; i++)
+        cancel(&client->commands[i]);
 }
 
 static bool greet(struct unix_client *client)

@@ -97,6 +97,27 @@ static void settle(struct unix_door *door)
     }
 }
 
+/* Task management of other doors. Ending some may complete others, which are handled next. */
+static void look(struct unix_door *door)
+{
+    uint32_t round = spd_round(&door->door);
+    bool changes = false;
+
+    for (int i = 0; i < UNIX_CLIENTS_MAX; i++) {
+        if (door->clients[i] && round != door->round)
+            unix_client_abort(door->clients[i], round);
+    }
+    door->owes_report |= round != door->round;
+    door->round = round;
+    handle_completed(door, NULL);
+    for (int i = 0; i < UNIX_CLIENTS_MAX; i++)
+        changes |= door->clients[i] && unix_client_changes(door->clients[i]);
+    if (door->owes_report && !changes) {
+        door->owes_report = false;
+        spd_round_report(&door->door, round);
+    }
+}
+
 static bool has_clients(const struct unix_door *door)
 {
     for (int i = 0; i < UNIX_CLIENTS_MAX; i++) {
@@ -139,6 +160,7 @@ static void loop(void *argument)
         else if (accepting)
             accept_clients(door);
         handle_completed(door, mail);
+        look(door);
         settle(door);
         if (atomic_load(&door->stopping) && !has_clients(door))
             return;
@@ -264,6 +286,11 @@ static void stop_door(struct spd_door *base)
     spd_mailbox_wake(&door->mailbox);
 }
 
+static void look_door(struct spd_door *base)
+{
+    spd_mailbox_wake(&((struct unix_door *)base)->mailbox);
+}
+
 static void join_door(struct spd_door *base)
 {
     struct unix_door *door = (struct unix_door *)base;
@@ -278,6 +305,7 @@ const struct spd_door_ops unix_door_ops = {
     .synopsis = "unix:PATH[?mode=OCTAL]",
     .open = open_door,
     .start = start_door,
+    .look = look_door,
     .stop = stop_door,
     .join = join_door,
     .close = close_door,

@@ -36,6 +36,7 @@ struct unix_command {
     uint32_t ranges_done;       /* unmap */
     bool busy;                  /* between header and response */
     bool running;               /* the library has it */
+    bool aborted;               /* by task management of another door */
     uint8_t unmap_header[UNIX_UNMAP_HEADER_LENGTH];
     uint8_t wire[TRANSACT_HEADER_LENGTH]; /* the response */
 };
@@ -78,6 +79,8 @@ struct unix_door {
     pthread_t loop;       /* the same, set by the thread itself before anyone can ask */
     bool started;
     _Atomic bool stopping;
+    uint32_t round;      /* of task management: what began before it was aborted */
+    bool owes_report;    /* and the library does not know yet that it has ended */
     struct spd_request *completed; /* done on the loop's own thread, newest first */
     struct unix_client *clients[UNIX_CLIENTS_MAX];
 };
@@ -102,6 +105,12 @@ void unix_client_event(struct unix_client *client, uint32_t events);
 
 /* Sends what waits to be sent, and tells epoll what to wait for. */
 void unix_client_pump(struct unix_client *client);
+
+/* Aborts what began before a round of task management. */
+void unix_client_abort(struct unix_client *client, uint32_t round);
+
+/* Whether something that was aborted may still change the medium. */
+bool unix_client_changes(const struct unix_client *client);
 
 /* Drops the connection; what runs is cancelled or waited for. */
 void unix_client_kill(struct unix_client *client);

@@ -189,6 +189,52 @@ static uint32_t build(struct windows_command *command)
     }
 }
 
+/* Task management of other doors. What this door has is not aborted, since each command is with
+ * another thread: a round ends when those that began before it have ended. */
+static void look(struct spd_door *base)
+{
+    struct windows_door *door = (struct windows_door *)base;
+    bool ended = false;
+    uint32_t round = 0;
+
+    os_mutex_lock(&door->lock);
+    for (;;) {
+        uint32_t side = atomic_load(&door->side);
+
+        if (atomic_load(&door->draining)) {
+            if (atomic_load(&door->under_way[side ^ 1]))
+                break;
+            atomic_store(&door->draining, false);
+            ended = true;
+            round = door->round;
+        }
+        if (door->round == spd_round(base))
+            break;
+        door->round = spd_round(base);
+        atomic_store(&door->side, side ^ 1);
+        atomic_store(&door->draining, true);
+    }
+    os_mutex_unlock(&door->lock);
+    if (ended)
+        spd_round_report(base, round);
+}
+
+static void begin_command(struct windows_command *command)
+{
+    command->side = atomic_load(&command->door->side);
+    atomic_fetch_add(&command->door->under_way[command->side], 1);
+}
+
+/* The command is this thread's, and still counts as busy. */
+static void end_command(struct windows_command *command)
+{
+    struct windows_door *door = command->door;
+
+    if (atomic_fetch_sub(&door->under_way[command->side], 1) == 1 &&
+        atomic_load(&door->draining))
+        look(&door->door);
+}
+
 /* Answers. */
 
 static int fail(const char *name, DWORD error)
@@ -248,6 +294,7 @@ static void done(struct spd_request *request)
     spd_request_release(request);
     if (atomic_fetch_sub(&command->owed, 1) != 1)
         return;
+    end_command(command);
     error = command->door->transport->send(command);
     if (error)
         end(command->door, error);
@@ -262,12 +309,16 @@ static bool start(struct windows_command *command)
 
     if (!parts)
         return true;
+    begin_command(command);
     atomic_store(&command->owed, parts + 1);
     atomic_flag_clear(&command->failed);
     spd_request_start(&command->part.request);
     for (uint32_t i = 1; i < parts; i++)
         spd_request_start(&command->more[i - 1].request);
-    return atomic_fetch_sub(&command->owed, 1) == 1;
+    if (atomic_fetch_sub(&command->owed, 1) != 1)
+        return false;
+    end_command(command);
+    return true;
 }
 
 static void serve(struct spd_door *base)
@@ -485,6 +536,7 @@ const struct spd_door_ops windows_door_ops = {
     .open = open_door,
     .start = start_door,
     .serve = serve,
+    .look = look,
     .stop = stop_door,
     .join = join_door,
     .close = close_door,

@@ -33,6 +33,7 @@ struct windows_command {
     struct windows_door *door;
     _Atomic uint32_t owed; /* what the answer waits for: the parts, and who starts them */
     atomic_flag failed;    /* status is that of a part */
+    uint32_t side;         /* it counts in under_way[side] */
     UINT32 client;         /* pipe: the number of the connection */
     SPD_IOCTL_TRANSACT_REQ message;
     SPD_IOCTL_STORAGE_UNIT_STATUS status;
@@ -75,7 +76,12 @@ struct windows_door {
     bool stopped;    /* driver: guarded by it */
     os_thread threads[WINDOWS_THREADS_MAX]; /* where none are lent */
     uint32_t thread_count;
+    /* Commands that have begun, before and since the last round of task management. */
+    _Atomic uint32_t under_way[2];
+    _Atomic uint32_t side; /* of those that begin now */
+    atomic_bool draining;  /* those of the other side are waited for */
     os_mutex lock; /* guards the rest */
+    uint32_t round;
     os_cond idle;
     struct windows_command *free;
     uint32_t busy; /* commands that are not free */

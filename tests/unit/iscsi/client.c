@@ -29,7 +29,7 @@ bool client_has_ipv6(void)
 
 void client_connect_from(struct client *c, const struct disk *disk, uint8_t host)
 {
-    const char *uri = spd_unit_door_uri(disk->unit, 0);
+    const char *uri = spd_unit_door_uri(disk->unit, disk->door);
     struct sockaddr_in four = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     struct sockaddr_in from = { .sin_family = AF_INET,
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + host) };
@@ -383,6 +383,15 @@ uint32_t client_start_write(struct client *c, uint8_t attribute, uint32_t *ttt)
     client_expect(c, ISCSI_R2T);
     *ttt = be32_get(c->bhs + BHS_TTT);
     return c->itt;
+}
+
+uint32_t client_give_write(struct client *c)
+{
+    static const uint8_t data[BLOCK];
+    uint32_t ttt, tag = client_start_write(c, 1, &ttt);
+
+    client_data_out(c, tag, ttt, 0, 0, data, BLOCK, true);
+    return tag;
 }
 
 uint32_t client_start_test(struct client *c, uint8_t attribute)

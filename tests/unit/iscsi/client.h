@@ -37,15 +37,21 @@ struct disk {
     spd_unit *unit;
     uint8_t *memory;
     bool hold; /* requests of the device are kept until disk_release() */
+    uint32_t door; /* that clients come to */
 };
 
 /* uri: after "iscsi://"; NULL: a loopback address and a free port. query: "" or "?...". */
 void disk_open(struct disk *disk, const char *authority, const char *query);
 /* The same with a device that answers only when it is told to. */
 void disk_open_held(struct disk *disk);
+/* The same, or not (hold), with a second door. */
+void disk_open_doors(struct disk *disk, const char *query, const char *second, bool hold);
 void disk_close(struct disk *disk);
 /* Waits until the device holds `count` requests. */
 void disk_wait_held(struct disk *disk, unsigned count);
+/* How many of those the device has been told to have been aborted. */
+unsigned disk_aborted(void);
+void disk_wait_aborted(struct disk *disk, unsigned count);
 /* Completes all that the device holds, from another thread. */
 void disk_release(struct disk *disk);
 
@@ -123,6 +129,8 @@ void client_answer_ping(struct client *c);
 uint32_t client_start_read(struct client *c);
 /* A WRITE of one block that waits for its data; its tag and the tag to send the data with. */
 uint32_t client_start_write(struct client *c, uint8_t attribute, uint32_t *ttt);
+/* A WRITE of one block with its data; its tag. */
+uint32_t client_give_write(struct client *c);
 /* TEST UNIT READY does not pass the gate, so nothing but the door puts it in order. */
 uint32_t client_start_test(struct client *c, uint8_t attribute);
 /* Additional sense code and qualifier of the next command, 0 when it succeeds. */

@@ -35,6 +35,7 @@ static struct {
     pthread_cond_t change;
     spd_request *requests[64];
     unsigned count;
+    unsigned aborted; /* of those that it was ever told of */
 } held = { .lock = PTHREAD_MUTEX_INITIALIZER, .change = PTHREAD_COND_INITIALIZER };
 
 static void disk_submit(spd_unit *unit, spd_request *request)
@@ -43,6 +44,35 @@ static void disk_submit(spd_unit *unit, spd_request *request)
     pthread_mutex_lock(&held.lock);
     held.requests[held.count++] = request;
     pthread_cond_broadcast(&held.change);
+    pthread_mutex_unlock(&held.lock);
+}
+
+static void disk_abort(spd_unit *unit, spd_request *request)
+{
+    (void)unit;
+    pthread_mutex_lock(&held.lock);
+    for (unsigned i = 0; i < held.count; i++)
+        held.aborted += held.requests[i] == request;
+    pthread_cond_broadcast(&held.change);
+    pthread_mutex_unlock(&held.lock);
+}
+
+unsigned disk_aborted(void)
+{
+    unsigned aborted;
+
+    pthread_mutex_lock(&held.lock);
+    aborted = held.aborted;
+    pthread_mutex_unlock(&held.lock);
+    return aborted;
+}
+
+void disk_wait_aborted(struct disk *disk, unsigned count)
+{
+    (void)disk;
+    pthread_mutex_lock(&held.lock);
+    while (held.aborted < count)
+        pthread_cond_wait(&held.change, &held.lock);
     pthread_mutex_unlock(&held.lock);
 }
 
@@ -91,9 +121,11 @@ void disk_release(struct disk *disk)
 
 static const spd_ops simple_ops = { .size = sizeof(spd_ops), .read = disk_read,
     .write = disk_write };
-static const spd_ops held_ops = { .size = sizeof(spd_ops), .submit = disk_submit };
+static const spd_ops held_ops = { .size = sizeof(spd_ops), .submit = disk_submit,
+    .abort = disk_abort };
 
-static void make(struct disk *disk, const char *authority, const char *query, bool hold)
+static void make(struct disk *disk, const char *authority, const char *query, const char *second,
+    bool hold)
 {
     spd_params params = SPD_PARAMS_INIT;
     char uri[512];
@@ -102,12 +134,15 @@ static void make(struct disk *disk, const char *authority, const char *query, bo
     snprintf(uri, sizeof(uri), "iscsi://%s/" TARGET "%s",
         authority == NULL ? "127.0.0.1:0" : authority, query);
     memset(disk, 0, sizeof(*disk));
+    held.count = held.aborted = 0;
     disk->memory = calloc(BLOCKS, BLOCK);
     disk->hold = hold;
     params.block_count = BLOCKS;
     params.flags = hold ? 0 : SPD_NEVER_BLOCKS;
     params.queue_depth = QUEUE_DEPTH;
     error = spd_unit_create(uri, &params, hold ? &held_ops : &simple_ops, disk, &disk->unit);
+    if (error == 0 && second != NULL)
+        error = spd_unit_add_door(disk->unit, second);
     if (error != 0)
         fail_msg("%s: %s: %s", uri, spd_strerror(error), spd_error_detail());
     assert_int_equal(0, spd_unit_start(disk->unit, 1));
@@ -115,13 +150,17 @@ static void make(struct disk *disk, const char *authority, const char *query, bo
 
 void disk_open(struct disk *disk, const char *authority, const char *query)
 {
-    make(disk, authority, query, false);
+    make(disk, authority, query, NULL, false);
 }
 
 void disk_open_held(struct disk *disk)
 {
-    held.count = 0;
-    make(disk, NULL, "", true);
+    make(disk, NULL, "", NULL, true);
+}
+
+void disk_open_doors(struct disk *disk, const char *query, const char *second, bool hold)
+{
+    make(disk, NULL, query, second, hold);
 }
 
 void disk_close(struct disk *disk)

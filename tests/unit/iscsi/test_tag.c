@@ -59,7 +59,7 @@ static void the_tag_of_a_command_that_waits_for_its_turn_is_in_use(void **state)
 static void a_tag_is_free_when_its_task_has_ended(void **state)
 {
     uint8_t bhs[ISCSI_BHS];
-    uint32_t tag = client_start_read(&client);
+    uint32_t tag = client_give_write(&client);
 
     (void)state;
     client_login_other(&other, &disk);

@@ -29,7 +29,7 @@ static int response(struct client *c)
 
 static void an_abort_is_answered_when_the_device_is_done(void **state)
 {
-    uint32_t tag = client_start_read(&client);
+    uint32_t tag = client_give_write(&client);
 
     (void)state;
     disk_wait_held(&disk, 1);
@@ -45,7 +45,7 @@ static void a_logout_is_answered_when_the_device_is_done(void **state)
     uint8_t bhs[ISCSI_BHS];
 
     (void)state;
-    client_start_read(&client);
+    client_give_write(&client);
     disk_wait_held(&disk, 1);
     client_header(&client, bhs, ISCSI_LOGOUT_REQUEST | ISCSI_IMMEDIATE, ISCSI_FINAL);
     client_send(&client, bhs, NULL, 0);
@@ -191,7 +191,7 @@ static void a_logout_ends_commands_that_wait_for_their_turn(void **state)
     uint32_t ttt;
 
     (void)state;
-    client_start_read(&client);
+    client_give_write(&client);
     disk_wait_held(&disk, 1);
     client_start_write(&client, 2, &ttt);
     client_start_test(&client, 1);
@@ -215,8 +215,8 @@ static void abort_task_set_ends_ones_own_tasks_only(void **state)
 
     (void)state;
     client_login_other(&other, &disk);
-    client_start_read(&client);
-    client_start_read(&client);
+    client_give_write(&client);
+    client_give_write(&client);
     tag = client_start_read(&other);
     disk_wait_held(&disk, 3);
     request(&client, TASK_ABORT_SET, 0, 0);
@@ -232,8 +232,8 @@ static void clear_task_set_ends_all_and_tells_the_others(void **state)
 {
     (void)state;
     client_login_other(&other, &disk);
-    client_start_read(&client);
-    client_start_read(&other);
+    client_give_write(&client);
+    client_give_write(&other);
     disk_wait_held(&disk, 2);
     request(&client, TASK_CLEAR_SET, 0, 0);
     client_ping(&client); /* it has begun, and waits */
@@ -254,8 +254,8 @@ static void a_reset_ends_all_and_tells_everybody(void **state)
     (void)state;
     client_login_other(&other, &disk);
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        client_start_read(&client);
-        client_start_read(&other);
+        client_give_write(&client);
+        client_give_write(&other);
         disk_wait_held(&disk, 2);
         request(&client, rows[i].function, 0, 0);
         client_ping(&client); /* it has begun, and waits */
@@ -300,7 +300,7 @@ static void what_cannot_be_done_is_answered_with_the_reason(void **state)
 
 static void several_functions_wait_for_the_same_task(void **state)
 {
-    uint32_t tag = client_start_read(&client);
+    uint32_t tag = client_give_write(&client);
 
     (void)state;
     disk_wait_held(&disk, 1);
@@ -318,7 +318,7 @@ static void several_functions_wait_for_the_same_task(void **state)
 static void a_session_may_go_while_its_functions_wait(void **state)
 {
     (void)state;
-    client_start_read(&client);
+    client_give_write(&client);
     disk_wait_held(&disk, 1);
     request(&client, TASK_LUN_RESET, 0, 0);
     client_ping(&client);

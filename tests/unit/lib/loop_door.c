@@ -23,7 +23,10 @@ struct loop_door {
     unsigned in_flight;
     unsigned starting; /* threads within loop_start() */
     bool running;
+    uint32_t reported; /* round of task management */
 };
+
+static void loop_look(struct spd_door *door);
 
 int loop_open_error, loop_start_error, loop_open_count;
 void (*loop_start_hook)(spd_unit *unit);
@@ -69,6 +72,7 @@ static void loop_done(struct spd_request *request)
     atomic_fetch_add(&command->dones, 1);
     leave(door, command);
     os_mutex_unlock(&door->lock);
+    loop_look(&door->base);
 }
 
 static const struct spd_request_ops request_ops = { .map = loop_map, .done = loop_done };
@@ -256,6 +260,22 @@ static int loop_start_door(struct spd_door *door)
     return 0;
 }
 
+/* It aborts nothing of its own accord: a round has ended when nothing is in flight. */
+static void loop_look(struct spd_door *door)
+{
+    struct loop_door *loop = (struct loop_door *)door;
+    uint32_t round = spd_round(door);
+    bool ended;
+
+    os_mutex_lock(&loop->lock);
+    ended = loop->in_flight == 0 && loop->reported != round;
+    if (ended)
+        loop->reported = round;
+    os_mutex_unlock(&loop->lock);
+    if (ended)
+        spd_round_report(door, round);
+}
+
 static void loop_stop(struct spd_door *door)
 {
     struct loop_door *loop = (struct loop_door *)door;
@@ -355,6 +375,7 @@ static const struct spd_door_ops loop_ops = {
     .synopsis = "loop:NAME",
     .open = loop_open,
     .start = loop_start_door,
+    .look = loop_look,
     .stop = loop_stop,
     .join = loop_join,
     .close = loop_close,
@@ -366,6 +387,7 @@ static const struct spd_door_ops served_ops = {
     .open = loop_open,
     .start = loop_start_door,
     .serve = loop_serve,
+    .look = loop_look,
     .stop = loop_stop,
     .join = loop_join,
     .close = loop_close,

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * Requests that are aborted while the device has them, and rounds of task management.
+ *
+ * Two threads may be at such a request: the device's, which completes it, and the door's, which
+ * aborts it. The state word decides. TELLING keeps the request where it is while the device's abort
+ * is called: a completion meanwhile only leaves a note, and the thread that tells goes on with it.
+ */
+
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "lib/unit.h"
+
+bool spd_request_end_aborted(struct spd_request *request)
+{
+    request->outcome = (struct scsi_outcome){ .status = SCSI_CHECK_CONDITION, .sense_key = 0x0b };
+    return true;
+}
+
+static bool changes_nothing(const struct spd_request *request)
+{
+    spd_operation operation = spd_request_operation(request);
+
+    return operation == SPD_READ || operation == SPD_FLUSH;
+}
+
+static void told_add(struct spd_request *request)
+{
+    struct spd_unit *unit = request->unit;
+
+    os_mutex_lock(&unit->told_lock);
+    request->told = true;
+    request->told_next = unit->told;
+    request->told_link = &unit->told;
+    if (unit->told)
+        unit->told->told_link = &request->told_next;
+    unit->told = request;
+    os_mutex_unlock(&unit->told_lock);
+}
+
+static void told_remove(struct spd_request *request)
+{
+    struct spd_unit *unit = request->unit;
+
+    os_mutex_lock(&unit->told_lock);
+    request->told = false;
+    *request->told_link = request->told_next;
+    if (request->told_next)
+        request->told_next->told_link = request->told_link;
+    os_mutex_unlock(&unit->told_lock);
+}
+
+void spd_device_take_back(struct spd_request *request)
+{
+    if (request->op_vec_borrowed)
+        spd_pool_give(&request->unit->scratch, request->op_vec_borrowed);
+    request->op_vec_borrowed = NULL;
+    if (request->told)
+        told_remove(request);
+}
+
+static struct spd_held held_of(const struct spd_request *request)
+{
+    const struct scsi_op *op = &request->task.op;
+    spd_operation operation = spd_request_operation(request);
+
+    return (struct spd_held){
+        .operation = (uint8_t)operation,
+        .lba = operation == SPD_UNMAP ? op->ranges[0].lba : op->lba,
+        .since = request->started,
+    };
+}
+
+/* The state is TELLING. True: it has come back meanwhile. */
+static bool tell(struct spd_request *request)
+{
+    struct spd_unit *unit = request->unit;
+    struct spd_request *granted = NULL;
+    uint32_t state = SPD_REQUEST_TELLING;
+    bool back;
+
+    request->held = held_of(request);
+    told_add(request);
+    /* Or an exclusive task would wait for it, and everybody else for that one. */
+    if (request->gated && changes_nothing(request))
+        granted = spd_gate_leave(&unit->gate, request);
+    if (unit->ops.abort)
+        unit->ops.abort(unit, request);
+    back = !atomic_compare_exchange_strong(&request->state, &state, SPD_REQUEST_SUBMITTED);
+    spd_requests_run(granted);
+    return back;
+}
+
+void spd_device_abort(struct spd_request *request)
+{
+    uint32_t state = atomic_load(&request->state);
+
+    while (state == SPD_REQUEST_SUBMITTING || state == SPD_REQUEST_SUBMITTED) {
+        if (state == SPD_REQUEST_SUBMITTING) {
+            os_yield(); /* submit does not block */
+            state = atomic_load(&request->state);
+        } else if (atomic_compare_exchange_strong(
+                       &request->state, &state, SPD_REQUEST_TELLING)) {
+            if (!tell(request))
+                return;
+            request->held.operation = 0;
+            spd_device_take_back(request);
+            spd_request_run(request, scsi_resume(&request->task, &request->outcome), NULL);
+            return;
+        }
+    }
+}
+
+void spd_device_list_held(struct spd_unit *unit, char *text, size_t size)
+{
+    static const char *const names[] = { [SPD_READ] = "read", [SPD_WRITE] = "write",
+        [SPD_FLUSH] = "flush", [SPD_UNMAP] = "unmap" };
+    struct spd_held oldest = { 0 };
+    unsigned count = 0;
+
+    os_mutex_lock(&unit->told_lock);
+    for (const struct spd_request *at = unit->told; at; at = at->told_next, count++)
+        if (!oldest.operation || held_of(at).since < oldest.since)
+            oldest = held_of(at);
+    os_mutex_unlock(&unit->told_lock);
+    *text = 0;
+    if (count)
+        snprintf(text, size, "%u operation%s, the oldest a %s, LBA %" PRIu64 ", %" PRIu64 " s",
+            count, count == 1 ? "" : "s", names[oldest.operation], oldest.lba,
+            (os_now_ns() - oldest.since) / 1000000000u);
+}
+
+/* Rounds. */
+
+static void tell_others(const struct spd_door *door)
+{
+    const struct spd_unit *unit = door->unit;
+
+    for (uint32_t i = 0; i < unit->door_count; i++)
+        if (unit->doors[i] != door)
+            unit->doors[i]->ops->look(unit->doors[i]);
+}
+
+uint32_t spd_round_begin(struct spd_door *door)
+{
+    uint32_t round = atomic_fetch_add(&door->unit->round, 1) + 1;
+
+    tell_others(door);
+    return round;
+}
+
+uint32_t spd_round(const struct spd_door *door)
+{
+    return atomic_load(&door->unit->round);
+}
+
+bool spd_round_ended(const struct spd_door *door, uint32_t round)
+{
+    const struct spd_unit *unit = door->unit;
+
+    for (uint32_t i = 0; i < unit->door_count; i++)
+        if (unit->doors[i] != door &&
+            (int32_t)(atomic_load(&unit->doors[i]->ended) - round) < 0)
+            return false;
+    return true;
+}
+
+void spd_round_report(struct spd_door *door, uint32_t round)
+{
+    atomic_store(&door->ended, round);
+    tell_others(door);
+}
