@@ -2,6 +2,7 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 #include "device.h"
+#include "confine.h"
 #include "output.h"
 #include "statistics.h"
 #include "trace.h"
@@ -130,6 +131,16 @@ static void print_start(struct device_options *options, const spd_unit *unit)
     fflush(stdout);
 }
 
+/* What was opened and bound stays; from here on we have no more rights than serving needs. */
+static bool give_up_rights(const struct device_options *options, const spd_unit *unit)
+{
+    const char *uris[DEVICE_DOORS_MAX + 1];
+
+    for (uint32_t i = 0; (uris[i] = spd_unit_door_uri(unit, i)); i++)
+        ;
+    return confine_user(options) && confine_calls(options, uris);
+}
+
 /* The order matters: what a failed start would leave behind is made last. Returns an exit status,
  * or STOPPED when a signal came first and there is nothing to serve any more. */
 static int start(const struct device_options *options, spd_unit *unit,
@@ -140,6 +151,8 @@ static int start(const struct device_options *options, spd_unit *unit,
 
     if (store)
         status = store->make(context, spd_unit_params(unit));
+    if (status == 0 && !give_up_rights(options, unit))
+        status = DEVICE_EXIT_FAILURE;
     if (status == 0) {
         error = spd_unit_start(unit, (uint32_t)options->threads);
         if (error == SPD_ERROR_STATE)

@@ -2,6 +2,7 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 #include "options.h"
+#include "confine.h"
 #include "size.h"
 
 #include <getopt.h>
@@ -81,6 +82,11 @@ static const struct option_row option_rows[] = {
         AT(threads), .kind = OPTION_NUMBER, DISK},
     {"grace", "SECONDS", "Windows: the driver keeps the disk for a restart after a crash (0)",
         .max = SPD_GRACE_MAX, AT(grace), .kind = OPTION_NUMBER, IMAGE},
+    {"user", "USER", "become this user once doors are bound and the image is open", AT(user),
+        .kind = OPTION_TEXT, DISK},
+    {"group", "GROUP", "and this group (the user's)", AT(group), .kind = OPTION_TEXT, DISK},
+    {"sandbox", NULL, "refuse system calls that serving does not need", AT(sandbox),
+        .kind = OPTION_FLAG, DISK},
     {"stats", NULL, "print statistics at the end", AT(stats), .kind = OPTION_FLAG, DISK},
     {"help", NULL, "print this text", .kind = OPTION_HELP, DISK, .letter = 'h'},
     {"version", NULL, "print the version", .kind = OPTION_VERSION, DISK},
@@ -345,7 +351,7 @@ static bool options_check(const struct device_options *o)
         device_error(o->program, "the capacity must be less than 2^63 bytes");
         return false;
     }
-    return true;
+    return confine_check(o);
 }
 
 /* getopt's two tables out of ours. */

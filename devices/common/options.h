@@ -53,6 +53,8 @@ struct device_options {
     bool unmap;
     bool mbr, no_mbr; /* neither: as is the custom of the system */
     bool stats;
+    const char *user, *group;
+    bool sandbox;
     uint32_t debug; /* 1 << spd_operation for each kind to log */
     const char *debug_log;
     uint64_t threads;

@@ -63,6 +63,7 @@ void os_cond_broadcast(os_cond *cond)
 }
 
 struct start {
+    const char *name;
     void (*function)(void *argument);
     void *argument;
 };
@@ -72,6 +73,8 @@ static void *thread_main(void *argument)
     struct start start = *(struct start *)argument;
 
     free(argument);
+    /* Named by another thread it would be by a file in /proc, which a sandbox does not let open. */
+    pthread_setname_np(pthread_self(), start.name);
     start.function(start.argument);
     return NULL;
 }
@@ -85,7 +88,7 @@ int os_thread_create(
 
     if (!start)
         return ENOMEM;
-    *start = (struct start){ function, argument };
+    *start = (struct start){ name, function, argument };
 
     /* A new thread inherits the mask, so there is no moment in which it takes a signal. */
     sigfillset(&all);
@@ -93,12 +96,9 @@ int os_thread_create(
     error = pthread_create(thread, NULL, thread_main, start);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 
-    if (error) {
+    if (error)
         free(start);
-        return error;
-    }
-    pthread_setname_np(*thread, name);
-    return 0;
+    return error;
 }
 
 void os_thread_join(os_thread thread)

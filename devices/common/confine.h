@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * What a server gives up once its doors are bound and its image is open: the rights of its user,
+ * and the system calls that serving does not need. A fault in it is then worth less to an attacker.
+ *
+ * Each function prints a message with device_error() and returns false when it cannot do what was
+ * asked; nothing is given up by halves without the program ending.
+ */
+
+#ifndef DEVICES_COMMON_CONFINE_H
+#define DEVICES_COMMON_CONFINE_H
+
+#include "options.h"
+
+/* Looks --user and --group up, before anything is opened or made. */
+bool confine_check(const struct device_options *options);
+
+/* Becomes that user and group, for good. Threads that exist become it as well. */
+bool confine_user(const struct device_options *options);
+
+/* --sandbox: from now on system calls outside the list of these doors (canonical URIs, ended by
+ * NULL) fail with EPERM. The first refusal of each call is logged by its name; none kills. */
+bool confine_calls(const struct device_options *options, const char *const *uris);
+
+#endif

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (c) 2026, the WinSpd authors
+"""What a server gives up when it starts: its user, and system calls."""
+
+import os
+import re
+from pathlib import Path
+
+from program import ANY, BUILD, Server, Skip, check, client, path, qemu_io, rawdisk, run
+
+NOBODY = 65534
+
+
+def of_threads(server, name):
+    """A field of /proc/PID/task/*/status, as every thread has it."""
+    found = {re.search(rf"^{name}:\s*(.*)$", task.read_text(), re.MULTILINE)[1].strip()
+             for task in Path(f"/proc/{server.process.pid}/task").glob("*/status")}
+    check(len(found) == 1, f"{name} differs between the threads: {found}")
+    return found.pop()
+
+
+def needs_root():
+    if os.geteuid() != 0:
+        raise Skip("only root can become another user")
+
+
+def user_is_given_up_by_every_thread():
+    needs_root()
+    with rawdisk("user.img", "--size", "4M", "--user", str(NOBODY)) as server:
+        check(of_threads(server, "Uid").split() == [str(NOBODY)] * 4, of_threads(server, "Uid"))
+        check(of_threads(server, "Gid").split() == [str(NOBODY)] * 4, of_threads(server, "Gid"))
+        check(of_threads(server, "CapEff").strip("0") == "", of_threads(server, "CapEff"))
+        check(set(of_threads(server, "Groups").split()) <= {str(NOBODY)},
+              of_threads(server, "Groups"))
+        qemu_io(server.url, "write -P 7 0 64k", "read -P 7 0 64k", "flush")
+
+
+def group_alone_is_taken():
+    needs_root()
+    with rawdisk("group.img", "--size", "4M", "--group", str(NOBODY)) as server:
+        check(of_threads(server, "Gid").split() == [str(NOBODY)] * 4, of_threads(server, "Gid"))
+        check(of_threads(server, "Groups").split() == [str(NOBODY)], of_threads(server, "Groups"))
+
+
+def unknown_user_is_refused_before_an_image_is_made():
+    for option, name in (("--user", "no-such-user"), ("--group", "no-such-group"),
+                         ("--user", "4294967295")):
+        _, errors = run("rawdisk", "-f", path("none.img"), option, name, "-p", ANY, status=87)
+        check(f"{option} {name}: there is no such" in errors, errors)
+    check(not os.path.exists(path("none.img")), "the image was made")
+
+
+def only_root_can_become_another_user():
+    needs_root()
+    _, errors = run("memdisk", "--user", "root", "-p", ANY, status=87, user=NOBODY)
+    check("need a start as root" in errors, errors)
+
+
+def everything_works_in_the_sandbox():
+    socket = path("sandbox.socket")
+    log = path("sandbox.log")
+    with Server("rawdisk", "-f", path("sandbox.img"), "--size", "8M", "--sandbox", "--stats",
+                "-d", "-1", "-D", log, "-p", ANY, "-p", f"unix:{socket}", doors=2) as server:
+        check(of_threads(server, "NoNewPrivs") == "1", "new privileges can be had")
+        check(of_threads(server, "Seccomp") == "2", "a thread is not in the sandbox")
+        qemu_io(server.url, "write -P 7 0 1M", "read -P 7 0 1M", "discard 0 1M", "flush",
+                "write -z 1M 64k", "write -f -P 9 2M 4k")
+        client(os.path.join(os.environ["BIN"], "stgtest"), f"unix:{socket}", "10", "WR", "*", "8")
+        client("iscsi-inq", server.url)
+        check("sandbox:" not in server.errors(), server.errors())
+    check("SCSI commands" in server.said, server.said)
+    with open(path("server.log"), encoding="utf-8") as errors:
+        check("sandbox:" not in errors.read(), "a call was refused at the end")
+    check(not os.path.exists(socket), "the socket was left")
+
+
+def other_calls_are_refused_and_named_and_the_disk_goes_on():
+    shim = os.path.join(BUILD, "tests/devices/preload_refused.so")
+    with rawdisk("refused.img", "--size", "4M", "--sandbox",
+                 env=dict(os.environ, LD_PRELOAD=shim)) as server:
+        qemu_io(server.url, "write -P 7 0 64k", "flush", "read -P 7 0 64k")
+        said = server.errors()
+        for what in ("socket", "open", "execve", "fork", "executable memory"):
+            check(f"tried {what}: refused" in said, said)
+        for call in ("socket", "openat", "execve", "clone", "mmap"):
+            check(f"sandbox: the system call {call} was refused" in said, said)
+
+
+TESTS = [user_is_given_up_by_every_thread, group_alone_is_taken,
+         unknown_user_is_refused_before_an_image_is_made, only_root_can_become_another_user,
+         everything_works_in_the_sandbox, other_calls_are_refused_and_named_and_the_disk_goes_on]
