@@ -85,6 +85,12 @@ int os_reserve_descriptors(void);
 /* Zeroes; not left out when nobody looks at the bytes again. */
 void os_wipe(void *bytes, size_t length);
 
+/* While secrets are in memory the process writes no core dump, and no other program of its user may
+ * attach to it or read its memory. Calls nest. Windows has no such switch: there a process of the
+ * same user can be kept out by nothing. */
+void os_secrets_begin(void);
+void os_secrets_end(void);
+
 /* Opens a regular file for reading that holds secrets: nobody but its owner, and on Windows the
  * system and administrators, may read or change it. path: UTF-8. 0 or an errno value (EPERM: others
  * may), and then why has the reason as text. */

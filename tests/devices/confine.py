@@ -56,6 +56,25 @@ def only_root_can_become_another_user():
     check("need a start as root" in errors, errors)
 
 
+def is_dumpable(server):
+    """The files of a process that writes no core dump are root's."""
+    return os.stat(f"/proc/{server.process.pid}/mem").st_uid == NOBODY
+
+
+def memory_is_closed_while_secrets_are_in_it():
+    needs_root()
+    os.chmod(path(""), 0o755)
+    secrets = path("memory.secrets")
+    with open(secrets, "w", encoding="ascii") as file:
+        file.write("someone twelve-characters\n")
+    os.chmod(secrets, 0o600)
+    os.chown(secrets, NOBODY, NOBODY)
+    with Server("memdisk", "-p", ANY, user=NOBODY) as server:
+        check(is_dumpable(server), "a server without secrets keeps its memory closed, too")
+    with Server("memdisk", "-p", f"{ANY}?chap={secrets}", user=NOBODY) as server:
+        check(not is_dumpable(server), "the memory of a server with secrets can be read")
+
+
 def everything_works_in_the_sandbox():
     socket = path("sandbox.socket")
     log = path("sandbox.log")
@@ -86,6 +105,6 @@ def other_calls_are_refused_and_named_and_the_disk_goes_on():
             check(f"sandbox: the system call {call} was refused" in said, said)
 
 
-TESTS = [user_is_given_up_by_every_thread, group_alone_is_taken,
+TESTS = [memory_is_closed_while_secrets_are_in_it, user_is_given_up_by_every_thread, group_alone_is_taken,
          unknown_user_is_refused_before_an_image_is_made, only_root_can_become_another_user,
          everything_works_in_the_sandbox, other_calls_are_refused_and_named_and_the_disk_goes_on]

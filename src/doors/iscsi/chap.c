@@ -91,6 +91,8 @@ int chap_load(const char *path, struct chap_accounts *accounts)
     if (error != 0)
         return spd_fail(
             error == EACCES ? SPD_ERROR_ACCESS : SPD_ERROR_SECRET, "%s: %s", path, why);
+    os_secrets_begin();
+    accounts->secret = true;
     error = load(file, path, accounts);
     fclose(file);
     if (error != 0)
@@ -102,6 +104,8 @@ void chap_free(struct chap_accounts *accounts)
 {
     if (accounts->list != NULL)
         os_wipe(accounts->list, accounts->count * sizeof(*accounts->list));
+    if (accounts->secret)
+        os_secrets_end();
     free(accounts->list);
     memset(accounts, 0, sizeof(*accounts));
 }

@@ -30,6 +30,7 @@ struct chap_account {
 struct chap_accounts {
     struct chap_account *list;
     uint32_t count;
+    bool secret; /* os_secrets_begin() was called for them */
 };
 
 /* A file of lines "name secret"; empty lines and those that begin with # do not count. Only its

@@ -5,12 +5,36 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 void os_wipe(void *bytes, size_t length)
 {
     explicit_bzero(bytes, length);
+}
+
+/* The system has one flag for the process; how it was before the first one comes back at the end. */
+static pthread_mutex_t secrets_lock = PTHREAD_MUTEX_INITIALIZER;
+static unsigned secrets;
+static int dumpable;
+
+void os_secrets_begin(void)
+{
+    pthread_mutex_lock(&secrets_lock);
+    if (secrets++ == 0) {
+        dumpable = prctl(PR_GET_DUMPABLE);
+        prctl(PR_SET_DUMPABLE, 0);
+    }
+    pthread_mutex_unlock(&secrets_lock);
+}
+
+void os_secrets_end(void)
+{
+    pthread_mutex_lock(&secrets_lock);
+    if (--secrets == 0 && dumpable == 1)
+        prctl(PR_SET_DUMPABLE, 1);
+    pthread_mutex_unlock(&secrets_lock);
 }
 
 static int check(int fd, char *why, size_t size)

@@ -21,6 +21,14 @@ void os_wipe(void *bytes, size_t length)
     SecureZeroMemory(bytes, length);
 }
 
+void os_secrets_begin(void)
+{
+}
+
+void os_secrets_end(void)
+{
+}
+
 static int failure(DWORD error, char *why, size_t size)
 {
     snprintf(why, size, "Windows error %lu%s", error,
