@@ -9,6 +9,7 @@
 
 #include "doors/windows/windows.h"
 
+#include <sddl.h>
 #include <string.h>
 
 enum {
@@ -238,9 +239,38 @@ static DWORD choose_target(struct windows_door *door)
     return error;
 }
 
+/* Full access for LocalSystem, administrators and the user that we run as, and none for others: by
+ * default everybody may read a pipe, and whoever opens its one instance holds it. By the user and
+ * not the owner, which of an administrator's process is the group. LocalFree() what it returns. */
+static PSECURITY_DESCRIPTOR make_security(void)
+{
+    union {
+        TOKEN_USER user;
+        char room[sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE];
+    } token;
+    PSECURITY_DESCRIPTOR security = NULL;
+    DWORD size = sizeof token;
+    WCHAR text[256], *sid = NULL;
+    HANDLE self;
+
+    if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &self))
+        return NULL;
+    if (GetTokenInformation(self, TokenUser, &token, size, &size) &&
+        ConvertSidToStringSidW(token.user.User.Sid, &sid)) {
+        wsprintfW(text, L"D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GA;;;%s)", sid);
+        ConvertStringSecurityDescriptorToSecurityDescriptorW(
+            text, SDDL_REVISION_1, &security, NULL);
+    }
+    LocalFree(sid);
+    CloseHandle(self);
+    return security;
+}
+
 static DWORD make_pipe(struct windows_door *door, PCWSTR device_name)
 {
+    SECURITY_ATTRIBUTES attributes = { .nLength = sizeof attributes };
     WCHAR name[NAME_MAX_CHARS];
+    DWORD error = 0;
 
     if (wcslen(device_name) > NAME_MAX_CHARS - 4)
         return ERROR_BUFFER_OVERFLOW;
@@ -248,12 +278,18 @@ static DWORD make_pipe(struct windows_door *door, PCWSTR device_name)
     door->pipe.stop = CreateEventW(NULL, TRUE, FALSE, NULL);
     if (!door->pipe.stop)
         return GetLastError();
+    attributes.lpSecurityDescriptor = make_security();
+    if (!attributes.lpSecurityDescriptor)
+        return GetLastError();
     door->handle = CreateNamedPipeW(name,
         PIPE_ACCESS_DUPLEX | FILE_FLAG_FIRST_PIPE_INSTANCE | FILE_FLAG_WRITE_THROUGH |
             FILE_FLAG_OVERLAPPED,
         PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE | PIPE_WAIT | PIPE_REJECT_REMOTE_CLIENTS, 1,
-        room(door), room(door), WAIT_MS, NULL);
-    return door->handle == INVALID_HANDLE_VALUE ? GetLastError() : 0;
+        room(door), room(door), WAIT_MS, &attributes);
+    if (door->handle == INVALID_HANDLE_VALUE)
+        error = GetLastError();
+    LocalFree(attributes.lpSecurityDescriptor);
+    return error;
 }
 
 static DWORD pipe_open(struct windows_door *door, PCWSTR device_name)

@@ -7,6 +7,9 @@
 
 #include "disk.h"
 
+#include <aclapi.h>
+#include <sddl.h>
+
 static WCHAR name[64];
 static WCHAR path[72];
 static struct message message;
@@ -293,6 +296,37 @@ static void one_client_at_a_time(void)
     end(unit, pipe);
 }
 
+/* LocalSystem, administrators and the user that serves; nobody else may as much as read it. */
+static void others_are_kept_out(void)
+{
+    WCHAR *text = NULL, *me = NULL, wanted[256], unmapped[256];
+    PSECURITY_DESCRIPTOR security = NULL;
+    union {
+        TOKEN_USER user;
+        char room[sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE];
+    } token;
+    DWORD size = sizeof token;
+    HANDLE pipe, self;
+    SPD_STORAGE_UNIT *unit = start(1, &pipe);
+
+    CHECK(OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &self));
+    CHECK(GetTokenInformation(self, TokenUser, &token, size, &size));
+    CHECK(ConvertSidToStringSidW(token.user.User.Sid, &me));
+    CHECK(GetSecurityInfo(pipe, SE_KERNEL_OBJECT, DACL_SECURITY_INFORMATION, NULL, NULL, NULL, NULL,
+              &security) == 0);
+    CHECK(ConvertSecurityDescriptorToStringSecurityDescriptorW(
+        security, SDDL_REVISION_1, DACL_SECURITY_INFORMATION, &text, NULL));
+    wsprintfW(wanted, L"D:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;FA;;;%s)", me);
+    /* Wine keeps the generic right that Windows translates. */
+    wsprintfW(unmapped, L"D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GA;;;%s)", me);
+    CHECK(!wcscmp(text, wanted) || !wcscmp(text, unmapped));
+    LocalFree(text);
+    LocalFree(me);
+    LocalFree(security);
+    CloseHandle(self);
+    end(unit, pipe);
+}
+
 static void units_have_pipes_of_their_own(void)
 {
     SPD_STORAGE_UNIT_PARAMS params = disk_params(), greeting;
@@ -322,6 +356,7 @@ void test_pipe(void)
     run("pipe: a long write is cut", a_long_write_is_cut);
     run("pipe: a short unmap is filled with zeros", a_short_unmap_is_filled_with_zeros);
     run("pipe: one client at a time", one_client_at_a_time);
+    run("pipe: others are kept out", others_are_kept_out);
     run("pipe: units have pipes of their own", units_have_pipes_of_their_own);
     run("pipe: flush and unmap arrive", flush_and_unmap_arrive);
     run("pipe: an error has its sense", an_error_has_its_sense);
