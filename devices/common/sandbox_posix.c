@@ -189,7 +189,7 @@ static int confine(const struct device_options *options, const char *const *uris
     if (!error)
         error = seccomp_notify_alloc(&guard.call, &guard.answer);
 
-    /* Calls of another processor mode, which no program here makes, are no reason to kill either. */
+    /* Calls of another processor mode, which no program here makes, do not kill either. */
     if (!error)
         error = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(EPERM));
     if (!error)

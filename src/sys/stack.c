@@ -2,7 +2,8 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * The driver's stack protector: where Windows enters the image, and what the compiler's checks call.
+ * The driver's stack protector: where Windows enters the image, and what the compiler's checks
+ * call.
  *
  * The compiler keeps a guard value between a function's buffers and its return address, and looks
  * at it before the function returns. A C runtime would choose the value, and a kernel driver has

@@ -105,6 +105,7 @@ def other_calls_are_refused_and_named_and_the_disk_goes_on():
             check(f"sandbox: the system call {call} was refused" in said, said)
 
 
-TESTS = [memory_is_closed_while_secrets_are_in_it, user_is_given_up_by_every_thread, group_alone_is_taken,
-         unknown_user_is_refused_before_an_image_is_made, only_root_can_become_another_user,
-         everything_works_in_the_sandbox, other_calls_are_refused_and_named_and_the_disk_goes_on]
+TESTS = [memory_is_closed_while_secrets_are_in_it, user_is_given_up_by_every_thread,
+         group_alone_is_taken, unknown_user_is_refused_before_an_image_is_made,
+         only_root_can_become_another_user, everything_works_in_the_sandbox,
+         other_calls_are_refused_and_named_and_the_disk_goes_on]

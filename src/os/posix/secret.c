@@ -14,7 +14,7 @@ void os_wipe(void *bytes, size_t length)
     explicit_bzero(bytes, length);
 }
 
-/* The system has one flag for the process; how it was before the first one comes back at the end. */
+/* The system has one flag for the process; its state before the first one comes back at the end. */
 static pthread_mutex_t secrets_lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned secrets;
 static int dumpable;
