@@ -122,7 +122,7 @@ typedef struct spd_status {
     uint8_t asc;         /* additional sense code and qualifier */
     uint8_t ascq;
     uint8_t information_valid; /* 1: information is the LBA that failed */
-    uint8_t reserved[3];
+    uint8_t reserved[3]; /* zeros, but for what spd_status_set_errno() notes for the log */
     uint64_t information;
 } spd_status;
 

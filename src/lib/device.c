@@ -137,10 +137,31 @@ static uint32_t flags_of(const struct spd_request *request, enum scsi_step step)
     return moves_data(step) ? fua | request->unit->fua : 0;
 }
 
+/* A request that no door has made: only the last flush is one. */
+static bool is_internal(const struct spd_request *request)
+{
+    return !request->ops;
+}
+
+static void judge(struct spd_request *request, enum scsi_step step, const spd_status *status)
+{
+    const struct scsi_op *op = &request->task.op;
+
+    request->outcome = outcome_of(status);
+    count_operation(request, step);
+    /* A device that was told of the abort ends the operation as it likes. */
+    if (status->scsi_status != SCSI_GOOD && !atomic_load(&request->aborted))
+        spd_trouble_report(request->unit, operation_of(step),
+            step == SCSI_UNMAP ? op->ranges[0].lba : op->lba, status);
+    if (is_internal(request))
+        request->unit->flush_status = *status;
+}
+
 /* The device's answer. nowait: SPD_NOWAIT or 0. False: it would block. */
 static bool call_and_judge(
     struct spd_request *request, enum scsi_step step, void *buffer, uint32_t nowait)
 {
+    static struct spd_log_limit limit = { .kind = "operations that fail without a status" };
     uint32_t flags = flags_of(request, step) | nowait;
     spd_status status = { 0 };
     int result;
@@ -148,13 +169,13 @@ static bool call_and_judge(
     result = call(request, step, buffer, flags, &status);
     if (result == SPD_ERROR_WOULD_BLOCK && nowait)
         return false;
-    request->outcome = outcome_of(&status);
     if (result && status.scsi_status == SCSI_GOOD) {
-        spd_log(SPD_LOG_ERROR, "an operation of the device returned %d (%s) without a status",
-            result, spd_strerror(result));
-        request->outcome = internal_failure;
+        spd_log_limited(&limit, NULL, SPD_LOG_ERROR,
+            "an operation of the device returned %d (%s) without a status", result,
+            spd_strerror(result));
+        spd_status_set(&status, internal_failure.sense_key, internal_failure.asc, 0, NULL);
     }
-    count_operation(request, step);
+    judge(request, step, &status);
     return true;
 }
 
@@ -340,19 +361,12 @@ bool spd_device_perform(struct spd_request *request, enum scsi_step step, void *
     return true;
 }
 
-/* A request that no door has made: only the last flush is one. */
-static bool is_internal(const struct spd_request *request)
-{
-    return !request->ops;
-}
-
 static void complete(struct spd_request *request, const spd_status *status)
 {
     struct spd_unit *unit = request->unit;
     uint32_t before;
 
-    request->outcome = status ? outcome_of(status) : (struct scsi_outcome){ 0 };
-    count_operation(request, (enum scsi_step)request->step);
+    judge(request, (enum scsi_step)request->step, status ? status : &(spd_status){ 0 });
     before = atomic_exchange(&request->state, SPD_REQUEST_COMPLETED);
     if (before != SPD_REQUEST_SUBMITTED) {
         assert(before == SPD_REQUEST_SUBMITTING || before == SPD_REQUEST_TELLING);
@@ -392,15 +406,19 @@ static void flush_async(struct spd_unit *unit, struct spd_request *request)
         os_yield();
 }
 
-bool spd_device_flush_all(struct spd_unit *unit)
+int spd_device_flush_all(struct spd_unit *unit)
 {
     struct spd_request request = { .unit = unit, .step = SCSI_FLUSH, .started = os_now_ns() };
+    char text[SPD_TROUBLE_TEXT_MAX];
 
     if (unit->ops.submit)
         flush_async(unit, &request);
     else if (unit->ops.flush)
         call_and_judge(&request, SCSI_FLUSH, NULL, 0);
-    return request.outcome.status == SCSI_GOOD;
+    if (request.outcome.status == SCSI_GOOD)
+        return 0;
+    spd_trouble_text(&unit->flush_status, text);
+    return spd_fail(SPD_ERROR_FLUSH, "%s", text);
 }
 
 spd_operation spd_request_operation(const spd_request *request)

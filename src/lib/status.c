@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "lib/door.h"
+#include "lib/trouble.h"
 #include "os/os.h"
 
 /* SPC-4 4.5.6 and table 49 */
@@ -25,6 +26,20 @@ void spd_status_set(
     };
 }
 
+/* For the log: where a program that fills in a status by itself leaves zeros. */
+static void note(spd_status *status, int errnum)
+{
+    if (errnum > UINT16_MAX)
+        return;
+    status->reserved[1] = (uint8_t)errnum;
+    status->reserved[2] = (uint8_t)(errnum >> 8);
+}
+
+int spd_status_errno(const spd_status *status)
+{
+    return status->reserved[1] | status->reserved[2] << 8;
+}
+
 void spd_status_set_errno(spd_status *status, int errnum, spd_operation operation, uint64_t lba)
 {
     switch (errnum) {
@@ -44,4 +59,5 @@ void spd_status_set_errno(spd_status *status, int errnum, spd_operation operatio
         /* UNRECOVERED READ ERROR, WRITE ERROR */
         spd_status_set(status, MEDIUM_ERROR, operation == SPD_READ ? 0x11 : 0x0c, 0x00, &lba);
     }
+    note(status, errnum);
 }

@@ -27,6 +27,7 @@ static void free_unit(struct spd_unit *unit)
     }
     os_cond_destroy(&unit->changed);
     os_mutex_destroy(&unit->lock);
+    os_mutex_destroy(&unit->troubles.lock);
     spd_pool_destroy(&unit->bounce);
     spd_pool_destroy(&unit->scratch);
     os_mutex_destroy(&unit->told_lock);
@@ -61,6 +62,7 @@ static struct spd_unit *new_unit(const spd_params *params, const struct scsi_uni
     spd_pool_init(&unit->scratch, SCSI_SCRATCH_LENGTH, SPD_SCRATCH_LIMIT);
     /* Each is held only while its thread is in the device, so there are never more than threads. */
     spd_pool_init(&unit->bounce, params->max_transfer_length, SPD_THREADS_MAX);
+    os_mutex_init(&unit->troubles.lock);
     os_mutex_init(&unit->lock);
     os_cond_init(&unit->changed);
     return unit;
@@ -152,9 +154,8 @@ static int tear_down(struct spd_unit *unit, uint32_t doors)
     while (atomic_load(&unit->completing))
         os_yield();
     spd_dispatchers_stop(unit);
-    if (unit->params.flags & SPD_CACHE && !(unit->params.flags & SPD_WRITE_PROTECTED) &&
-        !spd_device_flush_all(unit))
-        error = spd_fail(SPD_ERROR_FLUSH, "see the log of the device");
+    if (unit->params.flags & SPD_CACHE && !(unit->params.flags & SPD_WRITE_PROTECTED))
+        error = spd_device_flush_all(unit);
     return error;
 }
 

@@ -11,6 +11,7 @@
 #include "lib/gate.h"
 #include "lib/pool.h"
 #include "lib/statistics.h"
+#include "lib/trouble.h"
 
 enum {
     SPD_DOORS_MAX = 16,
@@ -50,6 +51,8 @@ struct spd_unit {
     struct spd_pool bounce; /* contiguous buffers for simple devices, off the dispatcher threads */
     struct spd_dispatchers dispatchers;
     struct spd_shard *shards;
+    struct spd_troubles troubles;
+    spd_status flush_status; /* how the last flush has ended */
     _Atomic uint32_t completing; /* threads that complete or abort requests */
     _Atomic uint32_t round;      /* of task management */
     os_mutex told_lock;          /* guards the next */
@@ -108,8 +111,8 @@ void spd_device_take_back(struct spd_request *request);
 /* abort.c: what the device still has of what was aborted: "2 operations, ..."; empty: nothing. */
 void spd_device_list_held(struct spd_unit *unit, char *text, size_t size);
 
-/* device.c: everything that was written is made durable; the unit is quiet. False: it failed. */
-bool spd_device_flush_all(struct spd_unit *unit);
+/* device.c: everything that was written is made durable; the unit is quiet. 0 or a spd_error. */
+int spd_device_flush_all(struct spd_unit *unit);
 
 /* Values of spd_request.state. The door's thread reads it to find where to cancel. */
 enum {

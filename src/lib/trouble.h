@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * Operations of the device that end badly, as the operator reads of them. The initiator has its
+ * sense data, but whoever runs the program must know as well, and what to do. The first of a kind
+ * is a line with all that is known; others are counted, and the count is told at 10, 100, ... and
+ * once a minute while it goes on.
+ */
+
+#ifndef SPD_LIB_TROUBLE_H
+#define SPD_LIB_TROUBLE_H
+
+#include <stdbool.h>
+
+#include "os/os.h"
+#include "spd/spd.h"
+
+enum { SPD_TROUBLES = 16, SPD_TROUBLE_TEXT_MAX = 256 };
+
+/* A kind: what failed, and how. */
+struct spd_trouble {
+    spd_operation operation;
+    spd_status status; /* without the LBA */
+    uint64_t count;
+    uint64_t told; /* ns: the last line */
+};
+
+struct spd_troubles {
+    os_mutex lock;
+    uint32_t known; /* the kind that was told least recently makes place for another */
+    struct spd_trouble kinds[SPD_TROUBLES];
+};
+
+/* The errno value that spd_status_set_errno() was given; 0: none. */
+int spd_status_errno(const spd_status *status);
+
+/* "No space left on device (7/27/07)" */
+void spd_trouble_text(const spd_status *status, char text[SPD_TROUBLE_TEXT_MAX]);
+
+/* One more; *count of this kind so far. True: it is told. */
+bool spd_trouble_count(struct spd_troubles *troubles, spd_operation operation,
+    const spd_status *status, uint64_t now, uint64_t *count);
+
+/* The status is not GOOD. */
+void spd_trouble_report(struct spd_unit *unit, spd_operation operation, uint64_t lba,
+    const spd_status *status);
+
+#endif
