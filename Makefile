@@ -7,13 +7,14 @@ DESTDIR ?=
 FUZZ_SECONDS ?= 3600
 TIERS ?=
 TEST ?=
+STEPS ?=
 export TEST
 
 BUILD := $(CURDIR)/build
 export BIN := $(BUILD)/bin
 export CACHE := $(BUILD)/cache
 
-.PHONY: all windows demo test bench fuzz install clean help
+.PHONY: all windows demo test test-chroot bench fuzz install clean help
 
 all:
 	@scripts/packages build
@@ -31,6 +32,9 @@ demo:
 test:
 	@scripts/packages test
 	@scripts/test $(TIERS)
+
+test-chroot:
+	@scripts/chroot $(STEPS)
 
 bench:
 	@scripts/packages bench
@@ -58,6 +62,8 @@ help:
 	@echo 'make test                build and run every test'
 	@echo '  TIERS="unit-asan lint"   only these groups of tests; scripts/test --list names them'
 	@echo '  TEST=PATTERN             only the tests whose name contains PATTERN'
+	@echo 'make test-chroot         README and tutorial, followed in a bare Debian 12, as root;'
+	@echo '  STEPS="demo install"     only these steps; scripts/chroot --help names them'
 	@echo 'make bench               speed and cost: iSCSI beside tgtd, the Windows driver'
 	@echo 'make fuzz                fuzz each target for FUZZ_SECONDS=$(FUZZ_SECONDS), on from what was found before'
 	@echo 'make install             install below PREFIX=$(PREFIX), staged in DESTDIR;'

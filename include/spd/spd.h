@@ -300,8 +300,8 @@ SPD_API void spd_request_complete(spd_request *request, const spd_status *status
  * of one unit do not overlap; everything else may.
  */
 
-/* device_name chooses the door; NULL means this system's best (SPD_ERROR_DOOR_MISSING when it has
- * none). Otherwise it is a URI:
+/* Creates a unit. device_name chooses its door; NULL means this system's best
+ * (SPD_ERROR_DOOR_MISSING when it has none). Otherwise it is a URI:
  *
  *     iscsi://HOST[:PORT]/IQN    an iSCSI target; spd-names(7) lists the query parameters
  *     unix:PATH                  the WinSpd transaction protocol on a Unix socket
@@ -410,8 +410,9 @@ SPD_API void spd_log_set(spd_log_function function);
 /* A version-5 (name-based, RFC 4122 4.3) GUID of any text: the same text gives the same GUID, in
  * every version of this library. */
 SPD_API void spd_guid_from_name(const char *name, uint8_t guid[16]);
-/* "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", in either case, to bytes; 0 or SPD_ERROR_TEXT, and then
- * guid is untouched. The other way round in lower case, with a NUL. */
+/* The text of a GUID to bytes and back. "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx" is read in either
+ * case; 0 or SPD_ERROR_TEXT, and then guid is untouched. It is written in lower case, with a
+ * NUL. */
 SPD_API int spd_guid_parse(const char *text, uint8_t guid[16]);
 SPD_API void spd_guid_format(const uint8_t guid[16], char text[37]);
 
