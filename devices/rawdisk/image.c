@@ -57,17 +57,75 @@ int image_check_end(const struct image *image, uint64_t length, uint64_t offset,
     return EIO;
 }
 
+static int flush_now(void *image)
+{
+    return image_os_flush(image);
+}
+
+int image_prepare(struct image *image)
+{
+    return flush_group_open(&image->flushes, flush_now, image);
+}
+
 int image_flush(struct image *image)
 {
-    int error = atomic_load_explicit(&image->lost, memory_order_relaxed);
-    int none = 0;
+    return image->memory ? 0 : flush_group_join(&image->flushes);
+}
 
-    if (error || image->memory)
+int image_lost(struct image *image)
+{
+    return flush_group_lost(&image->flushes);
+}
+
+/* A system or file system that cannot tell whether it would block is not asked again. */
+static int judge_nowait(int error, bool nowait, atomic_bool *impossible)
+{
+    if (error != EOPNOTSUPP || !nowait)
         return error;
-    error = image_os_flush(image);
-    if (error)
-        atomic_compare_exchange_strong(&image->lost, &none, error);
-    return error;
+    atomic_store_explicit(impossible, true, memory_order_relaxed);
+    return EAGAIN;
+}
+
+int image_read(struct image *image, void *buffer, size_t length, uint64_t offset, unsigned flags,
+    uint64_t *failed)
+{
+    bool nowait = flags & IMAGE_NOWAIT && !image->memory;
+    /* Without a cache every write was durable, and so is what there is to read. */
+    bool flush = flags & IMAGE_DURABLE && image->cached;
+    size_t done;
+    int error;
+
+    if (nowait && (flush || atomic_load_explicit(&image->no_nowait_read, memory_order_relaxed)))
+        return EAGAIN;
+    *failed = offset;
+    if (flush && (error = image_flush(image)))
+        return error;
+    error = image_os_read(image, buffer, length, offset, nowait, &done);
+    *failed = offset + done;
+    return judge_nowait(error, nowait, &image->no_nowait_read);
+}
+
+int image_write(struct image *image, const void *buffer, size_t length, uint64_t offset,
+    unsigned flags, uint64_t *failed)
+{
+    bool nowait = flags & IMAGE_NOWAIT && !image->memory;
+    bool durable = flags & IMAGE_DURABLE && !image->memory;
+    size_t done;
+    int error;
+
+    if (nowait && (durable || atomic_load_explicit(&image->no_nowait_write, memory_order_relaxed)))
+        return EAGAIN;
+    *failed = offset;
+    if ((error = image_check_end(image, length, offset, failed)))
+        return error;
+    error = image_os_write(image, buffer, length, offset, nowait, &done);
+    if (error || !durable) {
+        *failed = offset + done;
+        return judge_nowait(error, nowait, &image->no_nowait_write);
+    }
+    /* Not a write that is durable by itself (RWF_DSYNC, FILE_FLAG_WRITE_THROUGH): it would take an
+     * error away from the flush of others. */
+    return image_flush(image);
 }
 
 static int write_zeros(struct image *image, uint64_t length, uint64_t offset, uint64_t *failed)

@@ -11,6 +11,8 @@
 #ifndef DEVICES_RAWDISK_IMAGE_H
 #define DEVICES_RAWDISK_IMAGE_H
 
+#include "flush_group.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,7 +38,7 @@ struct image {
     bool block_device;
     bool cached;          /* written data may be volatile until a flush */
     char name[IMAGE_NAME_MAX]; /* what identifies it on this host and for as long as it is there */
-    atomic_int lost;      /* errno of the flush that failed, see image_flush() */
+    struct flush_group flushes;
     atomic_bool no_nowait_read;
     atomic_bool no_nowait_write;
     atomic_uint unmap_method;
@@ -79,9 +81,11 @@ int image_read(struct image *image, void *buffer, size_t length, uint64_t offset
 int image_write(struct image *image, const void *buffer, size_t length, uint64_t offset,
     unsigned flags, uint64_t *failed);
 
-/* Makes all that was written durable. A failure is final: the system forgets which pages it could
- * not write, so a later success would be a lie (and it returns the first error ever after). */
+/* Makes all that was written before the call durable. A failure is final, see flush_group.h: the
+ * same error is returned ever after, also by durable writes and, with a cache, durable reads. */
 int image_flush(struct image *image);
+/* The error of that failure, or 0. */
+int image_lost(struct image *image);
 
 /* The bytes read as zeros from now on, and their space is given back where that is possible. */
 int image_unmap(struct image *image, uint64_t length, uint64_t offset, uint64_t *failed);

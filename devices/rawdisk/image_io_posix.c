@@ -26,36 +26,19 @@ static int write_error(void)
     return errno == EFBIG ? ENOSPC : errno;
 }
 
-int image_read(struct image *image, void *buffer, size_t length, uint64_t offset, unsigned flags,
-    uint64_t *failed)
+int image_os_read(struct image *image, void *buffer, size_t length, uint64_t offset, bool nowait,
+    size_t *done)
 {
-    bool nowait = flags & IMAGE_NOWAIT && !image->memory;
-    /* Without a cache every write was durable, and so is what there is to read. */
-    bool flush = flags & IMAGE_DURABLE && image->cached;
-    size_t done = 0;
-    int error;
-
-    if (nowait && (flush || atomic_load_explicit(&image->no_nowait_read, memory_order_relaxed)))
-        return EAGAIN;
-    *failed = offset;
-    if (flush && (error = image_flush(image)))
-        return error;
-    while (done < length) {
-        struct iovec piece = {(char *)buffer + done, length - done};
-        ssize_t n = preadv2(image->fd, &piece, 1, (off_t)(offset + done),
+    for (*done = 0; *done < length;) {
+        struct iovec piece = {(char *)buffer + *done, length - *done};
+        ssize_t n = preadv2(image->fd, &piece, 1, (off_t)(offset + *done),
             nowait ? RWF_NOWAIT : 0);
-        if (n > 0) {
-            done += (size_t)n;
-            continue;
-        }
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 && errno == EOPNOTSUPP && nowait) {
-            atomic_store_explicit(&image->no_nowait_read, true, memory_order_relaxed);
-            return EAGAIN;
-        }
-        *failed = offset + done;
-        return n < 0 ? errno : EIO; /* 0: the image has been truncated */
+        if (n > 0)
+            *done += (size_t)n;
+        else if (n == 0)
+            return EIO; /* the image has been truncated */
+        else if (errno != EINTR)
+            return errno;
     }
     return 0;
 }
@@ -69,57 +52,19 @@ int image_os_end(const struct image *image, uint64_t *end)
     return at < 0 ? errno : 0;
 }
 
-/* One pass over the data; *done counts on failure too. */
-static int write_all(struct image *image, const void *buffer, size_t length, uint64_t offset,
-    int rwf, size_t *done)
+int image_os_write(struct image *image, const void *buffer, size_t length, uint64_t offset,
+    bool nowait, size_t *done)
 {
     for (*done = 0; *done < length;) {
         struct iovec piece = {(char *)(uintptr_t)buffer + *done, length - *done};
-        ssize_t n = pwritev2(image->fd, &piece, 1, (off_t)(offset + *done), rwf);
+        ssize_t n = pwritev2(image->fd, &piece, 1, (off_t)(offset + *done),
+            nowait ? RWF_NOWAIT : 0);
         if (n >= 0)
             *done += (size_t)n;
         else if (errno != EINTR)
             return write_error();
     }
     return 0;
-}
-
-/* A durable write failed: did the write fail, or the sync? Once a sync has reported an error the
- * system forgets it, also for data that others wrote, so that flush must not succeed any more. */
-static void judge_durable_failure(struct image *image, const void *buffer, size_t length,
-    uint64_t offset, int error)
-{
-    int none = 0;
-    size_t done;
-
-    if (write_all(image, buffer, length, offset, 0, &done) == 0)
-        atomic_compare_exchange_strong(&image->lost, &none, error);
-}
-
-int image_write(struct image *image, const void *buffer, size_t length, uint64_t offset,
-    unsigned flags, uint64_t *failed)
-{
-    bool durable = flags & IMAGE_DURABLE && !image->memory;
-    bool nowait = flags & IMAGE_NOWAIT && !image->memory;
-    size_t done = 0;
-    int error;
-
-    if (nowait && (durable || atomic_load_explicit(&image->no_nowait_write,
-                                  memory_order_relaxed)))
-        return EAGAIN;
-    *failed = offset;
-    if ((error = image_check_end(image, length, offset, failed)))
-        return error;
-    error = write_all(image, buffer, length, offset,
-        (nowait ? RWF_NOWAIT : 0) | (durable ? RWF_DSYNC : 0), &done);
-    *failed = offset + done;
-    if (error == EOPNOTSUPP && nowait) {
-        atomic_store_explicit(&image->no_nowait_write, true, memory_order_relaxed);
-        return EAGAIN;
-    }
-    if (error && durable)
-        judge_durable_failure(image, buffer, length, offset, error);
-    return error;
 }
 
 int image_os_flush(struct image *image)

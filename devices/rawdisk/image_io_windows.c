@@ -106,23 +106,16 @@ static DWORD piece_of(size_t length)
     return length < most ? (DWORD)length : most;
 }
 
-int image_read(struct image *image, void *buffer, size_t length, uint64_t offset, unsigned flags,
-    uint64_t *failed)
+/* nowait: never asked for, see image_open(). */
+int image_os_read(struct image *image, void *buffer, size_t length, uint64_t offset, bool nowait,
+    size_t *done)
 {
-    int error;
-
-    *failed = offset;
-    if (flags & IMAGE_NOWAIT)
-        return EAGAIN;
-    /* Without a cache every write was durable, and so is what there is to read. */
-    if (flags & IMAGE_DURABLE && image->cached && (error = image_flush(image)))
-        return error;
-    for (size_t done = 0; done < length;) {
+    (void)nowait;
+    for (*done = 0; *done < length;) {
         DWORD n = 0;
         bool ok = read_at(
-            image, (char *)buffer + done, piece_of(length - done), offset + done, &n);
-        done += n;
-        *failed = offset + done;
+            image, (char *)buffer + *done, piece_of(length - *done), offset + *done, &n);
+        *done += n;
         /* The end of the file: the image has been truncated. */
         if (!ok || n == 0)
             return ok || GetLastError() == ERROR_HANDLE_EOF ? EIO : last_errno();
@@ -140,27 +133,19 @@ int image_os_end(const struct image *image, uint64_t *end)
     return 0;
 }
 
-int image_write(struct image *image, const void *buffer, size_t length, uint64_t offset,
-    unsigned flags, uint64_t *failed)
+int image_os_write(struct image *image, const void *buffer, size_t length, uint64_t offset,
+    bool nowait, size_t *done)
 {
-    int error;
-
-    *failed = offset;
-    if (flags & IMAGE_NOWAIT)
-        return EAGAIN;
-    if ((error = image_check_end(image, length, offset, failed)))
-        return error;
-    for (size_t done = 0; done < length;) {
+    (void)nowait;
+    for (*done = 0; *done < length;) {
         DWORD n = 0;
         bool ok = write_at(
-            image, (const char *)buffer + done, piece_of(length - done), offset + done, &n);
-        done += n;
-        *failed = offset + done;
+            image, (const char *)buffer + *done, piece_of(length - *done), offset + *done, &n);
+        *done += n;
         if (!ok || n == 0)
             return ok ? EIO : last_errno();
     }
-    *failed = offset;
-    return flags & IMAGE_DURABLE ? image_flush(image) : 0;
+    return 0;
 }
 
 int image_os_flush(struct image *image)

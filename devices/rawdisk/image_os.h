@@ -16,12 +16,20 @@ uint64_t image_wanted_size(const struct image_wish *wish, uint64_t present);
 /* Is what is there what is wished for? advice: what to do about one that is no whole blocks. */
 enum image_result image_check_size(const struct image *image, const struct image_wish *wish,
     uint64_t present, const char *advice, char *message);
+/* Before the image is opened: what it needs on every system. 0 or an errno. */
+int image_prepare(struct image *image);
 /* EIO with *failed where the image now ends, when that is before length bytes from offset. */
 int image_check_end(const struct image *image, uint64_t length, uint64_t offset, uint64_t *failed);
 
 /* In image_io_posix.c and image_io_windows.c; all return 0 or an errno. Where the image ends now;
  * what cannot be truncated may be as long as it likes. */
 int image_os_end(const struct image *image, uint64_t *end);
+/* *done: bytes that were moved, on failure too. nowait: EAGAIN instead of blocking, or EOPNOTSUPP
+ * where the system cannot tell. Reading ends with EIO where the image does. */
+int image_os_read(struct image *image, void *buffer, size_t length, uint64_t offset, bool nowait,
+    size_t *done);
+int image_os_write(struct image *image, const void *buffer, size_t length, uint64_t offset,
+    bool nowait, size_t *done);
 int image_os_flush(struct image *image);
 /* EOPNOTSUPP: only writing zeros makes these bytes zeros. */
 int image_os_zero(struct image *image, uint64_t length, uint64_t offset);

@@ -232,6 +232,8 @@ enum image_result image_open(struct image *image, const struct image_wish *wish,
     enum image_result result;
 
     *image = (struct image){.fd = -1, .path = wish->path, .cached = wish->cached};
+    if (image_prepare(image))
+        return image_fail(message, IMAGE_FAILED, "there is no memory for image %s", wish->path);
     /* A write past RLIMIT_FSIZE shall be an error of that write. */
     signal(SIGXFSZ, SIG_IGN);
     result = find(image, wish, message, &present);
@@ -289,4 +291,5 @@ void image_close(struct image *image)
     if (image->fd >= 0)
         close(image->fd);
     image->fd = -1;
+    flush_group_close(&image->flushes);
 }

@@ -202,7 +202,7 @@ enum image_result image_open(
         .cached = wish->cached,
         .event_slot = FlsAlloc(image_close_event),
     };
-    if (image->event_slot == FLS_OUT_OF_INDEXES)
+    if (image->event_slot == FLS_OUT_OF_INDEXES || image_prepare(image))
         return image_fail(message, IMAGE_FAILED, "there is no memory for image %s", wish->path);
     /* Windows cannot say beforehand whether it would block. */
     atomic_store(&image->no_nowait_read, true);
@@ -263,4 +263,5 @@ void image_close(struct image *image)
         FlsFree(image->event_slot);
     image->handle = INVALID_HANDLE_VALUE;
     image->event_slot = FLS_OUT_OF_INDEXES;
+    flush_group_close(&image->flushes);
 }

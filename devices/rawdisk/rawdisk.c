@@ -185,6 +185,20 @@ static const struct device_store rawdisk_store = {
     .unmake = rawdisk_unmake,
 };
 
+/* A disk without a cache has no last flush, and the library does not say what a failure means. */
+static int judge_end(struct rawdisk *disk, int status)
+{
+    int lost = image_lost(&disk->image);
+
+    if (!lost)
+        return status;
+    device_error(disk->options->program,
+        "a flush of image %s failed (%s): what was written since the flush before may be lost, "
+        "and every later flush was answered with an error; check the image and what it is on",
+        disk->options->file, strerror(lost));
+    return DEVICE_EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
     static struct rawdisk disk;
@@ -197,7 +211,8 @@ int main(int argc, char **argv)
     spd_params params = device_params(&options);
     status = open_image(&disk, &options, &params);
     if (status == 0)
-        status = device_run(&options, &params, &rawdisk_ops, &rawdisk_store, &disk);
+        status = judge_end(&disk,
+            device_run(&options, &params, &rawdisk_ops, &rawdisk_store, &disk));
     image_close(&disk.image);
     return status;
 }

@@ -246,7 +246,9 @@ typedef struct spd_ops {
         spd_status *status);
     int (*write)(spd_unit *unit, const void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags,
         spd_status *status);
-    /* Makes blocks durable; blocks == 0 means from lba to the end of the medium. */
+    /* Makes blocks durable; blocks == 0 means from lba to the end of the medium. Flushes overlap
+     * each other and writes with SPD_FUA. Beware of systems that tell an error of write-back to one
+     * of them only: it concerns all whose data was written before. */
     int (*flush)(spd_unit *unit, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status);
     /* count ranges, 1 or more, each of at least 1 block; they may overlap each other. Together they
      * may be longer than max_transfer_length. */

@@ -181,7 +181,7 @@ static void image_in_use_is_refused_until_it_is_closed(void **state)
 
     (void)state;
     assert_int_equal(open_with(MIB, 512, true), IMAGE_OK);
-    first = (struct image){.fd = image.fd};
+    first = image;
     assert_int_equal(open_with(0, 512, true), IMAGE_FAILED);
     assert_non_null(strstr(message, "is in use"));
     assert_non_null(strstr(message, path));
@@ -246,7 +246,7 @@ static void write_protected_servers_share_an_image(void **state)
     (void)state;
     make_file(MIB);
     assert_int_equal(open_with(0, 512, false), IMAGE_OK);
-    first = (struct image){.fd = image.fd};
+    first = image;
     assert_int_equal(open_with(0, 512, false), IMAGE_OK);
     image_close(&image);
     assert_int_equal(open_with(0, 512, true), IMAGE_FAILED);
@@ -387,6 +387,9 @@ static void limit_on_the_file_size_is_lack_of_space_and_not_a_signal(void **stat
 
 static void failed_flush_stays_failed(void **state)
 {
+    uint64_t failed;
+    char byte[1];
+
     (void)state;
     assert_int_equal(open_with(MIB, 512, true), IMAGE_OK);
     image.memory = false; /* so that it flushes even where the file is in RAM */
@@ -397,6 +400,14 @@ static void failed_flush_stays_failed(void **state)
     assert_int_equal(image_flush(&image), EINVAL);
     image.fd = fd;
     assert_int_equal(image_flush(&image), EINVAL);
+    assert_int_equal(image_lost(&image), EINVAL);
+    assert_int_equal(image_write(&image, "", 1, 0, IMAGE_DURABLE, &failed), EINVAL);
+    assert_int_equal(image_read(&image, byte, 1, 0, IMAGE_DURABLE, &failed), EINVAL);
+    assert_int_equal(image_write(&image, "", 1, 0, 0, &failed), 0);
+    assert_int_equal(image_read(&image, byte, 1, 0, 0, &failed), 0);
+    image.cached = false; /* as with -C 0: nothing is done that is not durable, but reads are */
+    assert_int_equal(image_unmap(&image, 512, 0, &failed), EINVAL);
+    assert_int_equal(image_read(&image, byte, 1, 0, IMAGE_DURABLE, &failed), 0);
     close(ends[0]);
     close(ends[1]);
 }
