@@ -99,7 +99,7 @@ static int read_secrets(const struct spd_uri *uri, struct iscsi_config *config)
 int config_read(const struct spd_uri *uri, struct iscsi_config *config, bool *guarded)
 {
     static const char *const names[] = { "allow-anonymous", "chap", "login-timeout", "lun",
-        "mutual", "nop-interval", "nop-timeout", "resets", NULL };
+        "mutual", "nop-interval", "nop-timeout", "resets", "write-wait", NULL };
     uint32_t anonymous = 0, lun = 0;
     int error;
 
@@ -107,6 +107,7 @@ int config_read(const struct spd_uri *uri, struct iscsi_config *config, bool *gu
     config->nop_interval = ISCSI_NOP_INTERVAL;
     config->nop_timeout = ISCSI_NOP_TIMEOUT;
     config->login_timeout = ISCSI_LOGIN_SECONDS;
+    config->write_wait = ISCSI_WRITE_WAIT;
     if ((error = spd_uri_check_query(uri, names)) != 0 ||
         (error = read_path(uri, config, &lun)) != 0)
         return error;
@@ -115,6 +116,7 @@ int config_read(const struct spd_uri *uri, struct iscsi_config *config, bool *gu
         (error = read_number(uri, "nop-interval", 1, ISCSI_SECONDS_MAX, &config->nop_interval)) ||
         (error = read_number(uri, "nop-timeout", 1, ISCSI_SECONDS_MAX, &config->nop_timeout)) ||
         (error = read_number(uri, "login-timeout", 1, ISCSI_SECONDS_MAX, &config->login_timeout)) ||
+        (error = read_number(uri, "write-wait", 1, ISCSI_SECONDS_MAX, &config->write_wait)) ||
         (error = read_resets(uri, &config->resets)) != 0)
         return error;
     config->lun = (uint64_t)lun << 48; /* peripheral addressing, SAM-5 4.7.7.2 */

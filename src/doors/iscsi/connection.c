@@ -136,8 +136,10 @@ void connection_tick(struct connection *c)
     uint32_t now = c->door->now;
 
     switch (c->state) {
-    case CONNECTION_LOGIN:
     case CONNECTION_WAITING:
+        waiting_tick(c);
+        break;
+    case CONNECTION_LOGIN:
         if ((int32_t)(now - c->deadline) >= 0)
             connection_drop(c, "its login took too long");
         break;

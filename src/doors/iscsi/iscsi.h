@@ -217,6 +217,8 @@ struct connection {
     uint16_t cid;
     uint32_t stat_sn;
     uint32_t deadline;  /* login and closing: second */
+    uint32_t waiting_since; /* waiting: second, and when the log was last told */
+    uint32_t waiting_told;
     uint32_t last_heard;
     bool pinged;
     uint32_t max_send;  /* RFC 7143 13.12, in whole words */
@@ -234,6 +236,7 @@ struct iscsi_config {
     uint32_t nop_interval;
     uint32_t nop_timeout;
     uint32_t login_timeout;
+    uint32_t write_wait; /* of a login, for what a former session writes */
     bool resets; /* target resets are carried out whoever else uses the unit */
 };
 
@@ -344,9 +347,14 @@ const struct login_claims *login_claims(const struct login *login);
  * where the status says it all. */
 void login_refuse(struct connection *c, uint16_t status, const char *why);
 void login_request(struct connection *c, const uint8_t *bhs, char *data, uint32_t length);
-/* Continues a login that waited for tasks of a former session, once they have ended. */
-bool login_may_resume(const struct connection *c);
+/* Continues a login that waited. */
 void login_resume(struct connection *c);
+const uint8_t *login_isid(const struct login *login);
+
+/* waiting.c */
+void waiting_begin(struct connection *c);
+bool waiting_is_over(const struct connection *c);
+void waiting_tick(struct connection *c); /* once a second */
 
 /* refusal.c: the log's line for it. */
 void refusal_report(const struct connection *c, uint16_t status, const char *why);
@@ -360,8 +368,8 @@ void session_name(struct session *session, const char *initiator, const uint8_t 
 void session_end(struct session *session);
 /* Leaves or frees sessions that have ended, as far as their tasks have; then resumes logins. */
 void session_reap(struct iscsi_door *door);
-/* Whether tasks of a session that this initiator port had may still change the medium. */
-bool session_lingers(struct iscsi_door *door, const char *initiator, const uint8_t isid[6]);
+/* Whether it is a session of this initiator port. */
+bool session_is(const struct session *session, const char *initiator, const uint8_t isid[6]);
 struct session *session_find(struct iscsi_door *door, const char *initiator, const uint8_t isid[6]);
 /* What to do with a request that has this CmdSN. */
 enum order {

@@ -19,6 +19,12 @@ enum {
     ISCSI_ACCEPTS_MAX = 64,      /* in one turn of the loop */
 
     ISCSI_LOGIN_SECONDS = 15,   /* a login that takes longer is dropped */
+    ISCSI_WRITE_WAIT = 10,      /* seconds of a login for writes of its former session: less than
+                                 * initiators wait for an answer, so that they read the reason */
+    ISCSI_WAIT_TOLD = 3,        /* seconds after which the log says so, first */
+    ISCSI_WAIT_TOLD_AGAIN = 30,
+    ISCSI_LEFT_MAX = 8,         /* former sessions of one initiator whose reads were left behind;
+                                 * with more its logins wait */
     ISCSI_CLOSING_SECONDS = 2,  /* for a peer to take our last words */
     ISCSI_NOP_INTERVAL = 30,    /* seconds of silence before we ping */
     ISCSI_NOP_TIMEOUT = 10,     /* seconds that a ping may stay unanswered */

@@ -409,8 +409,8 @@ static void complete(struct connection *c, uint8_t stage)
         old = session_find(c->door, login->claims.initiator, login->isid);
         if (old != NULL)
             connection_drop(old->connection, "its session was reinstated");
-        if (old != NULL || session_lingers(c->door, login->claims.initiator, login->isid)) {
-            c->state = CONNECTION_WAITING;
+        if (old != NULL || !waiting_is_over(c)) {
+            waiting_begin(c);
             login->stage = stage;
             return;
         }
@@ -434,9 +434,9 @@ static void complete(struct connection *c, uint8_t stage)
     login_free(login);
 }
 
-bool login_may_resume(const struct connection *c)
+const uint8_t *login_isid(const struct login *login)
 {
-    return !session_lingers(c->door, c->login->claims.initiator, c->login->isid);
+    return login->isid;
 }
 
 void login_resume(struct connection *c)

@@ -227,20 +227,9 @@ uint32_t session_count(const struct iscsi_door *door, const char *initiator)
     return count;
 }
 
-static bool is_nexus(const struct session *session, const char *initiator, const uint8_t isid[6])
+bool session_is(const struct session *session, const char *initiator, const uint8_t isid[6])
 {
     return is_named(session, initiator) && memcmp(session->isid, isid, 6) == 0;
-}
-
-bool session_lingers(struct iscsi_door *door, const char *initiator, const uint8_t isid[6])
-{
-    list_each(link, &door->sessions) {
-        struct session *session = list_entry(link, struct session, link);
-
-        if (session->connection == NULL && !session->left && is_nexus(session, initiator, isid))
-            return true;
-    }
-    return false;
 }
 
 struct session *session_find(struct iscsi_door *door, const char *initiator, const uint8_t isid[6])
@@ -248,7 +237,7 @@ struct session *session_find(struct iscsi_door *door, const char *initiator, con
     list_each(link, &door->sessions) {
         struct session *session = list_entry(link, struct session, link);
 
-        if (session->connection != NULL && is_nexus(session, initiator, isid))
+        if (session->connection != NULL && session_is(session, initiator, isid))
             return session;
     }
     return NULL;
@@ -261,7 +250,7 @@ static void resume_login(struct iscsi_door *door)
     list_each(link, &door->connections) {
         struct connection *c = list_entry(link, struct connection, link);
 
-        if (c->state == CONNECTION_WAITING && login_may_resume(c)) {
+        if (c->state == CONNECTION_WAITING && waiting_is_over(c)) {
             login_resume(c);
             door->sessions_ended = true;
             return;

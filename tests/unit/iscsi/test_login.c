@@ -423,6 +423,7 @@ static void bad_addresses_and_names_are_refused(void **state)
         { "iscsi://127.0.0.1:0/" TARGET "?mutual=x", SPD_ERROR_URI_PARAMETER },
         { "iscsi://127.0.0.1:0/" TARGET "?chap=/nonexistent", SPD_ERROR_SECRET },
         { "iscsi://127.0.0.1:0/" TARGET "?nop-interval=0", SPD_ERROR_URI_PARAMETER },
+        { "iscsi://127.0.0.1:0/" TARGET "?write-wait=0", SPD_ERROR_URI_PARAMETER },
         { "iscsi://127.0.0.1:0/" TARGET "?resets=some", SPD_ERROR_URI_PARAMETER },
         { "iscsi://127.0.0.1:0/" TARGET "/256", SPD_ERROR_URI },
         { "iscsi://127.0.0.1:0/" TARGET "?lun=256", SPD_ERROR_URI_PARAMETER },

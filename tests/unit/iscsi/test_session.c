@@ -219,7 +219,7 @@ static void logins_that_wait_replace_each_other(void **state)
 
     (void)state;
     begin("");
-    client_start_read(&client);
+    client_give_write(&client);
     disk_wait_held(&disk, 1);
     for (unsigned i = 0; i < 3; i++) {
         client_connect(&waiting[i], &disk);

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * Logins that wait. An initiator port that logs in again ends its former session (RFC 7143 6.3.5),
+ * and a write of that one must not reach the medium after those of the new one. So the login waits
+ * until the device has ended what may still change the medium, but not for ever: then it is refused
+ * with a status after which initiators try again.
+ *
+ * Reads are left behind. What a session with such reads holds is freed when the device gives them
+ * back, so an initiator may leave so much behind, and no more.
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "doors/iscsi/iscsi.h"
+
+enum { TEXT_MAX = 160 };
+
+/* What a login waits for. */
+struct obstacle {
+    bool session;      /* the former one has not come to its end */
+    unsigned commands; /* of it, that may change the medium */
+    bool mixed;        /* by more than one kind of operation */
+    struct spd_held oldest;
+    unsigned left; /* former sessions of the initiator that reads keep */
+    uint64_t left_bytes;
+};
+
+static void add_command(struct obstacle *obstacle, const struct command *command)
+{
+    const struct spd_held *held = &command->request.held;
+    struct spd_held *oldest = &obstacle->oldest;
+
+    if (spd_request_is_left(&command->request))
+        return;
+    obstacle->mixed |= obstacle->commands++ > 0 && held->operation != oldest->operation;
+    if (obstacle->commands == 1 || (held->operation != 0 && held->since < oldest->since))
+        *oldest = *held;
+}
+
+static void find(const struct connection *c, struct obstacle *obstacle)
+{
+    const struct login_claims *claims = login_claims(c->login);
+    struct iscsi_door *door = c->door;
+
+    memset(obstacle, 0, sizeof(*obstacle));
+    list_each(link, &door->sessions) {
+        struct session *session = list_entry(link, struct session, link);
+
+        if (session->connection != NULL || strcmp(session->initiator, claims->initiator) != 0)
+            continue;
+        obstacle->left += session->left;
+        obstacle->left_bytes += session->left ? session->data_bytes : 0;
+        if (session->left || !session_is(session, claims->initiator, login_isid(c->login)))
+            continue;
+        obstacle->session = true;
+        list_each(at, &session->active)
+            add_command(obstacle, list_entry(at, struct command, link));
+    }
+}
+
+static bool is_full(const struct obstacle *obstacle)
+{
+    return obstacle->left >= ISCSI_LEFT_MAX || obstacle->left_bytes > ISCSI_SESSION_DATA_MAX;
+}
+
+static void describe(const struct obstacle *obstacle, char text[TEXT_MAX])
+{
+    static const char *const names[] = { "command", "read", "write", "flush", "unmap" };
+    const struct spd_held *oldest = &obstacle->oldest;
+    const char *name = obstacle->mixed ? "operation" : names[oldest->operation];
+    const char *plural = obstacle->commands == 1 ? "" : "s";
+
+    if (obstacle->commands == 0)
+        snprintf(text, TEXT_MAX, "reads of its %u former sessions, which the device does not give "
+            "back", obstacle->left);
+    else if (oldest->operation == 0)
+        snprintf(text, TEXT_MAX, "%u %s%s of its former session", obstacle->commands, name, plural);
+    else
+        snprintf(text, TEXT_MAX, "%u %s%s of its former session, LBA %" PRIu64 ", %" PRIu64 " s",
+            obstacle->commands, name, plural, oldest->lba,
+            (os_now_ns() - oldest->since) / 1000000000u);
+}
+
+bool waiting_is_over(const struct connection *c)
+{
+    struct obstacle obstacle;
+
+    find(c, &obstacle);
+    return !obstacle.session && !is_full(&obstacle);
+}
+
+void waiting_begin(struct connection *c)
+{
+    c->state = CONNECTION_WAITING;
+    c->waiting_since = c->waiting_told = c->door->now;
+}
+
+void waiting_tick(struct connection *c)
+{
+    static struct spd_log_limit limit = { .kind = "iscsi: logins that wait" };
+    const struct login_claims *claims = login_claims(c->login);
+    uint32_t now = c->door->now, waited = now - c->waiting_since;
+    struct obstacle obstacle;
+    char text[TEXT_MAX], why[TEXT_MAX + 32];
+    bool first = c->waiting_told == c->waiting_since;
+
+    find(c, &obstacle);
+    describe(&obstacle, text);
+    if (waited >= c->door->config.write_wait) {
+        snprintf(why, sizeof(why), "it waited %u s for %s", waited, text);
+        login_refuse(
+            c, obstacle.commands == 0 ? LOGIN_OUT_OF_RESOURCES : LOGIN_UNAVAILABLE, why);
+    } else if (now - c->waiting_told >= (first ? ISCSI_WAIT_TOLD : ISCSI_WAIT_TOLD_AGAIN)) {
+        c->waiting_told = now;
+        spd_log_limited(&limit, c->host, SPD_LOG_WARNING,
+            "iscsi: %s port %s, login of %s waits for %s", c->host, c->port, claims->initiator,
+            text);
+    }
+}
