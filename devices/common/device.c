@@ -4,9 +4,11 @@
 #include "device.h"
 #include "confine.h"
 #include "output.h"
+#include "sink.h"
 #include "statistics.h"
 #include "trace.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -49,6 +51,7 @@ int device_begin(struct device_options *options, const struct device_program *pr
     /* Before anything is opened, and before there is anything to say. */
     if (spd_reserve_descriptors() != 0)
         return DEVICE_EXIT_FAILURE;
+    sink_begin(program->name);
 
     int status = options_parse(options, program, argc, argv);
     if (status < 0 && options->file && !check_outputs(options))
@@ -114,6 +117,7 @@ static void print_start(struct device_options *options, const spd_unit *unit)
     const char *uris[DEVICE_DOORS_MAX + 1], *again[DEVICE_DOORS_MAX];
     const spd_params *params = spd_unit_params(unit);
     uint32_t count = 0;
+    FILE *text;
 
     while (count < DEVICE_DOORS_MAX && (uris[count] = spd_unit_door_uri(unit, count))) {
         /* A door's URI is for initiators. What the server alone knows, such as who must
@@ -124,11 +128,24 @@ static void print_start(struct device_options *options, const spd_unit *unit)
     }
     options->block_count = params->block_count;
     spd_guid_format(params->guid, options->guid_text);
-    options_print(options, stdout, again, count);
-    fputc('\n', stdout);
+    text = sink_text_open();
+    if (!text)
+        return;
+    options_print(options, text, again, count);
+    fputc('\n', text);
     for (uint32_t i = 0; i < count; i++)
-        printf("serving %s\n", uris[i]);
-    fflush(stdout);
+        fprintf(text, "serving %s\n", uris[i]);
+    sink_text_close(text, &sink_output);
+}
+
+static void print_statistics(const spd_unit *unit)
+{
+    FILE *text = sink_text_open();
+
+    if (!text)
+        return;
+    statistics_print(unit, text);
+    sink_text_close(text, &sink_output);
 }
 
 /* What was opened and bound stays; from here on we have no more rights than serving needs. */
@@ -179,13 +196,14 @@ static int serve(struct device_options *options, spd_unit *unit, const struct de
     print_start(options, unit);
     error = spd_unit_wait(unit);
     if (options->stats)
-        statistics_print(unit, stdout);
+        print_statistics(unit);
     return error ? device_fail(options, "stopped", error) : 0;
 }
 
 /* Where requests are logged. */
 struct debug_log {
-    FILE *out;
+    FILE *file; /* NULL: on standard error */
+    struct sink sink;
     bool made; /* there was no such file before */
 };
 
@@ -193,25 +211,29 @@ static bool open_debug_log(struct debug_log *log, const struct device_options *o
 {
     char why[OUTPUT_WHY_MAX];
 
-    *log = (struct debug_log){.out = stderr};
+    *log = (struct debug_log){.sink.name = options->debug_log};
     if (!options->debug || !options->debug_log || strcmp(options->debug_log, "-") == 0)
         return true;
-    log->out = output_open(options->debug_log, &log->made, why);
-    if (log->out)
-        setvbuf(log->out, NULL, _IOLBF, 0); /* a log that ends early is no help with a crash */
-    else
+    log->file = output_open(options->debug_log, &log->made, why);
+    if (!log->file) {
         device_error(options->program, "cannot open the debug log %s: %s", options->debug_log, why);
-    return log->out;
+        return false;
+    }
+    log->sink.fd = sink_descriptor(fileno(log->file));
+    return true;
 }
 
 /* A log that a failed start has made goes, unless it says something. */
 static void close_debug_log(const struct debug_log *log, const struct device_options *options,
     bool failed)
 {
-    bool empty = log->made && fseek(log->out, 0, SEEK_END) == 0 && ftell(log->out) == 0;
+    bool empty = log->made && fseek(log->file, 0, SEEK_END) == 0 && ftell(log->file) == 0;
 
-    if (log->out != stderr)
-        fclose(log->out);
+    if (log->sink.lost)
+        device_error(options->program, "the last %" PRIu64 " lines of the debug log %s are lost",
+            log->sink.lost, options->debug_log);
+    if (log->file)
+        fclose(log->file);
     if (failed && empty)
         remove(options->debug_log);
 }
@@ -247,7 +269,8 @@ int device_run(struct device_options *options, const spd_params *params, const s
         return DEVICE_EXIT_USAGE;
     }
     if (options->debug) {
-        ops = trace_wrap(ops, options->debug, options->program->name, log.out);
+        ops = trace_wrap(ops, options->debug, options->program->name,
+            log.file ? &log.sink : &sink_error);
         effective.flags &= ~(uint32_t)SPD_TRY_FIRST; /* or what is tried twice is logged twice */
     }
     status = run(options, &effective, ops, store, context);

@@ -3,6 +3,7 @@
 
 #include "options.h"
 #include "confine.h"
+#include "sink.h"
 #include "size.h"
 
 #include <getopt.h>
@@ -106,13 +107,15 @@ static void *row_value(const struct option_row *row, struct device_options *opti
 
 void device_error(const struct device_program *program, const char *format, ...)
 {
-    char message[1024];
+    char message[1024], line[sizeof message + 64];
     va_list args;
+    int length;
 
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    fprintf(stderr, "%s: %s\n", program->name, message);
+    length = snprintf(line, sizeof line, "%s: %s\n", program->name, message);
+    sink_write(&sink_error, line, (size_t)length);
 }
 
 /* text from the column at which the line is, in lines of at most 80. */
@@ -434,7 +437,7 @@ int options_parse(struct device_options *options, const struct device_program *p
     return options_check(options) ? -1 : DEVICE_EXIT_USAGE;
 
 usage:
-    fprintf(stderr, "Try '%s --help' for the options.\n", program->name);
+    device_error(program, "try '%s --help' for the options", program->name);
     return DEVICE_EXIT_USAGE;
 }
 

@@ -13,7 +13,7 @@ enum { TRACE_LINE_MAX = 256 };
 static const spd_ops *traced;
 static uint32_t trace_mask;
 static const char *trace_program;
-static FILE *trace_out;
+static struct sink *trace_out;
 static atomic_uint_fast64_t trace_hint; /* pairs the two lines of an operation */
 static atomic_uint trace_threads;
 static _Thread_local unsigned trace_thread;
@@ -45,16 +45,18 @@ static bool trace_wants(spd_operation operation)
 __attribute__((format(printf, 2, 3)))
 static void trace_line(uint64_t hint, const char *format, ...)
 {
-    char text[TRACE_LINE_MAX];
+    char text[TRACE_LINE_MAX], line[TRACE_LINE_MAX + 64];
     va_list args;
+    int length;
 
     if (!trace_thread)
         trace_thread = atomic_fetch_add(&trace_threads, 1) + 1;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    fprintf(trace_out, "%.19s[TID=%04x]: %016" PRIx64 ": %s\n", trace_program, trace_thread, hint,
-        text);
+    length = snprintf(line, sizeof line, "%.19s[TID=%04x]: %016" PRIx64 ": %s\n", trace_program,
+        trace_thread, hint, text);
+    sink_write(trace_out, line, (size_t)length);
 }
 
 static void trace_response(uint64_t hint, const char *name, const spd_status *status)
@@ -134,7 +136,7 @@ static int trace_unmap(spd_unit *unit, const spd_range *ranges, uint32_t count, 
     return error;
 }
 
-const spd_ops *trace_wrap(const spd_ops *ops, uint32_t mask, const char *program, FILE *out)
+const spd_ops *trace_wrap(const spd_ops *ops, uint32_t mask, const char *program, struct sink *out)
 {
     static const spd_ops trace_ops = {
         .size = sizeof trace_ops,

@@ -10,12 +10,14 @@
 #define DEVICES_COMMON_TRACE_H
 
 #include <stdint.h>
-#include <stdio.h>
 
 #include <spd/spd.h>
 
+#include "sink.h"
+
 /* Operations that log what they do, then call ops, which must be simple and stay valid. mask has
  * bit 1 << spd_operation for each kind to log. One traced device a process. */
-const spd_ops *trace_wrap(const spd_ops *ops, uint32_t mask, const char *program, FILE *out);
+const spd_ops *trace_wrap(
+    const spd_ops *ops, uint32_t mask, const char *program, struct sink *out);
 
 #endif

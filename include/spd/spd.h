@@ -337,8 +337,8 @@ SPD_API void spd_unit_shutdown(spd_unit *unit);
  * set and SPD_WRITE_PROTECTED clear, the device's flush is called (lba 0, blocks 0), or submitted,
  * on the calling thread. An asynchronous device must complete what it has. Returns 0 after an
  * orderly shutdown, otherwise the error that stopped the unit; SPD_ERROR_FLUSH when the last flush
- * failed; SPD_ERROR_STATE when the unit was never started. Several threads may wait. Not from an
- * operation. */
+ * failed, and spd_error_detail() says why; SPD_ERROR_STATE when the unit was never started. Several
+ * threads may wait. Not from an operation. */
 SPD_API int spd_unit_wait(spd_unit *unit);
 
 /* Shuts down, waits and frees; NULL does nothing. Takes back spd_unit_shutdown_on_signal(). Not

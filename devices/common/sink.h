@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * What a device program says, on standard output, standard error or in a debug log, and without
+ * waiting for anybody who does not read it: a disk must not stop, nor an end be put off, because of
+ * words. A line that cannot be written now is lost and counted, and the count is the next line that
+ * can. Where a full pipe has room again within a second, nothing is lost.
+ *
+ * On Windows the system has no such call: there a line waits for whoever reads the pipe.
+ */
+
+#ifndef DEVICES_COMMON_SINK_H
+#define DEVICES_COMMON_SINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct sink {
+    int fd;
+    const char *name; /* for the message that it cannot be written */
+    bool stuck;       /* it had no room for a whole second: the next line does not wait */
+    bool told;        /* that it cannot be written */
+    bool torn;        /* it ends within a line */
+    uint64_t lost;    /* lines */
+};
+
+extern struct sink sink_output, sink_error;
+
+enum { SINK_WAIT_MS = 1000 };
+
+/* Once, before there is more than one thread. program: its name, which begins each message. */
+void sink_begin(const char *program);
+
+/* Lines, each with its end. Any thread. */
+void sink_write(struct sink *sink, const char *text, size_t length);
+
+/* For a text that is printed piece by piece; NULL when there is no memory. */
+FILE *sink_text_open(void);
+void sink_text_close(FILE *text, struct sink *sink);
+
+/* sink_posix.c, sink_windows.c. */
+void sink_lock(void);
+void sink_unlock(void);
+/* What writes to the same without ever waiting, where there is such a descriptor; else fd. */
+int sink_descriptor(int fd);
+/* Writes what goes within wait_ms; *put: so many bytes. 0 when these are all, or an errno value. */
+int sink_put(int fd, const char *text, size_t length, int wait_ms, size_t *put);
+
+#endif

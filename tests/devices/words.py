@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (c) 2026, the WinSpd authors
+"""What our programs say, and that they go on where nobody listens."""
+
+import contextlib
+import os
+import re
+import select
+import signal
+import socket
+import struct
+import subprocess
+
+from program import ANY, IQN, TIMEOUT, check, path, program, qemu_io, run
+from start import SOCKET, answers, until
+
+BAD_LOGINS = 2000
+
+
+@contextlib.contextmanager
+def full_pipe():
+    """A pipe that has no room; its reader, its writer and how much is in it."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    filled = 0
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            filled += os.write(writer, bytes(4096))
+    os.set_blocking(writer, True)
+    try:
+        yield reader, writer, filled
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+@contextlib.contextmanager
+def serving(*command, stdout, stderr, status=0):
+    """A server on SOCKET, and on more doors; it is ended by SIGTERM."""
+    server = subprocess.Popen([program(command[0]), *command[1:], "-p", f"unix:{SOCKET}"],
+                              stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
+    try:
+        until(lambda: answers() or server.poll() is not None, f"{command[0]} on {SOCKET}")
+        yield server
+        check(server.poll() is None, f"{command[0]} has ended with status {server.poll()}")
+        server.send_signal(signal.SIGTERM)
+        check(server.wait(TIMEOUT) == status, f"{command[0]}: status {server.returncode}")
+    finally:
+        server.kill()
+        server.wait()
+
+
+def uri_of(server):
+    said = b""
+    while not (found := re.search(rb"^serving (iscsi:\S+)$", said, re.MULTILINE)):
+        ready, _, _ = select.select([server.stdout], [], [], TIMEOUT)
+        piece = os.read(server.stdout.fileno(), 4096) if ready else b""
+        check(piece, f"no start line: {said}")
+        said += piece
+    return found[1].decode()
+
+
+def login(port, target):
+    """One login request (RFC 7143 11.12); the status of the answer."""
+    keys = f"InitiatorName={IQN}:i\0TargetName={target}\0".encode()
+    header = struct.pack(">BBHI", 0x43, 0x87, 0, len(keys)).ljust(48, b"\0")
+    with socket.create_connection(("127.0.0.1", port), TIMEOUT) as peer:
+        peer.sendall(header + keys + bytes(-len(keys) % 4))
+        answer = b""
+        while len(answer) < 48 and (piece := peer.recv(48 - len(answer))):
+            answer += piece
+    check(len(answer) == 48, f"no answer to a login: {answer}")
+    return struct.unpack_from(">H", answer, 36)[0]
+
+
+def standard_error_that_nobody_reads_stops_nobody():
+    image = path("deaf.img")
+    with full_pipe() as (_, stuck, _), \
+            serving("rawdisk", "-f", image, "-c", "2048", "-d", "-1", "-p", ANY,
+                    stdout=subprocess.PIPE, stderr=stuck) as server:
+        uri = uri_of(server)
+        port = int(re.search(r":(\d+)/", uri)[1])
+        for _ in range(BAD_LOGINS):
+            check(login(port, IQN + ":no") == 0x0203, "a bad login is not refused")
+        qemu_io(uri + "/0", "write -P 7 64k 64k", "read -P 7 64k 64k")
+    with open(image, "rb") as file:
+        file.seek(64 << 10)
+        check(file.read(64 << 10) == b"\7" * (64 << 10), "what was written is lost")
+
+
+def standard_output_that_nobody_reads_stops_nobody():
+    with full_pipe() as (_, stuck, _), open(path("words.log"), "w+b") as errors:
+        with serving("memdisk", "--size", "1M", "--stats", stdout=stuck, stderr=errors):
+            run("stgtest", f"unix:{SOCKET}", "8", "R", "*", "4")
+        errors.seek(0)
+        said = errors.read().decode()
+        check(said.count("standard output cannot be written: nobody reads it") == 1, said)
+
+
+def outputs_on_a_full_disk_stop_nobody():
+    with open("/dev/full", "wb") as full:
+        with serving("memdisk", "--size", "1M", "--stats", "-d", "-1", stdout=full, stderr=full):
+            run("stgtest", f"unix:{SOCKET}", "8", "W", "*", "4")
+
+
+def debug_log_that_cannot_be_written_is_told_once():
+    with open(path("words.log"), "w+b") as errors:
+        with serving("memdisk", "--size", "1M", "-d", "-1", "-D", "/dev/full",
+                     stdout=subprocess.DEVNULL, stderr=errors):
+            run("stgtest", f"unix:{SOCKET}", "8", "W", "*", "4")
+        errors.seek(0)
+        said = errors.read().decode()
+        check(said.count("/dev/full cannot be written: No space left on device") == 1, said)
+        check(re.search(r"the last \d+ lines of the debug log /dev/full are lost", said), said)
+
+
+def lines_that_were_lost_are_counted_where_there_is_room_again():
+    with full_pipe() as (reader, stuck, filled), \
+            serving("memdisk", "--size", "1M", "-d", "-1", stdout=subprocess.DEVNULL,
+                    stderr=stuck):
+        run("stgtest", f"unix:{SOCKET}", "8", "W", "*", "4")
+        while filled:
+            filled -= len(os.read(reader, min(filled, 4096)))
+        run("stgtest", f"unix:{SOCKET}", "1", "W", "*", "4")
+        said = os.read(reader, 4096).decode()
+        check(re.match(r"memdisk: \d+ lines were lost here, for want of room or of a reader\n"
+                       r"memdisk\[TID=", said), said)
+
+
+def a_refused_login_is_told_with_the_reason():
+    with serving("memdisk", "--size", "1M", "-p", ANY, stdout=subprocess.PIPE,
+                 stderr=subprocess.PIPE) as server:
+        port = int(re.search(r":(\d+)/", uri_of(server))[1])
+        login(port, IQN + ":\x1b[2J")
+        said = os.read(server.stderr.fileno(), 4096).decode()
+        check(re.fullmatch(r"memdisk: iscsi: 127\.0\.0\.1 port \d+, login refused \(0203h\): there "
+                           r"is no such target here; initiator '\S+:i', target '\S+:\\x1b\[2J'\n",
+                           said), repr(said))
+
+
+TESTS = [standard_error_that_nobody_reads_stops_nobody,
+         standard_output_that_nobody_reads_stops_nobody, outputs_on_a_full_disk_stop_nobody,
+         debug_log_that_cannot_be_written_is_told_once,
+         lines_that_were_lost_are_counted_where_there_is_room_again,
+         a_refused_login_is_told_with_the_reason]
