@@ -181,9 +181,8 @@ typedef struct spd_params {
                                      * block_length, at most 16 MiB; 0: 1 MiB */
     uint32_t unmap_granularity;     /* bytes, a multiple of block_length; 0: not reported */
     uint32_t flags;                 /* SPD_WRITE_PROTECTED | ...; default SPD_CACHE */
-    uint32_t queue_depth;           /* commands that one initiator may have under way, and
-                                     * operations that may wait for a dispatcher thread (one more
-                                     * gets TASK SET FULL), 1 to 4096; 0: 256 */
+    uint32_t queue_depth;           /* commands that one initiator may have under way, 1 to
+                                     * 4096; 0: 256 */
     char product_id[17];            /* printable ASCII, at most 16 characters; default
                                      * "WinSpd Disk" */
     char product_revision[5];       /* printable ASCII, at most 4 characters; default "1.0" */
@@ -322,10 +321,12 @@ SPD_API int spd_unit_create(const char *device_name, const spd_params *params, c
  * as above; the unit stays as it was. */
 SPD_API int spd_unit_add_door(spd_unit *unit, const char *device_name);
 
-/* Starts the doors and `threads` dispatcher threads, at most 1024 (0: one per usable CPU; none are
- * made for a device that never blocks or is asynchronous). Operations may be called before this
- * returns. Errors: STATE (it was started or shut down before) and THREADS when too many are asked
- * for leave the unit as it was; after any other the unit has stopped and can only be deleted. */
+/* Starts the doors and `threads` dispatcher threads, at most 1024 (0: one per usable CPU for each
+ * initiator, and one more, which no initiator gets beside those; none are made for a device that
+ * never blocks or is asynchronous). Initiators have turns on them. Operations may be called before
+ * this returns. Errors: STATE (it was started or shut down before) and THREADS when too many are
+ * asked for leave the unit as it was; after any other the unit has stopped and can only be deleted.
+ */
 SPD_API int spd_unit_start(spd_unit *unit, uint32_t threads);
 
 /* Stops the doors: no new commands from now on. What waits is aborted, what the device has is

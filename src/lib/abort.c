@@ -57,7 +57,7 @@ static void told_remove(struct spd_request *request)
 void spd_device_take_back(struct spd_request *request)
 {
     if (request->op_vec_borrowed)
-        spd_pool_give(&request->unit->scratch, request->op_vec_borrowed);
+        spd_pool_give(&request->unit->lists, request->op_vec_borrowed);
     request->op_vec_borrowed = NULL;
     if (request->told)
         told_remove(request);

@@ -264,9 +264,9 @@ static bool cut_vec(struct spd_request *request, const struct span *span)
         return true;
     }
     if (span->count > INLINE) {
-        if (span->count > SCSI_SCRATCH_LENGTH / sizeof *pieces)
+        if (span->count > SPD_LIST_LENGTH / sizeof *pieces)
             return false;
-        pieces = spd_pool_take(&request->unit->scratch);
+        pieces = spd_pool_take(&request->unit->lists);
         request->op_vec_borrowed = pieces;
         if (!pieces)
             return false;

@@ -9,33 +9,72 @@
 
 #include "lib/unit.h"
 
-static struct spd_request *request_of(struct ioq_request *queued)
+/* The lock is held. */
+static bool may_serve(
+    const struct spd_dispatchers *dispatchers, const struct spd_request *request)
 {
-    return (struct spd_request *)((char *)queued - offsetof(struct spd_request, queued));
+    const struct scsi_flow *flow = spd_fair_flow(&dispatchers->waiting, request);
+
+    return !dispatchers->share ||
+        atomic_load_explicit(&flow->held, memory_order_relaxed) < dispatchers->share;
 }
 
-static struct spd_dispatcher *dispatcher_of(struct ioq_server *server)
+static void count(struct spd_dispatchers *dispatchers, struct spd_request *request)
 {
-    return (struct spd_dispatcher *)((char *)server - offsetof(struct spd_dispatcher, server));
+    struct scsi_flow *flow = spd_fair_flow(&dispatchers->waiting, request);
+
+    if (!dispatchers->share)
+        return;
+    atomic_fetch_add_explicit(&flow->held, 1, memory_order_relaxed);
+    request->dispatched = true;
 }
 
-/* A dispatcher answers by calling a function, not by sending a hint; so a delivered request leaves
- * the queue at once, and serving it takes the lock a single time. */
-static struct spd_request *delivered(struct ioq *queue, uint64_t hint)
+void spd_dispatchers_leave(struct spd_dispatchers *dispatchers, struct spd_request *request)
 {
-    return request_of(ioq_complete(queue, hint));
+    struct scsi_flow *flow = spd_fair_flow(&dispatchers->waiting, request);
+
+    atomic_fetch_sub_explicit(&flow->held, 1, memory_order_relaxed);
+    request->dispatched = false;
 }
 
-/* The lock is held. NULL: stopped. */
+/* The lock is held. NULL: none that may be served now. */
+static struct spd_request *take(struct spd_dispatchers *dispatchers)
+{
+    struct spd_request *request = spd_fair_first(&dispatchers->waiting);
+
+    while (request && !may_serve(dispatchers, request))
+        request = spd_fair_after(&dispatchers->waiting, request);
+    if (request) {
+        spd_fair_take(&dispatchers->waiting, request, false);
+        count(dispatchers, request);
+    }
+    return request;
+}
+
+static struct spd_dispatcher *pop_idle(struct spd_dispatchers *dispatchers)
+{
+    struct spd_dispatcher *dispatcher = dispatchers->idle;
+
+    if (dispatcher) {
+        dispatchers->idle = dispatcher->next_idle;
+        dispatcher->idle = false;
+    }
+    return dispatcher;
+}
+
+/* The lock is held. NULL: closed. */
 static struct spd_request *next_request(
     struct spd_dispatchers *dispatchers, struct spd_dispatcher *self)
 {
-    uint64_t hint = 0;
-
-    self->request = NULL;
-    if (ioq_wait(&dispatchers->queue, &self->server, &hint))
-        return delivered(&dispatchers->queue, hint);
-    while (self->server.waiting)
+    if (dispatchers->closed)
+        return NULL;
+    self->request = take(dispatchers);
+    if (self->request)
+        return self->request;
+    self->idle = true;
+    self->next_idle = dispatchers->idle;
+    dispatchers->idle = self;
+    while (self->idle)
         os_cond_wait(&self->wake, &dispatchers->lock);
     return self->request;
 }
@@ -76,44 +115,47 @@ void spd_dispatchers_serve(struct spd_unit *unit)
 
 struct spd_request *spd_dispatchers_close(struct spd_dispatchers *dispatchers)
 {
-    struct spd_request *waiting = NULL, **end = &waiting;
-    struct ioq_request *queued;
-    struct ioq_server *server;
+    struct spd_request *waiting = NULL, **end = &waiting, *request;
+    struct spd_dispatcher *dispatcher;
 
     os_mutex_lock(&dispatchers->lock);
-    ioq_stop(&dispatchers->queue);
-    while ((queued = ioq_drain_request(&dispatchers->queue))) {
-        *end = request_of(queued);
-        end = &(*end)->next;
+    dispatchers->closed = true;
+    while ((request = spd_fair_first(&dispatchers->waiting))) {
+        spd_fair_take(&dispatchers->waiting, request, false);
+        *end = request;
+        end = &request->next;
     }
-    *end = NULL;
-    while ((server = ioq_drain_server(&dispatchers->queue)))
-        os_cond_signal(&dispatcher_of(server)->wake);
+    while ((dispatcher = pop_idle(dispatchers)))
+        os_cond_signal(&dispatcher->wake);
     os_mutex_unlock(&dispatchers->lock);
     return waiting;
 }
 
 bool spd_dispatchers_post(struct spd_dispatchers *dispatchers, struct spd_request *request)
 {
-    struct ioq_server *server = NULL;
     struct spd_dispatcher *dispatcher = NULL;
-    enum ioq_result result;
-    uint64_t hint = 0;
+    bool closed;
 
-    if (!dispatchers->slots)
+    if (!dispatchers->started)
         return false;
+    if (request->dispatched)
+        spd_dispatchers_leave(dispatchers, request);
     os_mutex_lock(&dispatchers->lock);
-    result = ioq_post(&dispatchers->queue, &request->queued, &server, &hint);
-    if (result == IOQ_MATCHED) {
-        dispatcher = dispatcher_of(server);
-        dispatcher->request = delivered(&dispatchers->queue, hint);
+    closed = dispatchers->closed;
+    if (!closed && may_serve(dispatchers, request))
+        dispatcher = pop_idle(dispatchers);
+    if (dispatcher) {
+        count(dispatchers, request);
+        dispatcher->request = request;
+    } else if (!closed) {
+        spd_fair_put(&dispatchers->waiting, request);
     }
     os_mutex_unlock(&dispatchers->lock);
 
     /* Outside the lock, or the woken thread would run into it. */
     if (dispatcher)
         os_cond_signal(&dispatcher->wake);
-    return result == IOQ_MATCHED || result == IOQ_QUEUED;
+    return !closed;
 }
 
 bool spd_dispatchers_cancel(struct spd_dispatchers *dispatchers, struct spd_request *request)
@@ -121,7 +163,7 @@ bool spd_dispatchers_cancel(struct spd_dispatchers *dispatchers, struct spd_requ
     bool cancelled;
 
     os_mutex_lock(&dispatchers->lock);
-    cancelled = ioq_cancel(&dispatchers->queue, &request->queued);
+    cancelled = spd_fair_remove(&dispatchers->waiting, request);
     os_mutex_unlock(&dispatchers->lock);
     return cancelled;
 }
@@ -145,19 +187,18 @@ static int start_one(struct spd_unit *unit, struct spd_dispatcher *self)
     return 0;
 }
 
-int spd_dispatchers_start(struct spd_unit *unit, uint32_t threads)
+int spd_dispatchers_start(struct spd_unit *unit, uint32_t threads, uint32_t share)
 {
     struct spd_dispatchers *dispatchers = &unit->dispatchers;
     int error = 0;
 
-    dispatchers->slots = calloc(unit->params.queue_depth, sizeof *dispatchers->slots);
     dispatchers->each = calloc(threads + 1, sizeof *dispatchers->each);
+    if (!dispatchers->each)
+        return spd_fail(SPD_ERROR_NO_MEMORY, "for %u dispatcher threads", threads);
     os_mutex_init(&dispatchers->lock);
-    if (!dispatchers->slots || !dispatchers->each)
-        error = spd_fail(SPD_ERROR_NO_MEMORY, "for %u dispatcher threads", threads);
-    else
-        ioq_init(&dispatchers->queue, dispatchers->slots, unit->params.queue_depth);
-
+    spd_fair_init(&dispatchers->waiting, SPD_FAIR_DISPATCH);
+    dispatchers->share = share;
+    dispatchers->started = true;
     while (!error && dispatchers->count < threads) {
         error = start_one(unit, &dispatchers->each[dispatchers->count]);
         if (!error)
@@ -173,7 +214,7 @@ void spd_dispatchers_stop(struct spd_unit *unit)
     struct spd_dispatchers *dispatchers = &unit->dispatchers;
     struct spd_dispatcher *lent;
 
-    if (!dispatchers->slots && !dispatchers->each)
+    if (!dispatchers->started)
         return;
     if (dispatchers->count)
         spd_dispatchers_close(dispatchers);
@@ -190,7 +231,6 @@ void spd_dispatchers_stop(struct spd_unit *unit)
         free(lent);
     }
     os_mutex_destroy(&dispatchers->lock);
-    free(dispatchers->slots);
     free(dispatchers->each);
     memset(dispatchers, 0, sizeof *dispatchers);
 }

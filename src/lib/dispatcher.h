@@ -6,16 +6,16 @@
 #ifndef SPD_LIB_DISPATCHER_H
 #define SPD_LIB_DISPATCHER_H
 
-#include "ioq/ioq.h"
-#include "lib/door.h"
+#include "lib/fair.h"
 #include "os/os.h"
 
 enum { SPD_THREADS_MAX = 1024 };
 
 struct spd_dispatcher {
-    struct ioq_server server;
     struct spd_unit *unit;
     struct spd_request *request; /* what it was woken for */
+    bool idle;
+    struct spd_dispatcher *next_idle;
     os_cond wake;
     os_thread thread;
     void *bounce;                /* NULL: it is lent */
@@ -23,16 +23,20 @@ struct spd_dispatcher {
 };
 
 struct spd_dispatchers {
-    os_mutex lock; /* guards the queue and the dispatchers' request */
-    struct ioq queue;
-    struct ioq_slot *slots;
+    os_mutex lock; /* guards the rest, once started */
+    bool started;
+    bool closed;
+    struct spd_fair waiting;
+    struct spd_dispatcher *idle; /* the one that began to wait last is first: its caches are warm */
     struct spd_dispatcher *each;
     uint32_t count;
+    uint32_t share;              /* how many may serve one nexus at a time; 0: all */
     struct spd_dispatcher *lent; /* all that ever came */
 };
 
-/* threads 0: they come by spd_dispatchers_serve(). 0 or a spd_error. */
-int spd_dispatchers_start(struct spd_unit *unit, uint32_t threads);
+/* threads 0: they come by spd_dispatchers_serve(). share 0: one nexus may have all of them. 0 or a
+ * spd_error. */
+int spd_dispatchers_start(struct spd_unit *unit, uint32_t threads, uint32_t share);
 
 /* The calling thread is one of them until they are closed. */
 void spd_dispatchers_serve(struct spd_unit *unit);
@@ -43,8 +47,18 @@ struct spd_request *spd_dispatchers_close(struct spd_dispatchers *dispatchers);
 /* The queue is empty. Joins and frees; does nothing when there are none. */
 void spd_dispatchers_stop(struct spd_unit *unit);
 
-/* False: the queue is full, or closed. */
+/* False: it is closed. */
 bool spd_dispatchers_post(struct spd_dispatchers *dispatchers, struct spd_request *request);
+
+/* A request that is dispatched no longer needs its dispatcher, and does not count in its nexus's
+ * share. To be called while it is still the library's, since its nexus may end with it. */
+void spd_dispatchers_leave(struct spd_dispatchers *dispatchers, struct spd_request *request);
+
+/* Whether any request waits for a dispatcher: a look without the lock. */
+static inline bool spd_dispatchers_busy(const struct spd_dispatchers *dispatchers)
+{
+    return atomic_load_explicit(&dispatchers->waiting.count, memory_order_relaxed) != 0;
+}
 
 /* False: a dispatcher has it already. */
 bool spd_dispatchers_cancel(struct spd_dispatchers *dispatchers, struct spd_request *request);

@@ -9,6 +9,7 @@
  *
  *   spd_request_start(r)   the engine looks at the CDB; the library takes every step from there
  *     -> ops->map(r)       at most once: attach the data buffer (see below)
+ *     -> ops->later(r)     any number of times: spd_request_go_on(r) in another turn of the loop
  *     -> ops->done(r)      exactly once: status, sense and data-in are in r->task
  *   spd_request_release(r) the door has sent or copied r->task.reply
  *
@@ -17,8 +18,8 @@
  * through a mailbox (mailbox.h). done neither blocks nor starts another request (that would
  * recurse).
  *
- * start, mapped and cancel of one request do not overlap: a door calls them from the one thread
- * that owns the command.
+ * start, mapped, go_on and cancel of one request do not overlap: a door calls them from the one
+ * thread that owns the command.
  */
 
 #ifndef SPD_LIB_DOOR_H
@@ -26,7 +27,6 @@
 
 #include <stdatomic.h>
 
-#include "ioq/ioq.h"
 #include "lib/log.h"
 #include "os/os.h"
 #include "scsi/scsi.h"
@@ -34,6 +34,7 @@
 
 struct spd_uri;
 struct spd_door;
+struct spd_fair;
 
 /* Bytes of data of one command at most: what a door must be able to buffer. */
 enum { SPD_COMMAND_MAX = 16 << 20 };
@@ -45,6 +46,10 @@ struct spd_request_ops {
      * within spd_request_start(), before the request can be handed to any other thread. Not called
      * for commands that move nothing or whose data-in comes from the engine (task.reply). */
     bool (*map)(struct spd_request *request);
+    /* Any thread, also from within the functions below: the request waits for its next turn. The
+     * door calls spd_request_go_on() soon, but not from within this; a mailbox takes it as it takes
+     * those that are done. NULL: the door has a thread for each command, which waits with it. */
+    void (*later)(struct spd_request *request);
     void (*done)(struct spd_request *request);
 };
 
@@ -64,16 +69,19 @@ struct spd_request {
     const struct spd_request_ops *ops;
 
     /* The library's. */
-    struct ioq_request queued;
-    struct spd_request *next;     /* gate, mailbox and free lists */
+    struct spd_request *next;     /* queues, mailbox and free lists */
+    struct spd_request *previous; /* queues */
+    struct spd_fair *_Atomic waits_in; /* the queue that it is in; its lock guards that */
     const struct spd_vec *op_vec; /* the scatter list of the present operation */
     uint32_t op_vec_count;
     uint8_t step; /* enum scsi_step that the request waits to take */
     bool mapped;
-    bool gated;  /* it is inside the unit's gate */
-    bool parked; /* it waits at the gate; guarded by the gate's lock */
+    bool gated;       /* it is inside the unit's gate */
+    bool has_scratch; /* it is counted among those that have one */
+    bool dispatched;  /* it is counted in its nexus's share of dispatchers */
+    uint64_t spent;   /* bytes of its turn */
     struct spd_vec op_vec_inline[4];
-    void *op_vec_borrowed; /* a longer scatter list, from the scratch pool */
+    void *op_vec_borrowed; /* a longer scatter list, of unit->lists */
     void *device_context;
     uint64_t started; /* ns, when the device was called */
     struct scsi_outcome outcome;
@@ -90,6 +98,10 @@ void spd_request_start(struct spd_request *request);
 
 /* The data that map() was waiting for is there. */
 void spd_request_mapped(struct spd_request *request);
+
+/* After later(). False: it is not that which the request waits for; where a mailbox takes both, it
+ * is done. */
+bool spd_request_go_on(struct spd_request *request);
 
 /* After done(): the door no longer needs task.reply. Call it for every request that was done,
  * before its memory is used again; it costs nothing when there was no reply. */

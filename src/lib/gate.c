@@ -9,8 +9,8 @@ void spd_gate_init(struct spd_gate *gate)
 {
     atomic_init(&gate->word, 0);
     os_mutex_init(&gate->lock);
-    gate->head = NULL;
-    gate->tail = NULL;
+    spd_fair_init(&gate->waiting, SPD_FAIR_GATE);
+    gate->passed = false;
     gate->exclusive = false;
 }
 
@@ -21,45 +21,48 @@ void spd_gate_destroy(struct spd_gate *gate)
 
 static void park(struct spd_gate *gate, struct spd_request *request)
 {
-    bool first = request->task.attribute == SCSI_HEAD_OF_QUEUE;
+    if (request->task.attribute != SCSI_HEAD_OF_QUEUE) {
+        spd_fair_put(&gate->waiting, request);
+        return;
+    }
+    spd_fair_put_first(&gate->waiting, request);
+    if (!gate->passed) {
+        spd_fair_prefer(&gate->waiting, request);
+        gate->passed = true;
+    }
+}
 
-    request->parked = true;
-    request->next = first ? gate->head : NULL;
-    if (first)
-        gate->head = request;
-    else if (gate->tail)
-        gate->tail->next = request;
-    else
-        gate->head = request;
-    if (!first || !gate->tail)
-        gate->tail = request;
+/* A nexus has its turn with one exclusive task, or with all before its next exclusive one. */
+static bool goes_on(const struct spd_request *request)
+{
+    const struct spd_request *next = request->next;
+
+    return next && !request->task.exclusive && !next->task.exclusive;
 }
 
 /* The lock is held. Lets in whom the order allows and unlinks them from the queue. */
 static struct spd_request *admit(struct spd_gate *gate)
 {
-    struct spd_request *granted = NULL, **end = &granted;
+    struct spd_request *granted = NULL, **end = &granted, *request;
 
-    while (gate->head && !gate->exclusive) {
-        struct spd_request *request = gate->head;
-
+    while (!gate->exclusive && (request = spd_fair_first(&gate->waiting))) {
         if (request->task.exclusive) {
             if (atomic_load(&gate->word) != SPD_GATE_SLOW)
                 break; /* the last one to leave comes here */
             gate->exclusive = true;
         }
         atomic_fetch_add(&gate->word, 1);
-        gate->head = request->next;
-        if (!gate->head)
-            gate->tail = NULL;
-        request->parked = false;
+        if (request->task.attribute != SCSI_HEAD_OF_QUEUE)
+            gate->passed = false;
+        spd_fair_take(&gate->waiting, request, goes_on(request));
         request->gated = true;
-        request->next = NULL;
         *end = request;
         end = &request->next;
     }
-    if (!gate->head && !gate->exclusive)
+    if (!spd_fair_first(&gate->waiting) && !gate->exclusive) {
+        gate->passed = false;
         atomic_fetch_and(&gate->word, ~SPD_GATE_SLOW);
+    }
     return granted;
 }
 
@@ -110,23 +113,12 @@ struct spd_request *spd_gate_leave(struct spd_gate *gate, struct spd_request *re
 bool spd_gate_cancel(
     struct spd_gate *gate, struct spd_request *request, struct spd_request **granted)
 {
-    struct spd_request *previous = NULL;
     bool parked;
 
     os_mutex_lock(&gate->lock);
-    parked = request->parked;
-    if (parked) {
-        for (struct spd_request *at = gate->head; at != request; at = at->next)
-            previous = at;
-        if (previous)
-            previous->next = request->next;
-        else
-            gate->head = request->next;
-        if (gate->tail == request)
-            gate->tail = previous;
-        request->parked = false;
+    parked = spd_fair_remove(&gate->waiting, request);
+    if (parked)
         *granted = admit(gate);
-    }
     os_mutex_unlock(&gate->lock);
     return parked;
 }

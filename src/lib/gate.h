@@ -3,9 +3,13 @@
 
 /*
  * The gate in front of a unit's medium. Tasks that touch the medium go through it side by side; an
- * exclusive one goes alone. First come, first served, so an exclusive task also orders what came
- * before it against what comes after (COMPARE AND WRITE, SBC-3 5.2; ORDERED tasks, SAM-5 8.7.3).
- * HEAD OF QUEUE tasks pass everybody who waits (SAM-5 8.7.4), but not an exclusive one inside.
+ * exclusive one goes alone. Of one nexus first come, first served, so an exclusive task also orders
+ * what came before it against what comes after (COMPARE AND WRITE, SBC-3 5.2; ORDERED tasks, SAM-5
+ * 8.7.3). The nexuses have turns, or one of them could keep all others out with a stream of
+ * exclusive tasks: of each only the oldest task waits in the task set, the later ones before it.
+ *
+ * HEAD OF QUEUE tasks pass all that wait (SAM-5 8.7.4), but not an exclusive one inside; and not
+ * those of other nexuses again before one of these has had a turn.
  *
  * While there is no exclusive task a passage costs one atomic addition and one subtraction.
  */
@@ -13,15 +17,15 @@
 #ifndef SPD_LIB_GATE_H
 #define SPD_LIB_GATE_H
 
-#include "lib/door.h"
+#include "lib/fair.h"
 #include "os/os.h"
 
 struct spd_gate {
     _Atomic uint32_t word; /* tasks inside, and SPD_GATE_SLOW */
     os_mutex lock;         /* guards the rest, and every change of SPD_GATE_SLOW */
-    struct spd_request *head;
-    struct spd_request *tail;
+    struct spd_fair waiting;
     bool exclusive; /* the task inside is an exclusive one */
+    bool passed;    /* a HEAD OF QUEUE task was the last to get a turn, or is the next */
 };
 
 /* An exclusive task waits or is inside: everybody takes the lock. */

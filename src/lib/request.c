@@ -4,28 +4,48 @@
 /*
  * The way of a request:
  *
- *   start -> [map] -> [gate] -> device ... device -> leave the gate -> done
+ *   start -> [map] -> [scratch] -> [gate] -> device ... device -> leave the gate -> done
  *
  * A request is with one thread at a time. Where it has to wait it is put down (state says where)
  * and whoever ends the wait goes on with it: the door, the task that left the gate, a dispatcher,
  * the device. Nobody touches a request after putting it down.
+ *
+ * Between the operations of a long command it goes to the end of the dispatchers' queue, or back to
+ * its door for a later turn, so that others have theirs.
  */
 
 #include <stdatomic.h>
 
 #include "lib/unit.h"
 
+/* What a command may move before others that wait have their turn; other operations are a turn. */
+enum { TURN_BYTES = 256 << 10 };
+
+static const struct scsi_outcome aborted = { .status = SCSI_CHECK_CONDITION, .sense_key = 0x0b };
+
 static void set_state(struct spd_request *request, uint32_t state)
 {
     atomic_store_explicit(&request->state, state, memory_order_relaxed);
 }
 
+/* Its door goes on with it, from this step. */
+static void put_off(struct spd_request *request, enum scsi_step step)
+{
+    request->step = step;
+    set_state(request, SPD_REQUEST_LATER);
+    request->ops->later(request);
+}
+
+/* The one that has waited for the scratch goes on later: who releases may not run another. */
 void spd_request_release(struct spd_request *request)
 {
-    if (!request->task.scratch)
+    struct spd_request *granted;
+
+    if (!request->has_scratch)
         return;
-    spd_pool_give(&request->unit->scratch, request->task.scratch);
-    request->task.scratch = NULL;
+    granted = spd_scratch_give(&request->unit->scratch, request);
+    if (granted)
+        put_off(granted, SCSI_SCRATCH);
 }
 
 /* Returns the requests that may pass the gate now that this one has left. */
@@ -34,6 +54,8 @@ static struct spd_request *finish(struct spd_request *request)
     struct spd_unit *unit = request->unit;
     struct spd_request *granted = NULL;
 
+    if (request->dispatched)
+        spd_dispatchers_leave(&unit->dispatchers, request);
     if (request->gated)
         granted = spd_gate_leave(&unit->gate, request);
     if (!request->task.reply)
@@ -74,14 +96,17 @@ static bool prepare(struct spd_request *request, enum scsi_step step, struct spd
     return true;
 }
 
-static void take_scratch(struct spd_request *request)
+/* False: put down until another gives one back. */
+static bool take_scratch(struct spd_request *request)
 {
-    struct scsi_task *task = &request->task;
-
-    if (!task->scratch)
-        task->scratch = spd_pool_take(&request->unit->scratch);
-    request->outcome = (struct scsi_outcome){ .status = task->scratch ? SCSI_GOOD
-                                                                      : SCSI_TASK_SET_FULL };
+    set_state(request, SPD_REQUEST_WAITING);
+    if (!spd_scratch_take(&request->unit->scratch, request))
+        return false;
+    set_state(request, SPD_REQUEST_RUNNING);
+    request->outcome = (struct scsi_outcome){
+        .status = request->task.scratch ? SCSI_GOOD : SCSI_TASK_SET_FULL
+    };
+    return true;
 }
 
 /* False: put down. True: the step has ended, with request->outcome. */
@@ -90,8 +115,7 @@ static bool take_step(
 {
     switch (step) {
     case SCSI_SCRATCH:
-        take_scratch(request);
-        return true;
+        return take_scratch(request);
     case SCSI_DATA:
         request->outcome = (struct scsi_outcome){ 0 };
         return map(request, step);
@@ -110,6 +134,54 @@ static bool take_step(
     }
 }
 
+/* Whether others are to have their turn before its next step, and it can have another. */
+static bool is_turn_over(struct spd_request *request, enum scsi_step step, const void *bounce)
+{
+    const struct spd_unit *unit = request->unit;
+    uint64_t bytes = TURN_BYTES;
+
+    if (step < SCSI_READ || !request->gated) /* it has not begun */
+        return false;
+    if (step == SCSI_READ || step == SCSI_WRITE)
+        bytes = (uint64_t)request->task.op.blocks << unit->block_shift;
+    request->spent += bytes;
+    if (request->spent < TURN_BYTES)
+        return false;
+    request->spent = 0;
+    if (bounce)
+        return spd_dispatchers_busy(&unit->dispatchers);
+    return unit->kind != SPD_DEVICE_LENT && request->ops->later;
+}
+
+static void end_turn(struct spd_request *request, enum scsi_step step, const void *bounce)
+{
+    struct spd_dispatchers *dispatchers = &request->unit->dispatchers;
+
+    if (!bounce) {
+        put_off(request, step);
+        return;
+    }
+    request->step = step;
+    set_state(request, SPD_REQUEST_QUEUED);
+    spd_dispatchers_post(dispatchers, request); /* they close after all requests have ended */
+}
+
+/* True: it has ended. False: put down. */
+static bool advance(
+    struct spd_request *request, enum scsi_step step, void *bounce, struct spd_request **granted)
+{
+    while (step != SCSI_DONE) {
+        if (!take_step(request, step, bounce, granted))
+            return false;
+        step = scsi_resume(&request->task, &request->outcome);
+        if (is_turn_over(request, step, bounce)) {
+            end_turn(request, step, bounce);
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Requests that pass the gate after this one are run from the list, not by recursion: thousands may
  * have been waiting. They were never queued, so the dispatcher's leave to block is not theirs. */
 void spd_request_run(struct spd_request *request, enum scsi_step step, void *bounce)
@@ -119,9 +191,7 @@ void spd_request_run(struct spd_request *request, enum scsi_step step, void *bou
     for (;;) {
         struct spd_request *granted = NULL;
 
-        while (step != SCSI_DONE && take_step(request, step, bounce, &granted))
-            step = scsi_resume(&request->task, &request->outcome);
-        if (step == SCSI_DONE)
+        if (advance(request, step, bounce, &granted))
             granted = finish(request);
 
         for (*end = granted; *end; end = &(*end)->next)
@@ -147,6 +217,9 @@ void spd_request_start(struct spd_request *request)
     request->round = atomic_load_explicit(&request->unit->round, memory_order_acquire);
     request->held.operation = 0;
     atomic_store_explicit(&request->aborted, false, memory_order_relaxed);
+    request->has_scratch = false;
+    request->dispatched = false;
+    request->spent = 0;
     set_state(request, SPD_REQUEST_RUNNING);
     spd_request_run(request, scsi_begin(&request->task), NULL);
 }
@@ -155,6 +228,19 @@ void spd_request_mapped(struct spd_request *request)
 {
     set_state(request, SPD_REQUEST_RUNNING);
     spd_request_run(request, request->step, NULL);
+}
+
+bool spd_request_go_on(struct spd_request *request)
+{
+    enum scsi_step step = (enum scsi_step)request->step;
+
+    if (atomic_load_explicit(&request->state, memory_order_relaxed) != SPD_REQUEST_LATER)
+        return false;
+    set_state(request, SPD_REQUEST_RUNNING);
+    if (atomic_load(&request->aborted))
+        step = scsi_resume(&request->task, &aborted);
+    spd_request_run(request, step, NULL);
+    return true;
 }
 
 bool spd_request_cancel(struct spd_request *request)
@@ -167,6 +253,9 @@ bool spd_request_cancel(struct spd_request *request)
     switch (atomic_load(&request->state)) {
     case SPD_REQUEST_MAPPING:
         cancelled = true;
+        break;
+    case SPD_REQUEST_WAITING:
+        cancelled = spd_scratch_cancel(&unit->scratch, request);
         break;
     case SPD_REQUEST_PARKED:
         cancelled = spd_gate_cancel(&unit->gate, request, &granted);
@@ -204,10 +293,6 @@ void spd_requests_run(struct spd_request *granted)
 
 void spd_requests_abort(struct spd_request *waiting)
 {
-    static const struct scsi_outcome aborted = {
-        .status = SCSI_CHECK_CONDITION, .sense_key = 0x0b
-    };
-
     while (waiting) {
         struct spd_request *next = waiting->next;
 

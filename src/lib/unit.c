@@ -29,8 +29,9 @@ static void free_unit(struct spd_unit *unit)
     os_mutex_destroy(&unit->lock);
     os_mutex_destroy(&unit->troubles.lock);
     spd_pool_destroy(&unit->bounce);
-    spd_pool_destroy(&unit->scratch);
     os_mutex_destroy(&unit->told_lock);
+    spd_scratch_destroy(&unit->scratch);
+    spd_pool_destroy(&unit->lists);
     spd_gate_destroy(&unit->gate);
     spd_shards_free(unit->shards);
     free(unit->detail);
@@ -59,7 +60,8 @@ static struct spd_unit *new_unit(const spd_params *params, const struct scsi_uni
     unit->shards = shards;
     spd_gate_init(&unit->gate);
     os_mutex_init(&unit->told_lock);
-    spd_pool_init(&unit->scratch, SCSI_SCRATCH_LENGTH, SPD_SCRATCH_LIMIT);
+    spd_scratch_init(&unit->scratch);
+    spd_pool_init(&unit->lists, SPD_LIST_LENGTH, SPD_LISTS_LIMIT);
     /* Each is held only while its thread is in the device, so there are never more than threads. */
     spd_pool_init(&unit->bounce, params->max_transfer_length, SPD_THREADS_MAX);
     os_mutex_init(&unit->troubles.lock);
@@ -170,9 +172,22 @@ static struct spd_request *begin_stop(struct spd_unit *unit)
 {
     stop_doors(unit, unit->door_count);
     set_state(unit, SPD_UNIT_STOPPING);
-    if (unit->kind != SPD_DEVICE_LENT || !unit->dispatchers.slots)
+    if (unit->kind != SPD_DEVICE_LENT || !unit->dispatchers.started)
         return NULL;
     return spd_dispatchers_close(&unit->dispatchers);
+}
+
+/* One more thread than work for all processors, which no nexus gets beside its others: operations
+ * that take long, such as flushes, keep no other nexus out. */
+static int start_dispatchers(struct spd_unit *unit, uint32_t threads)
+{
+    uint32_t processors = os_cpu_count();
+
+    if (threads)
+        return spd_dispatchers_start(unit, threads, 0);
+    if (processors >= SPD_THREADS_MAX)
+        processors = SPD_THREADS_MAX - 1;
+    return spd_dispatchers_start(unit, processors + 1, processors);
 }
 
 /* *started: how many doors were; on failure they want stopping. */
@@ -181,9 +196,9 @@ static int start_all(struct spd_unit *unit, uint32_t threads, uint32_t *started)
     int error = 0;
 
     if (unit->kind == SPD_DEVICE_QUEUED || unit->kind == SPD_DEVICE_TRY)
-        error = spd_dispatchers_start(unit, threads ? threads : os_cpu_count());
+        error = start_dispatchers(unit, threads);
     else if (unit->kind == SPD_DEVICE_LENT && !unit->doors[0]->ops->serve)
-        error = spd_dispatchers_start(unit, 0);
+        error = spd_dispatchers_start(unit, 0, 0);
     while (!error && *started < unit->door_count) {
         error = unit->doors[*started]->ops->start(unit->doors[*started]);
         if (!error)

@@ -10,12 +10,14 @@
 #include "lib/door.h"
 #include "lib/gate.h"
 #include "lib/pool.h"
+#include "lib/scratch.h"
 #include "lib/statistics.h"
 #include "lib/trouble.h"
 
 enum {
     SPD_DOORS_MAX = 16,
-    SPD_SCRATCH_LIMIT = 64, /* tasks that hold a scratch at once; one more gets TASK SET FULL */
+    SPD_LISTS_LIMIT = 64, /* scatter lists that have no room in their requests */
+    SPD_LIST_LENGTH = 128 << 10, /* bytes of one of them */
 };
 
 /* How operations reach the device. */
@@ -47,7 +49,8 @@ struct spd_unit {
     uint32_t fua; /* SPD_FUA when the device has no cache, so that every operation carries it */
 
     struct spd_gate gate;
-    struct spd_pool scratch;
+    struct spd_scratch scratch;
+    struct spd_pool lists;  /* SPD_LISTS_LIMIT scatter lists, for asynchronous devices */
     struct spd_pool bounce; /* contiguous buffers for simple devices, off the dispatcher threads */
     struct spd_dispatchers dispatchers;
     struct spd_shard *shards;
@@ -118,8 +121,10 @@ int spd_device_flush_all(struct spd_unit *unit);
 enum {
     SPD_REQUEST_RUNNING,    /* a thread of the library is at it */
     SPD_REQUEST_MAPPING,    /* it waits for spd_request_mapped() */
+    SPD_REQUEST_WAITING,    /* for scratch, perhaps */
     SPD_REQUEST_PARKED,     /* at the gate, perhaps */
     SPD_REQUEST_QUEUED,     /* for a dispatcher, perhaps */
+    SPD_REQUEST_LATER,      /* it waits for spd_request_go_on() */
     SPD_REQUEST_SUBMITTING, /* it is being handed to the device */
     SPD_REQUEST_SUBMITTED,  /* the device has it */
     SPD_REQUEST_TELLING,    /* the same, and its abort is being called: it stays until then */

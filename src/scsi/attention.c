@@ -26,6 +26,7 @@ void scsi_nexus_init(struct scsi_nexus *nexus, struct scsi_unit *unit, const str
 {
     nexus->port = port;
     nexus->no_attentions = false;
+    memset(nexus->flows, 0, sizeof nexus->flows);
     scsi_nexus_name(nexus, NULL, 0);
     for (unsigned i = 0; i < SCSI_UA_COUNT; i++) {
         uint32_t raised = unit ? atomic_load(&unit->attentions[i]) : 0;

@@ -8,9 +8,11 @@
 #include "doors/iscsi/iscsi.h"
 
 static bool command_map(struct spd_request *request);
+static void command_later(struct spd_request *request);
 
 static const struct spd_request_ops request_ops = {
     .map = command_map,
+    .later = command_later,
     .done = command_done,
 };
 
@@ -388,6 +390,11 @@ void command_answer(struct command *command)
     command->state = COMMAND_ANSWERING;
     command->item.kind = SEND_COMMAND;
     send_queue(c, &command->item);
+}
+
+static void command_later(struct spd_request *request)
+{
+    spd_mailbox_post(&command_of(request)->session->door->mailbox, request);
 }
 
 /* The request is the door's again; on the door's thread. */

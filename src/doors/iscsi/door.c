@@ -71,7 +71,8 @@ static void read_mail(struct iscsi_door *door)
 {
     for (struct spd_request *r = spd_mailbox_take(&door->mailbox), *next; r != NULL; r = next) {
         next = r->next;
-        command_mailed(r);
+        if (!spd_request_go_on(r))
+            command_mailed(r);
     }
 }
 

@@ -27,10 +27,12 @@ enum {
 };
 
 static bool map(struct spd_request *request);
+static void later(struct spd_request *request);
 static void done(struct spd_request *request);
 
 static const struct spd_request_ops request_ops = {
     .map = map,
+    .later = later,
     .done = done,
 };
 
@@ -170,6 +172,11 @@ static bool map(struct spd_request *request)
     request->task.data = command->data;
     request->task.data_count = command->message.kind == TRANSACT_UNMAP ? 2 : 1;
     return true;
+}
+
+static void later(struct spd_request *request)
+{
+    spd_mailbox_post(&((struct unix_command *)request)->client->door->mailbox, request);
 }
 
 static void done(struct spd_request *request)

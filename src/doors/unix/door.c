@@ -76,7 +76,8 @@ static void handle_completed(struct unix_door *door, struct spd_request *mail)
         struct spd_request *request = *list;
 
         *list = request->next;
-        unix_client_completed(request);
+        if (!spd_request_go_on(request))
+            unix_client_completed(request);
     }
 }
 

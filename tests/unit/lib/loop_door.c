@@ -20,10 +20,14 @@ struct loop_door {
     os_cond changed;
     struct loop_command *commands;
     struct loop_work *work;
+    struct spd_request *later, **later_end;
+    os_thread turns; /* goes on with those */
     unsigned in_flight;
     unsigned starting; /* threads within loop_start() */
     bool running;
     uint32_t reported; /* round of task management */
+    bool turning; /* the thread runs */
+    bool hold_turns;
 };
 
 static void loop_look(struct spd_door *door);
@@ -63,6 +67,64 @@ static void leave(struct loop_door *door, struct loop_command *command)
     os_cond_broadcast(&door->changed);
 }
 
+static void loop_later(struct spd_request *request)
+{
+    struct loop_door *door = command_of(request)->door;
+
+    os_mutex_lock(&door->lock);
+    request->next = NULL;
+    *door->later_end = request;
+    door->later_end = &request->next;
+    os_cond_broadcast(&door->changed);
+    os_mutex_unlock(&door->lock);
+}
+
+static void turns_main(void *argument)
+{
+    struct loop_door *door = argument;
+
+    os_mutex_lock(&door->lock);
+    while (door->turning) {
+        struct spd_request *request = door->later;
+
+        if (!request || door->hold_turns) {
+            os_cond_wait(&door->changed, &door->lock);
+            continue;
+        }
+        door->later = request->next;
+        if (!door->later)
+            door->later_end = &door->later;
+        os_mutex_unlock(&door->lock);
+        os_mutex_lock(&door->owner);
+        if (!spd_request_go_on(request))
+            abort();
+        os_mutex_unlock(&door->owner);
+        os_mutex_lock(&door->lock);
+    }
+    os_mutex_unlock(&door->lock);
+}
+
+void loop_hold_turns(struct loop_door *door, bool hold)
+{
+    os_mutex_lock(&door->lock);
+    door->hold_turns = hold;
+    os_cond_broadcast(&door->changed);
+    os_mutex_unlock(&door->lock);
+}
+
+static void end_turns(struct loop_door *door)
+{
+    bool turning;
+
+    os_mutex_lock(&door->lock);
+    turning = door->turning;
+    door->turning = false;
+    os_cond_broadcast(&door->changed);
+    os_mutex_unlock(&door->lock);
+    if (turning)
+        os_thread_join(door->turns);
+}
+
 static void loop_done(struct spd_request *request)
 {
     struct loop_command *command = command_of(request);
@@ -75,7 +137,11 @@ static void loop_done(struct spd_request *request)
     loop_look(&door->base);
 }
 
-static const struct spd_request_ops request_ops = { .map = loop_map, .done = loop_done };
+static const struct spd_request_ops request_ops = {
+    .map = loop_map, .later = loop_later, .done = loop_done
+};
+/* Of commands on lent threads. */
+static const struct spd_request_ops served_request_ops = { .map = loop_map, .done = loop_done };
 
 bool loop_start(struct loop_door *door, struct loop_command *command, const uint8_t *cdb,
     uint8_t cdb_length, enum scsi_direction direction, uint64_t expected)
@@ -95,9 +161,9 @@ bool loop_start(struct loop_door *door, struct loop_command *command, const uint
 
     command->door = door;
     command->request.unit = door->base.unit;
-    command->request.ops = &request_ops;
+    command->request.ops = door->base.ops->serve ? &served_request_ops : &request_ops;
     task->unit = spd_unit_scsi(door->base.unit);
-    task->nexus = &door->nexus;
+    task->nexus = command->nexus ? command->nexus : &door->nexus;
     memset(task->cdb, 0, sizeof task->cdb);
     memcpy(task->cdb, cdb, cdb_length);
     task->cdb_length = cdb_length;
@@ -233,6 +299,7 @@ static int loop_open(struct spd_unit *unit, const struct spd_uri *uri, struct sp
     os_mutex_init(&loop->owner);
     os_mutex_init(&loop->lock);
     os_cond_init(&loop->changed);
+    loop->later_end = &loop->later;
     while (last_opened[slot])
         slot++;
     last_opened[slot] = &loop->base;
@@ -251,6 +318,9 @@ static int loop_start_door(struct spd_door *door)
     loop_start_error = 0;
     if (error)
         return spd_fail(error, "as asked");
+    loop->turning = true;
+    if (os_thread_create(&loop->turns, "turns", turns_main, loop))
+        abort();
     loop->running = true;
     loop_start(loop, &command, test_unit_ready, 6, SCSI_NO_DATA, 0);
     loop_wait(&command);
@@ -353,6 +423,7 @@ static void loop_join(struct spd_door *door)
     while (loop->in_flight)
         os_cond_wait(&loop->changed, &loop->lock);
     os_mutex_unlock(&loop->lock);
+    end_turns(loop);
 }
 
 static void loop_close(struct spd_door *door)

@@ -19,6 +19,7 @@ struct loop_door;
 struct loop_command {
     struct spd_request request;
     struct loop_door *door;
+    struct scsi_nexus *nexus; /* NULL: the door's */
     struct scsi_vec vec[LOOP_VECS]; /* the data, in pieces */
     uint32_t vec_count;
     bool defer_map; /* map() says "later"; loop_mapped() follows */
@@ -40,6 +41,8 @@ struct loop_door *loop_door_of(spd_unit *unit);
 bool loop_start(struct loop_door *door, struct loop_command *command, const uint8_t *cdb,
     uint8_t cdb_length, enum scsi_direction direction, uint64_t expected);
 void loop_mapped(struct loop_command *command); /* does nothing when it was cancelled */
+/* Commands that wait for their next turn do not get it until they are let go. */
+void loop_hold_turns(struct loop_door *door, bool hold);
 bool loop_cancel(struct loop_command *command); /* true also when join() has cancelled it */
 /* Until done; releases. Returns the status. */
 uint8_t loop_wait(struct loop_command *command);

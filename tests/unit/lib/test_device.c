@@ -18,6 +18,10 @@ static struct test_device *enter(spd_unit *unit, spd_operation operation, uint32
 
     os_mutex_lock(&device->lock);
     device->calls[operation]++;
+    if (device->log_count < TEST_LOG_MAX) {
+        device->log[device->log_count].operation = operation;
+        device->log[device->log_count++].lba = lba;
+    }
     device->flags = flags;
     device->lba = lba;
     device->blocks = blocks;

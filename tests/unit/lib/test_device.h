@@ -10,7 +10,7 @@
 #include "loop_door.h"
 #include "os/os.h"
 
-enum { TEST_BLOCK = 512, TEST_BLOCKS = 4096, TEST_HELD_MAX = 64 };
+enum { TEST_BLOCK = 512, TEST_BLOCKS = 4096, TEST_HELD_MAX = 64, TEST_LOG_MAX = 64 };
 
 struct test_device {
     unsigned char (*disk)[TEST_BLOCK];
@@ -26,6 +26,11 @@ struct test_device {
     unsigned inside, most_inside;
     unsigned calls[5]; /* by spd_operation */
     unsigned nowait_calls;
+    struct {
+        spd_operation operation;
+        uint64_t lba;
+    } log[TEST_LOG_MAX]; /* of the first calls */
+    unsigned log_count;
     uint32_t flags; /* of the last call */
     uint64_t lba;
     uint32_t blocks;

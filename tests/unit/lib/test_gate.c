@@ -28,19 +28,27 @@ static int teardown(void **state)
 {
     (void)state;
     assert_int_equal(atomic_load(&gate.word), 0);
-    assert_null(gate.head);
+    assert_null(spd_fair_first(&gate.waiting));
     spd_gate_destroy(&gate);
     return 0;
 }
 
+static struct scsi_nexus nexus, other;
+
 static struct spd_request shared(void)
 {
-    return (struct spd_request){ .task.exclusive = false };
+    return (struct spd_request){ .task = { .exclusive = false, .nexus = &nexus } };
 }
 
 static struct spd_request exclusive(void)
 {
-    return (struct spd_request){ .task.exclusive = true };
+    return (struct spd_request){ .task = { .exclusive = true, .nexus = &nexus } };
+}
+
+static struct spd_request of_other(struct spd_request request)
+{
+    request.task.nexus = &other;
+    return request;
 }
 
 static void shared_ones_pass_side_by_side(void **state)
@@ -168,6 +176,53 @@ static void the_last_one_parked_can_be_cancelled(void **state)
     spd_gate_leave(&gate, &c);
 }
 
+/* The turns of a nexus are one exclusive task, or all before its next one. */
+static void nexuses_have_turns(void **state)
+{
+    struct spd_request x = exclusive(), y = exclusive(), z = exclusive(), *granted = NULL;
+    struct spd_request a = of_other(shared()), b = of_other(shared()), c = of_other(exclusive());
+
+    (void)state;
+    spd_gate_enter(&gate, &x, &granted);
+    granted = NULL;
+    assert_false(spd_gate_enter(&gate, &y, &granted));
+    assert_false(spd_gate_enter(&gate, &z, &granted));
+    assert_false(spd_gate_enter(&gate, &a, &granted));
+    assert_false(spd_gate_enter(&gate, &b, &granted));
+    assert_false(spd_gate_enter(&gate, &c, &granted));
+    assert_null(granted);
+    assert_ptr_equal(spd_gate_leave(&gate, &x), &y);
+    granted = spd_gate_leave(&gate, &y);
+    assert_ptr_equal(granted, &a);
+    assert_ptr_equal(granted->next, &b);
+    assert_null(granted->next->next);
+    assert_null(spd_gate_leave(&gate, &a));
+    assert_ptr_equal(spd_gate_leave(&gate, &b), &z);
+    assert_ptr_equal(spd_gate_leave(&gate, &z), &c);
+    assert_null(spd_gate_leave(&gate, &c));
+}
+
+static void head_of_queue_does_not_pass_other_nexuses_twice_in_a_row(void **state)
+{
+    struct spd_request x = exclusive(), h = exclusive(), i = exclusive(), j = exclusive();
+    struct spd_request a = of_other(shared()), *granted = NULL;
+
+    (void)state;
+    h.task.attribute = i.task.attribute = j.task.attribute = SCSI_HEAD_OF_QUEUE;
+    spd_gate_enter(&gate, &x, &granted);
+    granted = NULL;
+    assert_false(spd_gate_enter(&gate, &a, &granted));
+    assert_false(spd_gate_enter(&gate, &h, &granted));
+    assert_ptr_equal(spd_gate_leave(&gate, &x), &h);
+    assert_false(spd_gate_enter(&gate, &i, &granted));
+    assert_false(spd_gate_enter(&gate, &j, &granted));
+    assert_null(granted);
+    assert_ptr_equal(spd_gate_leave(&gate, &h), &a);
+    assert_ptr_equal(spd_gate_leave(&gate, &a), &j);
+    assert_ptr_equal(spd_gate_leave(&gate, &j), &i);
+    assert_null(spd_gate_leave(&gate, &i));
+}
+
 /*
  * Threads: a plain variable that exclusive ones change and shared ones read.
  */
@@ -228,6 +283,7 @@ static void visitor_main(void *argument)
     struct visitor visitor = { .granted = false };
     unsigned seed = *(unsigned *)argument;
 
+    visitor.request.task.nexus = seed % 2 ? &nexus : &other;
     os_cond_init(&visitor.go);
     for (int i = 0; i < EACH; i++) {
         seed = seed * 1103515245 + 12345;
@@ -266,6 +322,8 @@ int main(void)
         TEST(those_behind_an_exclusive_one_follow_it_together_in_order),
         TEST(a_cancelled_exclusive_one_frees_those_behind_it),
         TEST(the_last_one_parked_can_be_cancelled),
+        TEST(nexuses_have_turns),
+        TEST(head_of_queue_does_not_pass_other_nexuses_twice_in_a_row),
         TEST(an_exclusive_one_is_alone_among_threads),
     };
 

@@ -99,29 +99,6 @@ static void a_queued_command_can_be_cancelled_one_that_the_device_has_not(void *
     test_unit_end(unit, &device);
 }
 
-static void more_than_the_queue_depth_is_task_set_full(void **state)
-{
-    spd_params params = test_params(SPD_CACHE);
-    unsigned char block[TEST_BLOCK] = { 7 };
-    struct loop_command command[4] = { 0 };
-    spd_unit *unit;
-
-    (void)state;
-    params.queue_depth = 2;
-    unit = test_unit(&device, &test_simple_ops, &params, 1);
-    device.hold = true;
-    assert_true(loop_start_write(loop_door_of(unit), &command[0], block, 0, 1, TEST_BLOCK));
-    test_wait_held(&device, 1);
-    for (int i = 1; i < 4; i++)
-        assert_true(
-            loop_start_write(loop_door_of(unit), &command[i], block, (uint64_t)i, 1, TEST_BLOCK));
-    assert_int_equal(loop_wait(&command[3]), SCSI_TASK_SET_FULL);
-    test_let_go(&device);
-    for (int i = 0; i < 3; i++)
-        assert_int_equal(loop_wait(&command[i]), SCSI_GOOD);
-    test_unit_end(unit, &device);
-}
-
 static void an_exclusive_command_waits_for_those_before_it_and_holds_those_after_it(void **state)
 {
     spd_params params = test_params(SPD_CACHE);
@@ -289,26 +266,6 @@ static void a_thousand_parked_commands_go_on_without_recursion(void **state)
     free(command);
 }
 
-static void replies_beyond_the_scratch_limit_are_task_set_full(void **state)
-{
-    enum { COUNT = 65 };
-    static const uint8_t inquiry[6] = { 0x12, 0, 0, 0, 36 };
-    spd_params params = test_params(SPD_CACHE | SPD_NEVER_BLOCKS);
-    spd_unit *unit = test_unit(&device, &test_simple_ops, &params, 0);
-    struct loop_command *command = calloc(COUNT, sizeof *command);
-
-    (void)state;
-    for (int i = 0; i < COUNT; i++)
-        assert_true(
-            loop_start(loop_door_of(unit), &command[i], inquiry, sizeof inquiry, SCSI_DATA_IN, 36));
-    assert_int_equal(command[COUNT - 2].request.task.status, SCSI_GOOD);
-    assert_int_equal(command[COUNT - 1].request.task.status, SCSI_TASK_SET_FULL);
-    for (int i = 0; i < COUNT; i++)
-        loop_wait(&command[i]);
-    test_unit_end(unit, &device);
-    free(command);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -316,7 +273,6 @@ int main(void)
         cmocka_unit_test(a_request_goes_on_when_its_data_has_come),
         cmocka_unit_test(a_command_that_waits_for_data_can_be_cancelled),
         cmocka_unit_test(a_queued_command_can_be_cancelled_one_that_the_device_has_not),
-        cmocka_unit_test(more_than_the_queue_depth_is_task_set_full),
         cmocka_unit_test(an_exclusive_command_waits_for_those_before_it_and_holds_those_after_it),
         cmocka_unit_test(those_that_waited_for_an_exclusive_one_go_on_side_by_side),
         cmocka_unit_test(a_change_of_reservations_waits_for_what_the_device_has),
@@ -324,7 +280,6 @@ int main(void)
         cmocka_unit_test(a_scratch_without_a_reply_is_given_back_before_done),
         cmocka_unit_test(a_command_parked_behind_an_exclusive_one_can_be_cancelled),
         cmocka_unit_test(a_thousand_parked_commands_go_on_without_recursion),
-        cmocka_unit_test(replies_beyond_the_scratch_limit_are_task_set_full),
     };
 
     return cmocka_run_group_tests_name("waiting", tests, NULL, NULL);
