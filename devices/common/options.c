@@ -35,6 +35,7 @@ struct option_row {
     const char *help;
     uint64_t min, max;
     size_t offset;
+    size_t asked; /* OPTION_SWITCH: of a bool that says whether it was given; 0: there is none */
     enum option_kind kind;
     uint32_t group;
     char letter; /* 0: has none */
@@ -67,7 +68,8 @@ static const struct option_row option_rows[] = {
     {"cache", "0|1", "0: every write is durable before it completes (1)", AT(cache),
         .kind = OPTION_SWITCH, DISK, .letter = 'C'},
     {"unmap", "0|1", "1: thin provisioning, UNMAP gives space back (1)", AT(unmap),
-        .kind = OPTION_SWITCH, DISK, .letter = 'U'},
+        .asked = offsetof(struct device_options, unmap_asked), .kind = OPTION_SWITCH, DISK,
+        .letter = 'U'},
     {"mbr", NULL, "give a new image a partition table with one partition (on Windows: as if given)",
         AT(mbr), .kind = OPTION_FLAG, IMAGE},
     {"no-mbr", NULL, "leave a new image empty (elsewhere: as if given)", AT(no_mbr),
@@ -236,6 +238,8 @@ static bool parse_switch(const struct option_row *row, struct device_options *op
         return false;
     }
     *(bool *)row_value(row, options) = text[0] == '1';
+    if (row->asked)
+        *((bool *)options + row->asked) = true;
     return true;
 }
 

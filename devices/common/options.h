@@ -51,6 +51,7 @@ struct device_options {
     bool write_allowed;
     bool cache;
     bool unmap;
+    bool unmap_asked; /* -U was given */
     bool mbr, no_mbr; /* neither: as is the custom of the system */
     bool stats;
     const char *user, *group;

@@ -16,6 +16,9 @@ static const struct device_program program = {
     .groups = DEVICE_OPTIONS_DISK,
 };
 
+/* Bytes of one command: pages are given back on the thread that serves all. */
+enum { UNMAP_MAX = 64 << 20 };
+
 struct memdisk {
     struct memory memory;
     uint32_t block_length;
@@ -103,6 +106,7 @@ int main(int argc, char **argv)
     params.flags |= SPD_NEVER_BLOCKS;
     params.unmap_granularity = disk.memory.page > params.block_length ? (uint32_t)disk.memory.page
                                                                       : params.block_length;
+    params.max_unmap_blocks = UNMAP_MAX / params.block_length;
     status = device_run(&options, &params, &memdisk_ops, NULL, &disk);
     memory_close(&disk.memory);
     return status;

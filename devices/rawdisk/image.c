@@ -127,34 +127,3 @@ int image_write(struct image *image, const void *buffer, size_t length, uint64_t
      * error away from the flush of others. */
     return image_flush(image);
 }
-
-static int write_zeros(struct image *image, uint64_t length, uint64_t offset, uint64_t *failed)
-{
-    static const char zeros[65536];
-    int error = 0;
-
-    while (length && !error) {
-        size_t piece = length < sizeof zeros ? (size_t)length : sizeof zeros;
-        error = image_write(image, zeros, piece, offset, 0, failed);
-        offset += piece;
-        length -= piece;
-    }
-    return error;
-}
-
-int image_unmap(struct image *image, uint64_t length, uint64_t offset, uint64_t *failed)
-{
-    int error;
-
-    *failed = offset;
-    if (length == 0)
-        return 0;
-    error = image_check_end(image, length, offset, failed);
-    if (error)
-        return error;
-    error = image_os_zero(image, length, offset);
-    if (error == EOPNOTSUPP)
-        error = write_zeros(image, length, offset, failed);
-    /* Without a cache no flush will come, and what was unmapped must not return. */
-    return error || image->cached ? error : image_flush(image);
-}

@@ -36,6 +36,7 @@ struct image {
     bool made;            /* image_make() has made the file */
     bool memory;          /* it lives in memory: nothing blocks and nothing can be flushed */
     bool block_device;
+    bool holes;           /* ranges become zeros without being written */
     bool cached;          /* written data may be volatile until a flush */
     char name[IMAGE_NAME_MAX]; /* what identifies it on this host and for as long as it is there */
     struct flush_group flushes;

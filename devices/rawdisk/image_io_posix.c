@@ -3,25 +3,15 @@
 
 /* Reading, writing, flushing and zeroing an image that is open. */
 
-#include "image_os.h"
+#include "image_posix.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/falloc.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
-/* Ways to make a range read as zeros, best first; the last is to write them. Block devices take
- * the first two as well: the kernel zeroes by discarding only where the device promises zeros. */
-static const int unmap_modes[] = {
-    FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-    FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE,
-};
-
-enum { UNMAP_MODES = sizeof unmap_modes / sizeof unmap_modes[0] };
-
 /* EFBIG is a limit on the file's size (RLIMIT_FSIZE, the file system): to a disk, lack of space. */
-static int write_error(void)
+int image_write_error(void)
 {
     return errno == EFBIG ? ENOSPC : errno;
 }
@@ -62,31 +52,20 @@ int image_os_write(struct image *image, const void *buffer, size_t length, uint6
         if (n >= 0)
             *done += (size_t)n;
         else if (errno != EINTR)
-            return write_error();
+            return image_write_error();
     }
     return 0;
 }
 
 int image_os_flush(struct image *image)
 {
-    return fdatasync(image->fd) == 0 ? 0 : write_error();
+    return fdatasync(image->fd) == 0 ? 0 : image_write_error();
 }
 
-int image_os_zero(struct image *image, uint64_t length, uint64_t offset)
+uint64_t image_os_now_ms(void)
 {
-    unsigned method = atomic_load_explicit(&image->unmap_method, memory_order_relaxed);
+    struct timespec now;
 
-    while (method < UNMAP_MODES) {
-        if (fallocate(image->fd, unmap_modes[method], (off_t)offset, (off_t)length) == 0)
-            return 0;
-        if (errno == EINTR)
-            continue;
-        /* A block device with longer sectors than our blocks: this range does not fit them. */
-        if (errno == EINVAL && image->block_device)
-            break;
-        if (errno != EOPNOTSUPP && errno != ENOSYS)
-            return write_error();
-        atomic_store_explicit(&image->unmap_method, ++method, memory_order_relaxed);
-    }
-    return EOPNOTSUPP;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }

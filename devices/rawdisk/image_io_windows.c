@@ -153,6 +153,11 @@ int image_os_flush(struct image *image)
     return FlushFileBuffers(image->handle) ? 0 : last_errno();
 }
 
+uint64_t image_os_now_ms(void)
+{
+    return GetTickCount64();
+}
+
 int image_os_zero(struct image *image, uint64_t length, uint64_t offset)
 {
     FILE_ZERO_DATA_INFORMATION range = {

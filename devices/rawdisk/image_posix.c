@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-#include "image_os.h"
+#include "image_posix.h"
 #include "../common/size.h"
 
 #include <errno.h>
@@ -97,6 +97,8 @@ static enum image_result plan_file(struct image *image, const struct image_wish 
 
     if (!error && (access(directory, W_OK | X_OK) != 0 || statfs(directory, &fs) != 0))
         error = errno;
+    if (!error)
+        image->holes = image_directory_makes_holes(directory);
     free(directory);
     if (length >= 0)
         return image_fail(message, IMAGE_FAILED,
@@ -147,9 +149,11 @@ static enum image_result inspect(struct image *image, const struct image_wish *w
         *size = (uint64_t)st.st_size;
         image->granularity = (uint32_t)fs.f_frsize;
         image->memory = is_memory(&fs);
+        image->holes = !wish->writable || image_file_makes_holes(image->fd, *size);
         return IMAGE_OK;
     }
     image->block_device = true;
+    image->holes = !wish->writable || image_device_makes_holes(st.st_rdev);
     if (ioctl(image->fd, BLKGETSIZE64, size) != 0 ||
         ioctl(image->fd, BLKPBSZGET, &image->granularity) != 0)
         return image_fail(message, IMAGE_FAILED, "cannot get the size of block device %s: %s",

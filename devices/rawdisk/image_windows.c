@@ -146,6 +146,20 @@ static void make_sparse(struct image *image)
         image->granularity = SPARSE_GRANULARITY;
 }
 
+/* Only a sparse file gets zeros without their being written. A file that is not there yet will be
+ * what its volume can make. */
+static bool makes_holes(const struct image *image)
+{
+    char volume[MAX_PATH];
+    DWORD flags = 0;
+
+    if (image->block_device || !image->missing)
+        return image->granularity == SPARSE_GRANULARITY;
+    return GetVolumePathNameA(image->path, volume, sizeof volume) &&
+        GetVolumeInformationA(volume, NULL, 0, NULL, NULL, &flags, NULL, 0) &&
+        flags & FILE_SUPPORTS_SPARSE_FILES;
+}
+
 /* Its path without links, also of what is not there yet; length 0: none is known. */
 static DWORD canonical(const struct image *image, char *resolved, DWORD size)
 {
@@ -212,6 +226,7 @@ enum image_result image_open(
         result = inspect(image, wish, message, &present);
     if (result == IMAGE_OK && !image->missing)
         make_sparse(image);
+    image->holes = !wish->writable || makes_holes(image);
     if (result == IMAGE_OK)
         result = check_size(image, wish, present, message);
     if (result == IMAGE_OK)

@@ -128,6 +128,35 @@ static int write_partition_table(struct rawdisk *disk, const struct device_optio
     return 0;
 }
 
+/* How much one command may unmap. The file is locked while a piece of it becomes a hole; memory
+ * does it on the thread that serves all; and where zeros are written, it is a long write. */
+enum { UNMAP_MAX = 1 << 30, UNMAP_MAX_MEMORY = 64 << 20, UNMAP_MAX_WRITTEN = 4 << 20 };
+
+/* What cannot be done fast is not offered, unless it was asked for. */
+static void offer_unmap(const struct image *image, struct device_options *options,
+    spd_params *params)
+{
+    uint32_t most = image->memory ? UNMAP_MAX_MEMORY : UNMAP_MAX;
+
+    if (!image->holes && options->unmap && !options->unmap_asked) {
+        device_error(options->program,
+            "image %s: %s cannot make holes, so that blocks cannot be unmapped; -U 1 lets them, "
+            "and writes zeros", options->file,
+            image->block_device ? "the device" : "its file system");
+        options->unmap = false;
+        params->flags &= ~(uint32_t)(SPD_UNMAP_SUPPORTED | SPD_UNMAP_ZEROS);
+    }
+    if (!options->unmap)
+        return;
+    if (!image->holes)
+        most = UNMAP_MAX_WRITTEN;
+    if (image->granularity % params->block_length == 0)
+        params->unmap_granularity = image->granularity;
+    if (most < params->unmap_granularity)
+        most = params->unmap_granularity;
+    params->max_unmap_blocks = most / params->block_length;
+}
+
 static int open_image(struct rawdisk *disk, struct device_options *options, spd_params *params)
 {
     char message[IMAGE_MESSAGE_MAX];
@@ -150,8 +179,7 @@ static int open_image(struct rawdisk *disk, struct device_options *options, spd_
     params->block_count = disk->image.size / params->block_length;
     if (!options->guid_text[0])
         spd_guid_from_name(disk->image.name, params->guid);
-    if (options->unmap && disk->image.granularity % params->block_length == 0)
-        params->unmap_granularity = disk->image.granularity;
+    offer_unmap(&disk->image, options, params);
     params->flags |= disk->image.memory ? SPD_NEVER_BLOCKS : SPD_TRY_FIRST;
     return 0;
 }

@@ -7,9 +7,12 @@
  * error is told once: to the first fdatasync() of the open file that asks, or to the first write
  * with RWF_DSYNC, which is a write and a sync. All others succeed.
  *
+ * And a file system that cannot make holes.
+ *
  *     BADMEDIUM_FILE    the file
  *     BADMEDIUM_WRITES  no sync ends before so many writes have; only then write-back fails
  *     BADMEDIUM_GATE    a FIFO: the first sync ends only after somebody has opened it for writing
+ *     BADMEDIUM_SOLID   fallocate() is not supported, for any file
  */
 
 #include <dlfcn.h>
@@ -93,4 +96,16 @@ PRELOADED int fdatasync(int fd)
 
     *(void **)&real = dlsym(RTLD_NEXT, "fdatasync");
     return is_ours(fd) ? lose() : real(fd);
+}
+
+/* And by this name fallocate(). */
+PRELOADED int fallocate64(int fd, int mode, off64_t offset, off64_t length)
+{
+    int (*real)(int, int, off64_t, off64_t);
+
+    *(void **)&real = dlsym(RTLD_NEXT, "fallocate64");
+    if (!getenv("BADMEDIUM_SOLID"))
+        return real(fd, mode, offset, length);
+    errno = EOPNOTSUPP;
+    return -1;
 }

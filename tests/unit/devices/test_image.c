@@ -347,6 +347,28 @@ static void unmap_gives_space_back_and_leaves_zeros(void **state)
     assert_int_equal(file_size(), MIB);
 }
 
+static void long_unmap_has_the_right_ends(void **state)
+{
+    enum { SIZE = 12 * MIB, FROM = MIB - 512, TO = FROM + 9 * MIB + 1024 };
+    static char ones[SIZE], in[SIZE];
+    uint64_t failed;
+
+    (void)state;
+    memset(ones, 1, sizeof ones);
+    assert_int_equal(open_with(SIZE, 512, true), IMAGE_OK);
+    assert_true(image.holes);
+    for (unsigned method = 0; method <= 2; method++) {
+        atomic_store(&image.unmap_method, method);
+        assert_int_equal(image_write(&image, ones, SIZE, 0, 0, &failed), 0);
+        assert_int_equal(image_unmap(&image, TO - FROM, FROM, &failed), 0);
+        assert_int_equal(image_read(&image, in, SIZE, 0, 0, &failed), 0);
+        assert_memory_equal(in, ones, FROM);
+        for (size_t i = FROM; i < TO; i++)
+            assert_int_equal(in[i], 0);
+        assert_memory_equal(in + TO, ones, SIZE - TO);
+    }
+}
+
 static void unmap_writes_zeros_where_nothing_better_works(void **state)
 {
     static char ones[256 * KIB], in[256 * KIB];
@@ -433,6 +455,7 @@ int main(void)
         IMAGE_TEST(nowait_does_it_or_says_again),
         IMAGE_TEST(truncated_image_is_an_error_at_the_first_lost_byte),
         IMAGE_TEST(unmap_gives_space_back_and_leaves_zeros),
+        IMAGE_TEST(long_unmap_has_the_right_ends),
         IMAGE_TEST(unmap_writes_zeros_where_nothing_better_works),
         IMAGE_TEST(limit_on_the_file_size_is_lack_of_space_and_not_a_signal),
         IMAGE_TEST(failed_flush_stays_failed),

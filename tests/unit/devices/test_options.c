@@ -73,7 +73,7 @@ static void defaults_are_the_originals(void **state)
     assert_int_equal(options.block_length, 512);
     assert_string_equal(options.product_id, "TestDisk");
     assert_string_equal(options.revision, "1.0");
-    assert_true(options.write_allowed && options.cache && options.unmap);
+    assert_true(options.write_allowed && options.cache && options.unmap && !options.unmap_asked);
     assert_false(options.mbr || options.stats);
     assert_int_equal(options.debug, 0);
     assert_int_equal(options.door_count, 0);
@@ -89,6 +89,7 @@ static void letters_are_the_originals(void **state)
     assert_int_equal(options.block_length, 4096);
     assert_string_equal(options.product_id, "My Disk");
     assert_string_equal(options.revision, "2.1");
+    assert_true(options.unmap_asked);
     assert_false(options.write_allowed || options.cache || options.unmap);
     assert_int_equal(options.debug, UINT32_MAX);
     assert_string_equal(options.debug_log, "-");

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * Ranges that become zeros, in pieces. File systems lock the file meanwhile, and how long a piece
+ * takes depends on how scattered it is: a mebibyte may take longer than a gibibyte elsewhere. So
+ * the time of a piece decides how long the next one is, and reads and writes get in between.
+ */
+
+#include "image_os.h"
+
+#include <errno.h>
+
+enum { PIECE_MIN = 1 << 20, PIECE_MAX = 1 << 30, PIECE_MS = 20 };
+
+static int write_zeros(struct image *image, uint64_t length, uint64_t offset, uint64_t *failed)
+{
+    static const char zeros[65536];
+    int error = 0;
+
+    while (length && !error) {
+        size_t piece = length < sizeof zeros ? (size_t)length : sizeof zeros;
+        error = image_write(image, zeros, piece, offset, 0, failed);
+        offset += piece;
+        length -= piece;
+    }
+    return error;
+}
+
+static int zero_piece(struct image *image, uint64_t length, uint64_t offset, uint64_t *failed)
+{
+    int error;
+
+    *failed = offset;
+    error = image_check_end(image, length, offset, failed);
+    if (error)
+        return error;
+    error = image_os_zero(image, length, offset);
+    return error == EOPNOTSUPP ? write_zeros(image, length, offset, failed) : error;
+}
+
+/* Pieces but for the first and last lie on multiples of PIECE_MIN: a block device may refuse what
+ * is not a multiple of its sectors, and then zeros are written. */
+static uint64_t piece_at(uint64_t offset, uint64_t length, uint64_t piece)
+{
+    uint64_t past = offset % PIECE_MIN;
+    uint64_t part = past ? PIECE_MIN - past : piece;
+
+    if (part < length)
+        return part;
+    past = (offset + length) % PIECE_MIN;
+    return length > past && past ? length - past : length;
+}
+
+static uint64_t next_piece(uint64_t piece, uint64_t ms)
+{
+    if (ms < PIECE_MS / 4)
+        return piece < PIECE_MAX ? piece * 2 : piece;
+    for (; ms > PIECE_MS && piece > PIECE_MIN; ms /= 2)
+        piece /= 2;
+    return piece;
+}
+
+int image_unmap(struct image *image, uint64_t length, uint64_t offset, uint64_t *failed)
+{
+    uint64_t piece = PIECE_MIN;
+    int error = 0;
+
+    *failed = offset;
+    while (length && !error) {
+        uint64_t part = piece_at(offset, length, piece);
+        uint64_t begun = image_os_now_ms();
+
+        error = zero_piece(image, part, offset, failed);
+        piece = next_piece(piece, image_os_now_ms() - begun);
+        offset += part;
+        length -= part;
+    }
+    /* Without a cache no flush will come, and what was unmapped must not return. */
+    return error || image->cached ? error : image_flush(image);
+}
