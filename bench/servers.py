@@ -52,7 +52,8 @@ class Server:
         """What must happen between the start and the first login."""
 
     def clean(self):
-        self.image.unlink(missing_ok=True)
+        for name in (self.image, self.image.with_name(f"{self.image.name}.spdstate")):
+            name.unlink(missing_ok=True)
 
     def memory(self):
         """Resident bytes."""

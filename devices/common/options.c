@@ -63,6 +63,12 @@ static const struct option_row option_rows[] = {
     {"guid", "GUID", "the disk's identity and serial number", AT(guid), .kind = OPTION_GUID, DISK},
     {"wwn", "HEX", "the disk's world wide name: 16 digits of NAA 2, 3 or 5, or 32 of NAA 6 (made "
         "of the GUID)", AT(wwn), .kind = OPTION_WWN, DISK},
+    {"state", "FILE", "where the disk's identity is kept (FILE.spdstate, beside the image)",
+        AT(state), .kind = OPTION_TEXT, IMAGE},
+    {"adopt", NULL, "the state file's identity is that of this image, on this machine", AT(adopt),
+        .kind = OPTION_FLAG, IMAGE},
+    {"new-identity", NULL, "the image is a copy: give it an identity of its own",
+        AT(new_identity), .kind = OPTION_FLAG, IMAGE},
     {"write-allowed", "0|1", "0: the disk is write-protected (1)", AT(write_allowed),
         .kind = OPTION_SWITCH, DISK, .letter = 'W'},
     {"cache", "0|1", "0: every write is durable before it completes (1)", AT(cache),
@@ -348,6 +354,10 @@ static bool options_check(const struct device_options *o)
         device_error(o->program, "--mbr and --no-mbr exclude each other: give one");
         return false;
     }
+    if ((o->guid_text[0] != '\0') + o->adopt + o->new_identity > 1) {
+        device_error(o->program, "--guid, --adopt and --new-identity exclude each other: give one");
+        return false;
+    }
     if (o->size % o->block_length) {
         device_error(o->program,
             "--size %" PRIu64 " must be a multiple of the block length %" PRIu64, o->size,
@@ -472,7 +482,10 @@ static void print_row(const struct option_row *row, const struct device_options 
     switch (row->kind) {
     case OPTION_TEXT:
         if (*(const char *const *)value) {
-            fprintf(out, " -%c ", row->letter);
+            if (row->letter)
+                fprintf(out, " -%c ", row->letter);
+            else
+                fprintf(out, " --%s ", row->name);
             print_quoted(out, *(const char *const *)value);
         }
         break;
@@ -507,6 +520,7 @@ void options_print(const struct device_options *options, FILE *out, const char *
     fputs(options->program->name, out);
     for (const struct option_row *row = option_rows; row < option_rows + OPTION_ROWS; row++) {
         bool printed = row->letter || row->kind == OPTION_GUID || row->kind == OPTION_WWN ||
+            row->kind == OPTION_TEXT ||
             row->kind == OPTION_NUMBER;
         if (printed && row_applies(row, options->program))
             print_row(row, options, out);

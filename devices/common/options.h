@@ -52,6 +52,8 @@ struct device_options {
     bool cache;
     bool unmap;
     bool unmap_asked; /* -U was given */
+    const char *state;     /* the state file; NULL: where it lies by default */
+    bool adopt, new_identity;
     bool mbr, no_mbr; /* neither: as is the custom of the system */
     bool stats;
     const char *user, *group;

@@ -38,7 +38,7 @@ struct image {
     bool block_device;
     bool holes;           /* ranges become zeros without being written */
     bool cached;          /* written data may be volatile until a flush */
-    char name[IMAGE_NAME_MAX]; /* what identifies it on this host and for as long as it is there */
+    char name[IMAGE_NAME_MAX]; /* its path without links; of a block device: as it was given */
     struct flush_group flushes;
     atomic_bool no_nowait_read;
     atomic_bool no_nowait_write;

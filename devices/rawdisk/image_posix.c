@@ -194,21 +194,12 @@ static const char *canonical(const struct image *image, char resolved[PATH_MAX])
     return image->path;
 }
 
-/* Two hosts may have an image at the same path, and an initiator that sees both must not take them
- * for two paths to one disk: the machine's own id belongs into the name. */
+/* Not for block devices: /dev/disk/by-id/... stays the same, what it points to does not. */
 static void name_image(struct image *image)
 {
-    char machine[64] = "", resolved[PATH_MAX];
-    FILE *file = fopen("/etc/machine-id", "re");
+    char resolved[PATH_MAX];
 
-    if (file) {
-        if (!fgets(machine, sizeof machine, file))
-            machine[0] = '\0';
-        fclose(file);
-    }
-    machine[strcspn(machine, "\n")] = '\0';
-    /* Not for block devices: /dev/disk/by-id/... stays the same, what it points to does not. */
-    snprintf(image->name, sizeof image->name, "%s:%s", machine,
+    snprintf(image->name, sizeof image->name, "%s",
         image->block_device ? image->path : canonical(image, resolved));
 }
 

@@ -188,20 +188,14 @@ static DWORD canonical(const struct image *image, char *resolved, DWORD size)
     return length + (DWORD)snprintf(resolved + length, size - length, "\\%s", name);
 }
 
-/* Two hosts may have an image at the same path: the machine's own id belongs into the name. */
-static void name_image(struct image *image, const char *path)
+static void name_image(struct image *image)
 {
-    char machine[64] = "", resolved[IMAGE_NAME_MAX - 64];
-    DWORD size = sizeof machine;
     DWORD length = 0;
 
-    if (RegGetValueA(HKEY_LOCAL_MACHINE, "SOFTWARE\\Microsoft\\Cryptography", "MachineGuid",
-            RRF_RT_REG_SZ | RRF_SUBKEY_WOW6464KEY, NULL, machine, &size) != ERROR_SUCCESS)
-        machine[0] = '\0';
     if (!image->block_device)
-        length = canonical(image, resolved, sizeof resolved);
-    snprintf(image->name, sizeof image->name, "%s:%s", machine,
-        length && length < sizeof resolved ? resolved : path);
+        length = canonical(image, image->name, sizeof image->name);
+    if (!length || length >= sizeof image->name)
+        snprintf(image->name, sizeof image->name, "%s", image->path);
 }
 
 enum image_result image_open(
@@ -230,7 +224,7 @@ enum image_result image_open(
     if (result == IMAGE_OK)
         result = check_size(image, wish, present, message);
     if (result == IMAGE_OK)
-        name_image(image, wish->path);
+        name_image(image);
     else
         image_close(image);
     return result;

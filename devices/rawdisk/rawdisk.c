@@ -3,6 +3,7 @@
 
 /* rawdisk: a file or block device served as a disk. */
 
+#include "identity.h"
 #include "image.h"
 #include "../common/device.h"
 
@@ -20,6 +21,7 @@ static const struct device_program program = {
 struct rawdisk {
     const struct device_options *options;
     struct image image;
+    struct identity identity;
     uint32_t block_length;
 };
 
@@ -157,9 +159,22 @@ static void offer_unmap(const struct image *image, struct device_options *option
     params->max_unmap_blocks = most / params->block_length;
 }
 
+/* A GUID that stays all zero becomes a random one, which the state file then keeps. */
+static bool find_identity(struct rawdisk *disk, spd_params *params)
+{
+    char message[IDENTITY_MESSAGE_MAX];
+    bool found = identity_find(&disk->identity, &disk->image, disk->options, params->guid, message);
+
+    if (*message)
+        device_error(disk->options->program, "%s", message);
+    return found;
+}
+
 static int open_image(struct rawdisk *disk, struct device_options *options, spd_params *params)
 {
     char message[IMAGE_MESSAGE_MAX];
+
+    disk->options = options;
     struct image_wish wish = {
         .path = options->file,
         .size = params->block_count * params->block_length,
@@ -174,14 +189,23 @@ static int open_image(struct rawdisk *disk, struct device_options *options, spd_
         device_error(options->program, "%s", message);
         return result == IMAGE_BAD_SIZE ? DEVICE_EXIT_USAGE : DEVICE_EXIT_FAILURE;
     }
-    disk->options = options;
     disk->block_length = params->block_length;
     params->block_count = disk->image.size / params->block_length;
-    if (!options->guid_text[0])
-        spd_guid_from_name(disk->image.name, params->guid);
+    if (!find_identity(disk, params))
+        return DEVICE_EXIT_FAILURE;
     offer_unmap(&disk->image, options, params);
     params->flags |= disk->image.memory ? SPD_NEVER_BLOCKS : SPD_TRY_FIRST;
     return 0;
+}
+
+static bool save_identity(struct rawdisk *disk, const spd_params *params)
+{
+    char message[IDENTITY_MESSAGE_MAX];
+    bool saved = identity_save(&disk->identity, &disk->image, params->guid, message);
+
+    if (*message)
+        device_error(disk->options->program, "%s", message);
+    return saved;
 }
 
 static int rawdisk_make(void *context, const spd_params *params)
@@ -189,20 +213,24 @@ static int rawdisk_make(void *context, const spd_params *params)
     struct rawdisk *disk = context;
     const struct device_options *options = disk->options;
     char message[IMAGE_MESSAGE_MAX];
+    int status = 0;
 
     if (image_make(&disk->image, message) != IMAGE_OK) {
         device_error(options->program, "%s", message);
         return DEVICE_EXIT_FAILURE;
     }
-    if (!disk->image.created || !(options->mbr || (image_wants_table && !options->no_mbr)))
-        return 0;
-    return write_partition_table(disk, options, params);
+    if (disk->image.created && (options->mbr || (image_wants_table && !options->no_mbr)))
+        status = write_partition_table(disk, options, params);
+    if (status == 0 && !save_identity(disk, params))
+        status = DEVICE_EXIT_FAILURE;
+    return status;
 }
 
 static void rawdisk_unmake(void *context)
 {
     struct rawdisk *disk = context;
 
+    identity_restore(&disk->identity);
     if (!image_unmake(&disk->image))
         device_error(disk->options->program, "image %s, which this start has made, is still there",
             disk->options->file);

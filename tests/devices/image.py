@@ -64,7 +64,8 @@ def truncated_image_gives_errors_and_the_server_lives():
     for place, directory in PLACES.items():
         image = os.path.join(directory, f"winspd-truncated-{os.getpid()}.img")
         try:
-            with Server("rawdisk", "-f", image, "--size", "8M", "-p", ANY) as server:
+            with Server("rawdisk", "-f", image, "--size", "8M", "--state", path(f"{place}.state"),
+                        "-p", ANY) as server:
                 qemu_io(server.url, "write -P 0x55 0 8M", "flush")
                 os.truncate(image, 4 * MIB)
                 for command in ("read 6M 64k", "write -P 0x66 6M 64k"):
@@ -235,7 +236,7 @@ def block_device_is_served_and_discarded():
         raise Skip(f"no loop device: {made.stderr.strip()}")
     device = made.stdout.strip()
     try:
-        with Server("rawdisk", "-f", device, "-p", ANY) as server:
+        with Server("rawdisk", "-f", device, "--state", path("loop.state"), "-p", ANY) as server:
             said = client("iscsi-readcapacity16", server.url)
             check(str(16 * MIB) in said, said)
             qemu_io(server.url, "write -P 0x31 0 8M", "flush", "discard 1M 4M", "flush",

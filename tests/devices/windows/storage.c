@@ -66,7 +66,8 @@ static const struct image_wish wish = {
 static void a_new_image_has_its_size_and_is_zero(void)
 {
     memset(back, 1, sizeof back);
-    EXPECT(image_open(&image, &wish, message) == IMAGE_OK);
+    EXPECT(image_open(&image, &wish, message) == IMAGE_OK &&
+        image_make(&image, message) == IMAGE_OK);
     EXPECT(image.created && image.size == 8 * MIB);
     EXPECT(image_read(&image, back, sizeof back, 8 * MIB - sizeof back, 0, &failed) == 0);
     EXPECT(memcmp(back, zeros, sizeof back) == 0);

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * The state file of a disk: what must survive its server, and cannot be in the image. Text, so that
+ * a user can read and mend it:
+ *
+ *     winspd-state 1
+ *     guid=01234567-89ab-cdef-0123-456789abcdef
+ *     machine=...
+ *
+ * One key a line. The version is raised with each change that an older program must not ignore; it
+ * refuses such a file. Keys that it does not know, of a version that it knows, it keeps as they
+ * are.
+ */
+
+#ifndef DEVICES_COMMON_STATE_H
+#define DEVICES_COMMON_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    STATE_SIZE_MAX = 65536, /* bytes of a file */
+    STATE_LINE_MAX = 1024,
+    STATE_TEXT_MAX = 256, /* of a value that is text, with its NUL */
+    STATE_WHY_MAX = 256,
+};
+
+struct state {
+    uint8_t guid[16];
+    uint8_t machine[16]; /* derived from the machine's id; all zero: it has none */
+    uint64_t inode;      /* of the image; 0: its file system has none that lasts */
+    uint64_t birth;      /* when the image was made, ns since 1970; 0: not known */
+    char device[STATE_TEXT_MAX]; /* what the block device says that it is; empty: nothing */
+    char other[STATE_SIZE_MAX];  /* lines of unknown keys */
+};
+
+/* text need not end with a NUL. On failure why names the line and what is wrong with it. */
+bool state_parse(struct state *state, const char *text, size_t length, char why[STATE_WHY_MAX]);
+
+/* Returns the length, without a NUL; text has room for STATE_SIZE_MAX. 0: it is too long. */
+size_t state_format(const struct state *state, char *text);
+
+/* The file system's side; all return 0 or an errno. Reading: ENOENT when there is none, EFBIG above
+ * STATE_SIZE_MAX, EINVAL when it is no regular file. Writing replaces the file as a whole, or not
+ * at all, also when the power fails meanwhile. */
+int state_read(const char *path, char text[STATE_SIZE_MAX], size_t *length);
+int state_write(const char *path, const char *text, size_t length);
+int state_remove(const char *path);
+
+#endif
