@@ -3,8 +3,10 @@
 
 /* rawdisk: a file or block device served as a disk. */
 
+#include "claim.h"
 #include "identity.h"
 #include "image.h"
+#include "watch.h"
 #include "../common/device.h"
 
 #include <errno.h>
@@ -22,6 +24,9 @@ struct rawdisk {
     const struct device_options *options;
     struct image image;
     struct identity identity;
+    struct claim claim;
+    struct watch *watch;
+    bool made; /* all that a start makes: the image has its name, and shall keep it */
     uint32_t block_length;
 };
 
@@ -208,6 +213,26 @@ static bool save_identity(struct rawdisk *disk, const spd_params *params)
     return saved;
 }
 
+/* No other disk of this host has the same identity while this one is served. */
+static bool claim(struct rawdisk *disk, const spd_params *params)
+{
+    char message[IMAGE_MESSAGE_MAX], guid[37];
+    enum claim_result result;
+
+    spd_guid_format(params->guid, guid);
+    result = claim_identity(&disk->claim, &disk->image, guid, message);
+    if (*message)
+        device_error(disk->options->program, "%s", message);
+    return result == CLAIM_OK;
+}
+
+static void say_of_name(void *context, const char *message)
+{
+    struct rawdisk *disk = context;
+
+    device_error(disk->options->program, "%s", message);
+}
+
 static int rawdisk_make(void *context, const spd_params *params)
 {
     struct rawdisk *disk = context;
@@ -221,15 +246,22 @@ static int rawdisk_make(void *context, const spd_params *params)
     }
     if (disk->image.created && (options->mbr || (image_wants_table && !options->no_mbr)))
         status = write_partition_table(disk, options, params);
-    if (status == 0 && !save_identity(disk, params))
+    if (status == 0 && !(claim(disk, params) && save_identity(disk, params)))
         status = DEVICE_EXIT_FAILURE;
-    return status;
+    if (status)
+        return status;
+    disk->watch = watch_start(&disk->image, say_of_name, disk);
+    disk->made = true;
+    return 0;
 }
 
 static void rawdisk_unmake(void *context)
 {
     struct rawdisk *disk = context;
 
+    watch_stop(disk->watch);
+    disk->watch = NULL;
+    disk->made = false;
     identity_restore(&disk->identity);
     if (!image_unmake(&disk->image))
         device_error(disk->options->program, "image %s, which this start has made, is still there",
@@ -242,17 +274,36 @@ static const struct device_store rawdisk_store = {
 };
 
 /* A disk without a cache has no last flush, and the library does not say what a failure means. */
-static int judge_end(struct rawdisk *disk, int status)
+static bool is_flushed(struct rawdisk *disk)
 {
     int lost = image_lost(&disk->image);
 
-    if (!lost)
-        return status;
-    device_error(disk->options->program,
-        "a flush of image %s failed (%s): what was written since the flush before may be lost, "
-        "and every later flush was answered with an error; check the image and what it is on",
-        disk->options->file, strerror(lost));
-    return DEVICE_EXIT_FAILURE;
+    if (lost)
+        device_error(disk->options->program,
+            "a flush of image %s failed (%s): what was written since the flush before may be lost, "
+            "and every later flush was answered with an error; check the image and what it is on",
+            disk->options->file, strerror(lost));
+    return !lost;
+}
+
+static bool has_its_name(struct rawdisk *disk)
+{
+    char message[IMAGE_MESSAGE_MAX];
+
+    watch_stop(disk->watch);
+    if (!disk->made || watch_has_its_name(&disk->image, message))
+        return true;
+    device_error(disk->options->program, "image %s lost its name while it was served: the next "
+        "start finds another image there, or none", disk->options->file);
+    return false;
+}
+
+static int judge_end(struct rawdisk *disk, int status)
+{
+    bool flushed = is_flushed(disk);
+    bool named = has_its_name(disk);
+
+    return flushed && named ? status : DEVICE_EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)
@@ -270,5 +321,6 @@ int main(int argc, char **argv)
         status = judge_end(&disk,
             device_run(&options, &params, &rawdisk_ops, &rawdisk_store, &disk));
     image_close(&disk.image);
+    claim_release(&disk.claim);
     return status;
 }
