@@ -114,7 +114,9 @@ SPD_API uint32_t spd_version(void);
 SPD_API int spd_reserve_descriptors(void);
 
 /*
- * Status of one operation, as a SCSI disk reports it. All zero is GOOD.
+ * Status of one operation, as a SCSI disk reports it. All zero is GOOD. CHECK CONDITION with sense
+ * key 0h NO SENSE, 1h RECOVERED ERROR or Fh COMPLETED also says that the operation has been done: a
+ * read has filled its buffer, and the initiator gets data and sense.
  */
 typedef struct spd_status {
     uint8_t scsi_status; /* SAM-5 5.3.1: 0 GOOD, 2 CHECK CONDITION, 8 BUSY, ... */
@@ -378,7 +380,8 @@ enum { SPD_LATENCY_BUCKETS = 32 };
 
 typedef struct spd_operation_statistics {
     uint64_t operations;    /* that ended, well or not */
-    uint64_t errors;        /* those of them whose status was not GOOD */
+    uint64_t errors;        /* those of them that were not completed: their status was not GOOD, and
+                             * not CHECK CONDITION with NO SENSE, RECOVERED ERROR or COMPLETED */
     uint64_t bytes;         /* moved or unmapped by the others */
     uint64_t latency_total; /* nanoseconds, from the device's call to its completion */
     uint64_t latency[SPD_LATENCY_BUCKETS]; /* bucket i counts latencies in [2^i, 2^(i+1)) ns */

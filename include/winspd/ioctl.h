@@ -22,7 +22,8 @@
  * or does both. Data follows the 72-byte block in the same buffer, in both directions; DataBuffer
  * only says that there is room for it (any value but 0) and is never used as an address:
  *
- *   in:  block, and for a GOOD read with DataBuffer != 0 the data; DataBuffer 0 reads zeros
+ *   in:  block, and for a GOOD read with DataBuffer != 0 the data; DataBuffer 0 reads zeros. A read
+ *        that was done with sense to report (key 0h, 1h or Fh) must bring its data
  *   out: block, and for a write its data, for an unmap its descriptors
  *
  * With ReqValid the output buffer holds the block and the unit's MaxTransferLength, which

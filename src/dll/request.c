@@ -58,6 +58,9 @@ static void take(spd_request *request, SPD_IOCTL_TRANSACT_REQ *message, PVOID da
     }
 }
 
+/* The device broke its contract. */
+enum { HARDWARE_ERROR = 0x04, INTERNAL_TARGET_FAILURE = 0x44 };
+
 static BOOLEAN refuse(SPD_STORAGE_UNIT_STATUS *status)
 {
     SpdStorageUnitStatusSetSense(
@@ -110,8 +113,13 @@ static void respond(struct dll_unit *unit, const SPD_IOCTL_TRANSACT_RSP *answer,
 
     if (!request)
         return;
-    if (spd_request_operation(request) == SPD_READ && !status.scsi_status)
-        copy_data(request, data, false);
+    if (windows_answer_has_data((UINT8)spd_request_operation(request), from)) {
+        /* No data is zeros where the read is GOOD; otherwise nobody has said so. */
+        if (data || !status.scsi_status)
+            copy_data(request, data, false);
+        else
+            spd_status_set(&status, HARDWARE_ERROR, INTERNAL_TARGET_FAILURE, 0, NULL);
+    }
     spd_request_complete(request, &status);
 }
 

@@ -61,8 +61,9 @@ static void count_operation(const struct spd_request *request, enum scsi_step st
         for (uint32_t i = 0; i < op->range_count; i++)
             blocks += op->ranges[i].blocks;
     }
-    spd_count_operation(unit->shards, operation_of(step), request->outcome.status != SCSI_GOOD,
-        blocks << unit->block_shift, os_now_ns() - request->started);
+    spd_count_operation(unit->shards, operation_of(step),
+        !scsi_outcome_completed(&request->outcome), blocks << unit->block_shift,
+        os_now_ns() - request->started);
 }
 
 /* Where in a scatter list an operation lies. */
@@ -194,7 +195,7 @@ static bool call_bounced(struct spd_request *request, enum scsi_step step, const
     if (step == SCSI_WRITE)
         copy_span(span, buffer, false);
     ended = call_and_judge(request, step, buffer, nowait);
-    if (ended && step == SCSI_READ && request->outcome.status == SCSI_GOOD)
+    if (ended && step == SCSI_READ && scsi_outcome_completed(&request->outcome))
         copy_span(span, buffer, true);
     if (buffer != bounce)
         spd_pool_give(pool, buffer);
@@ -415,7 +416,7 @@ int spd_device_flush_all(struct spd_unit *unit)
         flush_async(unit, &request);
     else if (unit->ops.flush)
         call_and_judge(&request, SCSI_FLUSH, NULL, 0);
-    if (request.outcome.status == SCSI_GOOD)
+    if (scsi_outcome_completed(&request.outcome))
         return 0;
     spd_trouble_text(&unit->flush_status, text);
     return spd_fail(SPD_ERROR_FLUSH, "%s", text);

@@ -19,7 +19,7 @@ enum scsi_step scsi_compare_and_write(struct scsi_task *task)
     case START:
         if (task->blocks > scsi_compare_blocks_max(task->unit))
             return scsi_fail_cdb(task, 13, SCSI_WHOLE_BYTE);
-        if (!scsi_transfer_exact(task, 2 * length))
+        if (!scsi_transfer(task, SCSI_DATA_OUT, 2 * length))
             return SCSI_DONE;
         if (!length)
             return scsi_finish(task);
@@ -57,7 +57,6 @@ enum scsi_step scsi_orwrite(struct scsi_task *task)
     case START:
         if (!scsi_transfer(task, SCSI_DATA_OUT, task->blocks << shift))
             return SCSI_DONE;
-        task->blocks = task->buffer_length >> shift;
         if (!task->blocks)
             return scsi_finish(task);
         return scsi_ask(task, SCSI_DATA, HAVE_DATA);

@@ -73,6 +73,7 @@ bool scsi_row_enabled(const struct scsi_row *row, const struct scsi_unit *unit);
  */
 enum scsi_reason {
     SCSI_NO_SENSE,
+    SCSI_INVALID_FIELD_IN_INFORMATION_UNIT,
     SCSI_PARAMETER_LIST_LENGTH_ERROR,
     SCSI_INVALID_OPERATION_CODE,
     SCSI_LBA_OUT_OF_RANGE,
@@ -85,7 +86,6 @@ enum scsi_reason {
     SCSI_WRITE_PROTECTED,
     SCSI_SOFTWARE_WRITE_PROTECTED,
     SCSI_MISCOMPARE,
-    SCSI_INFORMATION_UNIT_INVALID,
 };
 
 enum { SCSI_WHOLE_BYTE = 8 }; /* a field pointer without bit pointer */
@@ -99,6 +99,10 @@ enum scsi_step scsi_fail_cdb(struct scsi_task *task, unsigned byte, unsigned bit
 enum scsi_step scsi_fail_blocks(struct scsi_task *task);
 enum scsi_step scsi_fail_parameter(struct scsi_task *task, unsigned byte, unsigned bit);
 enum scsi_step scsi_fail_outcome(struct scsi_task *task, const struct scsi_outcome *outcome);
+
+/* The task has ended well, but for the sense of what one of its operations had to recover from:
+ * all else about its end stays. */
+void scsi_report_completed(struct scsi_task *task);
 
 /* Sense data as parameter data (REQUEST SENSE); returns its length, at most SCSI_SENSE_MAX. */
 uint8_t scsi_sense_build(uint8_t *sense, const struct scsi_outcome *outcome, bool descriptor);
@@ -204,11 +208,11 @@ static inline uint64_t scsi_expected(const struct scsi_task *task)
     return task->expected_direction == task->direction ? task->expected_length : 0;
 }
 
-bool scsi_fail_direction(struct scsi_task *task);
+bool scsi_fail_short(struct scsi_task *task);
 
-/* Says what the command moves; false when the task failed, since a write was announced as a read.
- * A read that was announced as a write has room for nothing: all of it is overflow. Of a write that
- * brings nothing, GOOD would be a lie. */
+/* Says what the command moves; false when the task failed, since less data-out was announced than
+ * it needs: from nothing, as a read, to one byte too few. More may come, and is not looked at. A
+ * read that was announced as a write has room for nothing: all of it is overflow. */
 static inline bool scsi_transfer(struct scsi_task *task, enum scsi_direction direction,
     uint64_t length)
 {
@@ -220,14 +224,8 @@ static inline bool scsi_transfer(struct scsi_task *task, enum scsi_direction dir
     task->transfer_length = length;
     expected = scsi_expected(task);
     task->buffer_length = length < expected ? length : expected;
-    if (length && task->expected_length && direction == SCSI_DATA_OUT &&
-        task->expected_direction == SCSI_DATA_IN)
-        return scsi_fail_direction(task);
-    return true;
+    return direction != SCSI_DATA_OUT || length <= expected || scsi_fail_short(task);
 }
-
-/* As scsi_transfer(), for commands that are meaningless unless exactly this arrives. */
-bool scsi_transfer_exact(struct scsi_task *task, uint64_t length);
 
 /* GOOD; everything that the command defines was moved. */
 static inline enum scsi_step scsi_finish(struct scsi_task *task)

@@ -314,7 +314,7 @@ enum scsi_step scsi_persistent_reserve_out(struct scsi_task *task)
             return scsi_fail(task, SCSI_PARAMETER_LIST_LENGTH_ERROR);
         if (actions[task->cdb[1] & SCSI_ACTION_MASK].typed && !type_ok(task))
             return SCSI_DONE;
-        if (!scsi_transfer_exact(task, LIST))
+        if (!scsi_transfer(task, SCSI_DATA_OUT, LIST))
             return SCSI_DONE;
         return scsi_ask(task, SCSI_DATA, HAVE_DATA);
     case HAVE_DATA:

@@ -49,8 +49,6 @@ enum scsi_step scsi_write(struct scsi_task *task)
     }
     if (!scsi_transfer(task, SCSI_DATA_OUT, task->blocks << shift))
         return SCSI_DONE;
-    /* Only whole blocks that arrived. */
-    task->blocks = task->buffer_length >> shift;
     task->op.buffer = SCSI_BUFFER_DATA;
     task->op.fua = scsi_write_fua(task, fua_bit(task));
     task->phase = MOVE;

@@ -103,7 +103,8 @@ struct scsi_op {
     bool fua;                        /* the medium itself, not a volatile cache (SBC-3 4.15) */
 };
 
-/* How a block operation ended; also how a caller refuses one. All zero is GOOD. */
+/* How a block operation ended; also how a caller refuses one. All zero is GOOD. One that has
+ * completed with sense to report has moved its data, and its command goes on. */
 struct scsi_outcome {
     uint8_t status; /* enum scsi_status; other than CHECK CONDITION the rest does not matter */
     uint8_t sense_key;
@@ -112,6 +113,18 @@ struct scsi_outcome {
     bool information_valid;
     uint64_t information; /* an LBA */
 };
+
+/* SPC-4 4.5.6: NO SENSE, RECOVERED ERROR and COMPLETED tell of what has been done. */
+static inline bool scsi_completed(uint8_t status, uint8_t sense_key)
+{
+    return status == SCSI_GOOD || (status == SCSI_CHECK_CONDITION &&
+        (sense_key == 0x0 || sense_key == 0x1 || sense_key == 0xf));
+}
+
+static inline bool scsi_outcome_completed(const struct scsi_outcome *outcome)
+{
+    return scsi_completed(outcome->status, outcome->sense_key);
+}
 
 /* What never changes of a logical unit. */
 struct scsi_unit_params {
@@ -245,7 +258,7 @@ struct scsi_task {
                                         * side is ready to move */
     uint64_t buffer_length;            /* bytes that task->data must hold, from the first step that
                                         * needs it on; op.offset and its blocks lie within.
-                                        * DATA_OUT: what arrived, min(transfer, expected).
+                                        * DATA_OUT: transfer_length, and never less.
                                         * DATA_IN: whole blocks, so up to a block more than
                                         * min(transfer, expected) */
     struct scsi_op op;                 /* for READ, WRITE, FLUSH, UNMAP */
@@ -260,7 +273,8 @@ struct scsi_task {
     const void *reply;                 /* data-in that the engine wrote (in scratch), or NULL: then
                                         * the data-in is in task->data */
     uint64_t moved_length;             /* bytes of data-in to send (never over expected_length), or
-                                        * of data-out that were used */
+                                        * of data-out that were used; also with CHECK CONDITION
+                                        * where the command has completed */
     uint64_t residual;                 /* |transfer - expected| */
     bool overflow;                     /* residual is overflow (the command wanted more) */
     bool underflow;                    /* residual is underflow */

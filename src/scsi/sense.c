@@ -13,6 +13,7 @@ struct sense_code {
 
 static const struct sense_code codes[] = {
     [SCSI_NO_SENSE] = { 0x0, 0x00, 0x00 },
+    [SCSI_INVALID_FIELD_IN_INFORMATION_UNIT] = { 0x5, 0x0e, 0x03 },
     [SCSI_PARAMETER_LIST_LENGTH_ERROR] = { 0x5, 0x1a, 0x00 },
     [SCSI_INVALID_OPERATION_CODE] = { 0x5, 0x20, 0x00 },
     [SCSI_LBA_OUT_OF_RANGE] = { 0x5, 0x21, 0x00 },
@@ -25,7 +26,6 @@ static const struct sense_code codes[] = {
     [SCSI_WRITE_PROTECTED] = { 0x7, 0x27, 0x00 },
     [SCSI_SOFTWARE_WRITE_PROTECTED] = { 0x7, 0x27, 0x02 },
     [SCSI_MISCOMPARE] = { 0xe, 0x1d, 0x00 },
-    [SCSI_INFORMATION_UNIT_INVALID] = { 0xb, 0x0e, 0x00 },
 };
 
 /* A pointer to the field in error (SPC-4 4.5.2.4.2). */
@@ -123,15 +123,26 @@ uint8_t scsi_sense_build(uint8_t *sense, const struct scsi_outcome *outcome, boo
     return write_sense(sense, outcome, &(struct field_pointer){ .valid = false }, descriptor);
 }
 
-static enum scsi_step fail(struct scsi_task *task, const struct scsi_outcome *outcome,
+static void set_status(struct scsi_task *task, const struct scsi_outcome *outcome,
     const struct field_pointer *field)
 {
     bool descriptor = task->unit && (scsi_mode(task->unit) & SCSI_MODE_D_SENSE);
 
     task->status = outcome->status;
-    task->outcome = *outcome;
     task->sense_length = outcome->status == SCSI_CHECK_CONDITION
         ? write_sense(task->sense, outcome, field, descriptor) : 0;
+}
+
+void scsi_report_completed(struct scsi_task *task)
+{
+    set_status(task, &task->outcome, &(struct field_pointer){ .valid = false });
+}
+
+static enum scsi_step fail(struct scsi_task *task, const struct scsi_outcome *outcome,
+    const struct field_pointer *field)
+{
+    task->outcome = *outcome;
+    set_status(task, outcome, field);
     task->reply = NULL;
     task->moved_length = 0;
     task->residual = task->expected_length;

@@ -236,14 +236,30 @@ enum scsi_step scsi_begin(struct scsi_task *task)
     return row->build ? run_builder(task, row) : row->run(task);
 }
 
+/* With sense to report at the end of the command, which of several operations came last (SPC-4
+ * 4.5.6 leaves the choice); an error takes its place. */
+static SCSI_COLD enum scsi_step resume_completed(struct scsi_task *task)
+{
+    const struct scsi_row *row = task->row;
+    enum scsi_step step = row->build ? run_builder(task, row) : row->run(task);
+
+    if (step == SCSI_DONE && task->status == SCSI_GOOD)
+        scsi_report_completed(task);
+    return step;
+}
+
 enum scsi_step scsi_resume(struct scsi_task *task, const struct scsi_outcome *outcome)
 {
     const struct scsi_row *row = task->row;
 
-    if (outcome && outcome->status != SCSI_GOOD)
-        return scsi_fail_outcome(task, outcome);
-    if (outcome)
-        task->outcome = *outcome;
+    if (outcome) {
+        if (!scsi_outcome_completed(outcome))
+            return scsi_fail_outcome(task, outcome);
+        if (outcome->status != SCSI_GOOD || task->outcome.status == SCSI_GOOD)
+            task->outcome = *outcome;
+    }
+    if (task->outcome.status != SCSI_GOOD)
+        return resume_completed(task);
     return row->build ? run_builder(task, row) : row->run(task);
 }
 
@@ -252,21 +268,14 @@ bool scsi_always_answered(const struct scsi_task *task)
     return ((const struct scsi_row *)task->row)->flags & SCSI_ROW_ALWAYS_ANSWERED;
 }
 
-SCSI_COLD bool scsi_fail_direction(struct scsi_task *task)
+/* RFC 7143 11.4.5.1: what was missing is the residual. */
+SCSI_COLD bool scsi_fail_short(struct scsi_task *task)
 {
-    scsi_fail(task, SCSI_INFORMATION_UNIT_INVALID);
+    scsi_fail(task, SCSI_INVALID_FIELD_IN_INFORMATION_UNIT);
+    task->residual = task->transfer_length - scsi_expected(task);
+    task->overflow = true;
+    task->underflow = false;
     return false;
-}
-
-bool scsi_transfer_exact(struct scsi_task *task, uint64_t length)
-{
-    if (!scsi_transfer(task, SCSI_DATA_OUT, length))
-        return false;
-    if (scsi_expected(task) != length) {
-        scsi_fail(task, SCSI_INVALID_FIELD_IN_CDB);
-        return false;
-    }
-    return true;
 }
 
 enum scsi_step scsi_reply(struct scsi_task *task, uint64_t length)

@@ -78,7 +78,7 @@ enum scsi_step scsi_unmap(struct scsi_task *task)
             return SCSI_DONE;
         if (!length)
             return scsi_finish(task);
-        if (task->buffer_length < HEADER)
+        if (length < HEADER)
             return scsi_fail(task, SCSI_PARAMETER_LIST_LENGTH_ERROR);
         return scsi_ask(task, SCSI_DATA, HAVE_DATA);
     case HAVE_DATA:

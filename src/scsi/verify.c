@@ -91,10 +91,9 @@ enum scsi_step scsi_verify(struct scsi_task *task)
     case BYTCHK_ALL:
         if (!scsi_transfer(task, SCSI_DATA_OUT, task->blocks << shift))
             return SCSI_DONE;
-        task->blocks = task->buffer_length >> shift;
         break;
     case BYTCHK_ONE_BLOCK:
-        if (!scsi_transfer_exact(task, task->blocks ? UINT64_C(1) << shift : 0))
+        if (!scsi_transfer(task, SCSI_DATA_OUT, task->blocks ? UINT64_C(1) << shift : 0))
             return SCSI_DONE;
         break;
     default:
@@ -117,7 +116,6 @@ enum scsi_step scsi_write_verify(struct scsi_task *task)
     case START:
         if (!scsi_transfer(task, SCSI_DATA_OUT, task->blocks << shift))
             return SCSI_DONE;
-        task->blocks = task->buffer_length >> shift;
         if (!task->blocks)
             return scsi_finish(task);
         return scsi_ask(task, SCSI_DATA, HAVE_DATA);

@@ -96,7 +96,7 @@ static enum scsi_step check(struct scsi_task *task)
         return scsi_fail_blocks(task);
     if (task->cdb[1] & NDOB)
         task->direction = SCSI_NO_DATA;
-    else if (!scsi_transfer_exact(task, unit->params.block_length))
+    else if (!scsi_transfer(task, SCSI_DATA_OUT, unit->params.block_length))
         return SCSI_DONE;
     if (task->cdb[1] & NDOB)
         return scsi_ask(task, SCSI_SCRATCH, HAVE_SCRATCH);

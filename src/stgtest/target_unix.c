@@ -90,7 +90,7 @@ static int transact(struct target *base, const struct transact_request *request,
     if (response->hint != request->hint)
         return ERROR_IO_DEVICE;
     return receive_all(target->fd, buffer, transact_response_payload(&message,
-        base->block_length, response->status.scsi_status));
+        base->block_length, &response->status));
 }
 
 static void close_target(struct target *base)

@@ -343,7 +343,7 @@ bool sys_request_answer(struct sys_unit *unit, PEPROCESS caller,
     if (queued)
         request = CONTAINING_RECORD(queued, struct sys_request, queued);
     if (request && !request->busy) {
-        if (request->step == SCSI_READ && outcome.status == SCSI_GOOD)
+        if (request->step == SCSI_READ && scsi_outcome_completed(&outcome))
             needed = (uint64_t)request->task.op.blocks << unit->scsi.block_shift;
         if (response->Kind != kind_of(request->step))
             *status = STATUS_INVALID_PARAMETER;
@@ -358,7 +358,11 @@ bool sys_request_answer(struct sys_unit *unit, PEPROCESS caller,
     if (!request || *status != STATUS_SUCCESS)
         return *status == STATUS_SUCCESS;
 
-    if (needed)
+    /* Where a read needs no data, which is zeros, it is GOOD; here the data has been lost. */
+    if (needed && !data && outcome.status != SCSI_GOOD)
+        outcome = (struct scsi_outcome){ .status = SCSI_CHECK_CONDITION, .sense_key = 0x4,
+            .asc = 0x44 };
+    else if (needed)
         move_in(request, data, needed);
     advance(request, scsi_resume(&request->task, &outcome), response->Hint, &granted);
     run(&granted);

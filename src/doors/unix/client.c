@@ -59,7 +59,7 @@ static void respond(struct unix_command *command, struct transact_status status)
 
     transact_encode_response(&response, command->wire);
     command->payload =
-        transact_response_payload(&command->message, block_length(client), status.scsi_status);
+        transact_response_payload(&command->message, block_length(client), &status);
     command->next = NULL;
     *client->sending_end = command;
     client->sending_end = &command->next;

@@ -3,6 +3,7 @@
 
 #include "doors/unix/transact.h"
 #include "os/endian.h"
+#include "scsi/scsi.h"
 
 #include <string.h>
 
@@ -156,9 +157,9 @@ uint64_t transact_request_payload(const struct transact_request *request, uint32
 }
 
 uint64_t transact_response_payload(const struct transact_request *request, uint32_t block_length,
-    uint8_t scsi_status)
+    const struct transact_status *status)
 {
-    if (request->kind != TRANSACT_READ || scsi_status != 0)
+    if (request->kind != TRANSACT_READ || !scsi_completed(status->scsi_status, status->sense_key))
         return 0;
     return (uint64_t)request->blocks * block_length;
 }

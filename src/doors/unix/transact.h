@@ -8,7 +8,7 @@
  * sends requests and the server answers each with one response, in any order; the hint tells which.
  * Both are a header of 48 bytes and a payload whose length follows from the header alone:
  *
- *   read    request: none                           response: blocks * block length when GOOD
+ *   read    request: none                           response: blocks * block length when done
  *   write   request: blocks * block length          response: none
  *   flush   request: none                           response: none
  *   unmap   request: count * 16 bytes of ranges     response: none
@@ -197,9 +197,9 @@ void transact_encode_range(const struct transact_range *range, uint8_t wire[TRAN
 void transact_decode_range(const uint8_t wire[TRANSACT_RANGE_LENGTH], struct transact_range *range);
 
 /* Bytes that follow a request, or its response when that has this status. The product of two 32-bit
- * numbers does not overflow. */
+ * numbers does not overflow. A read that was done with sense to report brings its data, too. */
 uint64_t transact_request_payload(const struct transact_request *request, uint32_t block_length);
 uint64_t transact_response_payload(const struct transact_request *request, uint32_t block_length,
-    uint8_t scsi_status);
+    const struct transact_status *status);
 
 #endif

@@ -18,7 +18,7 @@ static DWORD put_answer(struct windows_command *command)
 
     block->RspValid = 1;
     block->Dir.Rsp = windows_answer(message->Hint, message->Kind, &command->status);
-    if (message->Kind != SpdIoctlTransactReadKind || command->status.ScsiStatus)
+    if (!windows_answer_has_data(message->Kind, &command->status))
         return sizeof *block;
     block->DataBuffer = 1;
     return sizeof *block + message->Op.Read.BlockCount * command->door->params.BlockLength;

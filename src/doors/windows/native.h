@@ -7,6 +7,8 @@
 #ifndef DOORS_WINDOWS_NATIVE_H
 #define DOORS_WINDOWS_NATIVE_H
 
+#include <stdbool.h>
+
 #include <winspd/winspd.h>
 
 struct windows_native {
@@ -14,6 +16,9 @@ struct windows_native {
     HANDLE device;                         /* out, of the driver; NULL: it is something else */
     UINT32 btl;                            /* out */
 };
+
+/* A read that was done brings its data, also with sense to report. */
+bool windows_answer_has_data(UINT8 kind, const SPD_IOCTL_STORAGE_UNIT_STATUS *status);
 
 /* When nothing of the door will be used any more. */
 void windows_events_close(void);

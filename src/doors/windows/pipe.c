@@ -136,7 +136,7 @@ static DWORD pipe_send(struct windows_command *command)
     SPD_IOCTL_TRANSACT_RSP *header = (void *)command->frame;
     DWORD length = sizeof *header;
 
-    if (message->Kind == SpdIoctlTransactReadKind && !command->status.ScsiStatus)
+    if (windows_answer_has_data(message->Kind, &command->status))
         length += message->Op.Read.BlockCount * door->params.BlockLength;
     *header = windows_answer(message->Hint, message->Kind, &command->status);
     AcquireSRWLockShared(&door->pipe.connection);

@@ -31,6 +31,12 @@ SPD_IOCTL_TRANSACT_RSP windows_answer(
     return answer;
 }
 
+bool windows_answer_has_data(UINT8 kind, const SPD_IOCTL_STORAGE_UNIT_STATUS *status)
+{
+    return kind == SpdIoctlTransactReadKind &&
+        scsi_completed(status->ScsiStatus, status->SenseKey);
+}
+
 void windows_block_init(SPD_IOCTL_TRANSACT_PARAMS *block, UINT32 btl, bool wants_request)
 {
     ZeroMemory(block, sizeof *block);
@@ -83,7 +89,7 @@ static DWORD put_answer(SPD_IOCTL_TRANSACT_PARAMS *block, const SPD_IOCTL_TRANSA
 {
     block->RspValid = 1;
     block->Dir.Rsp = windows_answer(answer->Hint, answer->Kind, &answer->Status);
-    if (!data || answer->Kind != SpdIoctlTransactReadKind || answer->Status.ScsiStatus)
+    if (!data || !windows_answer_has_data(answer->Kind, &answer->Status))
         return 0;
     block->DataBuffer = 1;
     memcpy(block + 1, data, length);

@@ -36,6 +36,7 @@ enum {
 struct disk {
     spd_unit *unit;
     uint8_t *memory;
+    spd_status status; /* what reads end with */
     bool hold; /* requests of the device are kept until disk_release() */
     uint32_t door; /* that clients come to */
 };

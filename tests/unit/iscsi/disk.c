@@ -14,7 +14,7 @@ static int disk_read(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks
     const struct disk *disk = spd_unit_context(unit);
 
     (void)flags;
-    (void)status;
+    *status = disk->status;
     memcpy(buffer, disk->memory + lba * BLOCK, (size_t)blocks * BLOCK);
     return 0;
 }

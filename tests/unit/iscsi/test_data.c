@@ -259,6 +259,62 @@ static void sense_is_in_the_response(void **state)
     assert_int_equal(0x21, client.data[14]); /* LBA OUT OF RANGE */
 }
 
+/* RFC 7143 11.7.3: status rides on data without sense only. */
+static void data_with_sense_to_report_comes_before_the_response(void **state)
+{
+    enum { COUNT = 20 };
+    uint8_t bhs[ISCSI_BHS];
+    uint32_t offset = 0, sn = 0;
+
+    (void)state;
+    begin("MaxRecvDataSegmentLength=1536\nMaxBurstLength=4096\n");
+    memcpy(disk.memory, pattern, sizeof(pattern));
+    spd_status_set(&disk.status, 1, 0x17, 0x01, NULL); /* RECOVERED DATA WITH RETRIES */
+    client_read10(&client, bhs, 0, COUNT);
+    be32_put(bhs + COMMAND_EXPECTED_LENGTH, (COUNT + 1) * BLOCK);
+    client_send(&client, bhs, NULL, 0);
+    for (; offset < COUNT * BLOCK; sn++, offset += client.length) {
+        client_expect(&client, ISCSI_DATA_IN);
+        assert_int_equal(0, client.bhs[BHS_FLAGS] & ~ISCSI_FINAL);
+        assert_int_equal(offset, be32_get(client.bhs + BHS_BUFFER_OFFSET));
+        assert_memory_equal(pattern + offset, client.data, client.length);
+    }
+    assert_true(client.bhs[BHS_FLAGS] & ISCSI_FINAL);
+    client_expect(&client, ISCSI_SCSI_RESPONSE);
+    assert_int_equal(2, client.bhs[BHS_STATUS]);
+    assert_int_equal(sn, be32_get(client.bhs + BHS_DATA_SN)); /* ExpDataSN */
+    assert_int_equal(RESPONSE_UNDERFLOW, client.bhs[BHS_FLAGS] & 6);
+    assert_int_equal(BLOCK, be32_get(client.bhs + BHS_RESIDUAL));
+    assert_int_equal(18, be16_get(client.data));
+    assert_int_equal(1, client.data[4]);
+    assert_int_equal(0x17, client.data[14]);
+}
+
+/* RFC 7143 11.4.5.1: the residual is in the response that refuses the command. */
+static void a_write_that_is_announced_too_short_writes_nothing(void **state)
+{
+    static const struct { uint32_t expected, immediate; } rows[] = {
+        { 600, 600 }, { 600, 0 }, { BLOCK, BLOCK }, { 0, 0 }, { 2 * BLOCK - 1, BLOCK },
+    };
+
+    (void)state;
+    begin("InitialR2T=Yes\nImmediateData=Yes\n");
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint8_t bhs[ISCSI_BHS];
+
+        client_write10(&client, bhs, 0, 2);
+        be32_put(bhs + COMMAND_EXPECTED_LENGTH, rows[i].expected);
+        client_send(&client, bhs, pattern + BLOCK, rows[i].immediate);
+        assert_int_equal(2, client_status(&client, client.itt));
+        assert_int_equal(RESPONSE_OVERFLOW, client.bhs[BHS_FLAGS] & 6);
+        assert_int_equal(2 * BLOCK - rows[i].expected, be32_get(client.bhs + BHS_RESIDUAL));
+        assert_int_equal(5, client.data[4]);
+        assert_int_equal(0x0e, client.data[14]);
+        assert_int_equal(0x03, client.data[15]);
+        assert_memory_equal(back, disk.memory, 2 * BLOCK);
+    }
+}
+
 static void residuals_say_what_was_not_moved(void **state)
 {
     static const struct {
@@ -377,6 +433,8 @@ int main(void)
         WITH_PATTERN(damaged_immediate_data_is_never_written),
         WITH_PATTERN(damaged_solicited_data_fails_its_command_only),
         WITH_PATTERN(sense_is_in_the_response),
+        WITH_PATTERN(data_with_sense_to_report_comes_before_the_response),
+        WITH_PATTERN(a_write_that_is_announced_too_short_writes_nothing),
         WITH_PATTERN(residuals_say_what_was_not_moved),
         WITH_PATTERN(more_data_than_the_command_wants_is_thrown_away),
         WITH_PATTERN(a_refused_write_is_answered_after_its_unsolicited_data),

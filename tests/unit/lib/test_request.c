@@ -318,6 +318,44 @@ static void an_error_of_the_device_reaches_the_initiator(void **state)
     check_medium_error(&test_async_ops, SPD_CACHE);
 }
 
+/* In pieces that go through a bounce buffer where the device takes one, in several operations. */
+static void check_recovered_error(const spd_ops *ops, uint32_t flags)
+{
+    enum { BLOCKS = 20, OPERATIONS = 7 };
+    spd_params params = test_params(flags);
+    static unsigned char in[BLOCKS * TEST_BLOCK];
+    struct loop_command read = { 0 };
+    spd_statistics statistics = { .size = sizeof statistics };
+    uint64_t lba = 9;
+    spd_unit *unit;
+
+    params.max_transfer_length = 3 * TEST_BLOCK;
+    unit = test_unit(&device, ops, &params, 1);
+    fill(device.disk[7], sizeof in, 9);
+    memset(in, 0, sizeof in);
+    cut(&read, in, sizeof in);
+    spd_status_set(&device.status, 1, 0x17, 0x01, &lba);
+    assert_true(loop_start_read(loop_door_of(unit), &read, NULL, 7, BLOCKS, TEST_BLOCK));
+    assert_int_equal(loop_wait(&read), SCSI_CHECK_CONDITION);
+    assert_int_equal(read.request.task.sense[2] & 0x0f, 1);
+    assert_int_equal(read.request.task.moved_length, sizeof in);
+    assert_memory_equal(in, device.disk[7], sizeof in);
+    assert_int_equal(spd_unit_statistics(unit, &statistics), 0);
+    assert_int_equal(statistics.operation[SPD_READ].operations, OPERATIONS);
+    assert_int_equal(statistics.operation[SPD_READ].errors, 0);
+    assert_int_equal(statistics.operation[SPD_READ].bytes, sizeof in);
+    memset(&device.status, 0, sizeof device.status);
+    test_unit_end(unit, &device);
+}
+
+static void a_recovered_error_brings_the_data_and_counts_as_none(void **state)
+{
+    (void)state;
+    check_recovered_error(&test_simple_ops, SPD_CACHE | SPD_NEVER_BLOCKS);
+    check_recovered_error(&test_simple_ops, SPD_CACHE);
+    check_recovered_error(&test_async_ops, SPD_CACHE);
+}
+
 static void a_result_without_a_status_is_a_hardware_error(void **state)
 {
     spd_params params = test_params(SPD_CACHE | SPD_NEVER_BLOCKS);
@@ -451,6 +489,7 @@ int main(void)
         cmocka_unit_test(completion_within_submit_does_not_recurse),
         cmocka_unit_test(an_asynchronous_operation_ends_when_the_device_says_so),
         cmocka_unit_test(an_error_of_the_device_reaches_the_initiator),
+        cmocka_unit_test(a_recovered_error_brings_the_data_and_counts_as_none),
         cmocka_unit_test(a_result_without_a_status_is_a_hardware_error),
         cmocka_unit_test(without_a_cache_every_operation_is_forced),
         cmocka_unit_test(force_unit_access_reaches_the_device),

@@ -158,6 +158,7 @@ static void unmap(struct disk *disk)
 static const struct scsi_outcome *operate(struct disk *disk, enum scsi_step step)
 {
     const struct scsi_op *op = &disk->task.op;
+    const struct scsi_outcome *outcome = NULL;
 
     if (disk->log_count < DISK_LOG_MAX) {
         struct disk_step *entry = &disk->log[disk->log_count];
@@ -169,7 +170,9 @@ static const struct scsi_outcome *operate(struct disk *disk, enum scsi_step step
     }
     disk->log_count++;
     if (disk->log_count == disk->fail_at)
-        return &disk->fail_with;
+        outcome = &disk->fail_with;
+    if (outcome && !scsi_outcome_completed(outcome))
+        return outcome;
     if (step == SCSI_UNMAP)
         unmap(disk);
     else if (step == SCSI_FLUSH)
@@ -177,7 +180,7 @@ static const struct scsi_outcome *operate(struct disk *disk, enum scsi_step step
             op->blocks <= disk->unit.block_count - op->lba);
     else
         move(disk, step == SCSI_WRITE);
-    return NULL;
+    return outcome;
 }
 
 static void check_done(const struct disk *disk)

@@ -99,17 +99,6 @@ static void no_blocks_do_nothing(void **state)
     assert_int_equal(disk->log_count, 0);
 }
 
-static void anything_but_both_halves_is_refused(void **state)
-{
-    struct disk *disk = *state;
-    uint8_t data[2048] = { 0 };
-
-    out(disk, CDB(0x89, 0, B64(0), 0, 0, 0, 1), data, 512);
-    assert_sense(disk, 0x5, 0x2400);
-    out(disk, CDB(0x89, 0, B64(0), 0, 0, 0, 1), data, 2048);
-    assert_sense(disk, 0x5, 0x2400);
-}
-
 static void range_protection_and_write_protection_are_checked(void **state)
 {
     struct scsi_unit_params params = disk_params();
@@ -235,7 +224,6 @@ int main(void)
         TEST(more_blocks_than_block_limits_allow_are_refused),
         TEST(both_halves_fit_the_longest_command),
         TEST(no_blocks_do_nothing),
-        TEST(anything_but_both_halves_is_refused),
         TEST(range_protection_and_write_protection_are_checked),
         TEST(the_largest_blocks_can_be_compared),
         TEST(orwrite_sets_bits_and_clears_none),

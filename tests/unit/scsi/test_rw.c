@@ -296,20 +296,6 @@ static void an_initiator_that_takes_nothing_sees_overflow(void **state)
     assert_int_equal(disk->log_count, 0);
 }
 
-static void only_whole_blocks_that_arrived_are_written(void **state)
-{
-    struct disk *disk = *state;
-    uint8_t data[700];
-
-    memset(data, 0x55, sizeof data);
-    out(disk, CDB(0x2a, 0, B32(0), 0, B16(2)), data, 700);
-    assert_good(disk);
-    assert_true(disk->task.overflow);
-    assert_int_equal(disk->task.residual, 324);
-    assert_true(medium_is(disk, 0, 1, 0x55));
-    assert_true(medium_is(disk, 1, 1, 0x00));
-}
-
 static void more_data_out_than_needed_is_underflow(void **state)
 {
     struct disk *disk = *state;
@@ -447,7 +433,6 @@ int main(void)
         TEST(an_initiator_that_takes_more_sees_underflow),
         TEST(an_initiator_that_takes_less_sees_overflow_and_only_that_is_read),
         TEST(an_initiator_that_takes_nothing_sees_overflow),
-        TEST(only_whole_blocks_that_arrived_are_written),
         TEST(more_data_out_than_needed_is_underflow),
         TEST(the_hot_path_asks_for_neither_data_nor_scratch),
         TEST(the_end_of_the_largest_unit_can_be_read),

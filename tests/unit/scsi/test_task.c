@@ -188,37 +188,6 @@ static void data_announced_for_a_command_without_any_is_underflow(void **state)
     assert_int_equal(disk->task.residual, 100);
 }
 
-static void a_write_announced_as_a_read_fails_and_moves_nothing(void **state)
-{
-    struct disk *disk = *state;
-
-    in(disk, CDB(0x2a, 0, 0, 0, 0, 0, 0, 0, 1), 512);
-    assert_sense(disk, 0xb, 0x0e00);
-    assert_int_equal(disk->log_count, 0);
-}
-
-static void every_command_with_data_out_fails_when_announced_as_a_read(void **state)
-{
-    struct disk *disk = *state;
-    static const uint8_t cdbs[][16] = {
-        { 0x0a, 0, 0, 0, 1 }, /* WRITE(6) */
-        { 0x15, 0x10, 0, 0, 4 }, /* MODE SELECT(6) */
-        { 0x2e, 0, [8] = 1 }, /* WRITE AND VERIFY(10) */
-        { 0x2f, 2, [8] = 1 }, /* VERIFY(10), BYTCHK 1 */
-        { 0x2f, 6, [8] = 1 }, /* VERIFY(10), BYTCHK 3 */
-        { 0x41, 0, [8] = 1 }, /* WRITE SAME(10) */
-        { 0x42, 0, [8] = 24 }, /* UNMAP */
-        { 0x89, 0, [13] = 1 }, /* COMPARE AND WRITE */
-        { 0x8b, 0, [13] = 1 }, /* ORWRITE(16) */
-    };
-
-    for (unsigned i = 0; i < COUNT(cdbs); i++) {
-        in(disk, cdbs[i], 512);
-        assert_sense(disk, 0xb, 0x0e00);
-        assert_int_equal(disk->log_count, 0);
-    }
-}
-
 static void a_read_announced_as_a_write_is_all_overflow(void **state)
 {
     struct disk *disk = *state;
@@ -245,20 +214,6 @@ static void any_group_number_is_as_good_as_none(void **state)
     assert_length(disk, 512);
     none(disk, CDB(0x34, 0, 0, 0, 0, 0, 0x20, 0, 1));
     assert_cdb_field(disk, 6, 5);
-}
-
-static void data_that_must_fit_exactly_and_does_not_is_refused(void **state)
-{
-    struct disk *disk = *state;
-    uint8_t data[2048] = { 0 };
-
-    out(disk, CDB(0x41, 0, 0, 0, 0, 0, 0, 0, 1), data, 1024);
-    assert_sense(disk, 0x5, 0x2400);
-    out(disk, CDB(0x89, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1), data, 2048);
-    assert_sense(disk, 0x5, 0x2400);
-    out(disk, CDB(0x89, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3), data, 2048);
-    assert_sense(disk, 0x5, 0x2400);
-    assert_int_equal(disk->log_count, 0);
 }
 
 static void unmapping_nothing_past_the_end_is_no_error(void **state)
@@ -327,11 +282,8 @@ int main(void)
         TEST(the_ordered_attribute_makes_a_task_exclusive),
         TEST(only_medium_commands_are_marked_so),
         TEST(data_announced_for_a_command_without_any_is_underflow),
-        TEST(a_write_announced_as_a_read_fails_and_moves_nothing),
-        TEST(every_command_with_data_out_fails_when_announced_as_a_read),
         TEST(a_read_announced_as_a_write_is_all_overflow),
         TEST(any_group_number_is_as_good_as_none),
-        TEST(data_that_must_fit_exactly_and_does_not_is_refused),
         TEST(unmapping_nothing_past_the_end_is_no_error),
         TEST(a_failed_command_reports_all_as_residual),
         TEST(a_busy_device_passes_its_status_without_sense),

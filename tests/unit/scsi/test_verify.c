@@ -170,17 +170,6 @@ static void compare_one_block_compares_it_with_all(void **state)
     }
 }
 
-static void compare_one_block_needs_exactly_one(void **state)
-{
-    struct disk *disk = *state;
-    uint8_t data[1024] = { 0 };
-
-    out(disk, make(0x2f, 0x06, 0, 4), data, 511);
-    assert_sense(disk, 0x5, 0x2400);
-    out(disk, make(0x2f, 0x06, 0, 4), data, 1024);
-    assert_sense(disk, 0x5, 0x2400);
-}
-
 static void the_reserved_kind_of_compare_is_refused(void **state)
 {
     struct disk *disk = *state;
@@ -304,20 +293,6 @@ static void an_error_while_reading_back_fails_the_write(void **state)
     assert_sense(disk, 0x3, 0x1100);
 }
 
-static void write_and_verify_takes_only_whole_blocks_that_arrived(void **state)
-{
-    struct disk *disk = *state;
-    uint8_t data[700];
-
-    memset(data, 0x17, sizeof data);
-    out(disk, make(0x2e, 0x02, 0, 2), data, 700);
-    assert_good(disk);
-    assert_true(disk->task.overflow);
-    assert_int_equal(disk->task.residual, 324);
-    assert_true(medium_is(disk, 0, 1, 0x17));
-    assert_true(medium_is(disk, 1, 1, 0));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -329,7 +304,6 @@ int main(void)
         TEST(no_verify_is_too_long_for_10_bytes_and_a_longer_one_is_refused),
         TEST(compare_all_finds_a_difference_anywhere),
         TEST(compare_one_block_compares_it_with_all),
-        TEST(compare_one_block_needs_exactly_one),
         TEST(the_reserved_kind_of_compare_is_refused),
         TEST(protection_information_is_refused),
         TEST(past_the_end_is_refused),
@@ -338,7 +312,6 @@ int main(void)
         TEST(verify_is_allowed_on_a_write_protected_unit_and_writing_is_not),
         TEST(write_and_verify_writes_flushes_and_reads_back),
         TEST(an_error_while_reading_back_fails_the_write),
-        TEST(write_and_verify_takes_only_whole_blocks_that_arrived),
     };
 
     return cmocka_run_group_tests_name("verify", tests, NULL, NULL);

@@ -184,18 +184,6 @@ static void writing_more_than_can_be_read_back_at_once_is_refused(void **state)
     assert_cdb_field(disk, 10, 8);
 }
 
-static void anything_but_one_block_of_data_is_refused(void **state)
-{
-    struct disk *disk = *state;
-    uint8_t data[1024] = { 0 };
-
-    out(disk, CDB(0x93, 0, B64(0), B32(8)), data, 256);
-    assert_sense(disk, 0x5, 0x2400);
-    out(disk, CDB(0x93, 0, B64(0), B32(8)), data, 1024);
-    assert_sense(disk, 0x5, 0x2400);
-    assert_int_equal(disk->log_count, 0);
-}
-
 static void anchor_and_protection_are_refused(void **state)
 {
     struct disk *disk = *state;
@@ -307,7 +295,6 @@ int main(void)
         TEST(without_data_out_zeros_are_meant),
         TEST(writing_nothing_or_too_much_is_refused),
         TEST(writing_more_than_can_be_read_back_at_once_is_refused),
-        TEST(anything_but_one_block_of_data_is_refused),
         TEST(anchor_and_protection_are_refused),
         TEST(the_unmap_bit_needs_unmapped_blocks_that_read_as_zeros),
         TEST(no_more_is_unmapped_than_one_command_may),

@@ -240,6 +240,45 @@ static void test_an_error_reaches_the_requester(void **state)
     assert_done(SRB_STATUS_ERROR | SRB_STATUS_AUTOSENSE_VALID, 0);
 }
 
+static void recover(uint64_t lba, UINT32 blocks)
+{
+    rig_fill_answer(&t, 2);
+    t.in.block.Dir.Rsp.Status.SenseKey = 1;
+    t.in.block.Dir.Rsp.Status.ASC = 0x17;
+    rig_pattern(RIG_IN_DATA(&t), lba, blocks);
+}
+
+/* Class drivers take a recovered error for success, so its data must be there. */
+static void test_a_recovered_error_brings_its_data(void **state)
+{
+    (void)state;
+    provision(1536, PLAIN);
+    send_read(7, 5);
+    take(1536);
+    recover(7, 3);
+    answer(3 * RIG_BLOCK);
+    assert_false(box.done);
+    serve_read_piece(10, 2, 1536);
+    assert_int_equal(box.srb.ScsiStatus, 2);
+    assert_int_equal(rig_sense(&box), 0x11700);
+    assert_done(SRB_STATUS_ERROR | SRB_STATUS_AUTOSENSE_VALID, 5 * RIG_BLOCK);
+    rig_pattern(expected, 7, 5);
+    assert_memory_equal(data, expected, 5 * RIG_BLOCK);
+}
+
+static void test_a_recovered_error_without_data_is_a_failure(void **state)
+{
+    (void)state;
+    provision(2560, PLAIN);
+    send_read(7, 5);
+    take(2560);
+    recover(7, 0);
+    t.in.block.DataBuffer = 0;
+    answer(0);
+    assert_int_equal(rig_sense(&box), 0x44400);
+    assert_done(SRB_STATUS_ERROR | SRB_STATUS_AUTOSENSE_VALID, 0);
+}
+
 /* Known weakness 15: all of them became CHECK CONDITION. */
 static void test_another_status_reaches_the_requester(void **state)
 {
@@ -483,6 +522,8 @@ int main(void)
         TEST(flush_of_everything_arrives),
         TEST(unmap),
         TEST(an_error_reaches_the_requester),
+        TEST(a_recovered_error_brings_its_data),
+        TEST(a_recovered_error_without_data_is_a_failure),
         TEST(another_status_reaches_the_requester),
         TEST(late_answers_are_ignored),
         TEST(answers_to_a_unit_that_was_are_ignored),

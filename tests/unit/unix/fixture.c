@@ -24,6 +24,8 @@ static int device_read(spd_unit *unit, void *buffer, uint64_t lba, uint32_t bloc
         spd_status_set(status, 0x03, 0x11, 0x00, &lba);
         return 0;
     }
+    if (lba == RECOVERED_LBA)
+        spd_status_set(status, 0x01, 0x17, 0x01, &lba);
     pthread_mutex_lock(&fixture.lock);
     if (lba == GATE_LBA) {
         fixture.waiting++;
@@ -220,7 +222,7 @@ struct transact_response client_receive(int fd, const struct transact_request *r
         assert_int_equal(response.hint, request->hint);
         assert_int_equal(response.kind, request->kind);
         assert_true(client_receive_bytes(fd, data,
-            transact_response_payload(request, BLOCK, response.status.scsi_status)));
+            transact_response_payload(request, BLOCK, &response.status)));
     }
     return response;
 }

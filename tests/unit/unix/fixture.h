@@ -25,6 +25,7 @@ enum {
     TRANSFER = 65536,
     GATE_LBA = 1000,  /* a read here waits until the gate opens */
     ERROR_LBA = 1001, /* a read here is a medium error */
+    RECOVERED_LBA = 1002, /* a read here is done, and a recovered error */
     ALL = SPD_CACHE | SPD_UNMAP_SUPPORTED,
 };
 

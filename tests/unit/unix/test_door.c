@@ -132,6 +132,24 @@ static void medium_error_names_the_block(void **state)
     }
 }
 
+static void recovered_error_brings_its_data(void **state)
+{
+    uint8_t block[BLOCK], back[BLOCK] = { 0 };
+    struct transact_status status;
+
+    (void)state;
+    memset(block, 0x3c, sizeof block);
+    for (int k = 0; k < 2; k++) {
+        begin(ALL | kinds[k]);
+        assert_good(client_do(client, TRANSACT_WRITE, RECOVERED_LBA, 1, block));
+        status = client_do(client, TRANSACT_READ, RECOVERED_LBA, 1, back);
+        assert_check(status, 0x01, 0x17, 0x01);
+        assert_memory_equal(back, block, BLOCK);
+        assert_good(client_do(client, TRANSACT_READ, 0, 1, back)); /* the stream goes on */
+        end();
+    }
+}
+
 static void message_may_come_byte_by_byte(void **state)
 {
     struct transact_request request = { .hint = 1, .kind = TRANSACT_WRITE, .lba = 3, .blocks = 1 };
@@ -236,6 +254,7 @@ int main(void)
         TEST(flush_of_no_blocks_flushes_everything),
         TEST(force_unit_access_reaches_the_device),
         TEST(medium_error_names_the_block),
+        TEST(recovered_error_brings_its_data),
         TEST(message_may_come_byte_by_byte),
         TEST(every_request_of_many_is_answered_once),
         TEST(slow_operation_does_not_hold_up_others),
