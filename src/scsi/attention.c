@@ -12,9 +12,11 @@
 
 #include "scsi/internal.h"
 
-/* In the order in which they are reported: a reset explains what follows. */
+/* In the order in which they are reported: a reset explains what follows. A new nexus hears POWER
+ * ON, RESET, OR BUS DEVICE RESET OCCURRED, and not POWER ON OCCURRED (SPC-4 table F.2): both are
+ * true, and initiators such as libiscsi's try again after the former only. */
 static const uint8_t codes[SCSI_UA_COUNT][2] = {
-    [SCSI_UA_POWER_ON] = { 0x29, 0x01 },
+    [SCSI_UA_POWER_ON] = { 0x29, 0x00 },
     [SCSI_UA_RESET] = { 0x29, 0x02 },
     [SCSI_UA_LUN_RESET] = { 0x29, 0x03 },
     [SCSI_UA_CAPACITY] = { 0x2a, 0x09 },

@@ -171,7 +171,7 @@ struct scsi_port {
 };
 
 enum scsi_attention {
-    SCSI_UA_POWER_ON,            /* 29/01; implied for every new nexus unless taken back */
+    SCSI_UA_POWER_ON,            /* 29/00; implied for every new nexus unless taken back */
     SCSI_UA_RESET,               /* 29/02 target or bus reset */
     SCSI_UA_LUN_RESET,           /* 29/03 logical unit reset */
     SCSI_UA_CAPACITY,            /* 2A/09 capacity data has changed */

@@ -39,6 +39,13 @@ def discovery_names_the_target(disk):
         raise Wrong(output)
 
 
+def a_list_shows_the_logical_unit(disk):
+    """Its first command at a new nexus is repeated after one unit attention only."""
+    output = must(True, call("iscsi-ls", "-s", f"iscsi://{disk.url.split('/')[2]}"))
+    if "Lun:0" not in output or "DIRECT_ACCESS" not in output:
+        raise Wrong(output)
+
+
 def inquiry_names_the_vendor(disk):
     if "WinSpd" not in must(True, login(disk.url)):
         raise Wrong("the vendor is not WinSpd")
@@ -62,7 +69,7 @@ def another_lun_is_refused(disk):
     must(False, login(disk.url.rsplit("/", 1)[0] + "/1"))
 
 
-OPEN = [discovery_names_the_target, inquiry_names_the_vendor, header_digests_can_be_negotiated,
+OPEN = [discovery_names_the_target, a_list_shows_the_logical_unit, inquiry_names_the_vendor, header_digests_can_be_negotiated,
         the_capacity_is_as_asked_for, another_target_name_is_refused, another_lun_is_refused]
 
 

@@ -412,7 +412,8 @@ static void a_disk_may_be_another_lun(void **state)
     bhs[BHS_LUN + 1] = 7;
     client_send(&client, bhs, NULL, 0);
     assert_int_equal(2, client_status(&client, client.itt));
-    assert_int_equal(0x29, client.data[14]); /* POWER ON */
+    assert_int_equal(0x29, client.data[14]); /* POWER ON, RESET, OR BUS DEVICE RESET OCCURRED */
+    assert_int_equal(0x00, client.data[15]);
 }
 
 #define WITH_PATTERN(TEST) WITH(open_patterned, TEST)

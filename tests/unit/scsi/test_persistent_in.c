@@ -151,7 +151,7 @@ static void an_initiator_without_a_name_has_no_specific_protocol(void **state)
     const uint8_t *reply;
 
     scsi_nexus_init(&disk->nexus[2], &disk->unit, &disk->port);
-    assert_attention(disk, 2, 0x2901);
+    assert_attention(disk, 2, 0x2900);
     enroll(disk, 2);
     reply = reserve_in(disk, 3);
     assert_length(disk, 8 + 24 + 24);
@@ -169,7 +169,7 @@ static void full_status_of_a_full_table(void **state)
         memset(ids[i], 0x40 + i, sizeof ids[i]);
         disk_nexus(disk, 1);
         scsi_nexus_name(&disk->nexus[1], ids[i], sizeof ids[i]);
-        assert_attention(disk, 1, 0x2901);
+        assert_attention(disk, 1, 0x2900);
         enroll(disk, 1);
     }
     reply = reserve_in(disk, 3);

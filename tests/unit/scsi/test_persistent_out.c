@@ -84,7 +84,7 @@ static void a_registration_outlives_the_nexus(void **state)
 
     hold(disk, 0, EA);
     disk_nexus(disk, 0);
-    assert_attention(disk, 0, 0x2901);
+    assert_attention(disk, 0, 0x2900);
     in(disk, CDB(0x28, 0, B32(0), 0, B16(1)), 512);
     assert_good(disk);
     reserve_out(disk, 0, RELEASE, EA, KEY(0), 0);
@@ -177,7 +177,7 @@ static void a_full_table_takes_no_more_until_one_leaves(void **state)
         names[i] = i;
         disk_nexus(disk, 1);
         scsi_nexus_name(&disk->nexus[1], (const uint8_t *)&names[i], 8);
-        assert_attention(disk, 1, 0x2901);
+        assert_attention(disk, 1, 0x2900);
         reserve_out(disk, 1, REGISTER, 0, 0, KEY(1));
         if (i < SCSI_REGISTRATIONS)
             assert_good(disk);

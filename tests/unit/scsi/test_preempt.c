@@ -160,7 +160,7 @@ static void an_attention_waits_for_who_comes_again(void **state)
     enroll(disk, 1);
     reserve_out(disk, 1, PREEMPT, WE, KEY(1), KEY(0));
     disk_nexus(disk, 0);
-    assert_attention(disk, 0, 0x2901);
+    assert_attention(disk, 0, 0x2900);
     assert_attention(disk, 0, 0x2a05);
     assert_attention(disk, 0, 0);
 }
@@ -186,7 +186,7 @@ static void fill_places(struct disk *disk, unsigned count)
         names[i] = i;
         disk_nexus(disk, 3);
         scsi_nexus_name(&disk->nexus[3], (const uint8_t *)&names[i], 8);
-        assert_attention(disk, 3, 0x2901);
+        assert_attention(disk, 3, 0x2900);
         enroll(disk, 3);
     }
 }

@@ -141,7 +141,7 @@ static void a_new_nexus_hears_of_power_on_once(void **state)
 
     scsi_nexus_init(&disk->nexus[0], &disk->unit, &disk->port);
     none(disk, CDB(0x00));
-    assert_sense(disk, 0x6, 0x2901);
+    assert_sense(disk, 0x6, 0x2900);
     none(disk, CDB(0x00));
     assert_good(disk);
 }
@@ -153,7 +153,7 @@ static void a_new_nexus_does_not_hear_of_older_attentions(void **state)
     scsi_unit_attention(&disk->unit, SCSI_UA_CAPACITY, NULL);
     scsi_nexus_init(&disk->nexus[0], &disk->unit, &disk->port);
     none(disk, CDB(0x00));
-    assert_sense(disk, 0x6, 0x2901);
+    assert_sense(disk, 0x6, 0x2900);
     none(disk, CDB(0x00));
     assert_good(disk);
 }
