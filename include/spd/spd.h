@@ -252,7 +252,8 @@ typedef struct spd_ops {
      * of them only: it concerns all whose data was written before. */
     int (*flush)(spd_unit *unit, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status);
     /* count ranges, 1 or more, each of at least 1 block; they may overlap each other. Together they
-     * may be longer than max_transfer_length. */
+     * have at most 256 MiB, which may be more than max_transfer_length; what initiators unmap beyond
+     * that comes in more calls. */
     int (*unmap)(spd_unit *unit, const spd_range *ranges, uint32_t count, uint32_t flags,
         spd_status *status);
     void (*submit)(spd_unit *unit, spd_request *request);

@@ -120,6 +120,7 @@ bool spd_trouble_count(struct spd_troubles *troubles, spd_operation operation,
 void spd_trouble_report(
     struct spd_unit *unit, spd_operation operation, uint64_t lba, const spd_status *status)
 {
+    bool completed = scsi_completed(status->scsi_status, status->sense_key);
     const char *advice = advice_of(status);
     char text[SPD_TROUBLE_TEXT_MAX], where[48] = "", times[48] = "";
     uint64_t count;
@@ -132,7 +133,8 @@ void spd_trouble_report(
     if (count > 1)
         snprintf(times, sizeof times, ", %" PRIu64 " times so far", count);
     spd_trouble_text(status, text);
-    spd_log(level_of(status), "%s: %s failed%s%s: %s%s%s",
-        unit->door_count ? unit->doors[0]->uri : "disk", operations[operation], where, times, text,
+    spd_log(level_of(status), "%s: %s %s%s%s: %s%s%s",
+        unit->door_count ? unit->doors[0]->uri : "disk", operations[operation],
+        completed ? "needed recovery" : "failed", where, times, text,
         advice ? ": " : "", advice ? advice : "");
 }

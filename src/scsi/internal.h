@@ -300,6 +300,13 @@ static inline bool scsi_write_fua(const struct scsi_task *task, bool fua_bit)
     return fua_bit || !(scsi_mode(task->unit) & SCSI_MODE_WCE);
 }
 
+/* Whether a command whose ops were without FUA, such as an unmap, which has none, ends with a
+ * flush: the cache is switched off, and what is GOOD is durable (SBC-3 6.5.5). */
+static inline bool scsi_must_flush(const struct scsi_task *task)
+{
+    return scsi_has_cache(task->unit) && scsi_write_fua(task, false);
+}
+
 /* Within the medium, whatever the numbers are. */
 static inline bool scsi_range_ok(uint64_t block_count, uint64_t lba, uint64_t blocks)
 {

@@ -28,6 +28,8 @@ enum {
     SCSI_BLOCK_LENGTH_MAX = 65536,
     SCSI_SCRATCH_LENGTH = 131072,  /* what SCSI_SCRATCH asks for: two of the longest blocks */
     SCSI_UNMAP_RANGES_MAX = 256,   /* MAXIMUM UNMAP BLOCK DESCRIPTOR COUNT */
+    SCSI_UNMAP_OP_MAX = 256 << 20, /* bytes that one UNMAP op covers: where space cannot be given
+                                    * back, they are written, while others wait */
     SCSI_REGISTRATIONS = 64,       /* for persistent reservations, of one unit */
     SCSI_TRANSPORT_ID_MAX = 248,   /* the longest of iSCSI */
 };

@@ -6,7 +6,7 @@
 
 #include "scsi/internal.h"
 
-enum { START, HAVE_DATA, HAVE_SCRATCH, CHECKED };
+enum { START, HAVE_DATA, HAVE_SCRATCH, UNMAPPING, FLUSHED };
 enum { HEADER = 8, DESCRIPTOR = 16 };
 
 /* Fills the scratch with the ranges, task->blocks of them; false when the task failed. */
@@ -53,19 +53,46 @@ static bool read_ranges(struct scsi_task *task)
     return true;
 }
 
-/* As many of the ranges as one op takes. */
-static enum scsi_step next_ranges(struct scsi_task *task)
+/* One op after the other: a part of a range that is too long, or as many ranges as it takes. What
+ * is left of a range takes its place in the list. */
+static struct scsi_op next_op(struct scsi_task *task)
 {
-    const struct scsi_range *ranges = task->scratch;
-    uint32_t limit = task->unit->params.max_op_ranges;
-    uint32_t left = (uint32_t)(task->blocks - task->done);
+    const struct scsi_unit_params *params = &task->unit->params;
+    struct scsi_range *list = task->scratch, *part = list + SCSI_UNMAP_RANGES_MAX;
+    struct scsi_range *first = list + task->done;
+    uint32_t most = SCSI_UNMAP_OP_MAX >> task->unit->block_shift, total = 0, count = 0;
+    uint32_t limit = (uint32_t)(task->blocks - task->done);
 
-    if (!left)
-        return scsi_finish(task);
-    task->op = (struct scsi_op){ .ranges = ranges + task->done,
-        .range_count = limit && left > limit ? limit : left };
-    task->done += task->op.range_count;
-    return scsi_ask(task, SCSI_UNMAP, CHECKED);
+    if (first->blocks > most) {
+        /* At the end of a granule, so that none is cut in two. */
+        uint64_t past = params->unmap_granularity
+            ? (first->lba + most) % params->unmap_granularity : 0;
+
+        part->lba = first->lba;
+        part->blocks = past < most ? most - (uint32_t)past : most;
+        first->lba += part->blocks;
+        first->blocks -= part->blocks;
+        return (struct scsi_op){ .ranges = part, .range_count = 1 };
+    }
+    if (params->max_op_ranges && params->max_op_ranges < limit)
+        limit = params->max_op_ranges;
+    while (count < limit && first[count].blocks <= most - total)
+        total += first[count++].blocks;
+    task->done += count;
+    return (struct scsi_op){ .ranges = first, .range_count = count };
+}
+
+static enum scsi_step next(struct scsi_task *task)
+{
+    if (task->done < task->blocks) {
+        task->op = next_op(task);
+        return scsi_ask(task, SCSI_UNMAP, UNMAPPING);
+    }
+    if (task->phase == UNMAPPING && scsi_must_flush(task)) {
+        task->op = (struct scsi_op){ .lba = 0 };
+        return scsi_ask(task, SCSI_FLUSH, FLUSHED);
+    }
+    return scsi_finish(task);
 }
 
 enum scsi_step scsi_unmap(struct scsi_task *task)
@@ -88,6 +115,6 @@ enum scsi_step scsi_unmap(struct scsi_task *task)
             return SCSI_DONE;
         /* fall through */
     default:
-        return next_ranges(task);
+        return next(task);
     }
 }

@@ -9,7 +9,7 @@
 
 #include "scsi/internal.h"
 
-enum { START, HAVE_DATA, HAVE_SCRATCH, WRITING, UNMAPPING };
+enum { START, HAVE_DATA, HAVE_SCRATCH, WRITING, UNMAPPING, FLUSHED };
 enum { UNMAP = 0x08, NDOB = 0x01 };
 
 /* The scratch is the pattern, and at its end the range to unmap. */
@@ -83,7 +83,9 @@ static enum scsi_step next(struct scsi_task *task)
         if (granule.blocks && at < granule.lba && granule.lba - at < most)
             most = (uint32_t)(granule.lba - at);
     }
-    return scsi_next_op(task, most) ? SCSI_WRITE : scsi_finish(task);
+    if (scsi_next_op(task, most))
+        return SCSI_WRITE;
+    return scsi_must_flush(task) ? scsi_ask_flush(task, FLUSHED) : scsi_finish(task);
 }
 
 static enum scsi_step check(struct scsi_task *task)
@@ -118,6 +120,8 @@ enum scsi_step scsi_write_same(struct scsi_task *task)
         else
             scsi_data_copy(task, 0, task->scratch, length);
         break;
+    case FLUSHED:
+        return scsi_finish(task);
     default:
         task->done += task->op.blocks;
         return next(task);
@@ -125,6 +129,6 @@ enum scsi_step scsi_write_same(struct scsi_task *task)
     task->phase = (task->cdb[1] & UNMAP) && is_zero(task->scratch, length) ? UNMAPPING : WRITING;
     fill_pattern(task);
     task->op.buffer = SCSI_BUFFER_SCRATCH;
-    task->op.fua = scsi_write_fua(task, false);
+    task->op.fua = !scsi_has_cache(task->unit); /* else one flush at the end is cheaper */
     return next(task);
 }

@@ -69,8 +69,9 @@ def another_lun_is_refused(disk):
     must(False, login(disk.url.rsplit("/", 1)[0] + "/1"))
 
 
-OPEN = [discovery_names_the_target, a_list_shows_the_logical_unit, inquiry_names_the_vendor, header_digests_can_be_negotiated,
-        the_capacity_is_as_asked_for, another_target_name_is_refused, another_lun_is_refused]
+OPEN = [discovery_names_the_target, a_list_shows_the_logical_unit, inquiry_names_the_vendor,
+        header_digests_can_be_negotiated, the_capacity_is_as_asked_for,
+        another_target_name_is_refused, another_lun_is_refused]
 
 
 def the_right_secret_is_accepted(disk):

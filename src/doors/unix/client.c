@@ -212,7 +212,8 @@ void unix_client_completed(struct spd_request *request)
         respond_aborted(command);
         return;
     }
-    if (command->message.kind == TRANSACT_UNMAP && status.scsi_status == SCSI_GOOD) {
+    if (command->message.kind == TRANSACT_UNMAP &&
+        scsi_completed(status.scsi_status, status.sense_key)) {
         command->ranges_done += (uint32_t)(command->data[1].length / TRANSACT_RANGE_LENGTH);
         if (command->ranges_done < command->message.blocks) {
             build_unmap(command);

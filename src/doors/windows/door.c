@@ -267,13 +267,14 @@ static void end(struct windows_door *door, DWORD error)
         spd_unit_fail(door->door.unit, fail(door->door.uri, error));
 }
 
-/* Of several parts the first that fails says so for all. */
+/* Of several parts the first that fails says so for all. What needed recovery was done. */
 static void note_status(struct windows_command *command, const struct scsi_task *task)
 {
     const struct scsi_outcome *outcome = &task->outcome;
 
     if (command->more &&
-        (task->status == SCSI_GOOD || atomic_flag_test_and_set(&command->failed)))
+        (scsi_completed(task->status, outcome->sense_key) ||
+            atomic_flag_test_and_set(&command->failed)))
         return;
     command->status = (SPD_IOCTL_STORAGE_UNIT_STATUS){
         .ScsiStatus = task->status,

@@ -74,6 +74,109 @@ static void no_operation_has_more_ranges_than_its_limit(void **state)
     assert_true(medium_is(disk, 45, 5, 0xee));
 }
 
+/* A disk of 8 TiB, whose granule has eight blocks; one operation takes half a million. */
+static struct disk *open_large(void **state)
+{
+    struct scsi_unit_params params = disk_params();
+
+    params.block_count = UINT64_C(1) << 34;
+    return reopen(state, &params);
+}
+
+enum { OPERATION = SCSI_UNMAP_OP_MAX / 512 };
+
+static void a_long_range_goes_in_parts_that_end_with_a_granule(void **state)
+{
+    struct disk *disk = open_large(state);
+    struct list list = { .length = 0 };
+    uint64_t next = 3;
+
+    add(&list, 3, UINT32_MAX);
+    send(disk, &list);
+    assert_good(disk);
+    assert_int_equal(disk->log_count, 8193);
+    for (unsigned i = 0; i < DISK_LOG_MAX; i++) {
+        const struct scsi_range *range = &disk->log[i].ranges[0];
+
+        assert_int_equal(disk->log[i].op.range_count, 1);
+        assert_int_equal(range->lba, next);
+        assert_in_range(range->blocks, OPERATION - 7, OPERATION);
+        next += range->blocks;
+        assert_int_equal(next % 8, 0);
+    }
+}
+
+static void an_operation_has_no_more_blocks_than_its_limit(void **state)
+{
+    static const struct { unsigned ranges; uint64_t lba; uint32_t blocks; } rows[] = {
+        { 2, 0, OPERATION - 16 },         /* the first two */
+        { 1, 1 << 20, OPERATION },        /* the third begins */
+        { 1, (1 << 20) + OPERATION, OPERATION },
+        { 2, (1 << 20) + 2 * OPERATION, 1 },
+    };
+    struct disk *disk = open_large(state);
+    struct list list = { .length = 0 };
+
+    add(&list, 0, OPERATION - 16);
+    add(&list, OPERATION, 16);
+    add(&list, 1 << 20, 2 * OPERATION + 1);
+    add(&list, 0, OPERATION - 1);
+    send(disk, &list);
+    assert_good(disk);
+    assert_int_equal(disk->log_count, COUNT(rows));
+    for (unsigned i = 0; i < COUNT(rows); i++) {
+        assert_int_equal(disk->log[i].op.range_count, rows[i].ranges);
+        assert_int_equal(disk->log[i].ranges[0].lba, rows[i].lba);
+        assert_int_equal(disk->log[i].ranges[0].blocks, rows[i].blocks);
+    }
+    assert_int_equal(disk->log[3].ranges[1].blocks, OPERATION - 1);
+}
+
+/* SBC-3 6.5.5: with WCE zero what is GOOD is on the medium. */
+static void with_the_cache_switched_off_one_flush_comes_last(void **state)
+{
+    struct scsi_unit_params params = disk_params();
+
+    params.max_op_ranges = 1;
+    for (unsigned cached = 0; cached < 2; cached++) {
+        struct list list = { .length = 0 };
+        struct disk *disk;
+
+        params.cache = cached;
+        disk = reopen(state, &params);
+        disk->unit.mode = 0;
+        add(&list, 0, 8);
+        add(&list, 16, 8);
+        send(disk, &list);
+        assert_good(disk);
+        assert_int_equal(disk->log_count, cached ? 3 : 2);
+        assert_int_equal(disk->log[1].step, SCSI_UNMAP);
+        if (cached) {
+            assert_int_equal(disk->log[2].step, SCSI_FLUSH);
+            assert_int_equal(disk->log[2].op.blocks, 0);
+        }
+        list.length = 8;
+        be16_put(list.bytes + 2, 0);
+        send(disk, &list);
+        assert_good(disk);
+        assert_int_equal(disk->log_count, 0); /* nothing to make durable */
+    }
+}
+
+static void a_flush_that_fails_fails_the_command(void **state)
+{
+    struct disk *disk = *state;
+    struct list list = { .length = 0 };
+
+    disk->unit.mode = 0;
+    disk->fail_at = 2;
+    disk->fail_with = (struct scsi_outcome){ .status = SCSI_CHECK_CONDITION, .sense_key = 0x3,
+        .asc = 0x0c };
+    add(&list, 0, 8);
+    send(disk, &list);
+    assert_sense(disk, 0x3, 0x0c00);
+}
+
 static void an_empty_list_and_ranges_of_no_blocks_are_good(void **state)
 {
     struct disk *disk = *state;
@@ -243,6 +346,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(all_ranges_go_to_the_device_in_one_operation),
         TEST(no_operation_has_more_ranges_than_its_limit),
+        TEST(a_long_range_goes_in_parts_that_end_with_a_granule),
+        TEST(an_operation_has_no_more_blocks_than_its_limit),
+        TEST(with_the_cache_switched_off_one_flush_comes_last),
+        TEST(a_flush_that_fails_fails_the_command),
         TEST(an_empty_list_and_ranges_of_no_blocks_are_good),
         TEST(a_range_past_the_end_unmaps_nothing_at_all),
         TEST(a_range_that_wraps_around_is_refused),

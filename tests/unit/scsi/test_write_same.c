@@ -221,6 +221,36 @@ static void the_unmap_bit_needs_unmapped_blocks_that_read_as_zeros(void **state)
     }
 }
 
+/* Writes and unmaps of one command are made durable together. */
+static void with_the_cache_switched_off_one_flush_comes_last(void **state)
+{
+    static const uint8_t flags[] = { 0x00, 0x08 };
+    struct scsi_unit_params params = disk_params();
+
+    for (unsigned i = 0; i < 2 * COUNT(flags); i++) {
+        struct disk *disk;
+        unsigned last;
+
+        params.cache = i >= COUNT(flags);
+        params.max_transfer_length = 4096;
+        disk = reopen(state, &params);
+        disk->unit.mode = 0;
+        same(disk, flags[i % COUNT(flags)], 3, 40, zeros);
+        assert_good(disk);
+        assert_true(disk->log_count > 2);
+        last = disk->log_count - 1;
+        for (unsigned step = 0; step <= last; step++) {
+            assert_true((disk->log[step].step == SCSI_FLUSH) == (params.cache && step == last));
+            if (disk->log[step].step == SCSI_WRITE)
+                assert_true(disk->log[step].op.fua == !params.cache);
+        }
+        if (params.cache) {
+            assert_int_equal(disk->log[last].op.lba, 3);
+            assert_int_equal(disk->log[last].op.blocks, 40);
+        }
+    }
+}
+
 /* MAXIMUM WRITE SAME LENGTH bounds what one command unmaps, too. */
 static void no_more_is_unmapped_than_one_command_may(void **state)
 {
@@ -297,6 +327,7 @@ int main(void)
         TEST(writing_more_than_can_be_read_back_at_once_is_refused),
         TEST(anchor_and_protection_are_refused),
         TEST(the_unmap_bit_needs_unmapped_blocks_that_read_as_zeros),
+        TEST(with_the_cache_switched_off_one_flush_comes_last),
         TEST(no_more_is_unmapped_than_one_command_may),
         TEST(past_the_end_is_refused),
         TEST(a_write_protected_unit_refuses),
