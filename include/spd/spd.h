@@ -203,8 +203,8 @@ typedef struct spd_params {
 } spd_params;
 
 #define SPD_PARAMS_INIT \
-    { sizeof(spd_params), {0}, 0, 512, 0, 0, 0, SPD_CACHE, 0, "WinSpd Disk", "1.0", 0, 0, {0}, 0, \
-        0 }
+    { sizeof(spd_params), {0}, 0, 512, 0, 0, 0, SPD_CACHE, 0, "WinSpd Disk", "1.0", 0, 0, {0}, \
+        0, 0 }
 
 /*
  * Operations of a device. A device is simple or asynchronous.
@@ -252,8 +252,8 @@ typedef struct spd_ops {
      * of them only: it concerns all whose data was written before. */
     int (*flush)(spd_unit *unit, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status);
     /* count ranges, 1 or more, each of at least 1 block; they may overlap each other. Together they
-     * have at most 256 MiB, which may be more than max_transfer_length; what initiators unmap beyond
-     * that comes in more calls. */
+     * have at most 256 MiB, which may be more than max_transfer_length; what initiators unmap
+     * beyond that comes in more calls. */
     int (*unmap)(spd_unit *unit, const spd_range *ranges, uint32_t count, uint32_t flags,
         spd_status *status);
     void (*submit)(spd_unit *unit, spd_request *request);

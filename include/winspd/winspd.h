@@ -105,8 +105,8 @@ DWORD SPD_CALL SpdStorageUnitStartDispatcher(SPD_STORAGE_UNIT *StorageUnit, ULON
 /* Last of all, with CacheSupported, Flush is called with 0, 0: the whole medium. That is after
  * deferred responses have been sent, or 2 seconds later. */
 VOID SPD_CALL SpdStorageUnitWaitDispatcher(SPD_STORAGE_UNIT *StorageUnit);
-/* DataBuffer: what a read has read that is GOOD or a RECOVERED ERROR, may be NULL otherwise; as long
- * as the read. */
+/* DataBuffer: what a read has read that is GOOD or a RECOVERED ERROR, may be NULL otherwise; as
+ * long as the read. */
 VOID SPD_CALL SpdStorageUnitSendResponse(
     SPD_STORAGE_UNIT *StorageUnit, SPD_IOCTL_TRANSACT_RSP *Response, PVOID DataBuffer);
 /* NULL except within a call of the interface. */
