@@ -10,6 +10,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { STOPPED = -1 };
@@ -182,6 +183,14 @@ static int start(const struct device_options *options, spd_unit *unit,
     return status;
 }
 
+/* A thread is in the device and does not come back: nothing that it may use can be taken down. */
+static void end_at_once(int status)
+{
+    spd_log_set(NULL);
+    fflush(stdout);
+    _Exit(status);
+}
+
 static int serve(struct device_options *options, spd_unit *unit, const struct device_store *store,
     void *context)
 {
@@ -194,10 +203,14 @@ static int serve(struct device_options *options, spd_unit *unit, const struct de
     if (status)
         return status == STOPPED ? 0 : status;
     print_start(options, unit);
-    error = spd_unit_wait(unit);
+    error = spd_unit_wait_for(
+        unit, options->stop_timeout ? (uint32_t)options->stop_timeout : DEVICE_STOP_TIMEOUT);
     if (options->stats)
         print_statistics(unit);
-    return error ? device_fail(options, "stopped", error) : 0;
+    status = error ? device_fail(options, "stopped", error) : 0;
+    if (error == SPD_ERROR_HANGS)
+        end_at_once(status);
+    return status;
 }
 
 /* Where requests are logged. */

@@ -89,6 +89,8 @@ static const struct option_row option_rows[] = {
         .kind = OPTION_DOOR, DISK, .letter = 'p'},
     {"threads", "N", "threads that do I/O (one for each usable CPU)", .max = DEVICE_THREADS_MAX,
         AT(threads), .kind = OPTION_NUMBER, DISK},
+    {"stop-timeout", "SECONDS", "at the end wait no longer than this for operations (60)",
+        .min = 1, .max = DEVICE_STOP_TIMEOUT_MAX, AT(stop_timeout), .kind = OPTION_NUMBER, DISK},
     {"grace", "SECONDS", "Windows: the driver keeps the disk for a restart after a crash (0)",
         .max = SPD_GRACE_MAX, AT(grace), .kind = OPTION_NUMBER, IMAGE},
     {"user", "USER", "become this user once doors are bound and the image is open", AT(user),

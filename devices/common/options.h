@@ -19,6 +19,8 @@ enum {
     DEVICE_DOORS_MAX = 16,
     DEVICE_BLOCK_COUNT = 1048576, /* when neither -c, --size nor the image says */
     DEVICE_THREADS_MAX = 1024,
+    DEVICE_STOP_TIMEOUT = 60, /* seconds */
+    DEVICE_STOP_TIMEOUT_MAX = 86400,
 };
 
 /* Groups of options. */
@@ -61,6 +63,7 @@ struct device_options {
     uint32_t debug; /* 1 << spd_operation for each kind to log */
     const char *debug_log;
     uint64_t threads;
+    uint64_t stop_timeout; /* seconds; 0: not given */
     uint64_t grace; /* seconds */
     const char *doors[DEVICE_DOORS_MAX];
     uint32_t door_count;

@@ -138,14 +138,13 @@ static int trace_unmap(spd_unit *unit, const spd_range *ranges, uint32_t count, 
 
 const spd_ops *trace_wrap(const spd_ops *ops, uint32_t mask, const char *program, struct sink *out)
 {
-    static const spd_ops trace_ops = {
-        .size = sizeof trace_ops,
-        .read = trace_read,
-        .write = trace_write,
-        .flush = trace_flush,
-        .unmap = trace_unmap,
-    };
+    static spd_ops trace_ops;
 
+    trace_ops = *ops;
+    trace_ops.read = trace_read;
+    trace_ops.write = trace_write;
+    trace_ops.flush = trace_flush;
+    trace_ops.unmap = trace_unmap;
     traced = ops;
     trace_mask = mask;
     trace_program = program;

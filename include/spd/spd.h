@@ -89,7 +89,8 @@ typedef struct spd_request spd_request; /* one block operation of an asynchronou
     X(FLUSH, -27, "the device's last flush failed; data written before may be lost") \
     X(GRACE, -28, "the grace must be at most 3600 seconds, and only the Windows driver gives one") \
     X(WWN, -29, \
-        "the WWN must be 8 bytes that begin with NAA 2, 3 or 5, or 16 that begin with NAA 6")
+        "the WWN must be 8 bytes that begin with NAA 2, 3 or 5, or 16 that begin with NAA 6") \
+    X(HANGS, -30, "the device does not end an operation; no last flush has been made")
 
 typedef enum spd_error {
     SPD_OK = 0,
@@ -269,6 +270,11 @@ typedef struct spd_ops {
      * valid until abort returns, even if it completes meanwhile, and may be completed from within
      * abort. Lock order: as for submit. */
     void (*abort)(spd_unit *unit, spd_request *request);
+    /* May be NULL. The unit stops: no new commands from now on, and what is under way is aborted.
+     * Operations that wait for something outside, such as a server, should end soon. The last flush
+     * is called after that. Called once for a unit that was started, from the thread that shuts it
+     * down, beside operations. Must not block. */
+    void (*stop)(spd_unit *unit);
 } spd_ops;
 
 /*
@@ -279,8 +285,9 @@ typedef struct spd_ops {
  * of operations, in the last flush, and where an operation may not block: with SPD_NEVER_BLOCKS and
  * SPD_NOWAIT. */
 SPD_API spd_request *spd_request_current(void);
-/* 1: it was aborted, else 0. A simple operation that keeps its request for abort to find asks after
- * that, since abort may have been called before. One that takes long may also ask now and then. */
+/* Whether it was aborted: 1, else 0. A simple operation that keeps its request for abort to find
+ * asks after that, since abort may have been called before. An operation that takes long may also
+ * ask now and then. */
 SPD_API int spd_request_is_aborted(const spd_request *request);
 SPD_API spd_operation spd_request_operation(const spd_request *request);
 SPD_API uint64_t spd_request_lba(const spd_request *request);
@@ -344,6 +351,13 @@ SPD_API void spd_unit_shutdown(spd_unit *unit);
  * failed, and spd_error_detail() says why; SPD_ERROR_STATE when the unit was never started. Several
  * threads may wait. Not from an operation. */
 SPD_API int spd_unit_wait(spd_unit *unit);
+
+/* Waits as spd_unit_wait() does, with a bound: until the unit is shut down without one, and from
+ * then on so many seconds at most. SPD_ERROR_HANGS: there are still operations that the device has
+ * not ended; the detail names the oldest. The unit stays as it was, so the program may wait again.
+ * Otherwise it should end at once (_Exit), since spd_unit_delete() would wait. The last flush is
+ * called on a thread of the library; SPD_ERROR_THREADS when that cannot be made. */
+SPD_API int spd_unit_wait_for(spd_unit *unit, uint32_t seconds);
 
 /* Shuts down, waits and frees; NULL does nothing. Takes back spd_unit_shutdown_on_signal(). Not
  * from an operation, and nothing else may use the unit any more. */

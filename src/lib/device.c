@@ -412,10 +412,12 @@ int spd_device_flush_all(struct spd_unit *unit)
     struct spd_request request = { .unit = unit, .step = SCSI_FLUSH, .started = os_now_ns() };
     char text[SPD_TROUBLE_TEXT_MAX];
 
+    atomic_store(&unit->flushing, request.started);
     if (unit->ops.submit)
         flush_async(unit, &request);
     else if (unit->ops.flush)
         call_and_judge(&request, SCSI_FLUSH, NULL, 0);
+    atomic_store(&unit->flushing, 0);
     if (scsi_outcome_completed(&request.outcome))
         return 0;
     spd_trouble_text(&unit->flush_status, text);

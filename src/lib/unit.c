@@ -5,6 +5,7 @@
 #include "lib/unit.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,8 @@ static enum spd_device_kind kind_of(const spd_params *params, const spd_ops *ops
 
 static void free_unit(struct spd_unit *unit)
 {
+    if (unit->has_stopper)
+        os_thread_join(unit->stopper);
     for (uint32_t i = unit->door_count; i--;) {
         char *uri = unit->doors[i]->uri;
 
@@ -161,6 +164,13 @@ static int tear_down(struct spd_unit *unit, uint32_t doors)
     return error;
 }
 
+/* Not within the lock: it may shut the unit down. */
+static void tell_stop(struct spd_unit *unit)
+{
+    if (unit->ops.stop)
+        unit->ops.stop(unit);
+}
+
 static void set_state(struct spd_unit *unit, enum spd_unit_state state)
 {
     unit->state = state;
@@ -221,6 +231,7 @@ int spd_unit_start(spd_unit *unit, uint32_t threads)
 {
     struct spd_request *waiting = NULL;
     uint32_t started = 0;
+    bool stops = false;
     int error;
 
     if (threads > SPD_THREADS_MAX)
@@ -238,25 +249,32 @@ int spd_unit_start(spd_unit *unit, uint32_t threads)
     error = start_all(unit, threads, &started);
     if (error) {
         stop_doors(unit, started);
+        tell_stop(unit);
         tear_down(unit, started);
     }
+    atomic_fetch_add(&unit->completing, 1);
     os_mutex_lock(&unit->lock);
     if (error) {
         record(unit, error);
         set_state(unit, SPD_UNIT_STOPPED);
     } else if (unit->shutdown_wanted) {
+        stops = true;
         waiting = begin_stop(unit);
     } else {
         set_state(unit, SPD_UNIT_RUNNING);
     }
     os_mutex_unlock(&unit->lock);
+    if (stops)
+        tell_stop(unit);
     spd_requests_abort(waiting);
+    atomic_fetch_sub(&unit->completing, 1);
     return error;
 }
 
 void spd_unit_shutdown(spd_unit *unit)
 {
     struct spd_request *waiting = NULL;
+    bool stops = false;
 
     /* What waits is ours until it is aborted: the unit stays as long. */
     atomic_fetch_add(&unit->completing, 1);
@@ -267,9 +285,12 @@ void spd_unit_shutdown(spd_unit *unit)
     } else if (unit->state == SPD_UNIT_STARTING) {
         unit->shutdown_wanted = true;
     } else if (unit->state == SPD_UNIT_RUNNING) {
+        stops = true;
         waiting = begin_stop(unit);
     }
     os_mutex_unlock(&unit->lock);
+    if (stops)
+        tell_stop(unit);
     spd_requests_abort(waiting);
     atomic_fetch_sub(&unit->completing, 1);
 }
@@ -282,33 +303,93 @@ void spd_unit_fail(struct spd_unit *unit, int error)
     spd_unit_shutdown(unit);
 }
 
-int spd_unit_wait(spd_unit *unit)
+static void stop_all(void *argument)
 {
-    int error;
+    struct spd_unit *unit = argument;
+    int error = tear_down(unit, unit->door_count);
 
+    os_mutex_lock(&unit->lock);
+    record(unit, error);
+    set_state(unit, SPD_UNIT_STOPPED);
+    os_mutex_unlock(&unit->lock);
+}
+
+/* True: it was shut down, and the lock is held. */
+static bool wait_shutdown(spd_unit *unit)
+{
     os_mutex_lock(&unit->lock);
     if (unit->state == SPD_UNIT_CREATED) {
         os_mutex_unlock(&unit->lock);
-        return spd_fail(SPD_ERROR_STATE, "the unit was not started");
+        spd_fail(SPD_ERROR_STATE, "the unit was not started");
+        return false;
     }
     while (unit->state == SPD_UNIT_STARTING || unit->state == SPD_UNIT_RUNNING)
         os_cond_wait(&unit->changed, &unit->lock);
-    /* The first one here joins the threads; nobody who may be one of them ever does. */
-    if (unit->state == SPD_UNIT_STOPPING) {
-        set_state(unit, SPD_UNIT_JOINING);
-        os_mutex_unlock(&unit->lock);
-        error = tear_down(unit, unit->door_count);
-        os_mutex_lock(&unit->lock);
-        record(unit, error);
-        set_state(unit, SPD_UNIT_STOPPED);
-    }
-    while (unit->state != SPD_UNIT_STOPPED)
-        os_cond_wait(&unit->changed, &unit->lock);
-    error = unit->error;
+    return true;
+}
+
+/* It has stopped. The lock is held, and let go of. */
+static int judge(spd_unit *unit)
+{
+    int error = unit->error;
+
     os_mutex_unlock(&unit->lock);
     if (!error)
         return 0;
     return spd_fail_system(error, unit->system_error, "%s", unit->detail ? unit->detail : "");
+}
+
+int spd_unit_wait(spd_unit *unit)
+{
+    if (!wait_shutdown(unit))
+        return SPD_ERROR_STATE;
+    /* The first one here joins the threads; nobody who may be one of them ever does. */
+    if (unit->state == SPD_UNIT_STOPPING) {
+        set_state(unit, SPD_UNIT_JOINING);
+        os_mutex_unlock(&unit->lock);
+        stop_all(unit);
+        os_mutex_lock(&unit->lock);
+    }
+    while (unit->state != SPD_UNIT_STOPPED)
+        os_cond_wait(&unit->changed, &unit->lock);
+    return judge(unit);
+}
+
+static int hangs(spd_unit *unit)
+{
+    uint64_t flushing = atomic_load(&unit->flushing);
+    char text[SPD_HELD_TEXT_MAX];
+
+    if (flushing)
+        snprintf(text, sizeof text, "the last flush, %llu s",
+            (unsigned long long)(os_now_ns() - flushing) / 1000000000u);
+    else
+        spd_device_list_held(unit, text, sizeof text);
+    return spd_fail(SPD_ERROR_HANGS, "%s", *text ? text : "a door still has commands");
+}
+
+int spd_unit_wait_for(spd_unit *unit, uint32_t seconds)
+{
+    uint64_t now, end;
+    int error = 0;
+
+    if (!wait_shutdown(unit))
+        return SPD_ERROR_STATE;
+    if (unit->state == SPD_UNIT_STOPPING) {
+        error = os_thread_create(&unit->stopper, "spd-stop", stop_all, unit);
+        unit->has_stopper = !error;
+        if (!error)
+            set_state(unit, SPD_UNIT_JOINING);
+    }
+    end = os_now_ns() + seconds * UINT64_C(1000000000);
+    while (!error && unit->state != SPD_UNIT_STOPPED && (now = os_now_ns()) < end)
+        os_cond_wait_ms(&unit->changed, &unit->lock, (uint32_t)((end - now) / 1000000 + 1));
+    if (unit->state == SPD_UNIT_STOPPED)
+        return judge(unit);
+    os_mutex_unlock(&unit->lock);
+    if (error)
+        return spd_fail(SPD_ERROR_THREADS, "to stop the unit: %s", strerror(error));
+    return hangs(unit);
 }
 
 void spd_unit_delete(spd_unit *unit)

@@ -60,6 +60,7 @@ struct spd_unit {
     _Atomic uint32_t round;      /* of task management */
     os_mutex told_lock;          /* guards the next */
     struct spd_request *told;    /* what the device has and was told to have been aborted */
+    _Atomic uint64_t flushing;   /* os_now_ns() when the last flush was called; 0: it is not */
 
     os_mutex lock; /* guards the rest */
     os_cond changed;
@@ -68,6 +69,8 @@ struct spd_unit {
     bool shutdown_wanted; /* shut down while it was starting */
     bool flushed;         /* the last flush of an asynchronous device has ended */
     uint32_t serving;     /* threads within spd_unit_serve() */
+    bool has_stopper;     /* a thread of spd_unit_wait_for() tears it down */
+    os_thread stopper;
     int error;            /* the first, and what was said of it on the thread that met it */
     uint32_t system_error;
     char *detail;
@@ -110,6 +113,8 @@ void spd_device_abort(struct spd_request *request);
 
 /* abort.c: the request has come back from the device, and is this thread's. */
 void spd_device_take_back(struct spd_request *request);
+
+enum { SPD_HELD_TEXT_MAX = 128 };
 
 /* abort.c: what the device still has of what was aborted: "2 operations, ..."; empty: nothing. */
 void spd_device_list_held(struct spd_unit *unit, char *text, size_t size);

@@ -103,12 +103,13 @@ static void long_names_do_the_same(void **state)
     (void)state;
     assert_int_equal(parse(&image_program, "--file=x|--size=4G|--block-length=512|--product-id=P|"
         "--revision=9|--write-allowed=0|--cache=0|--unmap=0|--debug=0x16|--debug-log=L|"
-        "--device-name=unix:/a|--threads=3|--stats|--mbr|"
+        "--device-name=unix:/a|--threads=3|--stop-timeout=5|--stats|--mbr|"
         "--guid=01234567-89ab-cdef-0123-456789abcdef"), -1);
     assert_int_equal(options.size, UINT64_C(4) << 30);
     assert_false(options.write_allowed || options.cache || options.unmap);
     assert_int_equal(options.debug, 0x16);
     assert_int_equal(options.threads, 3);
+    assert_int_equal(options.stop_timeout, 5);
     assert_true(options.stats && options.mbr);
     assert_int_equal(options.guid[0], 0x01);
     assert_int_equal(options.guid[15], 0xef);
@@ -132,6 +133,7 @@ static void bad_values_are_refused_with_what_is_allowed(void **state)
     assert_refused("-f|x|--size|0", "above 0");
     assert_refused("-f|x|--size|4GB", "K M G T P E");
     assert_refused("-f|x|--threads|1025", "0 to 1024");
+    assert_refused("-f|x|--stop-timeout|0", "1 to 86400");
     assert_refused("-f|x|--guid|1", "must have the form");
     assert_refused("-f|x|--guid|00000000-0000-0000-0000-000000000000", "not be all zero");
 }

@@ -278,6 +278,17 @@ struct loop_door *loop_door_of(spd_unit *unit)
     return NULL;
 }
 
+struct loop_door *loop_door_last(spd_unit *unit)
+{
+    struct spd_door *last = NULL;
+
+    for (size_t i = 0; i < sizeof last_opened / sizeof last_opened[0]; i++) {
+        if (last_opened[i] && last_opened[i]->unit == unit)
+            last = last_opened[i];
+    }
+    return (struct loop_door *)last;
+}
+
 static int loop_open(struct spd_unit *unit, const struct spd_uri *uri, struct spd_door **door)
 {
     static const char *const none[] = { NULL };

@@ -36,6 +36,8 @@ struct loop_command {
 
 /* The door of a unit; its nexus has taken the POWER ON attention. */
 struct loop_door *loop_door_of(spd_unit *unit);
+/* The same of several, the last one. */
+struct loop_door *loop_door_last(spd_unit *unit);
 
 /* False when the door has stopped: the command was not started. */
 bool loop_start(struct loop_door *door, struct loop_command *command, const uint8_t *cdb,

@@ -27,6 +27,7 @@ static struct test_device *enter(spd_unit *unit, spd_operation operation, uint32
     device->blocks = blocks;
     device->buffer = buffer;
     device->on_thread = pthread_self();
+    device->current = spd_request_current();
     if (flags & SPD_NOWAIT)
         device->nowait_calls++;
     return device;
@@ -146,14 +147,45 @@ static void test_submit(spd_unit *unit, spd_request *request)
         spd_request_complete(request, status.scsi_status ? &status : NULL);
 }
 
+static void test_abort(spd_unit *unit, spd_request *request)
+{
+    struct test_device *device = spd_unit_context(unit);
+    void (*hook)(struct test_device *device, spd_request *request);
+
+    os_mutex_lock(&device->lock);
+    device->aborts++;
+    device->aborted = request;
+    hook = device->abort_hook;
+    os_cond_broadcast(&device->changed);
+    os_mutex_unlock(&device->lock);
+    if (hook)
+        hook(device, request);
+}
+
+static void test_stop(spd_unit *unit)
+{
+    struct test_device *device = spd_unit_context(unit);
+
+    os_mutex_lock(&device->lock);
+    device->stops++;
+    os_mutex_unlock(&device->lock);
+}
+
 const spd_ops test_simple_ops = {
     .size = sizeof(spd_ops),
     .read = test_read,
     .write = test_write,
     .flush = test_flush,
     .unmap = test_unmap,
+    .abort = test_abort,
+    .stop = test_stop,
 };
-const spd_ops test_async_ops = { .size = sizeof(spd_ops), .submit = test_submit };
+const spd_ops test_async_ops = {
+    .size = sizeof(spd_ops),
+    .submit = test_submit,
+    .abort = test_abort,
+    .stop = test_stop,
+};
 
 spd_params test_params(uint32_t flags)
 {
@@ -194,6 +226,14 @@ void test_unit_end(spd_unit *unit, struct test_device *device)
 {
     spd_unit_delete(unit);
     test_device_destroy(device);
+}
+
+void test_wait_aborts(struct test_device *device, unsigned count)
+{
+    os_mutex_lock(&device->lock);
+    while (device->aborts < count)
+        os_cond_wait(&device->changed, &device->lock);
+    os_mutex_unlock(&device->lock);
 }
 
 void test_wait_held(struct test_device *device, unsigned count)

@@ -37,6 +37,11 @@ struct test_device {
     const void *buffer; /* of the last simple call */
     uint32_t pieces;    /* of the last asynchronous one */
     const spd_vec *data;
+    spd_request *current; /* of the last call */
+    spd_request *aborted; /* the last one that was */
+    unsigned aborts;
+    unsigned stops;
+    void (*abort_hook)(struct test_device *device, spd_request *request); /* called by abort */
     uintptr_t stack_top, stack_bottom; /* of all calls of submit */
     os_thread on_thread; /* pthread_self() of the last call */
     spd_request *kept[TEST_HELD_MAX];
@@ -59,6 +64,7 @@ void test_device_destroy(struct test_device *device);
 
 /* Waits until that many operations are held. */
 void test_wait_held(struct test_device *device, unsigned count);
+void test_wait_aborts(struct test_device *device, unsigned count);
 void test_let_go(struct test_device *device);
 /* Lets one simple operation go. */
 void test_let_one_go(struct test_device *device);
