@@ -43,6 +43,14 @@ struct scsi_registration *scsi_registration_find(
     return NULL;
 }
 
+bool scsi_initiator_registered(struct scsi_unit *unit, uint64_t initiator)
+{
+    const struct scsi_nexus nexus = { .initiator = initiator };
+    const struct scsi_registration *own = scsi_registration_find(unit, &nexus);
+
+    return own && (atomic_load(&own->state) & SCSI_REGISTERED);
+}
+
 static bool is_write_exclusive(uint8_t type)
 {
     return type == SCSI_WRITE_EXCLUSIVE || type == SCSI_WRITE_EXCLUSIVE_REGISTRANTS_ONLY ||

@@ -328,6 +328,10 @@ void scsi_nexus_init(struct scsi_nexus *nexus, struct scsi_unit *unit,
  * A nexus without a name is the only initiator of its port. */
 void scsi_nexus_name(struct scsi_nexus *nexus, const uint8_t *transport_id, uint16_t length);
 
+/* Whether the initiator port of a nexus (its `initiator`) is registered for persistent
+ * reservations. Any thread, also while tasks run. */
+bool scsi_initiator_registered(struct scsi_unit *unit, uint64_t initiator);
+
 /* The nexus is lost, and none of its tasks is under way: what it holds by RESERVE ends with it. To
  * be called where the unit goes on without the nexus. */
 void scsi_nexus_end(struct scsi_nexus *nexus, struct scsi_unit *unit);

@@ -75,6 +75,17 @@ def memory_is_closed_while_secrets_are_in_it():
         check(not is_dumpable(server), "the memory of a server with secrets can be read")
 
 
+def secrets_of_others_are_refused():
+    needs_root()
+    secrets = path("others.secrets")
+    with open(secrets, "w", encoding="ascii") as file:
+        file.write("someone twelve-characters\n")
+    os.chmod(secrets, 0o600)
+    os.chown(secrets, NOBODY, NOBODY)
+    _, errors = run("memdisk", "-p", f"{ANY}?chap={secrets}", status=1)
+    check(f"it belongs to user {NOBODY}; chown it to root" in errors, errors)
+
+
 def everything_works_in_the_sandbox():
     socket = path("sandbox.socket")
     log = path("sandbox.log")
@@ -105,7 +116,7 @@ def other_calls_are_refused_and_named_and_the_disk_goes_on():
             check(f"sandbox: the system call {call} was refused" in said, said)
 
 
-TESTS = [memory_is_closed_while_secrets_are_in_it, user_is_given_up_by_every_thread,
-         group_alone_is_taken, unknown_user_is_refused_before_an_image_is_made,
-         only_root_can_become_another_user, everything_works_in_the_sandbox,
-         other_calls_are_refused_and_named_and_the_disk_goes_on]
+TESTS = [secrets_of_others_are_refused, memory_is_closed_while_secrets_are_in_it,
+         user_is_given_up_by_every_thread, group_alone_is_taken,
+         unknown_user_is_refused_before_an_image_is_made, only_root_can_become_another_user,
+         everything_works_in_the_sandbox, other_calls_are_refused_and_named_and_the_disk_goes_on]

@@ -3,7 +3,6 @@
 
 #include "doors/iscsi/chap.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,93 +21,6 @@ static const struct chap_algorithm {
 };
 
 enum { ALGORITHMS = sizeof(algorithms) / sizeof(algorithms[0]) };
-
-static int bad_line(const char *path, unsigned line, const char *what)
-{
-    return spd_fail(SPD_ERROR_SECRET, "%s, line %u: %s", path, line, what);
-}
-
-static int add_line(struct chap_accounts *accounts, char *text, const char *path, unsigned line)
-{
-    char *name = text + strspn(text, " \t"), *secret, *grown;
-    struct chap_account *account;
-
-    name[strcspn(name, "\r\n")] = '\0';
-    if (*name == '\0' || *name == '#')
-        return 0;
-    secret = name + strcspn(name, " \t");
-    if (*secret == '\0')
-        return bad_line(path, line, "a name, a space and a secret are needed");
-    *secret++ = '\0';
-    secret += strspn(secret, " \t");
-    if (strlen(name) > CHAP_NAME_MAX)
-        return bad_line(path, line, "the name is longer than 255 characters");
-    if (strlen(secret) < CHAP_SECRET_MIN || strlen(secret) > CHAP_SECRET_MAX)
-        return bad_line(path, line, "the secret must have 12 to 255 characters");
-    for (uint32_t i = 0; i < accounts->count; i++)
-        if (strcmp(accounts->list[i].name, name) == 0)
-            return bad_line(path, line, "the name was there before");
-    if (accounts->count == CHAP_ACCOUNTS_MAX)
-        return bad_line(path, line, "a file may have 1024 names");
-    grown = realloc(accounts->list, (accounts->count + 1) * sizeof(*accounts->list));
-    if (grown == NULL)
-        return spd_fail(SPD_ERROR_NO_MEMORY, "%s", path);
-    accounts->list = (struct chap_account *)(void *)grown;
-    account = &accounts->list[accounts->count++];
-    snprintf(account->name, sizeof(account->name), "%s", name);
-    snprintf(account->secret, sizeof(account->secret), "%s", secret);
-    return 0;
-}
-
-static int load(FILE *file, const char *path, struct chap_accounts *accounts)
-{
-    char text[CHAP_NAME_MAX + CHAP_SECRET_MAX + 16];
-    unsigned line = 0;
-    int error = 0;
-
-    while (error == 0 && fgets(text, sizeof(text), file) != NULL) {
-        line++;
-        if (strchr(text, '\n') == NULL && !feof(file))
-            error = bad_line(path, line, "the line is too long");
-        else
-            error = add_line(accounts, text, path, line);
-    }
-    os_wipe(text, sizeof(text));
-    if (error == 0 && ferror(file))
-        error = spd_fail(SPD_ERROR_SYSTEM, "%s: %s", path, strerror(errno));
-    if (error == 0 && accounts->count == 0)
-        error = spd_fail(SPD_ERROR_SECRET, "%s: there is no line 'name secret' in it", path);
-    return error;
-}
-
-int chap_load(const char *path, struct chap_accounts *accounts)
-{
-    char why[128];
-    FILE *file;
-    int error = os_secret_open(path, &file, why, sizeof(why));
-
-    memset(accounts, 0, sizeof(*accounts));
-    if (error != 0)
-        return spd_fail(
-            error == EACCES ? SPD_ERROR_ACCESS : SPD_ERROR_SECRET, "%s: %s", path, why);
-    os_secrets_begin();
-    accounts->secret = true;
-    error = load(file, path, accounts);
-    fclose(file);
-    if (error != 0)
-        chap_free(accounts);
-    return error;
-}
-
-void chap_free(struct chap_accounts *accounts)
-{
-    if (accounts->list != NULL)
-        os_wipe(accounts->list, accounts->count * sizeof(*accounts->list));
-    if (accounts->secret)
-        os_secrets_end();
-    free(accounts->list);
-    memset(accounts, 0, sizeof(*accounts));
-}
 
 size_t chap_hash(uint8_t algorithm, uint8_t identifier, const char *secret,
     const uint8_t *challenge, size_t length, uint8_t hash[CHAP_HASH_MAX])
@@ -297,8 +209,8 @@ static bool respond(struct chap *chap, const struct chap_accounts *mutual,
     return true;
 }
 
-bool chap_step(struct chap *chap, const struct chap_accounts *initiators,
-    const struct chap_accounts *mutual, const struct chap_keys *keys, struct iscsi_text *answer)
+bool chap_step(struct chap *chap, const struct chap_rules *rules, const struct chap_keys *keys,
+    struct iscsi_text *answer)
 {
     switch (chap->state) {
     case CHAP_WAIT_ALGORITHM:
@@ -307,9 +219,11 @@ bool chap_step(struct chap *chap, const struct chap_accounts *initiators,
         if (keys->name == NULL || keys->response == NULL ||
             (keys->identifier == NULL) != (keys->challenge == NULL))
             return fail(chap, "CHAP_N, CHAP_R, CHAP_I or CHAP_C is missing");
-        if (!verify(chap, initiators, keys))
+        if (!verify(chap, rules->initiators, keys))
             return false;
-        if (keys->challenge != NULL && !respond(chap, mutual, keys, answer))
+        if (keys->challenge == NULL && rules->demand_mutual)
+            return fail(chap, "it does not ask us to prove ourselves, as demand-mutual=1 wants");
+        if (keys->challenge != NULL && !respond(chap, rules->mutual, keys, answer))
             return false;
         chap->state = CHAP_DONE;
         return true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* CHAP (RFC 1994, RFC 7143 12.1.3): who knows which secret, and the exchange in a login. */
+/* CHAP (RFC 1994, RFC 7143 12.1.3): accounts with their secrets, and the exchange in a login. */
 
 #ifndef ISCSI_CHAP_H
 #define ISCSI_CHAP_H
@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "doors/iscsi/keys.h"
+#include "doors/iscsi/limits.h"
 
 enum {
     CHAP_SECRET_MIN = 12, /* RFC 7143 9.2.1: 96 bits */
@@ -20,6 +21,7 @@ enum {
     CHAP_CHALLENGE = 32,      /* bytes of ours */
     CHAP_CHALLENGE_MAX = 1024, /* RFC 7143 12.1.3: bytes of theirs */
     CHAP_ACCOUNTS_MAX = 1024,
+    CHAP_BINDINGS_MAX = 4096,
 };
 
 struct chap_account {
@@ -27,16 +29,30 @@ struct chap_account {
     char secret[CHAP_SECRET_MAX + 1];
 };
 
+/* An account and an InitiatorName that the file binds to each other. */
+struct chap_binding {
+    char account[CHAP_NAME_MAX + 1];
+    char initiator[ISCSI_NAME_MAX + 1];
+    unsigned line;
+};
+
 struct chap_accounts {
     struct chap_account *list;
     uint32_t count;
+    uint32_t binding_count;
+    struct chap_binding *bindings;
     bool secret; /* os_secrets_begin() was called for them */
 };
 
-/* A file of lines "name secret"; empty lines and those that begin with # do not count. Only its
- * owner may be able to read it. 0, or a spd_error with a detail. */
+/* secrets.c: a file of lines "name secret" and "@name initiator[,initiator...]"; empty lines and
+ * those that begin with # do not count. It must be its owner's alone, who is our user or root. 0,
+ * or a spd_error with a detail. */
 int chap_load(const char *path, struct chap_accounts *accounts);
 void chap_free(struct chap_accounts *accounts);
+
+/* Whether the file lets this account be this initiator: one that is bound uses nothing else, and
+ * nobody else uses what it is bound to. Where neither is bound, claim.h decides. */
+bool chap_may_use(const struct chap_accounts *accounts, const char *account, const char *initiator);
 
 enum chap_state {
     CHAP_WAIT_ALGORITHM, /* for CHAP_A */
@@ -62,10 +78,17 @@ struct chap_keys {
     const char *challenge;  /* CHAP_C */
 };
 
-/* One step: takes the keys and writes ours. `mutual` has our own name and secret as its only
- * account, or none. False: the initiator is not who it says, or the exchange is out of order. */
-bool chap_step(struct chap *chap, const struct chap_accounts *initiators,
-    const struct chap_accounts *mutual, const struct chap_keys *keys, struct iscsi_text *answer);
+/* What a target asks for. */
+struct chap_rules {
+    const struct chap_accounts *initiators;
+    const struct chap_accounts *mutual; /* our own name and secret as its only account, or none */
+    bool demand_mutual; /* an initiator must have us prove ourselves */
+};
+
+/* One step: takes the keys and writes ours. False: the initiator is not who it says, or the
+ * exchange is out of order; chap->why says which. */
+bool chap_step(struct chap *chap, const struct chap_rules *rules, const struct chap_keys *keys,
+    struct iscsi_text *answer);
 
 /* For tests and tools: the response of RFC 1994 4.1. Returns its length, 0 when the algorithm is
  * not one of ours. */

@@ -8,26 +8,8 @@
 #include <string.h>
 
 #include "doors/iscsi/iscsi.h"
+#include "doors/iscsi/name.h"
 #include "lib/uri.h"
-
-static bool good_name(const char *name, size_t length)
-{
-    static const char *const types[] = { "iqn.", "eui.", "naa." };
-
-    if (length > ISCSI_NAME_MAX)
-        return false;
-    for (size_t i = 0; i < length; i++) {
-        char c = name[i];
-
-        /* RFC 7143 4.2.7.2, of which ASCII is what all initiators can type. */
-        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == ':'))
-            return false;
-    }
-    for (unsigned i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-        if (length > 4 && memcmp(name, types[i], 4) == 0)
-            return true;
-    return false;
-}
 
 static int read_number(const struct spd_uri *uri, const char *name, uint32_t low, uint32_t high,
     uint32_t *number)
@@ -42,18 +24,34 @@ static int read_number(const struct spd_uri *uri, const char *name, uint32_t low
     return 0;
 }
 
+static int read_target(const char *path, size_t length, struct iscsi_config *config)
+{
+    char name[ISCSI_NAME_MAX + 2];
+    const char *fault;
+
+    /* One byte too many is as long as it takes to be found out. */
+    snprintf(name, sizeof(name), "%.*s", (int)length, path);
+    fault = name_fault(name);
+    /* Whoever types the name shall see it as it is on the wire. */
+    if (fault == NULL && memcmp(name, path, length) != 0)
+        fault = "it has upper-case letters";
+    if (fault != NULL)
+        return spd_fail(SPD_ERROR_URI, "'%.*s' is not an iSCSI name, which looks like "
+            "iqn.2026-01.org.example:disk: %s", (int)(length < 300 ? length : 300), path, fault);
+    memcpy(config->target, name, length + 1);
+    return 0;
+}
+
 /* IQN[/LUN] */
 static int read_path(const struct spd_uri *uri, struct iscsi_config *config, uint32_t *lun)
 {
     const char *path = uri->path == NULL ? "" : uri->path;
     size_t length = strcspn(path, "/");
     const char *query = spd_uri_query(uri, "lun");
+    int error;
 
-    if (!good_name(path, length))
-        return spd_fail(SPD_ERROR_URI,
-            "'%.*s' is not an iSCSI name: iqn.YYYY-MM.DOMAIN:TEXT in lower-case letters, digits, "
-            "'.', '-' and ':', at most 223 of them", (int)(length < 300 ? length : 300), path);
-    memcpy(config->target, path, length);
+    if ((error = read_target(path, length, config)) != 0)
+        return error;
     if (path[length] == '/' && path[length + 1] != '\0') {
         if (query != NULL || !iscsi_number(path + length + 1, lun) || *lun > ISCSI_LUN_MAX)
             return spd_fail(SPD_ERROR_URI, "the LUN '%s' is not a number from 0 to %d, given once",
@@ -77,7 +75,14 @@ static int read_resets(const struct spd_uri *uri, bool *resets)
 static int read_secrets(const struct spd_uri *uri, struct iscsi_config *config)
 {
     const char *chap = spd_uri_query(uri, "chap"), *mutual = spd_uri_query(uri, "mutual");
-    int error;
+    uint32_t demand = 0;
+    int error = read_number(uri, "demand-mutual", 0, 1, &demand);
+
+    if (error != 0)
+        return error;
+    config->demand_mutual = demand != 0;
+    if (config->demand_mutual && mutual == NULL)
+        return spd_fail(SPD_ERROR_URI_PARAMETER, "demand-mutual=1 needs mutual=FILE, too");
 
     if (mutual != NULL && chap == NULL)
         return spd_fail(SPD_ERROR_URI_PARAMETER, "mutual=FILE needs chap=FILE, too");
@@ -98,8 +103,9 @@ static int read_secrets(const struct spd_uri *uri, struct iscsi_config *config)
 
 int config_read(const struct spd_uri *uri, struct iscsi_config *config, bool *guarded)
 {
-    static const char *const names[] = { "allow-anonymous", "chap", "login-timeout", "lun",
-        "mutual", "nop-interval", "nop-timeout", "resets", "write-wait", NULL };
+    static const char *const names[] = { "allow-anonymous", "chap", "demand-mutual",
+        "login-timeout", "lun", "mutual", "nop-interval", "nop-timeout", "resets", "write-wait",
+        NULL };
     uint32_t anonymous = 0, lun = 0;
     int error;
 

@@ -136,6 +136,10 @@ void connection_tick(struct connection *c)
     uint32_t now = c->door->now;
 
     switch (c->state) {
+    case CONNECTION_DELAYED:
+        if ((int32_t)(now - c->deadline) >= 0)
+            login_refuse_late(c);
+        break;
     case CONNECTION_WAITING:
         waiting_tick(c);
         break;

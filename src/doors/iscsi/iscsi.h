@@ -11,6 +11,7 @@
  *   pdu.c         what each PDU type needs before its data and does after it
  *   login.c       until a connection is in full feature phase: keys.c, chap.c, refusal.c
  *   peer.c        how much of the door one peer may take
+ *   claim.c       whose an InitiatorName is, where CHAP proves accounts
  *   session.c     sessions, the command window, order by CmdSN
  *   command.c     SCSI commands; data_out.c their R2Ts and Data-Outs
  *   task.c        task management
@@ -34,6 +35,7 @@
 
 #include "doors/iscsi/buffers.h"
 #include "doors/iscsi/chap.h"
+#include "doors/iscsi/claim.h"
 #include "doors/iscsi/keys.h"
 #include "doors/iscsi/limits.h"
 #include "doors/iscsi/list.h"
@@ -126,6 +128,7 @@ struct session {
     struct list link; /* door's */
     struct iscsi_door *door;
     struct peer *peer;
+    const char *account; /* that was proven; NULL: no CHAP, or a discovery session */
     struct connection *connection; /* NULL: the session has ended, its tasks have not */
     bool ended; /* and it is counted as such */
     bool left;  /* none of those can change the medium: a new session may begin */
@@ -155,6 +158,7 @@ struct session {
 
 enum connection_state {
     CONNECTION_LOGIN,
+    CONNECTION_DELAYED, /* login refused, the answer waits; input is thrown away */
     CONNECTION_WAITING, /* login done, but tasks of a former session still run */
     CONNECTION_FULL,
     CONNECTION_CLOSING, /* sends what is queued, then closes; input is thrown away */
@@ -237,6 +241,7 @@ struct iscsi_config {
     uint32_t nop_timeout;
     uint32_t login_timeout;
     uint32_t write_wait; /* of a login, for what a former session writes */
+    bool demand_mutual; /* an initiator that does not ask us to prove ourselves is refused */
     bool resets; /* target resets are carried out whoever else uses the unit */
 };
 
@@ -259,6 +264,7 @@ struct iscsi_door {
     struct list ready;
     struct list sessions;
     struct list waits;
+    struct claim claims[SCSI_REGISTRATIONS];
     uint32_t round;   /* of task management: what began before it was aborted */
     bool owes_report; /* and the library does not know yet that it has ended */
     struct peers peers;
@@ -344,7 +350,8 @@ struct login_claims {
 };
 const struct login_claims *login_claims(const struct login *login);
 /* Answers with that status, tells the log who was refused and why, and closes. why: NULL or empty
- * where the status says it all. */
+ * where the status says it all. Who may not come in gets the answer later: connection_tick(). */
+void login_refuse_late(struct connection *c);
 void login_refuse(struct connection *c, uint16_t status, const char *why);
 void login_request(struct connection *c, const uint8_t *bhs, char *data, uint32_t length);
 /* Continues a login that waited. */

@@ -25,6 +25,7 @@ enum {
     ISCSI_WAIT_TOLD_AGAIN = 30,
     ISCSI_LEFT_MAX = 8,         /* former sessions of one initiator whose reads were left behind;
                                  * with more its logins wait */
+    ISCSI_REFUSAL_SECONDS = 1,  /* between two answers to one peer that it may not come in */
     ISCSI_CLOSING_SECONDS = 2,  /* for a peer to take our last words */
     ISCSI_NOP_INTERVAL = 30,    /* seconds of silence before we ping */
     ISCSI_NOP_TIMEOUT = 10,     /* seconds that a ping may stay unanswered */

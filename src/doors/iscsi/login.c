@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "doors/iscsi/iscsi.h"
+#include "doors/iscsi/name.h"
 
 enum stage {
     STAGE_SECURITY = 0,
@@ -37,6 +38,8 @@ struct login {
     uint32_t cmd_sn;
     bool session_type;    /* these keys were sent */
     bool target;
+    bool wrong_target;
+    uint16_t refusal;     /* the status that a delayed answer has */
     struct login_claims claims;
     struct chap chap;
     struct chap_keys chap_keys;
@@ -101,15 +104,40 @@ static struct reply *respond(struct connection *c, uint8_t flags, uint16_t statu
     return reply;
 }
 
-void login_refuse(struct connection *c, uint16_t status, const char *why)
+static void send_refusal(struct connection *c, uint16_t status)
 {
     struct reply *reply = respond(c, 0, status, 0);
 
-    refusal_report(c, status, why);
     if (reply == NULL)
         return;
     send_queue(c, &reply->item);
     connection_close_after_send(c);
+}
+
+/* Guesses of a secret or a name are as slow as one a second, however many connections make them.
+ * Only those who guess wrong wait. */
+static void delay_refusal(struct connection *c, uint16_t status)
+{
+    uint32_t now = c->door->now, before = c->peer->refused_until;
+
+    c->login->refusal = status;
+    c->state = CONNECTION_DELAYED;
+    c->peer->refused_until = ((int32_t)(before - now) > 0 ? before : now) + ISCSI_REFUSAL_SECONDS;
+    c->deadline = c->peer->refused_until;
+}
+
+void login_refuse_late(struct connection *c)
+{
+    send_refusal(c, c->login->refusal);
+}
+
+void login_refuse(struct connection *c, uint16_t status, const char *why)
+{
+    refusal_report(c, status, why);
+    if (status == LOGIN_AUTHENTICATION || status == LOGIN_FORBIDDEN)
+        delay_refusal(c, status);
+    else
+        send_refusal(c, status);
 }
 
 /* Notes for the log what the status does not say; returns the status. */
@@ -173,11 +201,16 @@ static uint16_t take_session_type(struct login *login, const char *value)
 
 static uint16_t take_initiator(struct login *login, const char *value)
 {
-    if (login->claims.initiator[0] != '\0' || *value == '\0' || strlen(value) > ISCSI_NAME_MAX)
-        return fault(login, LOGIN_INITIATOR_ERROR,
-            "InitiatorName came twice, is empty, or is longer than %d bytes", ISCSI_NAME_MAX);
-    memcpy(login->claims.initiator, value, strlen(value) + 1);
-    return LOGIN_SUCCESS;
+    const char *wrong;
+
+    if (login->claims.initiator[0] != '\0')
+        return fault(login, LOGIN_INITIATOR_ERROR, "InitiatorName came twice");
+    snprintf(login->claims.initiator, sizeof(login->claims.initiator), "%s", value);
+    wrong = strlen(value) > ISCSI_NAME_MAX ? "it is longer than 223 bytes"
+                                           : name_fault(login->claims.initiator);
+    return wrong == NULL ? LOGIN_SUCCESS
+                         : fault(login, LOGIN_INITIATOR_ERROR,
+                               "InitiatorName is no iSCSI name: %s", wrong);
 }
 
 static uint16_t take_target(struct connection *c, const char *value)
@@ -187,8 +220,8 @@ static uint16_t take_target(struct connection *c, const char *value)
     c->login->target = true;
     snprintf(c->login->claims.target, sizeof(c->login->claims.target), "%s", value);
     /* RFC 3722: names are compared without regard to the case of their letters. */
-    if (!c->login->params.discovery && strcasecmp(value, c->door->config.target) != 0)
-        return LOGIN_NOT_FOUND;
+    c->login->wrong_target =
+        !c->login->params.discovery && strcasecmp(value, c->door->config.target) != 0;
     return LOGIN_SUCCESS;
 }
 
@@ -318,6 +351,7 @@ static uint16_t authenticate(struct connection *c, struct iscsi_text *answer)
 {
     struct login *login = c->login;
     const struct iscsi_config *config = &c->door->config;
+    const struct chap_rules rules = { &config->chap, &config->mutual, config->demand_mutual };
     const struct chap_keys none = { 0 };
 
     if (memcmp(&login->chap_keys, &none, sizeof(none)) == 0)
@@ -326,9 +360,23 @@ static uint16_t authenticate(struct connection *c, struct iscsi_text *answer)
                 (login->method == METHOD_CHAP && login->stage == STAGE_SECURITY)
             ? LOGIN_SUCCESS
             : fault(login, LOGIN_AUTHENTICATION, "it does not authenticate, and CHAP is needed");
-    return chap_step(&login->chap, &config->chap, &config->mutual, &login->chap_keys, answer)
+    return chap_step(&login->chap, &rules, &login->chap_keys, answer)
         ? LOGIN_SUCCESS
         : fault(login, LOGIN_AUTHENTICATION, "%s", login->chap.why);
+}
+
+/* What is looked at once it is known who asks: others learn nothing of it. */
+static uint16_t authorize(struct connection *c)
+{
+    struct login *login = c->login;
+
+    if (!authenticated(c))
+        return LOGIN_SUCCESS;
+    if (login->chap.name != NULL &&
+        !chap_may_use(&c->door->config.chap, login->chap.name, login->claims.initiator))
+        return fault(login, LOGIN_FORBIDDEN,
+            "the secrets file binds this InitiatorName or this user to another");
+    return login->wrong_target ? LOGIN_NOT_FOUND : LOGIN_SUCCESS;
 }
 
 /* Our own MaxRecvDataSegmentLength, once, when the operational part is under way or skipped. */
@@ -362,6 +410,7 @@ static void enter_full_feature(struct connection *c, struct session *session)
     c->session = session;
     session->connection = c;
     session_name(session, login->claims.initiator, login->isid);
+    session->account = session->params.discovery ? NULL : login->chap.name;
     if (login->tsih != 0)
         session->tsih = login->tsih;
     session->exp_cmd_sn = login->cmd_sn;
@@ -395,6 +444,14 @@ static void report_begin(const struct connection *c)
         c->session->initiator, c->session->params.discovery ? "discovery" : "normal");
 }
 
+/* Whether the InitiatorName is another account's at present. */
+static bool is_claimed(const struct connection *c)
+{
+    const char *owner = claim_owner(c->door, c->login->claims.initiator);
+
+    return owner != NULL && strcmp(owner, c->login->chap.name) != 0;
+}
+
 /* The last response of a login: answer holds its keys, which login->text keeps while it waits. */
 static void complete(struct connection *c, uint8_t stage)
 {
@@ -406,6 +463,11 @@ static void complete(struct connection *c, uint8_t stage)
     /* RFC 7143 6.3.5: the same initiator port again ends its former session; and a new one must
      * not begin while a write of the former could still reach the medium. */
     if (!login->params.discovery) {
+        if (is_claimed(c)) {
+            login_refuse(c, LOGIN_FORBIDDEN, "its InitiatorName is in use by another user, or "
+                "registered for a reservation");
+            return;
+        }
         old = session_find(c->door, login->claims.initiator, login->isid);
         if (old != NULL)
             connection_drop(old->connection, "its session was reinstated");
@@ -456,6 +518,8 @@ static void answer_keys(struct connection *c)
 
     if (status == LOGIN_SUCCESS)
         status = authenticate(c, &answer);
+    if (status == LOGIN_SUCCESS)
+        status = authorize(c);
     if (status == LOGIN_SUCCESS && login->next != stage && authenticated(c))
         status = check_tsih(c);
     declare(login, &answer);

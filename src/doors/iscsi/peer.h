@@ -44,6 +44,7 @@ struct peer {
     struct list link; /* one of the door's chains */
     uint8_t network[OS_NETWORK];
     uint32_t users; /* connections and sessions that know it */
+    uint32_t refused_until; /* second; before it no more refusal is answered */
     uint32_t counts[HOLDS];
     struct list held[HOLDS]; /* connection.hold_link; the oldest first */
 };

@@ -136,6 +136,7 @@ static void session_free(struct session *session)
     if (session->ended)
         peer_count_ended(session->door, session->peer, -1);
     peer_leave(session->peer);
+    claim_keep(session);
     free(session->commands);
     free(session->held);
     free(session->tags);

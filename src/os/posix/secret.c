@@ -45,6 +45,12 @@ static int check(int fd, char *why, size_t size)
         snprintf(why, size, "it is not a regular file");
         return EINVAL;
     }
+    /* Its owner can read and change it, whatever the mode is. */
+    if (st.st_uid != geteuid() && st.st_uid != 0) {
+        snprintf(why, size, "it belongs to user %lu; chown it to %s", (unsigned long)st.st_uid,
+            geteuid() == 0 ? "root" : "root or the server's user");
+        return EPERM;
+    }
     if ((st.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
         snprintf(why, size, "it has mode %03o; chmod 600 it", (unsigned)st.st_mode & 0777);
         return EPERM;

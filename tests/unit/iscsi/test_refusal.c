@@ -60,9 +60,11 @@ static void a_refused_login_is_told_with_the_reason(void **state)
         { 0x81, NAMES "AuthMethod=CHAP\n", "(0201h): it offers AuthMethod=CHAP; None is needed" },
         { 0x87, NAMES "MaxRecvDataSegmentLength=1\n",
             "(0200h): MaxRecvDataSegmentLength=1 came twice, or has no such value" },
-        { 0x87, "InitiatorName=a\nrawdisk: \x1b[2J\n", "its text is no list of key=value" },
+        { 0x87, "InitiatorName=" INITIATOR "\nrawdisk: \x1b[2J\n",
+            "its text is no list of key=value" },
         { 0x87, "InitiatorName=\x1b[2J\x9b\r\n",
-            "(0207h): InitiatorName or TargetName is missing; initiator '\\x1b[2J\\x9b\\x0d'" },
+            "(0200h): InitiatorName is no iSCSI name: it has other characters than letters, "
+            "digits, '.', '-' and ':'; initiator '\\x1b[2J\\x9b\\x0d'" },
         { 0x8b, NAMES, "(0200h): bad stage, or too many requests" },
     };
 

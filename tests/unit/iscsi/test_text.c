@@ -321,6 +321,26 @@ static void secrets_come_from_a_private_file(void **state)
     chap_free(&accounts);
 }
 
+static void accounts_are_bound_to_initiators(void **state)
+{
+    struct chap_accounts accounts;
+
+    (void)state;
+    /* The account may come behind what binds it; a secret may have an @, and blanks within. */
+    assert_int_equal(0, load_text("@alice iqn.2026-01.org.example:a,IQN.2026-01.org.example:B\n"
+        "alice @twelve chars\nbob thirteen chars\n@alice eui.02004567a425678d\n", 0600,
+        &accounts));
+    assert_int_equal(2, accounts.count);
+    assert_string_equal("@twelve chars", accounts.list[0].secret);
+    assert_int_equal(3, accounts.binding_count);
+    assert_true(chap_may_use(&accounts, "alice", "iqn.2026-01.org.example:b"));
+    assert_true(chap_may_use(&accounts, "alice", "eui.02004567a425678d"));
+    assert_false(chap_may_use(&accounts, "alice", "iqn.2026-01.org.example:c"));
+    assert_false(chap_may_use(&accounts, "bob", "iqn.2026-01.org.example:a"));
+    assert_true(chap_may_use(&accounts, "bob", "iqn.2026-01.org.example:c"));
+    chap_free(&accounts);
+}
+
 static void bad_secret_files_are_refused(void **state)
 {
     static const struct {
@@ -334,6 +354,11 @@ static void bad_secret_files_are_refused(void **state)
         { "alice twelve-chars\nalice twelve-chars2\n", 0600 },
         { "", 0600 },
         { "# nobody\n", 0600 },
+        { "alice twelve-chars\n@bob iqn.2026-01.org.example:b\n", 0600 },
+        { "alice twelve-chars\n@alice\n", 0600 },
+        { "alice twelve-chars\n@alice bob\n", 0600 },
+        { "alice twelve-chars\n@alice iqn.2026-01.org.example:b,\n", 0600 },
+        { "@alice iqn.2026-01.org.example:b\n", 0600 },
     };
     struct chap_accounts accounts;
 
@@ -361,6 +386,7 @@ int main(void)
         cmocka_unit_test(binary_values_are_hex_or_base64),
         cmocka_unit_test(chap_hashes_identifier_secret_and_challenge),
         cmocka_unit_test(secrets_come_from_a_private_file),
+        cmocka_unit_test(accounts_are_bound_to_initiators),
         cmocka_unit_test(bad_secret_files_are_refused),
     };
 

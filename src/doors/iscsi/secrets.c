@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * The secrets file: lines "name secret" are accounts, lines "@name initiator[,initiator...]" bind
+ * an account to InitiatorNames. Neither the file's buffer nor an array that became too small leaves
+ * a copy of a secret in memory that is given back.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "doors/iscsi/chap.h"
+#include "doors/iscsi/name.h"
+#include "lib/door.h"
+#include "os/os.h"
+
+enum { SECRETS_LINE_MAX = 4096 };
+
+static int bad_line(const char *path, unsigned line, const char *what)
+{
+    return spd_fail(SPD_ERROR_SECRET, "%s, line %u: %s", path, line, what);
+}
+
+/* One more element of an array whose room doubles; NULL: not enough memory. */
+static void *grow(void **array, uint32_t *count, size_t size)
+{
+    uint32_t have = *count;
+
+    if ((have & (have - 1)) == 0) {
+        void *grown = calloc(have == 0 ? 1 : 2 * (size_t)have, size);
+
+        if (grown == NULL)
+            return NULL;
+        if (have > 0) {
+            memcpy(grown, *array, have * size);
+            os_wipe(*array, have * size);
+        }
+        free(*array);
+        *array = grown;
+    }
+    ++*count;
+    return (char *)*array + have * size;
+}
+
+static const struct chap_account *find(const struct chap_accounts *accounts, const char *name)
+{
+    for (uint32_t i = 0; i < accounts->count; i++)
+        if (strcmp(accounts->list[i].name, name) == 0)
+            return &accounts->list[i];
+    return NULL;
+}
+
+static int add_account(struct chap_accounts *accounts, const char *name, const char *secret,
+    const char *path, unsigned line)
+{
+    struct chap_account *account;
+
+    if (strlen(secret) < CHAP_SECRET_MIN || strlen(secret) > CHAP_SECRET_MAX)
+        return bad_line(path, line, "the secret must have 12 to 255 characters");
+    if (find(accounts, name) != NULL)
+        return bad_line(path, line, "the name was there before");
+    if (accounts->count == CHAP_ACCOUNTS_MAX)
+        return bad_line(path, line, "a file may have 1024 names");
+    account = grow((void **)(void *)&accounts->list, &accounts->count, sizeof(*account));
+    if (account == NULL)
+        return spd_fail(SPD_ERROR_NO_MEMORY, "%s", path);
+    snprintf(account->name, sizeof(account->name), "%s", name);
+    snprintf(account->secret, sizeof(account->secret), "%s", secret);
+    return 0;
+}
+
+static int add_binding(struct chap_accounts *accounts, const char *name, char *initiator,
+    const char *path, unsigned line)
+{
+    struct chap_binding *binding;
+    const char *fault;
+
+    initiator += strspn(initiator, " \t");
+    initiator[strcspn(initiator, " \t")] = '\0';
+    fault = name_fault(initiator);
+    if (fault != NULL)
+        return spd_fail(SPD_ERROR_SECRET, "%s, line %u: '%s' is not an iSCSI name: %s", path, line,
+            initiator, fault);
+    if (accounts->binding_count == CHAP_BINDINGS_MAX)
+        return bad_line(path, line, "a file may bind 4096 initiators");
+    binding = grow((void **)(void *)&accounts->bindings, &accounts->binding_count,
+        sizeof(*binding));
+    if (binding == NULL)
+        return spd_fail(SPD_ERROR_NO_MEMORY, "%s", path);
+    snprintf(binding->account, sizeof(binding->account), "%s", name);
+    snprintf(binding->initiator, sizeof(binding->initiator), "%s", initiator);
+    binding->line = line;
+    return 0;
+}
+
+static int add_bindings(struct chap_accounts *accounts, const char *name, char *list,
+    const char *path, unsigned line)
+{
+    int error = 0;
+
+    for (char *next; list != NULL && error == 0; list = next) {
+        next = strchr(list, ',');
+        if (next != NULL)
+            *next++ = '\0';
+        error = add_binding(accounts, name, list, path, line);
+    }
+    return error;
+}
+
+static int add_line(struct chap_accounts *accounts, char *text, const char *path, unsigned line)
+{
+    char *name = text + strspn(text, " \t"), *rest;
+    bool binds = *name == '@';
+
+    name[strcspn(name, "\r\n")] = '\0';
+    if (*name == '\0' || *name == '#')
+        return 0;
+    rest = name + strcspn(name, " \t");
+    if (*rest == '\0')
+        return bad_line(path, line, binds ? "'@name', a space and InitiatorNames are needed"
+                                          : "a name, a space and a secret are needed");
+    *rest++ = '\0';
+    rest += strspn(rest, " \t");
+    if (strlen(name) > CHAP_NAME_MAX)
+        return bad_line(path, line, "the name is longer than 255 characters");
+    return binds ? add_bindings(accounts, name + 1, rest, path, line)
+                 : add_account(accounts, name, rest, path, line);
+}
+
+static int check(const struct chap_accounts *accounts, const char *path)
+{
+    if (accounts->count == 0)
+        return spd_fail(SPD_ERROR_SECRET, "%s: there is no line 'name secret' in it", path);
+    for (uint32_t i = 0; i < accounts->binding_count; i++)
+        if (find(accounts, accounts->bindings[i].account) == NULL)
+            return bad_line(path, accounts->bindings[i].line,
+                "there is no line 'name secret' for the name behind '@'");
+    return 0;
+}
+
+static int read_lines(FILE *file, const char *path, struct chap_accounts *accounts)
+{
+    char text[SECRETS_LINE_MAX];
+    unsigned line = 0;
+    int error = 0;
+
+    while (error == 0 && fgets(text, sizeof(text), file) != NULL) {
+        line++;
+        if (strchr(text, '\n') == NULL && !feof(file))
+            error = bad_line(path, line, "the line is too long");
+        else
+            error = add_line(accounts, text, path, line);
+    }
+    os_wipe(text, sizeof(text));
+    if (error == 0 && ferror(file))
+        error = spd_fail(SPD_ERROR_SYSTEM, "%s: %s", path, strerror(errno));
+    return error;
+}
+
+static int load(FILE *file, const char *path, struct chap_accounts *accounts)
+{
+    char buffer[SECRETS_LINE_MAX];
+    int error;
+
+    setvbuf(file, buffer, _IOFBF, sizeof(buffer));
+    error = read_lines(file, path, accounts);
+    fclose(file);
+    os_wipe(buffer, sizeof(buffer));
+    return error != 0 ? error : check(accounts, path);
+}
+
+int chap_load(const char *path, struct chap_accounts *accounts)
+{
+    char why[128];
+    FILE *file;
+    int error = os_secret_open(path, &file, why, sizeof(why));
+
+    memset(accounts, 0, sizeof(*accounts));
+    if (error != 0)
+        return spd_fail(
+            error == EACCES ? SPD_ERROR_ACCESS : SPD_ERROR_SECRET, "%s: %s", path, why);
+    os_secrets_begin();
+    accounts->secret = true;
+    error = load(file, path, accounts);
+    if (error != 0)
+        chap_free(accounts);
+    return error;
+}
+
+void chap_free(struct chap_accounts *accounts)
+{
+    if (accounts->list != NULL)
+        os_wipe(accounts->list, accounts->count * sizeof(*accounts->list));
+    if (accounts->secret)
+        os_secrets_end();
+    free(accounts->list);
+    free(accounts->bindings);
+    memset(accounts, 0, sizeof(*accounts));
+}
+
+bool chap_may_use(const struct chap_accounts *accounts, const char *account, const char *initiator)
+{
+    bool bound = false;
+
+    for (uint32_t i = 0; i < accounts->binding_count; i++) {
+        const struct chap_binding *binding = &accounts->bindings[i];
+        bool same_account = strcmp(binding->account, account) == 0;
+        bool same_initiator = strcmp(binding->initiator, initiator) == 0;
+
+        if (same_account && same_initiator)
+            return true;
+        bound = bound || same_account || same_initiator;
+    }
+    return !bound;
+}
