@@ -65,11 +65,10 @@ void sys_complete_irp(struct sys_adapter *adapter, PIRP irp, NTSTATUS status, UL
     StorPortExtendedFunction(STOR_FUNCTION_COMPLETE_SERVICE_IRP, adapter, irp);
 }
 
-/* Free buffers are kept up to a few; how many there may be is bounded, whoever asks. */
+/* A few free buffers are kept. How many there are at most follows from the units' shares. */
 PVOID sys_scratch_take(struct sys_adapter *adapter)
 {
     PVOID scratch;
-    bool make = false;
     KIRQL irql;
 
     KeAcquireSpinLock(&adapter->lock, &irql);
@@ -77,20 +76,9 @@ PVOID sys_scratch_take(struct sys_adapter *adapter)
     if (scratch) {
         adapter->scratch = *(PVOID *)scratch;
         adapter->scratch_free--;
-    } else if (adapter->scratch_count < SYS_SCRATCH_MAX) {
-        adapter->scratch_count++;
-        make = true;
     }
     KeReleaseSpinLock(&adapter->lock, irql);
-    if (!make)
-        return scratch;
-    scratch = sys_allocate(SCSI_SCRATCH_LENGTH);
-    if (!scratch) {
-        KeAcquireSpinLock(&adapter->lock, &irql);
-        adapter->scratch_count--;
-        KeReleaseSpinLock(&adapter->lock, irql);
-    }
-    return scratch;
+    return scratch ? scratch : sys_allocate(SCSI_SCRATCH_LENGTH);
 }
 
 void sys_scratch_give(struct sys_adapter *adapter, PVOID scratch)
@@ -104,8 +92,6 @@ void sys_scratch_give(struct sys_adapter *adapter, PVOID scratch)
         *(PVOID *)scratch = adapter->scratch;
         adapter->scratch = scratch;
         adapter->scratch_free++;
-    } else {
-        adapter->scratch_count--;
     }
     KeReleaseSpinLock(&adapter->lock, irql);
     if (!keep)

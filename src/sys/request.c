@@ -61,6 +61,69 @@ static void gate_leave(struct sys_unit *unit, struct sys_request *request)
     }
 }
 
+/*
+ * Scratch memory: a unit has its share, whatever the programs of others do with theirs. A request
+ * that gets none waits, behind those before it. It has not passed the gate, so that those with
+ * scratch never wait for it. Commands that must always be answered hold theirs only while they
+ * are, and need not be counted.
+ */
+
+/* The unit's lock is held. */
+static void scratch_count(struct sys_unit *unit, struct sys_request *request)
+{
+    unit->scratch_count++;
+    request->scratched = true;
+}
+
+/* The unit's lock is held. What waits for the request's share goes to `granted`. */
+static void scratch_leave(struct sys_unit *unit, struct sys_request *request, PLIST_ENTRY granted)
+{
+    struct sys_request *next;
+
+    if (!request->scratched)
+        return;
+    request->scratched = false;
+    unit->scratch_count--;
+    if (IsListEmpty(&unit->thirsty) || unit->scratch_count >= SYS_SCRATCH_SHARE)
+        return;
+    next = CONTAINING_RECORD(RemoveHeadList(&unit->thirsty), struct sys_request, link);
+    scratch_count(unit, next);
+    next->parked = false;
+    next->busy = true;
+    InsertTailList(granted, &next->link);
+}
+
+static void set_deadline(struct sys_request *request)
+{
+    const struct sys_adapter *adapter = request->unit->adapter;
+
+    request->deadline = adapter->ticks + adapter->settings.timeout + 1;
+}
+
+/* False: it is parked. One that is doomed goes on to its end. */
+static bool scratch_enter(struct sys_request *request)
+{
+    struct sys_unit *unit = request->unit;
+    bool waits;
+    KIRQL irql;
+
+    if (scsi_always_answered(&request->task) || request->scratched)
+        return true;
+    KeAcquireSpinLock(&unit->lock, &irql);
+    waits = unit->scratch_count >= SYS_SCRATCH_SHARE && !request->doomed;
+    if (waits) {
+        request->step = SCSI_SCRATCH;
+        set_deadline(request);
+        request->parked = true;
+        request->busy = false;
+        InsertTailList(&unit->thirsty, &request->link);
+    } else {
+        scratch_count(unit, request);
+    }
+    KeReleaseSpinLock(&unit->lock, irql);
+    return !waits;
+}
+
 /* The last of a request. Those whom it kept out go to `granted`. */
 static void finish(struct sys_request *request, PLIST_ENTRY granted)
 {
@@ -75,6 +138,7 @@ static void finish(struct sys_request *request, PLIST_ENTRY granted)
     RemoveEntryList(&request->all);
     gate_leave(unit, request);
     gate_admit(unit, granted);
+    scratch_leave(unit, request, granted);
     KeReleaseSpinLock(&unit->lock, irql);
 
     sys_srb_finish(request);
@@ -99,7 +163,7 @@ static struct sys_wait *matched(
     return NULL;
 }
 
-/* Memory that the engine asks for; what it asks for next. */
+/* Memory that the engine asks for; what it asks for next. SCSI_SCRATCH: it was not to be had. */
 static enum scsi_step provide(struct sys_request *request, enum scsi_step step)
 {
     static const struct scsi_outcome none = { .status = SCSI_TASK_SET_FULL };
@@ -109,6 +173,8 @@ static enum scsi_step provide(struct sys_request *request, enum scsi_step step)
     KIRQL irql;
 
     while (step == SCSI_SCRATCH || step == SCSI_DATA) {
+        if (step == SCSI_SCRATCH && !scratch_enter(request))
+            return step;
         if (step == SCSI_SCRATCH && !task->scratch)
             task->scratch = sys_scratch_take(unit->adapter);
         if (step == SCSI_DATA) {
@@ -136,13 +202,15 @@ static enum scsi_step enter(struct sys_request *request, enum scsi_step step, KI
         struct scsi_outcome outcome = { 0 };
         bool parked, admitted;
 
+        if (step == SCSI_SCRATCH)
+            return SCSI_ENTER;
         request->step = step;
         KeAcquireSpinLock(&unit->lock, irql);
         if (request->doomed) {
             KeReleaseSpinLock(&unit->lock, *irql);
             return SCSI_DONE;
         }
-        request->deadline = unit->adapter->ticks + unit->adapter->settings.timeout + 1;
+        set_deadline(request);
         parked = !request->gated && !gate_enter(unit, request);
         admitted = !parked && scsi_admit(&request->task, &outcome);
         if (admitted && step != SCSI_ENTER)
@@ -164,7 +232,7 @@ static void doom(struct sys_request *request, enum sys_doom why)
 }
 
 /* Brings a request to the next point where it waits or ends. Hint: that under which it was served
- * so far, or 0. */
+ * so far, or 0. The next operation of a long command waits behind those of others. */
 static void advance(
     struct sys_request *request, enum scsi_step step, uint64_t hint, PLIST_ENTRY granted)
 {
@@ -180,8 +248,9 @@ static void advance(
         finish(request, granted);
     if (step == SCSI_DONE || step == SCSI_ENTER)
         return;
-    result = hint ? ioq_requeue(&unit->ioq, hint, &server, &hint)
-                  : ioq_post(&unit->ioq, &request->queued, &server, &hint);
+    if (hint)
+        ioq_complete(&unit->ioq, hint);
+    result = ioq_post(&unit->ioq, &request->queued, &server, &hint);
     wait = matched(unit, result, server, &hint);
     if (result == IOQ_STOPPED)
         doom(request, SYS_ABORTED);
@@ -384,7 +453,7 @@ void sys_request_again(struct sys_unit *unit, PEPROCESS process)
         struct ioq_server *server;
         uint64_t hint;
 
-        request->deadline = unit->adapter->ticks + unit->adapter->settings.timeout + 1;
+        set_deadline(request);
         /* Nobody waits where there was no server, and the slot is its own: this only queues. */
         if (!request->busy && ioq_cancel(&unit->ioq, &request->queued))
             ioq_post(&unit->ioq, &request->queued, &server, &hint);

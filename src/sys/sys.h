@@ -32,8 +32,8 @@
 enum {
     SYS_POOL_TAG = 0x44707357, /* "WspD" */
     SYS_QUEUE_DEPTH = 256,     /* SRBs of one unit that wait or are served */
-    SYS_SCRATCH_MAX = 64,      /* buffers of SCSI_SCRATCH_LENGTH, of all units */
-    SYS_SCRATCH_KEPT = 4,      /* of these, kept when they are free */
+    SYS_SCRATCH_SHARE = 8,     /* buffers of SCSI_SCRATCH_LENGTH that the SRBs of one unit hold */
+    SYS_SCRATCH_KEPT = 4,      /* kept when they are free, for all units */
 };
 
 /* Values of the service key. */
@@ -80,7 +80,6 @@ struct sys_adapter {
     LIST_ENTRY resets;        /* SRBs that wait until there are none, struct sys_request */
     PVOID scratch;            /* free buffers, each begins with the next one's address */
     ULONG scratch_free;
-    ULONG scratch_count;
     KTIMER timer;
     KDPC dpc;
     KEVENT idle;              /* the timer's DPC does not run */
@@ -103,7 +102,7 @@ enum sys_doom {
 struct sys_request {
     struct ioq_request queued;
     LIST_ENTRY all;             /* in unit->requests */
-    LIST_ENTRY link;            /* in unit->parked, or in the list of who is busy with it */
+    LIST_ENTRY link;            /* in unit->parked or thirsty, or the list of who is busy with it */
     PSCSI_REQUEST_BLOCK srb;
     struct sys_unit *unit;      /* referenced */
     struct scsi_task task;
@@ -112,7 +111,8 @@ struct sys_request {
     enum scsi_step step;
     uint32_t deadline;          /* in ticks */
     bool busy;                  /* someone works on it without the lock */
-    bool parked;                /* waits at the gate */
+    bool parked;                /* waits at the gate, or for scratch */
+    bool scratched;             /* counted in unit->scratch_count */
     bool gated;                 /* has passed the gate */
     bool awaited;               /* counted in adapter->ending */
     uint8_t doomed;             /* enum sys_doom */
@@ -139,6 +139,8 @@ struct sys_unit {
     struct ioq ioq;             /* only the server's transactions wait in it */
     LIST_ENTRY requests;        /* all there are, oldest first */
     LIST_ENTRY parked;
+    LIST_ENTRY thirsty;         /* those that wait for scratch */
+    ULONG scratch_count;        /* requests that hold scratch, save those always answered */
     ULONG active;               /* requests past the gate */
     bool exclusive;             /* the one past the gate must be alone */
     bool orphan;                /* nobody is there to serve: requests wait without a deadline */

@@ -193,6 +193,7 @@ static struct sys_unit *unit_new(struct sys_adapter *adapter,
     KeInitializeSpinLock(&unit->lock);
     InitializeListHead(&unit->requests);
     InitializeListHead(&unit->parked);
+    InitializeListHead(&unit->thirsty);
     ioq_init(&unit->ioq, unit->slots, SYS_QUEUE_DEPTH);
 
     /* The text may be all zero, by which programs tell Windows that this is nobody's disk. */
