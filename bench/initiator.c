@@ -110,7 +110,7 @@ bool initiator_submit(struct initiator *ini, uint32_t tag)
 
     if (bhs == NULL)
         return false;
-    if (task->write) {
+    if (task->write && !task->silent) {
         unsolicited = min32(task->length, ini->first_burst);
         if (ini->immediate_data)
             immediate = min32(unsolicited, ini->max_send);
@@ -119,7 +119,8 @@ bool initiator_submit(struct initiator *ini, uint32_t tag)
     }
     task->busy = true;
     task->received = 0;
-    bhs[1] = 0x01 | (task->write ? 0x20 : task->length > 0 ? 0x40 : 0); /* SIMPLE, W, R */
+    bhs[1] = task->write ? 0x20 : task->length > 0 ? 0x40 : 0; /* W, R */
+    bhs[1] |= task->ordered ? 0x02 : 0x01;
     if (immediate == unsolicited)
         bhs[1] |= FINAL;
     bhs[9] = ini->lun;
@@ -244,6 +245,8 @@ static bool answer_r2t(struct initiator *ini, const uint8_t *bhs)
         length > ini->max_burst || length == 0)
         return initiator_fail(
             ini, "R2T for %u bytes at %u of a transfer of %u", length, offset, task->length);
+    if (task->silent)
+        return true;
     return queue_data_out(ini, get32(bhs + 16), get32(bhs + 20), offset, offset + length);
 }
 

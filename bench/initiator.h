@@ -34,6 +34,8 @@ struct initiator_task {
     bool write;
     uint32_t length; /* bytes that must move */
     uint8_t *data;   /* what to send, or where to put what arrives (NULL: drop it) */
+    bool silent;     /* announces data and never sends it */
+    bool ordered;    /* the attribute is ORDERED, not SIMPLE */
 
     uint8_t status; /* SAM-5 5.3.1 */
     uint8_t sense[18];

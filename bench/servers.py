@@ -24,9 +24,9 @@ def free_port():
 
 
 def pinned(command, cpu, **options):
-    """Starts a process that stays on one CPU, as all its threads will."""
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL,
-                            preexec_fn=lambda: os.sched_setaffinity(0, {cpu}), **options)
+    """Starts a process that stays on one CPU, as all its threads will; None: on any."""
+    stay = None if cpu is None else lambda: os.sched_setaffinity(0, {cpu})
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=stay, **options)
 
 
 class Server:

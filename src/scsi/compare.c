@@ -44,6 +44,9 @@ enum scsi_step scsi_compare_and_write(struct scsi_task *task)
     }
 }
 
+/* Longer than any that is in use, and short enough for all others to wait. */
+enum { ORWRITE_MAX = 1 << 20 };
+
 /* SBC-3 5.5. All others wait meanwhile, so of several pieces that must be durable there is one
  * flush, at the end. */
 enum scsi_step scsi_orwrite(struct scsi_task *task)
@@ -55,6 +58,8 @@ enum scsi_step scsi_orwrite(struct scsi_task *task)
 
     switch (task->phase) {
     case START:
+        if (task->blocks > (uint64_t)ORWRITE_MAX >> shift)
+            return scsi_fail_blocks(task);
         if (!scsi_transfer(task, SCSI_DATA_OUT, task->blocks << shift))
             return SCSI_DONE;
         if (!task->blocks)

@@ -201,6 +201,20 @@ static void orwrite_checks_range_protection_length_and_write_protection(void **s
     assert_sense(disk, 0x7, 0x2700);
 }
 
+/* All others wait for it. */
+static void orwrite_has_a_bound_in_bytes(void **state)
+{
+    struct scsi_unit_params params = disk_params();
+    struct disk *disk;
+
+    params.max_command_length = 4 << 20;
+    disk = reopen(state, &params);
+    orwrite(disk, 0, 0, 2048, 1);
+    assert_good(disk);
+    orwrite(disk, 0, 0, 2049, 1);
+    assert_cdb_field(disk, 10, 8);
+}
+
 static void an_error_in_the_middle_of_orwrite_ends_it(void **state)
 {
     struct disk *disk = *state;
@@ -230,6 +244,7 @@ int main(void)
         TEST(orwrite_honours_fua),
         TEST(a_durable_orwrite_of_several_pieces_has_one_flush),
         TEST(orwrite_checks_range_protection_length_and_write_protection),
+        TEST(orwrite_has_a_bound_in_bytes),
         TEST(an_error_in_the_middle_of_orwrite_ends_it),
     };
 
