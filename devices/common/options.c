@@ -35,7 +35,7 @@ struct option_row {
     const char *help;
     uint64_t min, max;
     size_t offset;
-    size_t asked; /* OPTION_SWITCH: of a bool that says whether it was given; 0: there is none */
+    size_t asked; /* switch, number: of a bool that says whether it was given; 0: there is none */
     enum option_kind kind;
     uint32_t group;
     char letter; /* 0: has none */
@@ -51,8 +51,10 @@ static const struct option_row option_rows[] = {
         .kind = OPTION_TEXT, IMAGE, .letter = 'f'},
     {"block-count", "N", "number of blocks (1048576; an image that exists says it itself)",
         .min = 1, .max = INT64_MAX, AT(block_count), .kind = OPTION_NUMBER, DISK, .letter = 'c'},
-    {"block-length", "N", "bytes in a block, a power of two from 512 to 65536 (512)", .min = 512,
-        .max = 65536, .power_of_two = true, AT(block_length), .kind = OPTION_NUMBER, DISK,
+    {"block-length", "N",
+        "bytes in a block, a power of two from 512 to 65536 (512; a block device: its own)",
+        .min = 512, .max = 65536, .power_of_two = true, AT(block_length),
+        .asked = offsetof(struct device_options, block_length_asked), .kind = OPTION_NUMBER, DISK,
         .letter = 'l'},
     {"size", "SIZE", "capacity instead of --block-count: 512M, 4G, 2T", AT(size),
         .kind = OPTION_SIZE, DISK},
@@ -76,6 +78,10 @@ static const struct option_row option_rows[] = {
     {"unmap", "0|1", "1: thin provisioning, UNMAP gives space back (1)", AT(unmap),
         .asked = offsetof(struct device_options, unmap_asked), .kind = OPTION_SWITCH, DISK,
         .letter = 'U'},
+    {"no-create", NULL, "refuse an image that is missing or empty, instead of making it",
+        AT(no_create), .kind = OPTION_FLAG, IMAGE},
+    {"format", "raw", "serve an image of another format as it is, with its tables", AT(format),
+        .kind = OPTION_TEXT, IMAGE},
     {"mbr", NULL, "give a new image a partition table with one partition (on Windows: as if given)",
         AT(mbr), .kind = OPTION_FLAG, IMAGE},
     {"no-mbr", NULL, "leave a new image empty (elsewhere: as if given)", AT(no_mbr),
@@ -203,6 +209,12 @@ static bool parse_text(const struct option_row *row, struct device_options *opti
     return true;
 }
 
+static void note_asked(const struct option_row *row, struct device_options *options)
+{
+    if (row->asked)
+        *((bool *)options + row->asked) = true;
+}
+
 static bool parse_number(const struct option_row *row, struct device_options *options,
     const char *text)
 {
@@ -217,6 +229,7 @@ static bool parse_number(const struct option_row *row, struct device_options *op
         return false;
     }
     *(uint64_t *)row_value(row, options) = value;
+    note_asked(row, options);
     return true;
 }
 
@@ -246,8 +259,7 @@ static bool parse_switch(const struct option_row *row, struct device_options *op
         return false;
     }
     *(bool *)row_value(row, options) = text[0] == '1';
-    if (row->asked)
-        *((bool *)options + row->asked) = true;
+    note_asked(row, options);
     return true;
 }
 
@@ -354,6 +366,11 @@ static bool options_check(const struct device_options *o)
     }
     if (o->mbr && o->no_mbr) {
         device_error(o->program, "--mbr and --no-mbr exclude each other: give one");
+        return false;
+    }
+    if (o->format && strcmp(o->format, "raw") != 0) {
+        device_error(o->program, "--format '%s' must be raw: convert other images, for example "
+            "with qemu-img convert -O raw", o->format);
         return false;
     }
     if ((o->guid_text[0] != '\0') + o->adopt + o->new_identity > 1) {

@@ -54,6 +54,9 @@ struct device_options {
     bool cache;
     bool unmap;
     bool unmap_asked; /* -U was given */
+    bool block_length_asked; /* -l was given */
+    bool no_create;
+    const char *format; /* "raw": as it is, whatever it looks like; NULL: not given */
     const char *state;     /* the state file; NULL: where it lies by default */
     bool adopt, new_identity;
     bool mbr, no_mbr; /* neither: as is the custom of the system */

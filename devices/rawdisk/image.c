@@ -21,26 +21,41 @@ enum image_result image_fail(char *message, enum image_result result, const char
     return result;
 }
 
-uint64_t image_wanted_size(const struct image_wish *wish, uint64_t present)
+static enum image_result check_blocks(const struct image *image,
+    const struct image_extent *extent, char *message)
 {
-    return wish->size ? wish->size : present ? present : wish->fallback_size;
+    uint32_t length = extent->block_length;
+    char has[SIZE_TEXT_MAX], advice[64] = "";
+
+    if (image_takes_whole_sectors && image->sector && length % image->sector)
+        return image_fail(message, IMAGE_BAD_SIZE,
+            "image %s has sectors of %" PRIu32 " bytes: use -l %" PRIu32 ", or a multiple of it",
+            image->path, image->sector, image->sector);
+    if (image->present % length == 0)
+        return IMAGE_OK;
+    if (!image->block_device)
+        snprintf(advice, sizeof advice, "lengthen it to %" PRIu64 " bytes, or ",
+            image->present + length - image->present % length);
+    return image_fail(message, IMAGE_BAD_SIZE,
+        "image %s has %s, which is not a multiple of the block length %" PRIu32
+        ": %suse another -l", image->path, size_format(image->present, has), length, advice);
 }
 
-enum image_result image_check_size(const struct image *image, const struct image_wish *wish,
-    uint64_t present, const char *advice, char *message)
+enum image_result image_fit(struct image *image, const struct image_extent *extent,
+    char message[IMAGE_MESSAGE_MAX])
 {
     char has[SIZE_TEXT_MAX], wants[SIZE_TEXT_MAX];
 
-    if (image->size != present)
+    image->size = extent->size ? extent->size : image->present ? image->present
+                                                               : extent->fallback_size;
+    if (image->created)
+        return IMAGE_OK;
+    if (image->size != image->present)
         return image_fail(message, IMAGE_BAD_SIZE,
             "image %s has %s, but the disk would have %s: leave -c and --size out to take the "
-            "image as it is, or name another image",
-            wish->path, size_format(present, has), size_format(image->size, wants));
-    if (present % wish->block_length)
-        return image_fail(message, IMAGE_BAD_SIZE,
-            "image %s has %s, which is not a multiple of the block length %" PRIu32 ": %s",
-            wish->path, size_format(present, has), wish->block_length, advice);
-    return IMAGE_OK;
+            "image as it is, or name another image", image->path,
+            size_format(image->present, has), size_format(image->size, wants));
+    return check_blocks(image, extent, message);
 }
 
 int image_check_end(const struct image *image, uint64_t length, uint64_t offset, uint64_t *failed)

@@ -29,6 +29,8 @@ struct image {
     int fd;               /* POSIX */
     void *handle;         /* Windows */
     const char *path;     /* as the wish has it */
+    uint64_t present;     /* bytes that it had when it was opened */
+    uint32_t sector;      /* bytes of a block device's sector; 0: it is none */
     uint64_t size;        /* bytes of the disk, and of the file from image_make() on */
     uint32_t granularity; /* bytes: what unmapping gives back, and a good alignment; 0: unknown */
     bool missing;         /* there was no such file */
@@ -49,13 +51,20 @@ struct image {
 /* A new image gets a partition table unasked: on Windows, where the original's users expect one. */
 extern const bool image_wants_table;
 
+/* A block device takes whole sectors and nothing else: on Windows, which does not cache it. */
+extern const bool image_takes_whole_sectors;
+
 struct image_wish {
     const char *path;
+    bool writable;
+    bool cached;
+};
+
+/* How large the disk shall be. */
+struct image_extent {
     uint64_t size;         /* bytes; 0: those it has, or fallback_size if it has none */
     uint64_t fallback_size;
     uint32_t block_length; /* the size must be a multiple */
-    bool writable;
-    bool cached;
 };
 
 enum image_result {
@@ -67,6 +76,9 @@ enum image_result {
 /* Opens what is there and locks it against other writers. What is missing or empty stays so until
  * image_make(): much can fail before the disk is served. On failure message says why. */
 enum image_result image_open(struct image *image, const struct image_wish *wish,
+    char message[IMAGE_MESSAGE_MAX]);
+/* Decides the size of the disk, and whether the image is good for it. */
+enum image_result image_fit(struct image *image, const struct image_extent *extent,
     char message[IMAGE_MESSAGE_MAX]);
 /* Makes the file if it is missing, and sizes it if it is empty. */
 enum image_result image_make(struct image *image, char message[IMAGE_MESSAGE_MAX]);

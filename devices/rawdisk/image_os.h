@@ -11,11 +11,6 @@
 /* In image.c. Formats the message and returns the result. */
 enum image_result image_fail(char *message, enum image_result result, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* Bytes that the disk shall have where the image has these. */
-uint64_t image_wanted_size(const struct image_wish *wish, uint64_t present);
-/* Is what is there what is wished for? advice: what to do about one that is no whole blocks. */
-enum image_result image_check_size(const struct image *image, const struct image_wish *wish,
-    uint64_t present, const char *advice, char *message);
 /* Before the image is opened: what it needs on every system. 0 or an errno. */
 int image_prepare(struct image *image);
 /* EIO with *failed where the image now ends, when that is before length bytes from offset. */

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 const bool image_wants_table = false;
+const bool image_takes_whole_sectors = false;
 
 static bool is_memory(const struct statfs *fs)
 {
@@ -109,7 +110,7 @@ static enum image_result plan_file(struct image *image, const struct image_wish 
     if (error)
         return image_fail(message, IMAGE_FAILED, "cannot make image %s: %s", wish->path,
             strerror(error));
-    image->missing = true;
+    image->missing = image->created = true;
     image->memory = is_memory(&fs);
     image->granularity = (uint32_t)fs.f_frsize;
     return IMAGE_OK;
@@ -137,42 +138,32 @@ static enum image_result open_file(struct image *image, const struct image_wish 
 }
 
 static enum image_result inspect(struct image *image, const struct image_wish *wish,
-    char *message, uint64_t *size)
+    char *message)
 {
     struct stat st;
     struct statfs fs;
+    int sector;
 
     if (fstat(image->fd, &st) != 0 || fstatfs(image->fd, &fs) != 0)
         return image_fail(message, IMAGE_FAILED, "cannot inspect image %s: %s", wish->path,
             strerror(errno));
     if (S_ISREG(st.st_mode)) {
-        *size = (uint64_t)st.st_size;
+        image->present = (uint64_t)st.st_size;
+        image->created = st.st_size == 0;
         image->granularity = (uint32_t)fs.f_frsize;
         image->memory = is_memory(&fs);
-        image->holes = !wish->writable || image_file_makes_holes(image->fd, *size);
+        image->holes = !wish->writable || image_file_makes_holes(image->fd, image->present);
         return IMAGE_OK;
     }
     image->block_device = true;
     image->holes = !wish->writable || image_device_makes_holes(st.st_rdev);
-    if (ioctl(image->fd, BLKGETSIZE64, size) != 0 ||
+    if (ioctl(image->fd, BLKGETSIZE64, &image->present) != 0 ||
+        ioctl(image->fd, BLKSSZGET, &sector) != 0 ||
         ioctl(image->fd, BLKPBSZGET, &image->granularity) != 0)
         return image_fail(message, IMAGE_FAILED, "cannot get the size of block device %s: %s",
             wish->path, strerror(errno));
+    image->sector = (uint32_t)sector;
     return IMAGE_OK;
-}
-
-static enum image_result check_size(struct image *image, const struct image_wish *wish,
-    uint64_t present, char *message)
-{
-    char advice[96];
-
-    image->size = image_wanted_size(wish, present);
-    image->created = present == 0 && !image->block_device;
-    if (image->created)
-        return IMAGE_OK;
-    snprintf(advice, sizeof advice, "lengthen it to %" PRIu64 " bytes, or use another -l",
-        present + wish->block_length - present % wish->block_length);
-    return image_check_size(image, wish, present, advice, message);
 }
 
 /* Its path without symbolic links, also of what is not there yet. */
@@ -203,8 +194,7 @@ static void name_image(struct image *image)
         image->block_device ? image->path : canonical(image, resolved));
 }
 
-static enum image_result find(struct image *image, const struct image_wish *wish, char *message,
-    uint64_t *present)
+static enum image_result find(struct image *image, const struct image_wish *wish, char *message)
 {
     enum image_result result;
     struct stat st;
@@ -217,13 +207,12 @@ static enum image_result find(struct image *image, const struct image_wish *wish
     result = check_kind(wish->path, &st, message);
     if (result == IMAGE_OK)
         result = open_file(image, wish, &st, message);
-    return result == IMAGE_OK ? inspect(image, wish, message, present) : result;
+    return result == IMAGE_OK ? inspect(image, wish, message) : result;
 }
 
 enum image_result image_open(struct image *image, const struct image_wish *wish,
     char message[IMAGE_MESSAGE_MAX])
 {
-    uint64_t present = 0;
     enum image_result result;
 
     *image = (struct image){.fd = -1, .path = wish->path, .cached = wish->cached};
@@ -231,9 +220,7 @@ enum image_result image_open(struct image *image, const struct image_wish *wish,
         return image_fail(message, IMAGE_FAILED, "there is no memory for image %s", wish->path);
     /* A write past RLIMIT_FSIZE shall be an error of that write. */
     signal(SIGXFSZ, SIG_IGN);
-    result = find(image, wish, message, &present);
-    if (result == IMAGE_OK)
-        result = check_size(image, wish, present, message);
+    result = find(image, wish, message);
     if (result == IMAGE_OK)
         name_image(image);
     else

@@ -10,6 +10,7 @@
 #include <string.h>
 
 const bool image_wants_table = true;
+const bool image_takes_whole_sectors = true;
 
 /* What NTFS gives back of a sparse file comes in pieces of this. */
 enum { SPARSE_GRANULARITY = 65536 };
@@ -68,7 +69,7 @@ static enum image_result plan_file(struct image *image, char *message)
     DWORD length = GetFullPathNameA(image->path, sizeof whole, whole, &name);
     DWORD attributes;
 
-    image->missing = true;
+    image->missing = image->created = true;
     /* What has no length here is for the system to judge when the file is made. */
     if (!length || length >= sizeof whole || !name)
         return IMAGE_OK;
@@ -100,8 +101,7 @@ static enum image_result open_file(
         FILE_SHARE_READ | (device ? FILE_SHARE_WRITE : 0), OPEN_EXISTING, message);
 }
 
-static enum image_result inspect(
-    struct image *image, const struct image_wish *wish, char *message, uint64_t *size)
+static enum image_result inspect(struct image *image, char *message)
 {
     GET_LENGTH_INFORMATION device;
     DISK_GEOMETRY geometry;
@@ -109,33 +109,20 @@ static enum image_result inspect(
 
     if (image->block_device) {
         if (!image_control(image, IOCTL_DISK_GET_LENGTH_INFO, NULL, 0, &device, sizeof device))
-            return fail_system(message, "get the size of", wish->path);
-        /* Devices are not cached: what is no whole sector, they refuse. */
-        if (image_control(image, IOCTL_DISK_GET_DRIVE_GEOMETRY, NULL, 0, &geometry,
-                sizeof geometry) &&
-            geometry.BytesPerSector && wish->block_length % geometry.BytesPerSector)
-            return image_fail(message, IMAGE_BAD_SIZE,
-                "image %s has sectors of %lu bytes: use -l %lu, or a multiple of it", wish->path,
-                geometry.BytesPerSector, geometry.BytesPerSector);
-        *size = (uint64_t)device.Length.QuadPart;
+            return fail_system(message, "get the size of", image->path);
+        if (image_control(
+                image, IOCTL_DISK_GET_DRIVE_GEOMETRY, NULL, 0, &geometry, sizeof geometry))
+            image->sector = geometry.BytesPerSector;
+        image->present = (uint64_t)device.Length.QuadPart;
         atomic_store(&image->unmap_method, UNMAP_WRITE);
         return IMAGE_OK;
     }
     if (GetFileType(image->handle) != FILE_TYPE_DISK || !GetFileSizeEx(image->handle, &file))
         return image_fail(
-            message, IMAGE_FAILED, "image %s is neither a regular file nor a disk", wish->path);
-    *size = (uint64_t)file.QuadPart;
+            message, IMAGE_FAILED, "image %s is neither a regular file nor a disk", image->path);
+    image->present = (uint64_t)file.QuadPart;
+    image->created = image->present == 0;
     return IMAGE_OK;
-}
-
-static enum image_result check_size(
-    struct image *image, const struct image_wish *wish, uint64_t present, char *message)
-{
-    image->size = image_wanted_size(wish, present);
-    image->created = present == 0 && !image->block_device;
-    if (image->created)
-        return IMAGE_OK;
-    return image_check_size(image, wish, present, "use another -l, or another image", message);
 }
 
 /* Without it, a file of 1 TiB takes 1 TiB. File systems that have no such thing refuse, and then
@@ -201,7 +188,6 @@ static void name_image(struct image *image)
 enum image_result image_open(
     struct image *image, const struct image_wish *wish, char message[IMAGE_MESSAGE_MAX])
 {
-    uint64_t present = 0;
     enum image_result result;
 
     *image = (struct image){
@@ -217,12 +203,10 @@ enum image_result image_open(
     atomic_store(&image->no_nowait_write, true);
     result = open_file(image, wish, message);
     if (result == IMAGE_OK && !image->missing)
-        result = inspect(image, wish, message, &present);
+        result = inspect(image, message);
     if (result == IMAGE_OK && !image->missing)
         make_sparse(image);
     image->holes = !wish->writable || makes_holes(image);
-    if (result == IMAGE_OK)
-        result = check_size(image, wish, present, message);
     if (result == IMAGE_OK)
         name_image(image);
     else

@@ -6,8 +6,10 @@
 #include "claim.h"
 #include "identity.h"
 #include "image.h"
+#include "medium.h"
 #include "watch.h"
 #include "../common/device.h"
+#include "../common/size.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -175,32 +177,102 @@ static bool find_identity(struct rawdisk *disk, spd_params *params)
     return found;
 }
 
-static int open_image(struct rawdisk *disk, struct device_options *options, spd_params *params)
+static bool read_image(void *image, void *buffer, size_t length, uint64_t offset)
 {
+    uint64_t failed;
+
+    return image_read(image, buffer, length, offset, 0, &failed) == 0;
+}
+
+/* An image of another format is taken for raw only by those who say so, now or once before. */
+static bool check_format(const struct rawdisk *disk, const struct medium *medium)
+{
+    const struct device_options *options = disk->options;
+    const char *name = NULL;
+    enum format_verdict verdict;
+
+    if (options->format || disk->identity.served_before)
+        return true;
+    verdict = format_judge(medium, &name);
+    if (verdict == FORMAT_FITS)
+        device_error(options->program,
+            "image %s is a %s image, whose tables would be part of the disk: convert it, for "
+            "example with qemu-img convert -O raw, or give --format raw to serve it as it is",
+            options->file, name);
+    else if (verdict == FORMAT_MAGIC)
+        device_error(options->program,
+            "image %s looks like a %s image, but does not fit together as one: it is served as it "
+            "is", options->file, name);
+    return verdict != FORMAT_FITS;
+}
+
+static bool check_creation(const struct rawdisk *disk)
+{
+    if (!disk->options->no_create || !disk->image.created)
+        return true;
+    device_error(disk->options->program, "image %s is %s, and --no-create says not to make one",
+        disk->options->file, disk->image.missing ? "missing" : "empty");
+    return false;
+}
+
+/* What the user left open is the image's to say. */
+static int fit_image(struct rawdisk *disk, struct device_options *options,
+    const struct medium *medium, spd_params *params)
+{
+    struct image_extent extent;
     char message[IMAGE_MESSAGE_MAX];
 
-    disk->options = options;
+    if (!options->block_length_asked && disk->image.sector)
+        options->block_length = sectors_choose(medium, disk->image.sector);
+    disk->block_length = params->block_length = (uint32_t)options->block_length;
+    extent = (struct image_extent){
+        .size = options->size ? options->size : options->block_count * options->block_length,
+        .fallback_size = (uint64_t)DEVICE_BLOCK_COUNT * options->block_length,
+        .block_length = params->block_length,
+    };
+    if (image_fit(&disk->image, &extent, message) != IMAGE_OK) {
+        device_error(options->program, "%s", message);
+        return DEVICE_EXIT_USAGE;
+    }
+    params->block_count = disk->image.size / params->block_length;
+    return 0;
+}
+
+static int open_image(struct rawdisk *disk, struct device_options *options, spd_params *params)
+{
     struct image_wish wish = {
         .path = options->file,
-        .size = params->block_count * params->block_length,
-        .fallback_size = (uint64_t)DEVICE_BLOCK_COUNT * params->block_length,
-        .block_length = params->block_length,
         .writable = options->write_allowed,
         .cached = options->cache,
     };
-    enum image_result result = image_open(&disk->image, &wish, message);
+    char message[IMAGE_MESSAGE_MAX];
+    int status;
 
-    if (result != IMAGE_OK) {
+    disk->options = options;
+    if (image_open(&disk->image, &wish, message) != IMAGE_OK) {
         device_error(options->program, "%s", message);
-        return result == IMAGE_BAD_SIZE ? DEVICE_EXIT_USAGE : DEVICE_EXIT_FAILURE;
-    }
-    disk->block_length = params->block_length;
-    params->block_count = disk->image.size / params->block_length;
-    if (!find_identity(disk, params))
         return DEVICE_EXIT_FAILURE;
+    }
+
+    struct medium medium = {read_image, &disk->image, disk->image.present};
+    if (!check_creation(disk) || !find_identity(disk, params) || !check_format(disk, &medium))
+        return DEVICE_EXIT_FAILURE;
+    status = fit_image(disk, options, &medium, params);
+    if (status)
+        return status;
     offer_unmap(&disk->image, options, params);
     params->flags |= disk->image.memory ? SPD_NEVER_BLOCKS : SPD_TRY_FIRST;
     return 0;
+}
+
+/* A mistyped name makes an image, too. */
+static void announce(const struct rawdisk *disk)
+{
+    char size[SIZE_TEXT_MAX];
+
+    if (disk->image.created)
+        device_error(disk->options->program, "new image %s of %s", disk->options->file,
+            size_format(disk->image.size, size));
 }
 
 static bool save_identity(struct rawdisk *disk, const spd_params *params)
@@ -250,6 +322,7 @@ static int rawdisk_make(void *context, const spd_params *params)
         status = DEVICE_EXIT_FAILURE;
     if (status)
         return status;
+    announce(disk);
     disk->watch = watch_start(&disk->image, say_of_name, disk);
     disk->made = true;
     return 0;

@@ -46,7 +46,8 @@ def image_in_memory_is_bounded():
         raise Skip(f"there is no {SHM}")
     image = os.path.join(SHM, f"winspd-unmap-{os.getpid()}.img")
     try:
-        with Server("rawdisk", "-f", image, "--size", "1G", "-p", ANY) as server:
+        with Server("rawdisk", "-f", image, "--size", "1G", "--state", path("bounded.state"), "-p",
+                    ANY) as server:
             check(most_at_once(server) == 64 * MIB, f"{most_at_once(server)} bytes at once")
     finally:
         if os.path.exists(image):

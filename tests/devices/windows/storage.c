@@ -55,18 +55,14 @@ static char message[IMAGE_MESSAGE_MAX];
 static uint64_t failed;
 static unsigned char data[3 * 65536], back[sizeof data], zeros[sizeof data];
 
-static const struct image_wish wish = {
-    .path = IMAGE,
-    .size = 8 * MIB,
-    .block_length = 512,
-    .writable = true,
-    .cached = true,
-};
+static const struct image_wish wish = { .path = IMAGE, .writable = true, .cached = true };
+static const struct image_extent extent = { .size = 8 * MIB, .block_length = 512 };
 
 static void a_new_image_has_its_size_and_is_zero(void)
 {
     memset(back, 1, sizeof back);
     EXPECT(image_open(&image, &wish, message) == IMAGE_OK &&
+        image_fit(&image, &extent, message) == IMAGE_OK &&
         image_make(&image, message) == IMAGE_OK);
     EXPECT(image.created && image.size == 8 * MIB);
     EXPECT(image_read(&image, back, sizeof back, 8 * MIB - sizeof back, 0, &failed) == 0);
@@ -155,20 +151,23 @@ static void the_end_of_the_file_is_an_error_where_it_is(void)
 
 static void another_size_is_refused(void)
 {
-    struct image_wish other = wish;
+    struct image_extent other = extent;
 
     image_close(&image);
     other.size = 4 * MIB;
-    EXPECT(image_open(&image, &other, message) == IMAGE_BAD_SIZE);
+    EXPECT(image_open(&image, &wish, message) == IMAGE_OK);
+    EXPECT(image_fit(&image, &other, message) == IMAGE_BAD_SIZE);
     EXPECT(strstr(message, "8388608 bytes (8 MiB)"));
 }
 
 static void an_image_that_is_there_keeps_its_contents(void)
 {
-    struct image_wish any = wish;
+    struct image_extent any = extent;
 
     any.size = 0;
-    EXPECT(image_open(&image, &any, message) == IMAGE_OK);
+    image_close(&image);
+    EXPECT(image_open(&image, &wish, message) == IMAGE_OK);
+    EXPECT(image_fit(&image, &any, message) == IMAGE_OK);
     EXPECT(!image.created && image.size == 8 * MIB);
     EXPECT(image_read(&image, back, 512, 4096, 0, &failed) == 0);
     EXPECT(memcmp(back, data, 512) == 0);

@@ -29,16 +29,14 @@ static struct image image;
 
 static enum image_result open_with(uint64_t size, uint32_t block_length, bool writable)
 {
-    struct image_wish wish = {
-        .path = path,
-        .size = size,
-        .fallback_size = 2 * MIB,
-        .block_length = block_length,
-        .writable = writable,
-        .cached = true,
+    struct image_wish wish = {.path = path, .writable = writable, .cached = true};
+    struct image_extent extent = {
+        .size = size, .fallback_size = 2 * MIB, .block_length = block_length
     };
     enum image_result result = image_open(&image, &wish, message);
 
+    if (result == IMAGE_OK)
+        result = image_fit(&image, &extent, message);
     return result == IMAGE_OK ? image_make(&image, message) : result;
 }
 
@@ -197,9 +195,8 @@ static pthread_barrier_t start, end;
 /* Opens the image once a race; *argument counts how often it was the first. */
 static void *race(void *argument)
 {
-    struct image_wish wish = {
-        .path = path, .size = MIB, .block_length = 512, .writable = true, .cached = true
-    };
+    struct image_wish wish = {.path = path, .writable = true, .cached = true};
+    struct image_extent extent = {.size = MIB, .block_length = 512};
     unsigned *won = argument;
 
     for (unsigned i = 0; i < RACES; i++) {
@@ -207,7 +204,8 @@ static void *race(void *argument)
         struct image mine;
 
         pthread_barrier_wait(&start);
-        *won += image_open(&mine, &wish, why) == IMAGE_OK && image_make(&mine, why) == IMAGE_OK;
+        *won += image_open(&mine, &wish, why) == IMAGE_OK &&
+            image_fit(&mine, &extent, why) == IMAGE_OK && image_make(&mine, why) == IMAGE_OK;
         pthread_barrier_wait(&end);
         image_close(&mine);
     }
@@ -264,7 +262,7 @@ static void name_is_the_same_by_every_path(void **state)
     assert_non_null(strstr(first, path));
     snprintf(link, sizeof link, "%s.l", path);
     assert_int_equal(symlink(path, link), 0);
-    struct image_wish wish = {.path = link, .block_length = 512, .writable = true};
+    struct image_wish wish = {.path = link, .writable = true};
     assert_int_equal(image_open(&image, &wish, message), IMAGE_OK);
     unlink(link);
     assert_string_equal(image.name, first);
