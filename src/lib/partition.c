@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "lib/door.h"
+#include "scsi/be.h"
+#include "scsi/sha256.h"
 
 enum {
     SECTORS = 63, /* a track */
@@ -64,13 +66,16 @@ static int check(const spd_partition *partitions, uint32_t count)
     return 0;
 }
 
-/* Systems write a signature of their own over a zero one, and so change the disk on sight. */
+/* Of a digest, so that disks whose GUIDs differ in whatever way differ in this, too: Windows takes
+ * one of two disks with one signature offline. Systems write a signature of their own over a zero
+ * one, and so change the disk on sight. */
 static uint32_t disk_signature(const uint8_t guid[16])
 {
-    uint32_t signature = 0;
+    uint8_t digest[SCSI_SHA256_LENGTH];
+    uint32_t signature;
 
-    for (int i = 0; i < 16; i++)
-        signature ^= (uint32_t)guid[i] << 8 * (i % 4);
+    scsi_sha256(guid, 16, digest);
+    signature = be32_get(digest);
     return signature ? signature : 1;
 }
 

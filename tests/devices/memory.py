@@ -2,7 +2,9 @@
 # Copyright (c) 2026, the WinSpd authors
 """memdisk: sparse memory."""
 
-from program import check, client, memdisk, qemu_io, serial
+import re
+
+from program import ANY, check, client, memdisk, qemu_io, run, serial
 
 KIB_OF_64M = 64 << 10
 
@@ -37,6 +39,23 @@ def every_start_is_a_new_disk_unless_told():
         check(serial(server).replace("-", "") == guid.replace("-", ""), serial(server))
 
 
+def the_world_wide_name_is_as_told():
+    rows = (
+        # 3 and the first 15 digits of sha256sum's of the GUID's 16 bytes
+        (("--guid", "11111111-1111-1111-1111-111111111111"), "3b8f12ea8c9a95d4"),
+        (("--wwn", "500A0b0c0d0e0f10"), "500a0b0c0d0e0f10"),
+        (("--wwn", "6" + 31 * "7"), "6" + 31 * "7"),
+    )
+    for words, name in rows:
+        with memdisk("--size", "1M", *words) as server:
+            page, _ = run("scsitool", "vpd83", server.url)
+            first = re.search(r"DESIGNATOR= +\|\n\| +([0-9a-f ]+?) +\|", page)
+            check(first and first[1].replace(" ", "") == name, page)
+    for wrong in ("1" + 15 * "0", "6" + 15 * "0", "5" + 31 * "0"):
+        _, errors = run("memdisk", "--size", "1M", "--wwn", wrong, "-p", ANY, status=87)
+        check("NAA 2, 3 or 5" in errors, errors)
+
+
 def write_protected_memory_is_not_written():
     with memdisk("--size", "1M", "-W", "0") as server:
         said = qemu_io(server.url, "write -P 1 0 512", status=None)
@@ -53,5 +72,5 @@ def statistics_count_what_was_done():
 
 
 TESTS = [disk_larger_than_memory_is_served, memory_is_taken_by_writes_and_given_back_by_discards,
-         every_start_is_a_new_disk_unless_told, write_protected_memory_is_not_written,
-         statistics_count_what_was_done]
+         every_start_is_a_new_disk_unless_told, the_world_wide_name_is_as_told,
+         write_protected_memory_is_not_written, statistics_count_what_was_done]

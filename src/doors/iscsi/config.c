@@ -153,17 +153,18 @@ static uint16_t designator(uint8_t *p, uint8_t code_set, uint8_t association, ui
     return (uint16_t)(4 + padded);
 }
 
-uint16_t config_designators(const struct iscsi_config *config, uint8_t *designators)
+uint16_t config_designators(
+    const struct iscsi_config *config, uint16_t port, uint8_t *designators)
 {
     enum { BINARY = 1, UTF_8 = 3, TARGET_PORT = 1, TARGET_DEVICE = 2, RELATIVE = 4, NAME = 8 };
-    static const uint8_t first_port[4] = { 0, 0, 0, 1 };
-    char port[ISCSI_NAME_MAX + 16];
+    const uint8_t relative[4] = { 0, 0, (uint8_t)(port >> 8), (uint8_t)port };
+    char name[ISCSI_NAME_MAX + 16];
     uint16_t used = 0;
 
     /* SPC-4 7.8.6.11: names end with a zero. RFC 7143 4.4.1: the port's has its group's tag. */
-    snprintf(port, sizeof(port), "%s,t,0x0001", config->target);
-    used += designator(designators, BINARY, TARGET_PORT, RELATIVE, first_port, 4);
-    used += designator(designators + used, UTF_8, TARGET_PORT, NAME, port, strlen(port) + 1);
+    snprintf(name, sizeof(name), "%s,t,0x%04x", config->target, port);
+    used += designator(designators, BINARY, TARGET_PORT, RELATIVE, relative, 4);
+    used += designator(designators + used, UTF_8, TARGET_PORT, NAME, name, strlen(name) + 1);
     used += designator(designators + used, UTF_8, TARGET_DEVICE, NAME, config->target,
         strlen(config->target) + 1);
     return used;

@@ -194,10 +194,22 @@ static int open_loop(struct iscsi_door *door)
     return door->rx == NULL ? spd_fail(SPD_ERROR_NO_MEMORY, "the iSCSI door") : 0;
 }
 
+/* Doors of one unit are ports, and portal groups, of one number each: sessions of different ones
+ * are different nexuses even where the doors have one target name (RFC 7143 4.4.1). */
+static uint16_t next_port(const struct spd_unit *unit)
+{
+    uint16_t number = 1;
+
+    while (spd_unit_door_uri(unit, number - 1u))
+        number++;
+    return number;
+}
+
 int iscsi_door_new(struct spd_unit *unit, const struct iscsi_config *config,
     struct iscsi_door **made)
 {
     struct iscsi_door *door = calloc(1, sizeof(*door));
+    uint16_t number = next_port(unit);
     int error;
 
     if (door == NULL)
@@ -215,9 +227,9 @@ int iscsi_door_new(struct spd_unit *unit, const struct iscsi_config *config,
     peers_init(&door->peers);
     door->port = (struct scsi_port){
         .designators = door->designators,
-        .designators_length = config_designators(config, door->designators),
+        .designators_length = config_designators(config, number, door->designators),
         .version_descriptor = 0x0960, /* SPC-4 table 141: iSCSI, no version claimed */
-        .relative_port = 1, /* as in the designators */
+        .relative_port = number, /* as in the designators */
         .task_management = { SCSI_TM_ABORT_TASK | SCSI_TM_ABORT_TASK_SET | SCSI_TM_CLEAR_TASK_SET |
                 SCSI_TM_LUN_RESET | (config->resets ? SCSI_TM_TARGET_RESET : 0) },
         .luns = &door->config.lun,

@@ -288,7 +288,8 @@ int address_listen(const struct spd_uri *uri, bool guarded, os_socket *listener)
 /* config.c */
 int config_read(const struct spd_uri *uri, struct iscsi_config *config, bool *guarded);
 void config_free(struct iscsi_config *config);
-uint16_t config_designators(const struct iscsi_config *config, uint8_t *designators);
+uint16_t config_designators(
+    const struct iscsi_config *config, uint16_t port, uint8_t *designators);
 
 /* door.c; the parts that tests and fuzzers drive without a thread. The config is the door's once
  * it is made. */

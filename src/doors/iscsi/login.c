@@ -319,7 +319,7 @@ static uint16_t take_keys(struct connection *c, struct iscsi_text *answer)
 {
     struct login *login = c->login;
     uint32_t position = 0;
-    char *key, *value;
+    char *key, *value, tag[sizeof "65535"];
     bool bad;
 
     memset(&login->chap_keys, 0, sizeof(login->chap_keys));
@@ -335,8 +335,9 @@ static uint16_t take_keys(struct connection *c, struct iscsi_text *answer)
         return fault(login, LOGIN_INITIATOR_ERROR, "its text is no list of key=value");
     if (login->claims.initiator[0] == '\0' || (!login->params.discovery && !login->target))
         return LOGIN_MISSING_PARAMETER;
+    snprintf(tag, sizeof(tag), "%u", c->door->port.relative_port);
     if (!login->named && !login->params.discovery)
-        iscsi_text_put(answer, "TargetPortalGroupTag", "1");
+        iscsi_text_put(answer, "TargetPortalGroupTag", tag);
     login->named = true;
     return LOGIN_SUCCESS;
 }

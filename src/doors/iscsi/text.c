@@ -3,6 +3,7 @@
 
 /* Text requests: SendTargets (RFC 7143 appendix C), and keys that may change after login. */
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -14,6 +15,7 @@ enum { TEXT_TAG = 1 }; /* the target transfer tag while an exchange goes on */
 static void send_targets(struct connection *c, const char *value, struct iscsi_text *answer)
 {
     const char *target = c->door->config.target;
+    enum { TAG_MAX = sizeof ",65535" - 1 };
     char address[80];
 
     if (strcmp(value, "All") == 0 ? !c->session->params.discovery
@@ -25,8 +27,10 @@ static void send_targets(struct connection *c, const char *value, struct iscsi_t
         return;
     iscsi_text_put(answer, "TargetName", target);
     /* Where this connection came in is where the next one can. */
-    if (os_socket_address(c->socket, address, sizeof(address) - 2)) {
-        strcat(address, ",1");
+    if (os_socket_address(c->socket, address, sizeof(address) - TAG_MAX)) {
+        size_t length = strlen(address);
+
+        snprintf(address + length, sizeof(address) - length, ",%u", c->door->port.relative_port);
         iscsi_text_put(answer, "TargetAddress", address);
     }
 }

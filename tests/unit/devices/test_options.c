@@ -104,7 +104,7 @@ static void long_names_do_the_same(void **state)
     assert_int_equal(parse(&image_program, "--file=x|--size=4G|--block-length=512|--product-id=P|"
         "--revision=9|--write-allowed=0|--cache=0|--unmap=0|--debug=0x16|--debug-log=L|"
         "--device-name=unix:/a|--threads=3|--stop-timeout=5|--stats|--mbr|"
-        "--guid=01234567-89ab-cdef-0123-456789abcdef"), -1);
+        "--guid=01234567-89ab-cdef-0123-456789abcdef|--wwn=500A0b0c0d0e0f10"), -1);
     assert_int_equal(options.size, UINT64_C(4) << 30);
     assert_false(options.write_allowed || options.cache || options.unmap);
     assert_int_equal(options.debug, 0x16);
@@ -113,6 +113,7 @@ static void long_names_do_the_same(void **state)
     assert_true(options.stats && options.mbr);
     assert_int_equal(options.guid[0], 0x01);
     assert_int_equal(options.guid[15], 0xef);
+    assert_memory_equal(options.wwn, "\x50\x0a\x0b\x0c\x0d\x0e\x0f\x10\0\0\0\0\0\0\0\0", 16);
 }
 
 static void bad_values_are_refused_with_what_is_allowed(void **state)
@@ -135,6 +136,10 @@ static void bad_values_are_refused_with_what_is_allowed(void **state)
     assert_refused("-f|x|--threads|1025", "0 to 1024");
     assert_refused("-f|x|--stop-timeout|0", "1 to 86400");
     assert_refused("-f|x|--guid|1", "must have the form");
+    assert_refused("-f|x|--wwn|50", "'50' must be 16 or 32 hexadecimal digits");
+    assert_refused("-f|x|--wwn|5000000000000000000", "16 or 32 hexadecimal digits");
+    assert_refused("-f|x|--wwn|500000000000000g", "16 or 32 hexadecimal digits");
+    assert_refused("-f|x|--wwn|0x50000000000000", "16 or 32 hexadecimal digits");
     assert_refused("-f|x|--guid|00000000-0000-0000-0000-000000000000", "not be all zero");
 }
 
@@ -187,11 +192,11 @@ static void start_line_repeats_the_effective_options(void **state)
 
     (void)state;
     assert_int_equal(parse(&image_program, "-f|it's.img|-c|8|-i|My Disk|-U|0|-d|2|"
-        "--guid|01234567-89AB-cdef-0123-456789abcdef"), -1);
+        "--guid|01234567-89AB-cdef-0123-456789abcdef|--wwn|5001020304050607"), -1);
     options_print(&options, out, uris, 1);
     fclose(out);
     assert_string_equal(text, "prog -f 'it'\\''s.img' -c 8 -l 512 -i 'My Disk' -r 1.0 "
-        "--guid 01234567-89ab-cdef-0123-456789abcdef -W 1 -C 1 -U 0 -d 0x2 "
+        "--guid 01234567-89ab-cdef-0123-456789abcdef --wwn 5001020304050607 -W 1 -C 1 -U 0 -d 0x2 "
         "-p iscsi://127.0.0.1:41234/iqn.2026-01.org.example:disk");
     free(text);
 }

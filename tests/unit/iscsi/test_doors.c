@@ -347,6 +347,43 @@ static void a_client_counts_as_another_initiator(void **state)
     assert_int_equal(TASK_NOT_AUTHORIZED, ask(&client, TASK_WARM_RESET));
 }
 
+/* RELATIVE TARGET PORT IDENTIFIER (SPC-4 7.8.6.7) of VPD page 83h. */
+static uint32_t relative_port(struct client *c)
+{
+    static const uint8_t cdb[] = { 0x12, 0x01, 0x83, 0x04, 0x00, 0x00 };
+    uint8_t bhs[ISCSI_BHS];
+
+    client_command(c, bhs, ISCSI_FINAL | COMMAND_READ, 1024, cdb, sizeof(cdb));
+    client_send(c, bhs, NULL, 0);
+    client_expect(c, ISCSI_DATA_IN);
+    for (const uint8_t *at = c->data + 4; at < c->data + c->length; at += 4 + at[3])
+        if ((at[1] & 0x3f) == 0x14)
+            return be32_get(at + 4);
+    return 0;
+}
+
+/* RFC 7143 4.4.1: so they are by name, whatever their targets are called. */
+static void each_door_is_a_port_of_its_own(void **state)
+{
+    static const char all[] = "SendTargets=All";
+    uint8_t bhs[ISCSI_BHS];
+
+    (void)state;
+    assert_int_equal(1, relative_port(&client));
+    assert_int_equal(2, relative_port(&other));
+    client_close(&other);
+    client_connect(&other, &disk);
+    assert_int_equal(0, client_login_step(&other, 0x87, SECOND_NAMES));
+    assert_string_equal("2", client_value(&other, "TargetPortalGroupTag"));
+    client_close(&other);
+    client_login_discovery(&other, &disk);
+    client_header(&other, bhs, ISCSI_TEXT_REQUEST | ISCSI_IMMEDIATE, ISCSI_FINAL);
+    be32_put(bhs + BHS_TTT, ISCSI_NO_TAG);
+    client_send(&other, bhs, all, sizeof(all));
+    client_expect(&other, ISCSI_TEXT_RESPONSE);
+    assert_non_null(strstr(client_value(&other, "TargetAddress"), ",2"));
+}
+
 #define WITH_UNIX(OPEN, TEST) cmocka_unit_test_setup_teardown(TEST, OPEN, close_with_unix)
 
 int main(void)
@@ -361,6 +398,7 @@ int main(void)
         WITH(open_both_held, the_unit_may_stop_meanwhile),
         WITH(open_both, preempt_and_abort_reaches_it_too),
         WITH(open_both, a_client_counts_as_another_initiator),
+        WITH(open_both, each_door_is_a_port_of_its_own),
         WITH_UNIX(open_with_unix, a_message_whose_data_is_to_come_is_aborted),
         WITH_UNIX(open_with_unix_held, a_message_that_the_device_writes_for_is_waited_for),
         WITH_UNIX(open_with_unix_held, a_message_that_the_device_reads_for_is_left_behind),

@@ -145,7 +145,7 @@ static void a_partition_table_has_the_known_bytes(void **state)
     memset(buffer, 0xee, sizeof buffer);
     assert_int_equal(spd_define_partition_table(&partition, 1, some_guid, buffer), 0);
     assert_memory_equal(buffer, start, sizeof start);
-    assert_memory_equal(buffer + 440, "\x01\x02\x03\x04\0\0", 6);
+    assert_memory_equal(buffer + 440, "\x02\x76\x57\xe7\0\0", 6); /* of sha256sum's, read backwards */
     assert_memory_equal(buffer + 446, entry, sizeof entry);
     for (int i = 462; i < 510; i++)
         assert_int_equal(buffer[i], 0);
@@ -166,15 +166,21 @@ static void an_address_beyond_chs_is_clipped(void **state)
     assert_memory_equal(buffer + 451, "\xfe\xff\xff", 3);
 }
 
-static void a_zero_guid_still_gives_a_signature(void **state)
+/* GUIDs of one byte, of which a folded signature would be that byte or nothing. */
+static void each_guid_has_a_signature_of_its_own(void **state)
 {
     static const spd_partition partition = { .type = 7, .lba = 8, .blocks = 8 };
-    static const uint8_t zero[16];
-    uint8_t buffer[512];
+    uint8_t signatures[256][4], guid[16], buffer[512];
 
     (void)state;
-    assert_int_equal(spd_define_partition_table(&partition, 1, zero, buffer), 0);
-    assert_memory_not_equal(buffer + 440, "\0\0\0\0", 4);
+    for (unsigned i = 0; i < 256; i++) {
+        memset(guid, (int)i, sizeof guid);
+        assert_int_equal(spd_define_partition_table(&partition, 1, guid, buffer), 0);
+        memcpy(signatures[i], buffer + 440, 4);
+        assert_memory_not_equal(signatures[i], "\0\0\0\0", 4);
+        for (unsigned j = 0; j < i; j++)
+            assert_memory_not_equal(signatures[i], signatures[j], 4);
+    }
 }
 
 static void bad_partitions_are_refused_and_the_buffer_is_left_alone(void **state)
@@ -261,7 +267,7 @@ int main(void)
         cmocka_unit_test(the_guid_of_a_name_is_what_it_always_was),
         cmocka_unit_test(a_partition_table_has_the_known_bytes),
         cmocka_unit_test(an_address_beyond_chs_is_clipped),
-        cmocka_unit_test(a_zero_guid_still_gives_a_signature),
+        cmocka_unit_test(each_guid_has_a_signature_of_its_own),
         cmocka_unit_test(bad_partitions_are_refused_and_the_buffer_is_left_alone),
         cmocka_unit_test(neighbouring_partitions_do_not_overlap),
         cmocka_unit_test(a_long_detail_is_cut_not_overrun),
