@@ -145,7 +145,7 @@ static void a_partition_table_has_the_known_bytes(void **state)
     memset(buffer, 0xee, sizeof buffer);
     assert_int_equal(spd_define_partition_table(&partition, 1, some_guid, buffer), 0);
     assert_memory_equal(buffer, start, sizeof start);
-    assert_memory_equal(buffer + 440, "\x02\x76\x57\xe7\0\0", 6); /* of sha256sum's, read backwards */
+    assert_memory_equal(buffer + 440, "\x02\x76\x57\xe7\0\0", 6); /* sha256sum, backwards */
     assert_memory_equal(buffer + 446, entry, sizeof entry);
     for (int i = 462; i < 510; i++)
         assert_int_equal(buffer[i], 0);
