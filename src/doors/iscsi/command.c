@@ -93,8 +93,9 @@ struct command *command_new(struct connection *c, const uint8_t *bhs, uint32_t l
     bool immediate = bhs[0] & ISCSI_IMMEDIATE;
     struct command *command;
 
-    if (session->commands == NULL || list_empty(&session->free) ||
-        (immediate && session->immediate == ISCSI_IMMEDIATE_MAX))
+    if (session->chunks == NULL || (immediate && session->immediate == ISCSI_IMMEDIATE_MAX))
+        return NULL;
+    if (list_empty(&session->free) && !session_grow(session))
         return NULL;
     command = list_entry(session->free.next, struct command, link);
     list_remove(&command->link);
@@ -211,7 +212,7 @@ static const char *check(const struct session *session, const uint8_t *bhs, uint
     uint8_t flags = bhs[BHS_FLAGS];
     uint32_t expected = be32_get(bhs + COMMAND_EXPECTED_LENGTH);
 
-    if (session->commands == NULL)
+    if (session->chunks == NULL)
         return "a SCSI command in a discovery session";
     if (be32_get(bhs + BHS_ITT) == ISCSI_NO_TAG)
         return "a SCSI command with the reserved task tag";

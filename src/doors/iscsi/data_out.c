@@ -26,7 +26,7 @@ static struct command *find(struct session *session, const uint8_t *bhs)
     index = ttt & 0xffff;
     if (index >= session->command_count)
         return NULL;
-    command = &session->commands[index];
+    command = session_command(session, index);
     return command->state == COMMAND_RECEIVING && command->ttt == ttt ? command : NULL;
 }
 
@@ -64,7 +64,7 @@ bool data_out_begin(struct connection *c, uint32_t length)
     struct command *command;
     const char *wrong;
 
-    if (session->commands == NULL) {
+    if (session->chunks == NULL) {
         reject_and_close(c, rx->header, REJECT_PROTOCOL, "data in a discovery session");
         return false;
     }
@@ -114,7 +114,7 @@ static void ask(struct command *command)
     command->burst_end = command->received + (rest < burst ? rest : burst);
     command->data_sn = 0;
     session->next_ttt = (session->next_ttt + 1) % 0xffff;
-    command->ttt = session->next_ttt << 16 | (uint32_t)(command - session->commands);
+    command->ttt = session->next_ttt << 16 | command->index;
     command->item.kind = SEND_R2T;
     send_queue(session->connection, &command->item);
 }

@@ -99,6 +99,7 @@ struct command {
     bool done;           /* the library is through with it */
     bool release;        /* and its reply is the library's memory */
     bool windowed;       /* it takes a place in the command window */
+    uint16_t index;      /* of its session's commands */
     uint8_t bhs[ISCSI_BHS];
     struct buffer buffer;
     struct scsi_vec vec;
@@ -147,8 +148,9 @@ struct session {
     uint32_t data_bytes; /* in buffers of commands */
     uint32_t next_ttt;
     uint32_t waits;      /* struct task_wait of this session */
-    struct command *commands; /* command_count of them; NULL in a discovery session */
-    uint32_t command_count;
+    struct command **chunks; /* of ISCSI_COMMANDS_CHUNK each; NULL in a discovery session */
+    uint32_t command_count;  /* in them; more are made when they are needed */
+    uint32_t command_most;
     struct command **held;    /* by CmdSN modulo depth */
     struct command *barrier;  /* ORDERED: while it waits for its data nothing after it begins */
     struct list free;
@@ -378,6 +380,12 @@ void session_end(struct session *session);
 void session_reap(struct iscsi_door *door);
 /* Whether it is a session of this initiator port. */
 bool session_is(const struct session *session, const char *initiator, const uint8_t isid[6]);
+static inline struct command *session_command(const struct session *session, uint32_t index)
+{
+    return &session->chunks[index / ISCSI_COMMANDS_CHUNK][index % ISCSI_COMMANDS_CHUNK];
+}
+/* More free commands; false: it has all that it may, or there is no memory. */
+bool session_grow(struct session *session);
 struct session *session_find(struct iscsi_door *door, const char *initiator, const uint8_t isid[6]);
 /* What to do with a request that has this CmdSN. */
 enum order {

@@ -103,20 +103,39 @@ void session_deliver_all(struct iscsi_door *door)
 
 static bool make_commands(struct session *session)
 {
+    uint32_t chunks;
+
     /* One more than can be under way: a command whose last byte is being sent still has its place
      * here when the initiator already sees the window open. */
-    session->command_count = session->depth + ISCSI_IMMEDIATE_MAX + 1;
-    session->commands = calloc(session->command_count, sizeof(*session->commands));
+    session->command_most = session->depth + ISCSI_IMMEDIATE_MAX + 1;
+    chunks = (session->command_most + ISCSI_COMMANDS_CHUNK - 1) / ISCSI_COMMANDS_CHUNK;
+    session->chunks = calloc(chunks, sizeof(struct command *));
     session->held = calloc(session->depth, sizeof(struct command *));
     session->tags = calloc(SESSION_TAGS, sizeof(*session->tags));
-    if (session->commands == NULL || session->held == NULL || session->tags == NULL)
+    if (session->chunks == NULL || session->held == NULL || session->tags == NULL)
         return false;
     for (uint32_t i = 0; i < SESSION_TAGS; i++)
         list_init(&session->tags[i]);
-    for (uint32_t i = 0; i < session->command_count; i++) {
-        struct command *command = &session->commands[i];
+    return session_grow(session);
+}
+
+bool session_grow(struct session *session)
+{
+    uint32_t first = session->command_count;
+    struct command *chunk;
+
+    if (first >= session->command_most)
+        return false;
+    chunk = calloc(ISCSI_COMMANDS_CHUNK, sizeof(*chunk));
+    if (chunk == NULL)
+        return false;
+    session->chunks[first / ISCSI_COMMANDS_CHUNK] = chunk;
+    for (; session->command_count < first + ISCSI_COMMANDS_CHUNK &&
+        session->command_count < session->command_most; session->command_count++) {
+        struct command *command = session_command(session, session->command_count);
 
         command->session = session;
+        command->index = (uint16_t)session->command_count;
         list_init(&command->item.link);
         list_append(&session->free, &command->link);
     }
@@ -130,6 +149,13 @@ static void leave(struct session *session)
     scsi_nexus_end(&session->nexus, spd_unit_scsi(session->door->base.unit));
 }
 
+static void free_commands(struct session *session)
+{
+    for (uint32_t i = 0; i < session->command_count; i += ISCSI_COMMANDS_CHUNK)
+        free(session->chunks[i / ISCSI_COMMANDS_CHUNK]);
+    free(session->chunks);
+}
+
 static void session_free(struct session *session)
 {
     list_remove(&session->link);
@@ -137,7 +163,7 @@ static void session_free(struct session *session)
         peer_count_ended(session->door, session->peer, -1);
     peer_leave(session->peer);
     claim_keep(session);
-    free(session->commands);
+    free_commands(session);
     free(session->held);
     free(session->tags);
     free(session);
@@ -196,6 +222,12 @@ void session_name(struct session *session, const char *initiator, const uint8_t 
     scsi_nexus_name(&session->nexus, id, (uint16_t)(HEADER + length));
 }
 
+static void discard(struct command *command)
+{
+    if (command->state == COMMAND_HELD || (command->state != COMMAND_FREE && !command->aborted))
+        command_abort(command);
+}
+
 void session_end(struct session *session)
 {
     session->connection = NULL;
@@ -207,9 +239,7 @@ void session_end(struct session *session)
     task_forget(session);
     /* By index: ending one command may end others, which the unit had parked behind it. */
     for (uint32_t i = 0; i < session->command_count; i++)
-        if (session->commands[i].state == COMMAND_HELD ||
-            (session->commands[i].state != COMMAND_FREE && !session->commands[i].aborted))
-            command_abort(&session->commands[i]);
+        discard(session_command(session, i));
     session->door->sessions_ended = true;
 }
 

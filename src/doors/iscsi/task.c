@@ -119,12 +119,17 @@ static bool abortable(const struct command *command)
     return command->state == COMMAND_RECEIVING || command->state == COMMAND_RUNNING;
 }
 
+static void abort_started(struct command *command)
+{
+    if (abortable(command) && !command->aborted)
+        command_abort(command);
+}
+
 static void abort_session(struct session *session)
 {
     /* By index: ending one command may end others, which the unit had parked behind it. */
     for (uint32_t i = 0; i < session->command_count; i++)
-        if (abortable(&session->commands[i]) && !session->commands[i].aborted)
-            command_abort(&session->commands[i]);
+        abort_started(session_command(session, i));
 }
 
 /* What has begun before the present round. */
@@ -278,7 +283,7 @@ void task_request(struct connection *c, const uint8_t *bhs)
     if (reply == NULL)
         return;
     memcpy(reply->bhs + BHS_ITT, bhs + BHS_ITT, 4);
-    if (session->commands == NULL || session->waits == ISCSI_TMF_MAX)
+    if (session->chunks == NULL || session->waits == ISCSI_TMF_MAX)
         reply->bhs[BHS_RESPONSE] = TASK_REJECTED;
     else
         reply->bhs[BHS_RESPONSE] = perform(c, bhs, &now);
