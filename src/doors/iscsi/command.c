@@ -122,56 +122,13 @@ struct command *command_new(struct connection *c, const uint8_t *bhs, uint32_t l
     return command;
 }
 
-/* A greater buffer with the data that has come so far. */
-static bool grow(struct command *command, uint32_t length)
-{
-    struct session *session = command->session;
-    struct iscsi_door *door = session->door;
-    struct buffer grown;
-
-    if (command->buffer.length >= length)
-        return true;
-    if (!buffer_get(&door->pool, length, &grown))
-        return false;
-    if (command->received > 0)
-        memcpy(grown.base, command->buffer.base, command->received);
-    session->data_bytes += grown.length - command->buffer.length;
-    door->data_bytes += grown.length - command->buffer.length;
-    buffer_put(&door->pool, &command->buffer);
-    command->buffer = grown;
-    return true;
-}
-
-bool command_buffer(struct command *command, uint32_t length)
-{
-    struct session *session = command->session;
-    uint32_t more = buffer_length(length), all = session->data_bytes + more;
-
-    if (all > ISCSI_SESSION_DATA_MAX || (all > ISCSI_SESSION_DATA_SURE &&
-            session->door->data_bytes + more > ISCSI_DATA_MAX))
-        return false;
-    return grow(command, length);
-}
-
 static bool command_map(struct spd_request *request)
 {
     struct command *command = command_of(request);
-    struct scsi_task *task = &request->task;
-    uint64_t length = task->buffer_length;
 
-    if (length > ISCSI_TRANSFER_MAX)
-        command->fault = FAULT_TOO_LONG;
-    else if (!command_buffer(command, (uint32_t)length))
-        command->fault = FAULT_NO_ROOM;
-    if (command->fault != FAULT_NONE)
-        return false;
-    command->vec = (struct scsi_vec){ command->buffer.base, (size_t)length };
-    task->data = &command->vec;
-    task->data_count = 1;
-    if (task->direction != SCSI_DATA_OUT)
-        return true;
-    command->want = (uint32_t)length;
-    command->state = COMMAND_RECEIVING;
+    if (request->task.buffer_length <= ISCSI_TRANSFER_MAX)
+        return room_map(command);
+    command->fault = FAULT_TOO_LONG;
     return false;
 }
 
@@ -199,7 +156,7 @@ void command_start(struct command *command)
     spd_request_start(&command->request);
     if (command->fault != FAULT_NONE && !command->done)
         command_refuse(command);
-    else if (command->state == COMMAND_RECEIVING) {
+    else if (command_awaits_data(command)) {
         if (command->request.task.attribute == SCSI_ORDERED)
             command->session->barrier = command;
         data_out_progress(command);
@@ -254,12 +211,21 @@ static void place(struct session *session, struct command *command, enum order o
     command->state = COMMAND_HELD;
     session->held[be32_get(bhs + BHS_CMD_SN) % session->depth] = command;
     if (command->unsolicited) {
-        uint32_t burst = session->params.first_burst;
-
-        command->want = expected < burst ? expected : burst;
-        if (!command_buffer(command, command->want))
+        command->want = expected;
+        if (!room_for_unsolicited(command, expected))
             command->fault = FAULT_NO_ROOM;
     }
+}
+
+/* An immediate command has no place in the window, nor room for data that comes with it. */
+static bool fits_beside_window(struct session *session, const uint8_t *bhs, uint32_t length)
+{
+    if (length == 0 && bhs[BHS_FLAGS] & ISCSI_FINAL)
+        return true;
+    if (!room_take(session, ROOM_WINDOW, session->burst))
+        return false;
+    room_give(session, ROOM_WINDOW, session->burst);
+    return true;
 }
 
 bool command_begin(struct connection *c, uint32_t length)
@@ -285,7 +251,8 @@ bool command_begin(struct connection *c, uint32_t length)
         reject(c, bhs, REJECT_TASK_IN_PROGRESS);
         return true;
     }
-    command = command_new(c, bhs, length);
+    command = immediate && !fits_beside_window(session, bhs, length) ? NULL
+                                                                     : command_new(c, bhs, length);
     if (command == NULL) {
         reject(c, bhs, REJECT_TOO_MANY_IMMEDIATE);
         return true;
@@ -310,17 +277,6 @@ bool command_begin(struct connection *c, uint32_t length)
     return true;
 }
 
-static void buffer_drop(struct command *command)
-{
-    struct session *session = command->session;
-
-    if (command->buffer.base == NULL)
-        return;
-    session->data_bytes -= command->buffer.length;
-    session->door->data_bytes -= command->buffer.length;
-    buffer_put(&session->door->pool, &command->buffer);
-}
-
 void command_end(struct command *command)
 {
     struct session *session = command->session;
@@ -329,7 +285,7 @@ void command_end(struct command *command)
         spd_request_release(&command->request);
     if (session->connection != NULL)
         receive_forget(session->connection, command);
-    buffer_drop(command);
+    room_drop(command);
     session->windowed -= command->windowed;
     session->immediate -= (command->bhs[0] & ISCSI_IMMEDIATE) != 0;
     session->running--;
@@ -337,7 +293,7 @@ void command_end(struct command *command)
         session->barrier = NULL;
     if (session->connection == NULL)
         session->door->sessions_ended = true;
-    session->door->data_given_up |= command->state == COMMAND_RECEIVING;
+    session->door->data_given_up |= command_awaits_data(command);
     command->state = COMMAND_FREE;
     list_remove(&command->tag);
     list_remove(&command->link);
@@ -348,7 +304,7 @@ void command_end(struct command *command)
 void command_abort(struct command *command)
 {
     struct session *session = command->session;
-    bool started = command->state == COMMAND_RECEIVING || command->state == COMMAND_RUNNING;
+    bool started = command_awaits_data(command) || command->state == COMMAND_RUNNING;
 
     send_cancel(&command->item);
     if (session->connection != NULL)
@@ -367,7 +323,7 @@ static void release(struct command *command)
     uint64_t length = task->moved_length;
 
     if (task->reply != NULL && length > 0) {
-        if (length > ISCSI_REPLY_MAX || !grow(command, (uint32_t)length))
+        if (length > ISCSI_REPLY_MAX || !room_buffer(command, ROOM_TRANSFER, (uint32_t)length))
             return;
         memcpy(command->buffer.base, task->reply, (size_t)length);
         task->reply = NULL;
@@ -385,7 +341,7 @@ void command_answer(struct command *command)
         release(command);
     /* The next command gets the same memory while it is in the cache. */
     if (task->direction == SCSI_DATA_OUT)
-        buffer_drop(command);
+        room_drop(command);
     else if (task->moved_length < ISCSI_TX_EARLY) /* more than that has left the cache anyway */
         c->tx.queued += task->moved_length;
     command->state = COMMAND_ANSWERING;

@@ -98,7 +98,7 @@ void data_out_end(struct command *command, uint32_t length, bool final)
         return;
     if (command->unsolicited)
         command->unsolicited = !final;
-    if (lost && command->state == COMMAND_RECEIVING)
+    if (lost && command_awaits_data(command))
         command_refuse(command);
     else
         data_out_progress(command);

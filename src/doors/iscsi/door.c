@@ -11,7 +11,7 @@
 #include "lib/uri.h"
 
 enum {
-    EVENTS_MAX = 64,
+    EVENTS_MAX = 256,
     TICK_MS = 1000,
     TRIM_SECONDS = 2, /* of silence, after which free buffers go back to the system */
 };
@@ -114,11 +114,13 @@ static void settle(struct iscsi_door *door)
     do {
         task_look(door);
         session_deliver_all(door);
+        room_serve(door);
         while (!list_empty(&door->ready))
             send_flush(list_entry(door->ready.next, struct connection, ready));
         connection_reap(door);
         session_reap(door);
-    } while (!list_empty(&door->ready) || !list_empty(&door->dropped) || door->data_given_up);
+    } while (!list_empty(&door->ready) || !list_empty(&door->dropped) || door->data_given_up ||
+        (door->room_freed && !list_empty(&door->hungry)));
 }
 
 static int patience(const struct iscsi_door *door)
@@ -134,11 +136,15 @@ void iscsi_door_turn(struct iscsi_door *door, int timeout)
     int most = patience(door), n;
 
     here = door;
+    if (door->deferred)
+        most = 0;
     n = os_poller_wait(&door->poller, events, EVENTS_MAX,
         timeout < 0 || (most >= 0 && most < timeout) ? most : timeout);
+    door->peers.turn++;
     door->now = (uint32_t)(os_now_ns() / 1000000000u);
+    /* Not always from the first: it might use up all that its peer has of a turn. */
     for (int i = 0; i < n; i++)
-        dispatch(door, &events[i]);
+        dispatch(door, &events[(door->peers.turn + (uint32_t)i) % (uint32_t)n]);
     tick(door);
     settle(door);
     here = NULL;
@@ -224,6 +230,7 @@ int iscsi_door_new(struct spd_unit *unit, const struct iscsi_config *config,
     list_init(&door->ready);
     list_init(&door->sessions);
     list_init(&door->waits);
+    list_init(&door->hungry);
     peers_init(&door->peers);
     door->port = (struct scsi_port){
         .designators = door->designators,

@@ -13,7 +13,7 @@
  *   peer.c        how much of the door one peer may take
  *   claim.c       whose an InitiatorName is, where CHAP proves accounts
  *   session.c     sessions, the command window, order by CmdSN
- *   command.c     SCSI commands; data_out.c their R2Ts and Data-Outs
+ *   command.c     SCSI commands; room.c memory for their data; data_out.c R2Ts and Data-Outs
  *   task.c        task management
  *   nop.c, text.c, logout.c, reject.c   the other requests and answers
  *   send.c        answers to bytes
@@ -55,7 +55,8 @@ enum send_kind {
 };
 
 struct send_item {
-    struct list link; /* connection's queue, then its sent list; alone when in neither */
+    /* In the session's `waiting`, the connection's queue or its sent list; alone when in none. */
+    struct list link;
     uint8_t kind;
     uint64_t end; /* in its sent list: the position in the byte stream where it ends */
 };
@@ -73,7 +74,7 @@ struct reply {
 /* Why a command fails before the device sees it. */
 enum command_fault {
     FAULT_NONE,
-    FAULT_NO_ROOM, /* no memory for its data now */
+    FAULT_NO_ROOM, /* the system has no memory for its data */
     FAULT_TOO_LONG,
     FAULT_LOST, /* not all of its data arrived intact */
 };
@@ -81,6 +82,7 @@ enum command_fault {
 enum command_state {
     COMMAND_FREE,
     COMMAND_HELD,      /* arrived before its turn; aborted: its turn comes to nothing */
+    COMMAND_WAITING,   /* started; map() waits for room, or for its turn: room.c */
     COMMAND_RECEIVING, /* started; map() waits for data-out */
     COMMAND_RUNNING,   /* started; the library or the device has it */
     COMMAND_ANSWERING, /* done; the answer waits, or is being sent */
@@ -101,6 +103,7 @@ struct command {
     bool windowed;       /* it takes a place in the command window */
     uint16_t index;      /* of its session's commands */
     uint8_t bhs[ISCSI_BHS];
+    uint8_t room;        /* enum room: what its buffer is counted as */
     struct buffer buffer;
     struct scsi_vec vec;
     uint32_t want;       /* bytes of data-out that matter */
@@ -141,11 +144,13 @@ struct session {
     struct iscsi_params params;
 
     uint32_t exp_cmd_sn;
+    uint32_t max_cmd_sn; /* what the initiator was told */
+    uint32_t burst;      /* room that a place in the window needs, for data that comes unasked */
     uint32_t depth;      /* places in the command window */
     uint32_t windowed;   /* taken ones */
     uint32_t immediate;  /* immediate commands under way */
     uint32_t running;    /* commands that are not free */
-    uint32_t data_bytes; /* in buffers of commands */
+    uint32_t room[ROOMS]; /* bytes in buffers of commands, and offered */
     uint32_t next_ttt;
     uint32_t waits;      /* struct task_wait of this session */
     struct command **chunks; /* of ISCSI_COMMANDS_CHUNK each; NULL in a discovery session */
@@ -155,6 +160,8 @@ struct session {
     struct command *barrier;  /* ORDERED: while it waits for its data nothing after it begins */
     struct list free;
     struct list active;
+    struct list waiting; /* commands' item.link: the first that came is the first to begin */
+    struct list hungry;  /* door's hungry, while `waiting` is not empty */
     struct list *tags; /* SESSION_TAGS of them: active ones by a hash of their task tag */
 };
 
@@ -277,7 +284,11 @@ struct iscsi_door {
     uint32_t last_busy; /* when anything last arrived */
     bool sessions_ended;
     bool data_given_up; /* a command ended that others may have waited for */
-    uint32_t data_bytes; /* in buffers of all commands */
+    struct list hungry; /* sessions with commands that wait for room or for their turn */
+    uint32_t room[ROOMS]; /* bytes */
+    bool room_freed;  /* some of it, since it was last given out */
+    bool room_wanted; /* a session waits for what all share: nobody else gets more of it */
+    bool deferred;    /* a command waits for the next turn alone */
     struct buffer_pool pool;
     uint8_t *rx; /* ISCSI_RX_BUFFER; shared, since one connection reads at a time */
 };
@@ -371,7 +382,7 @@ void refusal_report(const struct connection *c, uint16_t status, const char *why
 
 /* session.c */
 struct session *session_new(struct connection *c, const struct iscsi_params *params);
-/* Sessions of an initiator, those included that have ended and whose tasks have not. */
+/* Sessions of an initiator, those included that have ended and whose writes have not. */
 uint32_t session_count(const struct iscsi_door *door, const char *initiator);
 /* Whose it is: once, before its first command. */
 void session_name(struct session *session, const char *initiator, const uint8_t isid[6]);
@@ -400,7 +411,8 @@ void session_advance(struct session *session, const uint8_t *bhs);
 void session_deliver(struct connection *c);
 /* The same in all sessions, when a command ended that waited for its data. */
 void session_deliver_all(struct iscsi_door *door);
-uint32_t session_max_cmd_sn(const struct session *session);
+/* Offers as many places in the window as there is room for, before the initiator is told. */
+void session_offer(struct session *session);
 
 /* command.c */
 struct command *command_new(struct connection *c, const uint8_t *bhs, uint32_t length);
@@ -414,9 +426,28 @@ void command_answer(struct command *command);
 void command_refuse(struct command *command);
 void command_done(struct spd_request *request);
 void command_mailed(struct spd_request *request);
-bool command_buffer(struct command *command, uint32_t length);
 /* The one that has this task tag, of several the newest: those before it were aborted. */
 struct command *command_find(struct session *session, uint32_t itt);
+
+/* Whether it has begun and its data has not all come, or has no place yet. */
+static inline bool command_awaits_data(const struct command *command)
+{
+    return command->state == COMMAND_WAITING || command->state == COMMAND_RECEIVING;
+}
+
+/* room.c */
+/* For the session; false: there is none now. */
+bool room_take(struct session *session, enum room kind, uint32_t bytes);
+void room_give(struct session *session, enum room kind, uint32_t bytes);
+/* A buffer for the command, also beyond all limits; false: the system has no memory. */
+bool room_buffer(struct command *command, enum room kind, uint32_t length);
+/* One for what may come of `length` bytes before they are asked for. */
+bool room_for_unsolicited(struct command *command, uint32_t length);
+void room_drop(struct command *command);
+/* spd_request_ops.map: true when the command can go on at once. */
+bool room_map(struct command *command);
+/* Begins commands that waited, as far as there is room for them now. */
+void room_serve(struct iscsi_door *door);
 
 /* data_out.c */
 bool data_out_begin(struct connection *c, uint32_t length);

@@ -43,9 +43,12 @@ enum {
     ISCSI_BURST_MAX = 16776192,         /* the greatest that fits in 24 bits, in whole blocks */
 
     ISCSI_TRANSFER_MAX = 16 << 20,      /* data of one command */
-    ISCSI_SESSION_DATA_MAX = 128 << 20, /* data of all commands of a session; more: TASK SET FULL */
-    ISCSI_DATA_MAX = 1 << 30,           /* and of all sessions; more: the same, but for the next */
+    ISCSI_SESSION_DATA_MAX = 128 << 20, /* data of all commands of a session; more waits: room.c */
+    ISCSI_DATA_MAX = 512 << 20,         /* and of all sessions; one peer has half of it */
     ISCSI_SESSION_DATA_SURE = 2 << 20,  /* what a session has room for whatever others take */
+    ISCSI_WINDOW_MAX = 256 << 20,       /* data that may come unasked, of all sessions */
+    ISCSI_SESSION_WINDOW_SURE = 1 << 20, /* and what a session has of it, whatever others take */
+    ISCSI_WINDOW_START = 16,            /* commands that an idle session is offered */
     ISCSI_REPLY_MAX = 65536,            /* an answer of the engine that is copied */
     ISCSI_CACHE_MAX = 64 << 20,         /* free buffers that a door keeps for the next command */
     ISCSI_COMMANDS_CHUNK = 16,          /* commands that a session gets memory for at a time */
@@ -53,6 +56,11 @@ enum {
     ISCSI_REPLIES_MAX = 64,             /* replies to a peer that does not read them */
     ISCSI_REPLY_BYTES_MAX = 1 << 20,    /* and their data */
     ISCSI_TMF_MAX = 64,                 /* task management functions that wait for tasks to end */
+
+    ISCSI_TURN_WORK = 2 << 20,  /* bytes for one peer in one turn of the loop; more: in the next */
+    ISCSI_TURN_SEND = 4 << 20,  /* bytes to one connection, likewise */
+    ISCSI_PDU_WORK = 2048,      /* what a PDU costs, in bytes moved */
+    ISCSI_LOGIN_WORK = 65536,   /* and one of a login */
 
     ISCSI_RX_BUFFER = 131072, /* one a door: what one read takes from a socket */
     ISCSI_TX_EARLY = 524288,  /* queued data that is sent at once, while it is in the cache */

@@ -415,6 +415,7 @@ static void enter_full_feature(struct connection *c, struct session *session)
     if (login->tsih != 0)
         session->tsih = login->tsih;
     session->exp_cmd_sn = login->cmd_sn;
+    session->max_cmd_sn = login->cmd_sn - 1;
     c->max_send = session->params.max_send & ~3u;
     c->rx.header_digest = session->params.header_digest;
     c->rx.data_digest = session->params.data_digest;
@@ -555,6 +556,7 @@ void login_request(struct connection *c, const uint8_t *bhs, char *data, uint32_
     struct login *login = c->login;
     struct reply *reply;
 
+    peer_works(&c->door->peers, c->peer, ISCSI_LOGIN_WORK);
     if (!check_header(c, bhs))
         return;
     if (length > ISCSI_TEXT_MAX - login->text_length) {

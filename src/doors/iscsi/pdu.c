@@ -86,7 +86,7 @@ static void hold(struct connection *c, uint32_t length)
     struct session *session = c->session;
     struct command *command = command_new(c, rx->header, 0);
 
-    if (command == NULL || session->data_bytes + length > ISCSI_SESSION_DATA_MAX) {
+    if (command == NULL || !room_take(session, ROOM_TRANSFER, rx->buffer.length)) {
         connection_drop(c, "requests out of order in a session that has no room for them");
         return;
     }
@@ -94,8 +94,7 @@ static void hold(struct connection *c, uint32_t length)
     if (length > 0) {
         /* The buffer changes its owner. */
         command->buffer = rx->buffer;
-        session->data_bytes += rx->buffer.length;
-        c->door->data_bytes += rx->buffer.length;
+        command->room = ROOM_TRANSFER;
         rx->buffer = (struct buffer){ 0 };
     }
     session->held[be32_get(rx->header + BHS_CMD_SN) % session->depth] = command;

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "doors/iscsi/limits.h"
 #include "doors/iscsi/list.h"
 #include "os/net.h"
 
@@ -40,6 +41,13 @@ enum share {
     SHARES,
 };
 
+/* Kinds of room for data: room.c. */
+enum room {
+    ROOM_WINDOW,
+    ROOM_TRANSFER,
+    ROOMS,
+};
+
 struct peer {
     struct list link; /* one of the door's chains */
     uint8_t network[OS_NETWORK];
@@ -47,6 +55,9 @@ struct peer {
     uint32_t refused_until; /* second; before it no more refusal is answered */
     uint32_t counts[HOLDS];
     struct list held[HOLDS]; /* connection.hold_link; the oldest first */
+    uint32_t room[ROOMS];    /* bytes */
+    uint32_t work;           /* bytes, in `turn` */
+    uint32_t turn;
 };
 
 enum { PEER_CHAINS = 256 };
@@ -55,6 +66,7 @@ struct peers {
     struct list chains[PEER_CHAINS]; /* by a hash of the network */
     uint32_t counts[HOLDS];          /* of all peers */
     uint32_t totals[SHARES];
+    uint32_t turn;         /* of the door's loop */
 };
 
 void peers_init(struct peers *peers);
@@ -71,5 +83,20 @@ void peer_hold(struct connection *c, enum hold hold);
 void peer_let_go(struct connection *c);
 /* A session of this peer has lost its connection, or has ended afterwards. */
 void peer_count_ended(struct iscsi_door *door, struct peer *peer, int change);
+
+/* A turn of the loop does so much for one peer; what is left waits while others have theirs. */
+static inline void peer_works(const struct peers *peers, struct peer *peer, uint32_t bytes)
+{
+    if (peer->turn != peers->turn) {
+        peer->turn = peers->turn;
+        peer->work = 0;
+    }
+    peer->work += bytes;
+}
+
+static inline bool peer_is_busy(const struct peers *peers, const struct peer *peer)
+{
+    return peer->turn == peers->turn && peer->work >= ISCSI_TURN_WORK;
+}
 
 #endif

@@ -52,6 +52,7 @@ static void finish(struct connection *c, bool intact)
     struct receive *rx = &c->rx;
     uint32_t length = be24_get(rx->header + BHS_DATA_LENGTH);
 
+    peer_works(&c->door->peers, c->peer, ISCSI_PDU_WORK);
     if (intact)
         pdu_end(c, length);
     else
@@ -236,6 +237,7 @@ static bool receive_once(struct connection *c)
     c->last_heard = c->door->last_busy = c->door->now;
     c->pinged = false;
     got = (size_t)n;
+    peer_works(&c->door->peers, c->peer, (uint32_t)got);
     if (direct > 0) {
         size_t straight = got < direct ? got : direct;
 
@@ -250,7 +252,8 @@ static bool receive_once(struct connection *c)
 void receive_ready(struct connection *c)
 {
     /* Level-triggered: what is left after the last round comes again in the next turn. */
-    for (unsigned round = 0; round < ROUNDS_MAX && c->state != CONNECTION_DROPPED; round++)
+    for (unsigned round = 0; round < ROUNDS_MAX && c->state != CONNECTION_DROPPED &&
+        !peer_is_busy(&c->door->peers, c->peer); round++)
         if (!receive_once(c))
             return;
 }

@@ -80,12 +80,13 @@ static uint8_t *header_new(struct connection *c, uint8_t opcode, uint8_t flags)
 
 static void put_numbers(const struct connection *c, uint8_t *bhs)
 {
-    const struct session *session = c->session;
+    struct session *session = c->session;
 
     if (session == NULL)
         return;
+    session_offer(session);
     be32_put(bhs + BHS_EXP_CMD_SN, session->exp_cmd_sn);
-    be32_put(bhs + BHS_MAX_CMD_SN, session_max_cmd_sn(session));
+    be32_put(bhs + BHS_MAX_CMD_SN, session->max_cmd_sn);
 }
 
 /* Ends a PDU whose header is the arena's last piece: data, padding, digests. */
@@ -333,6 +334,7 @@ static void give_batch_back(struct connection *c)
 void send_flush(struct connection *c)
 {
     struct transmit *tx = &c->tx;
+    size_t sent = 0;
 
     list_remove(&c->ready);
     tx->queued = 0;
@@ -354,6 +356,12 @@ void send_flush(struct connection *c)
             return;
         }
         wrote(c, (size_t)n);
+        sent += (size_t)n;
+        /* The poller calls again, since the socket has room: others have their turn before. */
+        if (sent >= ISCSI_TURN_SEND) {
+            block(c, true);
+            return;
+        }
     }
     if (c->state == CONNECTION_DROPPED)
         return;

@@ -16,15 +16,26 @@ static int32_t serial_distance(uint32_t from, uint32_t to)
     return (int32_t)(to - from);
 }
 
-uint32_t session_max_cmd_sn(const struct session *session)
+/* Twice as much as it uses and some more, so that idle ones leave room to others, and busy ones
+ * have all places after a few answers. What was offered stays so (RFC 7143 11.4.10). */
+void session_offer(struct session *session)
 {
-    return session->exp_cmd_sn + (session->depth - session->windowed) - 1;
+    uint32_t offered = session->max_cmd_sn + 1 - session->exp_cmd_sn;
+    uint32_t most = session->depth - session->windowed;
+    uint32_t want = session->windowed + ISCSI_WINDOW_START;
+
+    if (want > most)
+        want = most;
+    while (offered < want && room_take(session, ROOM_WINDOW, session->burst)) {
+        session->max_cmd_sn++;
+        offered++;
+    }
 }
 
 static bool is_receiving(const struct session *session)
 {
     list_each(link, &session->active)
-        if (list_entry(link, struct command, link)->state == COMMAND_RECEIVING)
+        if (command_awaits_data(list_entry(link, struct command, link)))
             return true;
     return false;
 }
@@ -35,7 +46,7 @@ static bool barred(const struct session *session, const uint8_t *bhs)
 {
     if ((bhs[0] & ISCSI_OPCODE_MASK) != ISCSI_SCSI_COMMAND)
         return false;
-    if (session->barrier != NULL && session->barrier->state == COMMAND_RECEIVING)
+    if (session->barrier != NULL && command_awaits_data(session->barrier))
         return true;
     return (bhs[BHS_FLAGS] & COMMAND_ATTRIBUTE) == COMMAND_ORDERED && is_receiving(session);
 }
@@ -44,12 +55,11 @@ enum order session_order(const struct session *session, const uint8_t *bhs)
 {
     uint32_t cmd_sn = be32_get(bhs + BHS_CMD_SN);
 
-    if (cmd_sn == session->exp_cmd_sn && session->windowed < session->depth &&
-        !barred(session, bhs))
-        return ORDER_NOW;
     if (serial_distance(session->exp_cmd_sn, cmd_sn) < 0 ||
-        serial_distance(cmd_sn, session_max_cmd_sn(session)) < 0)
+        serial_distance(cmd_sn, session->max_cmd_sn) < 0)
         return ORDER_NEVER;
+    if (cmd_sn == session->exp_cmd_sn && !barred(session, bhs))
+        return ORDER_NOW;
     if (session->held != NULL && session->held[cmd_sn % session->depth] != NULL)
         return ORDER_NEVER;
     return ORDER_LATER;
@@ -58,6 +68,7 @@ enum order session_order(const struct session *session, const uint8_t *bhs)
 void session_advance(struct session *session, const uint8_t *bhs)
 {
     session->exp_cmd_sn = be32_get(bhs + BHS_CMD_SN) + 1;
+    room_give(session, ROOM_WINDOW, session->burst);
 }
 
 void session_deliver(struct connection *c)
@@ -159,6 +170,7 @@ static void free_commands(struct session *session)
 static void session_free(struct session *session)
 {
     list_remove(&session->link);
+    list_remove(&session->hungry);
     if (session->ended)
         peer_count_ended(session->door, session->peer, -1);
     peer_leave(session->peer);
@@ -192,6 +204,10 @@ struct session *session_new(struct connection *c, const struct iscsi_params *par
     scsi_nexus_init(&session->nexus, spd_unit_scsi(door->base.unit), &door->port);
     list_init(&session->free);
     list_init(&session->active);
+    list_init(&session->waiting);
+    list_init(&session->hungry);
+    if (!params->discovery && (params->immediate_data || !params->initial_r2t))
+        session->burst = buffer_length(params->first_burst);
     do
         session->tsih = ++door->next_tsih; /* 0 means none (RFC 7143 11.13.3) */
     while (session->tsih == 0 || tsih_taken(door, session->tsih));
@@ -237,6 +253,9 @@ void session_end(struct session *session)
         atomic_fetch_sub(&session->door->base.nexuses, 1);
     }
     task_forget(session);
+    room_give(session, ROOM_WINDOW,
+        (session->max_cmd_sn + 1 - session->exp_cmd_sn) * session->burst);
+    session->burst = 0;
     /* By index: ending one command may end others, which the unit had parked behind it. */
     for (uint32_t i = 0; i < session->command_count; i++)
         discard(session_command(session, i));
@@ -253,8 +272,11 @@ uint32_t session_count(const struct iscsi_door *door, const char *initiator)
 {
     uint32_t count = 0;
 
-    list_each(link, &door->sessions)
-        count += is_named(list_entry(link, struct session, link), initiator);
+    list_each(link, &door->sessions) {
+        const struct session *session = list_entry(link, struct session, link);
+
+        count += !session->left && is_named(session, initiator);
+    }
     return count;
 }
 

@@ -116,7 +116,7 @@ void task_forget(struct session *session)
 
 static bool abortable(const struct command *command)
 {
-    return command->state == COMMAND_RECEIVING || command->state == COMMAND_RUNNING;
+    return command_awaits_data(command) || command->state == COMMAND_RUNNING;
 }
 
 static void abort_started(struct command *command)
@@ -141,7 +141,7 @@ static void abort_round(struct iscsi_door *door, uint32_t round)
         struct session *session = list_entry(link, struct session, link);
 
         for (uint32_t i = 0; i < session->command_count; i++) {
-            struct command *command = &session->commands[i];
+            struct command *command = session_command(session, i);
 
             if (abortable(command) && !command->aborted &&
                 spd_request_is_before(&command->request, round))
@@ -303,7 +303,7 @@ void task_request(struct connection *c, const uint8_t *bhs)
  * by another session, and must not find a write of this one after its own. */
 void task_logout(struct connection *c, struct reply *reply)
 {
-    abort_held(c->session, session_max_cmd_sn(c->session) + 1);
+    abort_held(c->session, c->session->max_cmd_sn + 1);
     abort_session(c->session);
     answer_in_time(c, &(struct task_wait){
         .session = c->session, .closes = true, .reply = reply });

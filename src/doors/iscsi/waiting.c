@@ -53,7 +53,7 @@ static void find(const struct connection *c, struct obstacle *obstacle)
         if (session->connection != NULL || strcmp(session->initiator, claims->initiator) != 0)
             continue;
         obstacle->left += session->left;
-        obstacle->left_bytes += session->left ? session->data_bytes : 0;
+        obstacle->left_bytes += session->left ? session->room[ROOM_TRANSFER] : 0;
         if (session->left || !session_is(session, claims->initiator, login_isid(c->login)))
             continue;
         obstacle->session = true;
