@@ -93,7 +93,7 @@ static bool vmdk_fits(const struct medium *medium, const uint8_t *header)
 static bool vmdk_text_fits(const struct medium *medium, const uint8_t *header)
 {
     (void)medium;
-    return memmem(header, HEADER, "createType=", 11) != NULL;
+    return strstr((const char *)header, "createType=") != NULL;
 }
 
 static bool vdi_fits(const struct medium *medium, const uint8_t *header)
@@ -138,19 +138,19 @@ static const struct format {
 };
 
 /* What is shorter than a header is judged as if zeros came after it. */
-static bool read_header(const struct medium *medium, bool footer, uint8_t header[HEADER])
+static bool read_header(const struct medium *medium, bool footer, uint8_t header[HEADER + 1])
 {
     uint64_t offset = footer && medium->size >= SECTOR ? medium->size - SECTOR : 0;
     size_t length = medium->size - offset < HEADER ? (size_t)(medium->size - offset) : HEADER;
 
-    memset(header, 0, HEADER);
+    memset(header, 0, HEADER + 1); /* a NUL ends what is text */
     return medium->read(medium->context, header, length, offset);
 }
 
 enum format_verdict format_judge(const struct medium *medium, const char **name)
 {
     enum format_verdict verdict = FORMAT_NONE;
-    uint8_t header[HEADER];
+    uint8_t header[HEADER + 1];
 
     for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
         const struct format *format = &formats[i];
