@@ -65,7 +65,7 @@ help:
 	@echo '  TEST=PATTERN             only the tests whose name contains PATTERN'
 	@echo 'make test-chroot         README and tutorial, followed in a bare Debian 12, as root;'
 	@echo '  STEPS="demo install"     only these steps; scripts/chroot --help names them'
-	@echo 'make bench               speed and cost: iSCSI beside tgtd, the Windows driver'
+	@echo 'make bench               speed and cost: iSCSI beside tgtd, its latency beside a storm, Windows'
 	@echo 'make fuzz                fuzz each target for FUZZ_SECONDS=$(FUZZ_SECONDS), on from what was found before'
 	@echo 'make install             install below PREFIX=$(PREFIX), staged in DESTDIR;'
 	@echo '                         libraries in its folder LIBDIR=$(LIBDIR)'

@@ -78,3 +78,19 @@ def text(results):
         verdict = "Every target is met."
     lines += ["", *textwrap.wrap(verdict, 80)]
     return "\n".join(lines) + "\n"
+
+
+def neighbour_text(rows, limit, seconds):
+    """What bench/neighbour/run has found."""
+    lines = ["Milliseconds for one honest write beside another initiator: less is better", "",
+             f"{'block':>6}  {'beside':14}{'writes':>8}{'refused':>9}"
+             f"{'p50':>9}{'p99':>9}{'max':>9}"]
+    for row in rows:
+        lines.append(f"{row['block']:>6}  {row['storm']:14}{row['count']:>8}{row['refused']:>9}"
+                     f"{row['p50_ms']:>9.2f}{row['p99_ms']:>9.2f}{row['max_ms']:>9.2f}"
+                     f"  {mark(row['ok'])}")
+    missed = [f"{row['storm']} at {row['block']}" for row in rows if not row["ok"]]
+    verdict = f"MISSED {len(missed)}: " + "; ".join(missed) if missed else "Every target is met."
+    lines += ["", f"Need: p99 under {limit} ms, none refused; runs of {seconds} s.",
+              *textwrap.wrap(verdict, 80)]
+    return "\n".join(lines) + "\n"

@@ -19,6 +19,7 @@
 enum { THREADS = 4, BATCH = 8, ROUNDS = 500, AREA = TEST_BLOCKS / THREADS, SHUTDOWN_AT = 4000 };
 
 static struct test_device device;
+static struct scsi_nexus other; /* of every second worker */
 static atomic_uint done_count, cancel_count, start_count;
 
 struct worker {
@@ -45,6 +46,26 @@ static bool start_compare_and_write(
     return loop_start(door, command, cdb, sizeof cdb, SCSI_DATA_OUT, 2 * TEST_BLOCK);
 }
 
+static bool start_unmap(struct loop_door *door, struct loop_command *command, uint64_t lba)
+{
+    static const uint8_t cdb[10] = { 0x42, [8] = 24 };
+    static _Thread_local uint8_t list[24] = { [1] = 22, [3] = 16, [19] = 1 };
+
+    list[14] = (uint8_t)(lba >> 8);
+    list[15] = (uint8_t)lba;
+    command->vec[0] = (struct scsi_vec){ list, sizeof list };
+    command->vec_count = 1;
+    return loop_start(door, command, cdb, sizeof cdb, SCSI_DATA_OUT, sizeof list);
+}
+
+/* Long enough to give way. */
+static bool start_verify(struct loop_door *door, struct loop_command *command)
+{
+    static const uint8_t cdb[10] = { 0x2f, [7] = 600 >> 8, [8] = 600 & 0xff };
+
+    return loop_start(door, command, cdb, sizeof cdb, SCSI_NO_DATA, 0);
+}
+
 static bool start_one(struct worker *w, struct loop_command *command, unsigned char *buffer)
 {
     static const uint8_t flush[10] = { 0x35 }, inquiry[6] = { 0x12, 0, 0, 0, 96 };
@@ -52,7 +73,10 @@ static bool start_one(struct worker *w, struct loop_command *command, unsigned c
     uint64_t lba = (uint64_t)w->number * AREA + pick(w, AREA - 4);
 
     command->request.task.attribute = pick(w, 16) ? SCSI_SIMPLE : SCSI_ORDERED;
-    switch (pick(w, 8)) {
+    command->nexus = w->number % 2 ? &other : NULL;
+    if (!pick(w, 64))
+        return start_verify(door, command);
+    switch (pick(w, 10)) {
     case 0:
         return start_compare_and_write(door, command, buffer, lba);
     case 1:
@@ -64,6 +88,9 @@ static bool start_one(struct worker *w, struct loop_command *command, unsigned c
         return loop_start_write(door, command, buffer, lba, 1, TEST_BLOCK);
     case 4:
     case 5:
+        return start_unmap(door, command, lba);
+    case 6:
+    case 7:
         return loop_start_write(door, command, buffer, lba, 1 + pick(w, 4), TEST_BLOCK);
     default:
         return loop_start_read(door, command, buffer, lba, 1 + pick(w, 4), TEST_BLOCK);
@@ -116,7 +143,7 @@ static void worker_main(void *argument)
 static spd_unit *start(const spd_ops *ops, uint32_t flags, bool until_shutdown,
     struct worker workers[THREADS], os_thread threads[THREADS])
 {
-    spd_params params = test_params(SPD_CACHE | flags);
+    spd_params params = test_params(SPD_CACHE | SPD_UNMAP_SUPPORTED | flags);
     spd_unit *unit;
 
     params.max_transfer_length = 2 * TEST_BLOCK;
@@ -126,6 +153,8 @@ static spd_unit *start(const spd_ops *ops, uint32_t flags, bool until_shutdown,
     atomic_store(&done_count, 0);
     atomic_store(&cancel_count, 0);
     atomic_store(&start_count, 0);
+    scsi_nexus_init(&other, spd_unit_scsi(unit), NULL);
+    other.no_attentions = true;
     for (unsigned i = 0; i < THREADS; i++) {
         workers[i] = (struct worker){ unit, i, until_shutdown, i + 1 };
         assert_int_equal(os_thread_create(&threads[i], "worker", worker_main, &workers[i]), 0);
