@@ -138,7 +138,7 @@ def a_server_whose_medium_answers_in_time_ends_in_order():
 
 def a_reset_by_one_door_aborts_a_write_by_another():
     """The write waits for its data, which comes after the reset."""
-    with Server("rawdisk", "-f", path("doors.img"), "--size", "4M", "-p", ANY,
+    with Server("rawdisk", "-f", path("hang-doors.img"), "--size", "4M", "-p", ANY,
                 "-p", "iscsi://127.0.0.1:0/iqn.2026-01.org.example:other", doors=2) as server:
         with Initiator(server.uris[0]) as first, Initiator(server.uris[1], 2) as second:
             for initiator in (first, second):
