@@ -179,10 +179,37 @@ def chap_takes_each_algorithm(disk):
             expect(status == 0x0201, f"algorithm {algorithm}: login status {status:#x}")
 
 
+def resets_wait_for_what_a_pipe_has_and_abort_none_of_it(_):
+    """Its commands are with threads of their own: they end well, and the reset comes after them."""
+    reset, response, rounds = 5, 0x22, 20
+    pipe = r"\\.\pipe\spd-resets"
+    disk = WindowsDisk("resets", "memdisk", MIB, options=("-p", pipe))
+    try:
+        with Initiator(disk.url) as initiator:
+            expect(initiator.login() == 0, "login")
+            initiator.settle()
+            program = str(TOP / "build/windows-x64/src/stgtest/stgtest-x64.exe")
+            with subprocess.Popen(["wine", program, pipe + r"\0", "200", "WRFU"],
+                                  env=WindowsDisk.environment, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as load:
+                done = 0
+                while done < rounds or load.poll() is None:
+                    initiator.send(0x42, 0x80 | reset, bytes(8), 0xffffffff)
+                    head, _ = initiator.receive()
+                    expect(head[0] == response and head[2] == 0, f"a reset is answered {head[:4]}")
+                    done += 1
+                said = load.stdout.read().decode(errors="replace")
+            expect(load.returncode == 0, f"stgtest: status {load.returncode}\n{said}")
+    finally:
+        wrong = disk.stop()
+    expect(not wrong, wrong)
+
+
 OF_A_DISK = [digests_of_headers_and_data_are_right, data_with_a_wrong_digest_is_not_written,
              several_sessions_write_at_once, deep_queues_and_long_transfers_are_right,
              a_session_that_does_not_read_stops_no_other, many_initiators_can_be_there,
              a_port_has_one_server]
 ALONE = [no_wake_is_lost_between_threads, a_server_that_was_killed_comes_back_at_its_port,
          without_chap_only_this_host_is_served, secrets_that_others_may_read_are_refused,
-         secrets_that_are_not_there_are_refused, a_name_that_leads_nowhere_is_refused]
+         secrets_that_are_not_there_are_refused, a_name_that_leads_nowhere_is_refused,
+         resets_wait_for_what_a_pipe_has_and_abort_none_of_it]
