@@ -336,9 +336,9 @@ static void rawdisk_unmake(void *context)
     disk->watch = NULL;
     disk->made = false;
     identity_restore(&disk->identity);
-    if (!image_unmake(&disk->image))
-        device_error(disk->options->program, "image %s, which this start has made, is still there",
-            disk->options->file);
+    if (disk->image.created)
+        device_error(disk->options->program, "the new image %s %s", disk->options->file,
+            image_unmake(&disk->image) ? "is taken back" : "cannot be taken back: remove it");
 }
 
 static const struct device_store rawdisk_store = {

@@ -109,6 +109,41 @@ def size_that_does_not_fit_is_87(prefix):
     check("8192 bytes" in errors, errors)
 
 
+def copied_image_is_asked_which_it_is(prefix):
+    def guid(said):
+        return re.search(r"--guid (\S+)", said)[1]
+
+    drive = prefix.drive
+    with rawdisk(prefix, "-f", r"C:\i.img", "-c", "8", "-p", PIPE + "i") as said:
+        first = guid(said)
+    kept = (drive / "i.img.spdstate").read_text()
+    check(kept.startswith(f"winspd-state 1\nguid={first}\nmachine=") and "inode=" in kept, kept)
+    with rawdisk(prefix, "-f", r"C:\i.img", "-p", PIPE + "i") as said:
+        check(guid(said) == first, f"another identity at the second start: {said}")
+    (drive / "j.img").write_bytes((drive / "i.img").read_bytes())
+    (drive / "j.img.spdstate").write_text(kept)
+    _, errors = run(prefix, "rawdisk", "-f", r"C:\j.img", "-p", PIPE + "j", status=1)
+    check("--adopt" in errors and "--new-identity" in errors, errors)
+    with rawdisk(prefix, "-f", r"C:\j.img", "--new-identity", "-p", PIPE + "j") as said:
+        check(guid(said) != first, "the copy has the identity of the first")
+
+
+def start_that_fails_leaves_no_image(prefix):
+    folder = prefix.drive / "failing"
+    folder.mkdir()
+    for words, status, message in (
+            (["-p", "nosuch:here"], 87, "nosuch"),
+            (["-p", PIPE + "f", "-p", "nosuch:x"], 87, "nosuch"),
+            (["-p", PIPE + "f", "-d", "-1", "-D", r"C:\failing\f.img"], 87, "itself"),
+            (["-p", PIPE + "f", "--no-create"], 1, "missing")):
+        _, errors = run(prefix, "rawdisk", "-f", r"C:\failing\f.img", "-c", "8", *words,
+                        status=status)
+        check(message in errors, f"{words}: {errors}")
+        check(not list(folder.iterdir()), f"{words}: {list(folder.iterdir())}")
+    _, errors = run(prefix, "rawdisk", "-f", r"C:\failing", "-p", PIPE + "f", status=1)
+    check("is a directory" in errors, errors)
+
+
 def no_pipe_has_a_grace(prefix):
     _, errors = run(prefix, "rawdisk", "-f", r"C:\g.img", "-c", "8", "--grace", "9", "-p",
                     PIPE + "g", status=87)
@@ -261,7 +296,8 @@ def the_first_disk_of_the_tutorial_is_one_on_windows(prefix):
 
 TESTS = [every_option_of_the_original_is_taken, write_protected_disk_without_cache_is_what_it_says,
          new_image_has_the_partition_of_the_original, image_may_have_any_name,
-         size_that_does_not_fit_is_87, no_pipe_has_a_grace, wrong_usage_is_87,
+         size_that_does_not_fit_is_87, copied_image_is_asked_which_it_is,
+         start_that_fails_leaves_no_image, no_pipe_has_a_grace, wrong_usage_is_87,
          help_fits_a_console_and_the_manual_has_it,
          stgtest_takes_the_arguments_of_the_original,
          stgtest_believes_an_honest_pipe, stgtest_finds_wrong_answers_of_a_pipe,
