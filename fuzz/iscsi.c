@@ -152,10 +152,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     close(pair[1]);
     iscsi_door_turn(door, 0);
     complete_held();
-    /* Nothing may stay behind: no connection, no session, no task. */
+    /* Nothing may stay behind: no connection, no session, no task, nobody's place in a share. */
     for (int i = 0; i < 8; i++)
         iscsi_door_turn(door, 0);
-    if (door->connection_count != 0 || door->session_count != 0 || !list_empty(&door->waits))
+    if (door->connection_count != 0 || !list_empty(&door->sessions) || !list_empty(&door->waits))
         abort();
+    for (unsigned i = 0; i < HOLDS; i++)
+        if (door->peers.counts[i] != 0)
+            abort();
     return 0;
 }
