@@ -6,7 +6,8 @@ import os
 import re
 import subprocess
 
-from program import (ANY, BUILD, Server, Skip, check, client, memdisk, path, qemu_io, rawdisk)
+from program import (ANY, BUILD, Server, Skip, allocated, check, client, memdisk, path, qemu_io,
+                     rawdisk)
 
 MIB = 1 << 20
 SHM = "/dev/shm"
@@ -95,7 +96,27 @@ def file_system_of_windows_offers_no_unmap():
         subprocess.run(["umount", where], check=True)
 
 
+def sectors_longer_than_blocks_cost_the_ends_alone():
+    """What is no whole sector at the ends of a range is written; all between is given back."""
+    with open(path("sectors.back"), "wb") as file:
+        file.write(b"\x06" * (16 * MIB))
+    made = subprocess.run(["losetup", "-b", "4096", "-f", "--show", path("sectors.back")],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    if made.returncode:
+        raise Skip(f"no loop device: {made.stderr.strip()}")
+    device = made.stdout.strip()
+    try:
+        with Server("rawdisk", "-f", device, "-l", "512", "--state", path("sectors.state"),
+                    "-p", ANY) as server:
+            qemu_io(server.url, "discard 1536 6M", "flush", "read -P 6 0 1536",
+                    "read -P 0 1536 6M", "read -P 6 6292992 1M")
+        check(allocated("sectors.back") <= 11 * MIB, f"{allocated('sectors.back')} bytes are left")
+    finally:
+        subprocess.run(["losetup", "-d", device], check=False)
+
+
 TESTS = [one_command_is_bounded, image_in_memory_is_bounded,
          unmap_is_not_offered_where_zeros_would_be_written,
          unmap_that_is_asked_for_writes_zeros_in_small_commands,
-         file_system_of_windows_offers_no_unmap]
+         file_system_of_windows_offers_no_unmap,
+         sectors_longer_than_blocks_cost_the_ends_alone]
