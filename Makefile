@@ -41,6 +41,7 @@ bench:
 	@scripts/build release windows-x64 windows-x86
 	@WORK=$(BUILD)/bench BUILD=$(BUILD)/release bench/run
 	@WORK=$(BUILD)/bench BUILD=$(BUILD)/release bench/neighbour/run
+	@WORK=$(BUILD)/bench BUILD=$(BUILD)/release bench/shares/run
 	@WORK=$(BUILD)/bench bench/windows/run
 
 fuzz:
