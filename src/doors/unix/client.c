@@ -315,6 +315,7 @@ static bool begin(struct unix_client *client)
     command->busy = true;
     command->aborted = false;
     client->receiving = command;
+    client->spoke = true;
     return true;
 }
 
@@ -484,6 +485,7 @@ struct unix_client *unix_client_new(struct unix_door *door, int fd)
     client->door = door;
     client->fd = fd;
     client->depth = (uint32_t)depth;
+    client->number = door->accepted++;
     client->sending_end = &client->sending;
     client->events = event.events;
     event.data.ptr = client;

@@ -30,6 +30,24 @@ static struct unix_client **free_place(struct unix_door *door)
     return NULL;
 }
 
+/* That of the client which has said nothing for longest: nothing of it can be under way. */
+static struct unix_client **silent_place(struct unix_door *door)
+{
+    struct unix_client **oldest = NULL;
+
+    for (int i = 0; i < UNIX_CLIENTS_MAX; i++) {
+        struct unix_client *client = door->clients[i];
+
+        if (!client->spoke && (!oldest || client->number < (*oldest)->number))
+            oldest = &door->clients[i];
+    }
+    if (oldest) {
+        unix_client_kill(*oldest);
+        unix_client_free(*oldest);
+    }
+    return oldest;
+}
+
 /* Out of descriptors: without the spare one the client would stay in the backlog, and the listener
  * readable, forever. */
 static void refuse(struct unix_door *door)
@@ -58,6 +76,8 @@ static void accept_clients(struct unix_door *door)
                 continue;
             return;
         }
+        if (!place)
+            place = silent_place(door);
         if (place) {
             *place = unix_client_new(door, fd);
         } else {

@@ -47,6 +47,8 @@ struct unix_client {
     int fd;                         /* -1: gone, waiting for its running commands */
     uint32_t events;                /* what epoll watches */
     bool eof;                       /* nothing more comes; answer what there is, then close */
+    bool spoke;                     /* it has sent the header of a message */
+    uint64_t number;                /* how many came before it */
     struct scsi_nexus nexus;
 
     struct unix_command *receiving; /* its header is here, its payload is not */
@@ -83,6 +85,7 @@ struct unix_door {
     bool owes_report;    /* and the library does not know yet that it has ended */
     struct spd_request *completed; /* done on the loop's own thread, newest first */
     struct unix_client *clients[UNIX_CLIENTS_MAX];
+    uint64_t accepted;
 };
 
 extern const struct spd_door_ops unix_door_ops;

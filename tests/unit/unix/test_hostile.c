@@ -237,10 +237,32 @@ static void one_client_too_many_is_refused(void **state)
 
     (void)state;
     fixture_start(ALL);
-    for (int i = 0; i < UNIX_CLIENTS_MAX; i++)
+    for (int i = 0; i < UNIX_CLIENTS_MAX; i++) {
         fd[i] = client_greeted(NULL);
+        assert_good(client_do(fd[i], TRANSACT_READ, 0, 1, data));
+    }
     assert_closed(client_connect(fixture.path));
     for (int i = 0; i < UNIX_CLIENTS_MAX; i++) {
+        assert_good(client_do(fd[i], TRANSACT_READ, 0, 1, data));
+        close(fd[i]);
+    }
+}
+
+static void clients_that_say_nothing_make_room(void **state)
+{
+    int fd[UNIX_CLIENTS_MAX + 1];
+    uint8_t data[BLOCK];
+
+    (void)state;
+    fixture_start(ALL);
+    fd[0] = client_greeted(NULL);
+    assert_good(client_do(fd[0], TRANSACT_READ, 0, 1, data));
+    for (int i = 1; i <= UNIX_CLIENTS_MAX; i++)
+        fd[i] = client_greeted(NULL);
+    assert_closed(fd[1]);
+    for (int i = 0; i <= UNIX_CLIENTS_MAX; i++) {
+        if (i == 1)
+            continue;
         assert_good(client_do(fd[i], TRANSACT_READ, 0, 1, data));
         close(fd[i]);
     }
@@ -262,6 +284,7 @@ int main(void)
         TEST(client_in_the_middle_of_a_message_is_let_go),
         TEST(client_that_does_not_read_is_bounded),
         TEST(one_client_too_many_is_refused),
+        TEST(clients_that_say_nothing_make_room),
     };
 
     return cmocka_run_group_tests_name("unix-hostile", tests, NULL, NULL);
