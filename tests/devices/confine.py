@@ -116,7 +116,20 @@ def other_calls_are_refused_and_named_and_the_disk_goes_on():
             check(f"sandbox: the system call {call} was refused" in said, said)
 
 
+def list_follows_from_the_doors():
+    shim = dict(os.environ, LD_PRELOAD=os.path.join(BUILD, "tests/devices/preload_refused.so"))
+    socket = path("list.socket")
+    with Server("rawdisk", "-f", path("list.img"), "--size", "4M", "--sandbox", "-p",
+                f"unix:{socket}", env=shim) as server:
+        run("stgtest", f"unix:{socket}", "2", "WF", "*", "8")
+        check("tried getpeername: refused" in server.errors(), server.errors())
+    with rawdisk("list.img", "--sandbox", env=shim) as server:
+        qemu_io(server.url, "write -P 7 0 64k", "flush")
+        check("tried getpeername: Bad file descriptor" in server.errors(), server.errors())
+
+
 TESTS = [secrets_of_others_are_refused, memory_is_closed_while_secrets_are_in_it,
          user_is_given_up_by_every_thread, group_alone_is_taken,
          unknown_user_is_refused_before_an_image_is_made, only_root_can_become_another_user,
-         everything_works_in_the_sandbox, other_calls_are_refused_and_named_and_the_disk_goes_on]
+         everything_works_in_the_sandbox, other_calls_are_refused_and_named_and_the_disk_goes_on,
+         list_follows_from_the_doors]
