@@ -106,6 +106,34 @@ static void a_status_arrives_to_the_byte(void)
     end(unit, pipe);
 }
 
+/* Its response has the data, or there is none and the read has failed. */
+static void a_recovered_error_brings_its_data(void)
+{
+    static const SPD_STORAGE_UNIT_STATUS recovered = { .ScsiStatus = 2, .SenseKey = 1, .ASC = 23 };
+    SPD_STORAGE_UNIT_PARAMS params = disk_params(), greeting;
+    UCHAR block[DISK_BLOCK];
+    HANDLE pipe;
+    SPD_STORAGE_UNIT *unit = start(&params, &pipe, &greeting);
+
+    memset(block, 0x3c, sizeof block);
+    for (int given = 0; given < 2; given++) {
+        SPD_IOCTL_TRANSACT_RSP response = { .Kind = SpdIoctlTransactReadKind };
+
+        held_count = 0;
+        client_transfer(&message, (UINT64)given + 1, SpdIoctlTransactReadKind, 0, 1);
+        CHECK(client_send(pipe, &message, 0) && disk_await(&held_count, 1));
+        response.Hint = held[0].Hint;
+        response.Status = recovered;
+        SpdStorageUnitSendResponse(unit, &response, given ? block : NULL);
+        CHECK(client_receive(pipe, &message) == (given ? DISK_BLOCK : 0));
+        CHECK(message.response.Status.ScsiStatus == 2);
+        CHECK(message.response.Status.SenseKey == (given ? 1 : 4));
+        CHECK(message.response.Status.ASC == (given ? 23 : 0x44));
+        CHECK(!given || !memcmp(message.data, block, sizeof block));
+    }
+    end(unit, pipe);
+}
+
 static void parameters_arrive_to_the_letter(void)
 {
     SPD_STORAGE_UNIT_PARAMS params = disk_params(), greeting;
@@ -198,6 +226,7 @@ void test_transport(void)
     wsprintfW(name, L"\\\\.\\pipe\\spd-transport-%lu", GetCurrentProcessId());
     wsprintfW(path, L"%s\\0", name);
     run("pipe: a status arrives to the byte", a_status_arrives_to_the_byte);
+    run("pipe: a recovered error brings its data", a_recovered_error_brings_its_data);
     run("pipe: parameters arrive to the letter", parameters_arrive_to_the_letter);
     run("pipe: a long unmap has one answer", a_long_unmap_has_one_answer);
     run("pipe: one thread has many requests under way", one_thread_has_many_requests_under_way);

@@ -60,7 +60,7 @@ static void check_serial(UINT32 btl)
 static void check_identification(UINT32 btl)
 {
     static const UCHAR fixed[] = { 0, 0x83, 0, 110,
-        0x01, 0x03, 0, 8, 0x3b, 0x41, 0x84, 0xfc, 0x02, 0x04, 0x67, 0x88,
+        0x01, 0x03, 0, 8, 0x37, 0x98, 0x85, 0x46, 0x13, 0xa9, 0x74, 0xb5,
         0x01, 0x0a, 0, 18, 0x10, 0, 0x41, 0x12, 0xa9, 0xa1, 0xf0, 0x79, 0x4f, 0x3d, 0xba, 0x53,
         0x2d, 0x5d, 0xf2, 0x7d, 0x28, 0xb5,
         0x02, 0x01, 0, 60, 'W', 'i', 'n', 'S', 'p', 'd', ' ', ' ' };
@@ -95,7 +95,7 @@ static void check_limits(UINT32 btl, BOOL unmap)
 static void check_provisioning(UINT32 btl, BOOL unmap)
 {
     static const UCHAR thick[8] = { 0, 0xb2, 0, 4 };
-    static const UCHAR thin[8] = { 0, 0xb2, 0, 4, 0, 0xe4, 2 };
+    static const UCHAR thin[8] = { 0, 0xb2, 0, 4, 0, 0x80, 2 }; /* LBPU */
 
     check_page(btl, 0xb2, unmap ? thin : thick, 8);
 }
@@ -199,7 +199,7 @@ static void capacity(UINT64 blocks, BOOL unmap)
         wanted[i] = (UCHAR)((blocks - 1) >> (56 - 8 * i));
     if (blocks <= 0xffffffff)
         memcpy(short_one, wanted + 4, 4);
-    wanted[14] = unmap ? 0xc0 : 0; /* LBPME, LBPRZ */
+    wanted[14] = unmap ? 0x80 : 0; /* LBPME; LBPRZ is for programs that promise it */
     ten = (struct scsi){ .btl = btl, .direction = DATA_IN, .data = data, .length = 8,
         .cdb_length = 10, .cdb = { 0x25 } };
     scsi_run(&ten);
