@@ -45,25 +45,37 @@ static void schedule(const uint8_t block[BLOCK], uint32_t words[ROUNDS])
     }
 }
 
-/* FIPS 180-4 6.2.2, steps 2 to 4; v[0] to v[7] are its a to h */
+/* FIPS 180-4 6.2.2, steps 2 to 4 */
 static void add_block(uint32_t hash[WORDS], const uint8_t block[BLOCK])
 {
-    uint32_t words[ROUNDS], v[WORDS];
+    uint32_t a = hash[0], b = hash[1], c = hash[2], d = hash[3];
+    uint32_t e = hash[4], f = hash[5], g = hash[6], h = hash[7];
+    uint32_t words[ROUNDS];
 
     schedule(block, words);
-    memcpy(v, hash, sizeof v);
     for (unsigned t = 0; t < ROUNDS; t++) {
-        uint32_t t1 = v[7] + (rotate(v[4], 6) ^ rotate(v[4], 11) ^ rotate(v[4], 25)) +
-            ((v[4] & v[5]) ^ (~v[4] & v[6])) + constants[t] + words[t];
-        uint32_t t2 = (rotate(v[0], 2) ^ rotate(v[0], 13) ^ rotate(v[0], 22)) +
-            ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]));
+        uint32_t t1 = h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + ((e & f) ^ (~e & g)) +
+            constants[t] + words[t];
+        uint32_t t2 = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) +
+            ((a & b) ^ (a & c) ^ (b & c));
 
-        memmove(v + 1, v, 7 * sizeof *v);
-        v[4] += t1;
-        v[0] = t1 + t2;
+        h = g;
+        g = f;
+        f = e;
+        e = d + t1;
+        d = c;
+        c = b;
+        b = a;
+        a = t1 + t2;
     }
-    for (unsigned i = 0; i < WORDS; i++)
-        hash[i] += v[i];
+    hash[0] += a;
+    hash[1] += b;
+    hash[2] += c;
+    hash[3] += d;
+    hash[4] += e;
+    hash[5] += f;
+    hash[6] += g;
+    hash[7] += h;
 }
 
 void scsi_sha256(const void *message, size_t length, uint8_t digest[SCSI_SHA256_LENGTH])
