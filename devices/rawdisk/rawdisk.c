@@ -139,7 +139,7 @@ static int write_partition_table(struct rawdisk *disk, const struct device_optio
 
 /* How much one command may unmap. The file is locked while a piece of it becomes a hole; memory
  * does it on the thread that serves all; and where zeros are written, it is a long write. */
-enum { UNMAP_MAX = 1 << 30, UNMAP_MAX_MEMORY = 64 << 20, UNMAP_MAX_WRITTEN = 4 << 20 };
+enum { UNMAP_MAX = 512 << 20, UNMAP_MAX_MEMORY = 64 << 20, UNMAP_MAX_WRITTEN = 4 << 20 };
 
 /* What cannot be done fast is not offered, unless it was asked for. */
 static void offer_unmap(const struct image *image, struct device_options *options,
