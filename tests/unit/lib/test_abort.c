@@ -207,6 +207,30 @@ static void a_wait_with_a_bound_says_what_hangs(void **state)
     test_unit_end(unit, &device);
 }
 
+static void an_unmap_is_waited_for(void **state)
+{
+    const uint8_t cdb[10] = { 0x42, [8] = 24 };
+    uint8_t list[24] = { [1] = 22, [3] = 16, [15] = 3, [19] = 1 };
+    spd_params params = test_params(SPD_CACHE | SPD_UNMAP_SUPPORTED);
+    spd_unit *unit = test_unit(&device, &test_simple_ops, &params, 1);
+    struct loop_command unmap = { .vec = { { list, sizeof list } }, .vec_count = 1 };
+
+    (void)state;
+    device.hold = true;
+    assert_true(loop_start(
+        loop_door_of(unit), &unmap, cdb, sizeof cdb, SCSI_DATA_OUT, sizeof list));
+    test_wait_held(&device, 1);
+    assert_false(loop_cancel(&unmap));
+    assert_false(spd_request_is_left(&unmap.request));
+    spd_unit_shutdown(unit);
+    assert_int_equal(spd_unit_wait_for(unit, 0), SPD_ERROR_HANGS);
+    assert_memory_equal(spd_error_detail(), "1 operation, the oldest an unmap, LBA 3, ", 41);
+    test_let_go(&device);
+    loop_wait(&unmap);
+    assert_int_equal(spd_unit_wait_for(unit, 3600), 0);
+    test_unit_end(unit, &device);
+}
+
 static void the_last_flush_may_hang_as_well(void **state)
 {
     spd_params params = test_params(SPD_CACHE);
@@ -281,6 +305,7 @@ int main(void)
         cmocka_unit_test(an_exclusive_command_waits_for_writes_that_were_aborted_not_for_reads),
         cmocka_unit_test(a_device_is_told_once_that_its_unit_stops),
         cmocka_unit_test(a_wait_with_a_bound_says_what_hangs),
+        cmocka_unit_test(an_unmap_is_waited_for),
         cmocka_unit_test(the_last_flush_may_hang_as_well),
         cmocka_unit_test(a_unit_that_was_not_started_is_not_waited_for),
         cmocka_unit_test(a_round_ends_when_all_other_doors_say_so),
