@@ -130,11 +130,12 @@ static bool key_character(char c)
 bool iscsi_text_next(char *text, uint32_t length, uint32_t *position, char **key, char **value,
     bool *bad)
 {
-    char *pair = text + *position, *end, *c = pair;
+    char *pair, *end, *c;
 
     *bad = false;
-    if (*position >= length)
+    if (*position >= length) /* text may be NULL, then */
         return false;
+    c = pair = text + *position;
     end = memchr(pair, '\0', length - *position);
     if (end == pair) {
         /* Some initiators fill the segment with zeros; nothing but zeros may follow. */
