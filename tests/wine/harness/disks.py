@@ -92,16 +92,17 @@ def a_disk_is_an_image(machine):
     """The only image here whose requests are pending for a while: files end theirs at once."""
     pipe = r"\\.\pipe\rawdisk"
     with disk(machine, "memdisk", *SIZE) as (_, name):
-        with server(machine, "rawdisk", "-f", name, "-p", pipe):
+        with server(machine, "rawdisk", "-f", name, "-U", "1", "-p", pipe):
             passes_stgtest(machine, pipe + r"\0", "500", "WRUR", "*", "*")
 
 
 def blocks_are_whole_sectors(machine):
     pipe = r"\\.\pipe\rawdisk"
     with disk(machine, "memdisk", *SIZE, "-l", "4096") as (_, name):
-        status, _ = machine.prefix.wine(machine.package / "rawdisk-x64.exe", "-f", name, "-p", pipe)
+        status, _ = machine.prefix.wine(
+            machine.package / "rawdisk-x64.exe", "-f", name, "-l", "512", "-p", pipe)
         assert status == 87, f"blocks of 512 bytes on sectors of 4096: {status}"
-        with server(machine, "rawdisk", "-f", name, "-l", "4096", "-p", pipe):
+        with server(machine, "rawdisk", "-f", name, "-U", "1", "-p", pipe):
             passes_stgtest(machine, pipe + r"\0", "100", "WRUR", "*", "*")
 
 
