@@ -128,6 +128,20 @@ def copied_image_is_asked_which_it_is(prefix):
         check(guid(said) != first, "the copy has the identity of the first")
 
 
+def one_identity_has_one_image(prefix):
+    guid = ("--guid", "01234567-89ab-cdef-0123-456789abcdef")
+    (prefix.drive / "one.img").write_bytes(bytes(8192))
+    with rawdisk(prefix, "-f", r"C:\one.img", "-W", "0", *guid, "-p", PIPE + "one"):
+        _, errors = run(prefix, "rawdisk", "-f", r"C:\two.img", "-c", "8", *guid, "-p",
+                        PIPE + "two", status=1)
+        check("serves another image with the same identity" in errors, errors)
+        check(not (prefix.drive / "two.img").exists(), "the refused start left an image")
+        with rawdisk(prefix, "-f", r"C:\one.img", "-W", "0", *guid, "-p", PIPE + "three"):
+            pass
+    with rawdisk(prefix, "-f", r"C:\two.img", "-c", "8", *guid, "-p", PIPE + "two"):
+        pass
+
+
 def start_that_fails_leaves_no_image(prefix):
     folder = prefix.drive / "failing"
     folder.mkdir()
@@ -297,6 +311,7 @@ def the_first_disk_of_the_tutorial_is_one_on_windows(prefix):
 TESTS = [every_option_of_the_original_is_taken, write_protected_disk_without_cache_is_what_it_says,
          new_image_has_the_partition_of_the_original, image_may_have_any_name,
          size_that_does_not_fit_is_87, copied_image_is_asked_which_it_is,
+         one_identity_has_one_image,
          start_that_fails_leaves_no_image, no_pipe_has_a_grace, wrong_usage_is_87,
          help_fits_a_console_and_the_manual_has_it,
          stgtest_takes_the_arguments_of_the_original,
