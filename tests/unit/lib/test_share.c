@@ -263,13 +263,18 @@ static void no_nexus_has_all_dispatchers(void **state)
     spd_unit *unit = unit_of(&test_simple_ops, 0, 0);
     struct loop_command *his = calloc(most + 10, sizeof *his), hers = { .nexus = &others[0] };
     unsigned char block[TEST_BLOCK] = { 7 };
+    bool found = false;
 
     (void)state;
     device.hold = true;
     for (uint32_t i = 0; i < most + 10; i++)
         assert_true(loop_start_write(loop_door_of(unit), &his[i], block, i, 1, TEST_BLOCK));
+    test_wait_held(&device, most);
     assert_true(loop_start_write(loop_door_of(unit), &hers, block, 1000, 1, TEST_BLOCK));
     test_wait_held(&device, most + 1);
+    for (uint32_t i = 0; i < device.log_count; i++)
+        found = found || device.log[i].lba == 1000;
+    assert_true(found || most + 1 > TEST_LOG_MAX);
     test_let_go(&device);
     assert_int_equal(loop_wait(&hers), SCSI_GOOD);
     for (uint32_t i = 0; i < most + 10; i++)

@@ -91,6 +91,33 @@ static void test_what_one_unit_leaves_unserved_does_not_touch_another(void **sta
     end_many(SRB_STATUS_SUCCESS);
 }
 
+/* The program may have as many requests at a time as there is scratch for. */
+static void test_a_unit_has_its_share_and_no_more(void **state)
+{
+    static struct rig_transact taken[9];
+
+    (void)state;
+    send_many(0);
+    for (unsigned i = 0; i < 9; i++)
+        rig_ask(&program, &taken[i], btls[0], 512);
+    assert_true(shim_ioctl_done(taken[7].irp));
+    assert_false(shim_ioctl_done(taken[8].irp));
+    for (unsigned i = 0; i < 8; i++) {
+        assert_int_equal(rig_end(&taken[i]), STATUS_SUCCESS);
+        rig_fill_answer(&taken[i], 0);
+        rig_answer(&program, &taken[i], btls[0], 0);
+        assert_int_equal(rig_end(&taken[i]), STATUS_SUCCESS);
+        assert_true(shim_ioctl_done(taken[8].irp));
+    }
+    assert_int_equal(rig_end(&taken[8]), STATUS_SUCCESS);
+    rig_fill_answer(&taken[8], 0);
+    rig_answer(&program, &taken[8], btls[0], 0);
+    assert_int_equal(rig_end(&taken[8]), STATUS_SUCCESS);
+    for (unsigned i = 9; i < MANY; i++)
+        serve(btls[0]);
+    end_many(SRB_STATUS_SUCCESS);
+}
+
 static void test_a_reset_ends_those_that_wait_for_scratch(void **state)
 {
     (void)state;
@@ -174,6 +201,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, rig_teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_what_one_unit_leaves_unserved_does_not_touch_another),
+        TEST(test_a_unit_has_its_share_and_no_more),
         TEST(test_a_reset_ends_those_that_wait_for_scratch),
         TEST(test_one_that_waits_for_scratch_can_be_aborted),
         TEST(test_the_end_of_the_unit_ends_them),
