@@ -154,11 +154,12 @@ static void unmap(struct disk *disk)
     }
 }
 
-/* One block operation; returns its outcome, NULL for GOOD. */
+/* One block operation; returns its outcome. */
 static const struct scsi_outcome *operate(struct disk *disk, enum scsi_step step)
 {
     const struct scsi_op *op = &disk->task.op;
-    const struct scsi_outcome *outcome = NULL;
+    static const struct scsi_outcome good;
+    const struct scsi_outcome *outcome = &good;
 
     if (disk->log_count < DISK_LOG_MAX) {
         struct disk_step *entry = &disk->log[disk->log_count];
@@ -171,7 +172,7 @@ static const struct scsi_outcome *operate(struct disk *disk, enum scsi_step step
     disk->log_count++;
     if (disk->log_count == disk->fail_at)
         outcome = &disk->fail_with;
-    if (outcome && !scsi_outcome_completed(outcome))
+    if (!scsi_outcome_completed(outcome))
         return outcome;
     if (step == SCSI_UNMAP)
         unmap(disk);
