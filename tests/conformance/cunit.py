@@ -45,8 +45,8 @@ BROKEN = {
     "iSCSITMF.LUNResetSimpleAsync": "CU_ASSERT_EQUAL(reconnect_succeeded,1)",
 }
 # Data-out that is not as long as the CDB says. We write nothing of what is announced too short, say
-# 5/0E/03 and send the residual; more than that is GOOD, with the residual, and left where it is (RFC
-# 7143 11.4.5.1). These tests want a part written, or more refused. That is all that they may
+# 5/0E/03 and send the residual; more than that is GOOD, with the residual, and left where it is
+# (RFC 7143 11.4.5.1). These tests want a part written, or more refused. That is all that they may
 # complain of, in this order, as libiscsi 1.19 has it.
 SHORT = [r"CU_ASSERT_EQUAL\(task->status,SCSI_STATUS_GOOD\)"] * 3 + [
     r'CU_FAIL\("Block was not written correctly"\)']
