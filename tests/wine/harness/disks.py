@@ -124,8 +124,8 @@ def check_unit(machine, *device):
     has(ask("vpd80"), ("PRODUCT SERIAL NUMBER", GUID))
     has(ask("vpd83"), ("DESIGNATOR", f"WinSpd  MemDisk         {GUID}"))
     assert any(value.startswith("50 49 44 20 ") for _, value in ask("vpd83")), "no PID designator"
-    has(ask("vpdb0"), ("MAXIMUM UNMAP LBA COUNT", "4294967295"))
-    has(ask("vpdb2"), ("LBPU", "1"), ("PROVISIONING TYPE", "2"))
+    has(ask("vpdb0"), ("MAXIMUM UNMAP BLOCK DESCRIPTOR COUNT", "256"))
+    has(ask("vpdb2"), ("LBPU", "1"), ("LBPRZ", "1"), ("PROVISIONING TYPE", "2"))
     for command in ("mode-sense", "mode-caching"):
         has(ask(command), ("WP", "0"), ("PAGE CODE", "8"), ("WCE", "1"), ("RCD", "0"))
     has(ask("capacity"), ("RETURNED LOGICAL BLOCK ADDRESS", str(BLOCKS - 1)),
