@@ -331,12 +331,12 @@ SPD_API int spd_unit_create(const char *device_name, const spd_params *params, c
  * as above; the unit stays as it was. */
 SPD_API int spd_unit_add_door(spd_unit *unit, const char *device_name);
 
-/* Starts the doors and `threads` dispatcher threads, at most 1024 (0: one per usable CPU for each
- * initiator, and one more, which no initiator gets beside those; none are made for a device that
- * never blocks or is asynchronous). Initiators have turns on them. Operations may be called before
- * this returns. Errors: STATE (it was started or shut down before) and THREADS when too many are
- * asked for leave the unit as it was; after any other the unit has stopped and can only be deleted.
- */
+/* Starts the doors and `threads` dispatcher threads, at most 1024 (0: eight, or one per usable CPU
+ * where there are more, and another one, which no initiator gets beside all of those; none are made
+ * for a device that never blocks or is asynchronous). Initiators have turns on them. Operations may
+ * be called before this returns. Errors: STATE (it was started or shut down before) and THREADS
+ * when too many are asked for leave the unit as it was; after any other the unit has stopped and
+ * can only be deleted. */
 SPD_API int spd_unit_start(spd_unit *unit, uint32_t threads);
 
 /* Stops the doors: no new commands from now on. What waits is aborted, what the device has is

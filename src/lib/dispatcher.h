@@ -9,7 +9,10 @@
 #include "lib/fair.h"
 #include "os/os.h"
 
-enum { SPD_THREADS_MAX = 1024 };
+enum {
+    SPD_THREADS_MAX = 1024,
+    SPD_THREADS_LEAST = 8, /* of those that the library chooses the number of */
+};
 
 struct spd_dispatcher {
     struct spd_unit *unit;

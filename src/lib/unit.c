@@ -187,17 +187,20 @@ static struct spd_request *begin_stop(struct spd_unit *unit)
     return spd_dispatchers_close(&unit->dispatchers);
 }
 
-/* One more thread than work for all processors, which no nexus gets beside its others: operations
- * that take long, such as flushes, keep no other nexus out. */
+/* Most operations that reach a dispatcher wait rather than compute, and flushes share their wait:
+ * there is work for more threads than processors. One more, which no nexus gets beside its others,
+ * keeps no other nexus waiting for operations that take long. */
 static int start_dispatchers(struct spd_unit *unit, uint32_t threads)
 {
-    uint32_t processors = os_cpu_count();
+    uint32_t share = os_cpu_count();
 
     if (threads)
         return spd_dispatchers_start(unit, threads, 0);
-    if (processors >= SPD_THREADS_MAX)
-        processors = SPD_THREADS_MAX - 1;
-    return spd_dispatchers_start(unit, processors + 1, processors);
+    if (share < SPD_THREADS_LEAST)
+        share = SPD_THREADS_LEAST;
+    if (share >= SPD_THREADS_MAX)
+        share = SPD_THREADS_MAX - 1;
+    return spd_dispatchers_start(unit, share + 1, share);
 }
 
 /* *started: how many doors were; on failure they want stopping. */

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "lib/dispatcher.h"
 #include "test_device.h"
 
 static struct test_device device;
@@ -123,10 +124,11 @@ static void dispatchers_work_side_by_side(void **state)
     test_unit_end(unit, &device);
 }
 
-static void there_is_a_dispatcher_for_each_cpu_unless_told_otherwise(void **state)
+static void there_are_dispatchers_for_each_cpu_and_for_waiting(void **state)
 {
     enum { MORE = 3 };
-    unsigned cpus = os_cpu_count(), count = cpus + MORE;
+    unsigned most = os_cpu_count() > SPD_THREADS_LEAST ? os_cpu_count() : SPD_THREADS_LEAST;
+    unsigned count = most + MORE;
     spd_params params = test_params(SPD_CACHE);
     spd_unit *unit = test_unit(&device, &test_simple_ops, &params, 0);
     struct loop_command *command = calloc(count, sizeof *command);
@@ -136,12 +138,12 @@ static void there_is_a_dispatcher_for_each_cpu_unless_told_otherwise(void **stat
     device.hold = true;
     for (unsigned i = 0; i < count; i++)
         assert_true(loop_start_write(loop_door_of(unit), &command[i], block, i, 1, TEST_BLOCK));
-    test_wait_held(&device, cpus);
-    assert_int_equal(device.most_inside, cpus);
+    test_wait_held(&device, most);
+    assert_int_equal(device.most_inside, most);
     test_let_go(&device);
     for (unsigned i = 0; i < count; i++)
         assert_int_equal(loop_wait(&command[i]), SCSI_GOOD);
-    assert_int_equal(device.most_inside, cpus);
+    assert_int_equal(device.most_inside, most);
     test_unit_end(unit, &device);
     free(command);
 }
@@ -479,7 +481,7 @@ int main(void)
         cmocka_unit_test(a_tried_operation_that_does_not_block_stays_on_the_doors_thread),
         cmocka_unit_test(a_tried_operation_that_would_block_is_called_again_on_a_dispatcher),
         cmocka_unit_test(dispatchers_work_side_by_side),
-        cmocka_unit_test(there_is_a_dispatcher_for_each_cpu_unless_told_otherwise),
+        cmocka_unit_test(there_are_dispatchers_for_each_cpu_and_for_waiting),
         cmocka_unit_test(an_operation_in_one_piece_gets_the_doors_own_memory),
         cmocka_unit_test(pieces_reach_a_device_that_never_blocks),
         cmocka_unit_test(pieces_reach_a_blocking_device),

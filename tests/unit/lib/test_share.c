@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "lib/scratch.h"
+#include "lib/dispatcher.h"
 #include "test_device.h"
 
 enum { MANY = 200 };
@@ -259,7 +260,7 @@ static void a_nexus_waits_for_one_command_of_another_not_for_all(void **state)
 
 static void no_nexus_has_all_dispatchers(void **state)
 {
-    uint32_t most = os_cpu_count();
+    uint32_t most = os_cpu_count() > SPD_THREADS_LEAST ? os_cpu_count() : SPD_THREADS_LEAST;
     spd_unit *unit = unit_of(&test_simple_ops, 0, 0);
     struct loop_command *his = calloc(most + 10, sizeof *his), hers = { .nexus = &others[0] };
     unsigned char block[TEST_BLOCK] = { 7 };
