@@ -265,7 +265,8 @@ bool image_unmake(struct image *image)
         return fstat(image->fd, &ours) == 0 && stat(image->path, &there) == 0 &&
             ours.st_dev == there.st_dev && ours.st_ino == there.st_ino &&
             unlink(image->path) == 0;
-    return !image->created || image->fd < 0 || ftruncate(image->fd, 0) == 0;
+    /* What another program made in the same moment is its own. */
+    return image->missing || !image->created || ftruncate(image->fd, 0) == 0;
 }
 
 void image_close(struct image *image)

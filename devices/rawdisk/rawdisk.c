@@ -336,7 +336,7 @@ static void rawdisk_unmake(void *context)
     disk->watch = NULL;
     disk->made = false;
     identity_restore(&disk->identity);
-    if (disk->image.created)
+    if (disk->image.created && (disk->image.made || !disk->image.missing))
         device_error(disk->options->program, "the new image %s %s", disk->options->file,
             image_unmake(&disk->image) ? "is taken back" : "cannot be taken back: remove it");
 }

@@ -363,12 +363,12 @@ SPD_API int spd_unit_wait_for(spd_unit *unit, uint32_t seconds);
  * from an operation, and nothing else may use the unit any more. */
 SPD_API void spd_unit_delete(spd_unit *unit);
 
-/* From now on SIGINT, SIGTERM and SIGHUP (console events on Windows) shut this unit down. A second
- * SIGINT or SIGTERM has the effect it had before, so that a device that hangs can still be ended;
- * further SIGHUPs have none, for a terminal that goes sends several. SIGHUP is left alone where it
- * is ignored, as under nohup(1). SIGPIPE is ignored: a reader that has gone must not end a disk
- * before its last flush. One unit a process, else SPD_ERROR_STATE; NULL takes it back and restores
- * the handlers. */
+/* From now on SIGINT, SIGTERM and SIGHUP (console events on Windows) shut this unit down. A SIGINT
+ * or SIGTERM that comes a second later, or after that, has the effect it had before, so that a
+ * device that hangs can still be ended; timeout(1), for example, sends two at once. Further SIGHUPs
+ * have none, for a terminal that goes sends several. SIGHUP is left alone where it is ignored, as
+ * under nohup(1). SIGPIPE is ignored: a reader that has gone must not end a disk before its last
+ * flush. One unit a process, else SPD_ERROR_STATE; NULL takes it back and restores the handlers. */
 SPD_API int spd_unit_shutdown_on_signal(spd_unit *unit);
 
 /* What spd_unit_create() was given. */

@@ -101,9 +101,9 @@ void *os_pages_alloc(size_t length);
 void os_pages_free(void *pages, size_t length);
 
 /* The callback runs on a thread of its own, once: after SIGINT, SIGTERM or SIGHUP, or what a
- * console has instead. A second SIGINT or SIGTERM acts as it did before the watch. SIGHUP stays
- * ignored where it was, and SIGPIPE is ignored during the watch. One watch a process: EBUSY when
- * there is one. */
+ * console has instead. A SIGINT or SIGTERM that comes a second later acts as it did before
+ * the watch. SIGHUP stays ignored where it was, and SIGPIPE is ignored during the watch. One watch
+ * a process: EBUSY when there is one. */
 int os_signal_watch(void (*callback)(void *context), void *context);
 /* Waits for a callback that runs. Not from the callback. */
 void os_signal_unwatch(void);

@@ -22,9 +22,10 @@ const char transports_devices[] = "give /dev/sdX, /dev/sgN or iscsi://HOST[:PORT
 
 const char transports_help[] =
     "DEVICE is /dev/sdX, /dev/sgN or iscsi://[USER@]HOST[:PORT]/IQN/LUN. CHAP secrets\n"
-    "come from the environment: LIBISCSI_CHAP_PASSWORD, and for mutual CHAP\n"
-    "LIBISCSI_CHAP_TARGET_PASSWORD. b:t:l (bus, target, logical unit) chooses a unit\n"
-    "of an adapter; the devices named here have one each, so it can only be 0:0:0.\n";
+    "come from the environment: LIBISCSI_CHAP_PASSWORD, and for mutual CHAP both\n"
+    "LIBISCSI_CHAP_TARGET_USERNAME and LIBISCSI_CHAP_TARGET_PASSWORD. b:t:l (bus,\n"
+    "target, logical unit) chooses a unit of an adapter; the devices named here have\n"
+    "one each, so it can only be 0:0:0.\n";
 
 int transports_print_path(const char *device)
 {

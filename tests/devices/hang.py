@@ -116,6 +116,23 @@ def ctrl_c_ends_a_server_whose_medium_hangs():
           f"LBA {HUNG}, " in said, said)
 
 
+def ctrl_c_again_and_again_ends_a_server_at_once():
+    disk = HungDisk("hung-again.img", "--stop-timeout", "3600")
+    with Initiator(disk.url) as initiator:
+        check(initiator.login() == 0, "no login")
+        initiator.settle()
+        initiator.begin_write(HUNG, bytes(BLOCK))
+        disk.wait_held(1)
+        process = disk.server.process
+        deadline = time.monotonic() + TIMEOUT
+        while process.poll() is None and time.monotonic() < deadline:
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.1)
+        status = disk.server.end()
+    disk.server.log.close()
+    check(status == -signal.SIGINT, f"status {status}")
+
+
 def a_server_whose_medium_answers_in_time_ends_in_order():
     disk = HungDisk("hung-late.img", "--stop-timeout", "3600")
     with Initiator(disk.url) as initiator:
@@ -186,7 +203,7 @@ def a_reset_by_iscsi_aborts_a_write_by_a_unix_socket():
 TESTS = [
     an_initiator_whose_read_hangs_gets_in_again_at_once,
     an_initiator_whose_write_hangs_is_refused_after_the_bound,
-    ctrl_c_ends_a_server_whose_medium_hangs,
+    ctrl_c_ends_a_server_whose_medium_hangs, ctrl_c_again_and_again_ends_a_server_at_once,
     a_server_whose_medium_answers_in_time_ends_in_order,
     a_reset_by_one_door_aborts_a_write_by_another,
     a_reset_by_iscsi_aborts_a_write_by_a_unix_socket,

@@ -148,6 +148,26 @@ def terminal_that_goes_sends_several_hangups():
     check("<<Flush Status=GOOD" in last_words(server)[-1], server.errors())
 
 
+def pair_of_one_signal(number):
+    """It is sent twice at once; none where this process slept in between."""
+    server = rawdisk("pair.img", "--size", "1M", "-d", "8")
+    begun = time.monotonic()
+    server.process.send_signal(number)
+    server.process.send_signal(number)
+    short = time.monotonic() - begun < 0.5
+    status = server.end(number)
+    return (status, last_words(server)) if short else pair_of_one_signal(number)
+
+
+def timeout_sends_its_signal_twice():
+    """timeout(1) does, to its child and to its process group; the second must not kill."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        for _ in range(20):
+            status, said = pair_of_one_signal(number)
+            check(status == 0, f"{number!r}: status {status}")
+            check("<<Flush Status=GOOD" in said[-1], f"{number!r}: {said[-3:]}")
+
+
 def hangup_stays_ignored_where_it_was():
     def ignore():
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -295,7 +315,8 @@ def log_through_a_link_to_nowhere_is_refused():
 
 TESTS = [image_is_no_standard_descriptor, sockets_are_no_standard_descriptors,
          tools_hold_their_sockets_elsewhere,
-         signal_that_ends_it_is_followed_by_a_flush, terminal_that_goes_sends_several_hangups,
+         signal_that_ends_it_is_followed_by_a_flush, timeout_sends_its_signal_twice,
+         terminal_that_goes_sends_several_hangups,
          hangup_stays_ignored_where_it_was, reader_that_has_gone_ends_nothing,
          start_that_fails_leaves_nothing, start_that_fails_at_its_end_leaves_nothing,
          full_file_system_keeps_no_part_of_an_image, image_is_no_output,

@@ -8,10 +8,13 @@
 #include <stdatomic.h>
 
 enum watch_action {
-    END_THEN_RESET, /* a second one acts as before, so a device that hangs can be left */
+    END_THEN_RESET, /* a later one acts as before, so a device that hangs can be left */
     END_UNLESS_IGNORED, /* a terminal that goes sends several, by its kernel and by its shell */
     IGNORE,
 };
+
+/* Programs such as timeout(1) send one signal to their child and to its process group. */
+static const uint64_t ONE_WISH_NS = UINT64_C(1000000000);
 
 static const struct {
     int number;
@@ -32,24 +35,41 @@ static struct {
     bool active;
 } watch;
 
-/* Of the static storage only these are touched by the handler. The event is opened once and never
- * closed, since a handler may still run on another thread while a watch ends. */
+/* Of what changes, a handler touches only these, and the actions before, which are set first. The
+ * event is opened once and never closed, since a handler may still run on another thread while a
+ * watch ends. */
 static _Atomic int watch_event = -1;
-static atomic_bool caught;
 static atomic_bool ending;
+static _Atomic uint64_t caught_at; /* 0: there was no signal yet */
 
 static void handler(int number)
 {
+    uint64_t none = 0;
+
     (void)number;
-    atomic_store(&caught, true);
+    atomic_compare_exchange_strong(&caught_at, &none, os_now_ns());
     os_event_signal(atomic_load(&watch_event));
+}
+
+static void handler_then_reset(int number)
+{
+    uint64_t first = atomic_load(&caught_at);
+
+    handler(number);
+    if (first == 0 || os_now_ns() - first < ONE_WISH_NS)
+        return;
+    for (int i = 0; i < WATCHED; i++) {
+        if (watched[i].number == number)
+            sigaction(number, &watch.before[i], NULL);
+    }
+    raise(number);
 }
 
 static void watch_main(void *argument)
 {
     (void)argument;
     os_event_wait(atomic_load(&watch_event));
-    if (atomic_load(&caught) && !atomic_load(&ending))
+    if (atomic_load(&caught_at) && !atomic_load(&ending))
         watch.callback(watch.context);
 }
 
@@ -58,8 +78,10 @@ static void install(void)
     for (int i = 0; i < WATCHED; i++) {
         enum watch_action kind = watched[i].action;
         struct sigaction action = {
-            .sa_handler = kind == IGNORE ? SIG_IGN : handler,
-            .sa_flags = SA_RESTART | (kind == END_THEN_RESET ? (int)SA_RESETHAND : 0),
+            .sa_handler = kind == IGNORE ? SIG_IGN
+                : kind == END_THEN_RESET ? handler_then_reset
+                                         : handler,
+            .sa_flags = SA_RESTART,
         };
 
         sigemptyset(&action.sa_mask);
@@ -86,7 +108,7 @@ int os_signal_watch(void (*callback)(void *context), void *context)
     os_event_clear(event);
     watch.callback = callback;
     watch.context = context;
-    atomic_store(&caught, false);
+    atomic_store(&caught_at, 0);
     atomic_store(&ending, false);
     error = os_thread_create(&watch.thread, "spd-signal", watch_main, NULL);
     if (error)
