@@ -122,6 +122,8 @@ static void look_after(struct connection *c)
         connection_drop(c, "no answer to a NOP-In");
     } else if (c->tx.blocked && now - c->tx.last_moved >= patience) {
         connection_drop(c, "it does not read what it asked for");
+    } else if (c->door->room_wanted && room_is_idle(c->session, patience)) {
+        connection_drop(c, "others wait for the room of data that it does not send");
     } else if (c->hold == HOLD_DISCOVERY && now - c->held_since >= patience) {
         connection_drop(c, "a discovery session that asks nothing");
     } else if (!c->pinged && silent >= config->nop_interval) {

@@ -108,6 +108,8 @@ struct command {
     struct scsi_vec vec;
     uint32_t want;       /* bytes of data-out that matter */
     uint32_t received;   /* bytes of data-out seen, in order */
+    uint32_t moved;      /* of these, when last a piece worth counting had come, */
+    uint32_t moved_at;   /* and the second of that */
     uint32_t burst_end;  /* offset where the present burst must end */
     uint32_t ttt;        /* of the present R2T */
     uint32_t r2t_sn;
@@ -446,6 +448,8 @@ bool room_for_unsolicited(struct command *command, uint32_t length);
 void room_drop(struct command *command);
 /* spd_request_ops.map: true when the command can go on at once. */
 bool room_map(struct command *command);
+/* Whether it keeps room for data that it has not sent for so many seconds. */
+bool room_is_idle(const struct session *session, uint32_t seconds);
 /* Begins commands that waited, as far as there is room for them now. */
 void room_serve(struct iscsi_door *door);
 

@@ -49,6 +49,8 @@ enum {
     ISCSI_WINDOW_MAX = 256 << 20,       /* data that may come unasked, of all sessions */
     ISCSI_SESSION_WINDOW_SURE = 1 << 20, /* and what a session has of it, whatever others take */
     ISCSI_WINDOW_START = 16,            /* commands that an idle session is offered */
+    ISCSI_PROGRESS_MIN = 65536,         /* of a transfer, in the time that silence may last, where
+                                         * others wait for the room that it has */
     ISCSI_REPLY_MAX = 65536,            /* an answer of the engine that is copied */
     ISCSI_CACHE_MAX = 64 << 20,         /* free buffers that a door keeps for the next command */
     ISCSI_COMMANDS_CHUNK = 16,          /* commands that a session gets memory for at a time */

@@ -123,11 +123,27 @@ static bool attach(struct command *command)
     command->vec = (struct scsi_vec){ command->buffer.base, length };
     task->data = &command->vec;
     task->data_count = 1;
-    if (task->direction == SCSI_DATA_OUT)
+    if (task->direction == SCSI_DATA_OUT) {
         command->state = COMMAND_RECEIVING;
-    else
+        command->moved = command->received;
+        command->moved_at = command->session->door->now;
+    } else {
         peer_works(&command->session->door->peers, command->session->peer, length);
+    }
     return true;
+}
+
+bool room_is_idle(const struct session *session, uint32_t seconds)
+{
+    uint32_t now = session->door->now;
+
+    list_each(link, &session->active) {
+        const struct command *command = list_entry(link, struct command, link);
+
+        if (command->state == COMMAND_RECEIVING && now - command->moved_at >= seconds)
+            return true;
+    }
+    return false;
 }
 
 /* Whether it may have its buffer now, as the first of its session that waits. */

@@ -3,6 +3,7 @@
 
 /* Room for data: what is offered can be taken, what finds no room waits, nobody takes it all. */
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,6 +95,48 @@ static void when_all_room_is_taken_a_session_has_some_of_its_own(void **state)
     take_all_of(2);
     begin_from(&client, 3, 1, "ImmediateData=No\n");
     expect_r2t(&client, start_write(&client, ISCSI_SESSION_DATA_SURE / BLOCK));
+    leave(1);
+    leave(2);
+}
+
+/* Takes what has come within so many milliseconds, and answers pings. False: closed. */
+static bool live_on(struct client *c, int timeout)
+{
+    struct pollfd ready = { .fd = c->fd, .events = POLLIN };
+    uint8_t bhs[ISCSI_BHS];
+
+    if (poll(&ready, 1, timeout) == 0)
+        return true;
+    if (!client_receive(c))
+        return false;
+    if ((c->bhs[0] & ISCSI_OPCODE_MASK) == ISCSI_NOP_IN) {
+        client_header(c, bhs, ISCSI_NOP_OUT | ISCSI_IMMEDIATE, ISCSI_FINAL);
+        be32_put(bhs + BHS_ITT, ISCSI_NO_TAG);
+        memcpy(bhs + BHS_TTT, c->bhs + BHS_TTT, 4);
+        client_send(c, bhs, NULL, 0);
+    }
+    return true;
+}
+
+/* The greedy ones answer every ping, so nothing but their silence about the data tells on them. */
+static void room_of_data_that_never_comes_is_taken_back(void **state)
+{
+    bool lives[2][GREEDY];
+    uint32_t waits;
+
+    (void)state;
+    take_all_of(1);
+    take_all_of(2);
+    memset(lives, true, sizeof(lives));
+    begin_from(&client, 3, 1, "ImmediateData=No\n");
+    waits = start_write(&client, BLOCKS);
+    do {
+        for (unsigned host = 0; host < 2; host++)
+            for (unsigned i = 0; i < GREEDY; i++)
+                lives[host][i] = lives[host][i] && live_on(&greedy[host][i], 0);
+        assert_true(live_on(&client, 10));
+    } while ((client.bhs[0] & ISCSI_OPCODE_MASK) != ISCSI_R2T);
+    assert_int_equal(waits, be32_get(client.bhs + BHS_ITT));
     leave(1);
     leave(2);
 }
@@ -290,6 +333,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_DISK(one_host_takes_half_of_the_room_at_most),
         WITH_DISK(when_all_room_is_taken_a_session_has_some_of_its_own),
+        WITH_WATCHFUL(room_of_data_that_never_comes_is_taken_back),
         WITH_DISK(those_that_wait_begin_in_their_order),
         WITH_DISK(one_that_waits_can_be_aborted),
         WITH_DISK(data_that_comes_unasked_is_kept_while_its_command_waits),
