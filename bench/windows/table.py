@@ -64,6 +64,6 @@ def text(results):
         and something comes back from both. need: of answered calls. Median of
         {results['rounds']} rounds of {results['seconds']} s a point, all on CPU
         {machine['cpu']}, at a load of {results['load']:.1f}."""
-    lines += ["", *textwrap.wrap(" ".join(about.split()), 80),
-              f"{machine['model']}, Linux {machine['kernel']}, {results['wine']}"]
+    where = f"{machine['model']}, Linux {machine['kernel']}, {results['wine']}"
+    lines += ["", *textwrap.wrap(" ".join(about.split()), 80), *textwrap.wrap(where, 80)]
     return "\n".join(lines + ["", *textwrap.wrap(verdict(results["rows"]), 80)]) + "\n"

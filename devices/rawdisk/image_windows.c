@@ -133,18 +133,28 @@ static void make_sparse(struct image *image)
         image->granularity = SPARSE_GRANULARITY;
 }
 
-/* Only a sparse file gets zeros without their being written. A file that is not there yet will be
- * what its volume can make. */
+/* The same for a file that is not there yet, by one beside it that goes at once: the disk must say
+ * of itself at its first start what it says at all later ones. */
+static void try_sparse(struct image *image)
+{
+    char probe[MAX_PATH + 8];
+    HANDLE handle;
+    DWORD length;
+
+    snprintf(probe, sizeof probe, "%s.probe", image->path);
+    handle = CreateFileA(probe, GENERIC_WRITE | DELETE, 0, NULL, CREATE_NEW,
+        FILE_ATTRIBUTE_TEMPORARY | FILE_FLAG_DELETE_ON_CLOSE, NULL);
+    if (handle == INVALID_HANDLE_VALUE)
+        return;
+    if (DeviceIoControl(handle, FSCTL_SET_SPARSE, NULL, 0, NULL, 0, &length, NULL))
+        image->granularity = SPARSE_GRANULARITY;
+    CloseHandle(handle);
+}
+
+/* Only a sparse file gets zeros without their being written. */
 static bool makes_holes(const struct image *image)
 {
-    char volume[MAX_PATH];
-    DWORD flags = 0;
-
-    if (image->block_device || !image->missing)
-        return image->granularity == SPARSE_GRANULARITY;
-    return GetVolumePathNameA(image->path, volume, sizeof volume) &&
-        GetVolumeInformationA(volume, NULL, 0, NULL, NULL, &flags, NULL, 0) &&
-        flags & FILE_SUPPORTS_SPARSE_FILES;
+    return image->granularity == SPARSE_GRANULARITY;
 }
 
 /* Its path without links, also of what is not there yet; length 0: none is known. */
@@ -204,7 +214,9 @@ enum image_result image_open(
     result = open_file(image, wish, message);
     if (result == IMAGE_OK && !image->missing)
         result = inspect(image, message);
-    if (result == IMAGE_OK && !image->missing)
+    if (result == IMAGE_OK && image->missing)
+        try_sparse(image);
+    else if (result == IMAGE_OK)
         make_sparse(image);
     image->holes = !wish->writable || makes_holes(image);
     if (result == IMAGE_OK)

@@ -256,7 +256,18 @@ def idle_server_is_small():
         check(fresh <= limit and used <= limit, f"{fresh} KiB, then {used} KiB, of {limit}")
 
 
-TESTS = [blocks_are_where_they_belong_in_the_image, start_line_repeats_the_options,
+def disk_says_the_same_at_its_first_start_and_later():
+    """Before an image is made, what it can do is found out in another way than afterwards."""
+    said = []
+    for _ in range(2):
+        with rawdisk("twice.img", "--size", "64M") as server:
+            said.append([client("iscsi-inq", "-e", "1", "-c", str(page), server.url)
+                         for page in (0x80, 0x83, 0xb0, 0xb2)])
+    check(said[0] == said[1], f"{said[0]}\n{said[1]}")
+
+
+TESTS = [disk_says_the_same_at_its_first_start_and_later,
+         blocks_are_where_they_belong_in_the_image, start_line_repeats_the_options,
          discarded_blocks_are_given_back_and_read_as_zeros, without_unmap_nothing_is_discarded,
          truncated_image_gives_errors_and_the_server_lives, errors_name_the_block_that_failed,
          full_file_system_is_lack_of_space,
