@@ -3,16 +3,21 @@
 
 /*
  * --sandbox: a list of system calls, made of what every server needs and what its doors need. The
- * kernel holds back each call outside the list and asks a thread here, which refuses it with EPERM
- * and logs its name. A refusal is an error that the caller can handle; a kill would lose the disk.
+ * kernel holds back each call outside the list and asks a thread here, which refuses it with EPERM.
+ * A refusal is an error that the caller can handle; a kill would lose the disk.
+ *
+ * The thread that answers does nothing else: a refused call of its own would wait for it for ever,
+ * and a log or an allocation may end in one. So another thread logs the names of refused calls.
  */
 
 #include "confine.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -22,7 +27,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-enum { CALLS_MAX = 64, CALL_NUMBERS = 1024 };
+enum { CALLS_MAX = 64, CALL_NUMBERS = 1024, ARENAS_MAX = 8 };
 
 #define CALL(name) SCMP_SYS(name)
 
@@ -119,72 +124,96 @@ static int fill(scmp_filter_ctx filter, const char *const *uris)
     return error;
 }
 
-struct guard {
+static struct {
     const struct device_program *program;
     int fd;
     struct seccomp_notif *call;
     struct seccomp_notif_resp *answer;
-};
+    atomic_bool refused[CALL_NUMBERS]; /* by number, save those that were logged */
+    uint32_t arch;
+    sem_t work; /* of the thread that logs */
+} guard;
 
-static void log_call(const struct guard *guard, const struct seccomp_notif *call)
+static void note(const struct seccomp_notif *call)
 {
-    static bool logged[CALL_NUMBERS];
-    char *name;
+    static bool noted[CALL_NUMBERS];
 
-    if (call->data.nr < 0 || call->data.nr >= CALL_NUMBERS || logged[call->data.nr])
+    if (call->data.nr < 0 || call->data.nr >= CALL_NUMBERS || noted[call->data.nr])
         return;
-    logged[call->data.nr] = true;
-    name = seccomp_syscall_resolve_num_arch(call->data.arch, call->data.nr);
-    device_error(guard->program,
-        "sandbox: the system call %s was refused; if the disk suffers, start without --sandbox",
-        name ? name : "without a name");
-    free(name);
+    noted[call->data.nr] = true;
+    atomic_store(&guard.refused[call->data.nr], true);
+    sem_post(&guard.work);
 }
 
-/* Answers first: what it prints to may not be read by anybody, and the caller must not wait. */
 static void *guard_main(void *argument)
 {
-    struct guard *guard = argument;
-
     for (;;) {
-        memset(guard->call, 0, sizeof *guard->call); /* the kernel asks for it */
-        if (seccomp_notify_receive(guard->fd, guard->call) == 0) {
-            *guard->answer =
-                (struct seccomp_notif_resp){ .id = guard->call->id, .error = -EPERM };
-            seccomp_notify_respond(guard->fd, guard->answer);
-            log_call(guard, guard->call);
+        memset(guard.call, 0, sizeof *guard.call); /* the kernel asks for it */
+        if (seccomp_notify_receive(guard.fd, guard.call) == 0) {
+            *guard.answer = (struct seccomp_notif_resp){ .id = guard.call->id, .error = -EPERM };
+            seccomp_notify_respond(guard.fd, guard.answer);
+            note(guard.call);
         } else if (errno != EINTR && errno != ENOENT) { /* ENOENT: who asked is no more */
             break;
         }
     }
     /* Without us the kernel answers, with ENOSYS; nobody waits for ever. */
-    close(guard->fd);
-    return NULL;
+    close(guard.fd);
+    return argument;
 }
 
-/* It is there as long as the process is. */
-static int start_guard(struct guard *guard)
+static void log_call(int number)
 {
+    char *name = seccomp_syscall_resolve_num_arch(guard.arch, number);
+
+    device_error(guard.program,
+        "sandbox: the system call %s was refused; if the disk suffers, start without --sandbox",
+        name ? name : "without a name");
+    free(name);
+}
+
+static void *teller_main(void *argument)
+{
+    for (;;) {
+        while (sem_wait(&guard.work) != 0)
+            ;
+        for (int i = 0; i < CALL_NUMBERS; i++)
+            if (atomic_exchange(&guard.refused[i], false))
+                log_call(i);
+    }
+    return argument;
+}
+
+/* They are there as long as the process is. */
+static int start_threads(void)
+{
+    void *(*const mains[])(void *) = { guard_main, teller_main };
     sigset_t all, before;
-    pthread_t thread;
-    int error;
+    int error = 0;
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&thread, NULL, guard_main, guard);
+    for (unsigned i = 0; i < 2 && !error; i++) {
+        pthread_t thread;
+
+        error = pthread_create(&thread, NULL, mains[i], NULL);
+        if (!error)
+            pthread_detach(thread);
+    }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (!error)
-        pthread_detach(thread);
     return error;
 }
 
 static int confine(const struct device_options *options, const char *const *uris)
 {
-    static struct guard guard;
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_NOTIFY);
     int error = filter ? 0 : -ENOMEM;
 
     guard.program = options->program;
+    guard.arch = seccomp_arch_native();
+    sem_init(&guard.work, 0, 0);
+    /* Or malloc() opens a file in /sys to learn for how many processors it is. */
+    mallopt(M_ARENA_MAX, ARENAS_MAX);
     /* It asks the kernel for sizes by a call that is not on the list. */
     if (!error)
         error = seccomp_notify_alloc(&guard.call, &guard.answer);
@@ -200,7 +229,7 @@ static int confine(const struct device_options *options, const char *const *uris
         error = seccomp_load(filter);
     if (!error) {
         guard.fd = seccomp_notify_fd(filter);
-        error = -start_guard(&guard);
+        error = -start_threads();
     }
     seccomp_release(filter);
     return -error;

@@ -11,7 +11,7 @@ import struct
 import subprocess
 
 from program import (ANY, Server, Skip, allocated, check, client, path, qemu_io, rawdisk,
-                     serial)
+                     run, serial)
 
 MIB = 1 << 20
 # rawdisk serves an image on tmpfs on the door's thread, others on threads of its own.
@@ -261,8 +261,8 @@ def disk_says_the_same_at_its_first_start_and_later():
     said = []
     for _ in range(2):
         with rawdisk("twice.img", "--size", "64M") as server:
-            said.append([client("iscsi-inq", "-e", "1", "-c", str(page), server.url)
-                         for page in (0x80, 0x83, 0xb0, 0xb2)])
+            said.append([run("scsitool", "-c", page, server.url)
+                         for page in ("vpd80", "vpd83", "vpdb0", "vpdb2", "mode-sense")])
     check(said[0] == said[1], f"{said[0]}\n{said[1]}")
 
 
