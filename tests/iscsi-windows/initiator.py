@@ -90,7 +90,12 @@ class Initiator:
             return self.receive()
         if head[16:20] != NO_TAG and (head[0] != DATA_IN or head[1] & 1):
             self.stat_sn = struct.unpack(">I", head[24:28])[0] + 1
+        self.max_cmd_sn = struct.unpack(">I", head[32:36])[0]
         return head, data[:length]
+
+    def window(self):
+        """How many commands the target takes; those beyond it ignores (RFC 7143 4.2.2.1)."""
+        return self.max_cmd_sn - self.cmd_sn + 1
 
     def text(self, flags, **keys):
         """One login request; (status, final, keys of the answer)."""
