@@ -3,9 +3,10 @@
 
 /* A file on a web server as a read-only disk: each read is a request for a range of bytes.
  *
- * What may pass (no connection, a stall, "503 try later") is tried again, and then is BUSY for the
- * initiator, which tries again, too. What will not pass (the file is another one now, or gone) is
- * NOT READY for good: blocks of two files must not be mixed. Never is it a medium error. */
+ * After a failure that may pass (no connection, a stall, "503 try later") the read is tried again,
+ * and then is BUSY for the initiator, which tries again, too. A failure that will not pass (the
+ * file is another one now, or gone) is NOT READY for good: blocks of two files must not be mixed.
+ * No failure is a medium error. */
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -48,7 +49,7 @@ static void take_text(char *to, const char *value, const char *end)
     snprintf(to, TEXT, "%.*s", (int)(end - value), value);
 }
 
-/* Of a redirection only the last answer counts: each begins with its status. */
+/* Only the last answer of a redirection counts: each begins with its status. */
 static size_t take_header(char *line, size_t size, size_t count, void *context)
 {
     struct answer *answer = context;
@@ -126,7 +127,7 @@ static enum outcome judge(const struct file *file, CURLcode code, const struct a
     return answer->got == answer->room ? GOOD : TRANSIENT;
 }
 
-/* One attempt at `length` bytes from `first` on. */
+/* Makes one attempt at `length` bytes from `first` on. */
 static enum outcome fetch(struct file *file, uint64_t first, void *to, size_t length,
     struct answer *answer)
 {

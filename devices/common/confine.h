@@ -2,8 +2,8 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * What a server gives up once its doors are bound and its image is open: the rights of its user,
- * and the system calls that serving does not need. A fault in it is then worth less to an attacker.
+ * Once its doors are bound and its image is open, a server gives up the rights of its user, and the
+ * system calls that serving does not need. A fault in it is then worth less to an attacker.
  *
  * Each function prints a message with device_error() and returns false when it cannot do what was
  * asked; nothing is given up by halves without the program ending.

@@ -149,7 +149,7 @@ static void print_statistics(const spd_unit *unit)
     sink_text_close(text, &sink_output);
 }
 
-/* What was opened and bound stays; from here on we have no more rights than serving needs. */
+/* All that was opened and bound stays; from here on we have no more rights than serving needs. */
 static bool give_up_rights(const struct device_options *options, const spd_unit *unit)
 {
     const char *uris[DEVICE_DOORS_MAX + 1];

@@ -294,7 +294,7 @@ static bool parse_guid(const struct option_row *row, struct device_options *opti
     return true;
 }
 
-/* Which names there are is the library's to check; which texts are bytes, ours. */
+/* The library checks which names there are; this checks which texts are bytes. */
 static bool parse_wwn(const struct option_row *row, struct device_options *options,
     const char *text)
 {

@@ -10,8 +10,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* What a name leads to, or what a descriptor is: the same for each name of one file, and of one
- * block device. Not known: there is none, or it is none that keeps what is written. */
+/* Says which file a name leads to, or a descriptor is: the same for each name of one file, and of
+ * one block device. Not known: there is none, or it is none that keeps what is written. */
 struct output_file {
     bool known;
     uint64_t device, number;

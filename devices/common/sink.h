@@ -2,12 +2,12 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * What a device program says, on standard output, standard error or in a debug log, and without
- * waiting for anybody who does not read it: a disk must not stop, nor an end be put off, because of
- * words. A line that cannot be written now is lost and counted, and the count is the next line that
- * can. Where a full pipe has room again within a second, nothing is lost.
+ * A device program says its lines on standard output, on standard error or in a debug log. It does
+ * not wait for anybody who does not read them: a disk must not stop, nor an end be put off, because
+ * of words. A line that cannot be written now is lost and counted, and the count is the next line
+ * that can. Where a full pipe has room again within a second, nothing is lost.
  *
- * On Windows the system has no such call: there a line waits for whoever reads the pipe.
+ * On Windows the system has no such call: there a line waits for the reader of the pipe.
  */
 
 #ifndef DEVICES_COMMON_SINK_H
@@ -44,7 +44,7 @@ void sink_text_close(FILE *text, struct sink *sink);
 /* sink_posix.c, sink_windows.c. */
 void sink_lock(void);
 void sink_unlock(void);
-/* What writes to the same without ever waiting, where there is such a descriptor; else fd. */
+/* The descriptor that writes to the same without ever waiting, where there is one; else fd. */
 int sink_descriptor(int fd);
 /* Writes what goes within wait_ms; *put: so many bytes. 0 when these are all, or an errno value. */
 int sink_put(int fd, const char *text, size_t length, int wait_ms, size_t *put);

@@ -9,9 +9,9 @@
  *     guid=01234567-89ab-cdef-0123-456789abcdef
  *     machine=...
  *
- * One key a line. The version is raised with each change that an older program must not ignore; it
- * refuses such a file. Keys that it does not know, of a version that it knows, it keeps as they
- * are.
+ * Each line has one key. The version is raised with each change that an older program must not
+ * ignore; it refuses such a file. Keys that it does not know, of a version that it knows, it keeps
+ * as they are.
  */
 
 #ifndef DEVICES_COMMON_STATE_H

@@ -61,7 +61,7 @@ static bool is_trusted(const char *name)
 }
 
 /* The name of somebody's claim on this identity for another file, in memory to be freed, or NULL.
- * One whose owner can be trusted comes before others. */
+ * A claim whose owner can be trusted comes before others. */
 static char *find_other(FILE *list, const char *identity, const char *file, bool *trusted)
 {
     char *line = NULL, *found = NULL;

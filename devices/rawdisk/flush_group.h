@@ -37,7 +37,7 @@ int flush_group_open(struct flush_group *group, int (*flush)(void *context), voi
 /* Does nothing with a group that is all zeros. */
 void flush_group_close(struct flush_group *group);
 
-/* What became of a flush that began after this call: 0 or an errno. */
+/* Returns what became of a flush that began after this call: 0 or an errno. */
 int flush_group_join(struct flush_group *group);
 
 /* The errno of the flush that failed, or 0. */

@@ -137,7 +137,7 @@ static const struct format {
     {"Parallels", "WithouFreSpacExt", 16, 0, false, parallels_fits},
 };
 
-/* What is shorter than a header is judged as if zeros came after it. */
+/* Bytes of a header that the medium is too short for are judged as zeros. */
 static bool read_header(const struct medium *medium, bool footer, uint8_t header[HEADER + 1])
 {
     uint64_t offset = footer && medium->size >= SECTOR ? medium->size - SECTOR : 0;

@@ -194,8 +194,8 @@ bool identity_find(struct identity *identity, const struct image *image,
     identity->served_before = found && !image->created &&
         !differs(&identity->found, &identity->now, difference, sizeof difference);
     identity->must_keep = choice == IDENTITY_RANDOM;
-    /* What is write-protected may be on a medium of somebody else's: it gets no file that can be
-     * done without. */
+    /* A write-protected disk may be on a medium of somebody else's: it gets no state file that can
+     * be done without. */
     identity->write = options->write_allowed || choice != IDENTITY_DERIVED || options->state;
     return true;
 }
@@ -221,7 +221,7 @@ bool identity_save(struct identity *identity, const struct image *image, const u
         return true;
     identity_image(image, &identity->now);
     memcpy(identity->now.guid, guid, 16);
-    /* What else is kept there is about the disk of that identity. */
+    /* The other keys of the state file are about the disk of that identity. */
     if (same_guid(identity->found.guid, guid))
         memcpy(identity->now.other, identity->found.other, sizeof identity->now.other);
     length = state_format(&identity->now, text);

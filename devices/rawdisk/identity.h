@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Which disk an image is: its GUID, from which serial number and names follow.
+ * The identity says which disk an image is: its GUID, from which serial number and names follow.
  *
  * Initiators take two disks of one identity for two paths to one disk, and destroy both. So an
  * identity belongs to one image on one machine. The state file keeps it together with both; where
@@ -41,7 +41,7 @@ enum identity_choice {
     IDENTITY_REFUSED, /* message says why */
 };
 
-/* What the choice depends on. */
+/* The choice depends on these. */
 struct identity_case {
     const struct state *found; /* NULL: there is no state file */
     const struct state *now;   /* machine, inode, birth, device, as they are */

@@ -73,7 +73,8 @@ static void identify_file(int fd, struct state *state)
         state->birth = (uint64_t)file.stx_btime.tv_sec * 1000000000u + file.stx_btime.tv_nsec;
 }
 
-/* What the device itself says that it is. A partition has the words of its disk, and its number. */
+/* Notes what the device itself says that it is. A partition has the words of its disk, and its
+ * number. */
 static void identify_device(int fd, struct state *state)
 {
     static const char *const attributes[] = {

@@ -73,8 +73,8 @@ enum image_result {
     IMAGE_FAILED,
 };
 
-/* Opens what is there and locks it against other writers. What is missing or empty stays so until
- * image_make(): much can fail before the disk is served. On failure message says why. */
+/* Opens what is there and locks it against other writers. A file that is missing or empty stays so
+ * until image_make(): much can fail before the disk is served. On failure message says why. */
 enum image_result image_open(struct image *image, const struct image_wish *wish,
     char message[IMAGE_MESSAGE_MAX]);
 /* Decides the size of the disk, and whether the image is good for it. */

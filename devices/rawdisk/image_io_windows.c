@@ -9,7 +9,7 @@
 
 #include <errno.h>
 
-/* What mingw's winerror.h lacks. */
+/* Errors that mingw's winerror.h lacks. */
 enum { FILE_SYSTEM_LIMITATION = 665, DISK_QUOTA_EXCEEDED = 1295 };
 
 static OVERLAPPED position(uint64_t offset)
@@ -22,8 +22,8 @@ void WINAPI image_close_event(void *event)
     CloseHandle(event);
 }
 
-/* What a call on the handle, which is asynchronous, waits with: each thread has an event of its own
- * and keeps it, for to make one can take longer than to read a block. */
+/* Calls on the handle, which is asynchronous, wait with this event. Each thread has an event of its
+ * own and keeps it, for to make one can take longer than to read a block. */
 static bool get_event(const struct image *image, OVERLAPPED *at)
 {
     at->hEvent = FlsGetValue(image->event_slot);

@@ -28,7 +28,7 @@ int image_os_write(struct image *image, const void *buffer, size_t length, uint6
 int image_os_flush(struct image *image);
 /* EOPNOTSUPP: only writing zeros makes these bytes zeros. */
 int image_os_zero(struct image *image, uint64_t length, uint64_t offset);
-/* Of a clock that only goes forward. */
+/* The time of a clock that only goes forward. */
 uint64_t image_os_now_ms(void);
 
 #endif

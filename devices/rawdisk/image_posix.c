@@ -228,7 +228,7 @@ enum image_result image_open(struct image *image, const struct image_wish *wish,
     return result;
 }
 
-/* Of several programs that start at the same time one makes the file. */
+/* When several programs start at the same time, one of them makes the file. */
 static enum image_result make_file(struct image *image, char *message)
 {
     enum image_result result;
@@ -265,7 +265,7 @@ bool image_unmake(struct image *image)
         return fstat(image->fd, &ours) == 0 && stat(image->path, &there) == 0 &&
             ours.st_dev == there.st_dev && ours.st_ino == there.st_ino &&
             unlink(image->path) == 0;
-    /* What another program made in the same moment is its own. */
+    /* A file that another program made in the same moment belongs to that program. */
     return image->missing || !image->created || ftruncate(image->fd, 0) == 0;
 }
 

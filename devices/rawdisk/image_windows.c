@@ -70,7 +70,7 @@ static enum image_result plan_file(struct image *image, char *message)
     DWORD attributes;
 
     image->missing = image->created = true;
-    /* What has no length here is for the system to judge when the file is made. */
+    /* The system judges a path that has no length here, when the file is made. */
     if (!length || length >= sizeof whole || !name)
         return IMAGE_OK;
     *name = '\0';
@@ -263,7 +263,7 @@ void image_close(struct image *image)
 {
     if (image->handle != INVALID_HANDLE_VALUE)
         CloseHandle(image->handle);
-    /* That closes the events of all threads. */
+    /* FlsFree() closes the events of all threads. */
     if (image->event_slot != FLS_OUT_OF_INDEXES)
         FlsFree(image->event_slot);
     image->handle = INVALID_HANDLE_VALUE;

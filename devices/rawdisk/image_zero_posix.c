@@ -33,7 +33,8 @@ bool image_file_makes_holes(int fd, uint64_t size)
         (errno != EOPNOTSUPP && errno != ENOSYS);
 }
 
-/* Of the file that will be made there: a nameless one says it, or one whose name goes at once. */
+/* Can the file that will be made there have holes? A nameless file says it, or one whose name goes
+ * at once. */
 bool image_directory_makes_holes(const char *directory)
 {
     int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What lies on a medium that is about to be served: all of it may be the work of a guest. */
+/* The bytes of a medium that is about to be served: all of them may be the work of a guest. */
 
 #ifndef DEVICES_RAWDISK_MEDIUM_H
 #define DEVICES_RAWDISK_MEDIUM_H

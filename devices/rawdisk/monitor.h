@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* A lock, and a way to wait under it for another thread. One file for each operating system, which
- * alone knows what is in it. */
+/* A lock, and a way to wait under it for another thread. Each operating system has a file for it,
+ * which alone knows what is in it. */
 
 #ifndef DEVICES_RAWDISK_MONITOR_H
 #define DEVICES_RAWDISK_MONITOR_H

@@ -141,7 +141,7 @@ static int write_partition_table(struct rawdisk *disk, const struct device_optio
  * does it on the thread that serves all; and where zeros are written, it is a long write. */
 enum { UNMAP_MAX = 512 << 20, UNMAP_MAX_MEMORY = 64 << 20, UNMAP_MAX_WRITTEN = 4 << 20 };
 
-/* What cannot be done fast is not offered, unless it was asked for. */
+/* Unmapping that cannot be done fast is not offered, unless it was asked for. */
 static void offer_unmap(const struct image *image, struct device_options *options,
     spd_params *params)
 {
@@ -215,7 +215,7 @@ static bool check_creation(const struct rawdisk *disk)
     return false;
 }
 
-/* What the user left open is the image's to say. */
+/* The image decides what the user left open. */
 static int fit_image(struct rawdisk *disk, struct device_options *options,
     const struct medium *medium, spd_params *params)
 {

@@ -2,9 +2,9 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Which block length a device with long sectors is served with. Its own, as a hard disk would. But
- * what was partitioned through a server with blocks of 512 bytes counts in them, and no initiator
- * would find its partitions with any other length.
+ * A device with long sectors is served with its own block length, as a hard disk would be. But a
+ * device that was partitioned through a server with blocks of 512 bytes counts in them, and no
+ * initiator would find its partitions with any other length.
  */
 
 #include "medium.h"

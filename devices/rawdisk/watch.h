@@ -5,8 +5,8 @@
  * Does the image's path still lead to the image? A file that is moved over it, or its deletion,
  * changes nothing for the disk, which holds the file open; but all is lost when it is closed.
  *
- * The system tells of most changes at once. What it does not tell of, such as a network file system
- * on which another host has renamed, is found by looking every few seconds.
+ * The system tells of most changes at once. A change that it does not tell of, such as a rename by
+ * another host on a network file system, is found by looking every few seconds.
  */
 
 #ifndef DEVICES_RAWDISK_WATCH_H

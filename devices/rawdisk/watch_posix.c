@@ -41,7 +41,7 @@ bool watch_has_its_name(const struct image *image, char message[IMAGE_MESSAGE_MA
     struct stat ours, there;
     bool missing = stat(image->path, &there) != 0;
 
-    /* What cannot be looked at may well be there. */
+    /* A file that cannot be looked at may well be there. */
     if (fstat(image->fd, &ours) != 0 || (missing && errno != ENOENT && errno != ENOTDIR))
         return true;
     if (!missing && same_file(&ours, &there))
@@ -61,7 +61,8 @@ bool watch_has_its_name(const struct image *image, char message[IMAGE_MESSAGE_MA
     return false;
 }
 
-/* The file, and each folder on the way to it. What cannot be watched is looked at now and then. */
+/* Watches the file, and each folder on the way to it. A file or folder that cannot be watched is
+ * looked at now and then. */
 static int watch_path(const char *path)
 {
     int events = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
@@ -79,7 +80,7 @@ static int watch_path(const char *path)
     return events;
 }
 
-/* Which event it was does not matter: the path is looked at. False: there was none. */
+/* The kind of event does not matter: the path is looked at. False: there was none. */
 static bool drain(int events)
 {
     char buffer[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
