@@ -78,14 +78,14 @@ struct chap_keys {
     const char *challenge;  /* CHAP_C */
 };
 
-/* What a target asks for. */
+/* The rules say what a target asks for. */
 struct chap_rules {
     const struct chap_accounts *initiators;
     const struct chap_accounts *mutual; /* our own name and secret as its only account, or none */
     bool demand_mutual; /* an initiator must have us prove ourselves */
 };
 
-/* One step: takes the keys and writes ours. False: the initiator is not who it says, or the
+/* Does one step: takes the keys and writes ours. False: the initiator is not who it says, or the
  * exchange is out of order; chap->why says which. */
 bool chap_step(struct chap *chap, const struct chap_rules *rules, const struct chap_keys *keys,
     struct iscsi_text *answer);

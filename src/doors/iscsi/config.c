@@ -29,7 +29,7 @@ static int read_target(const char *path, size_t length, struct iscsi_config *con
     char name[ISCSI_NAME_MAX + 2];
     const char *fault;
 
-    /* One byte too many is as long as it takes to be found out. */
+    /* name_fault() refuses a name of one byte too many, so the copy need be no longer. */
     snprintf(name, sizeof(name), "%.*s", (int)length, path);
     fault = name_fault(name);
     /* Whoever types the name shall see it as it is on the wire. */

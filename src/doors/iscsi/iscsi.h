@@ -193,7 +193,7 @@ struct receive {
     uint8_t trailer[8];  /* padding and digest */
 };
 
-/* What one write gathers. */
+/* A batch holds what one write gathers. */
 struct batch {
     uint32_t arena_used;
     uint32_t first;
@@ -253,7 +253,7 @@ struct iscsi_config {
     uint32_t login_timeout;
     uint32_t write_wait; /* of a login, for what a former session writes */
     bool demand_mutual; /* an initiator that does not ask us to prove ourselves is refused */
-    bool resets; /* target resets are carried out whoever else uses the unit */
+    bool resets; /* target resets are carried out even while others use the unit */
 };
 
 struct iscsi_door {
@@ -357,7 +357,7 @@ void reply_free(struct connection *c, struct reply *reply);
 /* login.c */
 struct login *login_new(void);
 void login_free(struct login *login);
-/* What the initiator has said of itself so far, as it said it; empty what it has not. */
+/* Claims hold what the initiator has said of itself so far, as it said it; the others are empty. */
 struct login_claims {
     char initiator[ISCSI_NAME_MAX + 1];
     char target[ISCSI_NAME_MAX + 1];
@@ -366,7 +366,8 @@ struct login_claims {
 };
 const struct login_claims *login_claims(const struct login *login);
 /* Answers with that status, tells the log who was refused and why, and closes. why: NULL or empty
- * where the status says it all. Who may not come in gets the answer later: connection_tick(). */
+ * where the status says it all. An initiator that may not come in gets the answer later:
+ * connection_tick(). */
 void login_refuse_late(struct connection *c);
 void login_refuse(struct connection *c, uint16_t status, const char *why);
 void login_request(struct connection *c, const uint8_t *bhs, char *data, uint32_t length);
@@ -413,7 +414,7 @@ void session_advance(struct session *session, const uint8_t *bhs);
 void session_deliver(struct connection *c);
 /* The same in all sessions, when a command ended that waited for its data. */
 void session_deliver_all(struct iscsi_door *door);
-/* Offers as many places in the window as there is room for, before the initiator is told. */
+/* Offers as many places in the window as there is room for, before a PDU tells the initiator. */
 void session_offer(struct session *session);
 
 /* command.c */
@@ -443,7 +444,7 @@ bool room_take(struct session *session, enum room kind, uint32_t bytes);
 void room_give(struct session *session, enum room kind, uint32_t bytes);
 /* A buffer for the command, also beyond all limits; false: the system has no memory. */
 bool room_buffer(struct command *command, enum room kind, uint32_t length);
-/* One for what may come of `length` bytes before they are asked for. */
+/* Such a buffer for those of `length` bytes that may come before they are asked for. */
 bool room_for_unsolicited(struct command *command, uint32_t length);
 void room_drop(struct command *command);
 /* spd_request_ops.map: true when the command can go on at once. */
@@ -465,7 +466,7 @@ void task_logout(struct connection *c, struct reply *reply);
 /* A task that was aborted has ended. */
 void task_ended(struct iscsi_door *door);
 void task_forget(struct session *session);
-/* What other doors ask for, and what they have done. */
+/* Looks at what other doors ask for, and at what they have done. */
 void task_look(struct iscsi_door *door);
 /* Whether a task of it that was aborted may still change the medium. */
 bool task_any_changes(const struct session *session);

@@ -366,7 +366,7 @@ static uint16_t authenticate(struct connection *c, struct iscsi_text *answer)
         : fault(login, LOGIN_AUTHENTICATION, "%s", login->chap.why);
 }
 
-/* What is looked at once it is known who asks: others learn nothing of it. */
+/* These checks wait until we know who asks: others learn nothing of them. */
 static uint16_t authorize(struct connection *c)
 {
     struct login *login = c->login;

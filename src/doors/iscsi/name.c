@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* One check for every name: of our target, of initiators, and of those in a secrets file. A name
- * that passes has one spelling, so that whoever keeps it may compare bytes. */
+/* The same check serves every name: of our target, of initiators, and of those in a secrets file. A
+ * name that passes has one spelling, so that code which keeps it may compare bytes. */
 
 #include "doors/iscsi/name.h"
 
@@ -51,7 +51,7 @@ static const char *hex_fault(const char *rest, size_t length, size_t or_length)
     return NULL;
 }
 
-/* What may not be printed is no part of a name either. */
+/* A character that may not be printed is no part of a name either. */
 static bool is_text(const char *name)
 {
     char printed[4 * ISCSI_NAME_MAX + 4];

@@ -6,9 +6,9 @@
 #ifndef ISCSI_NAME_H
 #define ISCSI_NAME_H
 
-/* What is wrong with a name; NULL: nothing. Letters of ASCII are made lower case in place, since
- * names that differ in case alone are one (RFC 3722 2.2). Other characters are compared as they
- * are. */
+/* Says what is wrong with a name; NULL: nothing. Letters of ASCII are made lower case in place,
+ * since names that differ in case alone are one (RFC 3722 2.2). Other characters are compared as
+ * they are. */
 const char *name_fault(char *name);
 
 #endif

@@ -8,7 +8,7 @@
 
 #include "doors/iscsi/iscsi.h"
 
-/* What counts together, and who loses a place in it. */
+/* A share says which connections count together, and which of them lose a place in it. */
 static const struct {
     uint8_t first, last; /* enum hold: those that count */
     uint8_t evicted;     /* the last hold from which a place may be taken */

@@ -3,7 +3,7 @@
 
 /*
  * Shares: how much of the door one peer may take. A peer is an IPv4 address or an IPv6 network of
- * 64 bits, since whoever has one address of such a network has them all.
+ * 64 bits, since a host that has one address of such a network has them all.
  *
  * Connections are kept by what they have come to, the oldest first. Where a share or all places are
  * taken, a newcomer may have the place of the oldest that has not come far; it is taken from the
@@ -23,7 +23,7 @@
 struct iscsi_door;
 struct connection;
 
-/* What a connection has come to. */
+/* A hold says what a connection has come to. */
 enum hold {
     HOLD_SILENT,    /* it has not sent a request */
     HOLD_LOGIN,     /* it has, and has not logged in */
@@ -72,7 +72,7 @@ struct peers {
 void peers_init(struct peers *peers);
 /* The peer at the other end, with one more user; NULL: not enough memory. */
 struct peer *peer_of(struct peers *peers, os_socket socket);
-/* One user less. */
+/* The peer loses one user. */
 void peer_leave(struct peer *peer);
 /* Whether one more may come; another connection may have been dropped for it. */
 bool peer_admit(struct peers *peers, struct peer *peer, enum share share);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Logins that were refused, as the operator reads of them. The reason stands before the names,
+/* Logins that were refused, as the operator reads of them. The reason comes before the names,
  * since these are the initiator's choice and may fill the line. */
 
 #include "doors/iscsi/iscsi.h"

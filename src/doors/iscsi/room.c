@@ -9,7 +9,7 @@
  * all other data: a command for which there is none waits, before its R2T or its read, in the order
  * of its session. Sessions that wait get room by turns.
  *
- * A session has room of its own that nobody else can take. What goes beyond that is limited for the
+ * A session has room of its own that nobody else can take. Room beyond that is limited for the
  * session, for its peer and for all together.
  */
 
@@ -217,8 +217,8 @@ static void begin(struct command *command)
 void room_serve(struct iscsi_door *door)
 {
     door->room_wanted = door->room_freed = door->deferred = false;
-    /* One command of a session, then one of the next, until all that are left must go on waiting.
-     * Those stay at the head: they are the first in the next turn. */
+    /* Begins one command of a session, then one of the next, until all that are left must go on
+     * waiting. Those stay at the head: they are the first in the next turn. */
     list_each(link, &door->hungry) {
         struct session *session = list_entry(link, struct session, hungry);
         struct command *first;

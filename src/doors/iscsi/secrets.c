@@ -24,7 +24,7 @@ static int bad_line(const char *path, unsigned line, const char *what)
     return spd_fail(SPD_ERROR_SECRET, "%s, line %u: %s", path, line, what);
 }
 
-/* One more element of an array whose room doubles; NULL: not enough memory. */
+/* Adds one element to an array whose room doubles; NULL: not enough memory. */
 static void *grow(void **array, uint32_t *count, size_t size)
 {
     uint32_t have = *count;

@@ -17,7 +17,7 @@ static int32_t serial_distance(uint32_t from, uint32_t to)
 }
 
 /* Twice as much as it uses and some more, so that idle ones leave room to others, and busy ones
- * have all places after a few answers. What was offered stays so (RFC 7143 11.4.10). */
+ * have all places after a few answers. A place that was offered stays so (RFC 7143 11.4.10). */
 void session_offer(struct session *session)
 {
     uint32_t offered = session->max_cmd_sn + 1 - session->exp_cmd_sn;

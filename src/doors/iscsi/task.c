@@ -15,7 +15,7 @@
 
 static bool changes(const struct command *command)
 {
-    /* One whose turn has not come has never begun. */
+    /* A command whose turn has not come has never begun. */
     return command->aborted && command->state != COMMAND_HELD &&
         !spd_request_is_left(&command->request);
 }
@@ -132,7 +132,7 @@ static void abort_session(struct session *session)
         abort_started(session_command(session, i));
 }
 
-/* What has begun before the present round. */
+/* Aborts the commands that have begun before the present round. */
 static void abort_round(struct iscsi_door *door, uint32_t round)
 {
     door->round = round;

@@ -7,8 +7,8 @@
  * until the device has ended what may still change the medium, but not for ever: then it is refused
  * with a status after which initiators try again.
  *
- * Reads are left behind. What a session with such reads holds is freed when the device gives them
- * back, so an initiator may leave so much behind, and no more.
+ * Reads are left behind. A session with such reads keeps what it holds until the device gives them
+ * back, so an initiator may leave only so much behind.
  */
 
 #include <inttypes.h>
@@ -19,7 +19,7 @@
 
 enum { TEXT_MAX = 160 };
 
-/* What a login waits for. */
+/* An obstacle is what a login waits for. */
 struct obstacle {
     bool session;      /* the former one has not come to its end */
     unsigned commands; /* of it, that may change the medium */

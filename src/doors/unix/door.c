@@ -30,7 +30,7 @@ static struct unix_client **free_place(struct unix_door *door)
     return NULL;
 }
 
-/* That of the client which has said nothing for longest: nothing of it can be under way. */
+/* Takes the place of the client silent for longest: that one can have nothing under way. */
 static struct unix_client **silent_place(struct unix_door *door)
 {
     struct unix_client **oldest = NULL;

@@ -189,8 +189,8 @@ static uint32_t build(struct windows_command *command)
     }
 }
 
-/* Task management of other doors. What this door has is not aborted, since each command is with
- * another thread: a round ends when those that began before it have ended. */
+/* Task management of other doors. This door's commands are not aborted, since each is with another
+ * thread: a round ends when those that began before it have ended. */
 static void look(struct spd_door *base)
 {
     struct windows_door *door = (struct windows_door *)base;
@@ -267,7 +267,7 @@ static void end(struct windows_door *door, DWORD error)
         spd_unit_fail(door->door.unit, fail(door->door.uri, error));
 }
 
-/* Of several parts the first that fails says so for all. What needed recovery was done. */
+/* The first of several parts that fails says so for all. A part that needed recovery was done. */
 static void note_status(struct windows_command *command, const struct scsi_task *task)
 {
     const struct scsi_outcome *outcome = &task->outcome;

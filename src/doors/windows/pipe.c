@@ -240,8 +240,9 @@ static DWORD choose_target(struct windows_door *door)
 }
 
 /* Full access for LocalSystem, administrators and the user that we run as, and none for others: by
- * default everybody may read a pipe, and whoever opens its one instance holds it. By the user and
- * not the owner, which of an administrator's process is the group. LocalFree() what it returns. */
+ * default everybody may read a pipe, and a client that opens its one instance holds it. By the user
+ * and not the owner, which of an administrator's process is the group. LocalFree() what it
+ * returns. */
 static PSECURITY_DESCRIPTOR make_security(void)
 {
     union {
