@@ -368,7 +368,8 @@ SPD_API void spd_unit_delete(spd_unit *unit);
  * device that hangs can still be ended; timeout(1), for example, sends two at once. Further SIGHUPs
  * have none, for a terminal that goes sends several. SIGHUP is left alone where it is ignored, as
  * under nohup(1). SIGPIPE is ignored: a reader that has gone must not end a disk before its last
- * flush. One unit a process, else SPD_ERROR_STATE; NULL takes it back and restores the handlers. */
+ * flush. A process has at most one such unit: for another the call returns SPD_ERROR_STATE. NULL
+ * takes it back and restores the handlers. */
 SPD_API int spd_unit_shutdown_on_signal(spd_unit *unit);
 
 /* What spd_unit_create() was given. */

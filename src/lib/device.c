@@ -19,7 +19,7 @@ static_assert(sizeof(spd_vec) == sizeof(struct scsi_vec) &&
                   offsetof(spd_range, blocks) == offsetof(struct scsi_range, blocks),
     "the engine's pieces and ranges are the device's");
 
-/* What a dispatcher thread has the device at. */
+/* The request that this dispatcher thread has handed to the device. */
 static _Thread_local struct spd_request *current;
 
 /* HARDWARE ERROR, INTERNAL TARGET FAILURE: the device or a door broke its contract. */

@@ -53,7 +53,7 @@ struct spd_request_ops {
     void (*done)(struct spd_request *request);
 };
 
-/* What the device had when a request was aborted. */
+/* The operation that the device had when a request was aborted. */
 struct spd_held {
     uint8_t operation; /* spd_operation; 0: nothing that is known */
     uint64_t lba;
@@ -108,10 +108,10 @@ bool spd_request_go_on(struct spd_request *request);
 void spd_request_release(struct spd_request *request);
 
 /* The door has no use for the request any more (the command was aborted, the connection died). It
- * ends now where it waits for data or in a queue; the device is told of one that it has. Returns
- * true when done() will not be called (the request is the door's again, nothing to release), false
- * when done() was called, perhaps within this call, or will be. status of an aborted request does
- * not matter: the door drops it. */
+ * ends now where it waits for data or in a queue; where the device has it, the library tells the
+ * device so. Returns true when done() will not be called (the request is the door's again, nothing
+ * to release), false when done() was called, perhaps within this call, or will be. status of an
+ * aborted request does not matter: the door drops it. */
 bool spd_request_cancel(struct spd_request *request);
 
 /* After spd_request_cancel() has returned false, on the door's thread: the device has a read or a

@@ -46,7 +46,7 @@ void spd_fair_prefer(struct spd_fair *fair, const struct spd_request *request);
 /* The request whose turn it is; NULL: none waits. */
 struct spd_request *spd_fair_first(const struct spd_fair *fair);
 
-/* That of the turn after a request's that has one; NULL: it is the last. */
+/* The request of the turn after that of `request`, which has one; NULL: its turn is the last. */
 struct spd_request *spd_fair_after(const struct spd_fair *fair, const struct spd_request *request);
 
 /* Takes out one that has a turn. Its nexus gets the last turn, or (again) the next. */

@@ -3,10 +3,11 @@
 
 /*
  * The gate in front of a unit's medium. Tasks that touch the medium go through it side by side; an
- * exclusive one goes alone. Of one nexus first come, first served, so an exclusive task also orders
- * what came before it against what comes after (COMPARE AND WRITE, SBC-3 5.2; ORDERED tasks, SAM-5
- * 8.7.3). The nexuses have turns, or one of them could keep all others out with a stream of
- * exclusive tasks: of each only the oldest task waits in the task set, the later ones before it.
+ * exclusive one goes alone. Tasks of one nexus go through in the order in which they came. So an
+ * exclusive task also orders what came before it against what comes after (COMPARE AND WRITE, SBC-3
+ * 5.2; ORDERED tasks, SAM-5 8.7.3). The nexuses have turns, or one of them could keep all others
+ * out with a stream of exclusive tasks: of each only the oldest task waits in the task set, the
+ * later ones before it.
  *
  * HEAD OF QUEUE tasks pass all that wait (SAM-5 8.7.4), but not an exclusive one inside; and not
  * those of other nexuses again before one of these has had a turn.

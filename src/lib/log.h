@@ -16,11 +16,11 @@
  * from the start of the first unit, or from the first line, to the end of the last unit, and then
  * waits at most SPD_LOG_PATIENCE_MS for the program to take what is left.
  *
- * What arrives from a peer may stand in a line as it is: spd_log() writes control characters, those
- * that turn the direction of text and bytes that are no UTF-8 as \xHH, so that a name can neither
+ * A caller may put text of a peer into a line as it arrived: spd_log() writes control characters,
+ * those that turn the direction of text and bytes that are no UTF-8 as \xHH. So a name can neither
  * forge a line nor speak to a terminal. A line that is too long ends with "...".
  *
- * What is said during spd_unit_create() and spd_unit_start() about a call that fails goes to
+ * A message during spd_unit_create() and spd_unit_start() about a call that fails goes to
  * spd_error_detail() (door.h), and not here: the program reports it itself.
  */
 

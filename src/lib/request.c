@@ -18,7 +18,8 @@
 
 #include "lib/unit.h"
 
-/* What a command may move before others that wait have their turn; other operations are a turn. */
+/* A command may move this many bytes before others that wait have their turn; any other operation
+ * is a turn. */
 enum { TURN_BYTES = 256 << 10 };
 
 static const struct scsi_outcome aborted = { .status = SCSI_CHECK_CONDITION, .sense_key = 0x0b };

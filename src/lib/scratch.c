@@ -78,7 +78,7 @@ bool spd_scratch_take(struct spd_scratch *scratch, struct spd_request *request)
     return true;
 }
 
-/* The lock is held. Of replies only the nexus's that has just given one back can go on. */
+/* The lock is held. When a reply gives its scratch back, only a reply of its nexus can go on. */
 static struct spd_request *next(struct spd_scratch *scratch, const struct spd_request *giver)
 {
     struct spd_fair *queue = queue_of(scratch, giver);

@@ -17,7 +17,7 @@ static const char *const operations[] = {
     [SPD_UNMAP] = "an unmap",
 };
 
-/* What the operator can do. SPC-4 table 49 names the codes. */
+/* Advice for the operator. SPC-4 table 49 names the codes. */
 static const struct {
     uint8_t sense_key, asc, ascq;
     const char *advice;

@@ -3,9 +3,9 @@
 
 /*
  * Operations of the device that end badly, as the operator reads of them. The initiator has its
- * sense data, but whoever runs the program must know as well, and what to do. The first of a kind
- * is a line with all that is known; others are counted, and the count is told at 10, 100, ... and
- * once a minute while it goes on.
+ * sense data, but the operator must know of it as well, and know what to do. The first of a kind
+ * is a line with all that is known. The others are counted, and a line gives the count at 10, 100,
+ * ... and once a minute while it goes on.
  */
 
 #ifndef SPD_LIB_TROUBLE_H
@@ -38,7 +38,7 @@ int spd_status_errno(const spd_status *status);
 /* "No space left on device (7/27/07)" */
 void spd_trouble_text(const spd_status *status, char text[SPD_TROUBLE_TEXT_MAX]);
 
-/* One more; *count of this kind so far. True: it is told. */
+/* Counts one more; *count of this kind so far. True: the caller logs it. */
 bool spd_trouble_count(struct spd_troubles *troubles, spd_operation operation,
     const spd_status *status, uint64_t now, uint64_t *count);
 

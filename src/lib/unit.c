@@ -188,8 +188,8 @@ static struct spd_request *begin_stop(struct spd_unit *unit)
 }
 
 /* Most operations that reach a dispatcher wait rather than compute, and flushes share their wait:
- * there is work for more threads than processors. One more, which no nexus gets beside its others,
- * keeps no other nexus waiting for operations that take long. */
+ * there is work for more threads than processors. There is one thread more than a nexus can have,
+ * so that its operations that take long keep no other nexus waiting. */
 static int start_dispatchers(struct spd_unit *unit, uint32_t threads)
 {
     uint32_t share = os_cpu_count();

@@ -108,7 +108,7 @@ bool spd_device_perform(struct spd_request *request, enum scsi_step step, void *
 /* abort.c: the same, of a request that is aborted: it ends without the device. */
 bool spd_request_end_aborted(struct spd_request *request);
 
-/* abort.c: the device may have the request: it is told that it was aborted. */
+/* abort.c: tells the device, which may have the request, that the request was aborted. */
 void spd_device_abort(struct spd_request *request);
 
 /* abort.c: the request has come back from the device, and is this thread's. */

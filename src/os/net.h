@@ -46,7 +46,7 @@ unsigned os_resolve(const char *host, const char *port,
 /* Only this host reaches it. */
 bool os_address_is_loopback(const struct os_address *address);
 enum { OS_NETWORK = 8 };
-/* What tells the peer's network from others: its IPv4 address, or the first half of its IPv6
+/* Bytes that tell the peer's network from others: its IPv4 address, or the first half of its IPv6
  * address, since a host chooses the other half. Zeros for a socket that is not TCP's. */
 void os_socket_network(os_socket socket, uint8_t network[OS_NETWORK]);
 /* "192.0.2.1:3260" or "[2001:db8::1]:3260", of this end. */

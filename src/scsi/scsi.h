@@ -105,8 +105,8 @@ struct scsi_op {
     bool fua;                        /* the medium itself, not a volatile cache (SBC-3 4.15) */
 };
 
-/* How a block operation ended; also how a caller refuses one. All zero is GOOD. One that has
- * completed with sense to report has moved its data, and its command goes on. */
+/* How a block operation ended; also how a caller refuses one. All zero is GOOD. An
+ * operation that has completed with sense to report has moved its data, and its command goes on. */
 struct scsi_outcome {
     uint8_t status; /* enum scsi_status; other than CHECK CONDITION the rest does not matter */
     uint8_t sense_key;

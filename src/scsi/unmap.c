@@ -53,8 +53,8 @@ static bool read_ranges(struct scsi_task *task)
     return true;
 }
 
-/* One op after the other: a part of a range that is too long, or as many ranges as it takes. What
- * is left of a range takes its place in the list. */
+/* Each op is a part of a range that is too long, or as many ranges as it takes. The rest of such a
+ * range takes its place in the list. */
 static struct scsi_op next_op(struct scsi_task *task)
 {
     const struct scsi_unit_params *params = &task->unit->params;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* VERIFY and WRITE AND VERIFY: both read the medium into the scratch. One flush puts there what a
- * cache holds of all the blocks, so that the reads can be plain ones. */
+/* VERIFY and WRITE AND VERIFY: both read the medium into the scratch. A single flush first
+ * puts on the medium what a cache holds of all the blocks, so that the reads can be plain ones. */
 
 #include "scsi/internal.h"
 
@@ -65,9 +65,9 @@ static enum scsi_step verify(struct scsi_task *task)
     return next_piece(task);
 }
 
-/* What moves no data has no need of MAXIMUM TRANSFER LENGTH, and a program that splits a medium
- * into VERIFY(10) commands of 512-byte blocks need not ask for it. It has a bound all the same,
- * since an initiator could keep the device busy for minutes by one command. */
+/* A command that moves no data has no need of MAXIMUM TRANSFER LENGTH, and a program that splits a
+ * medium into VERIFY(10) commands of 512-byte blocks need not ask for it. The command has a bound
+ * all the same, since an initiator could keep the device busy for minutes by one command. */
 static uint64_t verify_blocks_max(const struct scsi_task *task)
 {
     const struct scsi_unit *unit = task->unit;

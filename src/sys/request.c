@@ -75,7 +75,7 @@ static void scratch_count(struct sys_unit *unit, struct sys_request *request)
     request->scratched = true;
 }
 
-/* The unit's lock is held. What waits for the request's share goes to `granted`. */
+/* The unit's lock is held. A request that waits for this one's share goes to `granted`. */
 static void scratch_leave(struct sys_unit *unit, struct sys_request *request, PLIST_ENTRY granted)
 {
     struct sys_request *next;
@@ -100,7 +100,7 @@ static void set_deadline(struct sys_request *request)
     request->deadline = adapter->ticks + adapter->settings.timeout + 1;
 }
 
-/* False: it is parked. One that is doomed goes on to its end. */
+/* False: the request is parked. A doomed request goes on to its end. */
 static bool scratch_enter(struct sys_request *request)
 {
     struct sys_unit *unit = request->unit;

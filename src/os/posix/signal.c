@@ -35,7 +35,7 @@ static struct {
     bool active;
 } watch;
 
-/* Of what changes, a handler touches only these, and the actions before, which are set first. The
+/* A handler touches, among all that changes, only these, and watch.before, which is set first. The
  * event is opened once and never closed, since a handler may still run on another thread while a
  * watch ends. */
 static _Atomic int watch_event = -1;
