@@ -4,9 +4,10 @@
 
 import os
 import re
+import subprocess
 from pathlib import Path
 
-from program import ANY, BUILD, Server, Skip, check, client, path, qemu_io, rawdisk, run
+from program import ANY, BUILD, Server, Skip, check, client, path, program, qemu_io, rawdisk, run
 
 NOBODY = 65534
 
@@ -22,6 +23,15 @@ def of_threads(server, name):
 def needs_root():
     if os.geteuid() != 0:
         raise Skip("only root can become another user")
+
+
+def needs_another_user():
+    """Programs are started as somebody else, who must be able to come to them and to our files."""
+    needs_root()
+    os.chmod(path(""), 0o755)
+    for name in (program("memdisk"), path("")):
+        if subprocess.run(["test", "-x", name], user=NOBODY).returncode:
+            raise Skip("other users cannot enter the folder of the build")
 
 
 def user_is_given_up_by_every_thread():
@@ -51,7 +61,7 @@ def unknown_user_is_refused_before_an_image_is_made():
 
 
 def only_root_can_become_another_user():
-    needs_root()
+    needs_another_user()
     _, errors = run("memdisk", "--user", "root", "-p", ANY, status=87, user=NOBODY)
     check("need a start as root" in errors, errors)
 
@@ -62,8 +72,7 @@ def is_dumpable(server):
 
 
 def memory_is_closed_while_secrets_are_in_it():
-    needs_root()
-    os.chmod(path(""), 0o755)
+    needs_another_user()
     secrets = path("memory.secrets")
     with open(secrets, "w", encoding="ascii") as file:
         file.write("someone twelve-characters\n")
