@@ -50,47 +50,52 @@ typedef struct spd_unit spd_unit;       /* a storage unit: one disk */
 typedef struct spd_request spd_request; /* one block operation of an asynchronous device */
 
 /*
- * Errors. X(NAME, number, text): the text says what was wrong and what is allowed.
+ * Errors. X(NAME, number, text): the text says what was wrong and what is allowed. The numbers lie
+ * beyond those of errno (1 to 4095) and of Windows and Winsock (1 to 15999), since an operation may
+ * return a negative errno value.
  */
 #define SPD_ERROR_MAP(X) \
-    X(NO_MEMORY, -1, "not enough memory") \
-    X(SIZE, -2, "the size field of a structure is not one that this library knows") \
-    X(BLOCK_COUNT, -3, "the block count must be at least 1, and the capacity at most 2^63 bytes") \
-    X(BLOCK_LENGTH, -4, "the block length must be a power of two from 512 to 65536 bytes") \
-    X(PHYSICAL_BLOCK_LENGTH, -5, \
+    X(NO_MEMORY, -20001, "not enough memory") \
+    X(SIZE, -20002, "the size field of a structure is not one that this library knows") \
+    X(BLOCK_COUNT, -20003, \
+        "the block count must be at least 1, and the capacity at most 2^63 bytes") \
+    X(BLOCK_LENGTH, -20004, "the block length must be a power of two from 512 to 65536 bytes") \
+    X(PHYSICAL_BLOCK_LENGTH, -20005, \
         "the physical block length must be a power of two, from 1 to 32768 logical blocks") \
-    X(TRANSFER_LENGTH, -6, \
+    X(TRANSFER_LENGTH, -20006, \
         "the maximum transfer length must be a multiple of the block length, at most 16 MiB") \
-    X(UNMAP, -7, "unmap parameters are out of range, or the unmap operation is missing") \
-    X(TEXT, -8, "product id and revision must be printable ASCII, at most 16 and 4 characters") \
-    X(OPS, -9, "a device needs either submit, or read and (unless write-protected) write") \
-    X(FLAGS, -10, "an unknown flag is set") \
-    X(URI, -11, "the device name is not a valid URI") \
-    X(SCHEME, -12, "there is no door for this URI scheme") \
-    X(DOOR_MISSING, -13, "this operating system or build does not have that door") \
-    X(URI_PARAMETER, -14, "the URI has a query parameter that is unknown or has a bad value") \
-    X(ADDRESS, -15, "the address in the URI cannot be resolved or is not one of this host") \
-    X(ADDRESS_IN_USE, -16, "the address in the URI is already in use") \
-    X(ACCESS, -17, "permission denied") \
-    X(ANONYMOUS, -18, \
+    X(UNMAP, -20007, "unmap parameters are out of range, or the unmap operation is missing") \
+    X(TEXT, -20008, \
+        "product id and revision must be printable ASCII, at most 16 and 4 characters") \
+    X(OPS, -20009, "a device needs either submit, or read and (unless write-protected) write") \
+    X(FLAGS, -20010, "an unknown flag is set") \
+    X(URI, -20011, "the device name is not a valid URI") \
+    X(SCHEME, -20012, "there is no door for this URI scheme") \
+    X(DOOR_MISSING, -20013, "this operating system or build does not have that door") \
+    X(URI_PARAMETER, -20014, "the URI has a query parameter that is unknown or has a bad value") \
+    X(ADDRESS, -20015, "the address in the URI cannot be resolved or is not one of this host") \
+    X(ADDRESS_IN_USE, -20016, "the address in the URI is already in use") \
+    X(ACCESS, -20017, "permission denied") \
+    X(ANONYMOUS, -20018, \
         "an address other than loopback needs CHAP (chap=FILE), or allow-anonymous=1 in the URI") \
-    X(SECRET, -19, \
+    X(SECRET, -20019, \
         "the secrets file must be a regular file that only its owner can read, with lines " \
         "'name secret' of 12 to 255 characters each") \
-    X(STATE, -20, "the unit is not in a state that allows this call") \
-    X(THREADS, -21, "threads cannot be created, or more than 1024 were asked for") \
-    X(SYSTEM, -22, "the operating system refused") \
-    X(NOT_SUPPORTED, -23, "not supported for this unit") \
-    X(WOULD_BLOCK, -24, "the operation would block; call it on a dispatcher thread") \
-    X(PARTITION, -25, \
+    X(STATE, -20020, "the unit is not in a state that allows this call") \
+    X(THREADS, -20021, "threads cannot be created, or more than 1024 were asked for") \
+    X(SYSTEM, -20022, "the operating system refused") \
+    X(NOT_SUPPORTED, -20023, "not supported for this unit") \
+    X(WOULD_BLOCK, -20024, "the operation would block; call it on a dispatcher thread") \
+    X(PARTITION, -20025, \
         "partitions are 1 to 4, have a type, lie after block 0 within the first 2^32 blocks, " \
         "and do not overlap") \
-    X(QUEUE_DEPTH, -26, "the queue depth must be from 1 to 4096") \
-    X(FLUSH, -27, "the device's last flush failed; data written before may be lost") \
-    X(GRACE, -28, "the grace must be at most 3600 seconds, and only the Windows driver gives one") \
-    X(WWN, -29, \
+    X(QUEUE_DEPTH, -20026, "the queue depth must be from 1 to 4096") \
+    X(FLUSH, -20027, "the device's last flush failed; data written before may be lost") \
+    X(GRACE, -20028, \
+        "the grace must be at most 3600 seconds, and only the Windows driver gives one") \
+    X(WWN, -20029, \
         "the WWN must be 8 bytes that begin with NAA 2, 3 or 5, or 16 that begin with NAA 6") \
-    X(HANGS, -30, "the device does not end an operation; no last flush has been made")
+    X(HANGS, -20030, "the device does not end an operation; no last flush has been made")
 
 typedef enum spd_error {
     SPD_OK = 0,
@@ -215,9 +220,15 @@ typedef struct spd_params {
  * ranges are always within the unit, at least 1 block and at most max_transfer_length. `buffer` is
  * one piece of blocks * block_length bytes, of no particular alignment, and like `ranges` and
  * `status` valid until the operation returns. `status` is GOOD on entry; leave it for success.
- * Return 0, also when status says an error; SPD_ERROR_WOULD_BLOCK only when flags has SPD_NOWAIT,
- * and then nothing was changed. Any other value with a GOOD status is reported to the initiator as
- * a hardware error.
+ * An operation returns one of these:
+ *   0                      status is the answer, be it GOOD or an error.
+ *   -EIO, or another negative errno value: while status is GOOD, the answer is what
+ *                          spd_status_set_errno() makes of it, with the first LBA of the operation.
+ *                          Otherwise status is the answer.
+ *   SPD_ERROR_WOULD_BLOCK  or -EAGAIN, when flags has SPD_NOWAIT: nothing was changed, and the
+ *                          operation is called again, without that flag.
+ * With a GOOD status any other value is a line in the log, and HARDWARE ERROR, INTERNAL TARGET
+ * FAILURE for the initiator.
  *
  * Asynchronous: submit, and nothing else. It is called on the door's thread (or on the one that
  * completes the request before), starts the work and returns without blocking;

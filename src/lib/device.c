@@ -4,6 +4,7 @@
 /* Block operations on their way to the device's functions. */
 
 #include <assert.h>
+#include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -144,16 +145,21 @@ static bool is_internal(const struct spd_request *request)
     return !request->ops;
 }
 
-static void judge(struct spd_request *request, enum scsi_step step, const spd_status *status)
+static uint64_t first_lba(const struct spd_request *request, enum scsi_step step)
 {
     const struct scsi_op *op = &request->task.op;
 
+    return step == SCSI_UNMAP ? op->ranges[0].lba : op->lba;
+}
+
+static void judge(struct spd_request *request, enum scsi_step step, const spd_status *status)
+{
     request->outcome = outcome_of(status);
     count_operation(request, step);
     /* A device that was told of the abort ends the operation as it likes. */
     if (status->scsi_status != SCSI_GOOD && !atomic_load(&request->aborted))
-        spd_trouble_report(request->unit, operation_of(step),
-            step == SCSI_UNMAP ? op->ranges[0].lba : op->lba, status);
+        spd_trouble_report(
+            request->unit, operation_of(step), first_lba(request, step), status);
     if (is_internal(request))
         request->unit->flush_status = *status;
 }
@@ -162,20 +168,15 @@ static void judge(struct spd_request *request, enum scsi_step step, const spd_st
 static bool call_and_judge(
     struct spd_request *request, enum scsi_step step, void *buffer, uint32_t nowait)
 {
-    static struct spd_log_limit limit = { .kind = "operations that fail without a status" };
     uint32_t flags = flags_of(request, step) | nowait;
     spd_status status = { 0 };
     int result;
 
     result = call(request, step, buffer, flags, &status);
-    if (result == SPD_ERROR_WOULD_BLOCK && nowait)
+    if (nowait && (result == SPD_ERROR_WOULD_BLOCK || result == -EAGAIN))
         return false;
-    if (result && status.scsi_status == SCSI_GOOD) {
-        spd_log_limited(&limit, NULL, SPD_LOG_ERROR,
-            "an operation of the device returned %d (%s) without a status", result,
-            spd_strerror(result));
-        spd_status_set(&status, internal_failure.sense_key, internal_failure.asc, 0, NULL);
-    }
+    if (result && status.scsi_status == SCSI_GOOD)
+        spd_status_of_result(&status, result, operation_of(step), first_lba(request, step));
     judge(request, step, &status);
     return true;
 }

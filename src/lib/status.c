@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
+/* What a device answers, as a SCSI disk would say it. */
+
 #include <errno.h>
 
 #include "lib/door.h"
@@ -10,6 +12,7 @@
 /* SPC-4 4.5.6 and table 49 */
 enum {
     MEDIUM_ERROR = 0x03,
+    HARDWARE_ERROR = 0x04,
     DATA_PROTECT = 0x07,
 };
 
@@ -60,4 +63,26 @@ void spd_status_set_errno(spd_status *status, int errnum, spd_operation operatio
         spd_status_set(status, MEDIUM_ERROR, operation == SPD_READ ? 0x11 : 0x0c, 0x00, &lba);
     }
     note(status, errnum);
+}
+
+/* The largest errno value that a system may have; SPD_ERROR_MAP keeps clear of it. */
+enum { ERRNO_MAX = 4095 };
+
+#define X(NAME, NUMBER, TEXT) _Static_assert(NUMBER < -ERRNO_MAX, "it is no errno value");
+SPD_ERROR_MAP(X)
+#undef X
+
+void spd_status_of_result(spd_status *status, int result, spd_operation operation, uint64_t lba)
+{
+    static struct spd_log_limit limit = { .kind = "operations that return what is no result" };
+
+    if (result < 0 && result >= -ERRNO_MAX) {
+        spd_status_set_errno(status, -result, operation, lba);
+        return;
+    }
+    spd_log_limited(&limit, NULL, SPD_LOG_ERROR,
+        "an operation of the device returned %d (%s), which is no result: it may return 0, a "
+        "negative errno value such as -EIO, and SPD_ERROR_WOULD_BLOCK when flags has SPD_NOWAIT",
+        result, spd_strerror(result));
+    spd_status_set(status, HARDWARE_ERROR, 0x44, 0x00, NULL);
 }

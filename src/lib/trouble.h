@@ -35,6 +35,9 @@ struct spd_troubles {
 /* The errno value that spd_status_set_errno() was given; 0: none. */
 int spd_status_errno(const spd_status *status);
 
+/* What an operation has returned, a result other than 0 with a status that is GOOD, as a status. */
+void spd_status_of_result(spd_status *status, int result, spd_operation operation, uint64_t lba);
+
 /* "No space left on device (7/27/07)" */
 void spd_trouble_text(const spd_status *status, char text[SPD_TROUBLE_TEXT_MAX]);
 
