@@ -32,11 +32,10 @@ static int open_sg(const char *device, struct transport **result)
 {
     struct sg *sg;
     int version, error;
-    int fd = open(device, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    /* The commands here only ask, which the kernel allows a reader. When a writer closes a disk,
+     * udev has the kernel read its partition table again. */
+    int fd = open(device, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
-    /* A medium that is write-protected, or a user who may only read. */
-    if (fd < 0 && (errno == EROFS || errno == EACCES))
-        fd = open(device, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
         return transport_fail(winerror_from_errno(errno), "%s: %s", device, strerror(errno));
     if (ioctl(fd, SG_GET_VERSION_NUM, &version) || version < 30000) {

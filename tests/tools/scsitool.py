@@ -2,6 +2,7 @@
 # Copyright (c) 2026, the WinSpd authors
 """scsitool against our disks, over iSCSI."""
 
+import ctypes
 import os
 import re
 
@@ -136,6 +137,35 @@ def errors_have_numbers():
 
 
 def wrong_usage_is_87():
+def a_query_opens_its_device_for_reading():
+    """A writer's close is what udev waits for, to have a disk's partitions read again."""
+    close_write, close_nowrite = 0x08, 0x10
+    libc = ctypes.CDLL(None, use_errno=True)
+    device = path("device")
+    open(device, "wb").close()
+    watcher = libc.inotify_init1(os.O_NONBLOCK)
+    check(libc.inotify_add_watch(watcher, device.encode(), close_write | close_nowrite) > 0,
+          os.strerror(ctypes.get_errno()))
+    run("scsitool", "inquiry", device, status=50)
+    events = os.read(watcher, 4096)
+    os.close(watcher)
+    masks = [int.from_bytes(events[at + 4:at + 8], "little") for at in range(0, len(events), 16)]
+    check(masks and set(masks) == {close_nowrite}, f"events {masks} of inotify(7)")
+
+
+def output_that_cannot_be_written_is_an_error():
+    with disk() as server:
+        for arguments in (["--help"], ["--version"], ["inquiry", server.url],
+                          ["-c", "opcodes", server.url], ["ready", server.url],
+                          ["devpath", "/dev/null"]):
+            with open("/dev/full", "w", encoding="ascii") as full:
+                done = subprocess.run([program("scsitool"), *arguments], stdout=full, text=True,
+                                      stderr=subprocess.PIPE, timeout=TIMEOUT)
+            check(done.returncode == 29, f"{arguments}: status {done.returncode}")
+            check("scsitool: standard output cannot be written: No space left" in done.stderr,
+                  done.stderr)
+
+
     for arguments in ([], ["inquiry"], ["nosuch", "/dev/null"], ["inquiry", "/dev/null", "a:b:c"],
                       ["inquiry", "/dev/null", "0:0:0:0"], ["inquiry", "/dev/null", "0:"],
                       ["inquiry", "/dev/null", ""], ["inquiry", "a", "0:0:0", "b"],
@@ -164,5 +194,7 @@ TESTS = [
     devpath_resolves_links,
     errors_have_numbers,
     wrong_usage_is_87,
+    a_query_opens_its_device_for_reading,
+    output_that_cannot_be_written_is_an_error,
     help_and_version,
 ]
