@@ -13,6 +13,7 @@
 #include "scsitool/decode.h"
 #include "scsitool/transport.h"
 #include "spd/spd.h"
+#include "stgtest/output.h"
 #include "stgtest/winerror.h"
 
 enum { BUFFER_MAX = 16384 };
@@ -85,8 +86,9 @@ static const char exit_text[] =
     "\n"
     "A command that the disk refuses is an answer too: its status and sense data are\n"
     "shown, and the exit status is 0. Otherwise that is a Windows error number (Unix\n"
-    "keeps the low 8 bits): 2 no such device, 5 permission denied, 50 not a SCSI\n"
-    "device, 87 wrong usage, 1117 (93) the command did not get through.\n";
+    "keeps the low 8 bits): 2 no such device, 5 permission denied, 29 standard output\n"
+    "cannot be written, 50 not a SCSI device, 87 wrong usage, 1117 (93) the command\n"
+    "did not get through.\n";
 
 int transport_fail(int error, const char *format, ...)
 {
@@ -237,7 +239,8 @@ static int run(int argc, char **argv, uint64_t lba, bool table)
     return query ? ask(query, argv[1], address, lba, table) : transports_print_path(argv[1]);
 }
 
-int main(int argc, char **argv)
+/* 0 or an error. */
+static int scsitool(int argc, char **argv)
 {
     static const struct option long_options[] = {
         { "lba", required_argument, NULL, 'l' },
@@ -250,8 +253,6 @@ int main(int argc, char **argv)
     char *end;
     int option;
 
-    if (spd_reserve_descriptors() != 0)
-        return winerror_exit_status(ERROR_NOT_ENOUGH_MEMORY);
     opterr = 0; /* on Windows its messages begin with the program's whole path */
     while ((option = getopt_long(argc, argv, "+c", long_options, NULL)) != -1) {
         switch (option) {
@@ -275,5 +276,12 @@ int main(int argc, char **argv)
             return usage();
         }
     }
-    return winerror_exit_status(run(argc - optind, argv + optind, lba, table));
+    return run(argc - optind, argv + optind, lba, table);
+}
+
+int main(int argc, char **argv)
+{
+    if (spd_reserve_descriptors() != 0)
+        return winerror_exit_status(ERROR_NOT_ENOUGH_MEMORY);
+    return winerror_exit_status(output_end("scsitool", scsitool(argc, argv)));
 }

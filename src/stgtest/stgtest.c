@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 
 #include "os/os.h"
 #include "spd/spd.h"
+#include "stgtest/output.h"
 #include "stgtest/run.h"
 
 static const char usage_text[] =
@@ -44,6 +46,7 @@ static const char help_arguments[] =
     "Exit status: 0 when all is well, otherwise a Windows error number, of which Unix\n"
     "keeps the low 8 bits (in brackets). The messages have it in full:\n"
     "   2  the unit is not there     5  permission denied     8  no memory\n"
+    "  29  standard output cannot be written\n"
     "  87  wrong usage             170  the device is in use\n"
     "  1117 (93)  data or an answer is wrong, or I/O failed\n";
 
@@ -73,10 +76,10 @@ static bool parse_number_or_star(const char *text, uint64_t max, uint64_t *value
     return *star || parse_number(text, max, value);
 }
 
-/* Letters that are no operation are skipped, as the original does. */
-static void parse_ops(const char *text, char ops[OPS_MAX + 1])
+/* Letters that are no operation are skipped, as the original does. True: all were taken. */
+static bool parse_ops(const char *text, char ops[OPS_MAX + 1])
 {
-    size_t count = 0;
+    size_t length = strlen(text), count = 0;
 
     for (; *text && count < OPS_MAX; text++) {
         char letter = (char)toupper((unsigned char)*text);
@@ -87,27 +90,73 @@ static void parse_ops(const char *text, char ops[OPS_MAX + 1])
     ops[count] = '\0';
     if (count == 0)
         strcpy(ops, "WR");
+    return count > 0 && count == length;
+}
+
+/* The original takes such a value for another one, without a word. */
+static OS_PRINTF(1, 2) void warn(const char *format, ...)
+{
+    va_list arguments;
+
+    fputs("stgtest: warning: ", stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
 }
 
 static bool parse_arguments(int argc, char **argv, struct run_options *options)
 {
-    uint64_t blocks = 0;
+    uint64_t blocks = 1;
+    bool all;
 
     if (argc < 2 || argc > 5 || !parse_number(argv[1], UINT64_MAX, &options->count))
         return false;
-    if (options->count == 0)
-        options->count = 1;
-    parse_ops(argc > 2 ? argv[2] : "", options->ops);
+    all = parse_ops(argc > 2 ? argv[2] : "WR", options->ops);
     if (argc > 3 && !parse_number_or_star(argv[3], UINT64_MAX, &options->address,
         &options->random_address))
         return false;
     if (argc > 4 && !parse_number_or_star(argv[4], UINT32_MAX, &blocks, &options->random_blocks))
         return false;
+    if (options->count == 0)
+        warn("COUNT 0 is taken for 1 operation");
+    if (!all)
+        warn("of the operations \"%s\" these are taken: \"%s\"; up to %d of R, W, F and U are "
+            "allowed", argv[2], options->ops, OPS_MAX);
+    if (blocks == 0)
+        warn("BLOCKS 0 is taken for 1 block");
+    options->count += options->count == 0;
     options->blocks = blocks ? (uint32_t)blocks : 1;
     return true;
 }
 
-static void print_options(const char *name, const struct run_options *options)
+/* The ranges of the run, against those that the unit has. Only what the original allows is more
+ * than the unit has: a range that passes the end is cut short. */
+static int check_ranges(const char *name, const struct target *target,
+    const struct run_options *options)
+{
+    uint32_t max = target->max_transfer_length / target->block_length;
+    uint32_t blocks = options->blocks < max ? options->blocks : max;
+    uint64_t rounds = (options->count - 1) / strlen(options->ops) + 1;
+
+    if (!options->random_address && options->address >= target->block_count) {
+        fprintf(stderr, "stgtest: %s: ADDRESS %" PRIu64 " is past the end: the unit has the "
+            "blocks 0 to %" PRIu64 " (error %d)\n", name, options->address,
+            target->block_count - 1, ERROR_INVALID_PARAMETER);
+        return ERROR_INVALID_PARAMETER;
+    }
+    if (!options->random_blocks && options->blocks > max)
+        warn("BLOCKS %" PRIu32 " is taken for %" PRIu32 ", the most that one operation moves",
+            options->blocks, max);
+    if (!options->random_address && !options->random_blocks &&
+        rounds > (target->block_count - options->address) / blocks)
+        warn("the run comes to the end of the unit, block %" PRIu64 ": there a range is cut "
+            "short, and the next one lies at the beginning", target->block_count - 1);
+    return 0;
+}
+
+/* 0 or an error. */
+static int print_options(const char *name, const struct run_options *options)
 {
     printf("stgtest -s %" PRIu32 " %s %" PRIu64 " \"%s\" ", options->seed, name, options->count,
         options->ops);
@@ -120,19 +169,33 @@ static void print_options(const char *name, const struct run_options *options)
         printf("*\n");
     else
         printf("%" PRIu32 "\n", options->blocks);
-    fflush(stdout);
+    return output_flush();
 }
 
-static int open_target(const char *name, const char *ops, struct target **target)
+static int check_ops(const char *name, const struct target *target, const char *ops)
+{
+    if (ops[strspn(ops, target->allowed)] == '\0')
+        return 0;
+    fprintf(stderr, "stgtest: %s: of the operations %s only %s can be used here (error %d)\n",
+        name, ops, target->allowed, ERROR_INVALID_PARAMETER);
+    return ERROR_INVALID_PARAMETER;
+}
+
+/* Whatever is wrong is found before the first operation. */
+static int open_target(const char *name, const struct run_options *options,
+    struct target **target)
 {
     int error = target_open(name, target);
 
-    if (error == 0 && ops[strspn(ops, (*target)->allowed)] != '\0') {
-        fprintf(stderr, "stgtest: %s: of the operations %s only %s can be used here (error %d)\n",
-            name, ops, (*target)->allowed, ERROR_INVALID_PARAMETER);
+    if (error)
+        return error;
+    error = check_ops(name, *target, options->ops);
+    if (error == 0)
+        error = check_ranges(name, *target, options);
+    if (error == 0)
+        error = print_options(name, options);
+    if (error)
         (*target)->ops->close(*target);
-        error = ERROR_INVALID_PARAMETER;
-    }
     return error;
 }
 
@@ -142,11 +205,10 @@ static int test(const char *name, const struct run_options *options)
     uint64_t start;
     struct target *target;
     double seconds, mebibytes;
-    int error = open_target(name, options->ops, &target);
+    int error = open_target(name, options, &target);
 
     if (error)
         return error;
-    print_options(name, options);
     start = os_now_ns();
     error = run(target, options, &totals);
     seconds = (double)(os_now_ns() - start) / 1e9;
@@ -163,7 +225,16 @@ static int test(const char *name, const struct run_options *options)
     return 0;
 }
 
-int main(int argc, char **argv)
+static void help(void)
+{
+    fputs(usage_text, stdout);
+    fputs(help_text, stdout);
+    fputs(target_names, stdout);
+    fputs(help_arguments, stdout);
+}
+
+/* 0 or an error. */
+static int stgtest(int argc, char **argv)
 {
     static const struct option long_options[] = {
         { "seed", required_argument, NULL, 's' },
@@ -175,8 +246,6 @@ int main(int argc, char **argv)
     uint64_t seed;
     int option;
 
-    if (os_reserve_descriptors() != 0)
-        return winerror_exit_status(ERROR_NOT_ENOUGH_MEMORY);
     options.seed = (uint32_t)(os_now_ns() / 1000000);
     opterr = 0; /* on Windows its messages begin with the program's whole path */
     while ((option = getopt_long(argc, argv, "+s:", long_options, NULL)) != -1) {
@@ -187,10 +256,7 @@ int main(int argc, char **argv)
             options.seed = (uint32_t)seed;
             break;
         case 'h':
-            fputs(usage_text, stdout);
-            fputs(help_text, stdout);
-            fputs(target_names, stdout);
-            fputs(help_arguments, stdout);
+            help();
             return 0;
         case 'v':
             printf("stgtest %u.%u\n", spd_version() >> 16, spd_version() & 0xffff);
@@ -202,5 +268,12 @@ int main(int argc, char **argv)
     }
     if (!parse_arguments(argc - optind, argv + optind, &options))
         return usage();
-    return winerror_exit_status(test(argv[optind], &options));
+    return test(argv[optind], &options);
+}
+
+int main(int argc, char **argv)
+{
+    if (os_reserve_descriptors() != 0)
+        return winerror_exit_status(ERROR_NOT_ENOUGH_MEMORY);
+    return winerror_exit_status(output_end("stgtest", stgtest(argc, argv)));
 }

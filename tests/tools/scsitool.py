@@ -5,8 +5,9 @@
 import ctypes
 import os
 import re
+import subprocess
 
-from program import ANY, Server, check, path, run
+from program import ANY, TIMEOUT, Server, check, path, program, run
 
 GUID = "00112233-4455-6677-8899-aabbccddeeff"
 COMMANDS = {
@@ -136,7 +137,6 @@ def errors_have_numbers():
         check(message in errors and said == "", f"{arguments}: {errors}")
 
 
-def wrong_usage_is_87():
 def a_query_opens_its_device_for_reading():
     """A writer's close is what udev waits for, to have a disk's partitions read again."""
     close_write, close_nowrite = 0x08, 0x10
@@ -166,6 +166,7 @@ def output_that_cannot_be_written_is_an_error():
                   done.stderr)
 
 
+def wrong_usage_is_87():
     for arguments in ([], ["inquiry"], ["nosuch", "/dev/null"], ["inquiry", "/dev/null", "a:b:c"],
                       ["inquiry", "/dev/null", "0:0:0:0"], ["inquiry", "/dev/null", "0:"],
                       ["inquiry", "/dev/null", ""], ["inquiry", "a", "0:0:0", "b"],
@@ -193,8 +194,8 @@ TESTS = [
     secret_comes_from_the_environment,
     devpath_resolves_links,
     errors_have_numbers,
-    wrong_usage_is_87,
     a_query_opens_its_device_for_reading,
     output_that_cannot_be_written_is_an_error,
+    wrong_usage_is_87,
     help_and_version,
 ]

@@ -11,7 +11,7 @@ import threading
 from peer import Client, Liar, READ
 from program import TIMEOUT, Server, Skip, check, path, program, run
 
-PARAMETER, DEVICE = 87, 1117 & 0xff
+WRITE_FAULT, PARAMETER, DEVICE = 29, 87, 1117 & 0xff
 SOCKET = "disk.socket"
 
 
@@ -83,7 +83,7 @@ def several_clients_at_once():
 # What it prints.
 
 def first_line_repeats_the_command():
-    with Server("memdisk", "--size", "1M", "-p", uri()):
+    with Server("memdisk", "--size", "4T", "-p", uri()):
         said, _ = test("-s", "0x10", uri(), "0", "wx?r", "0x123456789", "3")
         check(said.startswith(f'stgtest -s 16 {uri()} 1 "WR" 1:23456789 3\n'), said)
         said, _ = test("--seed=7", uri(), "5", "", "*", "*")
@@ -151,6 +151,60 @@ def help_and_version():
     check("93" in said and "1117" in said and "unix:PATH" in said, said)
     said, _ = run("stgtest", "--version")
     check(re.fullmatch(r"stgtest \d+\.\d+\n", said), said)
+
+
+def a_value_that_is_taken_for_another_is_told():
+    letters = "wrwr" * 9
+    warnings = (
+        (["0"], 'COUNT 0 is taken for 1 operation'),
+        (["1", "wx?r"], 'of the operations "wx?r" these are taken: "WR"'),
+        (["1", ""], 'of the operations "" these are taken: "WR"'),
+        (["1", letters],
+         f'of the operations "{letters}" these are taken: "{letters[:32].upper()}"'),
+        (["1", "R", "0", "0"], 'BLOCKS 0 is taken for 1 block'),
+        (["1", "R", "0", "1000000"], 'BLOCKS 1000000 is taken for 2048, the most'),
+        (["3", "W", "2046"], 'the run comes to the end of the unit, block 2047'),
+    )
+    with Server("memdisk", "--size", "1M", "-p", uri()):
+        for arguments, warning in warnings:
+            _, errors = test(uri(), *arguments)
+            check(f"stgtest: warning: {warning}" in errors, f"{arguments}: {errors}")
+        for arguments in (["2"], ["2", "wrur"], ["2", "WR", "2047"], ["2", "W", "*", "2"],
+                          ["4", "WR", "0", "1024"]):
+            _, errors = test(uri(), *arguments)
+            check("warning" not in errors, f"{arguments}: {errors}")
+
+
+def an_address_past_the_end_is_refused_and_nothing_is_written():
+    with rawdisk("-c", "64"):
+        for address in ("64", "65", "0xffffffffffffffff"):
+            said, errors = test(uri(), "1", "W", address, status=PARAMETER)
+            check(f"ADDRESS {int(address, 0)} is past the end" in errors and said == "", errors)
+            check("blocks 0 to 63" in errors, errors)
+        with open(path("disk.img"), "rb") as file:
+            check(not any(file.read()), "a refused run has written")
+        test(uri(), "1", "W", "63")
+    plain = path("past.img")
+    with open(plain, "wb") as file:
+        file.truncate(64 * 512)
+    test(plain, "1", "W", "64", status=PARAMETER)
+    with open(plain, "rb") as file:
+        check(not any(file.read()), "a refused run has written")
+
+
+def output_that_cannot_be_written_is_an_error():
+    image = path("full.img")
+    with open(image, "wb") as file:
+        file.truncate(1 << 20)
+    for arguments in (["--help"], ["--version"], [image, "1", "W"]):
+        with open("/dev/full", "w", encoding="ascii") as full:
+            done = subprocess.run([program("stgtest"), *arguments], stdout=full, text=True,
+                                  stderr=subprocess.PIPE, timeout=TIMEOUT)
+        check(done.returncode == WRITE_FAULT, f"{arguments}: status {done.returncode}")
+        check("stgtest: standard output cannot be written: No space left" in done.stderr,
+              done.stderr)
+    with open(image, "rb") as file:
+        check(not any(file.read()), "it wrote to the disk without having said the seed")
 
 
 # Files.
@@ -319,6 +373,9 @@ TESTS = [
     the_same_seed_writes_the_same,
     pattern_is_that_of_the_original,
     progress_is_drawn_on_a_terminal_only,
+    a_value_that_is_taken_for_another_is_told,
+    an_address_past_the_end_is_refused_and_nothing_is_written,
+    output_that_cannot_be_written_is_an_error,
     help_and_version,
     file_of_any_length,
     files_know_only_reads_and_writes,
