@@ -182,7 +182,8 @@ typedef struct spd_params {
                                      * all zero: a random one. Keep it stable for stable device
                                      * names */
     uint64_t block_count;           /* >= 1; block_count * block_length <= 2^63 */
-    uint32_t block_length;          /* bytes, a power of two from 512 to 65536; default 512 */
+    uint32_t block_length;          /* bytes, a power of two from 512 to 65536; default 512. Linux
+                                     * shows a disk with longer ones than 4096 as one of 0 bytes */
     uint32_t physical_block_length; /* bytes, a power of two >= block_length, at most 32768 of them;
                                      * 0: max(4096, block_length) */
     uint32_t max_transfer_length;   /* bytes, the most that one operation moves: a multiple of

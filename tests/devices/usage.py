@@ -195,10 +195,21 @@ def manual_pages_are_clean():
     check(not complaints, "\n".join(complaints))
 
 
+def manual_pages_write_values_without_a_dash():
+    for page in sorted(DOC.glob("*.1")):
+        shown = subprocess.run(["mandoc", "-Tascii", page], stdout=subprocess.PIPE, text=True,
+                               check=True).stdout
+        shown = re.sub(".\b", "", shown)
+        wrong = [words for words in re.findall(r"(?<!\S)-[A-Za-z-]+\s+-\d+", shown)
+                 if not re.match(r"-d\s+-1$", words)]
+        check(not wrong, f"{page.name}: {wrong}")
+
+
 TESTS = [every_bad_option_is_named_and_ends_with_87, bad_device_names_end_with_87,
          doors_of_a_network_have_no_grace, address_in_use_is_an_error,
          other_addresses_need_chap_or_consent, start_line_keeps_what_protects_the_disk,
          image_that_cannot_be_opened_is_named, image_of_somebody_else_is_refused,
          size_that_does_not_fit_names_both, size_that_is_no_multiple_is_refused,
          image_in_use_is_refused, block_device_in_use_is_refused, help_and_version_are_answered,
-         manual_pages_name_every_option_and_command, manual_pages_are_clean]
+         manual_pages_name_every_option_and_command, manual_pages_are_clean,
+         manual_pages_write_values_without_a_dash]

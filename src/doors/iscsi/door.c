@@ -302,6 +302,17 @@ static int door_open(struct spd_unit *unit, const struct spd_uri *uri, struct sp
     return 0;
 }
 
+/* Its driver for disks, sd, knows no longer ones. */
+static void warn_of_blocks(const struct spd_door *base)
+{
+    enum { LINUX_BLOCK_MAX = 4096 };
+    uint32_t length = spd_unit_params(base->unit)->block_length;
+
+    if (length > LINUX_BLOCK_MAX)
+        spd_log(SPD_LOG_WARNING, "%s: the disk has blocks of %u bytes: Linux shows a disk with "
+            "longer ones than %u as one of 0 bytes", base->uri, length, LINUX_BLOCK_MAX);
+}
+
 static int door_start(struct spd_door *base)
 {
     struct iscsi_door *door = (struct iscsi_door *)(void *)base;
@@ -309,6 +320,7 @@ static int door_start(struct spd_door *base)
 
     if (error != 0)
         return spd_fail(SPD_ERROR_THREADS, "the iSCSI door: %s", strerror(error));
+    warn_of_blocks(base);
     return 0;
 }
 
