@@ -287,6 +287,9 @@ int device_run(struct device_options *options, const spd_params *params, const s
         effective.flags &= ~(uint32_t)SPD_TRY_FIRST; /* or what is tried twice is logged twice */
     }
     status = run(options, &effective, ops, store, context);
+    /* The disk was served all the same, but the lines that were asked for are not complete. */
+    if (status == 0 && !(sink_is_whole(&sink_output) && sink_is_whole(&log.sink)))
+        status = DEVICE_EXIT_FAILURE;
     close_debug_log(&log, options, status != 0);
     return status;
 }

@@ -6,6 +6,7 @@
 #include "sink.h"
 #include "size.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -422,6 +423,20 @@ static const struct option_row *find_row(int value)
     return NULL;
 }
 
+/* The exit status of a program that only had to print something. */
+static int answered(const struct device_program *program)
+{
+    bool failed = ferror(stdout) != 0;
+
+    errno = 0;
+    failed |= fflush(stdout) != 0;
+    if (!failed)
+        return 0;
+    device_error(program, "standard output cannot be written: %s",
+        errno ? strerror(errno) : "an earlier write failed");
+    return DEVICE_EXIT_FAILURE;
+}
+
 /* Not getopt_long()'s own words: on Windows they begin with the program's whole path. */
 static void explain_refusal(const struct device_program *program, int value, const char *argument)
 {
@@ -454,11 +469,11 @@ int options_parse(struct device_options *options, const struct device_program *p
         }
         if (row->kind == OPTION_HELP) {
             print_help(program, stdout);
-            return 0;
+            return answered(program);
         }
         if (row->kind == OPTION_VERSION) {
             printf("%s (WinSpd) %d.%d\n", program->name, SPD_VERSION_MAJOR, SPD_VERSION_MINOR);
-            return 0;
+            return answered(program);
         }
         if (!parse_row(row, options, optarg))
             return DEVICE_EXIT_USAGE;

@@ -66,6 +66,16 @@ static void tell(const struct sink *sink, int error)
         sink_write(&sink_error, text, (size_t)length);
 }
 
+bool sink_is_whole(const struct sink *sink)
+{
+    bool whole;
+
+    sink_lock();
+    whole = !sink->failed;
+    sink_unlock();
+    return whole;
+}
+
 void sink_write(struct sink *sink, const char *text, size_t length)
 {
     bool first;
@@ -77,6 +87,7 @@ void sink_write(struct sink *sink, const char *text, size_t length)
         error = put(sink, text, length);
     if (error)
         sink->lost += count_lines(text, length);
+    sink->failed |= error && error != EAGAIN && error != EPIPE;
     first = error && !sink->told;
     sink->told |= first;
     sink_unlock();

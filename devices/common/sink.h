@@ -24,8 +24,12 @@ struct sink {
     bool stuck;       /* it had no room for a whole second: the next line does not wait */
     bool told;        /* that it cannot be written */
     bool torn;        /* it ends within a line */
+    bool failed;      /* a line was lost, and not for want of a reader */
     uint64_t lost;    /* lines */
 };
+
+/* Whether each line was written for which there was a reader: the reader alone decides to go. */
+bool sink_is_whole(const struct sink *sink);
 
 extern struct sink sink_output, sink_error;
 

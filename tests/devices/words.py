@@ -99,14 +99,48 @@ def standard_output_that_nobody_reads_stops_nobody():
 
 def outputs_on_a_full_disk_stop_nobody():
     with open("/dev/full", "wb") as full:
-        with serving("memdisk", "--size", "1M", "--stats", "-d", "-1", stdout=full, stderr=full):
+        with serving("memdisk", "--size", "1M", "--stats", "-d", "-1", stdout=full, stderr=full,
+                     status=1):
             run("stgtest", f"unix:{SOCKET}", "8", "W", "*", "4")
+        with serving("memdisk", "--size", "1M", "-d", "-1", stdout=subprocess.DEVNULL,
+                     stderr=full):
+            run("stgtest", f"unix:{SOCKET}", "8", "W", "*", "4")
+
+
+def lines_that_nobody_wants_are_no_failure():
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "wb") as gone, open(path("words.log"), "w+b") as errors:
+        with serving("memdisk", "--size", "1M", "--stats", stdout=gone, stderr=errors):
+            run("stgtest", f"unix:{SOCKET}", "8", "R", "*", "4")
+
+
+def answers_that_cannot_be_written_are_a_failure():
+    for name in ("memdisk", "rawdisk"):
+        for option in ("--help", "--version"):
+            with open("/dev/full", "wb") as full:
+                done = subprocess.run([program(name), option], stdout=full, stderr=subprocess.PIPE,
+                                      text=True, timeout=TIMEOUT)
+            check(done.returncode == 1, f"{name} {option}: status {done.returncode}")
+            check(f"{name}: standard output cannot be written: No space left" in done.stderr,
+                  done.stderr)
+
+
+def long_blocks_are_worth_a_warning():
+    for length, warned in ((4096, False), (8192, True)):
+        with open(path("words.log"), "w+b") as errors:
+            with serving("memdisk", "-l", str(length), "-c", "64", "-p", ANY,
+                         stdout=subprocess.PIPE, stderr=errors):
+                pass
+            errors.seek(0)
+            said = errors.read().decode()
+        check(("blocks of 8192 bytes: Linux shows" in said) == warned, f"{length}: {said}")
 
 
 def debug_log_that_cannot_be_written_is_told_once():
     with open(path("words.log"), "w+b") as errors:
         with serving("memdisk", "--size", "1M", "-d", "-1", "-D", "/dev/full",
-                     stdout=subprocess.DEVNULL, stderr=errors):
+                     stdout=subprocess.DEVNULL, stderr=errors, status=1):
             run("stgtest", f"unix:{SOCKET}", "8", "W", "*", "4")
         errors.seek(0)
         said = errors.read().decode()
@@ -140,6 +174,8 @@ def a_refused_login_is_told_with_the_reason():
 
 TESTS = [standard_error_that_nobody_reads_stops_nobody,
          standard_output_that_nobody_reads_stops_nobody, outputs_on_a_full_disk_stop_nobody,
+         lines_that_nobody_wants_are_no_failure, answers_that_cannot_be_written_are_a_failure,
+         long_blocks_are_worth_a_warning,
          debug_log_that_cannot_be_written_is_told_once,
          lines_that_were_lost_are_counted_where_there_is_room_again,
          a_refused_login_is_told_with_the_reason]
