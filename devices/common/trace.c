@@ -59,11 +59,16 @@ static void trace_line(uint64_t hint, const char *format, ...)
     sink_write(trace_out, line, (size_t)length);
 }
 
-static void trace_response(uint64_t hint, const char *name, const spd_status *status)
+/* error: what the operation returned, which counts while its status is GOOD. */
+static void trace_response(uint64_t hint, const char *name, int error, const spd_status *status)
 {
     const char *status_name = status_names[status->scsi_status];
     char information[48] = "";
 
+    if (status->scsi_status == 0 && error) {
+        trace_line(hint, "<<%s Error=%d", name, error);
+        return;
+    }
     if (status->scsi_status == 0) {
         trace_line(hint, "<<%s Status=GOOD", name);
         return;
@@ -93,7 +98,7 @@ static int trace_read(spd_unit *unit, void *buffer, uint64_t lba, uint32_t block
 
     uint64_t hint = trace_transfer("Read ", lba, blocks, flags);
     int error = traced->read(unit, buffer, lba, blocks, flags, status);
-    trace_response(hint, "Read ", status);
+    trace_response(hint, "Read ", error, status);
     return error;
 }
 
@@ -105,7 +110,7 @@ static int trace_write(spd_unit *unit, const void *buffer, uint64_t lba, uint32_
 
     uint64_t hint = trace_transfer("Write", lba, blocks, flags);
     int error = traced->write(unit, buffer, lba, blocks, flags, status);
-    trace_response(hint, "Write", status);
+    trace_response(hint, "Write", error, status);
     return error;
 }
 
@@ -119,7 +124,7 @@ static int trace_flush(spd_unit *unit, uint64_t lba, uint32_t blocks, uint32_t f
     trace_line(hint, ">>Flush BlockAddress=%" PRIx32 ":%" PRIx32 ", BlockCount=%" PRIu32,
         (uint32_t)(lba >> 32), (uint32_t)lba, blocks);
     int error = traced->flush(unit, lba, blocks, flags, status);
-    trace_response(hint, "Flush", status);
+    trace_response(hint, "Flush", error, status);
     return error;
 }
 
@@ -132,7 +137,7 @@ static int trace_unmap(spd_unit *unit, const spd_range *ranges, uint32_t count, 
     uint64_t hint = atomic_fetch_add(&trace_hint, 1) + 1;
     trace_line(hint, ">>Unmap Count=%" PRIu32, count);
     int error = traced->unmap(unit, ranges, count, flags, status);
-    trace_response(hint, "Unmap", status);
+    trace_response(hint, "Unmap", error, status);
     return error;
 }
 
@@ -140,11 +145,12 @@ const spd_ops *trace_wrap(const spd_ops *ops, uint32_t mask, const char *program
 {
     static spd_ops trace_ops;
 
+    /* What the device does not have stays NULL, as the library expects it. */
     trace_ops = *ops;
-    trace_ops.read = trace_read;
-    trace_ops.write = trace_write;
-    trace_ops.flush = trace_flush;
-    trace_ops.unmap = trace_unmap;
+    trace_ops.read = ops->read ? trace_read : NULL;
+    trace_ops.write = ops->write ? trace_write : NULL;
+    trace_ops.flush = ops->flush ? trace_flush : NULL;
+    trace_ops.unmap = ops->unmap ? trace_unmap : NULL;
     traced = ops;
     trace_mask = mask;
     trace_program = program;

@@ -15,6 +15,7 @@
 #include "common/trace.h"
 
 static spd_status answer; /* what the traced device says */
+static int result; /* what it returns */
 static int calls;
 
 static int fake_read(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags,
@@ -23,7 +24,7 @@ static int fake_read(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks
     (void)unit, (void)buffer, (void)lba, (void)blocks, (void)flags;
     calls++;
     *status = answer;
-    return 0;
+    return result;
 }
 
 static int fake_write(spd_unit *unit, const void *buffer, uint64_t lba, uint32_t blocks,
@@ -32,7 +33,7 @@ static int fake_write(spd_unit *unit, const void *buffer, uint64_t lba, uint32_t
     (void)unit, (void)buffer, (void)lba, (void)blocks, (void)flags;
     calls++;
     *status = answer;
-    return 0;
+    return result;
 }
 
 static int fake_flush(spd_unit *unit, uint64_t lba, uint32_t blocks, uint32_t flags,
@@ -41,7 +42,7 @@ static int fake_flush(spd_unit *unit, uint64_t lba, uint32_t blocks, uint32_t fl
     (void)unit, (void)lba, (void)blocks, (void)flags;
     calls++;
     *status = answer;
-    return 0;
+    return result;
 }
 
 static int fake_unmap(spd_unit *unit, const spd_range *ranges, uint32_t count, uint32_t flags,
@@ -50,7 +51,7 @@ static int fake_unmap(spd_unit *unit, const spd_range *ranges, uint32_t count, u
     (void)unit, (void)ranges, (void)count, (void)flags;
     calls++;
     *status = answer;
-    return 0;
+    return result;
 }
 
 static const spd_ops fake_ops = {
@@ -125,6 +126,39 @@ static void mask_chooses_kinds(void **state)
     free(text);
 }
 
+static void an_error_that_is_returned_is_no_good_status(void **state)
+{
+    (void)state;
+    answer = (spd_status){0};
+    result = -5;
+    char *text = trace_all(1 << SPD_READ | 1 << SPD_UNMAP);
+    assert_non_null(strstr(text, "<<Read  Error=-5\n"));
+    assert_non_null(strstr(text, "<<Unmap Error=-5\n"));
+    assert_null(strstr(text, "GOOD"));
+    free(text);
+    result = 0;
+}
+
+/* The library asks for what is not NULL: a device without a cache needs no flush. */
+static void what_a_device_does_not_have_is_not_traced(void **state)
+{
+    struct sink sink = {.fd = -1};
+    const spd_ops reader = {.size = sizeof reader, .read = fake_read};
+    const spd_ops writer = {.size = sizeof writer, .read = fake_read, .write = fake_write};
+
+    (void)state;
+    const spd_ops *ops = trace_wrap(&reader, UINT32_MAX, "rawdisk", &sink);
+    assert_non_null(ops->read);
+    assert_null(ops->write);
+    assert_null(ops->flush);
+    assert_null(ops->unmap);
+    assert_null(ops->submit);
+    ops = trace_wrap(&writer, UINT32_MAX, "rawdisk", &sink);
+    assert_non_null(ops->write);
+    assert_null(ops->flush);
+    assert_null(ops->unmap);
+}
+
 static void percentile_is_the_upper_end_of_its_bucket(void **state)
 {
     spd_operation_statistics s = {0};
@@ -146,6 +180,8 @@ int main(void)
         cmocka_unit_test(request_and_response_lines_have_the_originals_shape),
         cmocka_unit_test(errors_show_sense_and_information),
         cmocka_unit_test(mask_chooses_kinds),
+        cmocka_unit_test(an_error_that_is_returned_is_no_good_status),
+        cmocka_unit_test(what_a_device_does_not_have_is_not_traced),
         cmocka_unit_test(percentile_is_the_upper_end_of_its_bucket),
     };
 
