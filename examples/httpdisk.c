@@ -179,9 +179,10 @@ static int http_read(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks
         outcome = fetch(file, lba * BLOCK, buffer, (size_t)blocks * BLOCK, &answer);
     }
     if (outcome == TRANSIENT)
-        *status = (spd_status){ .scsi_status = 8 }; /* BUSY (SAM-5 5.3.1): come again */
-    else if (outcome == PERMANENT) /* NOT READY, MANUAL INTERVENTION REQUIRED */
-        spd_status_set(status, 2, 0x04, 0x03, NULL);
+        spd_status_set_busy(status); /* come again */
+    else if (outcome == PERMANENT)
+        spd_status_set(status, SPD_SENSE_NOT_READY,
+            SPD_ASC_LOGICAL_UNIT_NOT_READY_MANUAL_INTERVENTION_REQUIRED, NULL);
     return 0;
 }
 

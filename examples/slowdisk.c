@@ -55,7 +55,8 @@ static void finish(spd_request *request)
 
     if (spd_request_operation(request) == SPD_READ || spd_request_operation(request) == SPD_WRITE) {
         if (lba <= bad && bad < lba + spd_request_blocks(request))
-            spd_status_set(&status, 3, 0x11, 0, &bad); /* MEDIUM ERROR, unrecovered read error */
+            spd_status_set(
+                &status, SPD_SENSE_MEDIUM_ERROR, SPD_ASC_UNRECOVERED_READ_ERROR, &bad);
         else
             transfer(request);
     }

@@ -82,9 +82,16 @@ int image_prepare(struct image *image)
     return flush_group_open(&image->flushes, flush_now, image);
 }
 
+/* What a flush has lost does not come back by itself, though the error may be one that passes: with
+ * ETIMEDOUT initiators would flush again and again. */
+static int lasting(int error)
+{
+    return error && error != ENOSPC ? EIO : error;
+}
+
 int image_flush(struct image *image)
 {
-    return image->memory ? 0 : flush_group_join(&image->flushes);
+    return image->memory ? 0 : lasting(flush_group_join(&image->flushes));
 }
 
 int image_lost(struct image *image)

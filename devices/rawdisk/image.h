@@ -95,7 +95,8 @@ int image_write(struct image *image, const void *buffer, size_t length, uint64_t
     unsigned flags, uint64_t *failed);
 
 /* Makes all that was written before the call durable. A failure is final, see flush_group.h: the
- * same error is returned ever after, also by durable writes and, with a cache, durable reads. */
+ * same error is returned ever after, also by durable writes and, with a cache, durable reads: EIO,
+ * or ENOSPC. */
 int image_flush(struct image *image);
 /* The error of that failure, or 0. */
 int image_lost(struct image *image);

@@ -76,27 +76,65 @@ bool image_control(
         DeviceIoControl(image->handle, code, in, in_size, out, out_size, NULL, &at), &at, &n);
 }
 
+/* What Windows says of a file, which may be on another machine or on a medium that can go. */
+static const struct {
+    DWORD error;
+    int errnum;
+} errors[] = {
+    { ERROR_DISK_FULL, ENOSPC },
+    { ERROR_HANDLE_DISK_FULL, ENOSPC },
+    { DISK_QUOTA_EXCEEDED, ENOSPC },
+    { ERROR_FILE_TOO_LARGE, ENOSPC },
+    { FILE_SYSTEM_LIMITATION, ENOSPC }, /* NTFS: too many pieces */
+
+    { ERROR_WRITE_PROTECT, EROFS },
+    { ERROR_ACCESS_DENIED, EACCES },
+
+    { ERROR_NOT_ENOUGH_MEMORY, ENOMEM },
+    { ERROR_NOT_ENOUGH_QUOTA, ENOMEM },
+    { ERROR_NO_SYSTEM_RESOURCES, ENOMEM },
+    { ERROR_WORKING_SET_QUOTA, ENOMEM },
+    { ERROR_COMMITMENT_LIMIT, ENOMEM },
+    { ERROR_TOO_MANY_OPEN_FILES, EMFILE },
+
+    { ERROR_BUSY, EBUSY },
+    { ERROR_SHARING_VIOLATION, EBUSY },
+    { ERROR_LOCK_VIOLATION, EBUSY },
+    { ERROR_OPERATION_ABORTED, ECANCELED },
+    { ERROR_RETRY, EAGAIN },
+
+    { ERROR_SEM_TIMEOUT, ETIMEDOUT },
+    { ERROR_TIMEOUT, ETIMEDOUT },
+    { ERROR_NETNAME_DELETED, ECONNRESET },
+    { ERROR_UNEXP_NET_ERR, ECONNRESET },
+    { ERROR_GRACEFUL_DISCONNECT, ECONNRESET },
+    { ERROR_CONNECTION_ABORTED, ECONNABORTED },
+    { ERROR_REQUEST_ABORTED, ECONNABORTED },
+    { ERROR_CONNECTION_REFUSED, ECONNREFUSED },
+    { ERROR_PORT_UNREACHABLE, ECONNREFUSED },
+    { ERROR_NETWORK_UNREACHABLE, ENETUNREACH },
+    { ERROR_NO_NETWORK, ENETDOWN },
+    { ERROR_HOST_UNREACHABLE, EHOSTUNREACH },
+    { ERROR_REM_NOT_LIST, EHOSTUNREACH },
+    { ERROR_BAD_NETPATH, EHOSTUNREACH },
+    { ERROR_NETWORK_BUSY, EAGAIN },
+
+    { ERROR_NOT_READY, ENODEV },
+    { ERROR_NO_MEDIA_IN_DRIVE, ENODEV },
+    { ERROR_DEV_NOT_EXIST, ENODEV },
+    { ERROR_DEVICE_NOT_CONNECTED, ENODEV },
+    { ERROR_DEVICE_REMOVED, ENODEV },
+    { ERROR_FILE_INVALID, ENODEV }, /* the volume is another one now */
+};
+
 static int last_errno(void)
 {
-    switch (GetLastError()) {
-    case ERROR_DISK_FULL:
-    case ERROR_HANDLE_DISK_FULL:
-    case DISK_QUOTA_EXCEEDED:
-    case ERROR_FILE_TOO_LARGE:
-    case FILE_SYSTEM_LIMITATION: /* NTFS: too many pieces */
-        return ENOSPC;
-    case ERROR_WRITE_PROTECT:
-    case ERROR_ACCESS_DENIED:
-        return EROFS;
-    case ERROR_NOT_ENOUGH_MEMORY:
-    case ERROR_NOT_ENOUGH_QUOTA:
-    case ERROR_NO_SYSTEM_RESOURCES:
-    case ERROR_WORKING_SET_QUOTA:
-    case ERROR_COMMITMENT_LIMIT:
-        return ENOMEM;
-    default:
-        return EIO;
-    }
+    DWORD error = GetLastError();
+
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++)
+        if (errors[i].error == error)
+            return errors[i].errnum;
+    return EIO;
 }
 
 static DWORD piece_of(size_t length)

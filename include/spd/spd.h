@@ -33,6 +33,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sense.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -125,9 +127,9 @@ SPD_API int spd_reserve_descriptors(void);
  * read has filled its buffer, and the initiator gets data and sense.
  */
 typedef struct spd_status {
-    uint8_t scsi_status; /* SAM-5 5.3.1: 0 GOOD, 2 CHECK CONDITION, 8 BUSY, ... */
-    uint8_t sense_key;   /* SPC-4 4.5.6: 3 MEDIUM ERROR, 7 DATA PROTECT, ... */
-    uint8_t asc;         /* additional sense code and qualifier */
+    uint8_t scsi_status; /* SPD_STATUS_... (sense.h) */
+    uint8_t sense_key;   /* SPD_SENSE_... */
+    uint8_t asc;         /* additional sense code and qualifier: SPD_ASC_... */
     uint8_t ascq;
     uint8_t information_valid; /* 1: information is the LBA that failed */
     uint8_t reserved[3]; /* zeros, but for what spd_status_set_errno() notes for the log */
@@ -141,14 +143,35 @@ typedef enum spd_operation {
     SPD_UNMAP = 4,
 } spd_operation;
 
-/* CHECK CONDITION with this key and code; lba may be NULL (no INFORMATION). Replaces all of
- * *status. */
+/* CHECK CONDITION with this key (SPD_SENSE_...) and code (SPD_ASC_..., which is both asc and ascq);
+ * lba may be NULL (no INFORMATION). Replaces all of *status. */
 SPD_API void spd_status_set(spd_status *status, uint8_t sense_key, uint8_t asc, uint8_t ascq,
     const uint64_t *lba);
 
-/* What errno (positive) means for a disk: ENOSPC and EDQUOT 7/27/07 SPACE ALLOCATION FAILED WRITE
- * PROTECT; EROFS and EPERM 7/27/00 WRITE PROTECTED; EIO and all others a medium error, 3/11/00 for
- * a read and 3/0C/00 for all else, with the LBA. 0 makes the status GOOD. */
+/* BUSY: the trouble may pass, and the initiator tries again after a while. Replaces all of *status.
+ * Not for a flush that failed where written data may be lost: a later flush that succeeds would
+ * hide it. */
+SPD_API void spd_status_set_busy(spd_status *status);
+
+/* What errno (positive) means for a disk; on Windows also an error of Winsock. 0 makes the status
+ * GOOD.
+ *
+ *     EIO, EBADMSG, EILSEQ, ENODATA, EUCLEAN   MEDIUM ERROR with the LBA: UNRECOVERED READ ERROR
+ *                                              for a read, WRITE ERROR for all else
+ *     ETIMEDOUT, ETIME, ECONNREFUSED,          BUSY, as of spd_status_set_busy()
+ *     ECONNRESET, ECONNABORTED, ENOTCONN,
+ *     ESHUTDOWN, EPIPE, ENETDOWN, ENETRESET,
+ *     ENETUNREACH, EHOSTDOWN, EHOSTUNREACH,
+ *     ENOLINK, EPROTO, EINPROGRESS, EALREADY,
+ *     EAGAIN, EBUSY, ENOMEM, ENOBUFS, EMFILE,
+ *     ENFILE, ENOLCK, EDEADLK, EADDRINUSE,
+ *     EADDRNOTAVAIL, EINTR, ECANCELED
+ *     ENOSPC, EDQUOT, EFBIG                    DATA PROTECT, SPACE ALLOCATION FAILED WRITE PROTECT
+ *     EROFS; EPERM and EACCES, not of a read   DATA PROTECT, WRITE PROTECTED
+ *     ENOENT, ENODEV, ENXIO, ENOMEDIUM,        NOT READY, MANUAL INTERVENTION REQUIRED
+ *     ESTALE; EPERM and EACCES of a read
+ *     all others                               HARDWARE ERROR, INTERNAL TARGET FAILURE
+ */
 SPD_API void spd_status_set_errno(spd_status *status, int errnum, spd_operation operation,
     uint64_t lba);
 

@@ -58,9 +58,6 @@ static void take(spd_request *request, SPD_IOCTL_TRANSACT_REQ *message, PVOID da
     }
 }
 
-/* The device broke its contract. */
-enum { HARDWARE_ERROR = 0x04, INTERNAL_TARGET_FAILURE = 0x44 };
-
 static BOOLEAN refuse(SPD_STORAGE_UNIT_STATUS *status)
 {
     SpdStorageUnitStatusSetSense(
@@ -117,18 +114,19 @@ static void respond(struct dll_unit *unit, const SPD_IOCTL_TRANSACT_RSP *answer,
         /* No data is zeros where the read is GOOD; otherwise nobody has said so. */
         if (data || !status.scsi_status)
             copy_data(request, data, false);
-        else
-            spd_status_set(&status, HARDWARE_ERROR, INTERNAL_TARGET_FAILURE, 0, NULL);
+        else /* the device broke its contract */
+            spd_status_set(
+                &status, SPD_SENSE_HARDWARE_ERROR, SPD_ASC_INTERNAL_TARGET_FAILURE, NULL);
     }
     spd_request_complete(request, &status);
 }
 
 void dll_abort(spd_request *request)
 {
-    enum { ABORTED_COMMAND = 0x0b };
     spd_status status;
 
-    spd_status_set(&status, ABORTED_COMMAND, 0, 0, NULL);
+    spd_status_set(
+        &status, SPD_SENSE_ABORTED_COMMAND, SPD_ASC_NO_ADDITIONAL_SENSE_INFORMATION, NULL);
     spd_request_complete(request, &status);
 }
 

@@ -17,23 +17,37 @@ static const char *const operations[] = {
     [SPD_UNMAP] = "an unmap",
 };
 
-/* Advice for the operator. SPC-4 table 49 names the codes. */
+/* Advice for the operator. */
 static const struct {
     uint8_t sense_key, asc, ascq;
     const char *advice;
 } advices[] = {
-    { 0x07, 0x27, 0x07, "the disk's storage is full. Make room; initiators may then write again" },
-    { 0x07, 0x27, 0x00, "the disk's storage does not let itself be written. See its permissions "
-        "and whether it is mounted read-only" },
-    { 0x03, 0x11, 0x00, "these blocks cannot be read. Check the disk's storage and the system's "
-        "own log" },
-    { 0x03, 0x0c, 0x00, "written data may be lost. Check the disk's storage and the system's own "
-        "log, then the contents" },
-    { 0x04, 0x44, 0x00, "the program that is the disk failed, or broke its contract" },
+    { SPD_SENSE_DATA_PROTECT, SPD_ASC_SPACE_ALLOCATION_FAILED_WRITE_PROTECT,
+        "the disk's storage is full. Make room; initiators may then write again" },
+    { SPD_SENSE_DATA_PROTECT, SPD_ASC_WRITE_PROTECTED,
+        "the disk's storage does not let itself be written. See its permissions and whether it is "
+        "mounted read-only" },
+    { SPD_SENSE_NOT_READY, SPD_ASC_LOGICAL_UNIT_NOT_READY_MANUAL_INTERVENTION_REQUIRED,
+        "the disk's storage has gone, or may not be read. Bring it back, or see its permissions" },
+    { SPD_SENSE_MEDIUM_ERROR, SPD_ASC_UNRECOVERED_READ_ERROR,
+        "these blocks cannot be read. Check the disk's storage and the system's own log" },
+    { SPD_SENSE_MEDIUM_ERROR, SPD_ASC_WRITE_ERROR,
+        "written data may be lost. Check the disk's storage and the system's own log, then the "
+        "contents" },
+    { SPD_SENSE_HARDWARE_ERROR, SPD_ASC_INTERNAL_TARGET_FAILURE,
+        "the program that is the disk failed, or broke its contract" },
 };
+
+/* A device says BUSY to ask for patience, and then knows why; with an errno value it is trouble. */
+static bool is_busy_by_errno(const spd_status *status)
+{
+    return status->scsi_status == SPD_STATUS_BUSY && spd_status_errno(status);
+}
 
 static const char *advice_of(const spd_status *status)
 {
+    if (is_busy_by_errno(status))
+        return "initiators try again. If it lasts, check the way to the disk's storage";
     for (size_t i = 0; i < sizeof advices / sizeof advices[0]; i++)
         if (status->scsi_status == SCSI_CHECK_CONDITION &&
             status->sense_key == advices[i].sense_key && status->asc == advices[i].asc &&
@@ -42,9 +56,10 @@ static const char *advice_of(const spd_status *status)
     return NULL;
 }
 
-/* BUSY and its like are how a device asks for patience. */
 static int level_of(const spd_status *status)
 {
+    if (is_busy_by_errno(status))
+        return SPD_LOG_WARNING;
     if (status->scsi_status != SCSI_CHECK_CONDITION)
         return SPD_LOG_INFO;
     return advice_of(status) ? SPD_LOG_ERROR : SPD_LOG_WARNING;

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import threading
+import time
 
 from machine import under_us
 
@@ -18,9 +19,14 @@ class ServerError(Exception):
 
 
 class Rawdisk:
-    """`rawdisk` serving `image` by iSCSI at 127.0.0.1; `end_fd` becomes readable when it ends."""
+    """`rawdisk` serving `image` by iSCSI at 127.0.0.1; `end_fd` becomes readable when it ends.
+    farmedium.so of the device tests can take the image out of its reach."""
 
     def __init__(self, programs, image, blocks, log):
+        self._down = f"{image}.down"
+        self._env = dict(os.environ, FARMEDIUM_FILE=image, FARMEDIUM_DOWN=self._down,
+                         LD_PRELOAD=os.path.join(os.environ["BUILD"],
+                                                 "tests/devices/farmedium.so"))
         self._command = [os.path.join(programs, "rawdisk"), "-f", image, "-c", str(blocks)]
         self._log_path = log
         self._process = None
@@ -43,7 +49,7 @@ class Rawdisk:
         command = [*self._command, "-p", f"iscsi://127.0.0.1:{self.port}/{IQN}{self.query}"]
         if not os.access(command[0], os.X_OK):
             raise ServerError(f"there is no program {command[0]}: build it, or set BIN")
-        self._process = subprocess.Popen(under_us(command), stdin=subprocess.DEVNULL,
+        self._process = subprocess.Popen(under_us(command), stdin=subprocess.DEVNULL, env=self._env,
                                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.end_fd = os.pidfd_open(self._process.pid)
         said = []
@@ -65,6 +71,23 @@ class Rawdisk:
         """No warning, no chance to flush anything: the crash."""
         self._end(signal.SIGKILL)
 
+    def cut(self):
+        """From now on its image is out of reach: ETIMEDOUT."""
+        with open(self._down, "wb"):
+            pass
+
+    def wait_busy(self, operation):
+        """An initiator has been asked to come again: with a "read" or a "write"."""
+        deadline = time.monotonic() + 120
+        busy = rf"a {operation} failed at block \d+: Connection timed out \(SCSI status 08h\)"
+        while not re.search(busy, self._log()):
+            if time.monotonic() > deadline:
+                raise ServerError(f"no BUSY within 120 s; the log is {self._log_path}")
+            time.sleep(0.05)
+
+    def mend(self):
+        os.unlink(self._down)
+
     def stop(self):
         """The orderly end; its exit status must be 0."""
         status = self._end(signal.SIGTERM)
@@ -76,6 +99,10 @@ class Rawdisk:
         status = self._process.wait()
         how = f"died of signal {-status}" if status < 0 else f"ended with status {status}"
         return f"rawdisk {how}; its log is {self._log_path}"
+
+    def _log(self):
+        with open(self._log_path, encoding="utf-8", errors="replace") as log:
+            return log.read()
 
     def _end(self, signum):
         self._process.send_signal(signum)

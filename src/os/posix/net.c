@@ -2,6 +2,7 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 #include "os/net.h"
+#include "os/os.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -57,4 +58,9 @@ void os_socket_end(os_socket socket)
 void os_socket_close(os_socket socket)
 {
     close(socket);
+}
+
+int os_errno(int error)
+{
+    return error;
 }

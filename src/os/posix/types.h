@@ -15,6 +15,15 @@ typedef pthread_t os_thread;
 
 #define OS_PRINTF(format_at, first_at) __attribute__((format(printf, format_at, first_at)))
 
+/* errno values that not every system has. */
 #define OS_EDQUOT EDQUOT
+#define OS_EHOSTDOWN EHOSTDOWN
+#define OS_ENOMEDIUM ENOMEDIUM
+#define OS_ESHUTDOWN ESHUTDOWN
+#define OS_ESTALE ESTALE
+#define OS_EUCLEAN EUCLEAN
+
+/* No errno value is greater. */
+enum { OS_ERRNO_MAX = 4095 };
 
 #endif

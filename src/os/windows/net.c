@@ -5,7 +5,9 @@
 #include <ws2tcpip.h>
 
 #include "os/net.h"
+#include "os/os.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -136,4 +138,39 @@ ptrdiff_t os_receive(os_socket socket, struct os_vec *vecs, unsigned count)
     if (WSARecv(socket, (WSABUF *)(void *)vecs, count, &received, &flags, NULL, NULL) != 0)
         return -WSAGetLastError();
     return (ptrdiff_t)received;
+}
+
+int os_errno(int error)
+{
+    static const struct {
+        int winsock, errnum;
+    } rows[] = {
+        { WSAEINTR, EINTR },
+        { WSAEACCES, EACCES },
+        { WSAEMFILE, EMFILE },
+        { WSAEWOULDBLOCK, EAGAIN },
+        { WSAEINPROGRESS, EINPROGRESS },
+        { WSAEALREADY, EALREADY },
+        { WSAEADDRINUSE, EADDRINUSE },
+        { WSAEADDRNOTAVAIL, EADDRNOTAVAIL },
+        { WSAENETDOWN, ENETDOWN },
+        { WSAENETUNREACH, ENETUNREACH },
+        { WSAENETRESET, ENETRESET },
+        { WSAECONNABORTED, ECONNABORTED },
+        { WSAECONNRESET, ECONNRESET },
+        { WSAENOBUFS, ENOBUFS },
+        { WSAENOTCONN, ENOTCONN },
+        { WSAETIMEDOUT, ETIMEDOUT },
+        { WSAECONNREFUSED, ECONNREFUSED },
+        { WSAEHOSTUNREACH, EHOSTUNREACH },
+        { WSAEPROCLIM, ENOBUFS },
+        { WSASYSNOTREADY, ENETDOWN },
+        { WSAEDISCON, ECONNRESET },
+        { WSATRY_AGAIN, EAGAIN },
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].winsock == error)
+            return rows[i].errnum;
+    return error;
 }

@@ -22,7 +22,16 @@ typedef void *os_thread;
 /* MinGW's printf family is given C99's formats, which are not the system's. */
 #define OS_PRINTF(format_at, first_at) __attribute__((format(gnu_printf, format_at, first_at)))
 
-/* There is no such errno. */
-#define OS_EDQUOT (-1)
+/* errno values that the C run-time library lacks: Winsock's numbers where it has them, else numbers
+ * that never occur. */
+#define OS_EDQUOT 10069
+#define OS_EHOSTDOWN 10064
+#define OS_ENOMEDIUM 0x7fff0001
+#define OS_ESHUTDOWN 10058
+#define OS_ESTALE 10070
+#define OS_EUCLEAN 0x7fff0002
+
+/* No errno value and no error of Winsock is greater. */
+enum { OS_ERRNO_MAX = 11999 };
 
 #endif

@@ -3,6 +3,7 @@
 
 /* Programs against spd.h behind a pipe: an asynchronous device, whose answers come later. */
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -121,6 +122,34 @@ static void a_unit_that_was_not_started_leaves_its_name(void)
     }
 }
 
+/* What may pass is BUSY, whether a C run-time library or Winsock says it. */
+static void errors_of_winsock_are_understood(void)
+{
+    static const struct {
+        int error;
+        uint8_t status, sense_key;
+    } rows[] = {
+        { ETIMEDOUT, SPD_STATUS_BUSY, 0 },
+        { WSAETIMEDOUT, SPD_STATUS_BUSY, 0 },
+        { WSAECONNRESET, SPD_STATUS_BUSY, 0 },
+        { WSAEHOSTUNREACH, SPD_STATUS_BUSY, 0 },
+        { WSAEHOSTDOWN, SPD_STATUS_BUSY, 0 },
+        { WSAESHUTDOWN, SPD_STATUS_BUSY, 0 },
+        { WSAEWOULDBLOCK, SPD_STATUS_BUSY, 0 },
+        { WSAEMFILE, SPD_STATUS_BUSY, 0 },
+        { WSAENOTSOCK, SPD_STATUS_CHECK_CONDITION, SPD_SENSE_HARDWARE_ERROR },
+        { EIO, SPD_STATUS_CHECK_CONDITION, SPD_SENSE_MEDIUM_ERROR },
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        spd_status status;
+
+        spd_status_set_errno(&status, rows[i].error, SPD_READ, 0);
+        CHECK(status.scsi_status == rows[i].status);
+        CHECK(status.sense_key == rows[i].sense_key);
+    }
+}
+
 void test_spd(void)
 {
     snprintf(name, sizeof name, "\\\\.\\pipe\\spd-async-%lu", GetCurrentProcessId());
@@ -129,4 +158,5 @@ void test_spd(void)
     run("spd.h: the end waits for what the device has", the_end_waits_for_what_the_device_has);
     run("spd.h: a unit that was not started leaves its name",
         a_unit_that_was_not_started_leaves_its_name);
+    run("spd.h: errors of Winsock are understood", errors_of_winsock_are_understood);
 }

@@ -3,6 +3,7 @@
 
 /* Data: its ways in and out, their limits, digests, residuals. */
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -290,6 +291,21 @@ static void data_with_sense_to_report_comes_before_the_response(void **state)
     assert_int_equal(0x17, client.data[14]);
 }
 
+/* No sense: only CHECK CONDITION has any. */
+static void an_error_that_may_pass_is_busy_until_it_has(void **state)
+{
+    (void)state;
+    begin("");
+    spd_status_set_errno(&disk.status, ETIMEDOUT, SPD_READ, 3);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(8, client_read(&client, 3, 1, back));
+        assert_int_equal(ISCSI_SCSI_RESPONSE, client.bhs[0] & 0x3f);
+        assert_int_equal(0, client.length);
+    }
+    disk.status = (spd_status){ 0 };
+    assert_int_equal(0, client_read(&client, 3, 1, back));
+}
+
 /* RFC 7143 11.4.5.1: the residual is in the response that refuses the command. */
 static void a_write_that_is_announced_too_short_writes_nothing(void **state)
 {
@@ -435,6 +451,7 @@ int main(void)
         WITH_PATTERN(damaged_solicited_data_fails_its_command_only),
         WITH_PATTERN(sense_is_in_the_response),
         WITH_PATTERN(data_with_sense_to_report_comes_before_the_response),
+        WITH_PATTERN(an_error_that_may_pass_is_busy_until_it_has),
         WITH_PATTERN(a_write_that_is_announced_too_short_writes_nothing),
         WITH_PATTERN(residuals_say_what_was_not_moved),
         WITH_PATTERN(more_data_than_the_command_wants_is_thrown_away),

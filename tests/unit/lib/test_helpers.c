@@ -59,36 +59,99 @@ static void setting_a_status_leaves_nothing_of_the_old_one(void **state)
     assert_int_equal(status.information, 0);
 }
 
+struct answer {
+    uint8_t status, key, asc, ascq, valid;
+};
+
+static void expect_answer(int errnum, spd_operation operation, struct answer answer)
+{
+    spd_status status;
+
+    memset(&status, 0xff, sizeof status);
+    spd_status_set_errno(&status, errnum, operation, 5);
+    if (status.scsi_status != answer.status || status.sense_key != answer.key ||
+        status.asc != answer.asc || status.ascq != answer.ascq)
+        fail_msg("%s of operation %d: status %u, sense %x/%02x/%02x", strerror(errnum), operation,
+            status.scsi_status, status.sense_key, status.asc, status.ascq);
+    assert_int_equal(status.information_valid, answer.valid);
+    assert_int_equal(status.information, answer.valid ? 5 : 0);
+}
+
 static void errno_values_become_what_a_disk_would_say(void **state)
 {
     static const struct {
         int errnum;
         spd_operation operation;
-        uint8_t status, key, asc, ascq, valid;
+        struct answer answer;
     } rows[] = {
-        { 0, SPD_READ, 0, 0, 0, 0, 0 },
-        { ENOSPC, SPD_WRITE, 2, 7, 0x27, 7, 0 },
-        { EDQUOT, SPD_WRITE, 2, 7, 0x27, 7, 0 },
-        { EROFS, SPD_WRITE, 2, 7, 0x27, 0, 0 },
-        { EPERM, SPD_WRITE, 2, 7, 0x27, 0, 0 },
-        { EIO, SPD_READ, 2, 3, 0x11, 0, 1 },
-        { EIO, SPD_WRITE, 2, 3, 0x0c, 0, 1 },
-        { EBADF, SPD_FLUSH, 2, 3, 0x0c, 0, 1 },
+        { 0, SPD_READ, { 0 } },
+        { EIO, SPD_READ, { 2, 3, 0x11, 0, 1 } },
+        { EIO, SPD_WRITE, { 2, 3, 0x0c, 0, 1 } },
+        { EIO, SPD_FLUSH, { 2, 3, 0x0c, 0, 1 } },
+        { EBADMSG, SPD_READ, { 2, 3, 0x11, 0, 1 } },
+        { EILSEQ, SPD_READ, { 2, 3, 0x11, 0, 1 } },
+        { ENODATA, SPD_READ, { 2, 3, 0x11, 0, 1 } },
+        { EUCLEAN, SPD_UNMAP, { 2, 3, 0x0c, 0, 1 } },
+        { ENOSPC, SPD_WRITE, { 2, 7, 0x27, 7, 0 } },
+        { EDQUOT, SPD_WRITE, { 2, 7, 0x27, 7, 0 } },
+        { EFBIG, SPD_WRITE, { 2, 7, 0x27, 7, 0 } },
+        { EROFS, SPD_WRITE, { 2, 7, 0x27, 0, 0 } },
+        { EPERM, SPD_WRITE, { 2, 7, 0x27, 0, 0 } },
+        { EACCES, SPD_UNMAP, { 2, 7, 0x27, 0, 0 } },
+        { EPERM, SPD_READ, { 2, 2, 0x04, 3, 0 } },
+        { EACCES, SPD_READ, { 2, 2, 0x04, 3, 0 } },
+        { ENOENT, SPD_READ, { 2, 2, 0x04, 3, 0 } },
+        { ENODEV, SPD_WRITE, { 2, 2, 0x04, 3, 0 } },
+        { ENXIO, SPD_READ, { 2, 2, 0x04, 3, 0 } },
+        { ENOMEDIUM, SPD_READ, { 2, 2, 0x04, 3, 0 } },
+        { ESTALE, SPD_FLUSH, { 2, 2, 0x04, 3, 0 } },
+        { EBADF, SPD_READ, { 2, 4, 0x44, 0, 0 } },
+        { EINVAL, SPD_FLUSH, { 2, 4, 0x44, 0, 0 } },
+        { EREMOTEIO, SPD_READ, { 2, 4, 0x44, 0, 0 } },
+        { 4000, SPD_WRITE, { 2, 4, 0x44, 0, 0 } },
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        spd_status status;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        expect_answer(rows[i].errnum, rows[i].operation, rows[i].answer);
+}
 
-        memset(&status, 0xff, sizeof status);
-        spd_status_set_errno(&status, rows[i].errnum, rows[i].operation, 5);
-        assert_int_equal(status.scsi_status, rows[i].status);
-        assert_int_equal(status.sense_key, rows[i].key);
-        assert_int_equal(status.asc, rows[i].asc);
-        assert_int_equal(status.ascq, rows[i].ascq);
-        assert_int_equal(status.information_valid, rows[i].valid);
-        assert_int_equal(status.information, rows[i].valid ? 5 : 0);
-    }
+/* A medium error would be for good: initiators do not try again, and file systems remember it. */
+static void what_may_pass_is_busy(void **state)
+{
+    static const int transient[] = { ETIMEDOUT, ETIME, ECONNREFUSED, ECONNRESET, ECONNABORTED,
+        ENOTCONN, ESHUTDOWN, EPIPE, ENETDOWN, ENETUNREACH, ENETRESET, EHOSTDOWN, EHOSTUNREACH,
+        ENOLINK, EPROTO, EINPROGRESS, EALREADY, EAGAIN, EWOULDBLOCK, EBUSY, ENOMEM, ENOBUFS, EMFILE,
+        ENFILE, ENOLCK, EDEADLK, EADDRINUSE, EADDRNOTAVAIL, EINTR, ECANCELED };
+    spd_status status;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof transient / sizeof transient[0]; i++)
+        for (int operation = SPD_READ; operation <= SPD_UNMAP; operation++)
+            expect_answer(transient[i], (spd_operation)operation, (struct answer){ .status = 8 });
+    memset(&status, 0xff, sizeof status);
+    spd_status_set_busy(&status);
+    assert_memory_equal(&status, (&(spd_status){ .scsi_status = 8 }), sizeof status);
+}
+
+/* SPC-4 annex F.2 and SAM-5 5.3.1 */
+static void names_of_sense_are_two_arguments(void **state)
+{
+    const uint64_t lba = 3;
+    spd_status status;
+
+    (void)state;
+    spd_status_set(
+        &status, SPD_SENSE_DATA_PROTECT, SPD_ASC_SPACE_ALLOCATION_FAILED_WRITE_PROTECT, &lba);
+    assert_int_equal(status.scsi_status, SPD_STATUS_CHECK_CONDITION);
+    assert_int_equal(status.sense_key, 7);
+    assert_int_equal(status.asc, 0x27);
+    assert_int_equal(status.ascq, 7);
+    assert_int_equal(status.information, 3);
+    status = (spd_status){ SPD_STATUS_CHECK_CONDITION, SPD_SENSE_MEDIUM_ERROR, SPD_ASC_WRITE_ERROR,
+        .information = 9 };
+    assert_int_equal(status.asc, 0x0c);
+    assert_int_equal(status.information, 9);
 }
 
 static void a_guid_is_parsed_and_printed(void **state)
@@ -263,6 +326,8 @@ int main(void)
         cmocka_unit_test(every_error_has_a_number_and_a_text_of_its_own),
         cmocka_unit_test(setting_a_status_leaves_nothing_of_the_old_one),
         cmocka_unit_test(errno_values_become_what_a_disk_would_say),
+        cmocka_unit_test(what_may_pass_is_busy),
+        cmocka_unit_test(names_of_sense_are_two_arguments),
         cmocka_unit_test(a_guid_is_parsed_and_printed),
         cmocka_unit_test(text_that_is_no_guid_is_refused_and_changes_nothing),
         cmocka_unit_test(the_guid_of_a_name_is_what_it_always_was),

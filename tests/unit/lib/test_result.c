@@ -128,6 +128,8 @@ static void a_negative_errno_is_what_errno_means_for_a_disk(void **state)
         { -EIO, true, 0x3, 0x0c, 0x00 },
         { -ENOSPC, true, 0x7, 0x27, 0x07 },
         { -EROFS, true, 0x7, 0x27, 0x00 },
+        { -ENODEV, false, 0x2, 0x04, 0x03 },
+        { -EINVAL, false, 0x4, 0x44, 0x00 },
     };
     static const uint32_t kinds[] = { SPD_CACHE, SPD_CACHE | SPD_NEVER_BLOCKS,
         SPD_CACHE | SPD_TRY_FIRST };
@@ -148,6 +150,25 @@ static void a_negative_errno_is_what_errno_means_for_a_disk(void **state)
         assert_int_equal(lines, 0);
         close_unit();
     }
+}
+
+static void a_negative_errno_of_what_may_pass_is_busy(void **state)
+{
+    static const int results[] = { -ETIMEDOUT, -ECONNRESET, -EHOSTUNREACH, -ENOMEM, -EAGAIN,
+        -EMFILE };
+
+    (void)state;
+    open_unit(SPD_CACHE);
+    for (size_t i = 0; i < sizeof results / sizeof results[0]; i++) {
+        struct loop_command command;
+
+        result = results[i];
+        run(&command, i % 2 == 0, 9);
+        assert_int_equal(command.request.task.status, SCSI_BUSY);
+    }
+    deliver();
+    assert_int_equal(lines, 0);
+    close_unit();
 }
 
 /* EMFILE and SPD_ERROR_WOULD_BLOCK once had one number. */
@@ -240,6 +261,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_negative_errno_is_what_errno_means_for_a_disk),
+        cmocka_unit_test(a_negative_errno_of_what_may_pass_is_busy),
         cmocka_unit_test(only_would_block_and_eagain_have_it_called_again),
         cmocka_unit_test(what_is_no_result_is_a_hardware_error_and_a_line),
         cmocka_unit_test(a_status_counts_whatever_is_returned),

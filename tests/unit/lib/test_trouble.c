@@ -140,6 +140,21 @@ static void others_of_its_kind_are_counted(void **state)
     device.status = (spd_status){ 0 };
 }
 
+/* Initiators wait, and the operator knows why. */
+static void busy_for_want_of_something_is_a_warning(void **state)
+{
+    (void)state;
+    open_unit(&test_simple_ops, SPD_CACHE | SPD_NEVER_BLOCKS);
+    spd_status_set_errno(&device.status, ETIMEDOUT, SPD_READ, 3);
+    read_blocks(3, 1);
+    expect_lines(1);
+    assert_int_equal(levels[0], SPD_LOG_WARNING);
+    assert_string_equal(lines[0], "loop:canonical: a read failed at block 3: Connection timed out "
+        "(SCSI status 08h): initiators try again. If it lasts, check the way to the disk's "
+        "storage");
+    device.status = (spd_status){ 0 };
+}
+
 static void it_is_told_again_after_a_minute(void **state)
 {
     const uint64_t minute = 60 * UINT64_C(1000000000);
@@ -200,6 +215,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_first_says_where_and_why_and_what_to_do),
         TEST(others_of_its_kind_are_counted),
+        TEST(busy_for_want_of_something_is_a_warning),
         TEST(it_is_told_again_after_a_minute),
         TEST(the_last_flush_says_why_it_failed),
         TEST(a_result_without_a_status_is_told_by_its_number),

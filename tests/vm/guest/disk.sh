@@ -2,9 +2,10 @@
 # Copyright (c) 2026, the WinSpd authors
 #
 # One boot for everything that needs no reboot: the tools of sg3_utils, then a load on a disk whose
-# server dies twice.
+# server dies twice, then transfers while the server's own storage is out of reach.
 
 . /guest/load.sh
+. /guest/far.sh
 initiator_up iscsid_settings
 login
 . /guest/sg.sh
@@ -12,4 +13,5 @@ serial=$(serial_number)
 run_load_over_crashes
 check 'load over crashes: read again, every block is as written' every_block_is_as_written
 check 'load over crashes: the disk has the serial number it had' test "$serial" = "$(serial_number)"
+run_transfers_out_of_reach
 logout
