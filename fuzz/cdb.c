@@ -5,10 +5,11 @@
  * Commands from arbitrary bytes against a small memory disk, which aborts when the engine breaks a
  * promise (tests/unit/scsi/disk.c).
  *
- * Input: a byte of unit parameters (bits 0-2 block length, 3 cache, 4 unmap, 5 write-protected,
- * 6 single-block operations, 7 no transfer limit), then commands: 16 bytes of CDB, a byte of flags
- * (bits 0-1 direction, 2 nexus, 3 absent LUN, 4 reset before, 5-6 scale of the length, 7 resize
- * before), two bytes of expected length, a byte n and n bytes of data-out, which repeat.
+ * Input: two bytes of unit parameters (bits 0-2 block length, 3 cache, 4 unmap, 5 write-protected,
+ * 6 single-block operations, 7 no transfer limit; bit 0 the original's profile), then commands: 16
+ * bytes of CDB, a byte of flags (bits 0-1 direction, 2 nexus, 3 absent LUN, 4 reset before, 5-6
+ * scale of the length, 7 resize before), two bytes of expected length, a byte n and n bytes of
+ * data-out, which repeat.
  */
 
 #include <stdint.h>
@@ -23,10 +24,12 @@ enum { MEDIUM_BLOCKS = 64, DATA_MAX = 1 << 18, STEPS_MAX = 512 };
 
 static uint8_t data_out[DATA_MAX + UINT8_MAX];
 
-static struct scsi_unit_params parameters(uint8_t choice)
+static struct scsi_unit_params parameters(uint8_t choice, uint8_t profile)
 {
     struct scsi_unit_params params = disk_params();
 
+    params.profile = profile & 0x01 ? SCSI_PROFILE_WINSPD : SCSI_PROFILE_MODERN;
+    params.max_unmap_ranges = profile & 0x01 ? 0 : params.max_unmap_ranges;
     params.block_length = 512u << (choice & 7);
     params.physical_block_length = params.block_length;
     params.block_count = MEDIUM_BLOCKS;
@@ -65,12 +68,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct scsi_unit_params params;
     struct disk disk;
 
-    if (!size)
+    if (size < 2)
         return 0;
-    params = parameters(data[0]);
+    params = parameters(data[0], data[1]);
     disk_open(&disk, &params, MEDIUM_BLOCKS);
     disk.steps_max = STEPS_MAX;
-    for (size_t at = 1; size - at >= 20;)
+    for (size_t at = 2; size - at >= 20;)
         at += run_one(&disk, data + at, size - at);
     disk_close(&disk);
     return 0;

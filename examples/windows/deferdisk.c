@@ -104,6 +104,7 @@ int wmain(int argc, wchar_t **argv)
         .ProductId = "DeferDisk",
         .ProductRevisionLevel = "1.0",
         .MaxTransferLength = TRANSFER,
+        .Reserved = { SPD_IOCTL_MODERN_PROFILE },
     };
     SPD_STORAGE_UNIT *unit;
     WCHAR name[256] = L"";

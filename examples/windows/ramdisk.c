@@ -51,6 +51,7 @@ int wmain(int argc, wchar_t **argv)
     SPD_STORAGE_UNIT_PARAMS params = {
         .BlockCount = BLOCKS, .BlockLength = BLOCK, .MaxTransferLength = 65536,
         .ProductId = "RAM disk", .ProductRevisionLevel = "1.0", .UnmapSupported = 1,
+        .Reserved = { SPD_IOCTL_MODERN_PROFILE | SPD_IOCTL_UNMAP_ZEROS },
     };
     SPD_STORAGE_UNIT *unit;
     WCHAR name[256];

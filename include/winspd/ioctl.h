@@ -96,14 +96,17 @@ enum {
 };
 
 /*
- * Extensions that travel in Reserved; all zero is the original's unit. The rest of Reserved and
- * the unnamed flag bits must be 0.
+ * Extensions that travel in Reserved; all zero is the original's unit, to the bytes of its INQUIRY
+ * pages and mode parameters. The rest of Reserved and the unnamed flag bits must be 0.
  *   [0]  bits 0..31: grace. Seconds (at most SPD_IOCTL_GRACE_MAX) for which the unit outlives its
  *        process; provisioning the same Guid and geometry within them takes it over, with the
  *        requests that wait. Units behind a pipe or a URI are refused one;
- *        bits 32..63: flags, of which there is one:
+ *        bits 32..63: flags, of which there are two:
  *        SPD_IOCTL_UNMAP_ZEROS: with UnmapSupported, an unmapped block reads as zeros until it is
- *        written. Systems are told so only then, and only then zero blocks by unmapping them
+ *        written. Only then, and with the next flag, systems zero blocks by unmapping them;
+ *        SPD_IOCTL_MODERN_PROFILE: the unit describes itself by all that SPC-4 and SBC-3 have for
+ *        it. Nothing else chooses that, and new programs should set it. Without this bit systems
+ *        learn neither SPD_IOCTL_UNMAP_ZEROS nor the unmap granularity nor the world wide name
  *   [1]  bits 0..31: physical block length in bytes, 0: as BlockLength;
  *        bits 32..63: unmap granularity in blocks, 0: not reported
  *   [2]  bits 0..31: blocks that one unmap command may cover, 0: no limit
@@ -119,6 +122,9 @@ enum {
 #define SPD_IOCTL_PARAMS_WWN_LENGTH(Params) \
     (!*SPD_IOCTL_PARAMS_WWN(Params) ? 0 : *SPD_IOCTL_PARAMS_WWN(Params) >> 4 == 6 ? 16 : 8)
 #define SPD_IOCTL_UNMAP_ZEROS ((UINT64)1 << 32)
+#define SPD_IOCTL_MODERN_PROFILE ((UINT64)1 << 33)
+/* All flags that there are. */
+#define SPD_IOCTL_PARAMS_FLAGS (SPD_IOCTL_UNMAP_ZEROS | SPD_IOCTL_MODERN_PROFILE)
 
 typedef struct _SPD_IOCTL_STORAGE_UNIT_PARAMS {
     GUID Guid;                      /* identity; the serial number is its text */

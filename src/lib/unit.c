@@ -73,8 +73,8 @@ static struct spd_unit *new_unit(const spd_params *params, const struct scsi_uni
     return unit;
 }
 
-static int create(const char *device_name, const spd_params *params, const spd_ops *ops,
-    void *context, bool lent, void *native, spd_unit **unit)
+static int create(const char *device_name, const spd_params *params, enum scsi_profile profile,
+    const spd_ops *ops, void *context, bool lent, void *native, spd_unit **unit)
 {
     struct scsi_unit_params scsi;
     struct spd_unit *created;
@@ -91,6 +91,7 @@ static int create(const char *device_name, const spd_params *params, const spd_o
         error = spd_ops_import(ops, &checked, &operations);
     if (error)
         return error;
+    scsi.profile = profile;
     if (lent)
         scsi.max_op_ranges = checked.max_transfer_length / (uint32_t)sizeof(spd_range);
     created = new_unit(&checked, &scsi, &operations, context);
@@ -111,13 +112,13 @@ static int create(const char *device_name, const spd_params *params, const spd_o
 int spd_unit_create(const char *device_name, const spd_params *params, const spd_ops *ops,
     void *context, spd_unit **unit)
 {
-    return create(device_name, params, ops, context, false, NULL, unit);
+    return create(device_name, params, SCSI_PROFILE_MODERN, ops, context, false, NULL, unit);
 }
 
-int spd_unit_create_lent(const char *device_name, const spd_params *params, const spd_ops *ops,
-    void *context, void *native, spd_unit **unit)
+int spd_unit_create_lent(const char *device_name, const spd_params *params,
+    enum scsi_profile profile, const spd_ops *ops, void *context, void *native, spd_unit **unit)
 {
-    return create(device_name, params, ops, context, true, native, unit);
+    return create(device_name, params, profile, ops, context, true, native, unit);
 }
 
 int spd_unit_add_door(spd_unit *unit, const char *device_name)

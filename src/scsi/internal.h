@@ -15,6 +15,20 @@
 #define SCSI_COLD __attribute__((noinline, cold))
 
 /*
+ * Profiles, as bits: a row of a table names those that have it.
+ */
+enum {
+    SCSI_MODERN = 1 << SCSI_PROFILE_MODERN,
+    SCSI_WINSPD = 1 << SCSI_PROFILE_WINSPD,
+    SCSI_EVERY_PROFILE = SCSI_MODERN | SCSI_WINSPD,
+};
+
+static inline bool scsi_has_row(const struct scsi_unit *unit, uint8_t profiles)
+{
+    return profiles >> unit->params.profile & 1;
+}
+
+/*
  * The opcode table: one row a command, the only truth about it.
  */
 enum {
@@ -330,7 +344,6 @@ size_t scsi_data_compare(const struct scsi_task *task, uint64_t offset, const vo
 /* What VPD B0h says and COMPARE AND WRITE and WRITE SAME enforce. */
 uint32_t scsi_compare_blocks_max(const struct scsi_unit *unit);
 uint32_t scsi_write_same_blocks_max(const struct scsi_unit *unit);
-uint32_t scsi_unmap_ranges_max(const struct scsi_unit *unit);
 uint32_t scsi_unmap_blocks_max(const struct scsi_unit *unit);
 
 /*

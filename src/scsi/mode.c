@@ -14,19 +14,21 @@ enum { PAGE_MAX = 20 };
 enum { CACHING = 0x08, CONTROL = 0x0a, ALL_PAGES = 0x3f, ALL_SUBPAGES = 0xff };
 
 struct page {
+    uint8_t profiles;
     uint8_t length; /* with the two bytes of header */
     uint8_t bytes[PAGE_MAX];
 };
 
-/* Ascending by code, as MODE SENSE returns them. */
+/* Ascending by code, as MODE SENSE returns them. The original's unit begins with the caching page,
+ * its only one; here it also has the control page, for MODE SELECT. */
 static const struct page pages[] = {
     /* Read-Write Error Recovery: no retries of ours, nothing reassigned */
-    { 12, { 0x01, 0x0a } },
-    { 20, { CACHING, 0x12 } },
+    { SCSI_MODERN, 12, { 0x01, 0x0a } },
+    { SCSI_EVERY_PROFILE, 20, { CACHING, 0x12 } },
     /* QUEUE ALGORITHM MODIFIER 1: SIMPLE commands may be reordered */
-    { 12, { CONTROL, 0x0a, 0x00, 0x10 } },
+    { SCSI_EVERY_PROFILE, 12, { CONTROL, 0x0a, 0x00, 0x10 } },
     /* Informational Exceptions Control: DEXCPT, since there are none */
-    { 12, { 0x1c, 0x0a, 0x08 } },
+    { SCSI_MODERN, 12, { 0x1c, 0x0a, 0x08 } },
 };
 enum { PAGE_COUNT = sizeof pages / sizeof pages[0] };
 
@@ -95,7 +97,8 @@ static uint32_t build_pages(const struct scsi_unit *unit, const uint8_t *cdb, ui
     if (cdb[3] != 0 && cdb[3] != ALL_SUBPAGES)
         return 0;
     for (unsigned i = 0; i < PAGE_COUNT; i++) {
-        if (code != ALL_PAGES && code != pages[i].bytes[0])
+        if (!scsi_has_row(unit, pages[i].profiles) ||
+            (code != ALL_PAGES && code != pages[i].bytes[0]))
             continue;
         build_page(&pages[i], mode, control != CHANGEABLE, to + length);
         length += pages[i].length;
@@ -103,11 +106,26 @@ static uint32_t build_pages(const struct scsi_unit *unit, const uint8_t *cdb, ui
     return length;
 }
 
+/* The parts of the mode parameter header that depend on the profile. */
+static const struct header {
+    bool block_descriptor; /* unless DBD is set */
+    bool dpofua;           /* FUA is heeded also without a cache, where every write has it */
+} headers[] = {
+    [SCSI_PROFILE_MODERN] = { .block_descriptor = true, .dpofua = true },
+    [SCSI_PROFILE_WINSPD] = { .block_descriptor = false, .dpofua = false },
+};
+
+static const struct header *header_of(const struct scsi_unit *unit)
+{
+    return &headers[unit->params.profile];
+}
+
 static uint8_t device_specific(const struct scsi_unit *unit)
 {
     bool protected = unit->params.write_protected || (scsi_mode(unit) & SCSI_MODE_SWP);
+    bool dpofua = header_of(unit)->dpofua || unit->params.cache;
 
-    return 0x10 | (protected ? 0x80 : 0); /* DPOFUA, WP */
+    return (dpofua ? 0x10 : 0) | (protected ? 0x80 : 0); /* DPOFUA, WP */
 }
 
 static bool is_long_form(const struct scsi_task *task)
@@ -122,7 +140,7 @@ enum scsi_step scsi_mode_sense(struct scsi_task *task, uint8_t *reply)
     const uint8_t *cdb = task->cdb;
     uint32_t header = is_long_form(task) ? 8 : 4;
     bool long_lba = is_long_form(task) && (cdb[1] & 0x10);
-    bool has_descriptor = !(cdb[1] & 0x08);
+    bool has_descriptor = header_of(unit)->block_descriptor && !(cdb[1] & 0x08); /* DBD */
     uint32_t descriptor = 0, length;
 
     if (cdb[2] >> 6 == SAVED)
@@ -190,28 +208,35 @@ static bool select_block_descriptor(struct scsi_task *task, struct selection *s,
     return true;
 }
 
+/* NULL: the unit has no such page. */
+static const struct page *find_page(const struct scsi_unit *unit, uint8_t code)
+{
+    for (unsigned i = 0; i < PAGE_COUNT; i++)
+        if (pages[i].bytes[0] == code && scsi_has_row(unit, pages[i].profiles))
+            return &pages[i];
+    return NULL;
+}
+
 /* One page: what is not changeable must be as it is. */
 static bool select_page(struct scsi_task *task, struct selection *s)
 {
     const uint8_t *asked = s->list + s->at;
     uint32_t left = s->length - s->at;
     uint32_t can_change = changeable(task->unit);
+    const struct page *page = find_page(task->unit, asked[0] & 0x7f);
     uint8_t now[PAGE_MAX], mask[PAGE_MAX];
-    unsigned i = 0;
 
-    while (i < PAGE_COUNT && pages[i].bytes[0] != (asked[0] & 0x7f))
-        i++;
-    if (i == PAGE_COUNT) { /* unknown, or the subpage format, which we do not have */
+    if (!page) { /* unknown, or the subpage format, which we do not have */
         scsi_fail_parameter(task, s->at, (asked[0] & 0x40) ? 6 : 5);
         return false;
     }
-    if (left < 2 || left < pages[i].length) {
+    if (left < 2 || left < page->length) {
         scsi_fail(task, SCSI_PARAMETER_LIST_LENGTH_ERROR);
         return false;
     }
-    build_page(&pages[i], scsi_mode(task->unit), true, now);
-    build_page(&pages[i], can_change, false, mask);
-    for (unsigned byte = 1; byte < pages[i].length; byte++) {
+    build_page(page, scsi_mode(task->unit), true, now);
+    build_page(page, can_change, false, mask);
+    for (unsigned byte = 1; byte < page->length; byte++) {
         uint8_t wrong = (asked[byte] ^ now[byte]) & (byte == 1 ? 0xff : (uint8_t)~mask[byte]);
         unsigned bit = 7;
 
@@ -223,14 +248,14 @@ static bool select_page(struct scsi_task *task, struct selection *s)
         return false;
     }
     for (unsigned b = 0; b < BIT_COUNT; b++) {
-        if (bits[b].page != pages[i].bytes[0] || !(bits[b].mode & can_change))
+        if (bits[b].page != page->bytes[0] || !(bits[b].mode & can_change))
             continue;
         s->touched |= bits[b].mode;
         s->set &= ~bits[b].mode;
         if (asked[bits[b].byte] & bits[b].mask)
             s->set |= bits[b].mode;
     }
-    s->at += pages[i].length;
+    s->at += page->length;
     return true;
 }
 

@@ -27,7 +27,8 @@ enum {
     SCSI_BLOCK_LENGTH_MIN = 512,
     SCSI_BLOCK_LENGTH_MAX = 65536,
     SCSI_SCRATCH_LENGTH = 131072,  /* what SCSI_SCRATCH asks for: two of the longest blocks */
-    SCSI_UNMAP_RANGES_MAX = 256,   /* MAXIMUM UNMAP BLOCK DESCRIPTOR COUNT */
+    SCSI_UNMAP_RANGES_MAX = 256,   /* of one command, in SCSI_PROFILE_MODERN */
+    SCSI_UNMAP_RANGES_LIMIT = 4095, /* as many as the CDB's length field allows */
     SCSI_UNMAP_OP_MAX = 256 << 20, /* bytes that one UNMAP op covers: where space cannot be given
                                     * back, they are written, while others wait */
     SCSI_REGISTRATIONS = 64,       /* for persistent reservations, of one unit */
@@ -128,8 +129,17 @@ static inline bool scsi_outcome_completed(const struct scsi_outcome *outcome)
     return scsi_completed(outcome->status, outcome->sense_key);
 }
 
+/* A profile is how a unit describes itself to initiators, since programs rely on descriptions that
+ * they know. Commands and errors are the same in all profiles. */
+enum scsi_profile {
+    SCSI_PROFILE_MODERN, /* all that SPC-4 and SBC-3 have for such a disk */
+    SCSI_PROFILE_WINSPD, /* the original WinSpd's: its VPD pages, no LBPRZ, its order of mode pages,
+                          * no block descriptor, DPOFUA with a cache only */
+};
+
 /* What never changes of a logical unit. */
 struct scsi_unit_params {
+    enum scsi_profile profile;
     uint8_t guid[16];               /* RFC 4122 order: byte 0 is the first that is printed */
     uint64_t block_count;           /* > 0 */
     uint32_t block_length;          /* a power of two, SCSI_BLOCK_LENGTH_MIN..MAX */
@@ -138,7 +148,7 @@ struct scsi_unit_params {
     uint32_t max_command_length;    /* bytes; limit of the data of one command, so that a door can
                                      * bound its buffers; 0: none. Longer ones get 5/24/00 */
     uint32_t unmap_granularity;     /* blocks; 0: not reported */
-    uint32_t max_unmap_ranges;      /* 1..SCSI_UNMAP_RANGES_MAX; 0: the maximum */
+    uint32_t max_unmap_ranges;      /* 1..SCSI_UNMAP_RANGES_MAX; 0: as many as the profile takes */
     uint32_t max_op_ranges;         /* limit of one op; 0: as many as one command */
     uint32_t max_unmap_blocks;      /* blocks that one command may unmap; 0: no limit */
     uint8_t wwn[16];                /* the NAA designator; what wwn_length leaves is zero */
@@ -148,7 +158,8 @@ struct scsi_unit_params {
     bool write_protected;
     bool cache;                     /* it has a volatile write cache, so FLUSH means something */
     bool unmap;                     /* thin provisioning */
-    bool unmap_zeros;               /* with unmap: unmapped blocks read as zeros */
+    bool unmap_zeros;               /* with unmap: unmapped blocks read as zeros; only
+                                     * SCSI_PROFILE_MODERN lets initiators know */
 };
 
 /* SPC-4 6.36, byte 0 */
@@ -198,7 +209,8 @@ struct scsi_registration {
  * counters: a nexus has a pending attention where its copy is behind the unit's, which makes
  * raising one O(1), needs no list of nexuses and no lock. */
 struct scsi_unit {
-    struct scsi_unit_params params;              /* wwn and wwn_length are never zero */
+    struct scsi_unit_params params;              /* wwn, wwn_length and max_unmap_ranges are never
+                                                  * zero; unmap_zeros: initiators learn it */
     uint8_t block_shift;                         /* log2 of params.block_length */
     uint32_t op_blocks;                          /* limit of one op */
     uint32_t command_blocks;                     /* limit of one command */

@@ -83,6 +83,16 @@ static void make_wwn(struct scsi_unit_params *params)
         params->wwn[i] = (uint8_t)(digest[i - 1] << 4 | digest[i] >> 4);
 }
 
+/* The original's unit takes as many ranges as its program has room for. */
+static uint32_t default_unmap_ranges(const struct scsi_unit_params *params)
+{
+    uint32_t room = params->max_transfer_length / (uint32_t)sizeof(struct scsi_range);
+
+    if (params->profile == SCSI_PROFILE_MODERN)
+        return SCSI_UNMAP_RANGES_MAX;
+    return room < SCSI_UNMAP_RANGES_LIMIT ? room : SCSI_UNMAP_RANGES_LIMIT;
+}
+
 void scsi_unit_init(struct scsi_unit *unit, const struct scsi_unit_params *params)
 {
     uint8_t shift = 0;
@@ -93,6 +103,9 @@ void scsi_unit_init(struct scsi_unit *unit, const struct scsi_unit_params *param
     unit->params = *params;
     if (!params->wwn_length)
         make_wwn(&unit->params);
+    if (!params->max_unmap_ranges)
+        unit->params.max_unmap_ranges = default_unmap_ranges(params);
+    unit->params.unmap_zeros = params->unmap_zeros && params->profile == SCSI_PROFILE_MODERN;
     unit->block_shift = shift;
     unit->op_blocks = params->max_transfer_length >> shift;
     unit->command_blocks =
@@ -129,11 +142,6 @@ uint32_t scsi_write_same_blocks_max(const struct scsi_unit *unit)
     if (unit->params.unmap_zeros && blocks > scsi_unmap_blocks_max(unit))
         blocks = scsi_unmap_blocks_max(unit);
     return blocks < unit->command_blocks ? blocks : unit->command_blocks;
-}
-
-uint32_t scsi_unmap_ranges_max(const struct scsi_unit *unit)
-{
-    return unit->params.max_unmap_ranges ? unit->params.max_unmap_ranges : SCSI_UNMAP_RANGES_MAX;
 }
 
 uint32_t scsi_unmap_blocks_max(const struct scsi_unit *unit)

@@ -8,6 +8,8 @@
 
 enum { START, HAVE_DATA, HAVE_SCRATCH, UNMAPPING, FLUSHED };
 enum { HEADER = 8, DESCRIPTOR = 16 };
+_Static_assert(sizeof(struct scsi_range[SCSI_UNMAP_RANGES_LIMIT + 1]) <= SCSI_SCRATCH_LENGTH,
+    "the list and a part of a range");
 
 /* Fills the scratch with the ranges, task->blocks of them; false when the task failed. */
 static bool read_ranges(struct scsi_task *task)
@@ -25,7 +27,7 @@ static bool read_ranges(struct scsi_task *task)
         scsi_fail(task, SCSI_PARAMETER_LIST_LENGTH_ERROR);
         return false;
     }
-    if (length / DESCRIPTOR > scsi_unmap_ranges_max(unit)) {
+    if (length / DESCRIPTOR > unit->params.max_unmap_ranges) {
         scsi_fail_parameter(task, 2, SCSI_WHOLE_BYTE);
         return false;
     }
@@ -58,7 +60,7 @@ static bool read_ranges(struct scsi_task *task)
 static struct scsi_op next_op(struct scsi_task *task)
 {
     const struct scsi_unit_params *params = &task->unit->params;
-    struct scsi_range *list = task->scratch, *part = list + SCSI_UNMAP_RANGES_MAX;
+    struct scsi_range *list = task->scratch, *part = list + SCSI_UNMAP_RANGES_LIMIT;
     struct scsi_range *first = list + task->done;
     uint32_t most = SCSI_UNMAP_OP_MAX >> task->unit->block_shift, total = 0, count = 0;
     uint32_t limit = (uint32_t)(task->blocks - task->done);

@@ -10,6 +10,7 @@ typedef uint32_t build_page(const struct scsi_task *task, uint8_t *page);
 
 struct page {
     uint8_t code;
+    uint8_t profiles;
     build_page *build;
 };
 
@@ -40,30 +41,81 @@ static uint8_t *designator(uint8_t **at, uint8_t code_set, uint8_t type, uint8_t
     return header + 4;
 }
 
-/* SPC-4 7.8.6. The first designator is the one that systems name a disk after. */
-static uint32_t device_identification(const struct scsi_task *task, uint8_t *page)
+/* SPC-4 7.8.6.4: vendor, product, so many bytes of the revision, and serial number. */
+static uint8_t *put_t10_with(const struct scsi_task *task, uint8_t *at, uint8_t revision)
 {
     const struct scsi_unit_params *params = &task->unit->params;
-    const struct scsi_port *port = task->nexus->port;
-    uint8_t *at = page;
-    uint8_t *data;
+    uint8_t *data = designator(&at, ASCII, T10_VENDOR, 8 + 16 + revision + 36);
     char text[37];
 
-    data = designator(&at, BINARY, NAA, params->wwn_length);
-    memcpy(data, params->wwn, params->wwn_length);
-    /* SPC-5, UUID designator: type 1 is an RFC 4122 UUID; then a reserved byte */
-    data = designator(&at, BINARY, UUID, 18);
-    data[0] = 0x10;
-    memcpy(data + 2, params->guid, 16);
-    data = designator(&at, ASCII, T10_VENDOR, 8 + 16 + 36);
     scsi_guid_text(params->guid, text);
     memcpy(data, "WinSpd  ", 8);
     memcpy(data + 8, params->product_id, 16);
-    memcpy(data + 24, text, 36);
-    if (port && port->designators_length) {
-        memcpy(at, port->designators, port->designators_length);
-        at += port->designators_length;
-    }
+    memcpy(data + 24, params->product_revision, revision);
+    memcpy(data + 24 + revision, text, 36);
+    return at;
+}
+
+/* A program that is updated is still the same disk. */
+static uint8_t *put_t10(const struct scsi_task *task, uint8_t *at)
+{
+    return put_t10_with(task, at, 0);
+}
+
+static uint8_t *put_t10_revision(const struct scsi_task *task, uint8_t *at)
+{
+    return put_t10_with(task, at, 4);
+}
+
+static uint8_t *put_naa(const struct scsi_task *task, uint8_t *at)
+{
+    const struct scsi_unit_params *params = &task->unit->params;
+    uint8_t *data = designator(&at, BINARY, NAA, params->wwn_length);
+
+    memcpy(data, params->wwn, params->wwn_length);
+    return at;
+}
+
+/* SPC-5, UUID designator: type 1 is an RFC 4122 UUID; then a reserved byte */
+static uint8_t *put_uuid(const struct scsi_task *task, uint8_t *at)
+{
+    uint8_t *data = designator(&at, BINARY, UUID, 18);
+
+    data[0] = 0x10;
+    memcpy(data + 2, task->unit->params.guid, 16);
+    return at;
+}
+
+static uint8_t *put_port(const struct scsi_task *task, uint8_t *at)
+{
+    const struct scsi_port *port = task->nexus->port;
+
+    if (!port || !port->designators_length)
+        return at;
+    memcpy(at, port->designators, port->designators_length);
+    return at + port->designators_length;
+}
+
+/* In the order of the page. The first designator is the one that systems name a disk after. */
+static const struct {
+    uint8_t profiles;
+    uint8_t *(*put)(const struct scsi_task *task, uint8_t *at); /* returns where it ends */
+} designators[] = {
+    { SCSI_MODERN, put_naa },
+    { SCSI_MODERN, put_uuid },
+    { SCSI_MODERN, put_t10 },
+    { SCSI_WINSPD, put_t10_revision },
+    { SCSI_EVERY_PROFILE, put_port },
+};
+
+/* SPC-4 7.8.6 */
+static uint32_t device_identification(const struct scsi_task *task, uint8_t *page)
+{
+    uint8_t *at = page;
+
+    for (unsigned i = 0; i < sizeof designators / sizeof designators[0]; i++)
+        if (scsi_has_row(task->unit, designators[i].profiles))
+            at = designators[i].put(task, at);
     return (uint32_t)(at - page);
 }
 
@@ -90,11 +142,25 @@ static uint32_t block_limits(const struct scsi_task *task, uint8_t *page)
     be32_put(page + 8, unit->op_blocks < most ? unit->op_blocks : most);
     if (params->unmap) {
         be32_put(page + 16, scsi_unmap_blocks_max(unit));
-        be32_put(page + 20, scsi_unmap_ranges_max(unit));
+        be32_put(page + 20, params->max_unmap_ranges);
         be32_put(page + 24, params->unmap_granularity);
         page[28] = params->unmap_granularity ? 0x80 : 0; /* UGAVALID, alignment 0 */
     }
     be64_put(page + 32, scsi_write_same_blocks_max(unit));
+    return 0x3c;
+}
+
+/* The original's maxima are those of its program's buffer. Longer commands are cut. No CDB can have
+ * a list of more than SCSI_UNMAP_RANGES_LIMIT ranges, whatever this page says. */
+static uint32_t original_block_limits(const struct scsi_task *task, uint8_t *page)
+{
+    const struct scsi_unit *unit = task->unit;
+
+    be32_put(page + 4, unit->op_blocks);
+    if (unit->params.unmap) {
+        be32_put(page + 16, scsi_unmap_blocks_max(unit));
+        be32_put(page + 20, unit->params.max_transfer_length / (uint32_t)sizeof(struct scsi_range));
+    }
     return 0x3c;
 }
 
@@ -120,22 +186,25 @@ static uint32_t logical_block_provisioning(const struct scsi_task *task, uint8_t
 
 /* Ascending, as page 00h lists them. */
 static const struct page pages[] = {
-    { 0x00, supported_pages },
-    { 0x80, serial_number },
-    { 0x83, device_identification },
-    { 0x86, extended_inquiry },
-    { 0xb0, block_limits },
-    { 0xb1, block_device_characteristics },
-    { 0xb2, logical_block_provisioning },
+    { 0x00, SCSI_EVERY_PROFILE, supported_pages },
+    { 0x80, SCSI_EVERY_PROFILE, serial_number },
+    { 0x83, SCSI_EVERY_PROFILE, device_identification },
+    { 0x86, SCSI_MODERN, extended_inquiry },
+    { 0xb0, SCSI_MODERN, block_limits },
+    { 0xb0, SCSI_WINSPD, original_block_limits },
+    { 0xb1, SCSI_MODERN, block_device_characteristics },
+    { 0xb2, SCSI_EVERY_PROFILE, logical_block_provisioning },
 };
 enum { PAGE_COUNT = sizeof pages / sizeof pages[0] };
 
 static uint32_t supported_pages(const struct scsi_task *task, uint8_t *page)
 {
-    (void)task;
+    uint32_t count = 0;
+
     for (unsigned i = 0; i < PAGE_COUNT; i++)
-        page[i] = pages[i].code;
-    return PAGE_COUNT;
+        if (scsi_has_row(task->unit, pages[i].profiles))
+            page[count++] = pages[i].code;
+    return count;
 }
 
 enum scsi_step scsi_vpd(struct scsi_task *task, uint8_t *reply)
@@ -143,7 +212,7 @@ enum scsi_step scsi_vpd(struct scsi_task *task, uint8_t *reply)
     for (unsigned i = 0; task->unit && i < PAGE_COUNT; i++) {
         uint32_t length;
 
-        if (pages[i].code != task->cdb[2])
+        if (pages[i].code != task->cdb[2] || !scsi_has_row(task->unit, pages[i].profiles))
             continue;
         length = pages[i].build(task, reply + 4);
         reply[1] = pages[i].code;

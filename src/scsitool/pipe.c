@@ -50,6 +50,7 @@ static void copy_text(char *to, const char *from, size_t length)
 static struct scsi_unit_params params_of(const struct transact_params *from)
 {
     struct scsi_unit_params params = {
+        .profile = from->modern_profile ? SCSI_PROFILE_MODERN : SCSI_PROFILE_WINSPD,
         .block_count = from->block_count,
         .block_length = from->block_length,
         .physical_block_length = from->block_length,

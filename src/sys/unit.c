@@ -91,12 +91,14 @@ static struct scsi_unit_params engine_params(const SPD_IOCTL_STORAGE_UNIT_PARAMS
     UINT32 physical = SPD_IOCTL_PARAMS_PHYSICAL_BLOCK_LENGTH(params);
     UINT32 ranges = params->MaxTransferLength / sizeof(SPD_IOCTL_UNMAP_DESCRIPTOR);
     struct scsi_unit_params engine = {
+        .profile = params->Reserved[0] & SPD_IOCTL_MODERN_PROFILE ? SCSI_PROFILE_MODERN
+                                                                  : SCSI_PROFILE_WINSPD,
         .block_count = params->BlockCount,
         .block_length = params->BlockLength,
         .physical_block_length = physical ? physical : params->BlockLength,
         .max_transfer_length = params->MaxTransferLength,
         .unmap_granularity = SPD_IOCTL_PARAMS_UNMAP_GRANULARITY(params),
-        .max_unmap_ranges = ranges < SCSI_UNMAP_RANGES_MAX ? ranges : SCSI_UNMAP_RANGES_MAX,
+        .max_unmap_ranges = ranges < SCSI_UNMAP_RANGES_MAX ? ranges : 0,
         .max_unmap_blocks = SPD_IOCTL_PARAMS_MAX_UNMAP_BLOCKS(params),
         .wwn_length = SPD_IOCTL_PARAMS_WWN_LENGTH(params),
         .write_protected = params->WriteProtected,
@@ -136,7 +138,7 @@ static bool params_normal(
     for (unsigned i = 5; i < 8; i++)
         if (to->Reserved[i])
             return false;
-    return !(flags & ~0xfu) && !(to->Reserved[0] >> 32 & ~(SPD_IOCTL_UNMAP_ZEROS >> 32)) &&
+    return !(flags & ~0xfu) && !(to->Reserved[0] >> 32 & ~(SPD_IOCTL_PARAMS_FLAGS >> 32)) &&
         SPD_IOCTL_PARAMS_GRACE(to) <= SPD_IOCTL_GRACE_MAX && !(to->Reserved[2] >> 32);
 }
 

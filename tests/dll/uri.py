@@ -69,6 +69,18 @@ def initiators_see_a_disk(serve):
         orderly(end(program)[0])
 
 
+def a_unit_says_what_its_profile_has(serve):
+    rows = (((), ["00", "80", "83", "b0", "b2"], 16384 // 512),
+            (("-m",), ["00", "80", "83", "86", "b0", "b1", "b2"], (16 << 20) // 512))
+    for options, pages, longest in rows:
+        with disks(serve, *options, uri("profile")) as (program, (url,)):
+            listed = re.findall(r"Page:0x([0-9a-f]{2})", call("iscsi-inq", "-e1", "-c0", url))
+            assert listed == pages, listed
+            limits = call("iscsi-inq", "-e1", f"-c{0xb0}", url)
+            assert f"maximum transfer length:{longest}\n" in limits, limits
+            orderly(end(program)[0])
+
+
 def data_comes_back(*options):
     def test(serve):
         with disks(serve, *options, uri("data")) as (program, (url,)):
@@ -85,7 +97,7 @@ def data_comes_back(*options):
 
 
 def a_long_list_of_ranges_comes_in_parts(serve):
-    with disks(serve, "-d", "-s", uri("unmap")) as (program, (url,)):
+    with disks(serve, "-d", "-m", "-s", uri("unmap")) as (program, (url,)):
         output = call("iscsi-test-cu", "--dataloss", "--test", "SCSI.Unmap.Simple", url)
         assert "[FAILED]" not in output and re.search(r"tests +1 +1 +1 +0", output), output
         orderly(end(program)[0])
@@ -137,6 +149,7 @@ def what_is_never_answered_holds_up_no_end(serve):
 
 TESTS = [
     ("uri: initiators see a disk", initiators_see_a_disk),
+    ("uri: a unit says what its profile has", a_unit_says_what_its_profile_has),
     ("uri: data comes back, in pieces as long as the program takes", data_comes_back()),
     ("uri: data comes back when responses are deferred", data_comes_back("-d")),
     ("uri: a list of ranges that is longer than the buffer comes in parts",

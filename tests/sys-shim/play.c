@@ -133,7 +133,8 @@ static void provision(struct play *play, unsigned program)
     params->WriteProtected = flags & 0x01;
     params->CacheSupported = flags >> 1 & 1;
     params->UnmapSupported = flags >> 2 & 1;
-    params->Reserved[0] = flags & 0x10 ? 3 : 0;
+    params->Reserved[0] = (flags & 0x10 ? 3 : 0) |
+        (flags & 0x40 ? SPD_IOCTL_MODERN_PROFILE : 0);
     if (flags > 0xe0)
         next_bytes(play, params, sizeof *params);
     if (NT_SUCCESS(shim_ioctl(play->programs[program].process, &block, sizeof block, &block,

@@ -140,8 +140,6 @@ static void build_unmap(struct unix_command *command)
     uint32_t limit = spd_unit_scsi(client->door->door.unit)->params.max_unmap_ranges;
     uint32_t count = command->message.blocks - command->ranges_done;
 
-    if (limit == 0 || limit > SCSI_UNMAP_RANGES_MAX)
-        limit = SCSI_UNMAP_RANGES_MAX;
     if (count > limit)
         count = limit;
     unix_command_build_unmap(count, &command->request.task, command->unmap_header);
@@ -436,6 +434,7 @@ static bool greet(struct unix_client *client)
             (p->cache ? TRANSACT_CACHE : 0) | (p->unmap ? TRANSACT_UNMAP_SUPPORTED : 0) |
             (spd_unit_params(client->door->door.unit)->flags & SPD_EJECT_DISABLED ?
                 TRANSACT_EJECT_DISABLED : 0),
+        .modern_profile = p->profile == SCSI_PROFILE_MODERN,
     };
     uint8_t wire[TRANSACT_PARAMS_LENGTH];
 

@@ -26,6 +26,7 @@ void transact_encode_params(const struct transact_params *params,
         .device_type = params->device_type,
         .flags = htole32(params->flags),
         .max_transfer_length = htole32(params->max_transfer_length),
+        .reserved = { htole64(params->modern_profile ? TRANSACT_MODERN_PROFILE : 0) },
     };
 
     swap_guid(params->guid, w.guid);
@@ -46,6 +47,7 @@ bool transact_decode_params(const uint8_t wire[TRANSACT_PARAMS_LENGTH],
         .max_transfer_length = le32toh(w.max_transfer_length),
         .flags = le32toh(w.flags),
         .device_type = w.device_type,
+        .modern_profile = le64toh(w.reserved[0]) & TRANSACT_MODERN_PROFILE,
     };
     swap_guid(w.guid, params->guid);
     memcpy(params->product_id, w.product_id, sizeof w.product_id);

@@ -48,6 +48,9 @@ enum {
     TRANSACT_EJECT_DISABLED = 1u << 3,
 };
 
+/* Of the first reserved word: the unit has SCSI_PROFILE_MODERN, else SCSI_PROFILE_WINSPD. */
+#define TRANSACT_MODERN_PROFILE (UINT64_C(1) << 33)
+
 /* On the wire. */
 
 struct transact_wire_params {
@@ -143,6 +146,7 @@ struct transact_params {
     uint32_t max_transfer_length;
     uint32_t flags;
     uint8_t device_type;
+    bool modern_profile;
     char product_id[16];      /* not terminated */
     char product_revision[4]; /* not terminated */
 };

@@ -26,6 +26,7 @@ _Static_assert((int)TRANSACT_READ == (int)SpdIoctlTransactReadKind &&
         TRANSACT_RANGE_LENGTH == sizeof(SPD_IOCTL_UNMAP_DESCRIPTOR),
     "the protocol is that of winspd/ioctl.h");
 _Static_assert(SPD_GRACE_MAX == SPD_IOCTL_GRACE_MAX, "one limit");
+_Static_assert(TRANSACT_MODERN_PROFILE == SPD_IOCTL_MODERN_PROFILE, "one bit");
 
 static const uint64_t luns[] = { 0 };
 
@@ -149,8 +150,9 @@ static void build_part(struct windows_part *part, uint8_t *ranges, uint32_t coun
 /* The list is turned around where it lies. */
 static uint32_t build_unmap(struct windows_command *command)
 {
+    uint32_t most = spd_unit_scsi(command->door->door.unit)->params.max_unmap_ranges;
     uint32_t left = command->message.Op.Unmap.Count;
-    uint32_t parts = left ? (left - 1) / SCSI_UNMAP_RANGES_MAX + 1 : 1;
+    uint32_t parts = left ? (left - 1) / most + 1 : 1;
     uint8_t *ranges = windows_data(command);
 
     if (parts > 1 && !(command->more = calloc(parts - 1, sizeof *command->more))) {
@@ -160,7 +162,7 @@ static uint32_t build_unmap(struct windows_command *command)
     unix_command_convert_ranges(ranges, left);
     for (uint32_t i = 0; i < parts; i++) {
         struct windows_part *part = i ? &command->more[i - 1] : &command->part;
-        uint32_t count = left < SCSI_UNMAP_RANGES_MAX ? left : SCSI_UNMAP_RANGES_MAX;
+        uint32_t count = left < most ? left : most;
 
         if (i)
             init_part(part, command);
@@ -373,7 +375,7 @@ static SPD_STORAGE_UNIT_PARAMS params_of(const spd_params *from)
 
     memcpy(params.ProductId, from->product_id, strlen(from->product_id));
     memcpy(params.ProductRevisionLevel, from->product_revision, strlen(from->product_revision));
-    params.Reserved[0] = from->grace |
+    params.Reserved[0] = from->grace | SPD_IOCTL_MODERN_PROFILE |
         (from->flags & SPD_UNMAP_ZEROS ? SPD_IOCTL_UNMAP_ZEROS : 0);
     params.Reserved[1] = from->physical_block_length |
         (UINT64)(from->unmap_granularity / from->block_length) << 32;

@@ -2,9 +2,9 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * serve [-d] [-n] [-s] URI...: a RAM disk behind each URI, in one process, until a line comes in.
- * -d: every response is deferred to the system's thread pool; -n: it never comes; -s: no call moves
- * more than a block.
+ * serve [-d] [-m] [-n] [-s] URI...: a RAM disk behind each URI, in one process, until a line comes
+ * in. -d: every response is deferred to the system's thread pool; -m: the units have the modern
+ * profile; -n: no response comes; -s: no call moves more than a block.
  *
  * Says "serving URI" of each, "holding" of what it does not answer, and "ended ERROR" with what it
  * has seen.
@@ -32,7 +32,7 @@ struct work {
     UCHAR data[TRANSFER]; /* of a write; otherwise of a read */
 };
 
-static BOOL defers, holds;
+static BOOL defers, holds, modern;
 static UINT32 transfer_length = TRANSFER;
 
 static BOOLEAN perform(struct disk *disk, const SPD_IOCTL_TRANSACT_REQ *request, UCHAR *data)
@@ -142,6 +142,7 @@ static DWORD begin(struct disk *disk, const char *uri, UINT32 number)
         .CacheSupported = 1,
         .UnmapSupported = 1,
         .MaxTransferLength = transfer_length,
+        .Reserved = { modern ? SPD_IOCTL_MODERN_PROFILE : 0 },
     };
     WCHAR name[256];
     DWORD error;
@@ -185,6 +186,7 @@ int main(int argc, char **argv)
         if (argv[at][1] == 's')
             transfer_length = BLOCK;
         defers |= argv[at][1] == 'd';
+        modern |= argv[at][1] == 'm';
         holds |= argv[at][1] == 'n';
     }
     for (; at < argc && count < DISKS_MAX && !error; at++, count++)

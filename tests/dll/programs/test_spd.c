@@ -45,6 +45,7 @@ static spd_unit *start(HANDLE *pipe)
     CHECK(unit && spd_unit_start(unit, 0) == 0);
     *pipe = client_open(path, &greeting);
     CHECK(greeting.BlockCount == DISK_BLOCKS && greeting.CacheSupported);
+    CHECK(greeting.Reserved[0] == SPD_IOCTL_MODERN_PROFILE);
     return unit;
 }
 

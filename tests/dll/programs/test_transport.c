@@ -156,40 +156,65 @@ static void parameters_arrive_to_the_letter(void)
     end(unit, pipe);
 }
 
+enum { LONG_COUNT = 1000, LONG_PARTS = 4 };
+
+/* Sends an unmap of LONG_COUNT blocks, and waits until it has come in so many calls. */
+static void send_long_unmap(HANDLE pipe, LONG calls)
+{
+    held_count = 0;
+    client_transfer(&message, 5, SpdIoctlTransactUnmapKind, 0, 0);
+    message.request.Op.Unmap.Count = LONG_COUNT;
+    for (UINT32 i = 0; i < LONG_COUNT; i++) {
+        SPD_UNMAP_DESCRIPTOR descriptor = { .BlockAddress = i % DISK_BLOCKS, .BlockCount = 1 };
+
+        memcpy(message.data + i * sizeof descriptor, &descriptor, sizeof descriptor);
+    }
+    CHECK(client_send(pipe, &message, LONG_COUNT * sizeof(SPD_UNMAP_DESCRIPTOR)));
+    CHECK(disk_await(&held_count, calls));
+}
+
 /* Each part is a call of its own; the client sees one answer, when the last of them has come. */
 static void a_long_unmap_has_one_answer(void)
 {
-    enum { COUNT = 1000, PARTS = 4 };
     static const SPD_STORAGE_UNIT_STATUS good, bad = { .ScsiStatus = 2, .SenseKey = 3, .ASC = 12 };
     SPD_STORAGE_UNIT_PARAMS params = disk_params(), greeting;
+    SPD_STORAGE_UNIT *unit;
     HANDLE pipe;
-    SPD_STORAGE_UNIT *unit = start(&params, &pipe, &greeting);
     DWORD waiting = 1;
     UINT32 blocks = 0;
 
+    params.Reserved[0] = SPD_IOCTL_MODERN_PROFILE;
+    unit = start(&params, &pipe, &greeting);
     for (int failing = 0; failing < 2; failing++) {
-        held_count = 0;
-        client_transfer(&message, 5, SpdIoctlTransactUnmapKind, 0, 0);
-        message.request.Op.Unmap.Count = COUNT;
-        for (UINT32 i = 0; i < COUNT; i++) {
-            SPD_UNMAP_DESCRIPTOR descriptor = { .BlockAddress = i % DISK_BLOCKS, .BlockCount = 1 };
-
-            memcpy(message.data + i * sizeof descriptor, &descriptor, sizeof descriptor);
-        }
-        CHECK(client_send(pipe, &message, COUNT * sizeof(SPD_UNMAP_DESCRIPTOR)));
-        CHECK(disk_await(&held_count, PARTS));
+        send_long_unmap(pipe, LONG_PARTS);
         blocks = 0;
-        for (int i = PARTS - 1; i >= 0; i--) {
+        for (int i = LONG_PARTS - 1; i >= 0; i--) {
             blocks += held_blocks[i];
             CHECK(PeekNamedPipe(pipe, NULL, 0, NULL, &waiting, NULL) && waiting == 0);
             answer(unit, i, failing && i == 2 ? &bad : &good);
             answer(unit, i, &good); /* once is enough */
         }
-        CHECK(blocks == COUNT);
+        CHECK(blocks == LONG_COUNT);
         CHECK(client_receive(pipe, &message) == 0 && message.response.Hint == 5);
         CHECK(message.response.Status.ScsiStatus == (failing ? 2 : 0));
         CHECK(message.response.Status.ASC == (failing ? 12 : 0));
     }
+    end(unit, pipe);
+}
+
+/* The original passes a list on as one call, as long as its buffer has room. */
+static void an_unmap_is_one_call_in_the_originals_profile(void)
+{
+    static const SPD_STORAGE_UNIT_STATUS good;
+    SPD_STORAGE_UNIT_PARAMS params = disk_params(), greeting;
+    HANDLE pipe;
+    SPD_STORAGE_UNIT *unit = start(&params, &pipe, &greeting);
+
+    send_long_unmap(pipe, 1);
+    CHECK(held_blocks[0] == LONG_COUNT);
+    answer(unit, 0, &good);
+    CHECK(client_receive(pipe, &message) == 0 && message.response.Hint == 5);
+    CHECK(message.response.Status.ScsiStatus == 0 && held_count == 1);
     end(unit, pipe);
 }
 
@@ -229,5 +254,7 @@ void test_transport(void)
     run("pipe: a recovered error brings its data", a_recovered_error_brings_its_data);
     run("pipe: parameters arrive to the letter", parameters_arrive_to_the_letter);
     run("pipe: a long unmap has one answer", a_long_unmap_has_one_answer);
+    run("pipe: an unmap is one call in the original's profile",
+        an_unmap_is_one_call_in_the_originals_profile);
     run("pipe: one thread has many requests under way", one_thread_has_many_requests_under_way);
 }

@@ -35,8 +35,8 @@ static spd_unit *create(const char *door, spd_params params)
     spd_unit *unit;
 
     test_device_init(&device);
-    assert_int_equal(
-        spd_unit_create_lent(door, &params, &test_async_ops, &device, &device, &unit), 0);
+    assert_int_equal(spd_unit_create_lent(door, &params, SCSI_PROFILE_MODERN, &test_async_ops,
+        &device, &device, &unit), 0);
     return unit;
 }
 
@@ -263,7 +263,8 @@ static void a_call_is_not_made_within_another(void **state)
     (void)state;
     depth = deepest = calls = 0;
     params.max_transfer_length = TEST_BLOCK;
-    assert_int_equal(spd_unit_create_lent("loop:", &params, &ops, NULL, NULL, &unit), 0);
+    assert_int_equal(spd_unit_create_lent("loop:", &params, SCSI_PROFILE_MODERN, &ops, NULL,
+        NULL, &unit), 0);
     assert_int_equal(spd_unit_start(unit, 0), 0);
     assert_true(loop_start_write(loop_door_of(unit), &writes[0], blocks, 0, 2, TEST_BLOCK));
     assert_true(loop_start_write(loop_door_of(unit), &writes[1], blocks, 2, 1, TEST_BLOCK));
@@ -304,7 +305,8 @@ static void a_list_of_ranges_comes_in_parts_as_long_as_a_transfer(void **state)
         list[8 + 16 * i + 11] = 1;
     params.max_transfer_length = TEST_BLOCK; /* 32 ranges */
     range_calls = 0;
-    assert_int_equal(spd_unit_create_lent("loop:", &params, &ops, NULL, NULL, &unit), 0);
+    assert_int_equal(spd_unit_create_lent("loop:", &params, SCSI_PROFILE_MODERN, &ops, NULL,
+        NULL, &unit), 0);
     assert_int_equal(spd_unit_start(unit, 0), 0);
     assert_int_equal(pthread_create(&threads[0], NULL, lend, unit), 0);
     thread_count = 1;
@@ -357,6 +359,44 @@ static void the_door_gets_what_is_native_to_it(void **state)
     test_unit_end(unit, &device);
 }
 
+static void assert_profile(spd_unit *unit, enum scsi_profile profile)
+{
+    static const uint8_t inquiry[6] = { 0x12, 1, 0x00, 0, 255 };
+    static const uint8_t original[] = { 0, 0, 0, 5, 0x00, 0x80, 0x83, 0xb0, 0xb2 };
+    static const uint8_t modern[] = { 0, 0, 0, 7, 0x00, 0x80, 0x83, 0x86, 0xb0, 0xb1, 0xb2 };
+    struct loop_command command = { 0 };
+
+    assert_true(loop_start(
+        loop_door_of(unit), &command, inquiry, sizeof inquiry, SCSI_DATA_IN, 255));
+    assert_int_equal(command.request.task.status, SCSI_GOOD);
+    if (profile == SCSI_PROFILE_MODERN)
+        assert_memory_equal(command.request.task.reply, modern, sizeof modern);
+    else
+        assert_memory_equal(command.request.task.reply, original, sizeof original);
+    loop_wait(&command);
+}
+
+/* Units of spd.h are modern; whoever lends threads says which profile it is. */
+static void a_unit_says_what_its_profile_has(void **state)
+{
+    static const enum scsi_profile profiles[] = { SCSI_PROFILE_MODERN, SCSI_PROFILE_WINSPD };
+    spd_params params = test_params(SPD_CACHE);
+    spd_unit *unit;
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        test_device_init(&device);
+        assert_int_equal(spd_unit_create_lent("loop:", &params, profiles[i], &test_async_ops,
+            &device, NULL, &unit), 0);
+        assert_int_equal(spd_unit_start(unit, 0), 0);
+        assert_profile(unit, profiles[i]);
+        test_unit_end(unit, &device);
+    }
+    unit = test_unit(&device, &test_async_ops, &params, 0);
+    assert_profile(unit, SCSI_PROFILE_MODERN);
+    test_unit_end(unit, &device);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -371,6 +411,7 @@ int main(void)
         cmocka_unit_test(a_list_of_ranges_comes_in_parts_as_long_as_a_transfer),
         cmocka_unit_test(who_waits_learns_the_systems_number),
         cmocka_unit_test(the_door_gets_what_is_native_to_it),
+        cmocka_unit_test(a_unit_says_what_its_profile_has),
     };
 
     return cmocka_run_group_tests_name("lib-serve", tests, NULL, NULL);

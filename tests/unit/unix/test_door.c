@@ -24,6 +24,7 @@ static void greets_with_parameters(void **state)
     assert_int_equal(params.device_type, 0);
     assert_int_equal(params.flags,
         TRANSACT_CACHE | TRANSACT_UNMAP_SUPPORTED | TRANSACT_EJECT_DISABLED);
+    assert_true(params.modern_profile);
     assert_memory_equal(params.product_id, "WinSpd Disk     ", 16);
     assert_memory_equal(params.product_revision, "1.0 ", 4);
 }

@@ -21,6 +21,7 @@ static const uint8_t params_wire[TRANSACT_PARAMS_LENGTH] = {
     /* 48 */ 0, 0, 0, 0,
     /* 52 */ 0x06, 0, 0, 0,
     /* 56 */ 0x00, 0x00, 0x01, 0x00, 0, 0, 0, 0,
+    /* 64 */ 0, 0, 0, 0, 0x02, 0, 0, 0,
 };
 
 static const struct transact_params params = {
@@ -30,6 +31,7 @@ static const struct transact_params params = {
     .block_length = 4096,
     .max_transfer_length = 65536,
     .flags = TRANSACT_CACHE | TRANSACT_UNMAP_SUPPORTED,
+    .modern_profile = true,
     .product_id = "RawDisk         ",
     .product_revision = "1.0 ",
 };
@@ -54,6 +56,7 @@ static void params_survive_the_way(void **state)
     assert_int_equal(back.block_length, params.block_length);
     assert_int_equal(back.max_transfer_length, params.max_transfer_length);
     assert_int_equal(back.flags, params.flags);
+    assert_true(back.modern_profile);
     assert_memory_equal(back.product_id, params.product_id, sizeof back.product_id);
     assert_memory_equal(back.product_revision, params.product_revision,
         sizeof back.product_revision);

@@ -160,6 +160,7 @@ static DWORD serve(SPD_STORAGE_UNIT *unit)
 
 int wmain(int argc, wchar_t **argv)
 {
+    /* Reserved stays 0, as in programs of the original: the unit has the original's profile. */
     SPD_STORAGE_UNIT_PARAMS params = {
         .Guid = { 0x6f1d8b0a, 0x27c4, 0x4b9e, { 0xa5, 0x33, 0x1c, 0x70, 0xe8, 0x4d, 0x92, 0xb6 } },
         .BlockCount = BLOCKS,

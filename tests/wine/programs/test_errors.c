@@ -153,9 +153,9 @@ static void short_buffers_get_a_part(void)
 {
     static const struct row rows[] = { /* the length is that of the whole reply */
         { { 0x12, [4] = 255 }, 6, DATA_IN, 96 },
-        { { 0x12, 1, 0x83, 0, 255 }, 6, DATA_IN, 114 },
-        { { 0x1a, 0, 0x3f, 0, 255 }, 6, DATA_IN, 68 },
-        { { 0x5a, 0, 0x3f, [8] = 255 }, 10, DATA_IN, 72 },
+        { { 0x12, 1, 0x83, 0, 255 }, 6, DATA_IN, 84 },
+        { { 0x1a, 0, 0x3f, 0, 255 }, 6, DATA_IN, 36 },
+        { { 0x5a, 0, 0x3f, [8] = 255 }, 10, DATA_IN, 40 },
         { { 0x25 }, 10, DATA_IN, 8 },
         { { 0x9e, 0x10, [13] = 255 }, 16, DATA_IN, 32 },
         { { 0xa0, [9] = 255 }, 12, DATA_IN, 16 },

@@ -39,14 +39,6 @@ static void check_standard(UINT32 btl)
     check_page(btl, -1, wanted, sizeof(wanted));
 }
 
-/* The original has no 86 and B1. */
-static void check_list(UINT32 btl)
-{
-    static const UCHAR wanted[] = { 0, 0, 0, 7, 0, 0x80, 0x83, 0x86, 0xb0, 0xb1, 0xb2 };
-
-    check_page(btl, 0x00, wanted, sizeof(wanted));
-}
-
 static void check_serial(UINT32 btl)
 {
     UCHAR wanted[40] = { 0, 0x80, 0, 36 };
@@ -55,32 +47,73 @@ static void check_serial(UINT32 btl)
     check_page(btl, 0x80, wanted, sizeof(wanted));
 }
 
+/* The last designator of both profiles has the process. */
+static void put_process(UCHAR *at)
+{
+    DWORD process = GetCurrentProcessId();
+
+    memcpy(at, "\x01\x00\x00\x08PID ", 8);
+    at[8] = (UCHAR)(process >> 24);
+    at[9] = (UCHAR)(process >> 16);
+    at[10] = (UCHAR)(process >> 8);
+    at[11] = (UCHAR)process;
+}
+
+/* The original's pages: they have all that its own test of INQUIRY asks. */
+static void check_original_list(UINT32 btl)
+{
+    static const UCHAR wanted[] = { 0, 0, 0, 5, 0, 0x80, 0x83, 0xb0, 0xb2 };
+
+    check_page(btl, 0x00, wanted, sizeof(wanted));
+}
+
+static void check_original_identification(UINT32 btl)
+{
+    UCHAR wanted[84] = { 0, 0x83, 0, 80, 0x02, 0x01, 0, 64, 'W', 'i', 'n', 'S', 'p', 'd', ' ',
+        ' ' };
+
+    memcpy(wanted + 36, serial, 36);
+    put_process(wanted + 72);
+    check_page(btl, 0x83, wanted, sizeof(wanted));
+}
+
+static void check_original_limits(UINT32 btl, BOOL unmap)
+{
+    UCHAR wanted[64] = { 0, 0xb0, 0, 60, [11] = 1 };
+
+    if (unmap) {
+        memset(wanted + 20, 0xff, 4);
+        wanted[27] = BLOCK / 16;
+    }
+    check_page(btl, 0xb0, wanted, sizeof(wanted));
+}
+
+static void check_modern_list(UINT32 btl)
+{
+    static const UCHAR wanted[] = { 0, 0, 0, 7, 0, 0x80, 0x83, 0x86, 0xb0, 0xb1, 0xb2 };
+
+    check_page(btl, 0x00, wanted, sizeof(wanted));
+}
+
 /* NAA and UUID, which stay the same, come first; the T10 one is without the revision, which may
- * change; the last has the process, as in the original. */
-static void check_identification(UINT32 btl)
+ * change. */
+static void check_modern_identification(UINT32 btl)
 {
     static const UCHAR fixed[] = { 0, 0x83, 0, 110,
         0x01, 0x03, 0, 8, 0x37, 0x98, 0x85, 0x46, 0x13, 0xa9, 0x74, 0xb5,
         0x01, 0x0a, 0, 18, 0x10, 0, 0x41, 0x12, 0xa9, 0xa1, 0xf0, 0x79, 0x4f, 0x3d, 0xba, 0x53,
         0x2d, 0x5d, 0xf2, 0x7d, 0x28, 0xb5,
         0x02, 0x01, 0, 60, 'W', 'i', 'n', 'S', 'p', 'd', ' ', ' ' };
-    DWORD process = GetCurrentProcessId();
     UCHAR wanted[114] = { 0 };
-    UCHAR *at = wanted + sizeof(fixed) + 16 + 36;
 
     memcpy(wanted, fixed, sizeof(fixed));
     memcpy(wanted + sizeof(fixed) + 16, serial, 36);
-    memcpy(at, "\x01\x00\x00\x08PID ", 8);
-    at[8] = (UCHAR)(process >> 24);
-    at[9] = (UCHAR)(process >> 16);
-    at[10] = (UCHAR)(process >> 8);
-    at[11] = (UCHAR)process;
+    put_process(wanted + sizeof(fixed) + 16 + 36);
     check_page(btl, 0x83, wanted, sizeof(wanted));
 }
 
-/* SBC-3 6.5.3. MaxTransferLength is the optimal length, not the maximum: what is longer is cut,
- * not refused. */
-static void check_limits(UINT32 btl, BOOL unmap)
+/* SBC-3 6.5.3. MaxTransferLength is the optimal length, and there is no maximum. */
+static void check_modern_limits(UINT32 btl, BOOL unmap)
 {
     UCHAR wanted[64] = { 0, 0xb0, 0, 60, 1, 1, 0, 1, [15] = 1 };
 
@@ -100,19 +133,27 @@ static void check_provisioning(UINT32 btl, BOOL unmap)
     check_page(btl, 0xb2, unmap ? thin : thick, 8);
 }
 
-static void inquiry(BOOL unmap)
+static UINT32 profile_unit(BOOL modern, BOOL unmap)
 {
     SPD_IOCTL_STORAGE_UNIT_PARAMS params = small_unit(&guid_a);
     UINT32 btl;
 
     params.UnmapSupported = unmap;
+    params.Reserved[0] = modern ? SPD_IOCTL_MODERN_PROFILE : 0;
     btl = provision_good(&params);
     scsi_ready(btl);
+    return btl;
+}
+
+static void inquiry(BOOL unmap)
+{
+    UINT32 btl = profile_unit(FALSE, unmap);
+
     check_standard(btl);
-    check_list(btl);
+    check_original_list(btl);
     check_serial(btl);
-    check_identification(btl);
-    check_limits(btl, unmap);
+    check_original_identification(btl);
+    check_original_limits(btl, unmap);
     check_provisioning(btl, unmap);
     CHECK_EQUAL(unprovision(&guid_a), 0);
 }
@@ -127,9 +168,40 @@ static void inquiry_with_unmap(void)
     inquiry(TRUE);
 }
 
-/* SPC-4 7.5, SBC-3 6.4: header, block descriptor, and the pages 01, 08, 0A and 1C. The original has
- * no descriptor, and the caching page alone. */
-static DWORD mode_data(UCHAR *wanted, BOOL ten, BOOL protect, BOOL cache)
+static void inquiry_of_a_modern_unit(void)
+{
+    BOOL unmap;
+
+    for (unmap = FALSE; unmap <= TRUE; unmap++) {
+        UINT32 btl = profile_unit(TRUE, unmap);
+
+        check_standard(btl);
+        check_modern_list(btl);
+        check_serial(btl);
+        check_modern_identification(btl);
+        check_modern_limits(btl, unmap);
+        check_provisioning(btl, unmap);
+        CHECK_EQUAL(unprovision(&guid_a), 0);
+    }
+}
+
+/* The original's order: no block descriptor, the caching page first; then the control page, which
+ * the original lacks. */
+static DWORD original_mode_data(UCHAR *wanted, BOOL ten, BOOL protect, BOOL cache)
+{
+    UCHAR caching[20] = { 0x08, 18, cache ? 4 : 1 }, control[12] = { 0x0a, 10, 0, 0x10 };
+    UCHAR *at = wanted + (ten ? 8 : 4);
+
+    memset(wanted, 0, 8);
+    wanted[ten ? 3 : 2] = (UCHAR)(protect << 7 | cache << 4);
+    memcpy(at, caching, sizeof(caching));
+    memcpy(at + 20, control, sizeof(control));
+    wanted[ten] = (UCHAR)(at + 32 - wanted - (ten ? 2 : 1));
+    return (DWORD)(at + 32 - wanted);
+}
+
+/* SPC-4 7.5, SBC-3 6.4: header, block descriptor, and the pages 01, 08, 0A and 1C. */
+static DWORD modern_mode_data(UCHAR *wanted, BOOL ten, BOOL protect, BOOL cache)
 {
     static const UCHAR descriptor[8] = { 0, 0, 0, 16, 0, 0, BLOCK >> 8, 0 };
     UCHAR recovery[12] = { 0x01, 10 }, caching[20] = { 0x08, 18, cache ? 4 : 1 };
@@ -148,10 +220,11 @@ static DWORD mode_data(UCHAR *wanted, BOOL ten, BOOL protect, BOOL cache)
     return (DWORD)(at + 64 - wanted);
 }
 
-static void check_mode(UINT32 btl, BOOL ten, BOOL protect, BOOL cache)
+static void check_mode(UINT32 btl, BOOL modern, BOOL ten, BOOL protect, BOOL cache)
 {
     UCHAR data[255] = { 0 }, wanted[72];
-    DWORD length = mode_data(wanted, ten, protect, cache);
+    DWORD length = modern ? modern_mode_data(wanted, ten, protect, cache)
+                          : original_mode_data(wanted, ten, protect, cache);
     struct scsi command = { .btl = btl, .direction = DATA_IN, .data = data, .length = sizeof(data),
         .cdb_length = ten ? 10 : 6, .cdb = { ten ? 0x5a : 0x1a, 0, 0x3f } };
 
@@ -163,7 +236,7 @@ static void check_mode(UINT32 btl, BOOL ten, BOOL protect, BOOL cache)
     CHECK_BYTES(data, wanted, length);
 }
 
-static void mode_sense(void)
+static void mode_sense_of(BOOL modern)
 {
     static const BOOL rows[3][2] = { { FALSE, FALSE }, { FALSE, TRUE }, { TRUE, FALSE } };
     unsigned i;
@@ -174,12 +247,23 @@ static void mode_sense(void)
 
         params.WriteProtected = rows[i][0];
         params.CacheSupported = rows[i][1];
+        params.Reserved[0] = modern ? SPD_IOCTL_MODERN_PROFILE : 0;
         btl = provision_good(&params);
         scsi_ready(btl);
-        check_mode(btl, FALSE, rows[i][0], rows[i][1]);
-        check_mode(btl, TRUE, rows[i][0], rows[i][1]);
+        check_mode(btl, modern, FALSE, rows[i][0], rows[i][1]);
+        check_mode(btl, modern, TRUE, rows[i][0], rows[i][1]);
         CHECK_EQUAL(unprovision(&guid_a), 0);
     }
+}
+
+static void mode_sense(void)
+{
+    mode_sense_of(FALSE);
+}
+
+static void mode_sense_of_a_modern_unit(void)
+{
+    mode_sense_of(TRUE);
 }
 
 static void capacity(UINT64 blocks, BOOL unmap)
@@ -199,7 +283,7 @@ static void capacity(UINT64 blocks, BOOL unmap)
         wanted[i] = (UCHAR)((blocks - 1) >> (56 - 8 * i));
     if (blocks <= 0xffffffff)
         memcpy(short_one, wanted + 4, 4);
-    wanted[14] = unmap ? 0x80 : 0; /* LBPME; LBPRZ is for programs that promise it */
+    wanted[14] = unmap ? 0x80 : 0; /* LBPME, and no LBPRZ */
     ten = (struct scsi){ .btl = btl, .direction = DATA_IN, .data = data, .length = 8,
         .cdb_length = 10, .cdb = { 0x25 } };
     scsi_run(&ten);
@@ -272,7 +356,9 @@ static void luns(void)
 const struct test scsi_tests[] = {
     { "INQUIRY without unmap", inquiry_without_unmap },
     { "INQUIRY with unmap", inquiry_with_unmap },
+    { "INQUIRY of a modern unit", inquiry_of_a_modern_unit },
     { "MODE SENSE", mode_sense },
+    { "MODE SENSE of a modern unit", mode_sense_of_a_modern_unit },
     { "READ CAPACITY", read_capacity },
     { "names are text", names_are_text },
     { "REPORT LUNS", luns },
