@@ -3,6 +3,7 @@
 
 #include "device.h"
 #include "confine.h"
+#include "notify.h"
 #include "output.h"
 #include "sink.h"
 #include "statistics.h"
@@ -55,6 +56,12 @@ int device_begin(struct device_options *options, const struct device_program *pr
     sink_begin(program->name);
 
     int status = options_parse(options, program, argc, argv);
+    if (status < 0)
+        notify_begin();
+    if (status < 0 && spd_inherit_sockets() < 0) {
+        device_error(program, "%s", spd_error_detail());
+        return DEVICE_EXIT_FAILURE;
+    }
     if (status < 0 && options->file && !check_outputs(options))
         return DEVICE_EXIT_USAGE;
     return status;
@@ -127,6 +134,8 @@ static void print_start(struct device_options *options, const spd_unit *unit)
         again[count] = given && strpbrk(given, "?\\") ? given : uris[count];
         count++;
     }
+    uris[count] = NULL;
+    notify_ready(uris);
     options->block_count = params->block_count;
     spd_guid_format(params->guid, options->guid_text);
     text = sink_text_open();
@@ -205,6 +214,7 @@ static int serve(struct device_options *options, spd_unit *unit, const struct de
     print_start(options, unit);
     error = spd_unit_wait_for(
         unit, options->stop_timeout ? (uint32_t)options->stop_timeout : DEVICE_STOP_TIMEOUT);
+    notify_stopping();
     if (options->stats)
         print_statistics(unit);
     status = error ? device_fail(options, "stopped", error) : 0;

@@ -121,6 +121,13 @@ SPD_API uint32_t spd_version(void);
  * written into it. spd_unit_create() does the same for what the library opens. SPD_ERROR_SYSTEM. */
 SPD_API int spd_reserve_descriptors(void);
 
+/* For a program that a service manager starts: takes the listening sockets that LISTEN_FDS
+ * announces to this process, by the protocol of sd_listen_fds(3). A door uses the one that listens
+ * at exactly its own address, and opens none. Call it before there are other threads, since it
+ * removes the variables LISTEN_* from the environment. Returns how many there are, 0 also on
+ * Windows, or SPD_ERROR_SYSTEM: one is no listening stream socket, or there are more than 64. */
+SPD_API int spd_inherit_sockets(void);
+
 /*
  * Status of one operation, as a SCSI disk reports it. All zero is GOOD. CHECK CONDITION with sense
  * key 0h NO SENSE, 1h RECOVERED ERROR or Fh COMPLETED also says that the operation has been done: a

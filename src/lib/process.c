@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/unit.h"
+#include "os/net.h"
 
 static os_mutex lock = OS_MUTEX_INIT;
 static struct spd_unit *watched;
@@ -32,6 +33,25 @@ int spd_reserve_descriptors(void)
         return 0;
     errno = error;
     return spd_fail(SPD_ERROR_SYSTEM, "opening the null device: %s", strerror(error));
+}
+
+int spd_inherit_sockets(void)
+{
+    unsigned count;
+    int failed = 0;
+    int error = os_inherit_sockets(&count, &failed);
+
+    if (!error)
+        return (int)count;
+    errno = error;
+    if (error == E2BIG)
+        return spd_fail(SPD_ERROR_SYSTEM, "the service manager passes more than 64 sockets");
+    if (error == EINVAL || error == EBADF)
+        return spd_fail(SPD_ERROR_SYSTEM,
+            "descriptor %d of the service manager is no listening stream socket: its socket unit "
+            "needs ListenStream= and Accept=no", failed);
+    return spd_fail(SPD_ERROR_SYSTEM, "descriptor %d of the service manager: %s", failed,
+        strerror(error));
 }
 
 int spd_unit_shutdown_on_signal(spd_unit *unit)

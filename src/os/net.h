@@ -59,6 +59,15 @@ void os_socket_peer(os_socket socket, char host[OS_HOST_MAX], char port[OS_PORT_
 /* 0 or an error. A server that was killed can listen again at once; no other can share its port. */
 int os_listen(const struct os_address *address, int backlog, os_socket *listener);
 
+/* Takes the listening sockets that a service manager passes (sd_listen_fds(3)); os_listen() gives
+ * out each for its address, once. Changes the environment. 0 or an errno value: EINVAL and EBADF
+ * for the descriptor *failed, which is no listening stream socket, E2BIG for more than 64. */
+int os_inherit_sockets(unsigned *count, int *failed);
+/* The one of this address, which is the caller's from now on, or OS_NO_SOCKET. */
+os_socket os_inherited_socket(const struct os_address *address);
+/* Where one that nobody has taken listens at the same port: it is in the way of this address. */
+bool os_inherited_address(const struct os_address *wanted, char *text, size_t size);
+
 enum os_accepted {
     OS_ACCEPTED,
     OS_ACCEPTED_NONE,      /* nobody waits */

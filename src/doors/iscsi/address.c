@@ -8,13 +8,18 @@
 #include "doors/iscsi/iscsi.h"
 #include "lib/uri.h"
 
-static int listen_error(const char *host, const char *port, int error)
+static int listen_error(
+    const char *host, const char *port, const struct os_address *address, int error)
 {
+    char held[OS_HOST_MAX + OS_PORT_MAX + 4];
     int code = error == OS_NET_IN_USE  ? SPD_ERROR_ADDRESS_IN_USE
         : error == OS_NET_NO_ADDRESS ? SPD_ERROR_ADDRESS
         : error == OS_NET_DENIED     ? SPD_ERROR_ACCESS
                                      : SPD_ERROR_SYSTEM;
 
+    if (error == OS_NET_IN_USE && os_inherited_address(address, held, sizeof(held)))
+        return spd_fail(code, "%s port %s: the service manager listens at %s: give that address",
+            host, port, held);
     return spd_fail(code, "%s port %s: %s", host, port, os_net_text(error));
 }
 
@@ -37,5 +42,5 @@ int address_listen(const struct spd_uri *uri, bool guarded, os_socket *listener)
         if (error == 0)
             return 0;
     }
-    return listen_error(host, port, error);
+    return listen_error(host, port, &addresses[count - 1], error);
 }

@@ -12,6 +12,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "os/net.h"
+
 static int fail_errno(const char *what, const char *path)
 {
     int error = errno == EACCES || errno == EPERM ? SPD_ERROR_ACCESS :
@@ -49,6 +51,17 @@ static int clear_path(const struct sockaddr_un *address)
     return 0;
 }
 
+/* Its file belongs to the service manager, which made it and removes it. */
+static int inherited_socket(const struct sockaddr_un *address, dev_t *device, ino_t *inode)
+{
+    struct os_address wanted = { .length = sizeof *address };
+
+    memcpy(wanted.bytes, address, sizeof *address);
+    *device = 0;
+    *inode = 0;
+    return os_inherited_socket(&wanted);
+}
+
 int unix_socket_listen(const char *path, mode_t mode, dev_t *device, ino_t *inode)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -60,6 +73,9 @@ int unix_socket_listen(const char *path, mode_t mode, dev_t *device, ino_t *inod
         return spd_fail(SPD_ERROR_URI, "the socket path is %zu bytes long and may have %zu: %s",
             length, sizeof address.sun_path - 1, path);
     memcpy(address.sun_path, path, length + 1);
+    fd = inherited_socket(&address, device, inode);
+    if (fd >= 0)
+        return fd;
     error = clear_path(&address);
     if (error)
         return error;

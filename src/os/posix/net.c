@@ -17,8 +17,12 @@ const char *os_net_text(int error)
 int os_listen(const struct os_address *address, int backlog, os_socket *listener)
 {
     const struct sockaddr *to = (const struct sockaddr *)(const void *)address->bytes;
-    int fd = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1, error;
+    int fd, on = 1, error;
 
+    *listener = os_inherited_socket(address);
+    if (*listener != OS_NO_SOCKET)
+        return 0;
+    fd = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return errno;
     /* So that a server that was killed can come back while its old connections linger; two
