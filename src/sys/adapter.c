@@ -181,7 +181,7 @@ static ULONG NTAPI find_adapter(PVOID extension, PVOID context, PVOID bus, PVOID
         return SP_RETURN_NOT_FOUND;
     memset(adapter, 0, sys_adapter_extension_size());
     KeInitializeSpinLock(&adapter->lock);
-    InitializeListHead(&adapter->lifetimes);
+    InitializeListHead(&adapter->processes);
     InitializeListHead(&adapter->resets);
     adapter->settings = sys_settings;
     KeInitializeTimer(&adapter->timer);

@@ -80,31 +80,42 @@ static NTSTATUS transfer_length(struct sys_adapter *adapter, struct call *call)
     return STATUS_SUCCESS;
 }
 
+/* Only the owner may, and it may name any process. */
+static NTSTATUS redirect(struct sys_adapter *adapter, struct sys_unit *unit,
+    struct sys_process *server, PEPROCESS caller)
+{
+    NTSTATUS status = STATUS_SUCCESS;
+    LIST_ENTRY irps;
+    KIRQL irql;
+
+    InitializeListHead(&irps);
+    KeAcquireSpinLock(&adapter->lock, &irql);
+    if (sys_owner_is(unit, caller))
+        server = sys_transact_redirect(unit, server, &irps);
+    else
+        status = STATUS_ACCESS_DENIED;
+    KeReleaseSpinLock(&adapter->lock, irql);
+    sys_transact_complete_all(&irps);
+    if (server)
+        sys_process_put(server);
+    return status;
+}
+
 static NTSTATUS set_transact_pid(struct sys_adapter *adapter, struct call *call)
 {
     SPD_IOCTL_SET_TRANSACT_PID_PARAMS *block = call->block;
     struct sys_unit *unit = sys_unit_get(adapter, block->Btl);
-    PEPROCESS process = NULL;
-    LIST_ENTRY irps;
-    NTSTATUS status;
-    KIRQL irql;
+    struct sys_process *server;
+    PEPROCESS object;
+    NTSTATUS status = STATUS_INVALID_PARAMETER;
 
     if (!unit)
         return STATUS_CANCELLED;
-    InitializeListHead(&irps);
-    status = PsLookupProcessByProcessId((HANDLE)(ULONG_PTR)block->ProcessId, &process);
-    if (NT_SUCCESS(status)) {
-        KeAcquireSpinLock(&adapter->lock, &irql);
-        if (unit->owner == call->caller)
-            process = sys_transact_redirect(unit, process, &irps);
-        else
-            status = STATUS_ACCESS_DENIED;
-        KeReleaseSpinLock(&adapter->lock, irql);
-        sys_transact_complete_all(&irps);
-        if (process)
-            ObDereferenceObject(process);
-    } else {
-        status = STATUS_INVALID_PARAMETER;
+    if (NT_SUCCESS(PsLookupProcessByProcessId((HANDLE)(ULONG_PTR)block->ProcessId, &object))) {
+        server = sys_process_get(adapter, object);
+        ObDereferenceObject(object);
+        status = server ? redirect(adapter, unit, server, call->caller)
+                        : STATUS_INSUFFICIENT_RESOURCES;
     }
     sys_unit_put(unit);
     return status;

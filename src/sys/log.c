@@ -32,6 +32,7 @@ static const struct {
     [SYS_EVENT_GRACE_OVER] = { ERRORS, "unit #: removed, no program came back" },
     [SYS_EVENT_TIMED_OUT] = { ERRORS, "unit #: requests not served in time: %" },
     [SYS_EVENT_VALUES_IGNORED] = { WARNINGS, "registry values out of range: %" },
+    [SYS_EVENT_OTHER_USER] = { WARNINGS, "unit #: waits for another user than process %'s" },
     [SYS_EVENT_REFUSED] = { DETAILS, "process %: a unit's parameters are refused" },
 };
 C_ASSERT(ARRAYSIZE(events) == SYS_EVENT_COUNT);

@@ -403,7 +403,7 @@ bool sys_request_answer(struct sys_unit *unit, PEPROCESS caller,
     InitializeListHead(&granted);
     *status = STATUS_SUCCESS;
     KeAcquireSpinLock(&unit->lock, &irql);
-    if (unit->server != caller) {
+    if (!sys_owner_lets_serve(unit, caller)) {
         KeReleaseSpinLock(&unit->lock, irql);
         *status = STATUS_ACCESS_DENIED;
         return false;
@@ -440,23 +440,23 @@ bool sys_request_answer(struct sys_unit *unit, PEPROCESS caller,
 
 /* What was delivered to a server that is gone is pending again, in the order of arrival, for the
  * new one, whose reference the unit takes. */
-void sys_request_again(struct sys_unit *unit, PEPROCESS process)
+void sys_request_again(struct sys_unit *unit, struct sys_process *server)
 {
     PLIST_ENTRY at;
     KIRQL irql;
 
     KeAcquireSpinLock(&unit->lock, &irql);
     unit->orphan = false;
-    unit->server = process;
+    unit->server = server;
     for (at = unit->requests.Flink; at != &unit->requests; at = at->Flink) {
         struct sys_request *request = CONTAINING_RECORD(at, struct sys_request, all);
-        struct ioq_server *server;
+        struct ioq_server *none;
         uint64_t hint;
 
         set_deadline(request);
         /* Nobody waits where there was no server, and the slot is its own: this only queues. */
         if (!request->busy && ioq_cancel(&unit->ioq, &request->queued))
-            ioq_post(&unit->ioq, &request->queued, &server, &hint);
+            ioq_post(&unit->ioq, &request->queued, &none, &hint);
     }
     KeReleaseSpinLock(&unit->lock, irql);
 }

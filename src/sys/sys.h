@@ -34,6 +34,14 @@ enum {
     SYS_QUEUE_DEPTH = 256,     /* SRBs of one unit that wait or are served */
     SYS_SCRATCH_SHARE = 8,     /* buffers of SCSI_SCRATCH_LENGTH that the SRBs of one unit hold */
     SYS_SCRATCH_KEPT = 4,      /* kept when they are free, for all units */
+    SYS_SID_LENGTH_MAX = 68,   /* 15 sub-authorities */
+
+    /* What one process may keep pending: LIFETIME requests, requests, and pages of their buffers.
+     * The pages are those of 1024 transactions of 1 MiB, the most that the DLL's threads ask for
+     * where the transfers are as long as rawdisk's. 32-bit Windows has less memory for all. */
+    SYS_LIFETIMES_MAX = 64,
+    SYS_PENDED_MAX = 4096,
+    SYS_PENDED_PAGES_MAX = 1024 * 257 / (sizeof(PVOID) == 8 ? 1 : 8),
 };
 
 /* Values of the service key. */
@@ -55,6 +63,7 @@ enum sys_event {
     SYS_EVENT_TIMED_OUT,
     SYS_EVENT_VALUES_IGNORED,
     SYS_EVENT_REFUSED,
+    SYS_EVENT_OTHER_USER,
     SYS_EVENT_COUNT,
 };
 
@@ -68,7 +77,7 @@ struct sys_unit;
 
 struct sys_adapter {
     KSPIN_LOCK lock;
-    LIST_ENTRY lifetimes;     /* pended LIFETIME requests, struct sys_lifetime */
+    LIST_ENTRY processes;     /* struct sys_process */
     uint32_t generation;      /* the highest of the hints of units that are gone */
     _Atomic bool stopped;     /* nothing is pended any more; set with the lock held */
     bool closing;             /* the timer does nothing any more */
@@ -88,6 +97,23 @@ struct sys_adapter {
     struct scsi_port port;    /* what answers where there is no unit */
     struct scsi_nexus nexus;
     struct sys_unit *units[]; /* settings.capacity, by number */
+};
+
+struct sys_user {
+    ULONG length;                  /* of the SID; 0: it is not known, and is nobody */
+    UCHAR sid[SYS_SID_LENGTH_MAX];
+};
+
+/* A process that owns or serves units, or has said that it lives. */
+struct sys_process {
+    LIST_ENTRY all;                /* in adapter->processes */
+    struct sys_adapter *adapter;
+    PEPROCESS object;              /* referenced */
+    _Atomic uint32_t references;
+    LIST_ENTRY lifetimes;          /* pended LIFETIME requests, IRPs. Adapter's lock */
+    ULONG lifetime_count;          /* Adapter's lock */
+    _Atomic uint32_t pended;       /* requests of any kind */
+    _Atomic uint32_t pended_pages; /* of their buffers */
 };
 
 /* Why a request ends without the engine. */
@@ -122,7 +148,8 @@ struct sys_request {
 struct sys_wait {
     struct ioq_server server;
     PIRP irp;
-    struct sys_unit *unit;      /* referenced */
+    struct sys_unit *unit;       /* referenced */
+    struct sys_process *process; /* counted as pended there; NULL: it has not waited */
 };
 
 struct sys_unit {
@@ -130,12 +157,13 @@ struct sys_unit {
     volatile LONG references;
     UINT32 btl;
     SPD_IOCTL_STORAGE_UNIT_PARAMS params;
-    PEPROCESS owner;            /* referenced; NULL within the grace. Adapter's lock */
+    struct sys_process *owner;  /* referenced; NULL within the grace. Adapter's lock */
+    struct sys_user user;       /* of the owner, also within the grace */
     uint32_t grace_end;         /* in ticks, when owner is NULL. Adapter's lock */
     PDEVICE_OBJECT disk;        /* PnP's device of this unit; only compared. Adapter's lock */
 
     KSPIN_LOCK lock;
-    PEPROCESS server;           /* referenced: who may transact; NULL within the grace */
+    struct sys_process *server; /* referenced: who may transact; NULL within the grace */
     struct ioq ioq;             /* only the server's transactions wait in it */
     LIST_ENTRY requests;        /* all there are, oldest first */
     LIST_ENTRY parked;
@@ -178,17 +206,37 @@ ULONG sys_unit_number(UINT32 btl);
 struct sys_unit *sys_unit_get(struct sys_adapter *adapter, UINT32 btl);
 void sys_unit_put(struct sys_unit *unit);
 NTSTATUS sys_unit_provision(struct sys_adapter *adapter,
-    const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, PEPROCESS owner, UINT32 *btl);
+    const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, PEPROCESS caller, UINT32 *btl);
 NTSTATUS sys_unit_unprovision(struct sys_adapter *adapter, const GUID *guid, PEPROCESS caller);
 bool sys_unit_remove(struct sys_adapter *adapter, struct sys_unit *unit);
 void sys_unit_remove_all(struct sys_adapter *adapter);
-void sys_unit_owner_gone(struct sys_adapter *adapter, PEPROCESS owner);
 void sys_unit_tick(struct sys_adapter *adapter);
 void sys_nexus_init(struct scsi_nexus *nexus, struct scsi_unit *unit, const struct scsi_port *port);
 
+/* process.c. find and get return a reference, or NULL: get where memory lacks. hold returns the
+ * process; put is called without a lock. False of pend: the process has too much pending. */
+struct sys_process *sys_process_find(struct sys_adapter *adapter, PEPROCESS object);
+struct sys_process *sys_process_get(struct sys_adapter *adapter, PEPROCESS object);
+struct sys_process *sys_process_hold(struct sys_process *process);
+void sys_process_put(struct sys_process *process);
+bool sys_process_pend(struct sys_process *process, PIRP irp);
+void sys_process_unpend(struct sys_process *process, PIRP irp);
+
+/* user.c */
+void sys_user_of(PEPROCESS object, struct sys_user *user);
+bool sys_user_is_administrator(PEPROCESS object);
+bool sys_user_is(const struct sys_user *user, const struct sys_user *other);
+
+/* owner.c */
+bool sys_owner_is(const struct sys_unit *unit, PEPROCESS caller);
+bool sys_owner_lets_remove(const struct sys_unit *unit, PEPROCESS caller,
+    const struct sys_user *user, bool administrator);
+bool sys_owner_lets_serve(const struct sys_unit *unit, PEPROCESS caller);
+void sys_owner_gone(struct sys_adapter *adapter, struct sys_process *owner);
+
 /* lifetime.c */
-NTSTATUS sys_lifetime_begin(struct sys_adapter *adapter, PIRP irp, PEPROCESS process);
-bool sys_lifetime_held(struct sys_adapter *adapter, PEPROCESS process);
+NTSTATUS sys_lifetime_begin(struct sys_adapter *adapter, PIRP irp, PEPROCESS caller);
+bool sys_lifetime_held(const struct sys_process *process);
 void sys_lifetime_end_all(struct sys_adapter *adapter);
 
 /* log.c */
@@ -201,7 +249,7 @@ void sys_request_finish_all(PLIST_ENTRY ended);
 bool sys_request_answer(struct sys_unit *unit, PEPROCESS caller,
     const SPD_IOCTL_TRANSACT_RSP *response, const void *data, ULONG length, NTSTATUS *status);
 void sys_request_delivered(struct sys_request *request);
-void sys_request_again(struct sys_unit *unit, PEPROCESS process);
+void sys_request_again(struct sys_unit *unit, struct sys_process *server);
 
 /* srb.c */
 BOOLEAN NTAPI sys_srb_start(PVOID extension, PSCSI_REQUEST_BLOCK srb);
@@ -216,7 +264,8 @@ NTSTATUS sys_transact_length(
     struct sys_adapter *adapter, UINT32 btl, PEPROCESS caller, UINT32 *length);
 void sys_transact_deliver(struct sys_wait *wait, struct sys_request *request, uint64_t hint);
 void sys_transact_cancel_all(struct sys_unit *unit, PLIST_ENTRY irps);
-PEPROCESS sys_transact_redirect(struct sys_unit *unit, PEPROCESS server, PLIST_ENTRY irps);
+struct sys_process *sys_transact_redirect(
+    struct sys_unit *unit, struct sys_process *server, PLIST_ENTRY irps);
 void sys_transact_complete_all(PLIST_ENTRY irps);
 
 /* ioctl.c */

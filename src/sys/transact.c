@@ -20,12 +20,16 @@ static struct sys_wait *wait_of(PIRP irp)
     return (struct sys_wait *)((UCHAR *)block_of(irp) + WAIT_AT);
 }
 
-/* The completion is the last of it: the adapter may go with its last IRP. */
-static void end(struct sys_unit *unit, PIRP irp, NTSTATUS status, ULONG_PTR length)
+/* The completion is the last of it: the adapter may go with its last IRP. Where its wait was, there
+ * may be a request by now. */
+static void end(struct sys_wait wait, NTSTATUS status, ULONG_PTR length)
 {
-    struct sys_adapter *adapter = unit->adapter;
+    struct sys_adapter *adapter = wait.unit->adapter;
+    PIRP irp = wait.irp;
 
-    sys_unit_put(unit);
+    if (wait.process)
+        sys_process_unpend(wait.process, irp);
+    sys_unit_put(wait.unit);
     sys_complete_irp(adapter, irp, status, length);
 }
 
@@ -41,7 +45,7 @@ static VOID NTAPI cancel(PDEVICE_OBJECT device, PIRP irp)
     KeAcquireSpinLock(&unit->lock, &irql);
     ioq_cancel_wait(&unit->ioq, &wait->server);
     KeReleaseSpinLock(&unit->lock, irql);
-    end(unit, irp, STATUS_CANCELLED, 0);
+    end(*wait, STATUS_CANCELLED, 0);
 }
 
 static UINT8 describe(const struct sys_request *request, SPD_IOCTL_TRANSACT_REQ *req)
@@ -92,11 +96,10 @@ static ULONG move_out(const struct sys_request *request, UCHAR *to)
 }
 
 /* The request is busy with this; the wait's reference goes with it. */
-void sys_transact_deliver(struct sys_wait *wait, struct sys_request *request, uint64_t hint)
+void sys_transact_deliver(struct sys_wait *at, struct sys_request *request, uint64_t hint)
 {
-    struct sys_unit *unit = wait->unit;
-    PIRP irp = wait->irp;
-    SPD_IOCTL_TRANSACT_PARAMS *block = block_of(irp);
+    struct sys_wait wait = *at;
+    SPD_IOCTL_TRANSACT_PARAMS *block = block_of(wait.irp);
     ULONG length;
 
     memset(&block->Dir, 0, sizeof block->Dir);
@@ -107,7 +110,7 @@ void sys_transact_deliver(struct sys_wait *wait, struct sys_request *request, ui
     length = move_out(request, (UCHAR *)SPD_IOCTL_TRANSACT_DATA(block));
     /* First this: the answer may come before the completion returns. */
     sys_request_delivered(request);
-    end(unit, irp, STATUS_SUCCESS, sizeof *block + length);
+    end(wait, STATUS_SUCCESS, sizeof *block + length);
 }
 
 /* The unit's lock is held. Those that cannot be cancelled any more go to `irps`. */
@@ -126,9 +129,10 @@ void sys_transact_cancel_all(struct sys_unit *unit, PLIST_ENTRY irps)
 /* Whoever holds the adapter's lock says who may transact from now on, or nobody. What waits would
  * get requests that it may not answer any more: it goes to `irps`. Returns the one before, whose
  * reference becomes the caller's. */
-PEPROCESS sys_transact_redirect(struct sys_unit *unit, PEPROCESS server, PLIST_ENTRY irps)
+struct sys_process *sys_transact_redirect(
+    struct sys_unit *unit, struct sys_process *server, PLIST_ENTRY irps)
 {
-    PEPROCESS old;
+    struct sys_process *old;
     KIRQL irql;
 
     KeAcquireSpinLock(&unit->lock, &irql);
@@ -145,18 +149,48 @@ void sys_transact_complete_all(PLIST_ENTRY irps)
     while (!IsListEmpty(irps)) {
         PIRP irp = CONTAINING_RECORD(RemoveHeadList(irps), IRP, Tail.Overlay.ListEntry);
 
-        end(wait_of(irp)->unit, irp, STATUS_CANCELLED, 0);
+        end(*wait_of(irp), STATUS_CANCELLED, 0);
     }
 }
 
-/* Takes a request or waits for one. Unless it fails, the reference to the unit goes with the
- * IRP. */
+/* The unit's lock is held, and there is no request. */
+static NTSTATUS pend(struct sys_unit *unit, struct sys_wait *wait)
+{
+    uint64_t hint;
+
+    if (!sys_process_pend(unit->server, wait->irp))
+        return STATUS_INSUFFICIENT_RESOURCES;
+    wait->process = unit->server;
+    ioq_wait(&unit->ioq, &wait->server, &hint);
+    IoSetCancelRoutine(wait->irp, cancel);
+    /* Cancelled before it could be: nobody else will complete it. */
+    if (!wait->irp->Cancel || !IoSetCancelRoutine(wait->irp, NULL))
+        return STATUS_PENDING;
+    ioq_cancel_wait(&unit->ioq, &wait->server);
+    return STATUS_CANCELLED;
+}
+
+/* The unit's lock is held. Takes a request, or waits for one. */
+static NTSTATUS take_or_pend(
+    struct sys_unit *unit, struct sys_wait *wait, struct sys_request **request, uint64_t *hint)
+{
+    if (unit->ioq.stopped)
+        return STATUS_CANCELLED;
+    if (!unit->ioq.pending_count)
+        return pend(unit, wait);
+    *request = CONTAINING_RECORD(
+        ioq_wait(&unit->ioq, &wait->server, hint), struct sys_request, queued);
+    (*request)->busy = true;
+    (*request)->deadline = unit->adapter->ticks + unit->adapter->settings.timeout + 1;
+    return STATUS_PENDING;
+}
+
+/* Unless it fails, the reference to the unit goes with the IRP. */
 static NTSTATUS wait_for_request(struct sys_unit *unit, PEPROCESS caller, PIRP irp)
 {
     struct sys_wait *wait = wait_of(irp);
-    struct ioq_request *queued;
     struct sys_request *request = NULL;
-    NTSTATUS status = STATUS_PENDING;
+    NTSTATUS status = STATUS_ACCESS_DENIED;
     uint64_t hint;
     KIRQL irql;
 
@@ -164,29 +198,14 @@ static NTSTATUS wait_for_request(struct sys_unit *unit, PEPROCESS caller, PIRP i
     wait->irp = irp;
     wait->unit = unit;
     KeAcquireSpinLock(&unit->lock, &irql);
-    if (unit->server != caller) {
-        KeReleaseSpinLock(&unit->lock, irql);
-        return STATUS_ACCESS_DENIED;
-    }
-    queued = ioq_wait(&unit->ioq, &wait->server, &hint);
-    if (queued) {
-        request = CONTAINING_RECORD(queued, struct sys_request, queued);
-        request->busy = true;
-        request->deadline = unit->adapter->ticks + unit->adapter->settings.timeout + 1;
-    } else if (unit->ioq.stopped) {
-        status = STATUS_CANCELLED;
-    } else {
-        IoSetCancelRoutine(irp, cancel);
-        /* Cancelled before it could be: nobody else will complete it. */
-        if (irp->Cancel && IoSetCancelRoutine(irp, NULL)) {
-            ioq_cancel_wait(&unit->ioq, &wait->server);
-            status = STATUS_CANCELLED;
-        }
-    }
+    if (sys_owner_lets_serve(unit, caller))
+        status = take_or_pend(unit, wait, &request, &hint);
     KeReleaseSpinLock(&unit->lock, irql);
 
     if (request)
         sys_transact_deliver(wait, request, hint);
+    else if (status != STATUS_PENDING && wait->process)
+        sys_process_unpend(wait->process, irp);
     return status;
 }
 
@@ -196,7 +215,7 @@ static bool may_transact(struct sys_unit *unit, PEPROCESS caller)
     KIRQL irql;
 
     KeAcquireSpinLock(&unit->lock, &irql);
-    may = unit->server == caller;
+    may = sys_owner_lets_serve(unit, caller);
     KeReleaseSpinLock(&unit->lock, irql);
     return may;
 }

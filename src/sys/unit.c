@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Storage units: the adapter's table of them, who owns them, how they come and go. */
+/* Storage units: the adapter's table of them, how they come and go. */
 
 #include "sys.h"
 
@@ -57,9 +57,9 @@ void sys_unit_put(struct sys_unit *unit)
     if (InterlockedDecrement(&unit->references) != 0)
         return;
     if (unit->owner)
-        ObDereferenceObject(unit->owner);
+        sys_process_put(unit->owner);
     if (unit->server)
-        ObDereferenceObject(unit->server);
+        sys_process_put(unit->server);
     sys_free(unit);
 }
 
@@ -166,9 +166,9 @@ static ULONG id_of(PEPROCESS process)
 
 /* SPC-4 7.8.6.2.3, vendor specific: by it a shell tells whose disk it is, and whether to offer
  * to eject it. */
-static void designate(struct sys_unit *unit, PEPROCESS owner)
+static void designate(struct sys_unit *unit, const struct sys_process *owner)
 {
-    ULONG id = id_of(owner);
+    ULONG id = id_of(owner->object);
     const UCHAR designator[12] = { 0x01, 0x00, 0x00, 0x08, 'P', 'I', 'D',
         unit->params.EjectDisabled ? 'X' : ' ', (UCHAR)(id >> 24), (UCHAR)(id >> 16),
         (UCHAR)(id >> 8), (UCHAR)id };
@@ -177,7 +177,8 @@ static void designate(struct sys_unit *unit, PEPROCESS owner)
 }
 
 static struct sys_unit *unit_new(struct sys_adapter *adapter,
-    const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, PEPROCESS owner)
+    const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, struct sys_process *owner,
+    const struct sys_user *user)
 {
     struct sys_unit *unit = sys_allocate(sizeof *unit);
     struct scsi_unit_params engine = engine_params(params);
@@ -188,10 +189,9 @@ static struct sys_unit *unit_new(struct sys_adapter *adapter,
     unit->adapter = adapter;
     unit->references = 1;
     unit->params = *params;
-    unit->owner = owner;
-    unit->server = owner;
-    ObReferenceObject(owner);
-    ObReferenceObject(owner);
+    unit->owner = sys_process_hold(owner);
+    unit->server = sys_process_hold(owner);
+    unit->user = *user;
     KeInitializeSpinLock(&unit->lock);
     InitializeListHead(&unit->requests);
     InitializeListHead(&unit->parked);
@@ -222,22 +222,22 @@ static struct sys_unit *find(struct sys_adapter *adapter, const GUID *guid)
     return NULL;
 }
 
-/* The adapter's lock is held. A restarted program takes over what it left within the grace. */
-static bool take_over(
-    struct sys_unit *unit, const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, PEPROCESS owner)
+/* The adapter's lock is held. A restarted program takes over what it left within the grace: the
+ * unit that it asks for is there. Requests wait in it, so it is for the same user alone. */
+static NTSTATUS take_over(struct sys_unit *unit, const struct sys_unit *asked)
 {
     KIRQL irql;
 
-    if (unit->owner || memcmp(&unit->params, params, sizeof *params) != 0)
-        return false;
-    unit->owner = owner;
-    ObReferenceObject(owner);
-    ObReferenceObject(owner);
+    if (unit->owner || memcmp(&unit->params, &asked->params, sizeof unit->params) != 0)
+        return STATUS_OBJECT_NAME_COLLISION;
+    if (!sys_user_is(&unit->user, &asked->user))
+        return STATUS_ACCESS_DENIED;
+    unit->owner = sys_process_hold(asked->owner);
     KeAcquireSpinLock(&unit->lock, &irql);
-    designate(unit, owner);
+    designate(unit, asked->owner);
     KeReleaseSpinLock(&unit->lock, irql);
-    sys_request_again(unit, owner);
-    return true;
+    sys_request_again(unit, sys_process_hold(asked->owner));
+    return STATUS_SUCCESS;
 }
 
 /* The adapter's lock is held. Answers to a unit that was at this address find nothing of the one
@@ -266,17 +266,19 @@ static void take_out(struct sys_adapter *adapter, struct sys_unit *unit)
 }
 
 /* The adapter's lock is held. Puts the unit into the table, or takes one over. */
-static NTSTATUS place(struct sys_adapter *adapter, struct sys_unit *unit, bool *taken_over)
+static NTSTATUS place(struct sys_adapter *adapter, struct sys_unit *unit, enum sys_event *event)
 {
     struct sys_unit *old = find(adapter, &unit->params.Guid);
+    NTSTATUS status;
 
-    *taken_over = false;
-    if (adapter->stopped || !sys_lifetime_held(adapter, unit->owner))
+    *event = SYS_EVENT_PROVISIONED;
+    if (adapter->stopped || !sys_lifetime_held(unit->owner))
         return STATUS_INVALID_DEVICE_STATE;
     if (old) {
-        *taken_over = take_over(old, &unit->params, unit->owner);
+        status = take_over(old, unit);
         unit->btl = old->btl;
-        return *taken_over ? STATUS_SUCCESS : STATUS_OBJECT_NAME_COLLISION;
+        *event = status == STATUS_ACCESS_DENIED ? SYS_EVENT_OTHER_USER : SYS_EVENT_TAKEN_OVER;
+        return status;
     }
     for (ULONG i = 0; i < adapter->settings.capacity; i++) {
         if (adapter->units[i])
@@ -288,32 +290,37 @@ static NTSTATUS place(struct sys_adapter *adapter, struct sys_unit *unit, bool *
 }
 
 NTSTATUS sys_unit_provision(struct sys_adapter *adapter,
-    const SPD_IOCTL_STORAGE_UNIT_PARAMS *raw, PEPROCESS owner, UINT32 *btl)
+    const SPD_IOCTL_STORAGE_UNIT_PARAMS *raw, PEPROCESS caller, UINT32 *btl)
 {
     SPD_IOCTL_STORAGE_UNIT_PARAMS params;
+    struct sys_process *owner;
     struct sys_unit *unit;
-    bool taken_over;
+    struct sys_user user;
+    enum sys_event event;
     NTSTATUS status;
     KIRQL irql;
 
     if (!params_normal(&params, raw) || !params_ok(&params)) {
-        sys_log(adapter, SYS_EVENT_REFUSED, 0, id_of(owner));
+        sys_log(adapter, SYS_EVENT_REFUSED, 0, id_of(caller));
         return STATUS_INVALID_PARAMETER;
     }
-    unit = unit_new(adapter, &params, owner);
+    owner = sys_process_find(adapter, caller);
+    if (!owner)
+        return STATUS_INVALID_DEVICE_STATE;
+    sys_user_of(caller, &user);
+    unit = unit_new(adapter, &params, owner, &user);
+    sys_process_put(owner);
     if (!unit)
         return STATUS_INSUFFICIENT_RESOURCES;
     KeAcquireSpinLock(&adapter->lock, &irql);
-    status = place(adapter, unit, &taken_over);
+    status = place(adapter, unit, &event);
     KeReleaseSpinLock(&adapter->lock, irql);
     *btl = unit->btl;
     sys_unit_put(unit);
-    if (!NT_SUCCESS(status))
-        return status;
-    if (!taken_over)
+    if (status == STATUS_SUCCESS && event == SYS_EVENT_PROVISIONED)
         bus_changed(adapter, *btl);
-    sys_log(adapter, taken_over ? SYS_EVENT_TAKEN_OVER : SYS_EVENT_PROVISIONED, *btl,
-        id_of(owner));
+    if (status == STATUS_SUCCESS || event == SYS_EVENT_OTHER_USER)
+        sys_log(adapter, event, *btl, id_of(caller));
     return status;
 }
 
@@ -369,15 +376,18 @@ bool sys_unit_remove(struct sys_adapter *adapter, struct sys_unit *unit)
 NTSTATUS sys_unit_unprovision(struct sys_adapter *adapter, const GUID *guid, PEPROCESS caller)
 {
     NTSTATUS status = STATUS_SUCCESS;
+    bool administrator = sys_user_is_administrator(caller);
+    struct sys_user user;
     struct sys_unit *unit;
     KIRQL before, irql;
 
+    sys_user_of(caller, &user);
     KeRaiseIrql(DISPATCH_LEVEL, &before);
     KeAcquireSpinLock(&adapter->lock, &irql);
     unit = find(adapter, guid);
     if (!unit)
         status = STATUS_OBJECT_NAME_NOT_FOUND;
-    else if (unit->owner && unit->owner != caller)
+    else if (!sys_owner_lets_remove(unit, caller, &user, administrator))
         status = STATUS_ACCESS_DENIED;
     else
         take_out(adapter, unit);
@@ -398,57 +408,6 @@ void sys_unit_remove_all(struct sys_adapter *adapter)
         if (!unit)
             continue;
         sys_unit_remove(adapter, unit);
-        sys_unit_put(unit);
-    }
-}
-
-/* True: the unit lives on, for its grace. */
-static bool orphan(struct sys_unit *unit)
-{
-    struct sys_adapter *adapter = unit->adapter;
-    UINT32 grace = SPD_IOCTL_PARAMS_GRACE(&unit->params);
-    PEPROCESS owner, server;
-    LIST_ENTRY irps;
-    KIRQL irql, inner;
-
-    if (!grace)
-        return false;
-    InitializeListHead(&irps);
-    KeAcquireSpinLock(&adapter->lock, &irql);
-    owner = unit->owner;
-    unit->owner = NULL;
-    unit->grace_end = adapter->ticks + grace + 1;
-    KeAcquireSpinLock(&unit->lock, &inner);
-    unit->orphan = true;
-    KeReleaseSpinLock(&unit->lock, inner);
-    server = sys_transact_redirect(unit, NULL, &irps);
-    KeReleaseSpinLock(&adapter->lock, irql);
-    sys_transact_complete_all(&irps);
-    if (owner)
-        ObDereferenceObject(owner);
-    if (server)
-        ObDereferenceObject(server);
-    return true;
-}
-
-/* The process has ended. */
-void sys_unit_owner_gone(struct sys_adapter *adapter, PEPROCESS owner)
-{
-    for (ULONG i = 0; i < adapter->settings.capacity; i++) {
-        struct sys_unit *unit;
-        KIRQL irql;
-
-        KeAcquireSpinLock(&adapter->lock, &irql);
-        unit = adapter->units[i];
-        unit = unit && unit->owner == owner ? reference(unit) : NULL;
-        KeReleaseSpinLock(&adapter->lock, irql);
-        if (!unit)
-            continue;
-        if (orphan(unit))
-            sys_log(adapter, SYS_EVENT_ORPHANED, unit->btl,
-                SPD_IOCTL_PARAMS_GRACE(&unit->params));
-        else if (sys_unit_remove(adapter, unit))
-            sys_log(adapter, SYS_EVENT_DIED, unit->btl, 0);
         sys_unit_put(unit);
     }
 }

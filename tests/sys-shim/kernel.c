@@ -274,6 +274,7 @@ PEPROCESS shim_process(ULONG id)
 
     process->references = 1;
     process->id = id;
+    process->user = 1;
     pthread_mutex_lock(&dispatcher);
     for (unsigned i = 0; i < PROCESSES_MAX; i++) {
         if (processes[i])
@@ -409,11 +410,5 @@ NTSTATUS ZwQueryValueKey(HANDLE key, PUNICODE_STRING name, int what, PVOID value
     information->Type = shim.registry_type ? shim.registry_type : REG_DWORD;
     information->DataLength = sizeof number;
     memcpy(information->Data, &number, sizeof number);
-    return STATUS_SUCCESS;
-}
-
-NTSTATUS ZwClose(HANDLE key)
-{
-    (void)key;
     return STATUS_SUCCESS;
 }

@@ -24,6 +24,7 @@ extern struct shim_kernel {
     _Atomic int changed_bus;     /* the last one */
     _Atomic bool unmapped;       /* data buffers cannot be reached */
     _Atomic bool undescribed;    /* data buffers are StorPort's own, without an MDL */
+    _Atomic bool tokenless;      /* no process's token can be read */
     _Atomic bool bare;           /* SRBs come without an extension */
     void (*released)(void);      /* runs where a thread has released its last lock, or completed
                                   * something, and another one may come in between */
@@ -57,7 +58,7 @@ BOOLEAN shim_reset_bus(ULONG path);
 bool shim_is_preemptible(void);
 
 /* Processes. An exit cancels what the process has pended. */
-PEPROCESS shim_process(ULONG id);
+PEPROCESS shim_process(ULONG id); /* of user 1, who is no administrator */
 void shim_process_exit(PEPROCESS process);
 
 /* Device control; process NULL: a driver's, of no thread. begin returns an IRP that

@@ -179,6 +179,9 @@ void shim_stop(void)
     shim_check(shim.pool == 0, "memory is left over");
 }
 
+/* So much of a system buffer; long ones that nobody uses take no memory. */
+enum { FILLED = 128 * 1024 };
+
 PIRP shim_ioctl_begin(
     PEPROCESS process, const void *in, ULONG in_length, void *out, ULONG out_length)
 {
@@ -188,7 +191,7 @@ PIRP shim_ioctl_begin(
     /* As the I/O manager: no buffer when there is nothing to carry. */
     if (length) {
         call->irp.AssociatedIrp.SystemBuffer = malloc(length);
-        memset(call->irp.AssociatedIrp.SystemBuffer, 0xa5, length);
+        memset(call->irp.AssociatedIrp.SystemBuffer, 0xa5, length < FILLED ? length : FILLED);
         if (in_length)
             memcpy(call->irp.AssociatedIrp.SystemBuffer, in, in_length);
     }

@@ -27,6 +27,10 @@ DECLSPEC_IMPORT VOID NTAPI DdkLowerIrql(KIRQL NewIrql) __asm__("KeLowerIrql");
 #define KeLowerIrql DdkLowerIrql
 #endif
 
+/* For processes and tokens: <winnt.h> has them, which kernel code cannot include. */
+#define PROCESS_QUERY_INFORMATION 0x0400
+#define SE_GROUP_ENABLED 0x00000004
+
 #define IOCTL_MINIPORT_PROCESS_SERVICE_IRP 0x0004d038
 
 /* VIRTUAL_HW_INITIALIZATION_DATA.MapBuffers */

@@ -153,11 +153,26 @@ NTSTATUS KeWaitForSingleObject(
 typedef struct _EPROCESS {
     volatile LONG references;
     ULONG id;
+    ULONG user;         /* the last sub-authority of its SID */
+    bool administrator;
 } *PEPROCESS;
 void ObReferenceObject(PVOID object);
 void ObDereferenceObject(PVOID object);
 HANDLE PsGetProcessId(PEPROCESS process);
 NTSTATUS PsLookupProcessByProcessId(HANDLE id, PEPROCESS *process);
+
+/* Tokens, by handles: both kinds of handle are the process */
+typedef PVOID PSID;
+typedef struct { PSID Sid; ULONG Attributes; } SID_AND_ATTRIBUTES;
+typedef struct { SID_AND_ATTRIBUTES User; } TOKEN_USER;
+typedef struct { ULONG GroupCount; SID_AND_ATTRIBUTES Groups[1]; } TOKEN_GROUPS;
+enum { TokenUser = 1, TokenGroups = 2, TOKEN_QUERY = 8 };
+NTSTATUS ObOpenObjectByPointer(PVOID object, ULONG attributes, PVOID state, ULONG access,
+    PVOID type, int mode, HANDLE *handle);
+NTSTATUS ZwOpenProcessTokenEx(HANDLE process, ULONG access, ULONG attributes, HANDLE *token);
+NTSTATUS ZwQueryInformationToken(
+    HANDLE token, int what, PVOID information, ULONG length, ULONG *needed);
+ULONG RtlLengthSid(PSID sid);
 
 /* Devices and IRPs */
 typedef struct _IRP IRP, *PIRP;

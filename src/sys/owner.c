@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* Whose a unit is, and what becomes of it when its owner ends. */
+
+#include "sys.h"
+
+/* The adapter's lock is held. */
+bool sys_owner_is(const struct sys_unit *unit, PEPROCESS caller)
+{
+    return unit->owner && unit->owner->object == caller;
+}
+
+/* The adapter's lock is held. Within the grace there is no process whose the unit is; then it is its
+ * user's, and administrators may clean up. */
+bool sys_owner_lets_remove(const struct sys_unit *unit, PEPROCESS caller,
+    const struct sys_user *user, bool administrator)
+{
+    if (unit->owner)
+        return sys_owner_is(unit, caller);
+    return administrator || sys_user_is(user, &unit->user);
+}
+
+/* The unit's lock is held. */
+bool sys_owner_lets_serve(const struct sys_unit *unit, PEPROCESS caller)
+{
+    return unit->server && unit->server->object == caller;
+}
+
+/* The adapter's lock is held. The unit lives on, for its grace. */
+static struct sys_process *orphan(struct sys_unit *unit, PLIST_ENTRY irps)
+{
+    KIRQL irql;
+
+    unit->owner = NULL;
+    unit->grace_end = unit->adapter->ticks + SPD_IOCTL_PARAMS_GRACE(&unit->params) + 1;
+    KeAcquireSpinLock(&unit->lock, &irql);
+    unit->orphan = true;
+    KeReleaseSpinLock(&unit->lock, irql);
+    return sys_transact_redirect(unit, NULL, irps);
+}
+
+/* The unit may have been abandoned and taken over since it was looked for. */
+static void abandon(struct sys_unit *unit, struct sys_process *owner)
+{
+    struct sys_adapter *adapter = unit->adapter;
+    UINT32 grace = SPD_IOCTL_PARAMS_GRACE(&unit->params);
+    struct sys_process *server = NULL;
+    LIST_ENTRY irps;
+    KIRQL irql;
+    bool own;
+
+    InitializeListHead(&irps);
+    KeAcquireSpinLock(&adapter->lock, &irql);
+    own = unit->owner == owner;
+    if (own && grace)
+        server = orphan(unit, &irps);
+    KeReleaseSpinLock(&adapter->lock, irql);
+    if (!own)
+        return;
+    if (!grace) {
+        if (sys_unit_remove(adapter, unit))
+            sys_log(adapter, SYS_EVENT_DIED, unit->btl, 0);
+        return;
+    }
+    sys_transact_complete_all(&irps);
+    sys_process_put(owner);
+    if (server)
+        sys_process_put(server);
+    sys_log(adapter, SYS_EVENT_ORPHANED, unit->btl, grace);
+}
+
+/* The process has ended. The caller has a reference to it. */
+void sys_owner_gone(struct sys_adapter *adapter, struct sys_process *owner)
+{
+    for (ULONG i = 0; i < adapter->settings.capacity; i++) {
+        struct sys_unit *unit = sys_unit_get(adapter, sys_unit_address(i));
+
+        if (!unit)
+            continue;
+        abandon(unit, owner);
+        sys_unit_put(unit);
+    }
+}
