@@ -350,6 +350,9 @@ void scsi_nexus_end(struct scsi_nexus *nexus, struct scsi_unit *unit);
 
 enum scsi_step scsi_begin(struct scsi_task *task);
 
+/* A command of this operation code reads or changes the medium. */
+bool scsi_uses_medium(const uint8_t *cdb);
+
 /* Once it has begun: the command only asks what the unit is and how it does, by which initiators
  * find out what is wrong. It must be answered whatever other commands hold or wait for; what it
  * needs itself it holds only until it is done. */

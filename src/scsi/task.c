@@ -263,6 +263,11 @@ enum scsi_step scsi_resume(struct scsi_task *task, const struct scsi_outcome *ou
     return row->build ? run_builder(task, row) : row->run(task);
 }
 
+bool scsi_uses_medium(const uint8_t *cdb)
+{
+    return scsi_rows[cdb[0]].flags & SCSI_ROW_MEDIUM;
+}
+
 bool scsi_always_answered(const struct scsi_task *task)
 {
     return ((const struct scsi_row *)task->row)->flags & SCSI_ROW_ALWAYS_ANSWERED;

@@ -11,8 +11,17 @@ static void complete(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb, UCHAR
     StorPortNotification(RequestComplete, adapter, srb);
 }
 
-/* False when the data cannot be reached. A virtual miniport asks for the address of all data; what
- * no MDL describes is StorPort's own, and DataBuffer its address. */
+/* Nothing of it is done. With this SRB status InternalStatus is what the requester sees; 0 would be
+ * success. */
+static void fail(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
+{
+    srb->InternalStatus = (ULONG)STATUS_INSUFFICIENT_RESOURCES;
+    complete(adapter, srb, SRB_STATUS_INTERNAL_ERROR);
+}
+
+/* False when the data cannot be reached. A virtual miniport asks for the address of all data. No
+ * MDL describes the buffers with which StorPort itself looks for units. DataBuffer is the address
+ * then, as MapBuffers promises for all but reads and writes; of these, it may be a program's. */
 static bool map(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb, PVOID *data)
 {
     ULONG status;
@@ -21,7 +30,7 @@ static bool map(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb, PVOID *dat
     if (!srb->DataTransferLength)
         return true;
     status = StorPortExtendedFunction(STOR_FUNCTION_GET_SYSTEM_ADDRESS, adapter, srb, data);
-    if (status == STOR_STATUS_INVALID_PARAMETER) {
+    if (status == STOR_STATUS_INVALID_PARAMETER && !scsi_uses_medium(srb->Cdb)) {
         *data = srb->DataBuffer;
         status = STOR_STATUS_SUCCESS;
     }
@@ -176,10 +185,8 @@ static void execute(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
     struct sys_request *request;
     PVOID data;
 
-    if (!map(adapter, srb, &data)) {
-        /* With this SRB status it is what the requester sees; 0 would be success. */
-        srb->InternalStatus = (ULONG)STATUS_INSUFFICIENT_RESOURCES;
-        complete(adapter, srb, SRB_STATUS_INTERNAL_ERROR);
+    if (!srb->SrbExtension || !map(adapter, srb, &data)) {
+        fail(adapter, srb);
         return;
     }
     unit = unit_of(adapter, srb);
@@ -203,18 +210,21 @@ static void execute(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
     sys_unit_put(unit);
 }
 
-/* FLUSH and SHUTDOWN: the whole medium, as SYNCHRONIZE CACHE (10) says it (SBC-3 5.26). Without an
- * extension, which is promised for SCSI commands only, there is nothing to do it with; class
- * drivers have sent such a command before. */
+/* FLUSH and SHUTDOWN: the whole medium, as SYNCHRONIZE CACHE (10) says it (SBC-3 5.26). StorPort
+ * promises an extension for SCSI commands only. Without one the flush cannot be sent, which is an
+ * error. */
 static void flush(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
 {
     struct sys_unit *unit = unit_of(adapter, srb);
     struct sys_request *request;
 
-    if (!unit || !srb->SrbExtension) {
-        complete(adapter, srb, unit ? SRB_STATUS_SUCCESS : SRB_STATUS_NO_DEVICE);
-        if (unit)
-            sys_unit_put(unit);
+    if (!unit) {
+        complete(adapter, srb, SRB_STATUS_NO_DEVICE);
+        return;
+    }
+    if (!srb->SrbExtension) {
+        fail(adapter, srb);
+        sys_unit_put(unit);
         return;
     }
     srb->DataTransferLength = 0;
@@ -229,8 +239,8 @@ static void flush(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
 }
 
 /* A doomed request that someone is busy with ends when that is done. SRBs that ended others are
- * completed after these, so that none of them moves data after its reset; SRBs of the port itself
- * may be without an extension, and do not wait. */
+ * completed after these, so that none of them moves data after its reset. An SRB without an
+ * extension cannot wait for that, and fails. */
 static void complete_after(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
 {
     struct sys_request *request = srb->SrbExtension ? request_of(srb) : NULL;
@@ -238,12 +248,14 @@ static void complete_after(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
     KIRQL irql;
 
     KeAcquireSpinLock(&adapter->lock, &irql);
-    wait = request && adapter->ending;
-    if (wait)
+    wait = adapter->ending;
+    if (wait && request)
         InsertTailList(&adapter->resets, &request->link);
     KeReleaseSpinLock(&adapter->lock, irql);
     if (!wait)
         complete(adapter, srb, SRB_STATUS_SUCCESS);
+    else if (!request)
+        fail(adapter, srb);
 }
 
 /* A doomed request has been completed. */
