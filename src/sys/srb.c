@@ -326,10 +326,11 @@ static bool reset_all_of(struct sys_adapter *adapter, ULONG path)
 }
 
 /* Of the requests there were none is left. Others are busy with them at DISPATCH_LEVEL, on other
- * processors, and need no more than the time to copy a transfer. */
+ * processors, and need no more than the time to copy a piece of data. Where a hypervisor has taken
+ * such a processor away, they need longer, which is too long to stall this one: at most 0.5 ms. */
 static bool await_end(const struct sys_adapter *adapter)
 {
-    enum { MICROSECONDS = 100, TIMES = 1000 };
+    enum { MICROSECONDS = 25, TIMES = 20 };
 
     for (unsigned i = 0; adapter->ending || adapter->leaving; i++) {
         if (i == TIMES)

@@ -13,7 +13,8 @@
  * The adapter's comes first when both are held. Data is moved, the engine runs, and SRBs and IRPs
  * are completed with no lock held: a request meanwhile is `busy`, and who wants to end it says so
  * in `doomed` and leaves it to the one that is busy with it. All that is at DISPATCH_LEVEL, so that
- * who waits there for the busy ones does not keep them from their processor.
+ * who waits there for the busy ones does not keep them from their processor. They look at `doomed`
+ * between pieces of data, so that the wait is short.
  */
 
 #ifndef SYS_SYS_H
@@ -141,7 +142,7 @@ struct sys_request {
     bool scratched;             /* counted in unit->scratch_count */
     bool gated;                 /* has passed the gate */
     bool awaited;               /* counted in adapter->ending */
-    uint8_t doomed;             /* enum sys_doom */
+    _Atomic uint8_t doomed;     /* enum sys_doom; set with the unit's lock held */
 };
 
 /* A pended transaction; lives in its own system buffer, behind the head of the block. */
@@ -248,7 +249,9 @@ void sys_request_doom(struct sys_request *request, enum sys_doom why, PLIST_ENTR
 void sys_request_finish_all(PLIST_ENTRY ended);
 bool sys_request_answer(struct sys_unit *unit, PEPROCESS caller,
     const SPD_IOCTL_TRANSACT_RSP *response, const void *data, ULONG length, NTSTATUS *status);
-void sys_request_delivered(struct sys_request *request);
+bool sys_request_delivered(struct sys_request *request);
+bool sys_request_move(
+    const struct sys_request *request, void *to, const void *from, uint64_t length);
 void sys_request_again(struct sys_unit *unit, struct sys_process *server);
 
 /* srb.c */

@@ -73,8 +73,9 @@ static UINT8 describe(const struct sys_request *request, SPD_IOCTL_TRANSACT_REQ 
     }
 }
 
-/* What goes out with a request; returns its length. It fits: an operation never exceeds the
- * maximum transfer length, and there are at most so many ranges as fit in it. */
+/* Moves what goes out with a request, and returns its length: 0 also when the request has ended
+ * meanwhile. It fits: an operation never exceeds the maximum transfer length, and there are at most
+ * so many ranges as fit in it. */
 static ULONG move_out(const struct sys_request *request, UCHAR *to)
 {
     const struct scsi_op *op = &request->task.op;
@@ -91,8 +92,7 @@ static ULONG move_out(const struct sys_request *request, UCHAR *to)
     if (op->buffer == SCSI_BUFFER_SCRATCH)
         from = request->task.scratch;
     length = op->blocks << request->unit->scsi.block_shift;
-    memcpy(to, from + op->offset, length);
-    return length;
+    return sys_request_move(request, to, from + op->offset, length) ? length : 0;
 }
 
 /* The request is busy with this; the wait's reference goes with it. */
@@ -101,6 +101,7 @@ void sys_transact_deliver(struct sys_wait *at, struct sys_request *request, uint
     struct sys_wait wait = *at;
     SPD_IOCTL_TRANSACT_PARAMS *block = block_of(wait.irp);
     ULONG length;
+    bool wanted;
 
     memset(&block->Dir, 0, sizeof block->Dir);
     block->ReqValid = 1;
@@ -108,9 +109,10 @@ void sys_transact_deliver(struct sys_wait *at, struct sys_request *request, uint
     block->Dir.Req.Hint = hint;
     block->Dir.Req.Kind = describe(request, &block->Dir.Req);
     length = move_out(request, (UCHAR *)SPD_IOCTL_TRANSACT_DATA(block));
-    /* First this: the answer may come before the completion returns. */
-    sys_request_delivered(request);
-    end(wait, STATUS_SUCCESS, sizeof *block + length);
+    /* First this: the answer may come before the completion returns. A request that has ended by
+     * now is not brought, and the program asks again. */
+    wanted = sys_request_delivered(request);
+    end(wait, STATUS_SUCCESS, wanted ? sizeof *block + length : 0);
 }
 
 /* The unit's lock is held. Those that cannot be cancelled any more go to `irps`. */

@@ -10,6 +10,7 @@
 
 void shim_check(bool condition, const char *what);
 void shim_check_unlocked(const char *what);
+void shim_stalled(ULONG microseconds);
 void shim_completed(_Atomic bool *done);
 void shim_wait(_Atomic bool *done);
 void shim_process_forget(PEPROCESS process);

@@ -16,6 +16,7 @@ static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static _Thread_local unsigned locks_held;
 static _Thread_local bool at_dirql;
 static _Thread_local KIRQL irql_now; /* that it has raised; locks apart */
+static _Thread_local ULONG stalled;  /* microseconds within a reset, or at any other time */
 
 void shim_check(bool condition, const char *what)
 {
@@ -49,6 +50,15 @@ void KeRaiseIrql(KIRQL to, KIRQL *from)
     irql_now = to;
 }
 
+/* A processor that does nothing at DISPATCH_LEVEL keeps everything else from it. */
+void shim_stalled(ULONG microseconds)
+{
+    enum { STALLED_MAX = 1000 };
+
+    stalled += microseconds;
+    shim_check(stalled <= STALLED_MAX, "a processor is stalled for too long");
+}
+
 void KeLowerIrql(KIRQL to)
 {
     shim_check_unlocked("IRQL is lowered with a lock held");
@@ -67,6 +77,7 @@ BOOLEAN shim_reset_bus(ULONG path)
     KIRQL before;
 
     KeRaiseIrql(DISPATCH_LEVEL, &before);
+    stalled = 0;
     done = shim.entries.HwResetBus(shim.adapter, path);
     KeLowerIrql(before);
     return done;
@@ -109,12 +120,16 @@ enum { LOCKED_COPY_MAX = 64 };
 PVOID shim_copy(PVOID to, const void *from, size_t length)
 {
     shim_check(!locks_held || length <= LOCKED_COPY_MAX, "data is copied with a lock held");
+    if (shim.on_copy)
+        shim.on_copy(length);
     return memcpy(to, from, length);
 }
 
 PVOID shim_fill(PVOID to, int byte, size_t length)
 {
     shim_check(!locks_held || length <= LOCKED_COPY_MAX, "data is filled with a lock held");
+    if (shim.on_copy)
+        shim.on_copy(length);
     return memset(to, byte, length);
 }
 

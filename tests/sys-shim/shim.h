@@ -31,6 +31,7 @@ extern struct shim_kernel {
     _Atomic unsigned waiting;    /* threads that wait for an event */
     void (*on_allocate)(void);   /* while memory is allocated */
     void (*on_stall)(void);      /* while StorPort stalls a processor */
+    void (*on_copy)(size_t);     /* before so many bytes are copied, or filled */
     void (*on_pnp)(void);        /* while StorPort has an IRP of PnP */
     char event[80];              /* the last one that went to the event log */
     ULONG event_code, events;

@@ -78,7 +78,7 @@ VOID StorPortNotification(ULONG type, PVOID extension, ...)
 
 VOID StorPortStallExecution(ULONG delay)
 {
-    shim_check(delay <= 1000, "a processor is stalled for too long");
+    shim_stalled(delay);
     if (shim.on_stall)
         shim.on_stall();
 }

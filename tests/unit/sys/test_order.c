@@ -6,7 +6,6 @@
 #include "rig.h"
 
 #include <sched.h>
-#include <unistd.h>
 
 static struct shim_srb box, ender;
 static UCHAR data[512];
@@ -75,13 +74,14 @@ static void test_an_abort(void **state)
     ends_after_a_busy_request(SRB_FUNCTION_ABORT_COMMAND);
 }
 
-static _Atomic bool held, stalled, returned;
+static _Atomic bool held, stalled, returned, finished;
 static _Thread_local bool other_processor;
 
 static void *start(void *argument)
 {
     other_processor = true;
     shim_srb_send(&box);
+    finished = true;
     return argument;
 }
 
@@ -95,16 +95,25 @@ static void hold(void)
         sched_yield();
 }
 
+static void hold_until_the_return(void)
+{
+    held = true;
+    while (!returned)
+        sched_yield();
+}
+
 static void hold_at_its_completion(void)
 {
     if (box.done)
         hold();
 }
 
+/* The other processor goes on meanwhile. */
 static void stall(void)
 {
     stalled = true;
-    usleep(1000);
+    while (!finished)
+        sched_yield();
 }
 
 static void the_port_waits_for(UCHAR status)
@@ -114,7 +123,7 @@ static void the_port_waits_for(UCHAR status)
     BOOLEAN all;
     bool done;
 
-    held = stalled = returned = false;
+    held = stalled = returned = finished = false;
     shim.on_stall = stall;
     shim_srb_init(&box, SRB_FUNCTION_EXECUTE_SCSI, 0);
     shim_srb_cdb(&box, cdb, sizeof cdb, SRB_FLAGS_DATA_IN, data, 96);
@@ -145,6 +154,27 @@ static void test_the_ports_bus_reset_returns_after_a_completion(void **state)
     the_port_waits_for(SRB_STATUS_SUCCESS);
 }
 
+/* Nor does a processor wait for one that does not go on: the shim judges for how long. */
+static void test_the_ports_bus_reset_does_not_wait_for_long(void **state)
+{
+    static const UCHAR cdb[6] = { 0x12, [4] = 96 };
+    pthread_t starter;
+
+    (void)state;
+    held = stalled = returned = finished = false;
+    shim.on_allocate = hold_until_the_return;
+    shim_srb_init(&box, SRB_FUNCTION_EXECUTE_SCSI, 0);
+    shim_srb_cdb(&box, cdb, sizeof cdb, SRB_FLAGS_DATA_IN, data, 96);
+    pthread_create(&starter, NULL, start, NULL);
+    while (!held)
+        sched_yield();
+    assert_false(shim_reset_bus(0));
+    returned = true;
+    pthread_join(starter, NULL);
+    assert_int_equal(box.srb.SrbStatus, SRB_STATUS_ABORTED);
+    shim_srb_free(&box);
+}
+
 /* StorPort looks for no disks of an adapter that it removes. */
 static void test_an_adapter_that_goes_announces_nothing(void **state)
 {
@@ -165,6 +195,7 @@ int main(void)
         TEST(an_abort),
         TEST(the_ports_bus_reset_returns_after_a_busy_request),
         TEST(the_ports_bus_reset_returns_after_a_completion),
+        TEST(the_ports_bus_reset_does_not_wait_for_long),
         TEST(an_adapter_that_goes_announces_nothing),
     };
 
