@@ -36,6 +36,7 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT driver, PUNICODE_STRING path)
     NTSTATUS status;
 
     choose_pool();
+    sys_lifetime_prepare();
     sys_registry_read(path, &sys_settings);
     entries = sys_adapter_entries();
     status = (NTSTATUS)StorPortInitialize(driver, path, &entries, NULL);

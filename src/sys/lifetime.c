@@ -5,13 +5,52 @@
  * Who is alive. A process that owns units keeps a LIFETIME request pending; the system cancels it
  * when the process goes. The IRP is asked for its process only when it arrives: by a completion
  * port it may outlive its thread.
+ *
+ * The system cancels it when its thread runs down. A thread that waits for the process's own unit
+ * does not run down: process and unit would wait for each other until the request times out. Hence
+ * a LIFETIME request whose thread is to end counts as none.
+ *
+ * A process-notify routine would tell no sooner: the system calls it in the last thread of the
+ * process, which is the thread that waits. Windows also has places for 64 such routines only.
  */
 
 #include "sys.h"
 
+static bool emulated;
+
+/* Wine exports names of functions that it lacks, and ends a driver that calls one of them. */
+void sys_lifetime_prepare(void)
+{
+    UNICODE_STRING name;
+
+    RtlInitUnicodeString(&name, L"wine_ntoskrnl_main_loop");
+    emulated = MmGetSystemRoutineAddress(&name) != NULL;
+}
+
 static struct sys_process *process_of(PIRP irp)
 {
     return irp->Tail.Overlay.DriverContext[0];
+}
+
+/* A reference. NULL: the end of its thread would not be that of the request. */
+static PETHREAD watched_thread_of(PIRP irp)
+{
+    const FILE_OBJECT *file = IoGetCurrentIrpStackLocation(irp)->FileObject;
+    PETHREAD thread = irp->Tail.Overlay.Thread;
+
+    if (emulated || !thread || !file || file->CompletionContext)
+        return NULL;
+    ObReferenceObject(thread);
+    return thread;
+}
+
+static void forget(PIRP irp)
+{
+    PETHREAD thread = irp->Tail.Overlay.DriverContext[1];
+
+    if (thread)
+        ObDereferenceObject(thread);
+    sys_process_unpend(process_of(irp), irp);
 }
 
 /* It is in no list any more. */
@@ -19,14 +58,23 @@ static void end(PIRP irp)
 {
     struct sys_adapter *adapter = process_of(irp)->adapter;
 
-    sys_process_unpend(process_of(irp), irp);
+    forget(irp);
     sys_complete_irp(adapter, irp, STATUS_CANCELLED, 0);
 }
 
 /* The adapter's lock is held. */
 bool sys_lifetime_held(const struct sys_process *process)
 {
-    return !IsListEmpty(&process->lifetimes);
+    const LIST_ENTRY *at;
+
+    for (at = process->lifetimes.Flink; at != &process->lifetimes; at = at->Flink) {
+        const IRP *irp = CONTAINING_RECORD(at, IRP, Tail.Overlay.ListEntry);
+        PETHREAD thread = irp->Tail.Overlay.DriverContext[1];
+
+        if (!thread || !PsIsThreadTerminating(thread))
+            return true;
+    }
+    return false;
 }
 
 /* The adapter's lock is held. */
@@ -55,7 +103,7 @@ static VOID NTAPI cancel(PDEVICE_OBJECT device, PIRP irp)
     IoReleaseCancelSpinLock(irp->CancelIrql);
     KeAcquireSpinLock(&adapter->lock, &irql);
     remove(process, irp);
-    last = !sys_lifetime_held(process);
+    last = IsListEmpty(&process->lifetimes);
     KeReleaseSpinLock(&adapter->lock, irql);
     if (last)
         sys_owner_gone(adapter, process);
@@ -70,6 +118,7 @@ static NTSTATUS pend(struct sys_process *process, PIRP irp)
     KIRQL irql;
 
     irp->Tail.Overlay.DriverContext[0] = process;
+    irp->Tail.Overlay.DriverContext[1] = watched_thread_of(irp);
     KeAcquireSpinLock(&adapter->lock, &irql);
     if (adapter->stopped) {
         status = STATUS_CANCELLED;
@@ -99,13 +148,13 @@ NTSTATUS sys_lifetime_begin(struct sys_adapter *adapter, PIRP irp, PEPROCESS cal
     if (sys_process_pend(process, irp)) {
         status = pend(process, irp);
         if (status != STATUS_PENDING)
-            sys_process_unpend(process, irp);
+            forget(irp);
     }
     sys_process_put(process);
     return status;
 }
 
-/* The adapter's lock is held. What is being cancelled is left to its canceller. */
+/* The adapter's lock is held. A request that is being cancelled is left to its canceller. */
 static void take_all(struct sys_process *process, PLIST_ENTRY irps)
 {
     PLIST_ENTRY at, next;

@@ -11,10 +11,10 @@ bool sys_owner_is(const struct sys_unit *unit, PEPROCESS caller)
     return unit->owner && unit->owner->object == caller;
 }
 
-/* The adapter's lock is held. Within the grace there is no process whose the unit is; then it is its
- * user's, and administrators may clean up. */
-bool sys_owner_lets_remove(const struct sys_unit *unit, PEPROCESS caller,
-    const struct sys_user *user, bool administrator)
+/* The adapter's lock is held. Within the grace the unit belongs to no process, but to the user of
+ * the process that has ended; administrators may clean up. */
+bool sys_owner_lets_remove(
+    const struct sys_unit *unit, PEPROCESS caller, const struct sys_user *user, bool administrator)
 {
     if (unit->owner)
         return sys_owner_is(unit, caller);
@@ -68,6 +68,25 @@ static void abandon(struct sys_unit *unit, struct sys_process *owner)
     if (server)
         sys_process_put(server);
     sys_log(adapter, SYS_EVENT_ORPHANED, unit->btl, grace);
+}
+
+/* Abandons the unit where its owner is about to end, which may be unable to before the unit has
+ * gone. The timer calls this each second. So does a cancelled transaction, since the system cancels
+ * those of a thread that ends. */
+void sys_owner_check(struct sys_unit *unit)
+{
+    struct sys_adapter *adapter = unit->adapter;
+    struct sys_process *dying = NULL;
+    KIRQL irql;
+
+    KeAcquireSpinLock(&adapter->lock, &irql);
+    if (unit->owner && !sys_lifetime_held(unit->owner))
+        dying = sys_process_hold(unit->owner);
+    KeReleaseSpinLock(&adapter->lock, irql);
+    if (!dying)
+        return;
+    abandon(unit, dying);
+    sys_process_put(dying);
 }
 
 /* The process has ended. The caller has a reference to it. */

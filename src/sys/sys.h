@@ -233,9 +233,11 @@ bool sys_owner_is(const struct sys_unit *unit, PEPROCESS caller);
 bool sys_owner_lets_remove(const struct sys_unit *unit, PEPROCESS caller,
     const struct sys_user *user, bool administrator);
 bool sys_owner_lets_serve(const struct sys_unit *unit, PEPROCESS caller);
+void sys_owner_check(struct sys_unit *unit);
 void sys_owner_gone(struct sys_adapter *adapter, struct sys_process *owner);
 
 /* lifetime.c */
+void sys_lifetime_prepare(void);
 NTSTATUS sys_lifetime_begin(struct sys_adapter *adapter, PIRP irp, PEPROCESS caller);
 bool sys_lifetime_held(const struct sys_process *process);
 void sys_lifetime_end_all(struct sys_adapter *adapter);

@@ -45,6 +45,7 @@ static VOID NTAPI cancel(PDEVICE_OBJECT device, PIRP irp)
     KeAcquireSpinLock(&unit->lock, &irql);
     ioq_cancel_wait(&unit->ioq, &wait->server);
     KeReleaseSpinLock(&unit->lock, irql);
+    sys_owner_check(unit);
     end(*wait, STATUS_CANCELLED, 0);
 }
 

@@ -460,6 +460,7 @@ void sys_unit_tick(struct sys_adapter *adapter)
             retire(unit);
             sys_log(adapter, SYS_EVENT_GRACE_OVER, unit->btl, 0);
         } else {
+            sys_owner_check(unit);
             expire(unit, now);
         }
         sys_unit_put(unit);

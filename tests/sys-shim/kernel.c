@@ -288,6 +288,8 @@ PEPROCESS shim_process(ULONG id)
     PEPROCESS process = calloc(1, sizeof *process);
 
     process->references = 1;
+    process->thread = calloc(1, sizeof *process->thread);
+    process->thread->references = 1;
     process->id = id;
     process->user = 1;
     pthread_mutex_lock(&dispatcher);
@@ -308,7 +310,25 @@ void shim_process_forget(PEPROCESS process)
         if (processes[i] == process)
             processes[i] = NULL;
     pthread_mutex_unlock(&dispatcher);
+    ObDereferenceObject(process->thread);
     ObDereferenceObject(process);
+}
+
+void shim_process_kill(PEPROCESS process)
+{
+    process->thread->terminating = true;
+}
+
+BOOLEAN PsIsThreadTerminating(PETHREAD thread)
+{
+    shim_check(!shim.emulated, "what Wine does not have is called there");
+    return thread->terminating;
+}
+
+PVOID MmGetSystemRoutineAddress(PUNICODE_STRING name)
+{
+    shim_check(!wcscmp(name->Buffer, L"wine_ntoskrnl_main_loop"), "it looks for another function");
+    return shim.emulated ? &shim : NULL;
 }
 
 unsigned shim_processes(void)
@@ -322,17 +342,17 @@ unsigned shim_processes(void)
 
 void ObReferenceObject(PVOID object)
 {
-    PEPROCESS process = object;
+    volatile LONG *references = object; /* the first member of each */
 
-    shim_check(InterlockedIncrement(&process->references) > 1, "a dead process is referenced");
+    shim_check(InterlockedIncrement(references) > 1, "a dead object is referenced");
 }
 
 void ObDereferenceObject(PVOID object)
 {
-    PEPROCESS process = object;
+    volatile LONG *references = object;
 
-    if (InterlockedDecrement(&process->references) == 0)
-        free(process);
+    if (InterlockedDecrement(references) == 0)
+        free(object);
 }
 
 HANDLE PsGetProcessId(PEPROCESS process)

@@ -63,6 +63,7 @@ static void program_start(struct play *play, unsigned i)
     for (unsigned j = 0; j < LIFETIMES; j++) {
         if (play->lifetimes[j])
             continue;
+        play->programs[i].process->user = 1 + i / 2; /* two of the first, one of the second */
         play->lifetimes[j] =
             shim_ioctl_begin(play->programs[i].process, &block, sizeof block, NULL, 0);
         return;
@@ -360,6 +361,8 @@ static void step(struct play *play)
     case 13:
         if (flags % 8 == 1)
             program_restart(play, program);
+        if (flags % 8 == 2)
+            shim_process_kill(play->programs[program].process);
         break;
     case 14: garbage(play, program); break;
     case 15: shim.pool_fail_in = flags % 4; break;

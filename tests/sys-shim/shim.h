@@ -24,6 +24,8 @@ extern struct shim_kernel {
     _Atomic int changed_bus;     /* the last one */
     _Atomic bool unmapped;       /* data buffers cannot be reached */
     _Atomic bool undescribed;    /* data buffers are StorPort's own, without an MDL */
+    bool emulated;               /* by Wine, which lacks functions */
+    _Atomic bool ported;         /* handles belong to a completion port */
     _Atomic bool tokenless;      /* no process's token can be read */
     _Atomic bool bare;           /* SRBs come without an extension */
     void (*released)(void);      /* runs where a thread has released its last lock, or completed
@@ -61,6 +63,8 @@ bool shim_is_preemptible(void);
 /* Processes. An exit cancels what the process has pended. */
 PEPROCESS shim_process(ULONG id); /* of user 1, who is no administrator */
 void shim_process_exit(PEPROCESS process);
+/* It is to end, but its thread waits in the kernel: nothing is cancelled yet. */
+void shim_process_kill(PEPROCESS process);
 
 /* Device control; process NULL: a driver's, of no thread. begin returns an IRP that
  * shim_ioctl_end() frees; `out` is the caller's, as long as out_length. */

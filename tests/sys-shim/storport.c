@@ -182,10 +182,13 @@ void shim_stop(void)
 /* So much of a system buffer; long ones that nobody uses take no memory. */
 enum { FILLED = 128 * 1024 };
 
+static FILE_OBJECT unported, ported = { .CompletionContext = &ported };
+
 PIRP shim_ioctl_begin(
     PEPROCESS process, const void *in, ULONG in_length, void *out, ULONG out_length)
 {
     struct call *call = calloc(1, sizeof *call);
+    PETHREAD thread = process ? process->thread : NULL;
     ULONG length = in_length > out_length ? in_length : out_length;
 
     /* As the I/O manager: no buffer when there is nothing to carry. */
@@ -197,14 +200,20 @@ PIRP shim_ioctl_begin(
     }
     call->out = out;
     call->irp.process = process;
-    if (process)
+    if (process) {
         ObReferenceObject(process);
+        ObReferenceObject(thread); /* while it runs */
+    }
+    call->irp.Tail.Overlay.Thread = thread;
+    call->irp.stack.FileObject = shim.ported ? &ported : &unported;
     call->irp.stack.Parameters.DeviceIoControl.InputBufferLength = in_length;
     call->irp.stack.Parameters.DeviceIoControl.OutputBufferLength = out_length;
     pthread_mutex_lock(&calls_lock);
     InsertTailList(&calls, &call->all);
     pthread_mutex_unlock(&calls_lock);
     shim.entries.HwProcessServiceRequest(shim.adapter, &call->irp);
+    if (thread)
+        ObDereferenceObject(thread);
     return &call->irp;
 }
 

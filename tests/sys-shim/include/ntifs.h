@@ -149,15 +149,22 @@ void KeClearEvent(KEVENT *event);
 NTSTATUS KeWaitForSingleObject(
     PVOID object, int reason, int mode, BOOLEAN alertable, LARGE_INTEGER *timeout);
 
-/* Processes */
+/* Processes, and their threads, of which each has one */
+typedef struct _ETHREAD {
+    volatile LONG references;
+    bool terminating;
+} *PETHREAD;
 typedef struct _EPROCESS {
     volatile LONG references;
+    PETHREAD thread;
     ULONG id;
     ULONG user;         /* the last sub-authority of its SID */
     bool administrator;
 } *PEPROCESS;
 void ObReferenceObject(PVOID object);
 void ObDereferenceObject(PVOID object);
+BOOLEAN PsIsThreadTerminating(PETHREAD thread);
+PVOID MmGetSystemRoutineAddress(PUNICODE_STRING name);
 HANDLE PsGetProcessId(PEPROCESS process);
 NTSTATUS PsLookupProcessByProcessId(HANDLE id, PEPROCESS *process);
 
@@ -190,8 +197,10 @@ typedef struct {
     ULONG Removable : 1, SilentInstall : 1, SurpriseRemovalOK : 1;
 } DEVICE_CAPABILITIES, *PDEVICE_CAPABILITIES;
 typedef struct { NTSTATUS Status; ULONG_PTR Information; } IO_STATUS_BLOCK;
+typedef struct { PVOID CompletionContext; } FILE_OBJECT, *PFILE_OBJECT;
 typedef struct {
     UCHAR MinorFunction;
+    PFILE_OBJECT FileObject;
     union {
         struct { ULONG OutputBufferLength, InputBufferLength; } DeviceIoControl;
         struct { PDEVICE_CAPABILITIES Capabilities; } DeviceCapabilities;
@@ -202,7 +211,9 @@ struct _IRP {
     IO_STATUS_BLOCK IoStatus;
     _Atomic BOOLEAN Cancel;
     KIRQL CancelIrql;
-    struct { struct { LIST_ENTRY ListEntry; PVOID DriverContext[4]; } Overlay; } Tail;
+    struct {
+        struct { LIST_ENTRY ListEntry; PVOID DriverContext[4]; PETHREAD Thread; } Overlay;
+    } Tail;
     DRIVER_CANCEL *cancel;
     PEPROCESS process;
     bool left; /* the thread that sent it has ended */

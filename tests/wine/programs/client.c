@@ -59,16 +59,30 @@ DWORD service(HANDLE device, const void *in, DWORD in_length, void *out, DWORD o
     return device_control(device, IOCTL_SERVICE, in, in_length, out, out_length, moved);
 }
 
-void hold_lifetime(void)
+/* As winspd/ioctl.h advises: this thread does nothing else, and never touches a disk. */
+static DWORD WINAPI lifetime_main(void *sent)
 {
-    static SPD_IOCTL_LIFETIME_PARAMS params = { .Base = { sizeof(params), SPD_IOCTL_LIFETIME } };
-    static OVERLAPPED overlapped;
+    SPD_IOCTL_LIFETIME_PARAMS params = { .Base = { sizeof(params), SPD_IOCTL_LIFETIME } };
+    OVERLAPPED overlapped = { .hEvent = CreateEventW(NULL, TRUE, FALSE, NULL) };
     DWORD count;
 
-    overlapped.hEvent = CreateEventW(NULL, TRUE, FALSE, NULL);
     CHECK(!DeviceIoControl(
         adapter, IOCTL_SERVICE, &params, sizeof(params), NULL, 0, &count, &overlapped));
     CHECK_EQUAL(GetLastError(), ERROR_IO_PENDING);
+    SetEvent(sent);
+    WaitForSingleObject(overlapped.hEvent, INFINITE);
+    return 0;
+}
+
+void hold_lifetime(void)
+{
+    HANDLE sent = CreateEventW(NULL, TRUE, FALSE, NULL);
+    HANDLE thread = CreateThread(NULL, 0, lifetime_main, sent, 0, NULL);
+
+    CHECK(thread);
+    CHECK_EQUAL(WaitForSingleObject(sent, PATIENCE), WAIT_OBJECT_0);
+    CloseHandle(thread);
+    CloseHandle(sent);
 }
 
 SPD_IOCTL_STORAGE_UNIT_PARAMS small_unit(const GUID *guid)
@@ -136,6 +150,10 @@ DWORD transact(UINT32 btl, const SPD_IOCTL_TRANSACT_RSP *rsp, SPD_IOCTL_TRANSACT
     if (data_length)
         memcpy(SPD_IOCTL_TRANSACT_DATA(block), data, data_length);
     error = service(adapter, block, sizeof(*block) + data_length, block, room, &moved);
+    while (!error && req && !moved) { /* the request has ended while it was delivered */
+        block->RspValid = 0;
+        error = service(adapter, block, sizeof(*block), block, room, &moved);
+    }
     if (!error && req) {
         CHECK(moved >= sizeof(*block) && moved <= room);
         CHECK(block->ReqValid && !block->RspValid);

@@ -194,6 +194,20 @@ static void a_server_that_comes_back_within_the_grace(void)
     server_end(&server);
 }
 
+/* The next program is another process of the same user. */
+static void a_unit_in_its_grace_can_be_removed(void)
+{
+    HANDLE process = start_child("serves", "grace", FALSE, NULL);
+
+    WAIT_UNTIL(units() == 1);
+    CHECK_EQUAL(unprovision(&guid_a), ERROR_ACCESS_DENIED);
+    CHECK(TerminateProcess(process, 9));
+    CHECK_EQUAL(end_of_child(process), 9);
+    CHECK_EQUAL(units(), 1);
+    CHECK_EQUAL(unprovision(&guid_a), 0);
+    CHECK_EQUAL(units(), 0);
+}
+
 const struct test process_tests[] = {
     { "a dead owner's units are gone with it", a_dead_owners_units_are_gone_with_it },
     { "a stranger has no rights", a_stranger_has_no_rights },
@@ -201,5 +215,6 @@ const struct test process_tests[] = {
     { "provisioning needs a lifetime request", provisioning_needs_a_lifetime_request },
     { "a server killed in mid-request", a_server_killed_in_mid_request },
     { "a server that comes back within the grace", a_server_that_comes_back_within_the_grace },
+    { "a unit in its grace can be removed", a_unit_in_its_grace_can_be_removed },
     { 0 }
 };
