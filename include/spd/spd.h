@@ -227,9 +227,10 @@ typedef struct spd_params {
     char product_revision[5];       /* printable ASCII, at most 4 characters; default "1.0" */
     uint32_t grace;                 /* seconds, at most SPD_GRACE_MAX, for which the Windows driver
                                      * keeps the disk of a program that has died: a new unit with
-                                     * the same parameters takes it over, with the requests that
-                                     * wait. Only for contents that outlive the program; other
-                                     * doors refuse it. Default 0: the disk goes at once */
+                                     * the same parameters, made by the same user, takes it over,
+                                     * with the requests that wait. Only for contents that outlive
+                                     * the program; other doors refuse it. Default 0: the disk
+                                     * goes at once */
     uint32_t reserved;              /* 0 */
     uint8_t wwn[16];                /* the world wide name, by which systems tell disks apart: an
                                      * NAA identifier (SPC-4 7.8.6.6), and then zeros */

@@ -14,9 +14,14 @@
  * Lifetime. A process that provisions keeps a LIFETIME request pending (8 bytes in, nothing out);
  * it never completes by itself. When the last one of a process is cancelled, which the system does
  * when the process ends, so do the process's storage units. Provisioning without one fails
- * with ERROR_BAD_COMMAND. Windows also cancels what a thread has pending when that thread ends,
- * unless the handle belongs to a completion port: send it from a thread that lives as long as the
- * process, or use a completion port.
+ * with ERROR_BAD_COMMAND.
+ *
+ * Send it from a thread that lives as long as the process and never touches the disk. Windows
+ * cancels the request when its thread has ended, and a thread that waits in the kernel for the
+ * process's own disk cannot end: process and disk wait for each other. The driver looks each second
+ * whether the thread is to end, and fails what it waits for. A handle of a completion port is
+ * worse: its requests belong to no thread, so the driver cannot see it, and Windows cancels them
+ * only when all threads have ended.
  *
  * Transactions. A TRANSACT request answers a request (RspValid), asks for the next one (ReqValid),
  * or does both. Data follows the 72-byte block in the same buffer, in both directions; DataBuffer
@@ -29,11 +34,17 @@
  * With ReqValid the output buffer holds the block and the unit's MaxTransferLength, which
  * TRANSFER_LENGTH tells to whom the transactions are given. The request
  * is pended until there is one to serve, and can be cancelled; several may be pending for one unit.
+ * It may succeed with 0 bytes, where a request was aborted while it was delivered: ask again.
  * Where another process is given the transactions (SET_TRANSACT_PID, or a take-over), those that
  * the one before has pending are cancelled.
  * Hint names the request until it is answered; an answer with an unknown hint is ignored. An
  * answer must have the request's Kind, and 0 in what is reserved; one that is refused leaves the
  * request waiting.
+ *
+ * Bounds. A process has at most SPD_IOCTL_PENDING_MAX requests pending, and of these at most
+ * SPD_IOCTL_LIFETIME_MAX LIFETIME requests. Their buffers, each the longer of in and out and
+ * rounded up to pages, have at most SPD_IOCTL_PENDING_BYTES_MAX bytes. A further request fails with
+ * ERROR_NO_SYSTEM_RESOURCES; an answer that came with it has been taken.
  */
 
 #ifndef WINSPD_IOCTL_H_INCLUDED
@@ -62,6 +73,12 @@ extern "C" {
 
 /* Bytes; also the most that one TRANSACT moves. */
 #define SPD_IOCTL_MAX_TRANSFER_LENGTH (16 * 1024 * 1024)
+
+/* The bounds of one process; 32-bit Windows has less memory for it. */
+#define SPD_IOCTL_LIFETIME_MAX 64
+#define SPD_IOCTL_PENDING_MAX 4096
+#define SPD_IOCTL_PENDING_BYTES_MAX (1024u * (1024 * 1024 + 4096))
+#define SPD_IOCTL_PENDING_BYTES_MAX_X86 (SPD_IOCTL_PENDING_BYTES_MAX / 8)
 
 #define SPD_IOCTL_DEFAULT_ALIGNMENT 8
 #define SPD_IOCTL_ALIGN_UP(x, s) (((x) + ((s) - 1)) & ~((s) - 1))
@@ -100,7 +117,9 @@ enum {
  * pages and mode parameters. The rest of Reserved and the unnamed flag bits must be 0.
  *   [0]  bits 0..31: grace. Seconds (at most SPD_IOCTL_GRACE_MAX) for which the unit outlives its
  *        process; provisioning the same Guid and geometry within them takes it over, with the
- *        requests that wait. Units behind a pipe or a URI are refused one;
+ *        requests that wait. Only a process of the same user may: others get
+ *        ERROR_ACCESS_DENIED. The same user and administrators may unprovision it meanwhile. Units
+ *        behind a pipe or a URI are refused one;
  *        bits 32..63: flags, of which there are two:
  *        SPD_IOCTL_UNMAP_ZEROS: with UnmapSupported, an unmapped block reads as zeros until it is
  *        written. Only then, and with the next flag, systems zero blocks by unmapping them;

@@ -122,7 +122,7 @@ static NTSTATUS pend(struct sys_process *process, PIRP irp)
     KeAcquireSpinLock(&adapter->lock, &irql);
     if (adapter->stopped) {
         status = STATUS_CANCELLED;
-    } else if (process->lifetime_count == SYS_LIFETIMES_MAX) {
+    } else if (process->lifetime_count == SPD_IOCTL_LIFETIME_MAX) {
         status = STATUS_INSUFFICIENT_RESOURCES;
     } else {
         insert(process, irp);

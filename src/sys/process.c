@@ -108,15 +108,14 @@ void sys_process_put(struct sys_process *process)
         process_free(process);
 }
 
-/* Of the system buffer that a buffered IRP brings with it. */
+/* The length of the system buffer that a buffered IRP brings with it. */
 static uint32_t pages_of(PIRP irp)
 {
-    enum { PAGE = 4096 };
     PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(irp);
     ULONG in = stack->Parameters.DeviceIoControl.InputBufferLength;
     ULONG out = stack->Parameters.DeviceIoControl.OutputBufferLength;
 
-    return (in > out ? in : out) / PAGE + 1;
+    return (in > out ? in : out) / SYS_PAGE + 1;
 }
 
 static void uncount(struct sys_process *process, PIRP irp)
@@ -127,10 +126,11 @@ static void uncount(struct sys_process *process, PIRP irp)
 
 bool sys_process_pend(struct sys_process *process, PIRP irp)
 {
-    uint32_t count = ++process->pended;
-    uint32_t pages = process->pended_pages += pages_of(irp);
+    uint32_t added = pages_of(irp);
+    uint32_t count = atomic_fetch_add(&process->pended, 1) + 1;
+    uint32_t pages = atomic_fetch_add(&process->pended_pages, added) + added;
 
-    if (count <= SYS_PENDED_MAX && pages <= SYS_PENDED_PAGES_MAX) {
+    if (count <= SPD_IOCTL_PENDING_MAX && pages <= SYS_PENDED_PAGES_MAX) {
         sys_process_hold(process);
         return true;
     }

@@ -37,12 +37,11 @@ enum {
     SYS_SCRATCH_KEPT = 4,      /* kept when they are free, for all units */
     SYS_SID_LENGTH_MAX = 68,   /* 15 sub-authorities */
 
-    /* What one process may keep pending: LIFETIME requests, requests, and pages of their buffers.
-     * The pages are those of 1024 transactions of 1 MiB, the most that the DLL's threads ask for
-     * where the transfers are as long as rawdisk's. 32-bit Windows has less memory for all. */
-    SYS_LIFETIMES_MAX = 64,
-    SYS_PENDED_MAX = 4096,
-    SYS_PENDED_PAGES_MAX = 1024 * 257 / (sizeof(PVOID) == 8 ? 1 : 8),
+    /* The buffers of all that one process has pending. The bound suffices for 1024 transactions of
+     * 1 MiB: as many as the DLL has threads, of rawdisk's longest transfer. */
+    SYS_PAGE = 4096,
+    SYS_PENDED_PAGES_MAX = (sizeof(PVOID) == 8 ? SPD_IOCTL_PENDING_BYTES_MAX
+                                               : SPD_IOCTL_PENDING_BYTES_MAX_X86) / SYS_PAGE,
 };
 
 /* Values of the service key. */

@@ -247,8 +247,9 @@ static int fail(const char *name, DWORD error)
             "%s: there is no such device; is the driver installed? \\\\.\\pipe\\NAME needs none",
             name);
     case ERROR_ACCESS_DENIED:
-        return spd_fail_system(
-            SPD_ERROR_ACCESS, error, "%s: run this as an administrator", name);
+        return spd_fail_system(SPD_ERROR_ACCESS, error,
+            "%s: run this as an administrator, or for a disk that waits, as the user that made it",
+            name);
     case ERROR_ALREADY_EXISTS:
         return spd_fail_system(
             SPD_ERROR_ADDRESS_IN_USE, error, "%s: there is a disk with this GUID", name);

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What one process may keep pending: so many requests, and so many bytes of their buffers. */
+/* A process may keep so many requests pending, and so many bytes of their buffers. */
 
 #include "rig.h"
 
-enum { REQUESTS_MAX = 4096, LIFETIMES_MAX = 64, TOO_MANY = 20000, MIB = 1024 * 1024 };
-#define BYTES_MAX ((size_t)1024 * (MIB + 4096))
+enum {
+    REQUESTS_MAX = SPD_IOCTL_PENDING_MAX,
+    LIFETIMES_MAX = SPD_IOCTL_LIFETIME_MAX,
+    BYTES_MAX = SPD_IOCTL_PENDING_BYTES_MAX,
+    TOO_MANY = 20000,
+    MIB = 1024 * 1024,
+};
 
 static PIRP irps[TOO_MANY];
 static unsigned count;
@@ -38,7 +43,7 @@ static bool begin(PIRP irp)
     return false;
 }
 
-/* What waits brings nothing, so its buffer need not be there. */
+/* A transaction that waits brings nothing, so its buffer need not be there. */
 static bool ask(struct rig_program *who, unsigned n, UINT32 max_transfer_length)
 {
     SPD_IOCTL_TRANSACT_PARAMS block = {
@@ -48,16 +53,15 @@ static bool ask(struct rig_program *who, unsigned n, UINT32 max_transfer_length)
         .DataBuffer = 1,
     };
 
-    return begin(shim_ioctl_begin(who->process, &block, sizeof block, out,
-        (ULONG)sizeof block + max_transfer_length));
+    return begin(shim_ioctl_begin(
+        who->process, &block, sizeof block, out, (ULONG)sizeof block + max_transfer_length));
 }
 
 static bool live(ULONG out_length)
 {
     SPD_IOCTL_LIFETIME_PARAMS block = { .Base = { sizeof block, SPD_IOCTL_LIFETIME } };
 
-    return begin(
-        shim_ioctl_begin(program.process, &block, sizeof block, NULL, out_length));
+    return begin(shim_ioctl_begin(program.process, &block, sizeof block, NULL, out_length));
 }
 
 static void cancel(unsigned i)
@@ -146,7 +150,7 @@ static void test_an_answer_counts_where_no_more_may_wait(void **state)
     cancel_all();
 }
 
-/* What is delivered at once has not waited, whatever else does. */
+/* A request that is delivered at once has not waited. */
 static void test_a_request_that_is_there_is_not_refused(void **state)
 {
     static struct rig_transact t;
@@ -201,8 +205,8 @@ static void test_a_lifetime_without_memory(void **state)
 
     (void)state;
     shim.pool_fail_in = 1;
-    assert_int_equal(shim_ioctl(other, &block, sizeof block, NULL, 0, NULL),
-        STATUS_INSUFFICIENT_RESOURCES);
+    assert_int_equal(
+        shim_ioctl(other, &block, sizeof block, NULL, 0, NULL), STATUS_INSUFFICIENT_RESOURCES);
     shim_process_exit(other);
 }
 
