@@ -7,6 +7,7 @@
 #include "vstorport.h"
 
 #include "faults.h"
+#include "image.h"
 
 #define TAG 0x746c7546 /* Fult */
 
@@ -356,6 +357,21 @@ static BOOLEAN NTAPI initialize(PVOID extension)
     return TRUE;
 }
 
+/* The name that the port would give its next adapter: it has to find another. */
+static void take_name(BOOLEAN take)
+{
+    static WCHAR name[] = L"\\DosDevices\\Scsi0:";
+    WCHAR *number = name + sizeof(name) / sizeof(*name) - 3;
+    UNICODE_STRING link, device;
+
+    RtlInitUnicodeString(&link, name);
+    RtlInitUnicodeString(&device, L"\\Device\\None");
+    if (!take)
+        IoDeleteSymbolicLink(&link);
+    while (take && IoCreateSymbolicLink(&link, &device) && *number < L'9')
+        ++*number;
+}
+
 static ULONG NTAPI find_adapter(PVOID extension, PVOID context, PVOID bus, PVOID lower,
     PCHAR arguments, PSTOR_PORT_CONFIGURATION config, PBOOLEAN again)
 {
@@ -364,6 +380,7 @@ static ULONG NTAPI find_adapter(PVOID extension, PVOID context, PVOID bus, PVOID
     UNREFERENCED_PARAMETER(bus);
     UNREFERENCED_PARAMETER(lower);
     UNREFERENCED_PARAMETER(arguments);
+    take_name(FALSE); /* by now the adapter has its own */
     *again = FALSE;
     config->NumberOfBuses = 1;
     config->MaximumNumberOfTargets = 129;
@@ -397,6 +414,7 @@ static void bad_entries(
     PDRIVER_OBJECT driver, PUNICODE_STRING path, const VIRTUAL_HW_INITIALIZATION_DATA *good)
 {
     VIRTUAL_HW_INITIALIZATION_DATA entries = *good;
+    ULONG libraries;
 
     entries.HwInitializationDataSize--;
     StorPortInitialize(driver, path, &entries, NULL);
@@ -406,6 +424,10 @@ static void bad_entries(
     entries = *good;
     entries.AutoRequestSense = FALSE;
     StorPortInitialize(driver, path, &entries, NULL);
+    entries = *good;
+    libraries = image_hide_libraries(driver);
+    StorPortInitialize(driver, path, &entries, NULL);
+    image_show_libraries(driver, libraries);
 }
 
 NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT driver, PUNICODE_STRING path)
@@ -429,5 +451,7 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT driver, PUNICODE_STRING path)
     };
 
     bad_entries(driver, path, &entries);
+    image_has_addresses(driver);
+    take_name(TRUE);
     return (NTSTATUS)StorPortInitialize(driver, path, &entries, NULL);
 }

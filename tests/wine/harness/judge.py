@@ -5,11 +5,14 @@
 import re
 import shutil
 
+from .setup import devices
+
 # Of faulty/faulty.c and faults.h: what the judge says of each, in the order in which it says so.
 AT_LOAD = [
     ("another size", r"HwInitializationDataSize is \d+"),
     ("no HwResetBus", "a routine that a virtual miniport needs is missing"),
     ("no AutoRequestSense", "StorPort needs tagged queuing, auto request sense"),
+    ("no imports", "none of the miniport's imports can be judged"),
     ("no VirtualDevice", "HwFindAdapter left a configuration without"),
     ("129 targets", "HwFindAdapter wants more targets than there can be"),
     ("one type too far", "HwAdapterControl writes past the end of a list"),
@@ -109,6 +112,8 @@ def every_fault_is_found(machine):
     compare(AT_ONCE, at_once)
     compare(AT_THE_END, at_the_end)
     assert removed == 0, f"devsetup remove: {removed} {why}"
+    # faulty.c has taken the next name while its adapter was made.
+    assert f"adapter {devices(machine) + 1} added" in machine.judge_log()[before:]
 
 
 TESTS = [("the judge finds every fault of a miniport", every_fault_is_found)]

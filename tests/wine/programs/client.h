@@ -99,6 +99,9 @@ ULONG double_number(DWORD code, ULONG number);
 /* The groups of drvtest. */
 extern const struct test ioctl_tests[], transact_tests[], process_tests[], scsi_tests[],
     error_tests[], reset_tests[], disk_tests[], large_tests[], double_tests[], timeout_tests[];
+/* main.c: all but the last, in their order. */
+extern const struct test *const groups[];
+extern const unsigned group_count;
 int process_child(const char *child, const char *argument);
 int command(const char *name, const char *argument);
 

@@ -7,6 +7,22 @@
 #include <winioctl.h>
 #include <ntddscsi.h>
 
+/* Another adapter's disk may have the same address, and hold what nobody wants to lose. */
+static BOOL is_ours(HANDLE disk)
+{
+    STORAGE_PROPERTY_QUERY query = {
+        .PropertyId = StorageDeviceProperty, .QueryType = PropertyStandardQuery };
+    union {
+        STORAGE_DEVICE_DESCRIPTOR header;
+        char text[1024];
+    } reply = { 0 };
+
+    return !device_control(disk, IOCTL_STORAGE_QUERY_PROPERTY, &query, sizeof(query), &reply,
+               sizeof(reply) - 1, NULL) &&
+        reply.header.VendorIdOffset < sizeof(reply) &&
+        !strcmp(reply.text + reply.header.VendorIdOffset, "WinSpd  ");
+}
+
 HANDLE disk_open(UINT32 btl)
 {
     int number;
@@ -23,7 +39,7 @@ HANDLE disk_open(UINT32 btl)
             continue;
         if (!device_control(
                 disk, IOCTL_SCSI_GET_ADDRESS, NULL, 0, &address, sizeof(address), NULL) &&
-            address.TargetId == btl >> 8)
+            address.TargetId == btl >> 8 && is_ours(disk))
             return disk;
         CloseHandle(disk);
     }

@@ -11,8 +11,9 @@
 
 #include "client.h"
 
-static const struct test *const groups[] = { ioctl_tests, transact_tests, process_tests,
-    scsi_tests, error_tests, reset_tests, disk_tests, large_tests, double_tests };
+const struct test *const groups[] = { ioctl_tests, transact_tests, process_tests, scsi_tests,
+    error_tests, reset_tests, disk_tests, large_tests, double_tests };
+const unsigned group_count = sizeof(groups) / sizeof(*groups);
 static const struct test *const others[] = { timeout_tests };
 
 static void open_or_exit(void)
@@ -36,6 +37,7 @@ static void wait_for_nobody(void)
     DWORD bytes = 0;
     UINT32 list[256];
 
+    double_number(DOUBLE_IOCTL_KEEP_GONE, FALSE);
     /* The units of a process that failed go away soon after it; and the port driver sees later
      * that one is gone, and lets nothing through to a disk until then. */
     WAIT_UNTIL(!list_units(list, sizeof(list), &bytes) && !bytes && double_state().disks == 0);
@@ -54,8 +56,7 @@ int main(int argc, char **argv)
         open_or_exit();
         return command(argv[1], argv[2]);
     }
-    status = run_tests(groups, sizeof(groups) / sizeof(*groups), argc, argv, begin,
-        wait_for_nobody);
+    status = run_tests(groups, group_count, argc, argv, begin, wait_for_nobody);
     if (status == 2)
         status = run_tests(others, sizeof(others) / sizeof(*others), argc, argv, begin,
             wait_for_nobody);

@@ -5,14 +5,15 @@
 
 #include "client.h"
 #include <winioctl.h>
+#include <winternl.h>
 #include <ntddscsi.h>
 
 static UINT32 btl;
 static struct server server;
 
-static HANDLE begin(BOOL protect)
+static HANDLE begin_as(const GUID *guid, BOOL protect)
 {
-    SPD_IOCTL_STORAGE_UNIT_PARAMS params = small_unit(&guid_a);
+    SPD_IOCTL_STORAGE_UNIT_PARAMS params = small_unit(guid);
     HANDLE disk;
 
     params.BlockCount = 2048;
@@ -28,12 +29,22 @@ static HANDLE begin(BOOL protect)
     return disk;
 }
 
-static void end(HANDLE disk)
+static HANDLE begin(BOOL protect)
+{
+    return begin_as(&guid_a, protect);
+}
+
+static void end_as(const GUID *guid, HANDLE disk)
 {
     CloseHandle(disk);
-    CHECK_EQUAL(unprovision(&guid_a), 0);
+    CHECK_EQUAL(unprovision(guid), 0);
     server_end(&server);
     WAIT_UNTIL(double_state().disks == 0);
+}
+
+static void end(HANDLE disk)
+{
+    end_as(&guid_a, disk);
 }
 
 static void reads_and_writes(void)
@@ -94,6 +105,25 @@ static void length_and_geometry(void)
     end(disk);
 }
 
+/* Programs that test disks without a file system ask for it. */
+static void a_disk_has_a_size_as_a_volume(void)
+{
+    HANDLE disk = begin(FALSE);
+    FILE_FS_SIZE_INFORMATION size = { 0 };
+    FILE_FS_DEVICE_INFORMATION device = { 0 };
+    IO_STATUS_BLOCK status;
+
+    CHECK_EQUAL(NtQueryVolumeInformationFile(
+        disk, &status, &size, sizeof(size), FileFsSizeInformation), 0);
+    CHECK_EQUAL(size.TotalAllocationUnits.QuadPart, 2048);
+    CHECK_EQUAL(size.SectorsPerAllocationUnit, 1);
+    CHECK_EQUAL(size.BytesPerSector, BLOCK);
+    CHECK_EQUAL(NtQueryVolumeInformationFile(
+        disk, &status, &device, sizeof(device), FileFsDeviceInformation), 0);
+    CHECK_EQUAL(device.DeviceType, FILE_DEVICE_DISK);
+    end(disk);
+}
+
 static DWORD property(HANDLE disk, STORAGE_PROPERTY_ID id, void *out, DWORD room)
 {
     STORAGE_PROPERTY_QUERY query = { .PropertyId = id, .QueryType = PropertyStandardQuery };
@@ -121,7 +151,8 @@ static void properties(void)
     CHECK_EQUAL(device->CommandQueueing, TRUE);
     property(disk, StorageAdapterProperty, out, sizeof(out));
     CHECK_EQUAL(bus->BusType, 14);
-    CHECK_EQUAL(bus->MaximumTransferLength, 0xffffffff);
+    CHECK_EQUAL(bus->MaximumTransferLength, 1 << 20); /* a class driver allocates for it */
+    CHECK_EQUAL(bus->MaximumPhysicalPages, 257);
     property(adapter, StorageAdapterProperty, out, sizeof(out));
     CHECK_EQUAL(bus->AlignmentMask, 0);
     CHECK_EQUAL(bus->CommandQueueing, TRUE);
@@ -209,7 +240,8 @@ static void capabilities(void)
         CHECK_EQUAL(device_control(devices[i], IOCTL_SCSI_GET_CAPABILITIES, NULL, 0, &reply,
             sizeof(reply), NULL), 0);
         CHECK_EQUAL(reply.Length, sizeof(reply));
-        CHECK_EQUAL(reply.MaximumTransferLength, 0xffffffff);
+        CHECK_EQUAL(reply.MaximumTransferLength, 1 << 20);
+        CHECK_EQUAL(reply.MaximumPhysicalPages, 257);
         CHECK_EQUAL(reply.TaggedQueuing, TRUE);
     }
     end(disk);
@@ -283,11 +315,33 @@ static void a_disk_goes_with_io_in_flight(void)
     CloseHandle(disk);
 }
 
+/* A kernel removes a disk that has gone only when no program has it open any more. */
+static void a_kept_disk_hinders_no_other(void)
+{
+    HANDLE old = begin(FALSE), disk;
+    UCHAR data[BLOCK] = { 0 };
+
+    double_number(DOUBLE_IOCTL_KEEP_GONE, TRUE);
+    CHECK_EQUAL(unprovision(&guid_a), 0);
+    server_end(&server);
+    disk = begin_as(&guid_b, FALSE);
+    CHECK_EQUAL(btl, BTL(0));
+    CHECK_EQUAL(double_state().disks, 2);
+    CHECK_EQUAL(disk_transfer(disk, TRUE, 0, data, BLOCK), BLOCK);
+    CHECK_EQUAL(disk_transfer(old, TRUE, 0, data, BLOCK), 0);
+    double_number(DOUBLE_IOCTL_KEEP_GONE, FALSE);
+    WAIT_UNTIL(double_state().disks == 1);
+    CHECK_EQUAL(disk_transfer(disk, TRUE, 0, data, BLOCK), BLOCK);
+    CloseHandle(old);
+    end_as(&guid_b, disk);
+}
+
 const struct test disk_tests[] = {
     { "a disk reads and writes", reads_and_writes },
     { "a flush of the disk reaches the server", a_flush_of_the_disk_reaches_the_server },
     { "a protected disk is not written", a_protected_disk_is_not_written },
     { "length and geometry of a disk", length_and_geometry },
+    { "the size of a disk as a volume", a_disk_has_a_size_as_a_volume },
     { "properties of a disk", properties },
     { "the process of a disk", the_process_of_a_disk },
     { "pass-through of a disk", pass_through_of_the_disk },
@@ -296,5 +350,6 @@ const struct test disk_tests[] = {
     { "capabilities of a disk and an adapter", capabilities },
     { "a removed disk takes its unit", a_removed_disk_takes_its_unit },
     { "a disk goes with I/O in flight", a_disk_goes_with_io_in_flight },
+    { "a unit gets a disk while the last one's is kept", a_kept_disk_hinders_no_other },
     { 0 }
 };

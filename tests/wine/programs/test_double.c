@@ -17,12 +17,19 @@ static void nothing_is_left(void)
     CHECK_EQUAL(double_state().service_irps, 1); /* our lifetime request */
 }
 
+/* Its completion goes on above a routine that returns STATUS_SUCCESS. */
+static void an_irp_from_above_another_driver(void)
+{
+    CHECK_EQUAL(double_number(DOUBLE_IOCTL_STACKED, 0), 0xc0000010); /* no code of the adapter */
+}
+
 static void the_judge_has_found_nothing(void)
 {
     CHECK_EQUAL(double_state().findings, 0);
 }
 
 const struct test double_tests[] = {
+    { "an IRP from above another driver comes back", an_irp_from_above_another_driver },
     { "nothing is left", nothing_is_left },
     { "the judge has found nothing", the_judge_has_found_nothing },
     { 0 }

@@ -5,8 +5,6 @@
 
 #include "double.h"
 
-NTSYSAPI int __cdecl _snwprintf(wchar_t *buffer, size_t size, const wchar_t *format, ...);
-
 /* GUID_DEVINTERFACE_STORAGEPORT */
 static const GUID storage_port_interface = {
     0x2accfe60, 0xc130, 0x11d2, { 0xb0, 0x82, 0x00, 0xa0, 0xc9, 0x1e, 0xfb, 0x8b }
@@ -23,35 +21,12 @@ struct adapter *adapter_of_extension(PVOID extension)
     return ((struct extension_header *)extension - 1)->adapter;
 }
 
-static void adapter_names(ULONG number, wchar_t *device, wchar_t *link, size_t count)
-{
-    _snwprintf(device, count, L"\\Device\\RaidPort%u", (unsigned)number);
-    _snwprintf(link, count, L"\\DosDevices\\Scsi%u:", (unsigned)number);
-}
-
-static NTSTATUS create_device(DRIVER_OBJECT *driver, DEVICE_OBJECT **device, ULONG *number)
-{
-    wchar_t name[40], link[40];
-    UNICODE_STRING device_name, link_name;
-    NTSTATUS status = STATUS_OBJECT_NAME_COLLISION;
-
-    for (*number = 0; *number < 64; ++*number) {
-        adapter_names(*number, name, link, 40);
-        RtlInitUnicodeString(&device_name, name);
-        RtlInitUnicodeString(&link_name, link);
-        status = IoCreateDevice(driver, sizeof(struct adapter), &device_name,
-            FILE_DEVICE_CONTROLLER, FILE_DEVICE_SECURE_OPEN, FALSE, device);
-        if (status == STATUS_OBJECT_NAME_COLLISION || status == STATUS_OBJECT_NAME_EXISTS)
-            continue;
-        if (status)
-            return status;
-        status = IoCreateSymbolicLink(&link_name, &device_name);
-        if (!status)
-            return status;
-        IoDeleteDevice(*device);
-    }
-    return status;
-}
+static const struct names adapter_names = {
+    .device = L"\\Device\\RaidPort%u",
+    .link = L"\\DosDevices\\Scsi%u:",
+    .type = FILE_DEVICE_CONTROLLER,
+    .end = 64,
+};
 
 NTSTATUS NTAPI adapter_add(DRIVER_OBJECT *driver, DEVICE_OBJECT *pdo)
 {
@@ -60,7 +35,7 @@ NTSTATUS NTAPI adapter_add(DRIVER_OBJECT *driver, DEVICE_OBJECT *pdo)
     NTSTATUS status;
     ULONG number;
 
-    status = create_device(driver, &device, &number);
+    status = named_device_create(driver, &adapter_names, sizeof(*adapter), &device, &number);
     if (status)
         return status;
     adapter = device->DeviceExtension;
@@ -73,6 +48,7 @@ NTSTATUS NTAPI adapter_add(DRIVER_OBJECT *driver, DEVICE_OBJECT *pdo)
     KeInitializeSpinLock(&adapter->lock);
     InitializeListHead(&adapter->requests);
     InitializeListHead(&adapter->service_irps);
+    InitializeListHead(&adapter->disks);
     KeInitializeEvent(&adapter->wake, SynchronizationEvent, FALSE);
     adapter->lower = IoAttachDeviceToDeviceStack(device, pdo);
     device->Flags &= ~DO_DEVICE_INITIALIZING;
@@ -208,17 +184,9 @@ static void adapter_stop(struct adapter *adapter)
 
 static void adapter_delete(struct adapter *adapter)
 {
-    wchar_t name[40], link[40];
-    UNICODE_STRING link_name;
-    unsigned i;
-
     adapter_stop(adapter);
-    for (i = 0; i < MAX_DISKS; i++)
-        if (adapter->disks[i])
-            disk_delete(adapter->disks[i]);
-    adapter_names(adapter->number, name, link, 40);
-    RtlInitUnicodeString(&link_name, link);
-    IoDeleteSymbolicLink(&link_name);
+    disks_delete(adapter);
+    named_device_unlink(&adapter_names, adapter->number);
     IoDetachDevice(adapter->lower);
     judge_note("adapter %u removed", (unsigned)adapter->number);
     IoDeleteDevice(adapter->self);

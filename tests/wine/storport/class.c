@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Plays the class driver that another kernel would have above a unit's device: sends it an SRB by
- * an IRP of its own. */
+/* Plays the drivers that another kernel would have above the double's devices: sends them IRPs of
+ * its own. */
 
 #include "double.h"
 #include "control.h"
@@ -73,5 +73,43 @@ NTSTATUS class_send(struct adapter *adapter, IRP *caller)
     IoSetCompletionRoutine(irp, ended, request, TRUE, TRUE, TRUE);
     IoMarkIrpPending(caller);
     IoCallDriver(disk->self, irp);
+    return STATUS_PENDING;
+}
+
+/* The completion routine of the driver between. */
+static NTSTATUS NTAPI passes(DEVICE_OBJECT *device, IRP *irp, PVOID context)
+{
+    (void)device;
+    (void)irp;
+    (void)context;
+    return STATUS_SUCCESS;
+}
+
+/* The completion routine of the driver above. */
+static NTSTATUS NTAPI stacked_ended(DEVICE_OBJECT *device, IRP *irp, PVOID context)
+{
+    IRP *caller = context;
+
+    (void)device;
+    *(LONG *)caller->AssociatedIrp.SystemBuffer = irp->IoStatus.Status;
+    complete_irp(caller, STATUS_SUCCESS, sizeof(LONG));
+    IoFreeIrp(irp);
+    return STATUS_MORE_PROCESSING_REQUIRED;
+}
+
+NTSTATUS class_send_stacked(struct adapter *adapter, IRP *caller)
+{
+    IRP *irp = IoAllocateIrp(adapter->self->StackSize + 1, FALSE);
+
+    if (!irp) {
+        complete_irp(caller, STATUS_INSUFFICIENT_RESOURCES, 0);
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    IoSetCompletionRoutine(irp, stacked_ended, caller, TRUE, TRUE, TRUE);
+    IoSetNextIrpStackLocation(irp);
+    IoGetNextIrpStackLocation(irp)->MajorFunction = IRP_MJ_DEVICE_CONTROL; /* of code 0 */
+    IoSetCompletionRoutine(irp, passes, NULL, TRUE, TRUE, TRUE);
+    IoMarkIrpPending(caller);
+    IoCallDriver(adapter->self, irp);
     return STATUS_PENDING;
 }

@@ -56,17 +56,20 @@ static NTSTATUS send_srb(struct adapter *adapter, IRP *irp)
 
 static void get_state(struct adapter *adapter, struct double_state *state)
 {
-    unsigned i;
+    LIST_ENTRY *entry;
+    KIRQL irql;
 
     RtlZeroMemory(state, sizeof(*state));
     state->findings = judge_findings();
     state->requests = (ULONG)adapter->request_count;
     state->service_irps = service_count(adapter);
     state->pool_blocks = judge_pool_blocks();
-    for (i = 0; i < MAX_DISKS; i++) {
-        state->disks += adapter->disks[i] != NULL;
-        state->started += adapter->disks[i] && adapter->disks[i]->started;
+    KeAcquireSpinLock(&adapter->lock, &irql);
+    for (entry = adapter->disks.Flink; entry != &adapter->disks; entry = entry->Flink) {
+        state->disks++;
+        state->started += CONTAINING_RECORD(entry, struct disk, entry)->started;
     }
+    KeReleaseSpinLock(&adapter->lock, irql);
 }
 
 static ULONG room_needed(ULONG code)
@@ -83,11 +86,17 @@ static ULONG room_needed(ULONG code)
     }
 }
 
-static ULONG eject(struct adapter *adapter, ULONG btl)
+static ULONG eject_at(struct adapter *adapter, ULONG btl)
 {
     struct disk *disk = disk_at(adapter, btl);
 
-    return disk && disk->started && disk_remove(disk);
+    return disk && disk->started && eject(disk);
+}
+
+static void keep_gone(struct adapter *adapter, BOOLEAN keep)
+{
+    adapter->keeps_gone = keep;
+    scan_request(adapter);
 }
 
 /* Nothing of this is a mistake: a test of the harness asks for it. */
@@ -111,10 +120,13 @@ static void simple(struct adapter *adapter, ULONG code, ULONG *number)
         judge_finding("a test asked for this");
         break;
     case DOUBLE_IOCTL_EJECT:
-        *number = eject(adapter, *number);
+        *number = eject_at(adapter, *number);
         break;
     case DOUBLE_IOCTL_DIE:
         die(*number);
+        break;
+    case DOUBLE_IOCTL_KEEP_GONE:
+        keep_gone(adapter, *number != 0);
         break;
     }
 }
@@ -125,7 +137,7 @@ BOOLEAN control(struct adapter *adapter, IRP *irp, NTSTATUS *status)
     ULONG code = stack->Parameters.DeviceIoControl.IoControlCode;
     ULONG need = room_needed(code);
 
-    if (code < DOUBLE_IOCTL_SRB || code > DOUBLE_IOCTL_CLASS)
+    if (code < DOUBLE_IOCTL_SRB || code > DOUBLE_IOCTL_STACKED)
         return FALSE;
     *status = STATUS_INVALID_PARAMETER;
     if (stack->Parameters.DeviceIoControl.OutputBufferLength < need ||
@@ -135,18 +147,22 @@ BOOLEAN control(struct adapter *adapter, IRP *irp, NTSTATUS *status)
         return TRUE;
     }
     *status = STATUS_SUCCESS;
-    if (code == DOUBLE_IOCTL_SRB) {
+    switch (code) {
+    case DOUBLE_IOCTL_SRB:
         *status = send_srb(adapter, irp);
         return TRUE;
-    }
-    if (code == DOUBLE_IOCTL_CLASS) {
+    case DOUBLE_IOCTL_CLASS:
         *status = class_send(adapter, irp);
         return TRUE;
-    }
-    if (code == DOUBLE_IOCTL_STATE)
+    case DOUBLE_IOCTL_STACKED:
+        *status = class_send_stacked(adapter, irp);
+        return TRUE;
+    case DOUBLE_IOCTL_STATE:
         get_state(adapter, irp->AssociatedIrp.SystemBuffer);
-    else
+        break;
+    default:
         simple(adapter, code, irp->AssociatedIrp.SystemBuffer);
+    }
     complete_irp(irp, STATUS_SUCCESS, need);
     return TRUE;
 }

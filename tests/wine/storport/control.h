@@ -18,13 +18,19 @@
 #define DOUBLE_IOCTL_RESET_BUS DOUBLE_CODE(2)
 /* One finding, so that the harness can prove that it notices. */
 #define DOUBLE_IOCTL_FIND DOUBLE_CODE(3)
-/* ULONG in: an address; the PnP manager removes its disk, as for an eject. ULONG out: FALSE when
- * there is no disk that has been started. */
+/* ULONG in: an address; the PnP manager is asked to eject its disk. ULONG out: FALSE when there is
+ * no disk that has been started. */
 #define DOUBLE_IOCTL_EJECT DOUBLE_CODE(4)
 /* ULONG in: how the emulated kernel dies, enum double_death. */
 #define DOUBLE_IOCTL_DIE DOUBLE_CODE(5)
 /* struct double_class in and out: a class driver's SRB to the device of a unit. */
 #define DOUBLE_IOCTL_CLASS DOUBLE_CODE(6)
+/* ULONG in: TRUE: disks whose units have gone are kept, as while another program has them open;
+ * FALSE: they go. */
+#define DOUBLE_IOCTL_KEEP_GONE DOUBLE_CODE(7)
+/* ULONG in and out: a driver above the adapter sends it an IRP through one more driver, whose
+ * completion routine returns STATUS_SUCCESS; the status with which it comes back. */
+#define DOUBLE_IOCTL_STACKED DOUBLE_CODE(8)
 
 enum double_death { DOUBLE_DIES_OF_A_CALL, DOUBLE_DIES_OF_A_WRITE };
 

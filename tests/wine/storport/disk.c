@@ -10,46 +10,37 @@ NTSYSAPI int __cdecl _snwprintf(wchar_t *buffer, size_t size, const wchar_t *for
 /* Wine's mount manager makes and deletes links of the numbers below for drives of its own. */
 #define FIRST_NUMBER 10
 
-static void disk_names(ULONG number, wchar_t *device, wchar_t *link, size_t count)
-{
-    _snwprintf(device, count, L"\\Device\\SpdDisk%u", (unsigned)number);
-    _snwprintf(link, count, L"\\DosDevices\\PhysicalDrive%u", (unsigned)number);
-}
+static const struct names disk_names = {
+    .device = L"\\Device\\SpdDisk%u",
+    .link = L"\\DosDevices\\PhysicalDrive%u",
+    .type = FILE_DEVICE_DISK,
+    .first = FIRST_NUMBER,
+    .end = 1024,
+};
 
-struct disk **disk_slot(struct adapter *adapter, ULONG btl)
+/* NULL where there cannot be a disk. */
+static struct disk **slot_of(struct adapter *adapter, ULONG btl)
 {
     if (ADDRESS_BUS(btl) >= MAX_BUSES || ADDRESS_TARGET(btl) >= SCSI_MAXIMUM_TARGETS_PER_BUS)
         return NULL;
-    return &adapter->disks[ADDRESS_NUMBER(btl)];
+    return &adapter->slots[ADDRESS_NUMBER(btl)];
 }
 
 struct disk *disk_at(struct adapter *adapter, ULONG btl)
 {
-    struct disk **slot = disk_slot(adapter, btl);
+    struct disk **slot = slot_of(adapter, btl);
 
     return slot ? *slot : NULL;
 }
 
 struct disk *disk_create(struct adapter *adapter, ULONG btl)
 {
-    wchar_t name[48], link[48];
-    UNICODE_STRING device_name, link_name;
     DEVICE_OBJECT *device;
     struct disk *disk;
     ULONG number;
 
-    for (number = FIRST_NUMBER; number < 1024; number++) {
-        disk_names(number, name, link, 48);
-        RtlInitUnicodeString(&device_name, name);
-        RtlInitUnicodeString(&link_name, link);
-        if (IoCreateDevice(adapter->miniport->driver, sizeof(*disk), &device_name,
-                FILE_DEVICE_DISK, FILE_DEVICE_SECURE_OPEN, FALSE, &device))
-            continue;
-        if (!IoCreateSymbolicLink(&link_name, &device_name))
-            break;
-        IoDeleteDevice(device);
-    }
-    if (number == 1024)
+    if (named_device_create(
+            adapter->miniport->driver, &disk_names, sizeof(*disk), &device, &number))
         return NULL;
     disk = device->DeviceExtension;
     RtlZeroMemory(disk, sizeof(*disk));
@@ -58,51 +49,123 @@ struct disk *disk_create(struct adapter *adapter, ULONG btl)
     disk->adapter = adapter;
     disk->btl = btl;
     disk->number = number;
-    disk->named = TRUE;
-    *disk_slot(adapter, btl) = disk;
-    device->Flags |= DO_DIRECT_IO | DO_BUS_ENUMERATED_DEVICE;
-    device->Flags &= ~DO_DEVICE_INITIALIZING;
-    judge_note("disk %u is unit %u", (unsigned)number, ADDRESS_NUMBER(btl));
     return disk;
+}
+
+void disk_appears(struct disk *disk)
+{
+    struct adapter *adapter = disk->adapter;
+    KIRQL irql;
+
+    disk->present = TRUE;
+    KeAcquireSpinLock(&adapter->lock, &irql);
+    InsertTailList(&adapter->disks, &disk->entry);
+    *slot_of(adapter, disk->btl) = disk;
+    KeReleaseSpinLock(&adapter->lock, irql);
+    disk->self->Flags |= DO_DIRECT_IO | DO_BUS_ENUMERATED_DEVICE;
+    disk->self->Flags &= ~DO_DEVICE_INITIALIZING;
+    judge_note("disk %u is unit %u", (unsigned)disk->number, ADDRESS_NUMBER(disk->btl));
+}
+
+static void leave_slot(struct disk *disk)
+{
+    struct disk **slot = slot_of(disk->adapter, disk->btl);
+
+    if (*slot == disk)
+        *slot = NULL;
+}
+
+void disk_vanishes(struct disk *disk)
+{
+    struct adapter *adapter = disk->adapter;
+    KIRQL irql;
+
+    KeAcquireSpinLock(&adapter->lock, &irql);
+    disk->present = FALSE;
+    leave_slot(disk);
+    KeReleaseSpinLock(&adapter->lock, irql);
+    judge_note("unit %u is gone", ADDRESS_NUMBER(disk->btl));
 }
 
 void disk_delete(struct disk *disk)
 {
-    wchar_t name[48], link[48];
-    UNICODE_STRING link_name;
+    struct adapter *adapter = disk->adapter;
+    KIRQL irql;
 
-    disk_names(disk->number, name, link, 48);
-    RtlInitUnicodeString(&link_name, link);
-    if (disk->named)
-        IoDeleteSymbolicLink(&link_name);
-    disk->named = FALSE;
-    if (disk_at(disk->adapter, disk->btl) == disk)
-        *disk_slot(disk->adapter, disk->btl) = NULL;
+    KeAcquireSpinLock(&adapter->lock, &irql);
+    RemoveEntryList(&disk->entry);
+    leave_slot(disk);
+    KeReleaseSpinLock(&adapter->lock, irql);
+    named_device_unlink(&disk_names, disk->number);
     judge_note("disk %u is gone", (unsigned)disk->number);
     IoDeleteDevice(disk->self);
+}
+
+void disks_delete(struct adapter *adapter)
+{
+    while (!IsListEmpty(&adapter->disks))
+        disk_delete(CONTAINING_RECORD(adapter->disks.Flink, struct disk, entry));
+}
+
+/* A test may keep what has gone: the PnP manager removes nothing that is open elsewhere. */
+static BOOLEAN is_reported(const struct disk *disk)
+{
+    return disk->present || (disk->reported && disk->adapter->keeps_gone);
+}
+
+BOOLEAN disks_changed(struct adapter *adapter)
+{
+    BOOLEAN changed = FALSE;
+    LIST_ENTRY *entry;
+    KIRQL irql;
+
+    KeAcquireSpinLock(&adapter->lock, &irql);
+    for (entry = adapter->disks.Flink; entry != &adapter->disks; entry = entry->Flink) {
+        const struct disk *disk = CONTAINING_RECORD(entry, struct disk, entry);
+
+        changed |= disk->reported != is_reported(disk);
+    }
+    KeReleaseSpinLock(&adapter->lock, irql);
+    return changed;
+}
+
+static ULONG count_disks(const struct adapter *adapter)
+{
+    const LIST_ENTRY *entry;
+    ULONG count = 0;
+
+    for (entry = adapter->disks.Flink; entry != &adapter->disks; entry = entry->Flink)
+        count++;
+    return count;
 }
 
 DEVICE_RELATIONS *disk_relations(struct adapter *adapter)
 {
     DEVICE_RELATIONS *relations;
-    unsigned i;
+    LIST_ENTRY *entry;
+    ULONG room;
+    KIRQL irql;
 
+    KeAcquireSpinLock(&adapter->lock, &irql);
+    room = count_disks(adapter);
+    KeReleaseSpinLock(&adapter->lock, irql);
     relations = ExAllocatePoolWithTag(
-        PagedPool, sizeof(*relations) + MAX_DISKS * sizeof(DEVICE_OBJECT *), TAG);
+        NonPagedPool, sizeof(*relations) + room * sizeof(DEVICE_OBJECT *), TAG);
     if (!relations)
         return NULL;
     relations->Count = 0;
-    for (i = 0; i < MAX_DISKS; i++) {
-        struct disk *disk = adapter->disks[i];
+    KeAcquireSpinLock(&adapter->lock, &irql);
+    for (entry = adapter->disks.Flink; entry != &adapter->disks; entry = entry->Flink) {
+        struct disk *disk = CONTAINING_RECORD(entry, struct disk, entry);
 
-        if (!disk)
-            continue;
-        disk->reported = disk->present;
-        if (!disk->present)
+        /* A disk that came meanwhile is reported the next time. */
+        disk->reported = is_reported(disk) && relations->Count < room;
+        if (!disk->reported)
             continue;
         ObReferenceObject(disk->self);
         relations->Objects[relations->Count++] = disk->self;
     }
+    KeReleaseSpinLock(&adapter->lock, irql);
     return relations;
 }
 
@@ -125,9 +188,9 @@ static NTSTATUS query_id(const struct disk *disk, BUS_QUERY_ID_TYPE type, ULONG_
     if (!id)
         return STATUS_INSUFFICIENT_RESOURCES;
     RtlZeroMemory(id, 256);
-    text(vendor, disk->inquiry + 8, 8, L'_');
-    text(product, disk->inquiry + 16, 16, L'_');
-    text(revision, disk->inquiry + 32, 4, L'_');
+    text(vendor, disk->identity.inquiry + 8, 8, L'_');
+    text(product, disk->identity.inquiry + 16, 16, L'_');
+    text(revision, disk->identity.inquiry + 32, 4, L'_');
     switch (type) {
     case BusQueryDeviceID:
         _snwprintf(id, 120, L"SCSI\\Disk&Ven_%s&Prod_%s", vendor, product);
@@ -141,7 +204,8 @@ static NTSTATUS query_id(const struct disk *disk, BUS_QUERY_ID_TYPE type, ULONG_
         _snwprintf(id + 10, 20, L"SCSI\\RAW");
         break;
     case BusQueryInstanceID:
-        _snwprintf(id, 20, L"%06x", (unsigned)disk->btl);
+        /* Not of the address alone: a disk that has gone may still be there beside another. */
+        _snwprintf(id, 20, L"%06x&%u", (unsigned)disk->btl, (unsigned)disk->number);
         break;
     default:
         ExFreePoolWithTag(id, TAG);
@@ -180,6 +244,27 @@ static void query_capabilities(struct disk *disk, DEVICE_CAPABILITIES *capabilit
     request_free(request);
 }
 
+static NTSTATUS query_self(struct disk *disk, ULONG_PTR *information)
+{
+    DEVICE_RELATIONS *self = ExAllocatePoolWithTag(PagedPool, sizeof(*self), TAG);
+
+    if (!self)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    ObReferenceObject(disk->self);
+    self->Count = 1;
+    self->Objects[0] = disk->self;
+    *information = (ULONG_PTR)self;
+    return STATUS_SUCCESS;
+}
+
+/* A PnP manager asks before it removes a disk that works, or says that the disk has gone. */
+static void judge_removal(struct disk *disk)
+{
+    if (disk->started && !disk->leaving)
+        judge_finding("a disk is removed past the PnP manager");
+    disk->leaving = FALSE;
+}
+
 NTSTATUS disk_pnp(struct disk *disk, IRP *irp)
 {
     IO_STACK_LOCATION *stack = IoGetCurrentIrpStackLocation(irp);
@@ -199,6 +284,7 @@ NTSTATUS disk_pnp(struct disk *disk, IRP *irp)
         status = STATUS_SUCCESS;
         break;
     case IRP_MN_REMOVE_DEVICE:
+        judge_removal(disk);
         disk->started = FALSE;
         disk->claimed = FALSE;
         /* A disk that is still there stays: a rescan may start it again. */
@@ -206,21 +292,18 @@ NTSTATUS disk_pnp(struct disk *disk, IRP *irp)
         status = STATUS_SUCCESS;
         break;
     case IRP_MN_QUERY_DEVICE_RELATIONS:
-        if (stack->Parameters.QueryDeviceRelations.Type == TargetDeviceRelation) {
-            DEVICE_RELATIONS *self = ExAllocatePoolWithTag(PagedPool, sizeof(*self), TAG);
-
-            status = self ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
-            if (self) {
-                ObReferenceObject(disk->self);
-                self->Count = 1;
-                self->Objects[0] = disk->self;
-                irp->IoStatus.Information = (ULONG_PTR)self;
-            }
-        }
+        if (stack->Parameters.QueryDeviceRelations.Type == TargetDeviceRelation)
+            status = query_self(disk, &irp->IoStatus.Information);
         break;
     case IRP_MN_SURPRISE_REMOVAL:
     case IRP_MN_QUERY_REMOVE_DEVICE:
+        disk->leaving = TRUE;
+        status = STATUS_SUCCESS;
+        break;
     case IRP_MN_CANCEL_REMOVE_DEVICE:
+        disk->leaving = FALSE;
+        status = STATUS_SUCCESS;
+        break;
     case IRP_MN_QUERY_STOP_DEVICE:
     case IRP_MN_CANCEL_STOP_DEVICE:
     case IRP_MN_STOP_DEVICE:
@@ -232,30 +315,4 @@ NTSTATUS disk_pnp(struct disk *disk, IRP *irp)
     if (gone)
         disk_delete(disk);
     return status;
-}
-
-static NTSTATUS NTAPI removed(DEVICE_OBJECT *device, IRP *irp, PVOID context)
-{
-    (void)device;
-    (void)irp;
-    (void)context;
-    return STATUS_MORE_PROCESSING_REQUIRED;
-}
-
-BOOLEAN disk_remove(struct disk *disk)
-{
-    IRP *irp = IoAllocateIrp(disk->self->StackSize, FALSE);
-    IO_STACK_LOCATION *stack;
-    NTSTATUS status;
-
-    if (!irp)
-        return FALSE;
-    stack = IoGetNextIrpStackLocation(irp);
-    stack->MajorFunction = IRP_MJ_PNP;
-    stack->MinorFunction = IRP_MN_REMOVE_DEVICE;
-    irp->IoStatus.Status = STATUS_NOT_SUPPORTED;
-    IoSetCompletionRoutine(irp, removed, NULL, TRUE, TRUE, TRUE);
-    status = IoCallDriver(disk->self, irp); /* nobody pends it */
-    IoFreeIrp(irp);
-    return NT_SUCCESS(status);
 }

@@ -9,18 +9,21 @@
  *
  *   entry.c        StorPortInitialize, dispatch, unload
  *   adapter.c      the adapter's FDO: PnP, start and removal
+ *   names.c        device objects that programs can open
  *   scan.c         the adapter's thread: looks for units, times SRBs out
  *   disk.c         the PDO of a unit: names and PnP
  *   scsi.c         SRBs of a class driver above that PDO
  *   class.c        such a class driver, for a test
  *   transfer.c     reads, writes and flushes of a disk, where there is no class driver
  *   query.c        what disks and adapters say of themselves
+ *   volume.c       what a disk says of its size to who takes it for a volume
  *   srb.c          one SRB from issue to completion
  *   passthrough.c  SCSI pass-through of adapters and disks
  *   exports.c      what the miniport calls
  *   control.c      what only tests ask for
- *   linger.c       against Wine's cancelling what is no more
+ *   linger.c       against Wine's cancelling what is no more; not for other kernels
  *   judge.c        findings; judge_pool.c, judge_imports.c: by way of the miniport's own calls
+ *   judge_log.c    where they are written
  */
 
 #ifndef STORPORT_DOUBLE_H
@@ -31,6 +34,9 @@
 #include <scsi.h>
 #include <ntddscsi.h>
 #include <stdarg.h>
+#if !defined(CALLS_OF_THE_MINIPORT)
+#include "calls.h"
+#endif
 
 #define TAG 0x6c627544 /* Dubl */
 #define MAX_BUSES 2
@@ -43,21 +49,27 @@ struct adapter;
 /* What a device object of ours is; the first member of every device extension. */
 enum device_kind { DEVICE_ADAPTER = 1, DEVICE_DISK };
 
+/* What a unit says of itself; VPD pages as they came. */
+struct identity {
+    UCHAR inquiry[36];
+    UCHAR serial[4 + 252];
+};
+
 struct disk {
     enum device_kind kind;
     DEVICE_OBJECT *self;
     struct adapter *adapter;
+    LIST_ENTRY entry; /* in adapter->disks */
     ULONG btl;
-    BOOLEAN present;  /* the last scan found it */
+    BOOLEAN present;  /* the last scan found it; FALSE: another may be at its address */
     BOOLEAN reported; /* to the PnP manager, as present */
     BOOLEAN started;
-    BOOLEAN named;
+    BOOLEAN leaving;  /* the PnP manager has said so */
     LONG claimed;     /* by a class driver */
     ULONG number;     /* of \\.\PhysicalDriveN */
     ULONG block_length;
     ULONGLONG block_count;
-    UCHAR inquiry[36];
-    UCHAR serial[4 + 252]; /* VPD pages as they came */
+    struct identity identity;
     UCHAR ids[4 + 252];
 };
 
@@ -76,8 +88,10 @@ struct adapter {
     KSPIN_LOCK lock; /* guards what follows */
     LIST_ENTRY requests;
     LIST_ENTRY service_irps;
-    struct disk *disks[MAX_DISKS]; /* by number */
+    LIST_ENTRY disks; /* until they are removed */
+    struct disk *slots[MAX_DISKS]; /* those that are present, by number */
     LONG request_count;
+    BOOLEAN keeps_gone; /* control.h */
 
     PVOID thread; /* scan.c */
     KEVENT wake;
@@ -96,6 +110,13 @@ struct caller {
     PVOID address;
     HANDLE handle; /* wine.c */
     MDL *mdl;      /* nt.c */
+};
+
+/* The names of devices and their links, with one %u for the number. */
+struct names {
+    const wchar_t *device, *link;
+    DEVICE_TYPE type;
+    ULONG first, end; /* numbers */
 };
 
 /* One SRB. done() runs once, when the miniport or a timeout completes it. */
@@ -137,20 +158,30 @@ NTSTATUS scan_start(struct adapter *adapter);
 void scan_stop(struct adapter *adapter);
 void scan_request(struct adapter *adapter);
 
+/* names.c. The lowest number that is free. */
+NTSTATUS named_device_create(DRIVER_OBJECT *driver, const struct names *names, ULONG size,
+    DEVICE_OBJECT **device, ULONG *number);
+void named_device_unlink(const struct names *names, ULONG number);
+
 /* disk.c */
 struct disk *disk_create(struct adapter *adapter, ULONG btl);
-/* Where the disk of this address is, if there is one; NULL where there cannot be. */
-struct disk **disk_slot(struct adapter *adapter, ULONG btl);
+/* A disk that was created and filled in is there for others from now on; one whose unit has gone
+ * makes room for another, and stays until the PnP manager removes it. */
+void disk_appears(struct disk *disk);
+void disk_vanishes(struct disk *disk);
+/* The one that is present; NULL: none. */
 struct disk *disk_at(struct adapter *adapter, ULONG btl);
 void disk_delete(struct disk *disk);
+void disks_delete(struct adapter *adapter);
 NTSTATUS disk_pnp(struct disk *disk, IRP *irp);
-/* REMOVE_DEVICE, as from the PnP manager: through the miniport's hook, if it has one. */
-BOOLEAN disk_remove(struct disk *disk);
+/* Whether the PnP manager has to be told of a disk. */
+BOOLEAN disks_changed(struct adapter *adapter);
 DEVICE_RELATIONS *disk_relations(struct adapter *adapter);
 
 /* scsi.c, class.c */
 NTSTATUS disk_scsi(struct disk *disk, IRP *irp);
 NTSTATUS class_send(struct adapter *adapter, IRP *caller);
+NTSTATUS class_send_stacked(struct adapter *adapter, IRP *caller);
 
 /* transfer.c */
 NTSTATUS disk_read_write(struct disk *disk, IRP *irp);
@@ -160,6 +191,9 @@ NTSTATUS disk_flush(struct disk *disk, IRP *irp, UCHAR function);
 NTSTATUS query_adapter(struct adapter *adapter, IRP *irp);
 NTSTATUS query_scsi_capabilities(struct adapter *adapter, IRP *irp);
 NTSTATUS query_disk(struct disk *disk, IRP *irp);
+
+/* volume.c */
+NTSTATUS query_volume(const struct disk *disk, IRP *irp);
 
 /* srb.c */
 struct request *request_new(struct adapter *adapter, ULONG btl, ULONG length);
@@ -181,15 +215,18 @@ ULONGLONG now(void);
 NTSTATUS pass_through(struct adapter *adapter, IRP *irp, ULONG code, const struct disk *disk);
 
 /* wine.c or nt.c. Where the answer to a buffered request goes; memory of who sent one; a read-only
- * slot of an import table. */
+ * slot of an import table; the PnP manager's removal of a disk; a line for a debugger. */
 PVOID caller_output(IRP *irp);
 BOOLEAN caller_open(struct caller *caller, IRP *irp, PVOID address, ULONG length, BOOLEAN write);
 void caller_close(struct caller *caller);
 BOOLEAN caller_read(const struct caller *caller, PVOID buffer, SIZE_T length);
 BOOLEAN caller_write(const struct caller *caller, const void *buffer, SIZE_T length);
 void replace_import(ULONG_PTR *slot, const void *call);
+KIRQL current_irql(void);
+BOOLEAN eject(struct disk *disk);
+void debug_print(const char *line);
 
-/* linger.c: what every IRP of user mode that may be pended goes through first */
+/* linger.c or nt.c: what every IRP of user mode that may be pended goes through first */
 void irp_lingers(IRP *irp);
 
 /* exports.c */
@@ -211,11 +248,23 @@ void judge_lock_released(void);
 void judge_raise(void);
 void judge_lower(void);
 void judge_returned(void);
+/* FALSE: IRQL is, or under Windows may be, DISPATCH_LEVEL. */
+BOOLEAN judge_is_passive(void);
 /* For calls that must not be made with a lock held; and not even at DISPATCH_LEVEL. */
 void judge_unlocked(const char *call);
 void judge_passive(const char *call);
+/* The double is within AddDevice. */
+void judge_adding(BOOLEAN adding);
+
+/* judge_log.c, at any IRQL. FALSE: the line is lost. judge_log_write() writes what waits, where
+ * that may be. */
+#define JUDGE_LINE 320
+void judge_log_open(void);
+BOOLEAN judge_log(const char *line);
+void judge_log_write(void);
 
 /* judge_pool.c */
+void judge_pool_open(void);
 PVOID NTAPI judge_allocate(POOL_TYPE type, SIZE_T length, ULONG tag);
 void NTAPI judge_free(PVOID block);
 void NTAPI judge_free_with_tag(PVOID block, ULONG tag);
@@ -223,7 +272,7 @@ void judge_pool_report(void);
 BOOLEAN judge_pool_holds(ULONG_PTR address);
 ULONG judge_pool_blocks(void);
 
-/* judge_imports.c */
-void judge_imports(DRIVER_OBJECT *driver);
+/* judge_imports.c. FALSE: nothing of the miniport can be judged. */
+BOOLEAN judge_imports(DRIVER_OBJECT *driver);
 
 #endif

@@ -99,6 +99,20 @@ static NTSTATUS NTAPI dispatch_transfer(DEVICE_OBJECT *device, IRP *irp)
     return status;
 }
 
+static NTSTATUS NTAPI dispatch_volume(DEVICE_OBJECT *device, IRP *irp)
+{
+    struct disk *disk = device->DeviceExtension;
+    NTSTATUS status = STATUS_INVALID_DEVICE_REQUEST;
+
+    if (disk->kind == DEVICE_DISK) {
+        if (disk->present && !disk->adapter->stopping)
+            return query_volume(disk, irp);
+        status = STATUS_DEVICE_DOES_NOT_EXIST;
+    }
+    complete_irp(irp, status, 0);
+    return status;
+}
+
 static NTSTATUS NTAPI dispatch_pnp(DEVICE_OBJECT *device, IRP *irp)
 {
     if (*(enum device_kind *)device->DeviceExtension == DEVICE_ADAPTER)
@@ -138,7 +152,12 @@ static VOID NTAPI unload(DRIVER_OBJECT *driver)
 
 static NTSTATUS NTAPI add_device(DRIVER_OBJECT *driver, DEVICE_OBJECT *pdo)
 {
-    return adapter_add(driver, pdo);
+    NTSTATUS status;
+
+    judge_adding(TRUE);
+    status = adapter_add(driver, pdo);
+    judge_adding(FALSE);
+    return status;
 }
 
 struct miniport *miniport_of(DRIVER_OBJECT *driver)
@@ -172,7 +191,7 @@ ULONG NTAPI StorPortInitialize(
 
     (void)path;
     judge_open();
-    if (!acceptable(hw))
+    if (!acceptable(hw) || !judge_imports(driver))
         return (ULONG)STATUS_REVISION_MISMATCH;
     miniport = ExAllocatePoolWithTag(NonPagedPool, sizeof(*miniport), TAG);
     if (!miniport)
@@ -189,11 +208,11 @@ ULONG NTAPI StorPortInitialize(
     driver->MajorFunction[IRP_MJ_WRITE] = dispatch_transfer;
     driver->MajorFunction[IRP_MJ_FLUSH_BUFFERS] = dispatch_transfer;
     driver->MajorFunction[IRP_MJ_SHUTDOWN] = dispatch_transfer;
+    driver->MajorFunction[IRP_MJ_QUERY_VOLUME_INFORMATION] = dispatch_volume;
     driver->MajorFunction[IRP_MJ_PNP] = dispatch_pnp;
     driver->MajorFunction[IRP_MJ_POWER] = dispatch_power;
     driver->DriverExtension->AddDevice = add_device;
     driver->DriverUnload = unload;
-    judge_imports(driver);
     judge_note("StorPortInitialize");
     return STATUS_SUCCESS;
 }

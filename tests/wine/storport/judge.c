@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* The judge's log, and what it knows of the spin locks that a thread of the miniport holds. */
+/*
+ * Findings, and what the judge knows of the spin locks that a thread of the miniport holds, and of
+ * where it would be at DISPATCH_LEVEL. The double itself is judged by the same measure (calls.h).
+ */
 
 #include "double.h"
 
@@ -9,8 +12,8 @@ NTSYSAPI int __cdecl _vsnprintf(char *buffer, size_t size, const char *format, v
 
 #define THREADS 4096 /* a power of two: ids are multiples of 4 and are used again */
 
-static HANDLE log_file;
 static LONG findings;
+static BOOLEAN adds_device;
 static struct thread {
     HANDLE volatile id;
     LONG locks;
@@ -19,37 +22,27 @@ static struct thread {
 
 void judge_open(void)
 {
-    UNICODE_STRING name;
-    OBJECT_ATTRIBUTES attributes;
-    IO_STATUS_BLOCK status;
-
-    if (log_file)
-        return;
-    RtlInitUnicodeString(&name, L"\\??\\C:\\storport.log");
-    InitializeObjectAttributes(
-        &attributes, &name, OBJ_CASE_INSENSITIVE | OBJ_KERNEL_HANDLE, NULL, NULL);
-    if (ZwCreateFile(&log_file, FILE_APPEND_DATA | SYNCHRONIZE, &attributes, &status, NULL,
-            FILE_ATTRIBUTE_NORMAL, FILE_SHARE_READ | FILE_SHARE_WRITE, FILE_OPEN_IF,
-            FILE_SYNCHRONOUS_IO_NONALERT, NULL, 0))
-        log_file = NULL;
+    judge_log_open();
+    judge_pool_open();
 }
 
-static void write_line(const char *kind, const char *format, va_list arguments)
+static void say(const char *kind, const char *format, va_list arguments)
 {
-    char line[320];
-    IO_STATUS_BLOCK status;
-    size_t at = 0;
+    char line[JUDGE_LINE];
+    size_t at = 0, room = sizeof(line) - 2; /* for the end of the line and of the string */
     int length;
 
     while (kind[at]) {
         line[at] = kind[at];
         at++;
     }
-    length = _vsnprintf(line + at, sizeof(line) - at - 1, format, arguments);
-    at = length < 0 ? sizeof(line) - 1 : at + length;
+    length = _vsnprintf(line + at, room - at, format, arguments);
+    at = length < 0 ? room : min(room, at + length);
     line[at++] = '\n';
-    if (log_file)
-        ZwWriteFile(log_file, NULL, NULL, NULL, &status, line, (ULONG)at, NULL, NULL);
+    line[at] = 0;
+    /* A lost line may be a finding. */
+    if (!judge_log(line))
+        InterlockedIncrement(&findings);
 }
 
 void judge_finding(const char *format, ...)
@@ -58,7 +51,7 @@ void judge_finding(const char *format, ...)
 
     InterlockedIncrement(&findings);
     va_start(arguments, format);
-    write_line("FINDING: ", format, arguments);
+    say("FINDING: ", format, arguments);
     va_end(arguments);
 }
 
@@ -67,7 +60,7 @@ void judge_note(const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
-    write_line("note: ", format, arguments);
+    say("note: ", format, arguments);
     va_end(arguments);
 }
 
@@ -119,16 +112,26 @@ void judge_returned(void)
 {
     struct thread *thread = this_thread();
 
-    if (thread->raised || thread->locks <= 0)
+    if (thread->raised)
         return;
-    judge_finding("the miniport returns with a spin lock held");
-    thread->locks = 0;
+    if (thread->locks > 0) {
+        judge_finding("the miniport returns with a spin lock held");
+        thread->locks = 0;
+    }
+    judge_log_write();
 }
 
 void judge_lower(void)
 {
     this_thread()->raised--;
     judge_returned();
+}
+
+BOOLEAN judge_is_passive(void)
+{
+    const struct thread *thread = this_thread();
+
+    return thread->locks <= 0 && thread->raised <= 0 && current_irql() == PASSIVE_LEVEL;
 }
 
 void judge_unlocked(const char *call)
@@ -139,8 +142,29 @@ void judge_unlocked(const char *call)
 
 void judge_passive(const char *call)
 {
-    struct thread *thread = this_thread();
-
-    if (thread->locks > 0 || thread->raised > 0)
+    if (!judge_is_passive())
         judge_finding("%s is called where IRQL may be DISPATCH_LEVEL", call);
+}
+
+/* A call is reported once in a row: the judge's log is one of the callers. */
+void judge_own_call(const char *call)
+{
+    static const char *last;
+
+    if (judge_is_passive() || call == last)
+        return;
+    last = call;
+    judge_finding("the double calls %s where IRQL may be DISPATCH_LEVEL", call);
+}
+
+void judge_adding(BOOLEAN adding)
+{
+    adds_device = adding;
+}
+
+/* A driver whose only device is deleted before AddDevice returns may be unloaded under it. */
+void judge_own_deletion(void)
+{
+    if (adds_device)
+        judge_finding("the double deletes a device within AddDevice");
 }

@@ -6,6 +6,7 @@
  * table is written to after it was loaded.
  */
 
+#define CALLS_OF_THE_MINIPORT /* the double makes them in its name */
 #include "double.h"
 #include <ntimage.h>
 
@@ -195,19 +196,31 @@ static const void *judged_call(const char *name)
     return NULL;
 }
 
-static unsigned replace_all(UCHAR *image, const IMAGE_IMPORT_DESCRIPTOR *library)
+/* NULL: it has an ordinal. A thunk of the names has an RVA, but the loaders of some NT kernels put
+ * addresses in their place; on x86 these look like ordinals. */
+static const char *import_name(const UCHAR *image, ULONG size, ULONG_PTR thunk)
 {
-    const IMAGE_THUNK_DATA *name = (const void *)(image + library->OriginalFirstThunk);
+    const IMAGE_IMPORT_BY_NAME *import;
+
+    if (thunk - (ULONG_PTR)image < size)
+        import = (const void *)thunk;
+    else if (thunk < size)
+        import = (const void *)(image + thunk);
+    else
+        return NULL;
+    return (const char *)import->Name;
+}
+
+static unsigned replace_all(UCHAR *image, ULONG size, const IMAGE_IMPORT_DESCRIPTOR *library)
+{
+    const IMAGE_THUNK_DATA *thunk = (const void *)(image + library->OriginalFirstThunk);
     ULONG_PTR *slot = (ULONG_PTR *)(image + library->FirstThunk);
     unsigned count = 0;
 
-    for (; name->u1.AddressOfData; name++, slot++) {
-        const IMAGE_IMPORT_BY_NAME *import = (const void *)(image + name->u1.AddressOfData);
-        const void *call;
+    for (; thunk->u1.AddressOfData; thunk++, slot++) {
+        const char *name = import_name(image, size, thunk->u1.AddressOfData);
+        const void *call = name ? judged_call(name) : NULL;
 
-        if (IMAGE_SNAP_BY_ORDINAL(name->u1.Ordinal))
-            continue;
-        call = judged_call((const char *)import->Name);
         if (call) {
             replace_import(slot, call);
             count++;
@@ -216,7 +229,7 @@ static unsigned replace_all(UCHAR *image, const IMAGE_IMPORT_DESCRIPTOR *library
     return count;
 }
 
-void judge_imports(DRIVER_OBJECT *driver)
+BOOLEAN judge_imports(DRIVER_OBJECT *driver)
 {
     UCHAR *image = driver->DriverStart;
     const IMAGE_DOS_HEADER *dos = (const void *)image;
@@ -226,11 +239,13 @@ void judge_imports(DRIVER_OBJECT *driver)
     const IMAGE_IMPORT_DESCRIPTOR *library = (const void *)(image + directory->VirtualAddress);
     unsigned count = 0;
 
-    if (dos->e_magic != IMAGE_DOS_SIGNATURE || !directory->VirtualAddress) {
-        judge_finding("the miniport's image has no imports");
-        return;
+    if (dos->e_magic == IMAGE_DOS_SIGNATURE && directory->VirtualAddress)
+        for (; library->Name; library++)
+            count += replace_all(image, headers->OptionalHeader.SizeOfImage, library);
+    if (!count) {
+        judge_finding("none of the miniport's imports can be judged");
+        return FALSE;
     }
-    for (; library->Name; library++)
-        count += replace_all(image, library);
     judge_note("%u imports are judged", count);
+    return TRUE;
 }

@@ -22,13 +22,15 @@ static LIST_ENTRY blocks = { &blocks, &blocks };
 static KSPIN_LOCK blocks_lock;
 static ULONG block_count;
 
-/* Since Windows 8 */
-static BOOLEAN has_nx_pool(void)
+static BOOLEAN has_nx_pool;
+
+/* Pool is asked for at DISPATCH_LEVEL too, where nobody may ask for the version. */
+void judge_pool_open(void)
 {
     RTL_OSVERSIONINFOW version = { .dwOSVersionInfoSize = sizeof(version) };
 
     RtlGetVersion(&version);
-    return version.dwMajorVersion * 256 + version.dwMinorVersion > 0x601;
+    has_nx_pool = version.dwMajorVersion * 256 + version.dwMinorVersion >= 0x602; /* Windows 8 */
 }
 
 PVOID NTAPI judge_allocate(POOL_TYPE type, SIZE_T length, ULONG tag)
@@ -39,7 +41,7 @@ PVOID NTAPI judge_allocate(POOL_TYPE type, SIZE_T length, ULONG tag)
 
     if (type == PagedPool)
         judge_passive("ExAllocatePoolWithTag(PagedPool)");
-    if (type == NonPagedPool && has_nx_pool())
+    if (type == NonPagedPool && has_nx_pool)
         judge_finding("pool is allocated that can be executed");
     if (!length)
         judge_finding("pool of no length is allocated");

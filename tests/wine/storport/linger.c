@@ -5,8 +5,8 @@
  * IRPs that outlive their completion. When a process dies Wine orders all that it has pending to be
  * cancelled, and carries that out later, when some of it may have been completed, freed and be
  * something else by then: the emulated kernel dies of it, or cancels another's IRP. So the memory
- * of a completed IRP stays what it was for a while. On another kernel the IRPs of user mode arrive
- * without a completion routine, and nothing of this happens.
+ * of a completed IRP stays what it was for a while. Only Wine's own IRPs are kept: its routine is
+ * the last to be called. For another kernel nt.c has an irp_lingers() that does nothing.
  */
 
 #include "double.h"
@@ -37,13 +37,18 @@ static void linger(IRP *irp)
         IoCompleteRequest(oldest, IO_NO_INCREMENT);
 }
 
+/* The current stack location is that of who is called next: there is none above the last. */
 static NTSTATUS NTAPI completed(DEVICE_OBJECT *device, IRP *irp, PVOID context)
 {
     struct upper upper = *(struct upper *)context;
+    BOOLEAN last = irp->CurrentLocation > irp->StackCount;
+    NTSTATUS status;
 
     ExFreePoolWithTag(context, TAG);
-    if (upper.routine(device, irp, upper.context) != STATUS_MORE_PROCESSING_REQUIRED)
-        linger(irp);
+    status = upper.routine(device, irp, upper.context);
+    if (!last || status == STATUS_MORE_PROCESSING_REQUIRED)
+        return status;
+    linger(irp);
     return STATUS_MORE_PROCESSING_REQUIRED;
 }
 

@@ -2,8 +2,9 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * A caller's memory and a read-only page by documented interfaces, for kernels that have them; Wine
- * does not (wine.c). GCC has no __try: an address that cannot be locked stops such a kernel.
+ * A caller's memory, a read-only page, the IRQL, an eject and a debugger by documented interfaces,
+ * for kernels that have them; Wine does not (wine.c). GCC has no __try: an address that cannot be
+ * locked stops such a kernel.
  */
 
 #include "double.h"
@@ -63,4 +64,36 @@ void replace_import(ULONG_PTR *slot, const void *call)
     }
     MmUnlockPages(mdl);
     IoFreeMdl(mdl);
+}
+
+/* MinGW has no __readcr8(), which the header's own function for x64 calls. */
+KIRQL current_irql(void)
+{
+#if defined(_WIN64)
+    ULONG64 level;
+
+    __asm__ volatile("mov %%cr8, %0" : "=r"(level));
+    return (KIRQL)level;
+#else
+    return KeGetCurrentIrql();
+#endif
+}
+
+/* The PnP manager asks who uses the disk, and removes it later or not at all. */
+BOOLEAN eject(struct disk *disk)
+{
+    IoRequestDeviceEject(disk->self);
+    return TRUE;
+}
+
+/* At any IRQL. */
+void debug_print(const char *line)
+{
+    DbgPrint("storport: %s", line);
+}
+
+/* This kernel does not touch an IRP that was completed: linger.c is for Wine alone. */
+void irp_lingers(IRP *irp)
+{
+    (void)irp;
 }

@@ -42,13 +42,27 @@ static NTSTATUS answer_whole(IRP *irp, const void *reply, ULONG length)
     return answer(irp, reply, length);
 }
 
+/* A miniport without limits says 0xffffffff; a class driver allocates for what it reads here. */
+#define MAX_TRANSFER 0x100000
+#define MAX_PAGES (MAX_TRANSFER / PAGE_SIZE + 1) /* a buffer begins anywhere in its first page */
+
+static ULONG max_transfer(const struct adapter *adapter)
+{
+    return min(adapter->config.MaximumTransferLength, MAX_TRANSFER);
+}
+
+static ULONG max_pages(const struct adapter *adapter)
+{
+    return min(adapter->config.NumberOfPhysicalBreaks, MAX_PAGES);
+}
+
 static NTSTATUS adapter_property(const struct adapter *adapter, IRP *irp)
 {
     STORAGE_ADAPTER_DESCRIPTOR reply = {
         .Version = sizeof(reply),
         .Size = sizeof(reply),
-        .MaximumTransferLength = adapter->config.MaximumTransferLength,
-        .MaximumPhysicalPages = adapter->config.NumberOfPhysicalBreaks,
+        .MaximumTransferLength = max_transfer(adapter),
+        .MaximumPhysicalPages = max_pages(adapter),
         .AlignmentMask = adapter->config.AlignmentMask,
         .CommandQueueing = adapter->config.TaggedQueuing,
         .BusType = 14, /* BusTypeVirtual */
@@ -75,18 +89,18 @@ static NTSTATUS device_property(const struct disk *disk, IRP *irp)
     RtlZeroMemory(&reply, sizeof(reply));
     header->Version = sizeof(*header);
     header->Size = sizeof(reply);
-    header->DeviceType = disk->inquiry[0] & 0x1f;
-    header->RemovableMedia = disk->inquiry[1] >> 7;
-    header->CommandQueueing = (disk->inquiry[7] & 2) != 0;
+    header->DeviceType = disk->identity.inquiry[0] & 0x1f;
+    header->RemovableMedia = disk->identity.inquiry[1] >> 7;
+    header->CommandQueueing = (disk->identity.inquiry[7] & 2) != 0;
     header->VendorIdOffset = FIELD_OFFSET(struct device_descriptor, vendor);
     header->ProductIdOffset = FIELD_OFFSET(struct device_descriptor, product);
     header->ProductRevisionOffset = FIELD_OFFSET(struct device_descriptor, revision);
     header->SerialNumberOffset = FIELD_OFFSET(struct device_descriptor, serial);
     header->BusType = 14;
-    copy_text(reply.vendor, disk->inquiry + 8, 8);
-    copy_text(reply.product, disk->inquiry + 16, 16);
-    copy_text(reply.revision, disk->inquiry + 32, 4);
-    copy_text(reply.serial, disk->serial + 4, min(disk->serial[3], TEXT - 1));
+    copy_text(reply.vendor, disk->identity.inquiry + 8, 8);
+    copy_text(reply.product, disk->identity.inquiry + 16, 16);
+    copy_text(reply.revision, disk->identity.inquiry + 32, 4);
+    copy_text(reply.serial, disk->identity.serial + 4, min(disk->identity.serial[3], TEXT - 1));
     return answer(irp, &reply, sizeof(reply));
 }
 
@@ -156,8 +170,8 @@ NTSTATUS query_scsi_capabilities(struct adapter *adapter, IRP *irp)
 {
     IO_SCSI_CAPABILITIES reply = {
         .Length = sizeof(reply),
-        .MaximumTransferLength = adapter->config.MaximumTransferLength,
-        .MaximumPhysicalPages = adapter->config.NumberOfPhysicalBreaks,
+        .MaximumTransferLength = max_transfer(adapter),
+        .MaximumPhysicalPages = max_pages(adapter),
         .AlignmentMask = adapter->config.AlignmentMask,
         .TaggedQueuing = adapter->config.TaggedQueuing,
     };

@@ -57,64 +57,58 @@ static BOOLEAN is_disk(const UCHAR *inquiry)
     return inquiry[0] == 0 && inquiry[16] != 0;
 }
 
-static void scan_unit(struct adapter *adapter, ULONG btl)
+static BOOLEAN identify(struct adapter *adapter, ULONG btl, struct identity *identity)
 {
-    struct disk *disk = disk_at(adapter, btl);
-    UCHAR inquiry[36], capacity[32];
-    BOOLEAN there = ask(adapter, btl, inquiry_cdb, 6, inquiry, 36) && is_disk(inquiry);
+    RtlZeroMemory(identity, sizeof(*identity));
+    if (!ask(adapter, btl, inquiry_cdb, 6, identity->inquiry, sizeof(identity->inquiry)) ||
+        !is_disk(identity->inquiry))
+        return FALSE;
+    ask(adapter, btl, serial_cdb, 6, identity->serial, sizeof(identity->serial));
+    return TRUE;
+}
 
-    /* Another unit at the same address is another disk. */
-    if (disk && (!there || RtlCompareMemory(disk->inquiry, inquiry, 36) != 36)) {
-        judge_note("unit %u is gone", ADDRESS_NUMBER(btl));
-        disk->present = FALSE;
-        return;
-    }
-    if (!there || disk || !ask(adapter, btl, capacity_cdb, 16, capacity, 32))
+static void add_disk(struct adapter *adapter, ULONG btl, const struct identity *identity)
+{
+    UCHAR capacity[32];
+    struct disk *disk;
+
+    if (!ask(adapter, btl, capacity_cdb, 16, capacity, 32))
         return;
     disk = disk_create(adapter, btl);
     if (!disk)
         return;
-    RtlCopyMemory(disk->inquiry, inquiry, 36);
+    disk->identity = *identity;
     disk->block_count = ((ULONGLONG)be32(capacity) << 32 | be32(capacity + 4)) + 1;
     disk->block_length = be32(capacity + 8);
-    ask(adapter, btl, serial_cdb, 6, disk->serial, sizeof(disk->serial));
     ask(adapter, btl, ids_cdb, 6, disk->ids, sizeof(disk->ids));
-    disk->present = TRUE;
+    disk_appears(disk);
 }
 
-static BOOLEAN changed(const struct adapter *adapter)
+/* Another unit at the same address is another disk, even while a program has the old one open. */
+static void scan_unit(struct adapter *adapter, ULONG btl)
 {
-    unsigned i;
+    struct disk *disk = disk_at(adapter, btl);
+    struct identity identity;
+    BOOLEAN there = identify(adapter, btl, &identity);
 
-    for (i = 0; i < MAX_DISKS; i++) {
-        const struct disk *disk = adapter->disks[i];
-
-        if (disk && disk->present != disk->reported)
-            return TRUE;
-    }
-    return FALSE;
+    if (disk && there &&
+        RtlCompareMemory(&disk->identity, &identity, sizeof(identity)) == sizeof(identity))
+        return;
+    if (disk)
+        disk_vanishes(disk);
+    if (there)
+        add_disk(adapter, btl, &identity);
 }
 
-static void scan_buses(struct adapter *adapter, BOOLEAN only_free)
+static void scan(struct adapter *adapter)
 {
     ULONG bus, target;
 
     for (bus = 0; bus < adapter->config.NumberOfBuses; bus++)
         for (target = 0; target < adapter->config.MaximumNumberOfTargets && !adapter->stopping;
              target++)
-            if (!only_free || !disk_at(adapter, ADDRESS(bus, target)))
-                scan_unit(adapter, ADDRESS(bus, target));
-}
-
-static void scan(struct adapter *adapter)
-{
-    scan_buses(adapter, FALSE);
-    if (adapter->stopping || !changed(adapter))
-        return;
-    IoInvalidateDeviceRelations(adapter->pdo, BusRelations);
-    /* A target whose unit was replaced is free only now. */
-    scan_buses(adapter, TRUE);
-    if (!adapter->stopping && changed(adapter))
+            scan_unit(adapter, ADDRESS(bus, target));
+    if (!adapter->stopping && disks_changed(adapter))
         IoInvalidateDeviceRelations(adapter->pdo, BusRelations);
 }
 
@@ -185,6 +179,7 @@ static VOID NTAPI scan_thread(PVOID context)
         if (InterlockedExchange(&adapter->rescan, 0) && !adapter->stopping)
             scan(adapter);
         end_late_requests(adapter);
+        judge_log_write();
     }
     PsTerminateSystemThread(STATUS_SUCCESS);
 }

@@ -3,10 +3,12 @@
 
 /*
  * What Wine's kernel has in the place of documented interfaces; nt.c has the same for others. It is
- * a process: a caller's address means nothing in it, so it opens the caller; and an MDL gives no
- * other view of memory, so the protection of a page is changed.
+ * a process: a caller's address means nothing in it, so it opens the caller; an MDL gives no other
+ * view of memory, so the protection of a page is changed; there is no IRQL, so every call may be
+ * made; and its PnP manager ejects nothing, so this file plays its part.
  */
 
+#define CALLS_OF_THE_MINIPORT
 #include "double.h"
 
 NTSYSAPI NTSTATUS NTAPI NtReadVirtualMemory(HANDLE, const void *, PVOID, SIZE_T, SIZE_T *);
@@ -68,4 +70,48 @@ void replace_import(ULONG_PTR *slot, const void *call)
         return;
     *slot = (ULONG_PTR)call;
     NtProtectVirtualMemory(NtCurrentProcess(), &page, &length, old, &old);
+}
+
+KIRQL current_irql(void)
+{
+    return PASSIVE_LEVEL;
+}
+
+static NTSTATUS NTAPI stays_here(DEVICE_OBJECT *device, IRP *irp, PVOID context)
+{
+    (void)device;
+    (void)irp;
+    (void)context;
+    return STATUS_MORE_PROCESSING_REQUIRED;
+}
+
+/* Through the miniport's hook, if it has one; nobody pends it. */
+static NTSTATUS send_pnp(struct disk *disk, UCHAR function)
+{
+    IRP *irp = IoAllocateIrp(disk->self->StackSize, FALSE);
+    IO_STACK_LOCATION *stack;
+    NTSTATUS status;
+
+    if (!irp)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    stack = IoGetNextIrpStackLocation(irp);
+    stack->MajorFunction = IRP_MJ_PNP;
+    stack->MinorFunction = function;
+    irp->IoStatus.Status = STATUS_NOT_SUPPORTED;
+    IoSetCompletionRoutine(irp, stays_here, NULL, TRUE, TRUE, TRUE);
+    status = IoCallDriver(disk->self, irp);
+    IoFreeIrp(irp);
+    return status;
+}
+
+/* As the PnP manager does it: it asks, and removes the disk. */
+BOOLEAN eject(struct disk *disk)
+{
+    return NT_SUCCESS(send_pnp(disk, IRP_MN_QUERY_REMOVE_DEVICE)) &&
+        NT_SUCCESS(send_pnp(disk, IRP_MN_REMOVE_DEVICE));
+}
+
+void debug_print(const char *line)
+{
+    (void)line; /* the log is read anyway */
 }
