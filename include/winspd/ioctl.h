@@ -113,8 +113,8 @@ enum {
 };
 
 /*
- * Extensions that travel in Reserved; all zero is the original's unit, to the bytes of its INQUIRY
- * pages and mode parameters. The rest of Reserved and the unnamed flag bits must be 0.
+ * Extensions that travel in Reserved; all zero is the original's unit, to the bytes of its VPD
+ * pages. The rest of Reserved and the unnamed flag bits must be 0.
  *   [0]  bits 0..31: grace. Seconds (at most SPD_IOCTL_GRACE_MAX) for which the unit outlives its
  *        process; provisioning the same Guid and geometry within them takes it over, with the
  *        requests that wait. Only a process of the same user may: others get

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "doors/unix/transact.h"
+#include "scsi/be.h"
 #include "scsi/scsi.h"
 
 static const char prefix[] = "\\\\.\\pipe\\";
@@ -24,6 +25,7 @@ struct pipe_unit {
     struct scsi_port port;
     struct scsi_nexus nexus;
     struct scsi_unit unit;
+    uint8_t designators[12];
 };
 
 /* One command runs at a time. */
@@ -109,8 +111,19 @@ static int fail(const char *name, const char *what, DWORD error)
     return transport_fail((int)error, "%s: %s", name, what);
 }
 
+/* SPC-4 7.8.6.3, vendor specific: the driver, too, names the process that serves the unit. */
+static void designate(struct pipe_unit *unit, HANDLE pipe, bool eject_disabled)
+{
+    const uint8_t head[8] = { 0x01, 0x00, 0x00, 0x08, 'P', 'I', 'D', eject_disabled ? 'X' : ' ' };
+    ULONG process = 0;
+
+    GetNamedPipeServerProcessId(pipe, &process);
+    memcpy(unit->designators, head, sizeof head);
+    be32_put(unit->designators + sizeof head, process);
+}
+
 /* The server speaks first. */
-static int greet(const char *name, struct scsi_unit_params *params)
+static int greet(const char *name, struct pipe_unit *unit, struct scsi_unit_params *params)
 {
     uint8_t wire[TRANSACT_PARAMS_MAX];
     struct transact_params said;
@@ -126,9 +139,12 @@ static int greet(const char *name, struct scsi_unit_params *params)
             error);
     }
     read = SetNamedPipeHandleState(pipe, &mode, NULL, NULL) &&
-        ReadFile(pipe, wire, sizeof wire, &got, NULL) && got >= TRANSACT_PARAMS_LENGTH;
+        ReadFile(pipe, wire, sizeof wire, &got, NULL) && got >= TRANSACT_PARAMS_LENGTH &&
+        transact_decode_params(wire, &said);
+    if (read)
+        designate(unit, pipe, said.flags & TRANSACT_EJECT_DISABLED);
     CloseHandle(pipe);
-    if (!read || !transact_decode_params(wire, &said))
+    if (!read)
         return fail(name, "no storage unit answers there", ERROR_IO_DEVICE);
     *params = params_of(&said);
     if (scsi_unit_check(params) != SCSI_PARAM_OK)
@@ -139,16 +155,19 @@ static int greet(const char *name, struct scsi_unit_params *params)
 static int open_pipe(const char *name, struct transport **result)
 {
     struct scsi_unit_params params;
-    struct pipe_unit *pipe;
-    int error = greet(name, &params);
+    struct pipe_unit *pipe = calloc(1, sizeof *pipe);
+    int error;
 
-    if (error)
-        return error;
-    pipe = calloc(1, sizeof *pipe);
     if (!pipe)
         return fail(name, "no memory", ERROR_NOT_ENOUGH_MEMORY);
+    error = greet(name, pipe, &params);
+    if (error) {
+        free(pipe);
+        return error;
+    }
     pipe->transport.ops = &transport_pipe;
-    pipe->port = (struct scsi_port){ .luns = luns, .lun_count = 1 };
+    pipe->port = (struct scsi_port){ .luns = luns, .lun_count = 1,
+        .designators = pipe->designators, .designators_length = sizeof pipe->designators };
     scsi_unit_init(&pipe->unit, &params);
     scsi_nexus_init(&pipe->nexus, &pipe->unit, &pipe->port);
     take_attention(pipe);

@@ -40,6 +40,21 @@ def the_tutorials_disk(machine):
     nothing_is_left(machine)
 
 
+# The VPD pages of a unit of spd.h, and of one of the original's interface.
+MODERN_PAGES = [0, 0x80, 0x83, 0x86, 0xb0, 0xb1, 0xb2]
+ORIGINAL_PAGES = [0, 0x80, 0x83, 0xb0, 0xb2]
+
+
+def has_pages(machine, device, pages, *unit):
+    """It has exactly these VPD pages, and names its process after all other designators."""
+    listed = [int(value) for name, value in scsitool(machine, "vpd0", device, *unit)
+              if name == "VPD PAGE"]
+    assert listed == pages, listed
+    *_, last = (value for name, value in scsitool(machine, "vpd83", device, *unit)
+                if name == "DESIGNATOR")
+    assert last.startswith("50 49 44 20 "), last
+
+
 def copied(machine, program):
     """Of the programs that are for tests only."""
     built = machine.build / f"tests/wine/{program}-x64.exe"
@@ -58,16 +73,18 @@ def original_on_the_driver(program):
     def test(machine):
         with disk(machine, copied(machine, program)) as (process, name):
             passes_stgtest(machine, name, "500", "WR", "*", "*")
+            has_pages(machine, name, ORIGINAL_PAGES)
             ends_orderly(process)
         nothing_is_left(machine)
     return test
 
 
-def original_behind_a_pipe(program, operations):
+def original_behind_a_pipe(program, operations, pages):
     def test(machine):
         pipe = r"\\.\pipe\original"
         with server(machine, copied(machine, program), pipe) as process:
             passes_stgtest(machine, pipe + r"\0", "500", operations, "*", "*")
+            has_pages(machine, pipe + r"\0", pages)
             ends_orderly(process)
     return test
 
@@ -111,10 +128,6 @@ def has(pairs, *wanted):
         assert pair in pairs, f"no {pair} in {pairs}"
 
 
-# The VPD pages of a unit of spd.h, on the driver and behind a pipe.
-MODERN_PAGES = [0, 0x80, 0x83, 0x86, 0xb0, 0xb1, 0xb2]
-
-
 def check_unit(machine, *device):
     """The facts by which one knows the unit, and that it is thin; not every bit of the replies."""
     def ask(command):
@@ -123,11 +136,9 @@ def check_unit(machine, *device):
     has(ask("inquiry"), ("PERIPHERAL DEVICE TYPE", "0"), ("CMDQUE", "1"),
         ("T10 VENDOR IDENTIFICATION", "WinSpd  "),
         ("PRODUCT IDENTIFICATION", "MemDisk         "))
-    pages = [int(value) for name, value in ask("vpd0") if name == "VPD PAGE"]
-    assert pages == MODERN_PAGES, pages
+    has_pages(machine, device[0], MODERN_PAGES, *device[1:])
     has(ask("vpd80"), ("PRODUCT SERIAL NUMBER", GUID))
     has(ask("vpd83"), ("DESIGNATOR", f"WinSpd  MemDisk         {GUID}"))
-    assert any(value.startswith("50 49 44 20 ") for _, value in ask("vpd83")), "no PID designator"
     has(ask("vpdb0"), ("MAXIMUM UNMAP BLOCK DESCRIPTOR COUNT", "256"))
     has(ask("vpdb2"), ("LBPU", "1"), ("LBPRZ", "1"), ("PROVISIONING TYPE", "2"))
     for command in ("mode-sense", "mode-caching"):
@@ -170,9 +181,7 @@ def scsitool_asks_behind_a_pipe(machine):
     with server(machine, "rawdisk", *SIZE, "-f", IMAGE, "-i", "Asked", "-p", pipe):
         has(scsitool(machine, "inquiry", pipe + r"\0"),
             ("PRODUCT IDENTIFICATION", "Asked".ljust(16)))
-        pages = [value for name, value in scsitool(machine, "vpd0", pipe + r"\0")
-                 if name == "VPD PAGE"]
-        assert pages == [str(page) for page in MODERN_PAGES], pages
+        has_pages(machine, pipe + r"\0", MODERN_PAGES)
         has(scsitool(machine, "capacity16", pipe + r"\0"),
             ("RETURNED LOGICAL BLOCK ADDRESS", str(BLOCKS - 1)))
 
@@ -291,9 +300,11 @@ TESTS = [
      program_is_behind_a_pipe("rawdisk", "-f", IMAGE, "-C", "0")),
     ("the tutorial's disk is a disk of the system", the_tutorials_disk),
     ("a program as the .NET layer is on the driver", original_on_the_driver("netdisk")),
-    ("a program as the .NET layer is behind a pipe", original_behind_a_pipe("netdisk", "WRUR")),
+    ("a program as the .NET layer is behind a pipe",
+     original_behind_a_pipe("netdisk", "WRUR", ORIGINAL_PAGES)),
     ("a program as the .NET layer is behind iscsi:", original_by_iscsi("netdisk")),
-    ("a program that answers later is behind a pipe", original_behind_a_pipe("deferdisk", "WR")),
+    ("a program that answers later is behind a pipe",
+     original_behind_a_pipe("deferdisk", "WR", MODERN_PAGES)),
     ("a program that answers later is behind iscsi:", original_by_iscsi("deferdisk")),
     ("rawdisk takes a disk for its image", a_disk_is_an_image),
     ("rawdisk does not divide the sectors of a disk", blocks_are_whole_sectors),
