@@ -5,6 +5,11 @@
  * The secrets file: lines "name secret" are accounts, lines "@name initiator[,initiator...]" bind
  * an account to InitiatorNames. Neither the file's buffer nor an array that became too small leaves
  * a copy of a secret in memory that is given back.
+ *
+ * A secret is all that follows the blank, so that much of what other files have would silently
+ * become part of one: quotes, a comment behind it, a blank at the end, the marks of an encoding.
+ * Such a line is refused by its number, since nobody can tell what was meant. The mark that some
+ * editors put before UTF-8 is skipped.
  */
 
 #include <errno.h>
@@ -53,11 +58,38 @@ static const struct chap_account *find(const struct chap_accounts *accounts, con
     return NULL;
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static bool is_quote(char c)
+{
+    return c == '"' || c == '\'';
+}
+
+static const char *secret_fault(const char *secret)
+{
+    size_t length = strlen(secret);
+
+    if (length > 0 && is_blank(secret[length - 1]))
+        return "a blank follows the secret, and would be part of it: remove it";
+    if (length > 1 && is_quote(*secret) && secret[length - 1] == *secret)
+        return "the secret is in quotes, which would be part of it: remove them";
+    for (const char *c = secret; *c != '\0'; c++)
+        if (*c == '#' && c > secret && is_blank(c[-1]))
+            return "a secret has no # behind a blank, and a comment has a line of its own";
+    return NULL;
+}
+
 static int add_account(struct chap_accounts *accounts, const char *name, const char *secret,
     const char *path, unsigned line)
 {
+    const char *fault = secret_fault(secret);
     struct chap_account *account;
 
+    if (fault != NULL)
+        return bad_line(path, line, fault);
     if (strlen(secret) < CHAP_SECRET_MIN || strlen(secret) > CHAP_SECRET_MAX)
         return bad_line(path, line, "the secret must have 12 to 255 characters");
     if (find(accounts, name) != NULL)
@@ -78,8 +110,14 @@ static int add_binding(struct chap_accounts *accounts, const char *name, char *i
     struct chap_binding *binding;
     const char *fault;
 
+    size_t length;
+
     initiator += strspn(initiator, " \t");
-    initiator[strcspn(initiator, " \t")] = '\0';
+    length = strcspn(initiator, " \t");
+    if (initiator[length + strspn(initiator + length, " \t")] != '\0')
+        return bad_line(path, line, "InitiatorNames have commas between them, and a comment has a "
+            "line of its own");
+    initiator[length] = '\0';
     fault = name_fault(initiator);
     if (fault != NULL)
         return spd_fail(SPD_ERROR_SECRET, "%s, line %u: '%s' is not an iSCSI name: %s", path, line,
@@ -115,9 +153,10 @@ static int add_line(struct chap_accounts *accounts, char *text, const char *path
     char *name = text + strspn(text, " \t"), *rest;
     bool binds = *name == '@';
 
-    name[strcspn(name, "\r\n")] = '\0';
     if (*name == '\0' || *name == '#')
         return 0;
+    if (is_quote(name[binds]))
+        return bad_line(path, line, "a name has no quotes around it: remove them");
     rest = name + strcspn(name, " \t");
     if (*rest == '\0')
         return bad_line(path, line, binds ? "'@name', a space and InitiatorNames are needed"
@@ -141,18 +180,56 @@ static int check(const struct chap_accounts *accounts, const char *path)
     return 0;
 }
 
+/* Takes a line without its end, LF or CR LF. False: there is none. *length: of all that was read,
+ * of which a NUL may be a part; SECRETS_LINE_MAX: it is too long. */
+static bool read_line(FILE *file, char text[SECRETS_LINE_MAX], size_t *length)
+{
+    int c = getc(file);
+
+    *length = 0;
+    if (c == EOF)
+        return false;
+    for (; c != EOF && c != '\n' && *length < SECRETS_LINE_MAX; c = getc(file))
+        text[(*length)++] = (char)c;
+    if (*length == SECRETS_LINE_MAX)
+        return true;
+    if (*length > 0 && text[*length - 1] == '\r')
+        --*length;
+    text[*length] = '\0';
+    return true;
+}
+
+/* What no text of a line can have; NULL: nothing. *text goes past the mark of UTF-8. */
+static const char *line_fault(char **text, size_t length, unsigned line)
+{
+    static const char mark[] = "\xef\xbb\xbf", little[] = "\xff\xfe", big[] = "\xfe\xff";
+
+    if (length == SECRETS_LINE_MAX)
+        return "the line is too long";
+    if (strncmp(*text, little, 2) == 0 || strncmp(*text, big, 2) == 0 || strlen(*text) != length)
+        return "it is no text of ASCII or UTF-8: save the file in one of these";
+    if (strchr(*text, '\r') != NULL)
+        return "it has a CR in it: lines end with LF, or with CR and LF";
+    if (strncmp(*text, mark, sizeof(mark) - 1) != 0)
+        return NULL;
+    if (line > 1)
+        return "it begins with a byte order mark: remove it";
+    *text += sizeof(mark) - 1;
+    return NULL;
+}
+
 static int read_lines(FILE *file, const char *path, struct chap_accounts *accounts)
 {
     char text[SECRETS_LINE_MAX];
-    unsigned line = 0;
+    size_t length;
     int error = 0;
 
-    while (error == 0 && fgets(text, sizeof(text), file) != NULL) {
-        line++;
-        if (strchr(text, '\n') == NULL && !feof(file))
-            error = bad_line(path, line, "the line is too long");
-        else
-            error = add_line(accounts, text, path, line);
+    for (unsigned line = 1; error == 0 && read_line(file, text, &length); line++) {
+        char *begin = text;
+        const char *fault = line_fault(&begin, length, line);
+
+        error = fault != NULL ? bad_line(path, line, fault)
+                              : add_line(accounts, begin, path, line);
     }
     os_wipe(text, sizeof(text));
     if (error == 0 && ferror(file))
