@@ -370,6 +370,9 @@ const struct login_claims *login_claims(const struct login *login);
  * connection_tick(). */
 void login_refuse_late(struct connection *c);
 void login_refuse(struct connection *c, uint16_t status, const char *why);
+/* The header of a login request has come, the first of which begins the login. */
+void login_begin(struct connection *c, const uint8_t *bhs);
+bool login_has_begun(const struct login *login);
 void login_request(struct connection *c, const uint8_t *bhs, char *data, uint32_t length);
 /* Continues a login that waited. */
 void login_resume(struct connection *c);

@@ -152,6 +152,27 @@ static OS_PRINTF(3, 4) uint16_t fault(
     return status;
 }
 
+bool login_has_begun(const struct login *login)
+{
+    return login->begun;
+}
+
+void login_begin(struct connection *c, const uint8_t *bhs)
+{
+    struct login *login = c->login;
+
+    if (login->begun)
+        return;
+    login->begun = true;
+    peer_hold(c, HOLD_LOGIN);
+    login->stage = bhs[BHS_FLAGS] >> 2 & 3;
+    memcpy(login->isid, bhs + LOGIN_ISID, 6);
+    memcpy(login->itt, bhs + BHS_ITT, 4);
+    login->tsih = be16_get(bhs + LOGIN_TSIH);
+    login->cmd_sn = be32_get(bhs + BHS_CMD_SN);
+    c->cid = be16_get(bhs + LOGIN_CID);
+}
+
 /* What must be the same in all requests of a login. False: refused. */
 static bool check_header(struct connection *c, const uint8_t *bhs)
 {
@@ -159,16 +180,6 @@ static bool check_header(struct connection *c, const uint8_t *bhs)
     uint8_t flags = bhs[BHS_FLAGS], stage = flags >> 2 & 3, next = flags & 3;
     bool transit = flags & LOGIN_TRANSIT;
 
-    if (!login->begun) {
-        login->begun = true;
-        peer_hold(c, HOLD_LOGIN);
-        login->stage = stage;
-        memcpy(login->isid, bhs + LOGIN_ISID, 6);
-        memcpy(login->itt, bhs + BHS_ITT, 4);
-        login->tsih = be16_get(bhs + LOGIN_TSIH);
-        login->cmd_sn = be32_get(bhs + BHS_CMD_SN);
-        c->cid = be16_get(bhs + LOGIN_CID);
-    }
     if (bhs[LOGIN_VERSION_MIN] != 0) {
         login_refuse(c, LOGIN_VERSION, "version 0 is the only one there is");
         return false;

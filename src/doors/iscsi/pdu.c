@@ -22,17 +22,30 @@ static bool begin_buffered(struct connection *c, uint32_t length)
     return true;
 }
 
+/* RFC 7143 4.2.3: before its first login request a peer gets no answer to anything else, and after
+ * it a Login reject. */
 static bool begin_login(struct connection *c, uint8_t opcode, uint32_t length)
 {
-    if (opcode != ISCSI_LOGIN_REQUEST || c->rx.header[BHS_AHS_LENGTH] != 0) {
-        connection_drop(c, "not a login request before the end of its login");
+    uint16_t status = LOGIN_INITIATOR_ERROR;
+    const char *wrong = NULL;
+
+    if (opcode == ISCSI_LOGIN_REQUEST)
+        login_begin(c, c->rx.header);
+    if (!login_has_begun(c->login)) {
+        connection_drop(c, "its first PDU is no login request");
         return false;
     }
-    if (length > ISCSI_LOGIN_RECEIVE_MAX) {
-        connection_drop(c, "a login request longer than 8192 bytes");
-        return false;
+    if (opcode != ISCSI_LOGIN_REQUEST) {
+        status = LOGIN_INVALID_DURING_LOGIN;
+        wrong = "it sent a PDU that is no login request, before the end of its login";
+    } else if (c->rx.header[BHS_AHS_LENGTH] != 0) {
+        wrong = "its login request has an additional header segment";
+    } else if (length > ISCSI_LOGIN_RECEIVE_MAX) {
+        wrong = "its login request is longer than 8192 bytes";
     }
-    return begin_buffered(c, length);
+    if (wrong != NULL)
+        login_refuse(c, status, wrong);
+    return wrong == NULL && begin_buffered(c, length);
 }
 
 bool pdu_begin(struct connection *c, uint32_t length)

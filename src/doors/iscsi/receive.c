@@ -197,7 +197,7 @@ static void take(struct connection *c, const uint8_t *bytes, size_t length)
         length -= n;
     }
     if (length > 0 && c->state == CONNECTION_WAITING)
-        connection_drop(c, "it sent more before its login was answered");
+        login_refuse(c, LOGIN_INVALID_DURING_LOGIN, "it sent more before its login was answered");
 }
 
 /* What was read straight into place. */

@@ -131,17 +131,6 @@ static void a_silent_login_is_dropped(void **state)
     client_expect_closed(&client);
 }
 
-static void anything_but_a_login_first_costs_the_connection(void **state)
-{
-    uint8_t bhs[ISCSI_BHS];
-
-    (void)state;
-    client_connect(&client, &disk);
-    client_header(&client, bhs, ISCSI_NOP_OUT | ISCSI_IMMEDIATE, ISCSI_FINAL);
-    client_send(&client, bhs, NULL, 0);
-    assert_false(client_receive(&client));
-}
-
 static void discovery_tells_the_target_and_its_address(void **state)
 {
     uint8_t bhs[ISCSI_BHS];
@@ -477,7 +466,6 @@ int main(void)
         WITH_DISK(an_unknown_version_is_refused),
         WITH_DISK(a_login_that_never_ends_is_dropped),
         WITH_DISK(a_silent_login_is_dropped),
-        WITH_DISK(anything_but_a_login_first_costs_the_connection),
         WITH_DISK(discovery_tells_the_target_and_its_address),
         WITH_DISK(a_discovery_session_has_no_disk),
         WITH_DISK(an_address_by_ipv6_is_served),
