@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "doors/iscsi/iscsi.h"
 #include "doors/iscsi/name.h"
@@ -37,6 +36,7 @@ struct login {
     uint8_t itt[4];
     uint32_t cmd_sn;
     bool session_type;    /* these keys were sent */
+    bool initiator;
     bool target;
     bool wrong_target;
     uint16_t refusal;     /* the status that a delayed answer has */
@@ -212,13 +212,16 @@ static uint16_t take_session_type(struct login *login, const char *value)
 
 static uint16_t take_initiator(struct login *login, const char *value)
 {
+    char name[ISCSI_NAME_MAX + 2]; /* one byte too many is a fault, whatever follows it */
     const char *wrong;
 
-    if (login->claims.initiator[0] != '\0')
+    if (login->initiator)
         return fault(login, LOGIN_INITIATOR_ERROR, "InitiatorName came twice");
-    snprintf(login->claims.initiator, sizeof(login->claims.initiator), "%s", value);
-    wrong = strlen(value) > ISCSI_NAME_MAX ? "it is longer than 223 bytes"
-                                           : name_fault(login->claims.initiator);
+    login->initiator = true;
+    snprintf(name, sizeof(name), "%s", value);
+    wrong = name_fault(name);
+    snprintf(login->claims.initiator, sizeof(login->claims.initiator), "%.*s", ISCSI_NAME_MAX,
+        name);
     return wrong == NULL ? LOGIN_SUCCESS
                          : fault(login, LOGIN_INITIATOR_ERROR,
                                "InitiatorName is no iSCSI name: %s", wrong);
@@ -230,9 +233,8 @@ static uint16_t take_target(struct connection *c, const char *value)
         return fault(c->login, LOGIN_INITIATOR_ERROR, "TargetName came twice");
     c->login->target = true;
     snprintf(c->login->claims.target, sizeof(c->login->claims.target), "%s", value);
-    /* RFC 3722: names are compared without regard to the case of their letters. */
     c->login->wrong_target =
-        !c->login->params.discovery && strcasecmp(value, c->door->config.target) != 0;
+        !c->login->params.discovery && !name_is(value, c->door->config.target);
     return LOGIN_SUCCESS;
 }
 
@@ -344,7 +346,7 @@ static uint16_t take_keys(struct connection *c, struct iscsi_text *answer)
     }
     if (bad)
         return fault(login, LOGIN_INITIATOR_ERROR, "its text is no list of key=value");
-    if (login->claims.initiator[0] == '\0' || (!login->params.discovery && !login->target))
+    if (!login->initiator || (!login->params.discovery && !login->target))
         return LOGIN_MISSING_PARAMETER;
     snprintf(tag, sizeof(tag), "%u", c->door->port.relative_port);
     if (!login->named && !login->params.discovery)

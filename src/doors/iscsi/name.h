@@ -6,9 +6,13 @@
 #ifndef ISCSI_NAME_H
 #define ISCSI_NAME_H
 
-/* Says what is wrong with a name; NULL: nothing. Letters of ASCII are made lower case in place,
- * since names that differ in case alone are one (RFC 3722 2.2). Other characters are compared as
- * they are. */
+#include <stdbool.h>
+
+/* Makes the normal form of a name, in place, whose bytes can be compared; the length stays. Returns
+ * what is wrong with it, and then the text is of no use; NULL: nothing. */
 const char *name_fault(char *name);
+
+/* Whether the text, as it came, is this name, which is in its normal form. */
+bool name_is(const char *text, const char *name);
 
 #endif
