@@ -5,6 +5,7 @@
 #include "confine.h"
 #include "notify.h"
 #include "output.h"
+#include "quote.h"
 #include "sink.h"
 #include "statistics.h"
 #include "trace.h"
@@ -40,10 +41,14 @@ static bool check_outputs(const struct device_options *options)
     if (!output && !error)
         return true;
     /* The one that is left may be told; with none, only the exit status says so. */
-    if (!output || !error)
+    if (!output || !error) {
+        char name[1024];
+
+        quote_line(options->file, name, sizeof name);
         fprintf(error ? stdout : stderr,
             "%s: standard %s is the image %s itself: send it elsewhere\n", options->program->name,
-            error ? "error" : "output", options->file);
+            error ? "error" : "output", name);
+    }
     return false;
 }
 
@@ -127,11 +132,10 @@ static void print_start(struct device_options *options, const spd_unit *unit)
     uint32_t count = 0;
     FILE *text;
 
+    /* A URI is for initiators. The name has what the server alone knows, such as who must
+     * authenticate. */
     while (count < DEVICE_DOORS_MAX && (uris[count] = spd_unit_door_uri(unit, count))) {
-        /* A door's URI is for initiators. What the server alone knows, such as who must
-         * authenticate, stands in the one that it was given; a pipe's says which target. */
-        const char *given = count < options->door_count ? options->doors[count] : NULL;
-        again[count] = given && strpbrk(given, "?\\") ? given : uris[count];
+        again[count] = spd_unit_door_name(unit, count);
         count++;
     }
     uris[count] = NULL;

@@ -3,6 +3,7 @@
 
 #include "options.h"
 #include "confine.h"
+#include "quote.h"
 #include "sink.h"
 #include "size.h"
 
@@ -126,13 +127,15 @@ void device_error(const struct device_program *program, const char *format, ...)
 {
     char message[1024], line[sizeof message + 64];
     va_list args;
-    int length;
+    size_t length;
 
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    length = snprintf(line, sizeof line, "%s: %s\n", program->name, message);
-    sink_write(&sink_error, line, (size_t)length);
+    length = (size_t)snprintf(line, sizeof line, "%s: ", program->name);
+    length += quote_line(message, line + length, sizeof line - length - 1);
+    line[length++] = '\n';
+    sink_write(&sink_error, line, length);
 }
 
 /* text from the column at which the line is, in lines of at most 80. */
@@ -489,26 +492,6 @@ usage:
     return DEVICE_EXIT_USAGE;
 }
 
-/* So that the line can be pasted into a shell. */
-static void print_quoted(FILE *out, const char *text)
-{
-    static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                               "-_./:,@%+=";
-
-    if (*text && text[strspn(text, safe)] == '\0') {
-        fputs(text, out);
-        return;
-    }
-    fputc('\'', out);
-    for (; *text; text++) {
-        if (*text == '\'')
-            fputs("'\\''", out);
-        else
-            fputc(*text, out);
-    }
-    fputc('\'', out);
-}
-
 static void print_row(const struct option_row *row, const struct device_options *options, FILE *out)
 {
     const void *value = (const char *)options + row->offset;
@@ -520,7 +503,7 @@ static void print_row(const struct option_row *row, const struct device_options 
                 fprintf(out, " -%c ", row->letter);
             else
                 fprintf(out, " --%s ", row->name);
-            print_quoted(out, *(const char *const *)value);
+            quote_print(out, *(const char *const *)value);
         }
         break;
     case OPTION_NUMBER:
@@ -561,6 +544,6 @@ void options_print(const struct device_options *options, FILE *out, const char *
     }
     for (uint32_t i = 0; i < uri_count; i++) {
         fputs(" -p ", out);
-        print_quoted(out, uris[i]);
+        quote_print(out, uris[i]);
     }
 }

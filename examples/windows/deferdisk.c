@@ -127,7 +127,7 @@ int wmain(int argc, wchar_t **argv)
     error = SpdStorageUnitStartDispatcher(unit, 2);
     if (error == 0) {
         SpdStorageUnitGetDeviceName(unit, name, sizeof name);
-        printf("serving %ls; Enter ends\n", name);
+        printf("serving %ls (Enter ends)\n", name);
         fflush(stdout);
         SpdStorageUnitWaitDispatcher(unit);
         SpdStorageUnitGetDispatcherError(unit, &error);

@@ -422,9 +422,15 @@ SPD_API void *spd_unit_context(const spd_unit *unit);
  * changes block_count in it. */
 SPD_API const spd_params *spd_unit_params(const spd_unit *unit);
 
-/* The URI of door `index` with what was chosen at run time filled in (a port of 0); NULL past the
- * last. Valid as long as the unit. */
+/* The URI by which initiators find door `index`, with what was chosen at run time filled in (a port
+ * of 0) and the LUN: scsitool(1), QEMU and libiscsi take it as it is. NULL past the last. Valid as
+ * long as the unit. */
 SPD_API const char *spd_unit_door_uri(const spd_unit *unit, uint32_t index);
+
+/* The device name that makes door `index` again: what spd_unit_create() or spd_unit_add_door() was
+ * given, with its parameters, the port that was chosen, and %HH for what cannot be printed. NULL
+ * past the last. Valid as long as the unit. */
+SPD_API const char *spd_unit_door_name(const spd_unit *unit, uint32_t index);
 
 /* Changes the capacity, from 1 block to 2^63 bytes, else SPD_ERROR_BLOCK_COUNT; initiators get a
  * CAPACITY DATA HAS CHANGED unit attention. The device must already serve the new range when

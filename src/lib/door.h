@@ -190,7 +190,11 @@ struct spd_door_ops {
 struct spd_door {
     const struct spd_door_ops *ops;
     struct spd_unit *unit;
-    char *uri; /* canonical, with what was chosen at run time; malloc'ed, freed by the library */
+    /* malloc'ed, freed by the library. uri: where initiators find the unit, which they can be
+     * given as it is. name: the device name that makes this door again, with what was chosen at run
+     * time; where open() leaves it NULL it becomes the one that was given. */
+    char *uri;
+    char *name;
     _Atomic uint32_t ended; /* spd_round_report() */
     _Atomic uint32_t nexuses; /* initiators and clients that use the unit by it now; the door counts
                                * them */

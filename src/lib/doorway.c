@@ -4,6 +4,7 @@
 /* From a device name to an open door, and what doors are to know of each other. */
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/unit.h"
@@ -37,20 +38,38 @@ static int no_door(const struct spd_uri *uri)
     return spd_fail(SPD_ERROR_SCHEME, "'%s:' is unknown; there are %s", uri->scheme, list);
 }
 
+/* The name that was given, as it can be given again; "" for the system's best door. */
+static char *name_of(const struct spd_uri *uri)
+{
+    if (uri->scheme)
+        return spd_uri_text(uri);
+    return strdup(uri->path ? uri->path : "");
+}
+
 static int open_with(const struct spd_door_ops *ops, struct spd_unit *unit,
     const struct spd_uri *uri, struct spd_door **door)
 {
+    char *given;
     int error;
 
     if (unit->params.grace && !ops->has_grace)
         return spd_fail(SPD_ERROR_GRACE,
             "%s: has none; initiators that lose a disk connect again by themselves", ops->scheme);
+    given = name_of(uri);
+    if (!given)
+        return spd_fail(SPD_ERROR_NO_MEMORY, "for a device name");
     error = ops->open(unit, uri, door);
-    if (!error) {
-        (*door)->ops = ops;
-        (*door)->unit = unit;
+    if (error) {
+        free(given);
+        return error;
     }
-    return error;
+    (*door)->ops = ops;
+    (*door)->unit = unit;
+    if ((*door)->name)
+        free(given);
+    else
+        (*door)->name = given;
+    return 0;
 }
 
 static int open_uri(struct spd_unit *unit, const struct spd_uri *uri, struct spd_door **door)

@@ -85,6 +85,8 @@ void spd_log_end(void);
 
 /* log_text.c: raw as a line that is fit to print. */
 void spd_log_escape(const char *raw, char *line, size_t size);
+/* The bytes of the character of UTF-8 at text (RFC 3629 4); 0: there is none that can be seen. */
+size_t spd_printable(const char *text);
 
 /* log_limit.c, within the lock of log.c. True: this line may be written. Else it was counted. */
 bool spd_limit_take(struct spd_log_limit *limit, const char *peer, uint64_t now);

@@ -29,9 +29,9 @@ static bool printable(uint32_t character)
     return true;
 }
 
-/* RFC 3629 4: the bytes of the printable character at s; 0 when there is none. */
-static size_t character_at(const unsigned char *s)
+size_t spd_printable(const char *text)
 {
+    const unsigned char *s = (const unsigned char *)text;
     static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
     size_t length = *s < 0x80 ? 1 : *s >> 5 == 6 ? 2 : *s >> 4 == 14 ? 3 : *s >> 3 == 30 ? 4 : 0;
     uint32_t character = length == 1 ? *s : *s & (0x7fu >> length);
@@ -53,7 +53,7 @@ void spd_log_escape(const char *raw, char *line, size_t size)
     size_t used = 0, whole = 0; /* whole: as far as "..." still fits behind it */
 
     while (*s) {
-        size_t length = character_at(s);
+        size_t length = spd_printable((const char *)s);
         size_t need = length ? length : sizeof "\\xHH" - 1;
 
         if (used + need >= size) {

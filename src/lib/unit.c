@@ -23,10 +23,11 @@ static void free_unit(struct spd_unit *unit)
     if (unit->has_stopper)
         os_thread_join(unit->stopper);
     for (uint32_t i = unit->door_count; i--;) {
-        char *uri = unit->doors[i]->uri;
+        char *uri = unit->doors[i]->uri, *name = unit->doors[i]->name;
 
         unit->doors[i]->ops->close(unit->doors[i]);
         free(uri);
+        free(name);
     }
     os_cond_destroy(&unit->changed);
     os_mutex_destroy(&unit->lock);
@@ -424,6 +425,14 @@ const spd_params *spd_unit_params(const spd_unit *unit)
 const char *spd_unit_door_uri(const spd_unit *unit, uint32_t index)
 {
     return index < unit->door_count ? unit->doors[index]->uri : NULL;
+}
+
+const char *spd_unit_door_name(const spd_unit *unit, uint32_t index)
+{
+    if (index >= unit->door_count)
+        return NULL;
+    /* The system's best door was given none; its URI is one. */
+    return *unit->doors[index]->name ? unit->doors[index]->name : unit->doors[index]->uri;
 }
 
 int spd_unit_resize(spd_unit *unit, uint64_t block_count)

@@ -69,14 +69,30 @@ static int parse_port(const char *text, int *port)
     return 0;
 }
 
+/* An address in brackets has no escapes but those of its zone. RFC 6874 2 writes the zone's % as
+ * %25; libiscsi and QEMU want it as it is, so that both are taken. */
+static int decode_zone(char *host)
+{
+    char *percent = strchr(host, '%');
+    size_t rest;
+
+    if (!percent || strncmp(percent, "%25", 3) != 0 || percent[3] == 0)
+        return 0;
+    rest = strlen(percent + 3) + 1;
+    memmove(percent + 1, percent + 3, rest);
+    return percent_decode(percent + 1);
+}
+
 /* host[:port], with an IPv6 address in brackets. */
 static int parse_authority(char *text, struct spd_uri *uri)
 {
+    bool bracketed = *text == '[';
     char *port;
+    int error;
 
     if (strchr(text, '@'))
         return spd_fail(SPD_ERROR_URI, "names and passwords in a URI are not accepted");
-    if (*text == '[') {
+    if (bracketed) {
         char *bracket = strchr(text, ']');
 
         if (!bracket || (bracket[1] && bracket[1] != ':'))
@@ -93,9 +109,10 @@ static int parse_authority(char *text, struct spd_uri *uri)
         if (*port)
             *port++ = 0;
     }
-    int error = parse_port(port, &uri->port);
-
-    return error ? error : percent_decode(uri->host);
+    error = parse_port(port, &uri->port);
+    if (error)
+        return error;
+    return bracketed ? decode_zone(uri->host) : percent_decode(uri->host);
 }
 
 static int parse_query(char *text, struct spd_uri *uri)
@@ -180,13 +197,24 @@ static int parse(struct spd_uri *uri)
     return error;
 }
 
+/* An escape is one character, so that a name is short enough however much of it is escaped. */
+static size_t length_of(const char *text)
+{
+    size_t length = 0;
+
+    for (; *text; text++, length++)
+        if (*text == '%' && text[1] && text[2])
+            text += 2;
+    return length;
+}
+
 int spd_uri_parse(const char *text, struct spd_uri *uri)
 {
     int error;
 
     memset(uri, 0, sizeof *uri);
     uri->port = -1;
-    if (strlen(text) > URI_MAX)
+    if (length_of(text) > URI_MAX)
         return spd_fail(SPD_ERROR_URI, "it is longer than %d characters", URI_MAX);
     uri->storage = strdup(text);
     if (!uri->storage)

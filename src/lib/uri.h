@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Device names: scheme://authority/path?query or scheme:path?query (RFC 3986). */
+/*
+ * Device names: scheme://authority/path?query or scheme:path?query (RFC 3986), taken apart and put
+ * together. A program's user types again what it has printed, so that both ways belong together.
+ */
 
 #ifndef SPD_LIB_URI_H
 #define SPD_LIB_URI_H
@@ -27,6 +30,9 @@ struct spd_uri {
 /* 0, or SPD_ERROR_URI / SPD_ERROR_NO_MEMORY with a detail. */
 int spd_uri_parse(const char *text, struct spd_uri *uri);
 void spd_uri_free(struct spd_uri *uri);
+
+/* uri_text.c: a text that spd_uri_parse() takes apart into the same. malloc'ed; NULL: no memory. */
+char *spd_uri_text(const struct spd_uri *uri);
 
 /* NULL when absent. */
 const char *spd_uri_query(const struct spd_uri *uri, const char *name);

@@ -85,17 +85,51 @@ static bool numbers_of(const struct sockaddr_storage *address, socklen_t length,
     return true;
 }
 
-bool os_socket_address(os_socket socket, char *text, size_t size)
+bool os_socket_here(os_socket socket, char host[OS_HOST_MAX], char port[OS_PORT_MAX])
 {
     struct sockaddr_storage address;
     socklen_t length = sizeof(address);
-    char host[OS_HOST_MAX], port[OS_PORT_MAX];
 
-    if (getsockname(socket, (struct sockaddr *)&address, &length) != 0 ||
-        !numbers_of(&address, length, host, port))
-        return false;
-    snprintf(text, size, strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
-    return true;
+    return getsockname(socket, (struct sockaddr *)&address, &length) == 0 &&
+        (address.ss_family == AF_INET || address.ss_family == AF_INET6) &&
+        numbers_of(&address, length, host, port);
+}
+
+static enum os_host kind_of_four(uint32_t address)
+{
+    if (address == INADDR_ANY)
+        return OS_HOST_ANY;
+    if (address >> 16 == 0xa9fe)
+        return OS_HOST_LINK_LOCAL;
+    return address >> 28 >= 14 ? OS_HOST_GROUP : OS_HOST_ADDRESS;
+}
+
+static enum os_host kind_of_six(const struct in6_addr *six)
+{
+    if (IN6_IS_ADDR_V4MAPPED(six))
+        return kind_of_four((uint32_t)six->s6_addr[12] << 24 | (uint32_t)six->s6_addr[13] << 16 |
+            (uint32_t)six->s6_addr[14] << 8 | six->s6_addr[15]);
+    if (IN6_IS_ADDR_UNSPECIFIED(six))
+        return OS_HOST_ANY;
+    if (IN6_IS_ADDR_LINKLOCAL(six))
+        return OS_HOST_LINK_LOCAL;
+    return IN6_IS_ADDR_MULTICAST(six) ? OS_HOST_GROUP : OS_HOST_ADDRESS;
+}
+
+enum os_host os_host_kind(const char *host)
+{
+    size_t length = strcspn(host, "%");
+    char bare[OS_HOST_MAX];
+    struct in_addr four;
+    struct in6_addr six;
+
+    os_windows_net_start();
+    if (length >= sizeof(bare))
+        return OS_HOST_NAME;
+    snprintf(bare, sizeof(bare), "%.*s", (int)length, host);
+    if (inet_pton(AF_INET, bare, &four) == 1)
+        return kind_of_four(ntohl(four.s_addr));
+    return inet_pton(AF_INET6, bare, &six) == 1 ? kind_of_six(&six) : OS_HOST_NAME;
 }
 
 void os_socket_peer(os_socket socket, char host[OS_HOST_MAX], char port[OS_PORT_MAX])

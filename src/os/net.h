@@ -49,12 +49,23 @@ enum { OS_NETWORK = 8 };
 /* Bytes that tell the peer's network from others: its IPv4 address, or the first half of its IPv6
  * address, since a host chooses the other half. Zeros for a socket that is not TCP's. */
 void os_socket_network(os_socket socket, uint8_t network[OS_NETWORK]);
-/* "192.0.2.1:3260" or "[2001:db8::1]:3260", of this end. */
-bool os_socket_address(os_socket socket, char *text, size_t size);
 
 enum { OS_HOST_MAX = 64, OS_PORT_MAX = 8 };
-/* The other end's, in numbers; "local" and "0" where it has none. */
+/* This end's address, without brackets but with a zone (fe80::1%eth0), and port, in numbers. False:
+ * it has none. */
+bool os_socket_here(os_socket socket, char host[OS_HOST_MAX], char port[OS_PORT_MAX]);
+/* The other end's; "local" and "0" where it has none. */
 void os_socket_peer(os_socket socket, char host[OS_HOST_MAX], char port[OS_PORT_MAX]);
+
+enum os_host {
+    OS_HOST_NAME,       /* no address in numbers */
+    OS_HOST_ANY,        /* the wildcard: no address at all */
+    OS_HOST_LINK_LOCAL, /* it means something on one link alone (RFC 4291 2.5.6, RFC 3927) */
+    OS_HOST_GROUP,      /* multicast or broadcast */
+    OS_HOST_ADDRESS,    /* of one host */
+};
+/* Tells what kind of host a text names; the zone does not matter. */
+enum os_host os_host_kind(const char *host);
 
 /* 0 or an error. A server that was killed can listen again at once; no other can share its port. */
 int os_listen(const struct os_address *address, int backlog, os_socket *listener);

@@ -31,7 +31,8 @@ static const char help_arguments[] =
     "  COUNT        how many operations (0: 1)\n"
     "  RWFU         the operations, repeated in this order: read, write, flush,\n"
     "               unmap; up to 32 letters (WR). Devices and files: only R and W\n"
-    "  ADDRESS      first block (default 0), or * for a random one in each round\n"
+    "  ADDRESS      first block (default 0), as HI:LO two halves of 32 bits in\n"
+    "               hexadecimal, or * for a random one in each round\n"
     "  BLOCKS       blocks of each operation (default 1), or * for a random number\n"
     "\n"
     "Each round of operations uses one range. A read after a write of the same round\n"
@@ -70,10 +71,19 @@ static bool parse_number(const char *text, uint64_t max, uint64_t *value)
     return true;
 }
 
-static bool parse_number_or_star(const char *text, uint64_t max, uint64_t *value, bool *star)
+/* A number, or two halves of 32 bits in hexadecimal, as the first line has them. */
+static bool parse_address(const char *text, uint64_t *address)
 {
-    *star = strcmp(text, "*") == 0;
-    return *star || parse_number(text, max, value);
+    static const char digits[] = "0123456789abcdefABCDEF";
+    size_t high = strspn(text, digits), low;
+
+    if (text[high] != ':')
+        return parse_number(text, UINT64_MAX, address);
+    low = strspn(text + high + 1, digits);
+    if (high == 0 || high > 8 || low == 0 || low > 8 || text[high + 1 + low] != '\0')
+        return false;
+    *address = strtoull(text, NULL, 16) << 32 | strtoull(text + high + 1, NULL, 16);
+    return true;
 }
 
 /* Letters that are no operation are skipped, as the original does. True: all were taken. */
@@ -113,10 +123,11 @@ static bool parse_arguments(int argc, char **argv, struct run_options *options)
     if (argc < 2 || argc > 5 || !parse_number(argv[1], UINT64_MAX, &options->count))
         return false;
     all = parse_ops(argc > 2 ? argv[2] : "WR", options->ops);
-    if (argc > 3 && !parse_number_or_star(argv[3], UINT64_MAX, &options->address,
-        &options->random_address))
+    options->random_address = argc > 3 && strcmp(argv[3], "*") == 0;
+    if (argc > 3 && !options->random_address && !parse_address(argv[3], &options->address))
         return false;
-    if (argc > 4 && !parse_number_or_star(argv[4], UINT32_MAX, &blocks, &options->random_blocks))
+    options->random_blocks = argc > 4 && strcmp(argv[4], "*") == 0;
+    if (argc > 4 && !options->random_blocks && !parse_number(argv[4], UINT32_MAX, &blocks))
         return false;
     if (options->count == 0)
         warn("COUNT 0 is taken for 1 operation");
@@ -158,15 +169,16 @@ static int check_ranges(const char *name, const struct target *target,
 /* 0 or an error. */
 static int print_options(const char *name, const struct run_options *options)
 {
-    printf("stgtest -s %" PRIu32 " %s %" PRIu64 " \"%s\" ", options->seed, name, options->count,
-        options->ops);
+    printf("stgtest -s %" PRIu32 " ", options->seed);
+    target_print_name(name);
+    printf(" %" PRIu64 " \"%s\" ", options->count, options->ops);
     if (options->random_address)
-        printf("* ");
+        printf("%s ", target_star);
     else
         printf("%" PRIx32 ":%" PRIx32 " ", (uint32_t)(options->address >> 32),
             (uint32_t)options->address);
     if (options->random_blocks)
-        printf("*\n");
+        printf("%s\n", target_star);
     else
         printf("%" PRIu32 "\n", options->blocks);
     return output_flush();

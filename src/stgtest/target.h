@@ -42,6 +42,11 @@ int target_fail(const char *name, const char *what);
 void *target_buffer_new(size_t length);
 void target_buffer_free(void *buffer);
 
+/* For the line that repeats the command: a word that the system's shells take for this name, and
+ * one for "*". */
+void target_print_name(const char *name);
+extern const char target_star[];
+
 uint32_t target_thread_id(void);
 
 /* The kinds there are; for target_open() alone. */

@@ -39,6 +39,27 @@ void target_buffer_free(void *buffer)
     free(buffer);
 }
 
+const char target_star[] = "\"*\"";
+
+void target_print_name(const char *name)
+{
+    static const char safe[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:,@%+";
+
+    if (*name && name[strspn(name, safe)] == '\0') {
+        printf("%s", name);
+        return;
+    }
+    putchar('\'');
+    for (; *name; name++) {
+        if (*name == '\'')
+            printf("'\\''");
+        else
+            putchar(*name);
+    }
+    putchar('\'');
+}
+
 uint32_t target_thread_id(void)
 {
     return (uint32_t)gettid();

@@ -48,6 +48,14 @@ void target_buffer_free(void *buffer)
         VirtualFree(buffer, 0, MEM_RELEASE);
 }
 
+const char target_star[] = "*";
+
+/* Names of pipes and volumes have no double quote, which cmd and PowerShell both take. */
+void target_print_name(const char *name)
+{
+    printf(strpbrk(name, " &()[]{}^=;!'+,`~$") ? "\"%s\"" : "%s", name);
+}
+
 uint32_t target_thread_id(void)
 {
     return GetCurrentThreadId();

@@ -35,7 +35,7 @@ class Disk:
              "-p", f"iscsi://{authority}/iqn.2026-01.org.example:{name}{query}"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env=self.environment)
-        self.url = self._started().partition("?")[0] + "/0"
+        self.url = self._started()
 
     @staticmethod
     def command(program, kind):

@@ -38,7 +38,7 @@ def start_line_repeats_the_options():
         first = server.said.splitlines()[0]
         check(first.startswith(f"rawdisk -f '{path('start line.img')}' -c 2048 -l 512 -i 'My Disk' "
                                "-r 1.0 --guid "), first)
-        check(f" -W 1 -C 1 -U 0 -p {server.uris[0]}" in first, first)
+        check(f" -W 1 -C 1 -U 0 -p {server.url.removesuffix('/0')}" in first, first)
         said = client("iscsi-inq", server.url)
         check("WinSpd" in said and "My Disk" in said, said)
 
@@ -186,8 +186,8 @@ def signal_with_an_initiator_logged_in_ends_it_too():
 def two_doors_lead_to_one_disk():
     other = ANY + "-too"
     with rawdisk("doors.img", "-c", "4096", "-p", other, doors=2) as server:
-        qemu_io(server.uris[0] + "/0", "write -P 0x21 0 64k")
-        qemu_io(server.uris[1] + "/0", "read -P 0x21 0 64k")
+        qemu_io(server.uris[0], "write -P 0x21 0 64k")
+        qemu_io(server.uris[1], "read -P 0x21 0 64k")
 
 
 def new_image_gets_a_partition_table_when_asked():

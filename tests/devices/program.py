@@ -84,7 +84,7 @@ class Server:
                 self.process.kill()
                 self.process.wait()
                 raise Wrong(f"{name} did not start: {self.said}{self.errors()}")
-        self.url = self.uris[0] + "/0"
+        self.url = self.uris[0]
 
     def errors(self):
         self.log.seek(0)

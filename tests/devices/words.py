@@ -82,7 +82,7 @@ def standard_error_that_nobody_reads_stops_nobody():
         port = int(re.search(r":(\d+)/", uri)[1])
         for _ in range(BAD_LOGINS):
             check(login(port, IQN + ":no") == 0x0203, "a bad login is not refused")
-        qemu_io(uri + "/0", "write -P 7 64k 64k", "read -P 7 64k 64k")
+        qemu_io(uri, "write -P 7 64k 64k", "read -P 7 64k 64k")
     with open(image, "rb") as file:
         file.seek(64 << 10)
         check(file.read(64 << 10) == b"\7" * (64 << 10), "what was written is lost")

@@ -17,7 +17,7 @@ def disks(serve, *arguments):
     program = serve(*arguments)
     try:
         lines = [program.stdout.readline().rstrip() for _ in range(count)]
-        urls = [line.removeprefix("serving ") + "/0" for line in lines]
+        urls = [line.removeprefix("serving ") for line in lines]
         assert all(line.startswith("serving iscsi://127.0.0.1:") for line in lines), lines
         yield program, urls
     finally:

@@ -87,7 +87,7 @@ def first_line_repeats_the_command():
         said, _ = test("-s", "0x10", uri(), "0", "wx?r", "0x123456789", "3")
         check(said.startswith(f'stgtest -s 16 {uri()} 1 "WR" 1:23456789 3\n'), said)
         said, _ = test("--seed=7", uri(), "5", "", "*", "*")
-        check(said.startswith(f'stgtest -s 7 {uri()} 5 "WR" * *\n'), said)
+        check(said.startswith(f'stgtest -s 7 {uri()} 5 "WR" "*" "*"\n'), said)
         said, _ = test(uri(), "010")
         check(re.match(r'stgtest -s \d+ \S+ 8 "WR" 0:0 1\n', said), said)
 

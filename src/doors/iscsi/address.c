@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Where a door listens. */
+/* Where a door listens, and the names that lead there. */
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "doors/iscsi/iscsi.h"
 #include "lib/uri.h"
+
+static char here[] = "127.0.0.1";
+
+static char *host_of(const struct spd_uri *uri)
+{
+    return uri->host == NULL || uri->host[0] == '\0' ? here : uri->host;
+}
 
 static int listen_error(
     const char *host, const char *port, const struct os_address *address, int error)
@@ -25,7 +33,7 @@ static int listen_error(
 
 int address_listen(const struct spd_uri *uri, bool guarded, os_socket *listener)
 {
-    const char *host = uri->host == NULL || uri->host[0] == '\0' ? "127.0.0.1" : uri->host, *why;
+    const char *host = host_of(uri), *why;
     struct os_address addresses[OS_ADDRESSES_MAX];
     unsigned count;
     char port[12];
@@ -43,4 +51,24 @@ int address_listen(const struct spd_uri *uri, bool guarded, os_socket *listener)
             return 0;
     }
     return listen_error(host, port, &addresses[count - 1], error);
+}
+
+int address_name(const struct spd_uri *uri, struct iscsi_door *door)
+{
+    char host[OS_HOST_MAX], port[OS_PORT_MAX], path[ISCSI_NAME_MAX + sizeof "/65535"];
+    struct spd_uri initiators = { .scheme = uri->scheme, .host = host, .path = path };
+    struct spd_uri again = *uri;
+
+    if (!os_socket_here(door->listener, host, port))
+        return spd_fail(SPD_ERROR_SYSTEM, "the iSCSI door: its address is not known");
+    initiators.port = again.port = atoi(port);
+    /* QEMU, libiscsi and scsitool want the LUN, also when it is 0. */
+    snprintf(path, sizeof(path), "%s/%u", door->config.target,
+        (unsigned)(door->config.lun >> 48));
+    again.host = host_of(uri);
+    door->base.uri = spd_uri_text(&initiators);
+    door->base.name = spd_uri_text(&again);
+    return door->base.uri != NULL && door->base.name != NULL
+        ? 0
+        : spd_fail(SPD_ERROR_NO_MEMORY, "the iSCSI door");
 }

@@ -103,7 +103,7 @@ static int read_secrets(const struct spd_uri *uri, struct iscsi_config *config)
 
 int config_read(const struct spd_uri *uri, struct iscsi_config *config, bool *guarded)
 {
-    static const char *const names[] = { "allow-anonymous", "chap", "demand-mutual",
+    static const char *const names[] = { "allow-anonymous", "announce", "chap", "demand-mutual",
         "login-timeout", "lun", "mutual", "nop-interval", "nop-timeout", "resets", "write-wait",
         NULL };
     uint32_t anonymous = 0, lun = 0;
@@ -115,7 +115,8 @@ int config_read(const struct spd_uri *uri, struct iscsi_config *config, bool *gu
     config->login_timeout = ISCSI_LOGIN_SECONDS;
     config->write_wait = ISCSI_WRITE_WAIT;
     if ((error = spd_uri_check_query(uri, names)) != 0 ||
-        (error = read_path(uri, config, &lun)) != 0)
+        (error = read_path(uri, config, &lun)) != 0 ||
+        (error = announce_read(uri, config)) != 0)
         return error;
     if ((error = read_number(uri, "lun", 0, ISCSI_LUN_MAX, &lun)) != 0 ||
         (error = read_number(uri, "allow-anonymous", 0, 1, &anonymous)) != 0 ||

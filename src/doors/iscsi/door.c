@@ -272,7 +272,6 @@ static int door_open(struct spd_unit *unit, const struct spd_uri *uri, struct sp
 {
     struct iscsi_config config;
     struct iscsi_door *door;
-    char authority[80] = "", lun[16] = "";
     bool guarded;
     int error = config_read(uri, &config, &guarded);
 
@@ -286,15 +285,11 @@ static int door_open(struct spd_unit *unit, const struct spd_uri *uri, struct sp
     error = address_listen(uri, guarded, &door->listener);
     if (error == 0) {
         listen_again(door);
-        os_socket_address(door->listener, authority, sizeof(authority));
-        if (door->config.lun != 0)
-            snprintf(lun, sizeof(lun), "/%u", (unsigned)(door->config.lun >> 48));
-        if (asprintf(&door->base.uri, "iscsi://%s/%s%s", authority, door->config.target, lun) < 0) {
-            door->base.uri = NULL;
-            error = spd_fail(SPD_ERROR_NO_MEMORY, "the iSCSI door");
-        }
+        error = address_name(uri, door);
     }
     if (error != 0) {
+        free(door->base.uri);
+        free(door->base.name);
         iscsi_door_free(door);
         return error;
     }

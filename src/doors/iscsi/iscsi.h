@@ -17,7 +17,8 @@
  *   task.c        task management
  *   nop.c, text.c, logout.c, reject.c   the other requests and answers
  *   send.c        answers to bytes
- *   door.c        the loop, timers and the door's life; address.c where it listens
+ *   door.c        the loop, timers and the door's life
+ *   address.c     where it listens; announce.c where initiators are told that it does
  *
  * A request that the device ended on another thread comes back through the mailbox. Everything
  * else belongs to the door's thread, so there is no lock.
@@ -243,8 +244,16 @@ struct connection {
     struct transmit tx;
 };
 
+/* A network portal (RFC 7143 3.1), as initiators name it. */
+struct iscsi_portal {
+    char host[ISCSI_HOST_MAX + 1]; /* without brackets */
+    uint16_t port;                 /* 0: where the door listens */
+};
+
 struct iscsi_config {
     char target[ISCSI_NAME_MAX + 1];
+    struct iscsi_portal portals[ISCSI_PORTALS_MAX]; /* that SendTargets tells of */
+    uint32_t portal_count; /* 0: where the discovery came to */
     uint64_t lun; /* as a LUN field has it */
     struct chap_accounts chap;
     struct chap_accounts mutual;
@@ -299,6 +308,13 @@ extern const struct spd_door_ops iscsi_door_ops;
 
 /* address.c: 0 or a spd_error with a detail. guarded: an address that others reach is fine. */
 int address_listen(const struct spd_uri *uri, bool guarded, os_socket *listener);
+/* Gives the door, which listens, its URI and name; the caller frees both when it fails. */
+int address_name(const struct spd_uri *uri, struct iscsi_door *door);
+
+/* announce.c: config->portals, 0 or a spd_error with a detail. */
+int announce_read(const struct spd_uri *uri, struct iscsi_config *config);
+/* The TargetAddress keys that the initiator of this connection gets. */
+void announce_put(const struct connection *c, struct iscsi_text *answer);
 
 /* config.c */
 int config_read(const struct spd_uri *uri, struct iscsi_config *config, bool *guarded);

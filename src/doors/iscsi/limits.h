@@ -35,6 +35,9 @@ enum {
     ISCSI_KEY_MAX = 63,         /* RFC 7143 6.1: bytes of a key name */
     ISCSI_VALUE_MAX = 255,      /* and of a simple value */
     ISCSI_NAME_MAX = 223,       /* RFC 7143 4.2.7.1: bytes of an iSCSI name */
+    ISCSI_HOST_MAX = 253,       /* RFC 1123 2.1: of a host name */
+    ISCSI_PORTALS_MAX = 4,      /* that SendTargets tells of */
+    ISCSI_SEGMENT_MIN = 512,    /* RFC 7143 13.12: the least MaxRecvDataSegmentLength */
     ISCSI_LOGIN_ROUNDS_MAX = 32, /* requests of one login */
 
     ISCSI_RECEIVE_MAX = 262144,         /* our MaxRecvDataSegmentLength after login */

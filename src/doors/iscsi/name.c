@@ -3,7 +3,7 @@
 
 /*
  * The same check serves every name: of the target, of initiators, and of those in a secrets file.
- * A name that passes is in its normal form, which sessions, reservations, accounts and the log keep.
+ * A name that passes is in its normal form: sessions, reservations, accounts and the log keep it.
  *
  * RFC 3722 makes two names one where they differ in case, or in the way that Unicode writes a
  * character: a name is prepared when it is configured. RFC 3722 1 gives the reason. Most initiators

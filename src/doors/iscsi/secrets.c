@@ -199,7 +199,7 @@ static bool read_line(FILE *file, char text[SECRETS_LINE_MAX], size_t *length)
     return true;
 }
 
-/* What no text of a line can have; NULL: nothing. *text goes past the mark of UTF-8. */
+/* Finds what no text of a line can have; NULL: nothing. *text goes past the mark of UTF-8. */
 static const char *line_fault(char **text, size_t length, unsigned line)
 {
     static const char mark[] = "\xef\xbb\xbf", little[] = "\xff\xfe", big[] = "\xfe\xff";

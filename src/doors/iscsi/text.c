@@ -6,33 +6,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "doors/iscsi/iscsi.h"
+#include "doors/iscsi/name.h"
 
 enum { TEXT_TAG = 1 }; /* the target transfer tag while an exchange goes on */
 
 static void send_targets(struct connection *c, const char *value, struct iscsi_text *answer)
 {
     const char *target = c->door->config.target;
-    enum { TAG_MAX = sizeof ",65535" - 1 };
-    char address[80];
 
     if (strcmp(value, "All") == 0 ? !c->session->params.discovery
                                   : *value == '\0' && c->session->params.discovery) {
         iscsi_text_put(answer, "SendTargets", "Reject");
         return;
     }
-    if (strcmp(value, "All") != 0 && *value != '\0' && strcasecmp(value, target) != 0)
+    if (strcmp(value, "All") != 0 && *value != '\0' && !name_is(value, target))
         return;
     iscsi_text_put(answer, "TargetName", target);
-    /* Where this connection came in is where the next one can. */
-    if (os_socket_address(c->socket, address, sizeof(address) - TAG_MAX)) {
-        size_t length = strlen(address);
-
-        snprintf(address + length, sizeof(address) - length, ",%u", c->door->port.relative_port);
-        iscsi_text_put(answer, "TargetAddress", address);
-    }
+    announce_put(c, answer);
 }
 
 static bool answer_keys(struct connection *c, struct iscsi_text *answer)

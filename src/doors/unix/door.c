@@ -276,9 +276,11 @@ static int open_door(struct spd_unit *unit, const struct spd_uri *uri, struct sp
     door->listener = door->epoll = door->spare = door->mailbox.event = -1;
     door->path = strdup(uri->path);
     error = door->path ? open_descriptors(door, mode) : SPD_ERROR_NO_MEMORY;
-    if (error == 0 && asprintf(&door->door.uri, "unix:%s", door->path) < 0) {
-        door->door.uri = NULL;
-        error = SPD_ERROR_NO_MEMORY;
+    if (error == 0) {
+        struct spd_uri clients = { .scheme = uri->scheme, .path = uri->path, .port = -1 };
+
+        door->door.uri = spd_uri_text(&clients);
+        error = door->door.uri ? 0 : SPD_ERROR_NO_MEMORY;
     }
     if (error) {
         close_door(&door->door);

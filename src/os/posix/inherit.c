@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -131,14 +132,19 @@ static int port_of(const struct os_address *address)
 
 bool os_inherited_address(const struct os_address *wanted, char *text, size_t size)
 {
+    char host[OS_HOST_MAX], port[OS_PORT_MAX];
+
     for (unsigned i = 0; i < SOCKETS_MAX; i++) {
         int fd = atomic_load(&inherited[i]);
         struct os_address own = { .length = sizeof(own.bytes) };
         socklen_t length = sizeof(own.bytes);
 
         if (fd != 0 && getsockname(fd, (struct sockaddr *)(void *)own.bytes, &length) == 0 &&
-            port_of(&own) >= 0 && port_of(&own) == port_of(wanted))
-            return os_socket_address(fd, text, size);
+            port_of(&own) >= 0 && port_of(&own) == port_of(wanted) &&
+            os_socket_here(fd, host, port)) {
+            snprintf(text, size, strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
+            return true;
+        }
     }
     return false;
 }

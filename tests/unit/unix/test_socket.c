@@ -69,6 +69,41 @@ static void mode_can_be_chosen(void **state)
     spd_unit_delete(unit);
 }
 
+/* Both that the library says of the door are typed in again, and lead to the same file. */
+static void any_file_has_a_name_that_can_be_typed(void **state)
+{
+    static const char *const rows[][2] = { /* the file's name, in a device name and as it is */
+        { "a%20b", "a b" },
+        { "100%25", "100%" },
+        { "a%3Fb", "a?b" },
+        { "a%23b", "a#b" },
+        { "%22it%27s%22", "\"it's\"" },
+        { "a%0Ab", "a\nb" },
+        { "%2541", "%41" },
+        { "\xc3\xa4", "\xc3\xa4" },
+        { "%C3%FF", "\xc3\xff" },
+        { "%26%24%60%5C", "&$`\\" },
+    };
+    char again[128], expected[128], file[96];
+    spd_unit *unit;
+
+    (void)state;
+    fixture_open(SPD_CACHE);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        name_socket(rows[i][0], "?mode=0660");
+        snprintf(file, sizeof file, "%s/%s", fixture.folder, rows[i][1]);
+        assert_int_equal(try_create(uri, &unit), 0);
+        assert_string_equal(spd_unit_door_name(unit, 0), uri);
+        snprintf(again, sizeof again, "%s", spd_unit_door_uri(unit, 0));
+        spd_unit_delete(unit);
+        snprintf(expected, sizeof expected, "unix:%s", path);
+        assert_string_equal(again, expected);
+        assert_int_equal(try_create(again, &unit), 0);
+        assert_int_equal(access(file, F_OK), 0);
+        spd_unit_delete(unit);
+    }
+}
+
 static void bad_uris_are_refused(void **state)
 {
     static const struct {
@@ -161,6 +196,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(only_the_owner_may_connect),
         TEST(mode_can_be_chosen),
+        TEST(any_file_has_a_name_that_can_be_typed),
         TEST(bad_uris_are_refused),
         TEST(live_server_keeps_its_path),
         TEST(dead_server_is_replaced),

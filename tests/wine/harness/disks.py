@@ -94,7 +94,7 @@ def original_by_iscsi(program):
         name = "iscsi://127.0.0.1:0/iqn.2026-01.org.example:original"
         lines = []
         with server(machine, copied(machine, program), name, lines=lines) as process:
-            url = lines[-1].split()[1].rstrip(";") + "/0"
+            url = lines[-1].split()[1].rstrip(";")
             status, output = machine.prefix.run(
                 ["qemu-io", "-f", "raw", "-c", "write -P 0x5a 1M 640k", "-c", "flush",
                  "-c", "aio_write -P 0x61 4M 64k", "-c", "aio_write -P 0x62 5M 64k",

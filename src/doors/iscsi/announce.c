@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * Where SendTargets says that the target is (RFC 7143 13.8 and appendix C).
+ *
+ * Without announce= that is where the discovery came to: it is the one address of which the server
+ * knows that this initiator can reach it, also when the door listens on the wildcard. Other
+ * addresses of the host may lead nowhere for it, and then an initiator waits for each. An address
+ * of one link is no answer, since its zone is a name of this host's own, and TargetAddress has none
+ * (RFC 3986 3.2.2). A target without a TargetAddress is where the discovery came to as well.
+ *
+ * Behind a port map or NAT the server cannot know its address: announce= has what to say instead.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "doors/iscsi/iscsi.h"
+#include "lib/uri.h"
+
+/* RFC 1123 2.1, and the '_' that names of containers have. A last label of digits would be an
+ * address that is mistyped. */
+static const char *name_fault_of(const char *host)
+{
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+    const char *label = host;
+
+    for (;;) {
+        size_t length = strspn(label, letters);
+
+        if (length == 0 || length > 63)
+            return "it is neither an address nor a host name";
+        if (label[length] == '\0')
+            return strspn(label, "0123456789") == length ? "it is no address" : NULL;
+        if (label[length] != '.')
+            return "it is neither an address nor a host name";
+        label += length + 1;
+    }
+}
+
+static const char *host_fault(const char *host)
+{
+    if (strchr(host, '%') != NULL)
+        return "a zone means something on its own host alone";
+    switch (os_host_kind(host)) {
+    case OS_HOST_NAME:
+        return strchr(host, ':') != NULL ? "it is no IPv6 address" : name_fault_of(host);
+    case OS_HOST_ANY:
+        return "the wildcard is no address that an initiator can reach";
+    case OS_HOST_LINK_LOCAL:
+        return "a link-local address means something on one link alone";
+    case OS_HOST_GROUP:
+        return "it is not the address of one host";
+    case OS_HOST_ADDRESS:
+        break;
+    }
+    return NULL;
+}
+
+/* "" is no port: that where the door listens. */
+static const char *read_port(const char *text, uint16_t *port)
+{
+    uint32_t number = 0;
+
+    if (*text != '\0' &&
+        (strspn(text, "0123456789") != strlen(text) || !iscsi_number(text, &number) ||
+            number == 0 || number > 65535))
+        return "the port is not a number from 1 to 65535";
+    *port = (uint16_t)number;
+    return NULL;
+}
+
+/* HOST, HOST:PORT, [IPV6] or [IPV6]:PORT; cuts text to pieces. */
+static const char *read_portal(char *text, struct iscsi_portal *portal)
+{
+    char *host = text, *port;
+    const char *fault;
+
+    if (*host == '[') {
+        port = strchr(++host, ']');
+        if (port == NULL)
+            return "a ']' is missing";
+        *port++ = '\0';
+        if (strchr(host, ':') == NULL)
+            return "brackets are for IPv6 addresses";
+        if (*port != '\0' && *port++ != ':')
+            return "behind the ']' stands ':' and a port, or nothing";
+    } else {
+        port = host + strcspn(host, ":");
+        if (*port != '\0')
+            *port++ = '\0';
+        if (strchr(port, ':') != NULL)
+            return "an IPv6 address stands in brackets";
+    }
+    if (strlen(host) > ISCSI_HOST_MAX)
+        return "it is longer than 253 characters";
+    fault = host_fault(host);
+    if (fault == NULL)
+        fault = read_port(port, &portal->port);
+    snprintf(portal->host, sizeof(portal->host), "%s", host);
+    return fault;
+}
+
+static int refuse(const char *portal, const char *why)
+{
+    return spd_fail(SPD_ERROR_URI_PARAMETER, "announce=%s: %s; HOST:PORT is needed, such as "
+        "disks.example.org:3260, or several with commas between", portal, why);
+}
+
+/* The bytes that a key and a value take in an answer. */
+static size_t room_of(const char *key, size_t value)
+{
+    return strlen(key) + 1 + value + 1;
+}
+
+/* The one answer to SendTargets must fit into the shortest data segment that an initiator may ask
+ * for (RFC 7143 13.12), so that it never has to be sent in pieces. */
+static bool fits(const struct iscsi_config *config)
+{
+    size_t room = room_of("TargetName", strlen(config->target));
+
+    for (unsigned i = 0; i < config->portal_count; i++)
+        room += room_of("TargetAddress",
+            strlen(config->portals[i].host) + sizeof "[]:65535,65535" - 1);
+    return room <= ISCSI_SEGMENT_MIN;
+}
+
+int announce_read(const struct spd_uri *uri, struct iscsi_config *config)
+{
+    const char *list = spd_uri_query(uri, "announce");
+
+    config->portal_count = 0;
+    while (list != NULL) {
+        size_t length = strcspn(list, ",");
+        char text[ISCSI_HOST_MAX + sizeof "[]:65535" + 1], copy[sizeof text];
+        const char *fault;
+
+        snprintf(text, sizeof(text), "%.*s", (int)(length < 300 ? length : 300), list);
+        if (config->portal_count == ISCSI_PORTALS_MAX)
+            return refuse(text, "there are more than 4");
+        strcpy(copy, text);
+        fault = length >= sizeof(text) ? "it is too long"
+                                       : read_portal(copy, &config->portals[config->portal_count]);
+        if (fault != NULL)
+            return refuse(text, fault);
+        config->portal_count++;
+        list = list[length] == ',' ? list + length + 1 : NULL;
+    }
+    if (!fits(config))
+        return spd_fail(SPD_ERROR_URI_PARAMETER, "announce: the names of the target and of these "
+            "hosts are too long for one answer of %d bytes: name fewer hosts, or their addresses",
+            ISCSI_SEGMENT_MIN);
+    return 0;
+}
+
+static void put(struct iscsi_text *answer, const char *host, unsigned port, unsigned group)
+{
+    char address[ISCSI_HOST_MAX + sizeof "[]:65535,65535"];
+
+    snprintf(address, sizeof(address), strchr(host, ':') != NULL ? "[%s]:%u,%u" : "%s:%u,%u", host,
+        port, group);
+    iscsi_text_put(answer, "TargetAddress", address);
+}
+
+void announce_put(const struct connection *c, struct iscsi_text *answer)
+{
+    const struct iscsi_config *config = &c->door->config;
+    char host[OS_HOST_MAX], port[OS_PORT_MAX];
+    bool known = os_socket_here(c->socket, host, port);
+    uint32_t number = 0;
+
+    if (known)
+        iscsi_number(port, &number);
+    for (unsigned i = 0; i < config->portal_count; i++)
+        put(answer, config->portals[i].host,
+            config->portals[i].port != 0 ? config->portals[i].port : number,
+            c->door->port.relative_port);
+    if (config->portal_count > 0 || !known || os_host_kind(host) == OS_HOST_LINK_LOCAL)
+        return;
+    host[strcspn(host, "%")] = '\0';
+    put(answer, host, number, c->door->port.relative_port);
+}
