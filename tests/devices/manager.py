@@ -89,7 +89,7 @@ def passed_socket_is_served_and_outlives_a_crash():
         uri = f"iscsi://127.0.0.1:{port(sock)}/{IQN}"
         arguments = ("-f", path("passed.img"), "--size", "4M", "-p", uri)
         server = given(sock, *arguments)
-        check(server.uris == [uri], server.uris)
+        check(server.uris == [uri + "/0"], server.uris)
         qemu_io(server.url, "write -P 9 0 64k", "flush")
         check(server.end(signal.SIGKILL) == -signal.SIGKILL, "it ended before")
         # The connection waits in the manager's socket until the next server takes it.
