@@ -8,7 +8,8 @@
 
 enum { START, HAVE_DATA, HAVE_SCRATCH, READ, WRITTEN, FLUSHED };
 
-/* SBC-3 5.2: the data-out is what is expected, then what to write. */
+/* SBC-3 5.2: the data-out is what is expected, then what to write. FUA is for what is written: read
+ * with it, the device would flush twice. */
 enum scsi_step scsi_compare_and_write(struct scsi_task *task)
 {
     uint8_t shift = task->unit->block_shift;
@@ -28,7 +29,7 @@ enum scsi_step scsi_compare_and_write(struct scsi_task *task)
         return scsi_ask(task, SCSI_SCRATCH, HAVE_SCRATCH);
     case HAVE_SCRATCH:
         task->op.buffer = SCSI_BUFFER_SCRATCH;
-        task->op.fua = scsi_read_fua(task, task->cdb[1] & 0x08);
+        task->op.fua = scsi_read_fua(task, false);
         scsi_next_op(task, (uint32_t)task->blocks);
         return scsi_ask(task, SCSI_READ, READ);
     case READ:

@@ -6,26 +6,36 @@
 
 #include "scsi/internal.h"
 
-enum { START, MOVE };
+enum { START, MOVE, FLUSHED };
 
 static inline bool fua_bit(const struct scsi_task *task)
 {
     return ((const struct scsi_row *)task->row)->length != 6 && (task->cdb[1] & 0x08);
 }
 
-static inline enum scsi_step next_piece(struct scsi_task *task, enum scsi_step step)
+/* Of several pieces with FUA each would cost a flush; one for the whole command does the same. */
+static inline bool flushes_once(const struct scsi_task *task, bool fua)
 {
-    return scsi_next_op(task, task->unit->op_blocks) ? step : scsi_finish(task);
+    return fua && task->blocks > task->unit->op_blocks && scsi_has_cache(task->unit);
 }
 
+static inline enum scsi_step read_piece(struct scsi_task *task)
+{
+    return scsi_next_op(task, task->unit->op_blocks) ? scsi_ask(task, SCSI_READ, MOVE)
+                                                     : scsi_finish(task);
+}
+
+/* The flush is before the pieces: what they read is on the medium then, but for what others write
+ * meanwhile. */
 enum scsi_step scsi_read(struct scsi_task *task)
 {
     uint8_t shift = task->unit->block_shift;
+    bool fua = scsi_read_fua(task, fua_bit(task));
 
-    if (task->phase == MOVE) {
+    if (task->phase == MOVE)
         task->done += task->op.blocks;
-        return next_piece(task, SCSI_READ);
-    }
+    if (task->phase != START)
+        return read_piece(task);
     if (!scsi_transfer(task, SCSI_DATA_IN, task->blocks << shift))
         return SCSI_DONE;
     /* An initiator that takes less than it asks for gets what it takes: read no more than that. */
@@ -34,25 +44,35 @@ enum scsi_step scsi_read(struct scsi_task *task)
         task->buffer_length = task->blocks << shift;
     }
     task->op.buffer = SCSI_BUFFER_DATA;
-    task->op.fua = scsi_read_fua(task, fua_bit(task));
-    task->phase = MOVE;
-    return next_piece(task, SCSI_READ);
+    task->op.fua = fua && !flushes_once(task, fua);
+    return flushes_once(task, fua) ? scsi_ask_flush(task, FLUSHED) : read_piece(task);
+}
+
+/* The flush is after the pieces, and makes them durable. */
+static inline enum scsi_step write_piece(struct scsi_task *task)
+{
+    if (scsi_next_op(task, task->unit->op_blocks))
+        return scsi_ask(task, SCSI_WRITE, MOVE);
+    return flushes_once(task, scsi_write_fua(task, fua_bit(task))) ? scsi_ask_flush(task, FLUSHED)
+                                                                   : scsi_finish(task);
 }
 
 enum scsi_step scsi_write(struct scsi_task *task)
 {
     uint8_t shift = task->unit->block_shift;
 
+    if (task->phase == FLUSHED)
+        return scsi_finish(task);
     if (task->phase == MOVE) {
         task->done += task->op.blocks;
-        return next_piece(task, SCSI_WRITE);
+        return write_piece(task);
     }
     if (!scsi_transfer(task, SCSI_DATA_OUT, task->blocks << shift))
         return SCSI_DONE;
     task->op.buffer = SCSI_BUFFER_DATA;
     task->op.fua = scsi_write_fua(task, fua_bit(task));
-    task->phase = MOVE;
-    return next_piece(task, SCSI_WRITE);
+    task->op.fua = task->op.fua && !flushes_once(task, task->op.fua);
+    return write_piece(task);
 }
 
 /* SBC-3 5.26: a count of 0 is to the end of the medium, and reaches the device as such. With IMMED

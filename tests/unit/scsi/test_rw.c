@@ -204,38 +204,6 @@ static void an_error_in_any_piece_ends_the_command(void **state)
     assert_int_equal(disk->log_count, 2);
 }
 
-static bool reads_with_fua(struct disk *disk, uint8_t opcode, uint8_t flags)
-{
-    in(disk, CDB(opcode, flags, 0, 0, opcode == 0x08 ? 1 : 0, 0, 0, 0, opcode == 0x28 ? 1 : 0),
-        512);
-    assert_good(disk);
-    assert_int_equal(disk->log_count, 1);
-    return disk->log[0].op.fua;
-}
-
-static bool writes_with_fua(struct disk *disk, uint8_t opcode, uint8_t flags)
-{
-    uint8_t data[512] = { 0 };
-
-    out(disk, CDB(opcode, flags, 0, 0, opcode == 0x0a ? 1 : 0, 0, 0, 0, opcode == 0x2a ? 1 : 0),
-        data, 512);
-    assert_good(disk);
-    assert_int_equal(disk->log_count, 1);
-    return disk->log[0].op.fua;
-}
-
-static void fua_and_dpo_are_accepted_and_fua_reaches_the_device(void **state)
-{
-    struct disk *disk = *state;
-
-    assert_false(reads_with_fua(disk, 0x28, 0x00));
-    assert_false(reads_with_fua(disk, 0x28, 0x10));
-    assert_true(reads_with_fua(disk, 0x28, 0x08));
-    assert_true(writes_with_fua(disk, 0x2a, 0x18));
-    assert_false(writes_with_fua(disk, 0x2a, 0x10));
-    assert_false(reads_with_fua(disk, 0x08, 0x00));
-}
-
 static void six_byte_commands_have_lba_bits_where_fua_would_be(void **state)
 {
     struct disk *disk = *state;
@@ -247,19 +215,6 @@ static void six_byte_commands_have_lba_bits_where_fua_would_be(void **state)
     assert_good(disk);
     assert_int_equal(disk->log[0].op.lba, 0x80000);
     assert_false(disk->log[0].op.fua);
-}
-
-static void without_a_cache_everything_is_fua(void **state)
-{
-    struct scsi_unit_params params = disk_params();
-    struct disk *disk;
-
-    params.cache = false;
-    disk = reopen(state, &params);
-    assert_true(reads_with_fua(disk, 0x28, 0x00));
-    assert_true(writes_with_fua(disk, 0x2a, 0x00));
-    assert_true(reads_with_fua(disk, 0x08, 0x00));
-    assert_true(writes_with_fua(disk, 0x0a, 0x00));
 }
 
 static void an_initiator_that_takes_more_sees_underflow(void **state)
@@ -427,9 +382,7 @@ int main(void)
         TEST(a_long_transfer_is_cut_at_the_units_maximum),
         TEST(a_command_over_the_units_maximum_is_refused),
         TEST(an_error_in_any_piece_ends_the_command),
-        TEST(fua_and_dpo_are_accepted_and_fua_reaches_the_device),
         TEST(six_byte_commands_have_lba_bits_where_fua_would_be),
-        TEST(without_a_cache_everything_is_fua),
         TEST(an_initiator_that_takes_more_sees_underflow),
         TEST(an_initiator_that_takes_less_sees_overflow_and_only_that_is_read),
         TEST(an_initiator_that_takes_nothing_sees_overflow),
