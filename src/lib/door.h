@@ -80,6 +80,8 @@ struct spd_request {
     bool has_scratch; /* it is counted among those that have one */
     bool dispatched;  /* it is counted in its nexus's share of dispatchers */
     uint64_t spent;   /* bytes of its turn */
+    uint64_t parked;  /* os_now_ns() when it came to wait at the gate */
+    uint32_t refused_for; /* operations in the gate, for which it waited too long; 0: it did not */
     struct spd_vec op_vec_inline[4];
     void *op_vec_borrowed; /* a longer scatter list, of unit->lists */
     void *device_context;

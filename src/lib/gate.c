@@ -5,6 +5,10 @@
 
 #include <stdatomic.h>
 
+/* ns; the former is less than initiators wait before they abort or reset. */
+#define PATIENCE UINT64_C(10000000000)
+#define PATIENCE_SHORT UINT64_C(100000000)
+
 void spd_gate_init(struct spd_gate *gate)
 {
     atomic_init(&gate->word, 0);
@@ -12,6 +16,7 @@ void spd_gate_init(struct spd_gate *gate)
     spd_fair_init(&gate->waiting, SPD_FAIR_GATE);
     gate->passed = false;
     gate->exclusive = false;
+    gate->patience = PATIENCE;
 }
 
 void spd_gate_destroy(struct spd_gate *gate)
@@ -50,6 +55,7 @@ static struct spd_request *admit(struct spd_gate *gate)
             if (atomic_load(&gate->word) != SPD_GATE_SLOW)
                 break; /* the last one to leave comes here */
             gate->exclusive = true;
+            gate->patience = PATIENCE;
         }
         atomic_fetch_add(&gate->word, 1);
         if (request->task.attribute != SCSI_HEAD_OF_QUEUE)
@@ -64,6 +70,26 @@ static struct spd_request *admit(struct spd_gate *gate)
         atomic_fetch_and(&gate->word, ~SPD_GATE_SLOW);
     }
     return granted;
+}
+
+/* The lock is held. Takes out the exclusive tasks that have their turn and have waited for longer
+ * than the patience; returns where the list ends. */
+static struct spd_request **refuse(struct spd_gate *gate, struct spd_request **end)
+{
+    uint32_t inside = atomic_load(&gate->word) & ~SPD_GATE_SLOW;
+    uint64_t now = os_now_ns();
+    struct spd_request *request;
+
+    while (!gate->exclusive && inside && (request = spd_fair_first(&gate->waiting)) &&
+        request->task.exclusive && now - request->parked > gate->patience) {
+        spd_fair_take(&gate->waiting, request, false);
+        gate->patience = PATIENCE_SHORT;
+        request->refused_for = inside;
+        request->next = NULL;
+        *end = request;
+        end = &request->next;
+    }
+    return end;
 }
 
 bool spd_gate_enter(
@@ -82,10 +108,17 @@ bool spd_gate_enter(
     if (!exclusive)
         atomic_fetch_sub(&gate->word, 1);
     atomic_fetch_or(&gate->word, SPD_GATE_SLOW);
+    request->parked = os_now_ns();
     park(gate, request);
+    granted = refuse(gate, granted);
     *granted = admit(gate);
     os_mutex_unlock(&gate->lock);
     return false;
+}
+
+bool spd_gate_has_waited_long(const struct spd_request *request)
+{
+    return os_now_ns() - request->parked >= PATIENCE;
 }
 
 struct spd_request *spd_gate_leave(struct spd_gate *gate, struct spd_request *request)

@@ -12,6 +12,12 @@
  * HEAD OF QUEUE tasks pass all that wait (SAM-5 8.7.4), but not an exclusive one inside; and not
  * those of other nexuses again before one of these has had a turn.
  *
+ * An exclusive task waits for what the device has, and all that come after it wait for it. So where
+ * the device does not end an operation, one command would hold up every initiator. An exclusive
+ * task that has waited for longer than the patience is refused when another one comes that would
+ * have to wait for it. After that the patience is short, until an exclusive task gets in again: its
+ * initiator may try again and again.
+ *
  * While there is no exclusive task a passage costs one atomic addition and one subtraction.
  */
 
@@ -27,6 +33,7 @@ struct spd_gate {
     struct spd_fair waiting;
     bool exclusive; /* the task inside is an exclusive one */
     bool passed;    /* a HEAD OF QUEUE task was the last to get a turn, or is the next */
+    uint64_t patience; /* ns, of others with the exclusive task that waits */
 };
 
 /* An exclusive task waits or is inside: everybody takes the lock. */
@@ -36,9 +43,13 @@ void spd_gate_init(struct spd_gate *gate);
 void spd_gate_destroy(struct spd_gate *gate);
 
 /* True: inside. False: parked, and *granted lists those that may go in now, linked by next, oldest
- * first; the request itself may be among them. The caller runs them. */
+ * first; the request itself may be among them. So may be some that are refused (refused_for is not
+ * 0), which have not gone in. The caller runs them. */
 bool spd_gate_enter(
     struct spd_gate *gate, struct spd_request *request, struct spd_request **granted);
+
+/* One that was parked: for so long that its initiator may have lost patience. */
+bool spd_gate_has_waited_long(const struct spd_request *request);
 
 /* Returns those that may go in now. */
 struct spd_request *spd_gate_leave(struct spd_gate *gate, struct spd_request *request);

@@ -14,6 +14,7 @@
  * its door for a later turn, so that others have theirs.
  */
 
+#include <inttypes.h>
 #include <stdatomic.h>
 
 #include "lib/unit.h"
@@ -22,6 +23,7 @@
  * is a turn. */
 enum { TURN_BYTES = 256 << 10 };
 
+static const struct scsi_outcome busy = { .status = SCSI_BUSY };
 static const struct scsi_outcome aborted = { .status = SCSI_CHECK_CONDITION, .sense_key = 0x0b };
 
 static void set_state(struct spd_request *request, uint32_t state)
@@ -110,6 +112,28 @@ static bool take_scratch(struct spd_request *request)
     return true;
 }
 
+/* It has waited at the gate, and did not get in. */
+static void tell_waited(const struct spd_request *request, uint32_t inside, const char *outcome)
+{
+    static struct spd_log_limit limit = { .kind = "commands that waited for the device" };
+    const struct spd_unit *unit = request->unit;
+
+    spd_log_limited(&limit, NULL, SPD_LOG_WARNING,
+        "%s: command %02Xh, which none may run beside, waited %" PRIu64 " s for %u operation%s of "
+        "others that the device has not ended; %s",
+        unit->doors[0]->uri, request->task.cdb[0],
+        (os_now_ns() - request->parked) / UINT64_C(1000000000), inside, inside == 1 ? "" : "s",
+        outcome);
+}
+
+static bool end_refused(struct spd_request *request)
+{
+    tell_waited(request, request->refused_for, "it is answered BUSY, so that others go on");
+    request->refused_for = 0;
+    request->outcome = busy;
+    return true;
+}
+
 /* False: put down. True: the step has ended, with request->outcome. */
 static bool take_step(
     struct spd_request *request, enum scsi_step step, void *bounce, struct spd_request **granted)
@@ -123,6 +147,8 @@ static bool take_step(
     default:
         if (atomic_load_explicit(&request->aborted, memory_order_relaxed))
             return spd_request_end_aborted(request);
+        if (request->refused_for)
+            return end_refused(request);
         if (!prepare(request, step, granted))
             return false;
         if (!scsi_admit(&request->task, &request->outcome))
@@ -212,6 +238,7 @@ void spd_request_start(struct spd_request *request)
 {
     request->mapped = false;
     request->gated = false;
+    request->refused_for = 0;
     request->task.data = NULL;
     request->task.data_count = 0;
     request->task.scratch = NULL;
@@ -244,6 +271,18 @@ bool spd_request_go_on(struct spd_request *request)
     return true;
 }
 
+static bool cancel_parked(struct spd_request *request, struct spd_request **granted)
+{
+    struct spd_gate *gate = &request->unit->gate;
+    uint32_t inside = atomic_load(&gate->word) & ~SPD_GATE_SLOW;
+
+    if (!spd_gate_cancel(gate, request, granted))
+        return false;
+    if (inside && request->task.exclusive && spd_gate_has_waited_long(request))
+        tell_waited(request, inside, "it has been aborted");
+    return true;
+}
+
 bool spd_request_cancel(struct spd_request *request)
 {
     struct spd_unit *unit = request->unit;
@@ -259,7 +298,7 @@ bool spd_request_cancel(struct spd_request *request)
         cancelled = spd_scratch_cancel(&unit->scratch, request);
         break;
     case SPD_REQUEST_PARKED:
-        cancelled = spd_gate_cancel(&unit->gate, request, &granted);
+        cancelled = cancel_parked(request, &granted);
         break;
     case SPD_REQUEST_QUEUED:
         cancelled = spd_dispatchers_cancel(&unit->dispatchers, request);

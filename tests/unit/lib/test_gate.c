@@ -177,6 +177,66 @@ static void the_last_one_parked_can_be_cancelled(void **state)
 }
 
 /* The turns of a nexus are one exclusive task, or all before its next one. */
+/* As if it had come this long ago. */
+static void grow_old(struct spd_request *request, uint64_t milliseconds)
+{
+    request->parked -= milliseconds * 1000000;
+}
+
+static void an_exclusive_one_that_holds_up_others_for_long_is_refused(void **state)
+{
+    struct spd_request a = shared(), b = shared(), c = shared(), e = exclusive(), *granted = NULL;
+
+    (void)state;
+    assert_true(spd_gate_enter(&gate, &a, &granted));
+    assert_false(spd_gate_enter(&gate, &e, &granted));
+    grow_old(&e, 9000);
+    b = of_other(b);
+    assert_false(spd_gate_enter(&gate, &b, &granted));
+    assert_null(granted);
+    grow_old(&e, 2000);
+    assert_false(spd_gate_enter(&gate, &c, &granted));
+    assert_ptr_equal(granted, &e);
+    assert_int_equal(e.refused_for, 1);
+    assert_false(e.gated);
+    assert_ptr_equal(e.next, &b);
+    assert_ptr_equal(b.next, &c);
+    assert_null(c.next);
+    assert_true(b.gated && c.gated && !b.refused_for && !c.refused_for);
+    assert_null(spd_gate_leave(&gate, &b));
+    assert_null(spd_gate_leave(&gate, &c));
+    assert_null(spd_gate_leave(&gate, &a));
+}
+
+/* An exclusive task waits, another task comes this much later, and all leave. Returns whether the
+ * exclusive task was refused. */
+static bool is_refused_after(uint64_t milliseconds)
+{
+    struct spd_request a = shared(), b = shared(), e = exclusive(), *granted = NULL;
+
+    assert_true(spd_gate_enter(&gate, &a, &granted));
+    assert_false(spd_gate_enter(&gate, &e, &granted));
+    grow_old(&e, milliseconds);
+    assert_false(spd_gate_enter(&gate, &b, &granted));
+    granted = spd_gate_leave(&gate, &a);
+    if (!e.refused_for) {
+        assert_ptr_equal(granted, &e);
+        assert_ptr_equal(spd_gate_leave(&gate, &e), &b);
+    }
+    assert_null(spd_gate_leave(&gate, &b));
+    return e.refused_for != 0;
+}
+
+static void after_a_refusal_patience_is_short_until_one_gets_in(void **state)
+{
+    (void)state;
+    assert_false(is_refused_after(1000));
+    assert_true(is_refused_after(11000));
+    assert_true(is_refused_after(1000));
+    assert_false(is_refused_after(0));
+    assert_false(is_refused_after(1000));
+}
+
 static void nexuses_have_turns(void **state)
 {
     struct spd_request x = exclusive(), y = exclusive(), z = exclusive(), *granted = NULL;
@@ -322,6 +382,8 @@ int main(void)
         TEST(those_behind_an_exclusive_one_follow_it_together_in_order),
         TEST(a_cancelled_exclusive_one_frees_those_behind_it),
         TEST(the_last_one_parked_can_be_cancelled),
+        TEST(an_exclusive_one_that_holds_up_others_for_long_is_refused),
+        TEST(after_a_refusal_patience_is_short_until_one_gets_in),
         TEST(nexuses_have_turns),
         TEST(head_of_queue_does_not_pass_other_nexuses_twice_in_a_row),
         TEST(an_exclusive_one_is_alone_among_threads),

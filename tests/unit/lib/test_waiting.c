@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "lib/unit.h"
 #include "test_device.h"
 
 static struct test_device device;
@@ -118,6 +119,88 @@ static void an_exclusive_command_waits_for_those_before_it_and_holds_those_after
         assert_int_equal(loop_wait(&command[i]), SCSI_GOOD);
     assert_int_equal(device.most_inside, 1);
     assert_int_equal(device.lba, 2); /* the last one */
+    test_unit_end(unit, &device);
+}
+
+static const char *sought;
+static atomic_bool found;
+
+static void look_for(int level, const char *text)
+{
+    (void)level;
+    if (strstr(text, sought))
+        atomic_store(&found, true);
+}
+
+static void seek(const char *text)
+{
+    sought = text;
+    atomic_store(&found, false);
+    spd_log_set(look_for);
+}
+
+static void wait_found(void)
+{
+    while (!atomic_load(&found))
+        os_yield();
+    spd_log_set(NULL);
+}
+
+/* A write that the device has, an ORDERED one that waits for it, and one behind. */
+static void hang_up_all(spd_unit *unit, struct loop_command command[3], unsigned char *block)
+{
+    command[1].request.task.attribute = SCSI_ORDERED;
+    for (int i = 0; i < 2; i++)
+        assert_true(
+            loop_start_write(loop_door_of(unit), &command[i], block, (uint64_t)i, 1, TEST_BLOCK));
+    test_wait_held(&device, 1);
+    unit->gate.patience = 0;
+    assert_true(loop_start_write(loop_door_of(unit), &command[2], block, 2, 1, TEST_BLOCK));
+}
+
+static void an_exclusive_command_that_waits_for_a_device_that_hangs_gives_way(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+    spd_unit *unit = test_unit(&device, &test_simple_ops, &params, 4);
+    struct loop_command command[3] = { 0 };
+    unsigned char block[TEST_BLOCK] = { 0 };
+
+    (void)state;
+    device.hold = true;
+    seek("command 8Ah, which none may run beside, waited 0 s for 1 operation of others that the "
+         "device has not ended; it is answered BUSY");
+    hang_up_all(unit, command, block);
+    assert_int_equal(loop_wait(&command[1]), SCSI_BUSY);
+    wait_found();
+    test_wait_held(&device, 2); /* and the one behind goes on */
+    test_let_go(&device);
+    assert_int_equal(loop_wait(&command[0]), SCSI_GOOD);
+    assert_int_equal(loop_wait(&command[2]), SCSI_GOOD);
+    assert_int_equal(device.calls[SPD_WRITE], 2);
+    test_unit_end(unit, &device);
+}
+
+static void the_log_says_what_an_exclusive_command_that_was_aborted_waited_for(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+    spd_unit *unit = test_unit(&device, &test_simple_ops, &params, 4);
+    struct loop_command command[2] = { 0 };
+    unsigned char block[TEST_BLOCK] = { 0 };
+
+    (void)state;
+    device.hold = true;
+    command[1].request.task.attribute = SCSI_ORDERED;
+    for (int i = 0; i < 2; i++)
+        assert_true(
+            loop_start_write(loop_door_of(unit), &command[i], block, (uint64_t)i, 1, TEST_BLOCK));
+    test_wait_held(&device, 1);
+    command[1].request.parked -= 30 * UINT64_C(1000000000);
+    seek("command 8Ah, which none may run beside, waited 30 s for 1 operation of others that the "
+         "device has not ended; it has been aborted");
+    assert_true(loop_cancel(&command[1]));
+    wait_found();
+    test_let_go(&device);
+    assert_int_equal(loop_wait(&command[0]), SCSI_GOOD);
     test_unit_end(unit, &device);
 }
 
@@ -274,6 +357,8 @@ int main(void)
         cmocka_unit_test(a_command_that_waits_for_data_can_be_cancelled),
         cmocka_unit_test(a_queued_command_can_be_cancelled_one_that_the_device_has_not),
         cmocka_unit_test(an_exclusive_command_waits_for_those_before_it_and_holds_those_after_it),
+        cmocka_unit_test(an_exclusive_command_that_waits_for_a_device_that_hangs_gives_way),
+        cmocka_unit_test(the_log_says_what_an_exclusive_command_that_was_aborted_waited_for),
         cmocka_unit_test(those_that_waited_for_an_exclusive_one_go_on_side_by_side),
         cmocka_unit_test(a_change_of_reservations_waits_for_what_the_device_has),
         cmocka_unit_test(a_write_whose_data_comes_after_its_abort_does_not_reach_the_device),
