@@ -17,7 +17,7 @@ enum {
     SURE = ISCSI_SESSION_WINDOW_SURE / BURST, /* commands that every session is offered */
 };
 
-static struct client greedy[2][GREEDY];
+static struct client greedy[3][GREEDY];
 
 static void log_in(struct client *c, uint8_t host, unsigned initiator, const char *keys)
 {
@@ -168,9 +168,63 @@ static void those_that_wait_begin_in_their_order(void **state)
     }
 }
 
-static void one_that_waits_can_be_aborted(void **state)
+static void request_abort(struct client *c, uint32_t itt)
 {
     uint8_t bhs[ISCSI_BHS];
+
+    client_header(c, bhs, ISCSI_TASK_REQUEST | ISCSI_IMMEDIATE, ISCSI_FINAL | TASK_ABORT);
+    be32_put(bhs + TASK_REFERENCED_TAG, itt);
+    client_send(c, bhs, NULL, 0);
+}
+
+/* The last `count` of these, which gives their room back. */
+static void abort_last(struct client *c, const uint32_t *writes, unsigned *left, unsigned count)
+{
+    for (; count > 0; count--) {
+        request_abort(c, writes[--*left]);
+        client_expect(c, ISCSI_TASK_RESPONSE);
+        assert_int_equal(TASK_COMPLETE, c->bhs[BHS_RESPONSE]);
+    }
+}
+
+/* Room comes back in pieces, each of which another could use before the transfer that waits. */
+static void a_long_transfer_that_waits_comes_before_short_ones(void **state)
+{
+    enum { PIECE = BLOCKS / 4, SURE_PIECES = ISCSI_SESSION_DATA_SURE / (PIECE * BLOCK) };
+    struct client *last = &greedy[1][GREEDY - 1], *pieces = &greedy[2][0];
+    uint32_t writes[QUEUE_DEPTH], waits, behind;
+    unsigned left = 2;
+
+    (void)state;
+    take_all_of(1);
+    take_all_of(2);
+    abort_last(last, (const uint32_t[]){ last->itt - 1, last->itt }, &left, 2);
+    begin_from(pieces, 3, 1, "ImmediateData=No\n");
+    for (left = 0; left < QUEUE_DEPTH; left++) {
+        writes[left] = start_write(pieces, PIECE);
+        expect_r2t(pieces, writes[left]);
+    }
+    begin_from(&client, 4, 2, "ImmediateData=No\n");
+    waits = start_write(&client, BLOCKS);
+    begin_from(&other, 5, 3, "ImmediateData=No\n");
+    for (unsigned i = 0; i < SURE_PIECES; i++)
+        expect_r2t(&other, start_write(&other, PIECE));
+    behind = start_write(&other, PIECE);
+    abort_last(pieces, writes, &left, SURE_PIECES + 1);
+    client_ping(&other); /* and no R2T before this, though there is room for its piece */
+    client_ping(&client);
+    abort_last(pieces, writes, &left, 3);
+    expect_r2t(&client, waits);
+    client_ping(&other);
+    abort_last(pieces, writes, &left, 1);
+    expect_r2t(&other, behind);
+    client_close(pieces);
+    leave(1);
+    leave(2);
+}
+
+static void one_that_waits_can_be_aborted(void **state)
+{
     uint32_t waits, next;
 
     (void)state;
@@ -179,9 +233,7 @@ static void one_that_waits_can_be_aborted(void **state)
     waits = start_write(&client, BLOCKS);
     next = start_write(&client, 1);
     client_ping(&client);
-    client_header(&client, bhs, ISCSI_TASK_REQUEST | ISCSI_IMMEDIATE, ISCSI_FINAL | TASK_ABORT);
-    be32_put(bhs + TASK_REFERENCED_TAG, waits);
-    client_send(&client, bhs, NULL, 0);
+    request_abort(&client, waits);
     /* The one behind it has room of its own. */
     for (int i = 0; i < 2; i++) {
         assert_true(client_receive(&client));
@@ -335,6 +387,7 @@ int main(void)
         WITH_DISK(when_all_room_is_taken_a_session_has_some_of_its_own),
         WITH_WATCHFUL(room_of_data_that_never_comes_is_taken_back),
         WITH_DISK(those_that_wait_begin_in_their_order),
+        WITH_DISK(a_long_transfer_that_waits_comes_before_short_ones),
         WITH_DISK(one_that_waits_can_be_aborted),
         WITH_DISK(data_that_comes_unasked_is_kept_while_its_command_waits),
         WITH_DISK(a_command_that_was_held_may_begin_amid_its_data),

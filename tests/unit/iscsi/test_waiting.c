@@ -122,6 +122,44 @@ static void an_initiator_leaves_only_so_many_reads_behind(void **state)
     client_settle(&other);
 }
 
+/* As many reads of the whole disk as its session may have, left behind `sessions` times. */
+static void leave_long_reads(unsigned sessions, unsigned held)
+{
+    uint8_t bhs[ISCSI_BHS];
+
+    for (unsigned i = 0; i < sessions; i++) {
+        client_login(&client, &disk, "");
+        client_settle(&client);
+        for (unsigned j = 0; j < QUEUE_DEPTH; j++) {
+            client_read10(&client, bhs, 0, BLOCKS);
+            client_send(&client, bhs, NULL, 0);
+        }
+        held += QUEUE_DEPTH;
+        disk_wait_held(&disk, held);
+        client_close(&client);
+        disk_wait_aborted(&disk, held);
+    }
+}
+
+/* The buffers of reads that were left behind stay with the device. */
+static void an_initiator_leaves_only_so_many_bytes_behind(void **state)
+{
+    enum { FULL = ISCSI_SESSION_DATA_MAX / (QUEUE_DEPTH * BLOCKS * BLOCK) };
+
+    (void)state;
+    assert_true(FULL + 1 < ISCSI_LEFT_MAX);
+    client_close(&client);
+    leave_long_reads(FULL, 0);
+    leave_long_reads(1, FULL * QUEUE_DEPTH);
+    seek("(0302h): it waited 1 s for reads of its 5 former sessions");
+    client_connect(&other, &disk);
+    assert_int_equal(LOGIN_OUT_OF_RESOURCES, client_login_step(&other, 0x87, NAMES));
+    client_close(&other);
+    wait_found();
+    disk_release(&disk);
+    client_login(&other, &disk, "");
+}
+
 static int close_quiet(void **state)
 {
     spd_log_set(NULL);
@@ -137,6 +175,7 @@ int main(void)
         WAITING(open_short, so_does_the_next_one),
         WAITING(open_long, the_log_says_what_a_login_waits_for),
         WAITING(open_short, an_initiator_leaves_only_so_many_reads_behind),
+        WAITING(open_short, an_initiator_leaves_only_so_many_bytes_behind),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
