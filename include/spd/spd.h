@@ -412,7 +412,8 @@ SPD_API void spd_unit_delete(spd_unit *unit);
  * have none, for a terminal that goes sends several. SIGHUP is left alone where it is ignored, as
  * under nohup(1). SIGPIPE is ignored: a reader that has gone must not end a disk before its last
  * flush. A process has at most one such unit: for another the call returns SPD_ERROR_STATE. NULL
- * takes it back and restores the handlers. */
+ * takes it back and restores the handlers; where one of these signals has come, later ones act as
+ * if it were still on, since the others of its kind may come while the program ends. */
 SPD_API int spd_unit_shutdown_on_signal(spd_unit *unit);
 
 /* What spd_unit_create() was given. */

@@ -110,7 +110,8 @@ void os_pages_free(void *pages, size_t length);
  * the watch. SIGHUP stays ignored where it was, and SIGPIPE is ignored during the watch. A
  * process has at most one watch: EBUSY when there is one. */
 int os_signal_watch(void (*callback)(void *context), void *context);
-/* Waits for a callback that runs. Not from the callback. */
+/* Waits for a callback that runs. Not from the callback. Where a signal has come, later ones act as
+ * during the watch. */
 void os_signal_unwatch(void);
 
 #endif

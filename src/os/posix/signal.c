@@ -37,7 +37,7 @@ static struct {
 
 /* A handler touches, among all that changes, only these, and watch.before, which is set first. The
  * event is opened once and never closed, since a handler may still run on another thread while a
- * watch ends. */
+ * watch ends, and after it. */
 static _Atomic int watch_event = -1;
 static atomic_bool ending;
 static _Atomic uint64_t caught_at; /* 0: there was no signal yet */
@@ -73,6 +73,16 @@ static void watch_main(void *argument)
         watch.callback(watch.context);
 }
 
+/* What acts before the watch, which is not the handler that the watch before this one has left. */
+static void save(int i)
+{
+    struct sigaction now;
+
+    sigaction(watched[i].number, NULL, &now);
+    if (now.sa_handler != handler && now.sa_handler != handler_then_reset)
+        watch.before[i] = now;
+}
+
 static void install(void)
 {
     for (int i = 0; i < WATCHED; i++) {
@@ -85,7 +95,7 @@ static void install(void)
         };
 
         sigemptyset(&action.sa_mask);
-        sigaction(watched[i].number, NULL, &watch.before[i]);
+        save(i);
         if (kind == END_UNLESS_IGNORED && watch.before[i].sa_handler == SIG_IGN)
             continue;
         sigaction(watched[i].number, &action, NULL);
@@ -122,8 +132,11 @@ void os_signal_unwatch(void)
 {
     if (!watch.active)
         return;
+    /* After a signal the program is about to end. The others of its kind may be still to come, and
+     * must not make that end a death. */
     for (int i = 0; i < WATCHED; i++)
-        sigaction(watched[i].number, &watch.before[i], NULL);
+        if (watched[i].action == IGNORE || !atomic_load(&caught_at))
+            sigaction(watched[i].number, &watch.before[i], NULL);
     atomic_store(&ending, true);
     os_event_signal(atomic_load(&watch_event));
     os_thread_join(watch.thread);

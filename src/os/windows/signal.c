@@ -17,27 +17,32 @@ static struct {
 /* As in the posix folder: opened once and never closed, since the handler runs on a thread of the
  * system's that a watch cannot wait for. */
 static _Atomic(HANDLE) watch_event;
-static atomic_bool caught;
+static _Atomic uint64_t caught_at; /* 0: there was no event yet */
 static atomic_bool ending;
+
+/* As in the posix folder: what comes twice at once is one wish. */
+static const uint64_t ONE_WISH_NS = UINT64_C(1000000000);
 
 static BOOL WINAPI handler(DWORD type)
 {
-    bool again = atomic_exchange(&caught, true);
+    uint64_t now = os_now_ns(), first = 0;
+    bool again = !atomic_compare_exchange_strong(&caught_at, &first, now);
 
     SetEvent(atomic_load(&watch_event));
     if (type == CTRL_C_EVENT || type == CTRL_BREAK_EVENT)
-        return !again;
+        return !again || now - first < ONE_WISH_NS;
     /* The system ends the process when the handler of a closed console, a logoff or a shutdown
      * returns; waiting gives the program the seconds that the system allows. */
-    Sleep(INFINITE);
-    return TRUE;
+    if (!atomic_load(&ending))
+        Sleep(INFINITE);
+    return FALSE;
 }
 
 static void watch_main(void *argument)
 {
     (void)argument;
     WaitForSingleObject(atomic_load(&watch_event), INFINITE);
-    if (atomic_load(&caught) && !atomic_load(&ending))
+    if (atomic_load(&caught_at) && !atomic_load(&ending))
         watch.callback(watch.context);
 }
 
@@ -57,11 +62,13 @@ int os_signal_watch(void (*callback)(void *context), void *context)
     ResetEvent(event);
     watch.callback = callback;
     watch.context = context;
-    atomic_store(&caught, false);
+    atomic_store(&caught_at, 0);
     atomic_store(&ending, false);
     error = os_thread_create(&watch.thread, "spd-signal", watch_main, NULL);
     if (error)
         return error;
+    /* A handler that was left by the watch before is not there twice. */
+    SetConsoleCtrlHandler(handler, FALSE);
     SetConsoleCtrlHandler(handler, TRUE);
     watch.active = true;
     return 0;
@@ -71,7 +78,9 @@ void os_signal_unwatch(void)
 {
     if (!watch.active)
         return;
-    SetConsoleCtrlHandler(handler, FALSE);
+    /* As in the posix folder: the others of its kind may be still to come. */
+    if (!atomic_load(&caught_at))
+        SetConsoleCtrlHandler(handler, FALSE);
     atomic_store(&ending, true);
     SetEvent(atomic_load(&watch_event));
     os_thread_join(watch.thread);
