@@ -21,6 +21,7 @@
 #define NTAPI
 #define __cdecl
 #define DECLSPEC_IMPORT
+#define DECLSPEC_NORETURN __attribute__((noreturn))
 #define VOID void
 #define TRUE 1
 #define FALSE 0
@@ -252,6 +253,8 @@ enum { REG_SZ = 1, REG_DWORD = 4, KEY_READ = 0, KeyValuePartialInformation = 2 }
 enum { OBJ_CASE_INSENSITIVE = 0x40, OBJ_KERNEL_HANDLE = 0x200 };
 #define InitializeObjectAttributes(attributes, name, flags, root, security) \
     ((attributes)->ObjectName = (name))
+DECLSPEC_NORETURN void KeBugCheckEx(ULONG code, ULONG_PTR first, ULONG_PTR second, ULONG_PTR third,
+    ULONG_PTR fourth);
 void RtlInitUnicodeString(PUNICODE_STRING string, const WCHAR *text);
 NTSTATUS ZwOpenKey(HANDLE *key, ULONG access, OBJECT_ATTRIBUTES *attributes);
 NTSTATUS ZwQueryValueKey(HANDLE key, PUNICODE_STRING name, int what, PVOID value, ULONG length,
