@@ -56,6 +56,7 @@ static void init_part(struct windows_part *part, struct windows_command *command
     part->request.task.attribute = SCSI_SIMPLE;
 }
 
+/* The lock is held. */
 static struct windows_command *new_command(struct windows_door *door)
 {
     struct windows_command *command = malloc(
@@ -70,6 +71,8 @@ static struct windows_command *new_command(struct windows_door *door)
         return NULL;
     }
     command->door = door;
+    command->next_made = door->made;
+    door->made = command;
     init_part(&command->part, command);
     return command;
 }
@@ -161,7 +164,7 @@ static uint32_t build_unmap(struct windows_command *command)
     }
     unix_command_convert_ranges(ranges, left);
     for (uint32_t i = 0; i < parts; i++) {
-        struct windows_part *part = i ? &command->more[i - 1] : &command->part;
+        struct windows_part *part = windows_part(command, i);
         uint32_t count = left < most ? left : most;
 
         if (i)
@@ -189,52 +192,6 @@ static uint32_t build(struct windows_command *command)
         windows_refuse(command, SCSI_ADSENSE_ILLEGAL_COMMAND);
         return 0;
     }
-}
-
-/* Task management of other doors. This door's commands are not aborted, since each is with another
- * thread: a round ends when those that began before it have ended. */
-static void look(struct spd_door *base)
-{
-    struct windows_door *door = (struct windows_door *)base;
-    bool ended = false;
-    uint32_t round = 0;
-
-    os_mutex_lock(&door->lock);
-    for (;;) {
-        uint32_t side = atomic_load(&door->side);
-
-        if (atomic_load(&door->draining)) {
-            if (atomic_load(&door->under_way[side ^ 1]))
-                break;
-            atomic_store(&door->draining, false);
-            ended = true;
-            round = door->round;
-        }
-        if (door->round == spd_round(base))
-            break;
-        door->round = spd_round(base);
-        atomic_store(&door->side, side ^ 1);
-        atomic_store(&door->draining, true);
-    }
-    os_mutex_unlock(&door->lock);
-    if (ended)
-        spd_round_report(base, round);
-}
-
-static void begin_command(struct windows_command *command)
-{
-    command->side = atomic_load(&command->door->side);
-    atomic_fetch_add(&command->door->under_way[command->side], 1);
-}
-
-/* The command is this thread's, and still counts as busy. */
-static void end_command(struct windows_command *command)
-{
-    struct windows_door *door = command->door;
-
-    if (atomic_fetch_sub(&door->under_way[command->side], 1) == 1 &&
-        atomic_load(&door->draining))
-        look(&door->door);
 }
 
 /* Answers. */
@@ -289,21 +246,41 @@ static void note_status(struct windows_command *command, const struct scsi_task 
     };
 }
 
-static void done(struct spd_request *request)
+/* True: it has ended, is the caller's, and wants its answer. The system and the clients get no unit
+ * attention, so that the status says what has happened: TASK ABORTED (SAM-5 5.3.1). */
+static bool owes_nothing(struct windows_command *command, uint32_t count)
 {
-    struct windows_command *command = ((struct windows_part *)request)->command;
+    struct windows_door *door = command->door;
+
+    if (atomic_fetch_sub(&command->owed, count) != count)
+        return false;
+    if (windows_command_was_aborted(command))
+        command->status = (SPD_IOCTL_STORAGE_UNIT_STATUS){ .ScsiStatus = SCSI_TASK_ABORTED };
+    if (atomic_load(&door->owes_report))
+        windows_look(&door->door);
+    return true;
+}
+
+void windows_command_owes_less(struct windows_command *command, uint32_t count)
+{
     DWORD error;
 
-    note_status(command, &request->task);
-    spd_request_release(request);
-    if (atomic_fetch_sub(&command->owed, 1) != 1)
+    if (!owes_nothing(command, count))
         return;
-    end_command(command);
     error = command->door->transport->send(command);
     if (error)
         end(command->door, error);
     forget_parts(command);
     give_back(command);
+}
+
+static void done(struct spd_request *request)
+{
+    struct windows_command *command = ((struct windows_part *)request)->command;
+
+    note_status(command, &request->task);
+    spd_request_release(request);
+    windows_command_owes_less(command, 1);
 }
 
 /* True: the answer is there, and for the caller to send. False: the command is another's now. */
@@ -313,16 +290,10 @@ static bool start(struct windows_command *command)
 
     if (!parts)
         return true;
-    begin_command(command);
-    atomic_store(&command->owed, parts + 1);
-    atomic_flag_clear(&command->failed);
-    spd_request_start(&command->part.request);
-    for (uint32_t i = 1; i < parts; i++)
-        spd_request_start(&command->more[i - 1].request);
-    if (atomic_fetch_sub(&command->owed, 1) != 1)
-        return false;
-    end_command(command);
-    return true;
+    windows_command_begin(command, parts);
+    for (uint32_t i = 0; i < parts; i++)
+        spd_request_start(&windows_part(command, i)->request);
+    return owes_nothing(command, windows_command_begun(command));
 }
 
 static void serve(struct spd_door *base)
@@ -418,6 +389,7 @@ static void free_door(struct windows_door *door)
         door->free = command->next;
         free_command(command);
     }
+    windows_round_close(door);
     os_cond_destroy(&door->idle);
     os_mutex_destroy(&door->lock);
     free(door);
@@ -443,6 +415,10 @@ static struct windows_door *new_door(struct spd_unit *unit, PCWSTR name)
     InitializeSRWLock(&door->issuing);
     os_mutex_init(&door->lock);
     os_cond_init(&door->idle);
+    if (!windows_round_open(door)) {
+        free_door(door);
+        return NULL;
+    }
     return door;
 }
 
@@ -490,6 +466,9 @@ static void stop_door(struct spd_door *base)
     struct windows_door *door = (struct windows_door *)base;
 
     door->transport->stop(door);
+    /* Whoever lends threads has what it was given until it has ended it. */
+    if (!spd_unit_is_lent(base->unit))
+        windows_round_end_all(door);
 }
 
 static void join_door(struct spd_door *base)
@@ -502,6 +481,7 @@ static void join_door(struct spd_door *base)
     while (door->busy)
         os_cond_wait(&door->idle, &door->lock);
     os_mutex_unlock(&door->lock);
+    windows_round_join(door);
 }
 
 static int start_door(struct spd_door *base)
@@ -540,7 +520,7 @@ const struct spd_door_ops windows_door_ops = {
     .open = open_door,
     .start = start_door,
     .serve = serve,
-    .look = look,
+    .look = windows_look,
     .stop = stop_door,
     .join = join_door,
     .close = close_door,

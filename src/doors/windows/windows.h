@@ -31,9 +31,15 @@ struct windows_command {
     struct windows_part *more; /* of a long unmap */
     struct windows_command *next;
     struct windows_door *door;
-    _Atomic uint32_t owed; /* what the answer waits for: the parts, and who starts them */
+    _Atomic uint32_t owed; /* what the answer waits for: the parts, who starts or ends them */
     atomic_flag failed;    /* status is that of a part */
-    uint32_t side;         /* it counts in under_way[side] */
+    uint32_t parts;
+    _Atomic uint32_t round; /* of task management, in which it began */
+    atomic_int phase;       /* round.c */
+    atomic_bool left;       /* it was aborted, and cannot change the medium any more */
+    bool is_to_end;         /* it is in the door's list to_end */
+    struct windows_command *next_to_end;
+    struct windows_command *next_made;
     UINT32 client;         /* pipe: the number of the connection */
     SPD_IOCTL_TRANSACT_REQ message;
     SPD_IOCTL_STORAGE_UNIT_STATUS status;
@@ -76,13 +82,14 @@ struct windows_door {
     bool stopped;    /* driver: guarded by it */
     os_thread threads[WINDOWS_THREADS_MAX]; /* where none are lent */
     uint32_t thread_count;
-    /* Commands that have begun, before and since the last round of task management. */
-    _Atomic uint32_t under_way[2];
-    _Atomic uint32_t side; /* of those that begin now */
-    atomic_bool draining;  /* those of the other side are waited for */
-    os_mutex lock; /* guards the rest */
-    uint32_t round;
+    PTP_WORK work;           /* ends one command of to_end */
+    atomic_bool owes_report; /* the library does not know yet that the round has ended */
+    atomic_bool ending;      /* all commands are to end: the unit stops */
+    os_mutex lock;           /* guards the rest */
+    uint32_t round;          /* of task management: what began before it is to end */
+    struct windows_command *to_end;
     os_cond idle;
+    struct windows_command *made; /* all of them */
     struct windows_command *free;
     uint32_t busy; /* commands that are not free */
 };
@@ -94,8 +101,29 @@ static inline UCHAR *windows_data(struct windows_command *command)
     return (UCHAR *)command->frame + command->door->transport->header;
 }
 
+static inline struct windows_part *windows_part(struct windows_command *command, uint32_t i)
+{
+    return i ? &command->more[i - 1] : &command->part;
+}
+
 /* It is answered with this, whatever it was. */
 void windows_refuse(struct windows_command *command, UINT8 asc);
+
+/* So much of `owed` is done; who does the last of it answers. */
+void windows_command_owes_less(struct windows_command *command, uint32_t count);
+
+/* round.c */
+/* Around the start of the parts. The latter returns how much of `owed` is done. */
+void windows_command_begin(struct windows_command *command, uint32_t parts);
+uint32_t windows_command_begun(struct windows_command *command);
+bool windows_command_was_aborted(const struct windows_command *command);
+/* spd_door_ops.look; also when a command has ended or was left behind. */
+void windows_look(struct spd_door *door);
+bool windows_round_open(struct windows_door *door);
+/* Every command ends: those that are under way, and those that begin from now on. */
+void windows_round_end_all(struct windows_door *door);
+void windows_round_join(struct windows_door *door);
+void windows_round_close(struct windows_door *door);
 
 /* pipe.c */
 bool windows_is_pipe(PCWSTR name);

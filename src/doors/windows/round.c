@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * Commands of the Windows door that end early: for task management of another door, and for the
+ * end of the unit.
+ *
+ * Each command is with a thread of its own, so whoever wants one to end takes a share in it (owed)
+ * and leaves the rest to the thread pool: the device is told there, and an answer that its client
+ * does not take keeps nobody else waiting.
+ */
+
+#include "doors/windows/windows.h"
+
+/* What a command is at, as far as its abort has to know. Requests may not be cancelled while they
+ * are being started; then whoever starts them does it. */
+enum { STARTING, STARTED, ABORTED };
+
+static bool must_end(const struct windows_command *command, uint32_t round)
+{
+    return atomic_load(&command->door->ending) ||
+        (int32_t)(round - atomic_load(&command->round)) > 0;
+}
+
+void windows_command_begin(struct windows_command *command, uint32_t parts)
+{
+    struct windows_door *door = command->door;
+
+    command->parts = parts;
+    atomic_store(&command->phase, STARTING);
+    atomic_store(&command->left, false);
+    atomic_flag_clear(&command->failed);
+    /* From here on a new round finds the command, or the command finds the round. */
+    atomic_store(&command->owed, parts + 1);
+    atomic_store(&command->round, spd_round(&door->door));
+    if (atomic_load(&door->ending))
+        atomic_store(&command->phase, ABORTED);
+}
+
+/* Returns how many parts have ended by it. */
+static uint32_t cancel(struct windows_command *command)
+{
+    uint32_t ended = 0;
+
+    for (uint32_t i = 0; i < command->parts; i++)
+        ended += spd_request_cancel(&windows_part(command, i)->request);
+    if (command->parts == 1 && spd_request_is_left(&command->part.request)) {
+        atomic_store(&command->left, true);
+        windows_look(&command->door->door);
+    }
+    return ended;
+}
+
+uint32_t windows_command_begun(struct windows_command *command)
+{
+    int phase = STARTING;
+    uint32_t ended = 1;
+
+    if (!atomic_compare_exchange_strong(&command->phase, &phase, STARTED))
+        ended += cancel(command);
+    return ended;
+}
+
+bool windows_command_was_aborted(const struct windows_command *command)
+{
+    return atomic_load(&command->phase) == ABORTED;
+}
+
+/* On a thread of the pool: takes one command that is to end. */
+static void CALLBACK end_one(PTP_CALLBACK_INSTANCE instance, PVOID context, PTP_WORK work)
+{
+    struct windows_door *door = context;
+    struct windows_command *command;
+    uint32_t round, ended = 1;
+
+    (void)instance;
+    (void)work;
+    os_mutex_lock(&door->lock);
+    command = door->to_end;
+    door->to_end = command->next_to_end;
+    command->is_to_end = false;
+    round = door->round;
+    os_mutex_unlock(&door->lock);
+    /* It may have come to its end since, and be another. */
+    if (must_end(command, round)) {
+        int phase = STARTING;
+
+        if (!atomic_compare_exchange_strong(&command->phase, &phase, ABORTED) &&
+            atomic_compare_exchange_strong(&command->phase, &phase, ABORTED))
+            ended += cancel(command);
+    }
+    windows_command_owes_less(command, ended);
+}
+
+/* A share in the command, unless it has ended. */
+static bool take_share(struct windows_command *command, uint32_t round)
+{
+    uint32_t owed = atomic_load(&command->owed);
+
+    do {
+        if (!owed || !must_end(command, round))
+            return false;
+    } while (!atomic_compare_exchange_weak(&command->owed, &owed, owed + 1));
+    return true;
+}
+
+/* The lock is held. */
+static void end_all(struct windows_door *door)
+{
+    for (struct windows_command *command = door->made; command; command = command->next_made) {
+        if (command->is_to_end || windows_command_was_aborted(command) ||
+            !take_share(command, door->round))
+            continue;
+        command->is_to_end = true;
+        command->next_to_end = door->to_end;
+        door->to_end = command;
+        SubmitThreadpoolWork(door->work);
+    }
+}
+
+/* The lock is held. */
+static bool any_may_change(const struct windows_door *door)
+{
+    for (const struct windows_command *command = door->made; command; command = command->next_made)
+        if (atomic_load(&command->owed) && !atomic_load(&command->left) &&
+            must_end(command, door->round))
+            return true;
+    return false;
+}
+
+void windows_look(struct spd_door *base)
+{
+    struct windows_door *door = (struct windows_door *)base;
+    uint32_t round;
+    bool ended;
+
+    os_mutex_lock(&door->lock);
+    round = spd_round(base);
+    if (round != door->round) {
+        door->round = round;
+        atomic_store(&door->owes_report, true);
+        end_all(door);
+    }
+    ended = atomic_load(&door->owes_report) && !any_may_change(door);
+    if (ended)
+        atomic_store(&door->owes_report, false);
+    os_mutex_unlock(&door->lock);
+    if (ended)
+        spd_round_report(base, round);
+}
+
+bool windows_round_open(struct windows_door *door)
+{
+    door->work = CreateThreadpoolWork(end_one, door, NULL);
+    return door->work != NULL;
+}
+
+void windows_round_end_all(struct windows_door *door)
+{
+    os_mutex_lock(&door->lock);
+    atomic_store(&door->ending, true);
+    end_all(door);
+    os_mutex_unlock(&door->lock);
+}
+
+void windows_round_join(struct windows_door *door)
+{
+    WaitForThreadpoolWorkCallbacks(door->work, FALSE);
+}
+
+void windows_round_close(struct windows_door *door)
+{
+    if (door->work)
+        CloseThreadpoolWork(door->work);
+}
