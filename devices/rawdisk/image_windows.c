@@ -246,16 +246,37 @@ enum image_result image_make(struct image *image, char message[IMAGE_MESSAGE_MAX
     return result;
 }
 
+/* By a handle to the file that was made, since its path may name another one once it is closed. */
+static bool delete_made(struct image *image)
+{
+    BY_HANDLE_FILE_INFORMATION ours, there;
+    FILE_DISPOSITION_INFO gone = { .DeleteFile = TRUE };
+    bool known = GetFileInformationByHandle(image->handle, &ours);
+    HANDLE file;
+    bool deleted;
+
+    CloseHandle(image->handle);
+    image->handle = INVALID_HANDLE_VALUE;
+    file = CreateFileA(image->path, DELETE, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+        NULL, OPEN_EXISTING, 0, NULL);
+    if (file == INVALID_HANDLE_VALUE)
+        return false;
+    deleted = known && GetFileInformationByHandle(file, &there) &&
+        ours.dwVolumeSerialNumber == there.dwVolumeSerialNumber &&
+        ours.nFileIndexHigh == there.nFileIndexHigh && ours.nFileIndexLow == there.nFileIndexLow &&
+        SetFileInformationByHandle(file, FileDispositionInfo, &gone, sizeof gone);
+    CloseHandle(file);
+    return deleted;
+}
+
 bool image_unmake(struct image *image)
 {
     FILE_END_OF_FILE_INFO end = { 0 };
 
-    if (image->made) {
-        CloseHandle(image->handle);
-        image->handle = INVALID_HANDLE_VALUE;
-        return DeleteFileA(image->path);
-    }
-    return !image->created || image->handle == INVALID_HANDLE_VALUE ||
+    if (image->made)
+        return delete_made(image);
+    /* A file that another program made in the same moment belongs to that program. */
+    return image->missing || !image->created ||
         SetFileInformationByHandle(image->handle, FileEndOfFileInfo, &end, sizeof end);
 }
 

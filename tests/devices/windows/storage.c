@@ -185,6 +185,78 @@ static void an_image_that_cannot_be_made_says_why(void)
 
 static struct memory memory;
 
+static bool put_file(const char *path)
+{
+    FILE *file = fopen(path, "wb");
+    bool put = file && fwrite("theirs", 6, 1, file) == 1;
+
+    return file && !fclose(file) && put;
+}
+
+static bool is_put_file(const char *path)
+{
+    char text[8] = { 0 };
+    FILE *file = fopen(path, "rb");
+    bool whole = file && fread(text, 1, sizeof text, file) == 6 && !strcmp(text, "theirs");
+
+    if (file)
+        fclose(file);
+    return whole;
+}
+
+static bool plan_new(void)
+{
+    DeleteFileA(IMAGE);
+    return image_open(&image, &wish, message) == IMAGE_OK &&
+        image_fit(&image, &extent, message) == IMAGE_OK;
+}
+
+static void an_image_that_was_made_is_taken_back(void)
+{
+    EXPECT(plan_new() && image_make(&image, message) == IMAGE_OK);
+    EXPECT(GetFileAttributesA(IMAGE) != INVALID_FILE_ATTRIBUTES);
+    EXPECT(image_unmake(&image));
+    image_close(&image);
+    EXPECT(GetFileAttributesA(IMAGE) == INVALID_FILE_ATTRIBUTES);
+}
+
+static void an_empty_image_is_empty_again(void)
+{
+    WIN32_FILE_ATTRIBUTE_DATA there = { .nFileSizeLow = 1 };
+    HANDLE file;
+
+    DeleteFileA(IMAGE);
+    file = CreateFileA(IMAGE, GENERIC_WRITE, 0, NULL, CREATE_NEW, 0, NULL);
+    CloseHandle(file);
+    EXPECT(image_open(&image, &wish, message) == IMAGE_OK &&
+        image_fit(&image, &extent, message) == IMAGE_OK &&
+        image_make(&image, message) == IMAGE_OK && image_unmake(&image));
+    image_close(&image);
+    EXPECT(GetFileAttributesExA(IMAGE, GetFileExInfoStandard, &there) && there.nFileSizeLow == 0);
+    DeleteFileA(IMAGE);
+}
+
+static void what_another_program_made_meanwhile_stays(void)
+{
+    EXPECT(plan_new() && put_file(IMAGE));
+    EXPECT(image_make(&image, message) == IMAGE_FAILED && strstr(message, "another program"));
+    EXPECT(image_unmake(&image) && is_put_file(IMAGE));
+    image_close(&image);
+    EXPECT(is_put_file(IMAGE));
+}
+
+/* The path may name another file by the time that the image is taken back. */
+static void what_has_the_name_of_the_image_by_then_stays(void)
+{
+    EXPECT(plan_new() && image_make(&image, message) == IMAGE_OK && put_file("other.img"));
+    image.path = "other.img";
+    EXPECT(!image_unmake(&image));
+    image_close(&image);
+    EXPECT(is_put_file("other.img"));
+    DeleteFileA("other.img");
+    DeleteFileA(IMAGE);
+}
+
 static void memory_is_zero_and_larger_than_the_machine(void)
 {
     memset(back, 1, sizeof back);
@@ -284,6 +356,10 @@ static const struct {
     TEST(another_size_is_refused),
     TEST(an_image_that_is_there_keeps_its_contents),
     TEST(an_image_that_cannot_be_made_says_why),
+    TEST(an_image_that_was_made_is_taken_back),
+    TEST(an_empty_image_is_empty_again),
+    TEST(what_another_program_made_meanwhile_stays),
+    TEST(what_has_the_name_of_the_image_by_then_stays),
     TEST(memory_is_zero_and_larger_than_the_machine),
     TEST(memory_keeps_what_crosses_its_chunks),
     TEST(unmapped_memory_is_zero_and_nothing_else),
