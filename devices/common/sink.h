@@ -7,7 +7,8 @@
  * of words. A line that cannot be written now is lost and counted, and the count is the next line
  * that can. Where a full pipe has room again within a second, nothing is lost.
  *
- * On Windows the system has no such call: there a line waits for the reader of the pipe.
+ * On Windows, where every write may wait, a thread for each descriptor writes; the line that it is
+ * at is not lost, and is there as soon as somebody reads.
  */
 
 #ifndef DEVICES_COMMON_SINK_H

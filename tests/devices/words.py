@@ -11,27 +11,11 @@ import socket
 import struct
 import subprocess
 
+from deaf import full_pipe
 from program import ANY, IQN, TIMEOUT, check, path, program, qemu_io, run
 from start import SOCKET, answers, until
 
 BAD_LOGINS = 2000
-
-
-@contextlib.contextmanager
-def full_pipe():
-    """A pipe that has no room; its reader, its writer and how much is in it."""
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    filled = 0
-    with contextlib.suppress(BlockingIOError):
-        while True:
-            filled += os.write(writer, bytes(4096))
-    os.set_blocking(writer, True)
-    try:
-        yield reader, writer, filled
-    finally:
-        os.close(reader)
-        os.close(writer)
 
 
 @contextlib.contextmanager

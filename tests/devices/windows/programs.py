@@ -2,11 +2,15 @@
 # Copyright (c) 2026, the WinSpd authors
 """rawdisk, memdisk, stgtest and scsitool as they are called on Windows; the tutorial's disk."""
 
+import os
 import re
 import signal
 import struct
+import time
 from contextlib import contextmanager
 from pathlib import Path
+
+from deaf import full_pipe
 
 TOP = Path(__file__).resolve().parent.parent.parent.parent
 PARTS = TOP / "build/windows"
@@ -140,6 +144,81 @@ def one_identity_has_one_image(prefix):
             pass
     with rawdisk(prefix, "-f", r"C:\two.img", "-c", "8", *guid, "-p", PIPE + "two"):
         pass
+
+
+def await_end(process, status=0):
+    process.wait(timeout=120)
+    check(process.returncode == status, f"exit status {process.returncode}")
+
+
+def until_it_serves(prefix, name, process):
+    """stgtest is the one that asks, since nobody reads the start line."""
+    deadline = time.monotonic() + 120
+    while prefix.wine(PARTS / "stgtest-x64.exe", f"{PIPE}{name}\\0", "1", "R")[0]:
+        check(process.poll() is None and time.monotonic() < deadline, "it does not serve")
+
+
+@contextmanager
+def serving_the_deaf(prefix, stuck):
+    """A disk whose words go to a pipe without room, ended by Ctrl-C."""
+    process = prefix.start_wine(PARTS / "memdisk-x64.exe", "--size", "1M", "-d", "-1", "--stats",
+                                "-p", PIPE + "deaf", stdout=stuck, stderr=stuck)
+    try:
+        until_it_serves(prefix, "deaf", process)
+        yield
+        process.send_signal(signal.SIGINT)
+        await_end(process)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def outputs_that_nobody_reads_stop_nobody(prefix):
+    with full_pipe() as (_, stuck, _), serving_the_deaf(prefix, stuck):
+        run(prefix, "stgtest", PIPE + "deaf\\0", "50", "WR", "*", "4")
+
+
+def lines_that_were_lost_are_counted_where_there_is_room_again(prefix):
+    with full_pipe() as (reader, stuck, filled), serving_the_deaf(prefix, stuck):
+        run(prefix, "stgtest", PIPE + "deaf\\0", "8", "W", "*", "4")
+        while filled:
+            filled -= len(os.read(reader, min(filled, 65536)))
+        said = b""
+        while not re.search(rb"memdisk: \d+ lines were lost here, for want of room", said):
+            run(prefix, "stgtest", PIPE + "deaf\\0", "1", "R")
+            said += os.read(reader, 65536)
+        check(b"serving " in said, f"the start line is lost: {said[:500]}")
+
+
+def several_ctrl_c(prefix):
+    """Sent within half a second; once more where this process slept in between. The system takes
+    two that come at the same moment for one. What the disk logs of its last flush, since Wine gives
+    a program the exit status 0 that Ctrl-C kills."""
+    log = prefix.drive / "pair.log"
+    log.unlink(missing_ok=True)
+    process = prefix.start_wine(PARTS / "rawdisk-x64.exe", "-f", r"C:\pair.img", "-c", "2048", "-d",
+                                "-1", "-D", r"C:\pair.log", "-p", PIPE + "pair")
+    try:
+        while "serving" not in process.stdout.readline():
+            check(process.poll() is None, f"it does not serve: {prefix.said()}")
+        begun = time.monotonic()
+        for _ in range(20):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.005)
+        short = time.monotonic() - begun < 0.5
+        process.communicate(timeout=120)
+        return log.read_text() if short else several_ctrl_c(prefix)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+def ctrl_c_several_times_at_once_is_an_orderly_end(prefix):
+    for _ in range(5):
+        said = several_ctrl_c(prefix)
+        check("<<Flush Status=GOOD" in said, f"no last flush: {said}")
 
 
 def start_that_fails_leaves_no_image(prefix):
@@ -311,7 +390,9 @@ def the_first_disk_of_the_tutorial_is_one_on_windows(prefix):
 TESTS = [every_option_of_the_original_is_taken, write_protected_disk_without_cache_is_what_it_says,
          new_image_has_the_partition_of_the_original, image_may_have_any_name,
          size_that_does_not_fit_is_87, copied_image_is_asked_which_it_is,
-         one_identity_has_one_image,
+         one_identity_has_one_image, outputs_that_nobody_reads_stop_nobody,
+         lines_that_were_lost_are_counted_where_there_is_room_again,
+         ctrl_c_several_times_at_once_is_an_orderly_end,
          start_that_fails_leaves_no_image, no_pipe_has_a_grace, wrong_usage_is_87,
          help_fits_a_console_and_the_manual_has_it,
          stgtest_takes_the_arguments_of_the_original,

@@ -132,9 +132,10 @@ class Prefix:
     def wine(self, program, *arguments, timeout=PATIENCE):
         return self.run(["wine", program, *arguments], timeout)
 
-    def start_wine(self, program, *arguments, stdin=subprocess.DEVNULL):
+    def start_wine(self, program, *arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                   stderr=None):
         return subprocess.Popen(["wine", str(program), *map(str, arguments)], env=self.env,
-                                text=True, stdin=stdin, stdout=subprocess.PIPE, stderr=self.log)
+                                text=True, stdin=stdin, stdout=stdout, stderr=stderr or self.log)
 
     def check(self, command, timeout=PATIENCE):
         status, output = self.run(command, timeout)
