@@ -53,8 +53,8 @@ static const struct call_group call_groups[] = {
         /* waiting */
         CALL(poll), CALL(ppoll), CALL(epoll_create1), CALL(epoll_ctl), CALL(epoll_wait),
         CALL(epoll_pwait), CALL(eventfd2), CALL(timerfd_create), CALL(timerfd_settime),
-        /* what was made goes at the end: sockets */
-        CALL(unlink), CALL(unlinkat),
+        /* what was made goes at the end, or by a start that fails: sockets, image, state file */
+        CALL(unlink), CALL(unlinkat), CALL(ftruncate),
     } },
     { "iscsi:", {
         CALL(accept4), CALL(recvfrom), CALL(sendmsg), CALL(setsockopt), CALL(getpeername),

@@ -50,4 +50,11 @@ int state_read(const char *path, char text[STATE_SIZE_MAX], size_t *length);
 int state_write(const char *path, const char *text, size_t length);
 int state_remove(const char *path);
 
+/* For a start that fails after it has given up the right to open files. A descriptor of the file;
+ * -1: none is needed, or there is none. */
+int state_keep(const char *path);
+/* Closes it. Puts back what was there before the last state_write(): this text, or (length 0) no
+ * file. Where it has the descriptor it writes in place. */
+int state_put_back(int kept, const char *path, const char *text, size_t length);
+
 #endif

@@ -124,3 +124,27 @@ int state_remove(const char *path)
 {
     return unlink(path) == 0 ? sync_directory(path) : errno;
 }
+
+int state_keep(const char *path)
+{
+    return open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+/* The directory is not synced, for it would have to be opened. */
+int state_put_back(int kept, const char *path, const char *text, size_t length)
+{
+    int error = 0;
+
+    if (!length) {
+        error = unlink(path) == 0 ? 0 : errno;
+    } else if (kept < 0) {
+        error = state_write(path, text, length);
+    } else {
+        error = write_all(kept, text, length);
+        if (!error && (ftruncate(kept, (off_t)length) != 0 || fsync(kept) != 0))
+            error = errno;
+    }
+    if (kept >= 0)
+        close(kept);
+    return error;
+}

@@ -86,3 +86,16 @@ int state_remove(const char *path)
 {
     return DeleteFileA(path) ? 0 : last_errno();
 }
+
+/* No right is given up here. */
+int state_keep(const char *path)
+{
+    (void)path;
+    return -1;
+}
+
+int state_put_back(int kept, const char *path, const char *text, size_t length)
+{
+    (void)kept;
+    return length ? state_write(path, text, length) : state_remove(path);
+}

@@ -233,15 +233,15 @@ bool identity_save(struct identity *identity, const struct image *image, const u
         identity_make_folder();
     error = length ? state_write(identity->path, text, length) : EFBIG;
     identity->written = !error;
+    identity->kept = error ? -1 : state_keep(identity->path);
     return error ? explain_unwritable(identity, error, message) : true;
 }
 
-void identity_restore(struct identity *identity)
+bool identity_restore(struct identity *identity)
 {
     if (!identity->written)
-        return;
-    if (identity->former_length)
-        state_write(identity->path, identity->former, identity->former_length);
-    else
-        state_remove(identity->path);
+        return true;
+    identity->written = false;
+    return state_put_back(identity->kept, identity->path, identity->former,
+        identity->former_length) == 0;
 }

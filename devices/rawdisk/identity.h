@@ -30,6 +30,7 @@ struct identity {
                                      * state file alone */
     bool write;                     /* the state file shall be written */
     bool written;
+    int kept;       /* state_keep(), since it was written */
     bool in_folder; /* it lies in identity_folder() */
 };
 
@@ -64,7 +65,7 @@ bool identity_save(struct identity *identity, const struct image *image, const u
     char message[IDENTITY_MESSAGE_MAX]);
 
 /* The start failed after identity_save(): the state file is as it was before. */
-void identity_restore(struct identity *identity);
+bool identity_restore(struct identity *identity);
 
 /* In identity_posix.c and identity_windows.c. The identity of this machine, all zero where it has
  * none of its own, and the text of which it was made. */

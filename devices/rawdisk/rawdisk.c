@@ -335,7 +335,9 @@ static void rawdisk_unmake(void *context)
     watch_stop(disk->watch);
     disk->watch = NULL;
     disk->made = false;
-    identity_restore(&disk->identity);
+    if (!identity_restore(&disk->identity))
+        device_error(disk->options->program, "the state file %s cannot be put back as it was: see "
+            "IDENTITY in rawdisk(1)", disk->identity.path);
     if (disk->image.created && (disk->image.made || !disk->image.missing))
         device_error(disk->options->program, "the new image %s %s", disk->options->file,
             image_unmake(&disk->image) ? "is taken back" : "cannot be taken back: remove it");

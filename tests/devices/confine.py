@@ -4,10 +4,12 @@
 
 import os
 import re
+import resource
 import subprocess
 from pathlib import Path
 
 from program import ANY, BUILD, Server, Skip, check, client, path, program, qemu_io, rawdisk, run
+from start import MIB, limited
 
 NOBODY = 65534
 
@@ -66,6 +68,16 @@ def only_root_can_become_another_user():
     check("need a start as root" in errors, errors)
 
 
+def secrets_of_nobody(name):
+    """A secrets file that is fit for that user alone."""
+    secrets = path(name)
+    with open(secrets, "w", encoding="ascii") as file:
+        file.write("someone twelve-characters\n")
+    os.chmod(secrets, 0o600)
+    os.chown(secrets, NOBODY, NOBODY)
+    return secrets
+
+
 def is_dumpable(server):
     """The files of a process that writes no core dump are root's."""
     return os.stat(f"/proc/{server.process.pid}/mem").st_uid == NOBODY
@@ -73,11 +85,7 @@ def is_dumpable(server):
 
 def memory_is_closed_while_secrets_are_in_it():
     needs_another_user()
-    secrets = path("memory.secrets")
-    with open(secrets, "w", encoding="ascii") as file:
-        file.write("someone twelve-characters\n")
-    os.chmod(secrets, 0o600)
-    os.chown(secrets, NOBODY, NOBODY)
+    secrets = secrets_of_nobody("memory.secrets")
     with Server("memdisk", "-p", ANY, user=NOBODY) as server:
         check(is_dumpable(server), "a server without secrets keeps its memory closed, too")
     with Server("memdisk", "-p", f"{ANY}?chap={secrets}", user=NOBODY) as server:
@@ -86,11 +94,7 @@ def memory_is_closed_while_secrets_are_in_it():
 
 def secrets_of_others_are_refused():
     needs_root()
-    secrets = path("others.secrets")
-    with open(secrets, "w", encoding="ascii") as file:
-        file.write("someone twelve-characters\n")
-    os.chmod(secrets, 0o600)
-    os.chown(secrets, NOBODY, NOBODY)
+    secrets = secrets_of_nobody("others.secrets")
     _, errors = run("memdisk", "-p", f"{ANY}?chap={secrets}", status=1)
     check(f"it belongs to user {NOBODY}; chown it to root" in errors, errors)
 
@@ -138,8 +142,30 @@ def list_follows_from_the_doors():
         check("tried getpeername: Bad file descriptor" in server.errors(), server.errors())
 
 
+def start_that_fails_without_its_rights_puts_the_state_back():
+    """The threads find no memory. By then the sandbox is closed, the user another one, and the
+    state file new."""
+    image = path("kept.img")
+    state = Path(f"{image}.spdstate")
+
+    def fail(*words):
+        _, errors = run("rawdisk", "-f", image, *words, "--threads", "1024", "-p", ANY, status=1,
+                        preexec_fn=limited(resource.RLIMIT_AS, 256 * MIB))
+        check("cannot start" in errors, errors)
+        check("sandbox:" not in errors and "put back" not in errors, errors)
+
+    with rawdisk("kept.img", "--size", "1M"):
+        before = state.read_text(encoding="ascii")
+    for words in (["--sandbox"], *([["--user", str(NOBODY)]] if os.geteuid() == 0 else [])):
+        fail("--new-identity", *words)
+        check(state.read_text(encoding="ascii") == before, f"{words}: the state is another one")
+    state.unlink()
+    fail("--sandbox")
+    check(not list(Path(path("")).glob("kept.img.*")), "a state file was left")
+
+
 TESTS = [secrets_of_others_are_refused, memory_is_closed_while_secrets_are_in_it,
          user_is_given_up_by_every_thread, group_alone_is_taken,
          unknown_user_is_refused_before_an_image_is_made, only_root_can_become_another_user,
          everything_works_in_the_sandbox, other_calls_are_refused_and_named_and_the_disk_goes_on,
-         list_follows_from_the_doors]
+         list_follows_from_the_doors, start_that_fails_without_its_rights_puts_the_state_back]

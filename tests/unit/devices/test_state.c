@@ -165,6 +165,27 @@ static void file_is_replaced_as_a_whole(void **unused)
     assert_int_equal(rmdir(directory), 0);
 }
 
+/* As a start does that fails without the right to open a file. */
+static void former_text_is_put_back_in_place(void **unused)
+{
+    char directory[WORK_PATH_MAX], path[WORK_PATH_MAX + 16];
+    size_t length;
+
+    (void)unused;
+    assert_non_null(mkdtemp(work_template(directory, "state")));
+    snprintf(path, sizeof path, "%s/a.spdstate", directory);
+    for (int kept = 1; kept >= 0; kept--) {
+        assert_int_equal(state_write(path, "much longer\n", 12), 0);
+        assert_int_equal(state_put_back(kept ? state_keep(path) : -1, path, "short\n", 6), 0);
+        assert_int_equal(state_read(path, text, &length), 0);
+        assert_int_equal(length, 6);
+        assert_memory_equal(text, "short\n", 6);
+    }
+    assert_int_equal(state_put_back(state_keep(path), path, "", 0), 0);
+    assert_int_equal(state_put_back(-1, path, "", 0), ENOENT);
+    assert_int_equal(rmdir(directory), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +195,7 @@ int main(void)
         cmocka_unit_test(bounds_hold),
         cmocka_unit_test(every_beginning_is_judged),
         cmocka_unit_test(file_is_replaced_as_a_whole),
+        cmocka_unit_test(former_text_is_put_back_in_place),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
