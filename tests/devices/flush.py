@@ -8,9 +8,16 @@ The medium is badmedium.c: it tells its error once, as Linux does, whatever it c
 import errno
 import os
 import subprocess
+import sys
 import time
+from pathlib import Path
 
 from program import ANY, BUILD, TIMEOUT, Server, check, path
+
+for folder in ("conformance", "iscsi-windows"):
+    sys.path.append(str(Path(__file__).resolve().parent.parent / folder))
+
+from initiator import BLOCK, Initiator  # noqa: E402
 
 MIB = 1 << 20
 SESSIONS = 4
@@ -105,6 +112,19 @@ def open_gate(gate, deadline):
             time.sleep(0.01)
 
 
+def the_last_flush_that_fails_is_told():
+    """Nobody has asked for a flush before: the end is the first that learns of the loss."""
+    with BadDisk("lost-last.img", writes=1) as server, Initiator(server.url) as initiator:
+        check(initiator.login() == 0, "no login")
+        initiator.settle()
+        initiator.write(0, bytes(BLOCK))
+        check(server.errors() == "", f"before the end: {server.errors()}")
+        status = server.end()
+        said = server.errors()
+        check(status == 1, f"status {status}\n{said}")
+        check(said.count("rawdisk: stopped: ") == 1 and "Input/output error" in said, said)
+
+
 def begun(log):
     """How many flushes the device was asked for."""
     try:
@@ -115,4 +135,4 @@ def begun(log):
 
 
 TESTS = [fua_writes_that_were_lost_all_fail, writes_without_a_cache_that_were_lost_all_fail,
-         synchronize_caches_that_cover_what_was_lost_all_fail]
+         synchronize_caches_that_cover_what_was_lost_all_fail, the_last_flush_that_fails_is_told]

@@ -62,6 +62,21 @@ class HungDisk:
         self.server.log.close()
 
 
+def settled(url, number=1, **keys):
+    """An initiator that has logged in and taken the first unit attention."""
+    initiator = Initiator(url, number)
+    check(initiator.login(**keys) == 0, "no login")
+    initiator.settle()
+    return initiator
+
+
+def with_a_write_that_hangs(disk, data=bytes(BLOCK)):
+    initiator = settled(disk.url)
+    initiator.begin_write(HUNG, data)
+    disk.wait_held(1)
+    return initiator
+
+
 def ask(initiator, function):
     initiator.send(TASK_REQUEST, 0x80 | function, bytes(8), 0xffffffff)
     head, _ = initiator.receive()
@@ -71,14 +86,10 @@ def ask(initiator, function):
 
 def an_initiator_whose_read_hangs_gets_in_again_at_once():
     with HungDisk("hung-read.img") as disk:
-        with Initiator(disk.url) as first:
-            check(first.login() == 0, "no login")
-            first.settle()
+        with settled(disk.url) as first:
             first.begin_read(HUNG, 1)
             disk.wait_held(1)
-        with Initiator(disk.url) as second:
-            check(second.login() == 0, "no second login")
-            second.settle()
+        with settled(disk.url) as second:
             check(second.read(0, 1) == bytes(BLOCK), "another block cannot be read")
             second.begin_read(HUNG, 1)
             disk.wait_held(2)
@@ -87,11 +98,8 @@ def an_initiator_whose_read_hangs_gets_in_again_at_once():
 
 def an_initiator_whose_write_hangs_is_refused_after_the_bound():
     with HungDisk("hung-write.img", query="?write-wait=1") as disk:
-        with Initiator(disk.url) as first:
-            check(first.login() == 0, "no login")
-            first.settle()
-            first.begin_write(HUNG, bytes(BLOCK))
-            disk.wait_held(1)
+        with with_a_write_that_hangs(disk):
+            pass
         with Initiator(disk.url) as second:
             status = second.login()
             check(status == UNAVAILABLE, f"login status {status:#06x}")
@@ -103,11 +111,7 @@ def an_initiator_whose_write_hangs_is_refused_after_the_bound():
 
 def ctrl_c_ends_a_server_whose_medium_hangs():
     disk = HungDisk("hung-end.img", "--stop-timeout", "1")
-    with Initiator(disk.url) as initiator:
-        check(initiator.login() == 0, "no login")
-        initiator.settle()
-        initiator.begin_write(HUNG, bytes(BLOCK))
-        disk.wait_held(1)
+    with with_a_write_that_hangs(disk):
         status = disk.server.end(signal.SIGINT)
     said = disk.server.errors()
     disk.server.log.close()
@@ -118,11 +122,7 @@ def ctrl_c_ends_a_server_whose_medium_hangs():
 
 def ctrl_c_again_and_again_ends_a_server_at_once():
     disk = HungDisk("hung-again.img", "--stop-timeout", "3600")
-    with Initiator(disk.url) as initiator:
-        check(initiator.login() == 0, "no login")
-        initiator.settle()
-        initiator.begin_write(HUNG, bytes(BLOCK))
-        disk.wait_held(1)
+    with with_a_write_that_hangs(disk):
         process = disk.server.process
         deadline = time.monotonic() + TIMEOUT
         while process.poll() is None and time.monotonic() < deadline:
@@ -135,11 +135,7 @@ def ctrl_c_again_and_again_ends_a_server_at_once():
 
 def a_server_whose_medium_answers_in_time_ends_in_order():
     disk = HungDisk("hung-late.img", "--stop-timeout", "3600")
-    with Initiator(disk.url) as initiator:
-        check(initiator.login() == 0, "no login")
-        initiator.settle()
-        initiator.begin_write(HUNG, b"\x5a" * BLOCK)
-        disk.wait_held(1)
+    with with_a_write_that_hangs(disk, b"\x5a" * BLOCK) as initiator:
         disk.server.process.send_signal(signal.SIGINT)
         head, _ = initiator.receive()
         check(head[0] == 0x32, f"opcode {head[0]:#x} instead of an asynchronous message")
@@ -157,10 +153,8 @@ def a_reset_by_one_door_aborts_a_write_by_another():
     """The write waits for its data, which comes after the reset."""
     with Server("rawdisk", "-f", path("hang-doors.img"), "--size", "4M", "-p", ANY,
                 "-p", "iscsi://127.0.0.1:0/iqn.2026-01.org.example:other", doors=2) as server:
-        with Initiator(server.uris[0]) as first, Initiator(server.uris[1], 2) as second:
-            for initiator in (first, second):
-                check(initiator.login(ImmediateData="No") == 0, "no login")
-                initiator.settle()
+        with settled(server.uris[0], ImmediateData="No") as first, \
+                settled(server.uris[1], 2, ImmediateData="No") as second:
             tag = second.begin(WRITE, BLOCK, struct.pack(">BxIxHx", 0x2a, 0, 1))
             head, _ = second.receive()
             check(head[0] == R2T, f"opcode {head[0]:#x} instead of R2T")

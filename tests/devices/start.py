@@ -2,11 +2,13 @@
 # Copyright (c) 2026, the WinSpd authors
 """How our programs start and end: their descriptors, and the signals that they get."""
 
+import contextlib
 import itertools
 import os
 import resource
 import signal
 import socket
+import stat
 import subprocess
 import time
 
@@ -305,6 +307,40 @@ def image_is_no_output():
     check(content("outputs.img") == noise, "the image has changed")
 
 
+@contextlib.contextmanager
+def loop_device(name):
+    """A block device whose blocks are those of a file."""
+    done = subprocess.run(["losetup", "--find", "--show", path(name)], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    if done.returncode:
+        raise Skip(f"making a loop device: {done.stdout.strip()}")
+    device = done.stdout.strip()
+    try:
+        yield device
+    finally:
+        subprocess.run(["losetup", "--detach", device], check=True)
+
+
+def block_device_that_is_the_image_is_no_output():
+    """By another node of the same device as well: its number is what counts."""
+    noise = image_of_noise("loop.img")
+    with loop_device("loop.img") as device:
+        other = path("loop.node")
+        os.mknod(other, stat.S_IFBLK | 0o600, os.stat(device).st_rdev)
+        for name in (device, other):
+            run_with_state = ["rawdisk", "-f", device, "--state", path("loop.state"), "-p", ANY]
+            _, errors = run(*run_with_state, "-d", "-1", "-D", name, status=87)
+            check("is the image" in errors and name in errors, errors)
+            with open(name, "r+b", buffering=0) as node:
+                done = subprocess.run([program("rawdisk"), *run_with_state[1:]], stdout=node,
+                                      stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                      timeout=TIMEOUT, text=True, check=False)
+            check(done.returncode == 87 and "standard output is the image" in done.stderr,
+                  f"standard output to {name}: status {done.returncode}, {done.stderr}")
+        with open(device, "rb") as node:
+            check(node.read() == noise, "the image has changed")
+
+
 def log_through_a_link_to_nowhere_is_refused():
     os.symlink(path("nowhere.img"), path("nowhere.log"))
     _, errors = run("rawdisk", "-f", path("nowhere.img"), "--size", "1M", "-d", "-1", "-D",
@@ -320,4 +356,5 @@ TESTS = [image_is_no_standard_descriptor, sockets_are_no_standard_descriptors,
          hangup_stays_ignored_where_it_was, reader_that_has_gone_ends_nothing,
          start_that_fails_leaves_nothing, start_that_fails_at_its_end_leaves_nothing,
          full_file_system_keeps_no_part_of_an_image, image_is_no_output,
+         block_device_that_is_the_image_is_no_output,
          log_through_a_link_to_nowhere_is_refused]
