@@ -103,6 +103,29 @@ static void cue(int outcome)
     pthread_mutex_unlock(&play.lock);
 }
 
+/* The first has a flush under way, and so many others wait for the next. */
+static void start_behind_one(unsigned others)
+{
+    start(0, 1);
+    until_begun(1);
+    start(1, others);
+    until_waiting(others);
+}
+
+/* The flush that runs succeeds, and the one after it, which has begun, ends like this. */
+static void cue_next(int outcome)
+{
+    cue(0);
+    until_begun(2);
+    cue(outcome);
+}
+
+static void assert_results(unsigned first, unsigned end, int result)
+{
+    for (unsigned i = first; i < end; i++)
+        assert_int_equal(result_of(i), result);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -130,30 +153,21 @@ static void one_alone_gets_its_own_verdict(void **state)
 static void flush_that_had_begun_does_not_count(void **state)
 {
     (void)state;
-    start(0, 1);
-    until_begun(1);
-    start(1, 1);
-    until_waiting(1);
+    start_behind_one(1);
     cue(0);
-    assert_int_equal(result_of(0), 0);
+    assert_results(0, 1, 0);
     until_begun(2);
     cue(0);
-    assert_int_equal(result_of(1), 0);
+    assert_results(1, 2, 0);
     assert_int_equal(play.most, 1);
 }
 
 static void all_that_waited_share_one_flush(void **state)
 {
     (void)state;
-    start(0, 1);
-    until_begun(1);
-    start(1, 3);
-    until_waiting(3);
-    cue(0);
-    until_begun(2);
-    cue(0);
-    for (unsigned i = 0; i < JOINERS; i++)
-        assert_int_equal(result_of(i), 0);
+    start_behind_one(3);
+    cue_next(0);
+    assert_results(0, JOINERS, 0);
     assert_int_equal(play.begun, 2);
     assert_int_equal(play.most, 1);
 }
@@ -161,16 +175,10 @@ static void all_that_waited_share_one_flush(void **state)
 static void failure_is_that_of_all_who_waited(void **state)
 {
     (void)state;
-    start(0, 1);
-    until_begun(1);
-    start(1, 3);
-    until_waiting(3);
-    cue(0);
-    until_begun(2);
-    cue(ENOSPC);
-    assert_int_equal(result_of(0), 0);
-    for (unsigned i = 1; i < JOINERS; i++)
-        assert_int_equal(result_of(i), ENOSPC);
+    start_behind_one(3);
+    cue_next(ENOSPC);
+    assert_results(0, 1, 0);
+    assert_results(1, JOINERS, ENOSPC);
     assert_int_equal(play.begun, 2);
 }
 
@@ -178,13 +186,9 @@ static void failure_is_that_of_all_who_waited(void **state)
 static void who_comes_during_a_failure_fails_too(void **state)
 {
     (void)state;
-    start(0, 1);
-    until_begun(1);
-    start(1, 3);
-    until_waiting(3);
+    start_behind_one(3);
     cue(EIO);
-    for (unsigned i = 0; i < JOINERS; i++)
-        assert_int_equal(result_of(i), EIO);
+    assert_results(0, JOINERS, EIO);
     assert_int_equal(play.begun, 1);
 }
 
@@ -203,10 +207,7 @@ static void failure_is_final_and_asks_nobody_again(void **state)
 static void success_stays_although_the_next_one_fails(void **state)
 {
     (void)state;
-    start(0, 1);
-    until_begun(1);
-    start(1, 2);
-    until_waiting(2);
+    start_behind_one(2);
     cue(0);
     until_begun(2);
     start(3, 1);
@@ -214,9 +215,8 @@ static void success_stays_although_the_next_one_fails(void **state)
     cue(0);
     until_begun(3);
     cue(EIO);
-    for (unsigned i = 0; i < 3; i++)
-        assert_int_equal(result_of(i), 0);
-    assert_int_equal(result_of(3), EIO);
+    assert_results(0, 3, 0);
+    assert_results(3, JOINERS, EIO);
 }
 
 /*

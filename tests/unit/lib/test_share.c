@@ -53,6 +53,29 @@ static bool start_verify(spd_unit *unit, struct loop_command *command, uint32_t 
     return loop_start(loop_door_of(unit), command, cdb, sizeof cdb, SCSI_NO_DATA, 0);
 }
 
+/* So many commands of the door's nexus, and a device that keeps what it has. */
+static struct loop_command *many_unmaps(spd_unit *unit)
+{
+    struct loop_command *unmap = calloc(MANY, sizeof *unmap);
+
+    device.hold = true;
+    for (int i = 0; i < MANY; i++)
+        assert_true(start_unmap(unit, &unmap[i]));
+    return unmap;
+}
+
+static void assert_good(struct loop_command *commands, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        assert_int_equal(loop_wait(&commands[i]), SCSI_GOOD);
+}
+
+static void end_unit(spd_unit *unit, struct loop_command *commands)
+{
+    test_unit_end(unit, &device);
+    free(commands);
+}
+
 /* All that must always be answered, by this nexus. */
 static void assert_answers(spd_unit *unit, struct scsi_nexus *nexus)
 {
@@ -96,8 +119,7 @@ static void commands_whose_data_never_comes_hold_nothing(void **state)
     assert_int_equal(loop_wait(&unmap), SCSI_GOOD);
     for (int i = 0; i < MANY; i++)
         assert_true(loop_cancel(&silent[i]));
-    test_unit_end(unit, &device);
-    free(silent);
+    end_unit(unit, silent);
 }
 
 static void what_hangs_in_the_device_does_not_stop_what_must_be_answered(void **state)
@@ -115,31 +137,24 @@ static void what_hangs_in_the_device_does_not_stop_what_must_be_answered(void **
     assert_answers(unit, &others[0]);
     assert_answers(unit, NULL);
     test_let_go(&device);
-    for (int i = 0; i < MANY; i++)
-        assert_int_equal(loop_wait(&unmap[i]), SCSI_GOOD);
+    assert_good(unmap, MANY);
     assert_int_equal(device.calls[SPD_UNMAP], MANY);
-    test_unit_end(unit, &device);
-    free(unmap);
+    end_unit(unit, unmap);
 }
 
 static void a_nexus_has_at_most_its_share_of_scratch_and_the_rest_waits(void **state)
 {
     spd_unit *unit = unit_of(&test_async_ops, 0, 0);
-    struct loop_command *unmap = calloc(MANY, sizeof *unmap), other = { .nexus = &others[0] };
+    struct loop_command *unmap = many_unmaps(unit), other = { .nexus = &others[0] };
 
     (void)state;
-    device.hold = true;
-    for (int i = 0; i < MANY; i++)
-        assert_true(start_unmap(unit, &unmap[i]));
     assert_int_equal(device.kept_count, SPD_SCRATCH_SHARE);
     assert_true(start_unmap(unit, &other));
     assert_int_equal(device.kept_count, SPD_SCRATCH_SHARE + 1);
     test_let_go(&device);
     assert_int_equal(loop_wait(&other), SCSI_GOOD);
-    for (int i = 0; i < MANY; i++)
-        assert_int_equal(loop_wait(&unmap[i]), SCSI_GOOD);
-    test_unit_end(unit, &device);
-    free(unmap);
+    assert_good(unmap, MANY);
+    end_unit(unit, unmap);
 }
 
 static void a_burst_of_verify_is_good_for_every_kind_of_device(void **state)
@@ -153,50 +168,39 @@ static void a_burst_of_verify_is_good_for_every_kind_of_device(void **state)
 
         for (int k = 0; k < MANY; k++)
             assert_true(start_verify(unit, &verify[k], 1000));
-        for (int k = 0; k < MANY; k++)
-            assert_int_equal(loop_wait(&verify[k]), SCSI_GOOD);
-        test_unit_end(unit, &device);
-        free(verify);
+        assert_good(verify, MANY);
+        end_unit(unit, verify);
     }
 }
 
 static void a_command_that_waits_for_scratch_can_be_cancelled(void **state)
 {
     spd_unit *unit = unit_of(&test_async_ops, 0, 0);
-    struct loop_command *unmap = calloc(MANY, sizeof *unmap);
+    struct loop_command *unmap = many_unmaps(unit);
 
     (void)state;
-    device.hold = true;
-    for (int i = 0; i < MANY; i++)
-        assert_true(start_unmap(unit, &unmap[i]));
     for (int i = SPD_SCRATCH_SHARE; i < MANY - 1; i++)
         assert_true(loop_cancel(&unmap[i]));
     assert_false(loop_cancel(&unmap[0]));
     test_let_go(&device);
     assert_int_equal(loop_wait(&unmap[MANY - 1]), SCSI_GOOD);
-    for (int i = 0; i < SPD_SCRATCH_SHARE; i++)
-        assert_int_equal(loop_wait(&unmap[i]), SCSI_GOOD);
+    assert_good(unmap, SPD_SCRATCH_SHARE);
     assert_int_equal(device.calls[SPD_UNMAP], SPD_SCRATCH_SHARE + 1);
-    test_unit_end(unit, &device);
-    free(unmap);
+    end_unit(unit, unmap);
 }
 
 static void a_shutdown_ends_what_waits_for_scratch(void **state)
 {
     spd_unit *unit = unit_of(&test_async_ops, 0, 0);
-    struct loop_command *unmap = calloc(MANY, sizeof *unmap);
+    struct loop_command *unmap = many_unmaps(unit);
 
     (void)state;
-    device.hold = true;
-    for (int i = 0; i < MANY; i++)
-        assert_true(start_unmap(unit, &unmap[i]));
     spd_unit_shutdown(unit);
     test_let_go(&device);
     assert_int_equal(spd_unit_wait(unit), 0);
     for (int i = 0; i < MANY; i++)
         assert_int_equal(atomic_load(&unmap[i].dones) + unmap[i].cancelled, 1);
-    test_unit_end(unit, &device);
-    free(unmap);
+    end_unit(unit, unmap);
 }
 
 /* Replies lie in scratch until their door has sent them. */
@@ -229,10 +233,8 @@ static void no_command_is_refused_however_many_wait_for_a_dispatcher(void **stat
     for (int i = 0; i < 5000; i++)
         assert_true(loop_start_write(loop_door_of(unit), &write[i], block, 0, 1, TEST_BLOCK));
     test_let_go(&device);
-    for (int i = 0; i < 5000; i++)
-        assert_int_equal(loop_wait(&write[i]), SCSI_GOOD);
-    test_unit_end(unit, &device);
-    free(write);
+    assert_good(write, 5000);
+    end_unit(unit, write);
 }
 
 static void a_nexus_waits_for_one_command_of_another_not_for_all(void **state)
@@ -252,8 +254,7 @@ static void a_nexus_waits_for_one_command_of_another_not_for_all(void **state)
     assert_true(loop_start_write(loop_door_of(unit), &hers, block, HERS, 1, TEST_BLOCK));
     test_let_go(&device);
     assert_int_equal(loop_wait(&hers), SCSI_GOOD);
-    for (int i = 0; i < 20; i++)
-        assert_int_equal(loop_wait(&his[i]), SCSI_GOOD);
+    assert_good(his, 20);
     assert_int_equal(device.log[2].lba, HERS);
     test_unit_end(unit, &device);
 }
@@ -278,10 +279,8 @@ static void no_nexus_has_all_dispatchers(void **state)
     assert_true(found || most + 1 > TEST_LOG_MAX);
     test_let_go(&device);
     assert_int_equal(loop_wait(&hers), SCSI_GOOD);
-    for (uint32_t i = 0; i < most + 10; i++)
-        assert_int_equal(loop_wait(&his[i]), SCSI_GOOD);
-    test_unit_end(unit, &device);
-    free(his);
+    assert_good(his, most + 10);
+    end_unit(unit, his);
 }
 
 /* Its first operation is a flush, after which it has had its turn. */
