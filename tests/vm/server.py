@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""rawdisk as a child process."""
+"""Programs that serve a disk, as child processes."""
 
 import os
 import re
@@ -18,16 +18,14 @@ class ServerError(Exception):
     pass
 
 
-class Rawdisk:
-    """`rawdisk` serving `image` by iSCSI at 127.0.0.1; `end_fd` becomes readable when it ends.
-    farmedium.so of the device tests can take the image out of its reach."""
+class Server:
+    """A program that serves a disk by iSCSI at 127.0.0.1, by a URI that follows `command`; `end_fd`
+    becomes readable when it ends."""
 
-    def __init__(self, programs, image, blocks, log):
-        self._down = f"{image}.down"
-        self._env = dict(os.environ, FARMEDIUM_FILE=image, FARMEDIUM_DOWN=self._down,
-                         LD_PRELOAD=os.path.join(os.environ["BUILD"],
-                                                 "tests/devices/farmedium.so"))
-        self._command = [os.path.join(programs, "rawdisk"), "-f", image, "-c", str(blocks)]
+    def __init__(self, command, log, env=None):
+        self._command = command
+        self._env = env
+        self._name = os.path.basename(command[0])
         self._log_path = log
         self._process = None
         self._drain = None
@@ -46,7 +44,7 @@ class Rawdisk:
     def start(self):
         """Starts it, on the port it had before if there was one, and waits until it serves.
         `query` holds parameters of the URI, with the question mark."""
-        command = [*self._command, "-p", f"iscsi://127.0.0.1:{self.port}/{IQN}{self.query}"]
+        command = [*self._command, f"iscsi://127.0.0.1:{self.port}/{IQN}{self.query}"]
         if not os.access(command[0], os.X_OK):
             raise ServerError(f"there is no program {command[0]}: build it, or set BIN")
         self._process = subprocess.Popen(under_us(command), stdin=subprocess.DEVNULL, env=self._env,
@@ -71,6 +69,49 @@ class Rawdisk:
         """No warning, no chance to flush anything: the crash."""
         self._end(signal.SIGKILL)
 
+    def stop(self):
+        """The orderly end; its exit status must be 0."""
+        status = self._end(signal.SIGTERM)
+        if status != 0:
+            raise ServerError(f"{self._name} ended with status {status} on SIGTERM instead of "
+                              f"0; its log is {self._log_path}")
+
+    def obituary(self):
+        status = self._process.wait()
+        how = f"died of signal {-status}" if status < 0 else f"ended with status {status}"
+        return f"{self._name} {how}; its log is {self._log_path}"
+
+    def _end(self, signum):
+        self._process.send_signal(signum)
+        try:
+            status = self._process.wait(timeout=120)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise ServerError(f"{self._name} did not end within 120 s of signal {signum}") from None
+        finally:
+            self._drain.join()
+            self._process.stdout.close()
+            os.close(self.end_fd)
+            self.end_fd = None
+        return status
+
+    def _copy_output(self):
+        with open(self._log_path, "ab", buffering=0) as log:
+            for line in self._process.stdout:
+                log.write(line)
+
+
+class Rawdisk(Server):
+    """`rawdisk` with this image, which farmedium.so of the device tests can take out of reach."""
+
+    def __init__(self, programs, image, blocks, log):
+        self._down = f"{image}.down"
+        preload = os.path.join(os.environ["BUILD"], "tests/devices/farmedium.so")
+        super().__init__([os.path.join(programs, "rawdisk"), "-f", image, "-c", str(blocks), "-p"],
+                         log, dict(os.environ, FARMEDIUM_FILE=image, FARMEDIUM_DOWN=self._down,
+                                   LD_PRELOAD=preload))
+
     def cut(self):
         """From now on its image is out of reach: ETIMEDOUT."""
         with open(self._down, "wb"):
@@ -88,38 +129,6 @@ class Rawdisk:
     def mend(self):
         os.unlink(self._down)
 
-    def stop(self):
-        """The orderly end; its exit status must be 0."""
-        status = self._end(signal.SIGTERM)
-        if status != 0:
-            raise ServerError(f"rawdisk ended with status {status} on SIGTERM instead of 0; "
-                              f"its log is {self._log_path}")
-
-    def obituary(self):
-        status = self._process.wait()
-        how = f"died of signal {-status}" if status < 0 else f"ended with status {status}"
-        return f"rawdisk {how}; its log is {self._log_path}"
-
     def _log(self):
         with open(self._log_path, encoding="utf-8", errors="replace") as log:
             return log.read()
-
-    def _end(self, signum):
-        self._process.send_signal(signum)
-        try:
-            status = self._process.wait(timeout=120)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-            raise ServerError(f"rawdisk did not end within 120 s of signal {signum}") from None
-        finally:
-            self._drain.join()
-            self._process.stdout.close()
-            os.close(self.end_fd)
-            self.end_fd = None
-        return status
-
-    def _copy_output(self):
-        with open(self._log_path, "ab", buffering=0) as log:
-            for line in self._process.stdout:
-                log.write(line)

@@ -2,7 +2,8 @@
 # Copyright (c) 2026, the WinSpd authors
 #
 # One boot for everything that needs no reboot: the tools of sg3_utils, then a load on a disk whose
-# server dies twice, then transfers while the server's own storage is out of reach.
+# server dies twice, then transfers while the server's own storage is out of reach; at the end another
+# disk.
 
 . /guest/load.sh
 . /guest/far.sh
@@ -15,3 +16,4 @@ check 'load over crashes: read again, every block is as written' every_block_is_
 check 'load over crashes: the disk has the serial number it had' test "$serial" = "$(serial_number)"
 run_transfers_out_of_reach
 logout
+. /guest/recovered.sh
