@@ -38,6 +38,7 @@ static void wait_for_nobody(void)
     UINT32 list[256];
 
     double_number(DOUBLE_IOCTL_KEEP_GONE, FALSE);
+    double_number(DOUBLE_IOCTL_SILENT, FALSE);
     /* The units of a process that failed go away soon after it; and the port driver sees later
      * that one is gone, and lets nothing through to a disk until then. */
     WAIT_UNTIL(!list_units(list, sizeof(list), &bytes) && !bytes && double_state().disks == 0);

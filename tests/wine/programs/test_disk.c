@@ -11,10 +11,9 @@
 static UINT32 btl;
 static struct server server;
 
-static HANDLE begin_as(const GUID *guid, BOOL protect)
+static void serve(const GUID *guid, BOOL protect)
 {
     SPD_IOCTL_STORAGE_UNIT_PARAMS params = small_unit(guid);
-    HANDLE disk;
 
     params.BlockCount = 2048;
     params.MaxTransferLength = 8 * BLOCK;
@@ -24,6 +23,13 @@ static HANDLE begin_as(const GUID *guid, BOOL protect)
     memcpy(params.ProductRevisionLevel, "1.0 ", 4);
     btl = provision_good(&params);
     server_start(&server, &params, btl, 2);
+}
+
+static HANDLE begin_as(const GUID *guid, BOOL protect)
+{
+    HANDLE disk;
+
+    serve(guid, protect);
     WAIT_UNTIL(double_state().started == 1);
     WAIT_UNTIL((disk = disk_open(btl)));
     return disk;
@@ -336,6 +342,19 @@ static void a_kept_disk_hinders_no_other(void)
     end_as(&guid_b, disk);
 }
 
+/* Such as that of a server that ends as soon as it has begun. */
+static void a_disk_goes_before_the_system_has_heard_of_it(void)
+{
+    double_number(DOUBLE_IOCTL_SILENT, TRUE);
+    serve(&guid_a, FALSE);
+    WAIT_UNTIL(double_state().disks == 1);
+    CHECK_EQUAL(unprovision(&guid_a), 0);
+    server_end(&server);
+    double_number(DOUBLE_IOCTL_SILENT, FALSE);
+    WAIT_UNTIL(double_state().disks == 0);
+    end(begin(FALSE));
+}
+
 const struct test disk_tests[] = {
     { "a disk reads and writes", reads_and_writes },
     { "a flush of the disk reaches the server", a_flush_of_the_disk_reaches_the_server },
@@ -350,6 +369,8 @@ const struct test disk_tests[] = {
     { "capabilities of a disk and an adapter", capabilities },
     { "a removed disk takes its unit", a_removed_disk_takes_its_unit },
     { "a disk goes with I/O in flight", a_disk_goes_with_io_in_flight },
+    { "a disk goes before the system has heard of it",
+        a_disk_goes_before_the_system_has_heard_of_it },
     { "a unit gets a disk while the last one's is kept", a_kept_disk_hinders_no_other },
     { 0 }
 };

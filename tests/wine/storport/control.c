@@ -99,6 +99,12 @@ static void keep_gone(struct adapter *adapter, BOOLEAN keep)
     scan_request(adapter);
 }
 
+static void be_silent(struct adapter *adapter, BOOLEAN silent)
+{
+    adapter->is_silent = silent;
+    scan_request(adapter);
+}
+
 /* Nothing of this is a mistake: a test of the harness asks for it. */
 static void die(ULONG how)
 {
@@ -128,6 +134,9 @@ static void simple(struct adapter *adapter, ULONG code, ULONG *number)
     case DOUBLE_IOCTL_KEEP_GONE:
         keep_gone(adapter, *number != 0);
         break;
+    case DOUBLE_IOCTL_SILENT:
+        be_silent(adapter, *number != 0);
+        break;
     }
 }
 
@@ -137,7 +146,7 @@ BOOLEAN control(struct adapter *adapter, IRP *irp, NTSTATUS *status)
     ULONG code = stack->Parameters.DeviceIoControl.IoControlCode;
     ULONG need = room_needed(code);
 
-    if (code < DOUBLE_IOCTL_SRB || code > DOUBLE_IOCTL_STACKED)
+    if (code < DOUBLE_IOCTL_SRB || code > DOUBLE_IOCTL_SILENT)
         return FALSE;
     *status = STATUS_INVALID_PARAMETER;
     if (stack->Parameters.DeviceIoControl.OutputBufferLength < need ||

@@ -31,6 +31,8 @@
 /* ULONG in and out: a driver above the adapter sends it an IRP through one more driver, whose
  * completion routine returns STATUS_SUCCESS; the status with which it comes back. */
 #define DOUBLE_IOCTL_STACKED DOUBLE_CODE(8)
+/* ULONG in: TRUE: the PnP manager hears of no disk that comes or goes; FALSE: it does again. */
+#define DOUBLE_IOCTL_SILENT DOUBLE_CODE(9)
 
 enum double_death { DOUBLE_DIES_OF_A_CALL, DOUBLE_DIES_OF_A_WRITE };
 

@@ -113,6 +113,17 @@ static BOOLEAN is_reported(const struct disk *disk)
     return disk->present || (disk->reported && disk->adapter->keeps_gone);
 }
 
+BOOLEAN disk_is_reported(struct disk *disk)
+{
+    BOOLEAN reported;
+    KIRQL irql;
+
+    KeAcquireSpinLock(&disk->adapter->lock, &irql);
+    reported = disk->reported;
+    KeReleaseSpinLock(&disk->adapter->lock, irql);
+    return reported;
+}
+
 BOOLEAN disks_changed(struct adapter *adapter)
 {
     BOOLEAN changed = FALSE;

@@ -92,6 +92,7 @@ struct adapter {
     struct disk *slots[MAX_DISKS]; /* those that are present, by number */
     LONG request_count;
     BOOLEAN keeps_gone; /* control.h */
+    BOOLEAN is_silent;  /* likewise */
 
     PVOID thread; /* scan.c */
     KEVENT wake;
@@ -175,6 +176,7 @@ void disk_delete(struct disk *disk);
 void disks_delete(struct adapter *adapter);
 NTSTATUS disk_pnp(struct disk *disk, IRP *irp);
 /* Whether the PnP manager has to be told of a disk. */
+BOOLEAN disk_is_reported(struct disk *disk);
 BOOLEAN disks_changed(struct adapter *adapter);
 DEVICE_RELATIONS *disk_relations(struct adapter *adapter);
 

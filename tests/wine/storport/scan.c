@@ -94,6 +94,11 @@ static void scan_unit(struct adapter *adapter, ULONG btl)
     if (disk && there &&
         RtlCompareMemory(&disk->identity, &identity, sizeof(identity)) == sizeof(identity))
         return;
+    /* The PnP manager removes only what it has heard of, so a new disk stays until then. */
+    if (disk && !disk_is_reported(disk)) {
+        InterlockedExchange(&adapter->rescan, 1);
+        return;
+    }
     if (disk)
         disk_vanishes(disk);
     if (there)
@@ -108,7 +113,7 @@ static void scan(struct adapter *adapter)
         for (target = 0; target < adapter->config.MaximumNumberOfTargets && !adapter->stopping;
              target++)
             scan_unit(adapter, ADDRESS(bus, target));
-    if (!adapter->stopping && disks_changed(adapter))
+    if (!adapter->stopping && !adapter->is_silent && disks_changed(adapter))
         IoInvalidateDeviceRelations(adapter->pdo, BusRelations);
 }
 
