@@ -25,6 +25,17 @@
  *
  * Threads. Every function may be called from any thread, and different units are independent; what
  * may not overlap is said at the function. The library's threads block all signals.
+ *
+ * Misuse. A call that breaks this contract, and after which a program would hang or lose data, ends
+ * the process with abort(). A line on standard error, and to the function of spd_log_set(), says
+ * which function was called and what is wrong. The library notices, in release builds as well:
+ *   - NULL for what may not be NULL;
+ *   - a unit that was deleted, or that was created before fork() where the child is calling;
+ *   - spd_unit_wait(), spd_unit_wait_for() and spd_unit_delete() within an operation of the unit;
+ *   - spd_unit_delete() while another thread deletes the unit or waits for it, and within the
+ *     function of spd_log_set();
+ *   - a request that is completed twice, or after fork(), or that is a simple device's. A second
+ *     completion goes unnoticed where the first has let the library reuse the memory.
  */
 
 #ifndef SPD_SPD_H
@@ -345,13 +356,16 @@ SPD_API const spd_range *spd_request_ranges(const spd_request *request, uint32_t
 /* For the device's own use between submit and complete; NULL at submit. */
 SPD_API void spd_request_set_context(spd_request *request, void *context);
 SPD_API void *spd_request_context(const spd_request *request);
-/* Ends it; status NULL is GOOD. Exactly once. The request must not be touched afterwards. May call
- * submit or abort for others, so hold no lock that they take. */
+/* Ends a request of an asynchronous device; status NULL is GOOD. Exactly once. The request must not
+ * be touched afterwards. May call submit or abort for others, so hold no lock that they take. */
 SPD_API void spd_request_complete(spd_request *request, const spd_status *status);
 
 /*
  * Life cycle: create, (add doors,) start, ... shutdown, wait, delete. Create, add, start and delete
  * of one unit do not overlap; everything else may.
+ *
+ * A unit belongs to the process that has created it. A child of fork() may create units of its own,
+ * and may do nothing with those of its parent. A program that becomes a daemon forks first.
  */
 
 /* Creates a unit. device_name chooses its door; NULL means this system's best
@@ -403,7 +417,8 @@ SPD_API int spd_unit_wait(spd_unit *unit);
 SPD_API int spd_unit_wait_for(spd_unit *unit, uint32_t seconds);
 
 /* Shuts down, waits and frees; NULL does nothing. Takes back spd_unit_shutdown_on_signal(). Not
- * from an operation, and nothing else may use the unit any more. */
+ * from an operation, and nothing but operations may use the unit any more: threads that wait for it
+ * have returned. */
 SPD_API void spd_unit_delete(spd_unit *unit);
 
 /* From now on SIGINT, SIGTERM and SIGHUP (console events on Windows) shut this unit down. A SIGINT
@@ -413,7 +428,8 @@ SPD_API void spd_unit_delete(spd_unit *unit);
  * under nohup(1). SIGPIPE is ignored: a reader that has gone must not end a disk before its last
  * flush. A process has at most one such unit: for another the call returns SPD_ERROR_STATE. NULL
  * takes it back and restores the handlers; where one of these signals has come, later ones act as
- * if it were still on, since the others of its kind may come while the program ends. */
+ * if it were still on, since the others of its kind may come while the program ends. In a child of
+ * fork() signals act as they did before. */
 SPD_API int spd_unit_shutdown_on_signal(spd_unit *unit);
 
 /* What spd_unit_create() was given. */

@@ -78,7 +78,7 @@ static struct spd_held held_of(const struct spd_request *request)
 /* The state is TELLING. True: it has come back meanwhile. */
 static bool tell(struct spd_request *request)
 {
-    struct spd_unit *unit = request->unit;
+    struct spd_unit *unit = request->unit, *outer;
     struct spd_request *granted = NULL;
     uint32_t state = SPD_REQUEST_TELLING;
     bool back;
@@ -88,8 +88,10 @@ static bool tell(struct spd_request *request)
     /* Or an exclusive task would wait for it, and everybody else for that one. */
     if (request->gated && changes_nothing(request))
         granted = spd_gate_leave(&unit->gate, request);
+    outer = spd_enter_device(unit);
     if (unit->ops.abort)
         unit->ops.abort(unit, request);
+    spd_in_device = outer;
     back = !atomic_compare_exchange_strong(&request->state, &state, SPD_REQUEST_SUBMITTED);
     spd_requests_run(granted);
     return back;

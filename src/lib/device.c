@@ -23,6 +23,8 @@ static_assert(sizeof(spd_vec) == sizeof(struct scsi_vec) &&
 /* The request that this dispatcher thread has handed to the device. */
 static _Thread_local struct spd_request *current;
 
+_Thread_local struct spd_unit *spd_in_device;
+
 /* HARDWARE ERROR, INTERNAL TARGET FAILURE: the device or a door broke its contract. */
 static const struct scsi_outcome internal_failure = {
     .status = SCSI_CHECK_CONDITION, .sense_key = 0x04, .asc = 0x44
@@ -114,8 +116,8 @@ static void copy_span(const struct span *span, unsigned char *buffer, bool into_
     }
 }
 
-static int call(struct spd_request *request, enum scsi_step step, void *buffer, uint32_t flags,
-    spd_status *status)
+static int call_operation(struct spd_request *request, enum scsi_step step, void *buffer,
+    uint32_t flags, spd_status *status)
 {
     struct spd_unit *unit = request->unit;
     const struct scsi_op *op = &request->task.op;
@@ -132,7 +134,17 @@ static int call(struct spd_request *request, enum scsi_step step, void *buffer, 
     }
 }
 
-static uint32_t flags_of(const struct spd_request *request, enum scsi_step step)
+static int call(struct spd_request *request, enum scsi_step step, void *buffer, uint32_t flags,
+    spd_status *status)
+{
+    struct spd_unit *outer = spd_enter_device(request->unit);
+    int result = call_operation(request, step, buffer, flags, status);
+
+    spd_in_device = outer;
+    return result;
+}
+
+uint32_t spd_device_flags(const struct spd_request *request, enum scsi_step step)
 {
     uint32_t fua = request->task.op.fua ? SPD_FUA : 0;
 
@@ -168,7 +180,7 @@ static void judge(struct spd_request *request, enum scsi_step step, const spd_st
 static bool call_and_judge(
     struct spd_request *request, enum scsi_step step, void *buffer, uint32_t nowait)
 {
-    uint32_t flags = flags_of(request, step) | nowait;
+    uint32_t flags = spd_device_flags(request, step) | nowait;
     spd_status status = { 0 };
     int result;
 
@@ -289,10 +301,13 @@ static bool cut_vec(struct spd_request *request, const struct span *span)
  * request. So completion only leaves a note while submit runs, and the caller's loop goes on. */
 static bool call_submit(struct spd_request *request)
 {
-    struct spd_unit *unit = request->unit;
+    struct spd_unit *unit = request->unit, *outer;
+
     if (!begin_handing(request))
         return spd_request_end_aborted(request);
+    outer = spd_enter_device(unit);
     unit->ops.submit(unit, request);
+    spd_in_device = outer;
     if (atomic_exchange(&request->state, SPD_REQUEST_SUBMITTED) != SPD_REQUEST_COMPLETED)
         return false;
     spd_device_take_back(request);
@@ -363,6 +378,35 @@ bool spd_device_perform(struct spd_request *request, enum scsi_step step, void *
     return true;
 }
 
+/* What a request is in while the device has it. */
+static bool is_handed(uint32_t state)
+{
+    return state == SPD_REQUEST_SUBMITTING || state == SPD_REQUEST_SUBMITTED ||
+        state == SPD_REQUEST_TELLING;
+}
+
+/* A request of the past may be another command by now, whose completion is then one too many. */
+static _Noreturn void completed_twice(void)
+{
+    spd_misuse("spd_request_complete", "the device does not have this request: it was completed "
+        "before, or never submitted");
+}
+
+/* Before anything of the request is touched. */
+static void check_completion(const struct spd_request *request)
+{
+    const struct spd_unit *unit = request->unit;
+
+    if (unit->forks != atomic_load_explicit(&spd_forks, memory_order_relaxed))
+        spd_misuse("spd_request_complete", "the request was submitted before fork(), and is the "
+            "parent's alone");
+    if (!unit->ops.submit)
+        spd_misuse("spd_request_complete", "requests of a simple device end when the operation "
+            "returns");
+    if (!is_handed(atomic_load_explicit(&request->state, memory_order_relaxed)))
+        completed_twice();
+}
+
 static void complete(struct spd_request *request, const spd_status *status)
 {
     struct spd_unit *unit = request->unit;
@@ -370,10 +414,10 @@ static void complete(struct spd_request *request, const spd_status *status)
 
     judge(request, (enum scsi_step)request->step, status ? status : &(spd_status){ 0 });
     before = atomic_exchange(&request->state, SPD_REQUEST_COMPLETED);
-    if (before != SPD_REQUEST_SUBMITTED) {
-        assert(before == SPD_REQUEST_SUBMITTING || before == SPD_REQUEST_TELLING);
+    if (!is_handed(before))
+        completed_twice(); /* by two threads at once */
+    if (before != SPD_REQUEST_SUBMITTED)
         return; /* to the thread that hands it over or tells of its abort */
-    }
     spd_device_take_back(request);
     if (is_internal(request)) {
         os_mutex_lock(&unit->lock);
@@ -387,8 +431,11 @@ static void complete(struct spd_request *request, const spd_status *status)
 
 void spd_request_complete(spd_request *request, const spd_status *status)
 {
-    struct spd_unit *unit = request->unit;
+    struct spd_unit *unit;
 
+    SPD_NEEDS(request);
+    check_completion(request);
+    unit = request->unit;
     /* Once the request is done the unit may go away under us, unless it knows that we are here. */
     atomic_fetch_add_explicit(&unit->completing, 1, memory_order_relaxed);
     complete(request, status);
@@ -425,54 +472,7 @@ int spd_device_flush_all(struct spd_unit *unit)
     return spd_fail(SPD_ERROR_FLUSH, "%s", text);
 }
 
-spd_operation spd_request_operation(const spd_request *request)
-{
-    return operation_of(request->step);
-}
-
-uint64_t spd_request_lba(const spd_request *request)
-{
-    return request->task.op.lba;
-}
-
-uint32_t spd_request_blocks(const spd_request *request)
-{
-    return request->task.op.blocks;
-}
-
-uint32_t spd_request_flags(const spd_request *request)
-{
-    return flags_of(request, (enum scsi_step)request->step);
-}
-
-const spd_vec *spd_request_data(const spd_request *request, uint32_t *count)
-{
-    *count = request->op_vec_count;
-    return request->op_vec;
-}
-
-const spd_range *spd_request_ranges(const spd_request *request, uint32_t *count)
-{
-    *count = request->task.op.range_count;
-    return (const spd_range *)request->task.op.ranges;
-}
-
 spd_request *spd_request_current(void)
 {
     return current;
-}
-
-int spd_request_is_aborted(const spd_request *request)
-{
-    return atomic_load(&request->aborted);
-}
-
-void spd_request_set_context(spd_request *request, void *context)
-{
-    request->device_context = context;
-}
-
-void *spd_request_context(const spd_request *request)
-{
-    return request->device_context;
 }

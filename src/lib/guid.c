@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/door.h"
+#include "lib/misuse.h"
 #include "os/os.h"
 
 enum { GUID = 16 };
@@ -18,8 +18,11 @@ void spd_guid_from_name(const char *name, uint8_t guid[16])
     uint8_t digest[OS_HASH_MAX];
 
     /* RFC 4122 4.3 */
+    SPD_NEEDS(name);
+    SPD_NEEDS(guid);
     if (!os_hash(OS_SHA1, name_space, sizeof name_space, name, strlen(name), digest))
-        abort(); /* there is no other identity to give */
+        spd_misuse(__func__, "the system has no SHA-1, or may not use it, and there is no other "
+            "identity to give");
     memcpy(guid, digest, GUID);
     guid[6] = (guid[6] & 0x0f) | 0x50;
     guid[8] = (guid[8] & 0x3f) | 0x80;
@@ -27,6 +30,8 @@ void spd_guid_from_name(const char *name, uint8_t guid[16])
 
 void spd_guid_format(const uint8_t guid[16], char text[37])
 {
+    SPD_NEEDS(guid);
+    SPD_NEEDS(text);
     scsi_guid_text(guid, text);
 }
 
@@ -47,6 +52,8 @@ int spd_guid_parse(const char *text, uint8_t guid[16])
     uint8_t parsed[GUID] = { 0 };
     unsigned digits = 0;
 
+    SPD_NEEDS(text);
+    SPD_NEEDS(guid);
     if (strlen(text) != sizeof shape - 1)
         return spd_fail(SPD_ERROR_TEXT, "a GUID has 36 characters as in %s", shape);
     for (unsigned i = 0; shape[i]; i++) {

@@ -272,3 +272,21 @@ void spd_log_limited(
     write_line(level, format, arguments);
     va_end(arguments);
 }
+
+void spd_log_last(const char *line)
+{
+    spd_log_function function = atomic_load(&log_function);
+
+    fprintf(stderr, "libspd: error: %s\n", line);
+    if (!function || function == to_standard_error)
+        return;
+    spd_log(SPD_LOG_ERROR, "%s", line);
+    os_mutex_lock(&lock);
+    drain();
+    os_mutex_unlock(&lock);
+}
+
+bool spd_log_is_own_thread(void)
+{
+    return on_log_thread;
+}

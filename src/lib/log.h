@@ -78,6 +78,12 @@ enum {
 void spd_log_limited(struct spd_log_limit *limit, const char *peer, int level, const char *format,
     ...) OS_PRINTF(4, 5);
 
+/* misuse.c: the last line of a process that is about to abort: on standard error, and to the
+ * function of a program that has set one, within the patience. */
+void spd_log_last(const char *line);
+/* The calling thread is the one that calls that function. */
+bool spd_log_is_own_thread(void);
+
 /* unit.c: a unit was started; one that was started is gone. The last one to go waits for the lines
  * that are left, within the patience. */
 void spd_log_begin(void);

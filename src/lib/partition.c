@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/door.h"
+#include "lib/misuse.h"
 #include "scsi/be.h"
 #include "scsi/sha256.h"
 
@@ -84,8 +85,12 @@ int spd_define_partition_table(
 {
     /* int 18h (no boot), hlt, and back to it */
     static const uint8_t boot_code[] = { 0xcd, 0x18, 0xf4, 0xeb, 0xfd };
-    int error = check(partitions, count);
+    int error;
 
+    SPD_NEEDS(partitions);
+    SPD_NEEDS(guid);
+    SPD_NEEDS(buffer);
+    error = check(partitions, count);
     if (error)
         return error;
     memset(buffer, 0, 512);

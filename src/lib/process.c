@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
+/* What the library does to the process as a whole: signals and descriptors. */
+
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "lib/unit.h"
@@ -9,19 +12,25 @@
 
 static os_mutex lock = OS_MUTEX_INIT;
 static struct spd_unit *watched;
+static uint32_t watched_forks; /* spd_forks of the process that watches */
 
 static void on_signal(void *context)
 {
     spd_unit_shutdown(context);
 }
 
+/* The lock is held. A child of fork() takes back what it has of its parent's watch, too. */
+static void forget(void)
+{
+    os_signal_unwatch();
+    watched = NULL;
+}
+
 void spd_unit_forget_signal(struct spd_unit *unit)
 {
     os_mutex_lock(&lock);
-    if (watched && (!unit || watched == unit)) {
-        os_signal_unwatch();
-        watched = NULL;
-    }
+    if (watched && (!unit || watched == unit))
+        forget();
     os_mutex_unlock(&lock);
 }
 
@@ -62,7 +71,10 @@ int spd_unit_shutdown_on_signal(spd_unit *unit)
         spd_unit_forget_signal(NULL);
         return 0;
     }
+    spd_unit_check(unit, __func__);
     os_mutex_lock(&lock);
+    if (watched && watched_forks != atomic_load(&spd_forks))
+        forget();
     if (watched && watched != unit) {
         error = spd_fail(SPD_ERROR_STATE, "another unit is shut down on signals already");
     } else if (!watched) {
@@ -73,6 +85,7 @@ int spd_unit_shutdown_on_signal(spd_unit *unit)
             error = spd_fail(SPD_ERROR_SYSTEM, "watching signals: %s", strerror(number));
         } else {
             watched = unit;
+            watched_forks = atomic_load(&spd_forks);
         }
     }
     os_mutex_unlock(&lock);

@@ -6,12 +6,14 @@
 #include <errno.h>
 
 #include "lib/door.h"
+#include "lib/misuse.h"
 #include "lib/trouble.h"
 #include "os/os.h"
 
 void spd_status_set(
     spd_status *status, uint8_t sense_key, uint8_t asc, uint8_t ascq, const uint64_t *lba)
 {
+    SPD_NEEDS(status);
     *status = (spd_status){
         .scsi_status = SCSI_CHECK_CONDITION,
         .sense_key = sense_key,
@@ -24,6 +26,7 @@ void spd_status_set(
 
 void spd_status_set_busy(spd_status *status)
 {
+    SPD_NEEDS(status);
     *status = (spd_status){ .scsi_status = SPD_STATUS_BUSY };
 }
 
@@ -151,6 +154,7 @@ void spd_status_set_errno(spd_status *status, int errnum, spd_operation operatio
     };
     enum trouble trouble;
 
+    SPD_NEEDS(status);
     errnum = os_errno(errnum);
     trouble = trouble_of(errnum, operation);
     if (trouble == NONE)

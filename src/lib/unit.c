@@ -29,6 +29,7 @@ static void free_unit(struct spd_unit *unit)
         free(uri);
         free(name);
     }
+    spd_units_remove(unit);
     os_cond_destroy(&unit->changed);
     os_mutex_destroy(&unit->lock);
     os_mutex_destroy(&unit->troubles.lock);
@@ -71,7 +72,25 @@ static struct spd_unit *new_unit(const spd_params *params, const struct scsi_uni
     os_mutex_init(&unit->troubles.lock);
     os_mutex_init(&unit->lock);
     os_cond_init(&unit->changed);
+    spd_units_add(unit);
     return unit;
+}
+
+static int add_door(struct spd_unit *unit, const char *device_name)
+{
+    int error;
+
+    os_mutex_lock(&unit->lock);
+    if (unit->state != SPD_UNIT_CREATED)
+        error = spd_fail(SPD_ERROR_STATE, "doors are added before the unit is started");
+    else if (unit->door_count == SPD_DOORS_MAX)
+        error = spd_fail(SPD_ERROR_NOT_SUPPORTED, "a unit has at most %d doors", SPD_DOORS_MAX);
+    else
+        error = spd_door_open(unit, device_name, &unit->doors[unit->door_count]);
+    if (!error)
+        unit->door_count++;
+    os_mutex_unlock(&unit->lock);
+    return error;
 }
 
 static int create(const char *device_name, const spd_params *params, enum scsi_profile profile,
@@ -101,7 +120,7 @@ static int create(const char *device_name, const spd_params *params, enum scsi_p
     if (lent)
         created->kind = SPD_DEVICE_LENT;
     created->native = native;
-    error = spd_unit_add_door(created, device_name);
+    error = add_door(created, device_name);
     if (error) {
         free_unit(created);
         return error;
@@ -113,6 +132,9 @@ static int create(const char *device_name, const spd_params *params, enum scsi_p
 int spd_unit_create(const char *device_name, const spd_params *params, const spd_ops *ops,
     void *context, spd_unit **unit)
 {
+    SPD_NEEDS(params);
+    SPD_NEEDS(ops);
+    SPD_NEEDS(unit);
     return create(device_name, params, SCSI_PROFILE_MODERN, ops, context, false, NULL, unit);
 }
 
@@ -124,19 +146,8 @@ int spd_unit_create_lent(const char *device_name, const spd_params *params,
 
 int spd_unit_add_door(spd_unit *unit, const char *device_name)
 {
-    int error;
-
-    os_mutex_lock(&unit->lock);
-    if (unit->state != SPD_UNIT_CREATED)
-        error = spd_fail(SPD_ERROR_STATE, "doors are added before the unit is started");
-    else if (unit->door_count == SPD_DOORS_MAX)
-        error = spd_fail(SPD_ERROR_NOT_SUPPORTED, "a unit has at most %d doors", SPD_DOORS_MAX);
-    else
-        error = spd_door_open(unit, device_name, &unit->doors[unit->door_count]);
-    if (!error)
-        unit->door_count++;
-    os_mutex_unlock(&unit->lock);
-    return error;
+    spd_unit_check(unit, __func__);
+    return add_door(unit, device_name);
 }
 
 static void stop_doors(struct spd_unit *unit, uint32_t count)
@@ -169,8 +180,11 @@ static int tear_down(struct spd_unit *unit, uint32_t doors)
 /* Not within the lock: it may shut the unit down. */
 static void tell_stop(struct spd_unit *unit)
 {
+    struct spd_unit *outer = spd_enter_device(unit);
+
     if (unit->ops.stop)
         unit->ops.stop(unit);
+    spd_in_device = outer;
 }
 
 static void set_state(struct spd_unit *unit, enum spd_unit_state state)
@@ -239,6 +253,7 @@ int spd_unit_start(spd_unit *unit, uint32_t threads)
     bool stops = false;
     int error;
 
+    spd_unit_check(unit, __func__);
     if (threads > SPD_THREADS_MAX)
         return spd_fail(SPD_ERROR_THREADS, "%u threads were asked for", threads);
     os_mutex_lock(&unit->lock);
@@ -276,7 +291,7 @@ int spd_unit_start(spd_unit *unit, uint32_t threads)
     return error;
 }
 
-void spd_unit_shutdown(spd_unit *unit)
+static void shut_down(struct spd_unit *unit)
 {
     struct spd_request *waiting = NULL;
     bool stops = false;
@@ -300,12 +315,18 @@ void spd_unit_shutdown(spd_unit *unit)
     atomic_fetch_sub(&unit->completing, 1);
 }
 
+void spd_unit_shutdown(spd_unit *unit)
+{
+    spd_unit_check(unit, __func__);
+    shut_down(unit);
+}
+
 void spd_unit_fail(struct spd_unit *unit, int error)
 {
     os_mutex_lock(&unit->lock);
     record(unit, error);
     os_mutex_unlock(&unit->lock);
-    spd_unit_shutdown(unit);
+    shut_down(unit);
 }
 
 static void stop_all(void *argument)
@@ -328,9 +349,17 @@ static bool wait_shutdown(spd_unit *unit)
         spd_fail(SPD_ERROR_STATE, "the unit was not started");
         return false;
     }
+    unit->waiting++;
     while (unit->state == SPD_UNIT_STARTING || unit->state == SPD_UNIT_RUNNING)
         os_cond_wait(&unit->changed, &unit->lock);
     return true;
+}
+
+/* The lock is held, and let go of. */
+static void end_wait(spd_unit *unit)
+{
+    unit->waiting--;
+    os_mutex_unlock(&unit->lock);
 }
 
 /* It has stopped. The lock is held, and let go of. */
@@ -338,13 +367,13 @@ static int judge(spd_unit *unit)
 {
     int error = unit->error;
 
-    os_mutex_unlock(&unit->lock);
+    end_wait(unit);
     if (!error)
         return 0;
     return spd_fail_system(error, unit->system_error, "%s", unit->detail ? unit->detail : "");
 }
 
-int spd_unit_wait(spd_unit *unit)
+static int wait_for_end(spd_unit *unit)
 {
     if (!wait_shutdown(unit))
         return SPD_ERROR_STATE;
@@ -358,6 +387,12 @@ int spd_unit_wait(spd_unit *unit)
     while (unit->state != SPD_UNIT_STOPPED)
         os_cond_wait(&unit->changed, &unit->lock);
     return judge(unit);
+}
+
+int spd_unit_wait(spd_unit *unit)
+{
+    spd_unit_check_outside(unit, __func__);
+    return wait_for_end(unit);
 }
 
 static int hangs(spd_unit *unit)
@@ -378,6 +413,7 @@ int spd_unit_wait_for(spd_unit *unit, uint32_t seconds)
     uint64_t now, end;
     int error = 0;
 
+    spd_unit_check_outside(unit, __func__);
     if (!wait_shutdown(unit))
         return SPD_ERROR_STATE;
     if (unit->state == SPD_UNIT_STOPPING) {
@@ -391,7 +427,7 @@ int spd_unit_wait_for(spd_unit *unit, uint32_t seconds)
         os_cond_wait_ms(&unit->changed, &unit->lock, (uint32_t)((end - now) / 1000000 + 1));
     if (unit->state == SPD_UNIT_STOPPED)
         return judge(unit);
-    os_mutex_unlock(&unit->lock);
+    end_wait(unit);
     if (error)
         return spd_fail(SPD_ERROR_THREADS, "to stop the unit: %s", strerror(error));
     return hangs(unit);
@@ -403,68 +439,12 @@ void spd_unit_delete(spd_unit *unit)
 
     if (!unit)
         return;
+    spd_unit_check_deletion(unit, __func__);
     started = unit->started;
     spd_unit_forget_signal(unit);
-    spd_unit_shutdown(unit);
-    spd_unit_wait(unit);
+    shut_down(unit);
+    wait_for_end(unit);
     free_unit(unit);
     if (started)
         spd_log_end();
-}
-
-void *spd_unit_context(const spd_unit *unit)
-{
-    return unit->context;
-}
-
-const spd_params *spd_unit_params(const spd_unit *unit)
-{
-    return &unit->params;
-}
-
-const char *spd_unit_door_uri(const spd_unit *unit, uint32_t index)
-{
-    return index < unit->door_count ? unit->doors[index]->uri : NULL;
-}
-
-const char *spd_unit_door_name(const spd_unit *unit, uint32_t index)
-{
-    if (index >= unit->door_count)
-        return NULL;
-    /* The system's best door was given none; its URI is one. */
-    return *unit->doors[index]->name ? unit->doors[index]->name : unit->doors[index]->uri;
-}
-
-int spd_unit_resize(spd_unit *unit, uint64_t block_count)
-{
-    if (!scsi_unit_resize(&unit->scsi, block_count))
-        return spd_fail(SPD_ERROR_BLOCK_COUNT, "%llu blocks of %u bytes",
-            (unsigned long long)block_count, unit->params.block_length);
-    __atomic_store_n(&unit->params.block_count, block_count, __ATOMIC_RELAXED);
-    return 0;
-}
-
-int spd_unit_statistics(const spd_unit *unit, spd_statistics *statistics)
-{
-    size_t size = statistics->size;
-    spd_statistics sum;
-
-    if (size < offsetof(spd_statistics, operation) || size > 2 * sizeof sum)
-        return spd_fail(
-            SPD_ERROR_SIZE, "spd_statistics has size %zu; it is %zu here", size, sizeof sum);
-    spd_shards_sum(unit->shards, &sum);
-    sum.size = size;
-    memset(statistics, 0, size);
-    memcpy(statistics, &sum, size < sizeof sum ? size : sizeof sum);
-    return 0;
-}
-
-struct scsi_unit *spd_unit_scsi(struct spd_unit *unit)
-{
-    return &unit->scsi;
-}
-
-void spd_unit_reset(struct spd_unit *unit, enum scsi_attention why, struct scsi_nexus *except)
-{
-    scsi_unit_attention(&unit->scsi, why, except);
 }

@@ -9,6 +9,7 @@
 #include "lib/dispatcher.h"
 #include "lib/door.h"
 #include "lib/gate.h"
+#include "lib/misuse.h"
 #include "lib/pool.h"
 #include "lib/scratch.h"
 #include "lib/statistics.h"
@@ -69,6 +70,7 @@ struct spd_unit {
     bool shutdown_wanted; /* shut down while it was starting */
     bool flushed;         /* the last flush of an asynchronous device has ended */
     uint32_t serving;     /* threads within spd_unit_serve() */
+    uint32_t waiting;     /* threads within spd_unit_wait() and spd_unit_wait_for() */
     bool has_stopper;     /* a thread of spd_unit_wait_for() tears it down */
     os_thread stopper;
     int error;            /* the first, and what was said of it on the thread that met it */
@@ -76,6 +78,11 @@ struct spd_unit {
     char *detail;
     struct spd_door *doors[SPD_DOORS_MAX];
     uint32_t door_count;
+
+    /* misuse.c */
+    struct spd_unit *next_unit;
+    uint32_t forks; /* spd_forks of the process that has created it */
+    bool deleting;
 };
 
 /* params.c: checked copies with the defaults filled in; nothing is written on failure. */
@@ -101,9 +108,24 @@ void spd_requests_abort(struct spd_request *waiting);
 /* serve.c: the unit that the calling thread may call the device of; NULL: none, or it is there. */
 extern _Thread_local struct spd_unit *spd_lent_to;
 
+/* device.c: the unit of whose device the calling thread is in an operation; NULL: of none. */
+extern _Thread_local struct spd_unit *spd_in_device;
+
+/* Around every call of the device: what this returns is to be put back. */
+static inline struct spd_unit *spd_enter_device(struct spd_unit *unit)
+{
+    struct spd_unit *outer = spd_in_device;
+
+    spd_in_device = unit;
+    return outer;
+}
+
 /* device.c: takes the step to the device. True: it has ended, with request->outcome. False: the
  * request is on its way and must not be touched. */
 bool spd_device_perform(struct spd_request *request, enum scsi_step step, void *bounce);
+
+/* device.c: the flags that the operation of this step has. */
+uint32_t spd_device_flags(const struct spd_request *request, enum scsi_step step);
 
 /* abort.c: the same, of a request that is aborted: it ends without the device. */
 bool spd_request_end_aborted(struct spd_request *request);

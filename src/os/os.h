@@ -42,9 +42,10 @@ int os_thread_create(
 void os_thread_join(os_thread thread);
 void os_yield(void);
 
-/* A process has one pair of functions. They run around each fork(), where there is such a call:
- * before on the thread that forks, then after in both processes. The child has this thread
- * alone. */
+/* A process has at most OS_FORK_PAIRS pairs of functions. They run around each fork(), where there
+ * is such a call: before on the thread that forks, the last pair first, then after in both
+ * processes, the first pair first. The child has this thread alone. */
+enum { OS_FORK_PAIRS = 4 };
 void os_at_fork(void (*before)(void), void (*after)(bool child));
 /* At exit(), while the other threads still run. Does nothing where a library's last function is
  * called without them. */
@@ -108,10 +109,11 @@ void os_pages_free(void *pages, size_t length);
 /* The callback runs on a thread of its own, once: after SIGINT, SIGTERM or SIGHUP, or what a
  * console has instead. A SIGINT or SIGTERM that comes a second later acts as it did before
  * the watch. SIGHUP stays ignored where it was, and SIGPIPE is ignored during the watch. A
- * process has at most one watch: EBUSY when there is one. */
+ * process has at most one watch: EBUSY when there is one. A child of fork() does not inherit it:
+ * SIGINT, SIGTERM and SIGHUP act there as they did before the watch. */
 int os_signal_watch(void (*callback)(void *context), void *context);
 /* Waits for a callback that runs. Not from the callback. Where a signal has come, later ones act as
- * during the watch. */
+ * during the watch. A child of fork() has the handlers restored. */
 void os_signal_unwatch(void);
 
 #endif

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 enum watch_action {
     END_THEN_RESET, /* a later one acts as before, so a device that hangs can be left */
@@ -40,13 +41,32 @@ static struct {
  * watch ends, and after it. */
 static _Atomic int watch_event = -1;
 static atomic_bool ending;
+static _Atomic pid_t watcher; /* the process whose watch it is; a child has its handlers, too */
 static _Atomic uint64_t caught_at; /* 0: there was no signal yet */
 
+static bool is_ours(void)
+{
+    return atomic_load(&watcher) == getpid();
+}
+
+static void act_as_before(int number)
+{
+    for (int i = 0; i < WATCHED; i++) {
+        if (watched[i].number == number)
+            sigaction(number, &watch.before[i], NULL);
+    }
+    raise(number);
+}
+
+/* A child that is told to end must not end the watch of its parent, whose event it has. */
 static void handler(int number)
 {
     uint64_t none = 0;
 
-    (void)number;
+    if (!is_ours()) {
+        act_as_before(number);
+        return;
+    }
     atomic_compare_exchange_strong(&caught_at, &none, os_now_ns());
     os_event_signal(atomic_load(&watch_event));
 }
@@ -56,13 +76,8 @@ static void handler_then_reset(int number)
     uint64_t first = atomic_load(&caught_at);
 
     handler(number);
-    if (first == 0 || os_now_ns() - first < ONE_WISH_NS)
-        return;
-    for (int i = 0; i < WATCHED; i++) {
-        if (watched[i].number == number)
-            sigaction(number, &watch.before[i], NULL);
-    }
-    raise(number);
+    if (is_ours() && first != 0 && os_now_ns() - first >= ONE_WISH_NS)
+        act_as_before(number);
 }
 
 static void watch_main(void *argument)
@@ -102,20 +117,35 @@ static void install(void)
     }
 }
 
-int os_signal_watch(void (*callback)(void *context), void *context)
+/* A child's own: that of its parent ends the parent's thread. */
+static int open_event(void)
 {
     int event = atomic_load(&watch_event);
+    int error = 0;
+
+    if (event >= 0 && is_ours())
+        return 0;
+    error = os_event_open(&event);
+    if (error)
+        return error;
+    event = atomic_exchange(&watch_event, event);
+    if (event >= 0)
+        os_event_close(event);
+    atomic_store(&watcher, getpid());
+    return 0;
+}
+
+int os_signal_watch(void (*callback)(void *context), void *context)
+{
     int error;
 
-    if (watch.active)
+    if (watch.active && is_ours())
         return EBUSY;
-    if (event < 0) {
-        error = os_event_open(&event);
-        if (error)
-            return error;
-        atomic_store(&watch_event, event);
-    }
-    os_event_clear(event);
+    os_signal_unwatch();
+    error = open_event();
+    if (error)
+        return error;
+    os_event_clear(atomic_load(&watch_event));
     watch.callback = callback;
     watch.context = context;
     atomic_store(&caught_at, 0);
@@ -135,10 +165,12 @@ void os_signal_unwatch(void)
     /* After a signal the program is about to end. The others of its kind may be still to come, and
      * must not make that end a death. */
     for (int i = 0; i < WATCHED; i++)
-        if (watched[i].action == IGNORE || !atomic_load(&caught_at))
+        if (watched[i].action == IGNORE || !atomic_load(&caught_at) || !is_ours())
             sigaction(watched[i].number, &watch.before[i], NULL);
+    watch.active = false;
+    if (!is_ours())
+        return;
     atomic_store(&ending, true);
     os_event_signal(atomic_load(&watch_event));
     os_thread_join(watch.thread);
-    watch.active = false;
 }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -111,29 +112,49 @@ void os_yield(void)
     sched_yield();
 }
 
-static void (*before_fork)(void);
-static void (*after_fork)(bool child);
+static struct {
+    void (*before)(void);
+    void (*after)(bool child);
+} fork_pairs[OS_FORK_PAIRS];
+static _Atomic unsigned fork_pair_count;
+static _Thread_local unsigned forking_pairs; /* others may be added meanwhile */
 
 static void fork_begins(void)
 {
-    before_fork();
+    forking_pairs = atomic_load(&fork_pair_count);
+    for (unsigned i = forking_pairs; i--;)
+        fork_pairs[i].before();
+}
+
+static void fork_ends(bool child)
+{
+    for (unsigned i = 0; i < forking_pairs; i++)
+        fork_pairs[i].after(child);
 }
 
 static void fork_in_parent(void)
 {
-    after_fork(false);
+    fork_ends(false);
 }
 
 static void fork_in_child(void)
 {
-    after_fork(true);
+    fork_ends(true);
 }
 
 void os_at_fork(void (*before)(void), void (*after)(bool child))
 {
-    before_fork = before;
-    after_fork = after;
-    pthread_atfork(fork_begins, fork_in_parent, fork_in_child);
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    unsigned count;
+
+    pthread_mutex_lock(&lock);
+    count = atomic_load(&fork_pair_count);
+    if (count == 0)
+        pthread_atfork(fork_begins, fork_in_parent, fork_in_child);
+    fork_pairs[count].before = before;
+    fork_pairs[count].after = after;
+    atomic_store(&fork_pair_count, count + 1);
+    pthread_mutex_unlock(&lock);
 }
 
 void os_at_exit(void (*function)(void))

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* What a device asks of a request that it has. */
+
+#include <stdatomic.h>
+
+#include "lib/unit.h"
+
+spd_operation spd_request_operation(const spd_request *request)
+{
+    SPD_NEEDS(request);
+    return (spd_operation)(request->step - SCSI_READ + SPD_READ);
+}
+
+uint64_t spd_request_lba(const spd_request *request)
+{
+    SPD_NEEDS(request);
+    return request->task.op.lba;
+}
+
+uint32_t spd_request_blocks(const spd_request *request)
+{
+    SPD_NEEDS(request);
+    return request->task.op.blocks;
+}
+
+uint32_t spd_request_flags(const spd_request *request)
+{
+    SPD_NEEDS(request);
+    return spd_device_flags(request, (enum scsi_step)request->step);
+}
+
+const spd_vec *spd_request_data(const spd_request *request, uint32_t *count)
+{
+    SPD_NEEDS(request);
+    SPD_NEEDS(count);
+    *count = request->op_vec_count;
+    return request->op_vec;
+}
+
+const spd_range *spd_request_ranges(const spd_request *request, uint32_t *count)
+{
+    SPD_NEEDS(request);
+    SPD_NEEDS(count);
+    *count = request->task.op.range_count;
+    return (const spd_range *)request->task.op.ranges;
+}
+
+int spd_request_is_aborted(const spd_request *request)
+{
+    SPD_NEEDS(request);
+    return atomic_load(&request->aborted);
+}
+
+void spd_request_set_context(spd_request *request, void *context)
+{
+    SPD_NEEDS(request);
+    request->device_context = context;
+}
+
+void *spd_request_context(const spd_request *request)
+{
+    SPD_NEEDS(request);
+    return request->device_context;
+}
