@@ -392,19 +392,19 @@ static _Noreturn void completed_twice(void)
         "before, or never submitted");
 }
 
-/* Before anything of the request is touched. */
+/* Before anything of the request is touched, and of its unit before it is known to be there. */
 static void check_completion(const struct spd_request *request)
 {
     const struct spd_unit *unit = request->unit;
 
+    if (!is_handed(atomic_load_explicit(&request->state, memory_order_relaxed)))
+        completed_twice();
     if (unit->forks != atomic_load_explicit(&spd_forks, memory_order_relaxed))
         spd_misuse("spd_request_complete", "the request was submitted before fork(), and is the "
             "parent's alone");
     if (!unit->ops.submit)
         spd_misuse("spd_request_complete", "requests of a simple device end when the operation "
             "returns");
-    if (!is_handed(atomic_load_explicit(&request->state, memory_order_relaxed)))
-        completed_twice();
 }
 
 static void complete(struct spd_request *request, const spd_status *status)

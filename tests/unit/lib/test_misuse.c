@@ -236,6 +236,16 @@ static void twice_within_abort(void)
     in_abort();
 }
 
+/* The unit is gone; only the door's memory for the request is still there. */
+static void after_the_unit_was_deleted(void)
+{
+    in_operation = NULL;
+    in_submit();
+    complete();
+    spd_unit_delete(unit);
+    complete();
+}
+
 static void what_was_never_submitted(void)
 {
     struct spd_request request = { .unit = NULL };
@@ -266,6 +276,7 @@ static void a_request_is_completed_once(void **state)
     alone_expect_abort(twice_after_submit, line);
     alone_expect_abort(twice_by_two_threads, line);
     alone_expect_abort(twice_within_abort, line);
+    alone_expect_abort(after_the_unit_was_deleted, line);
     alone_expect_abort(what_was_never_submitted, line);
     alone_expect_abort(of_a_simple_device, "libspd: error: spd_request_complete(): requests of a "
         "simple device end when the operation returns");
