@@ -11,6 +11,7 @@ import uuid
 READ, WRITE, FLUSH, UNMAP = 1, 2, 3, 4
 HEADER = 48
 BLOCK = 512
+MODERN_PROFILE = 1 << 33  # in the reserved part of the greeting
 
 
 def receive(stream, length):
@@ -33,7 +34,8 @@ class Client:
          self.transfer) = struct.unpack_from("<16sQI16s4sB3xII", params)
         self.guid = str(uuid.UUID(bytes_le=guid))
         self.product, self.revision = product.decode(), revision.decode()
-        assert kind == 0 and params[64:] == bytes(64)
+        reserved, = struct.unpack_from("<Q", params, 64)
+        assert kind == 0 and reserved in (0, MODERN_PROFILE) and params[72:] == bytes(56)
         self.hint = 0
 
     def do(self, kind, lba=0, count=0, payload=b"", fua=0):
