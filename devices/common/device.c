@@ -22,8 +22,12 @@ static int log_level;
 
 static void log_line(int level, const char *text)
 {
-    if (level <= log_level)
-        device_error(log_program, "%s", text);
+    char now[SINK_TIME_MAX];
+
+    if (level > log_level)
+        return;
+    sink_time(now);
+    device_error(log_program, "%s %s", now, text);
 }
 
 /* Our own words would be written over the disk's blocks. */
@@ -286,7 +290,7 @@ int device_run(struct device_options *options, const spd_params *params, const s
     int status;
 
     log_program = options->program;
-    log_level = options->debug ? 3 : 1;
+    log_level = options->debug ? 3 : 2;
     spd_log_set(log_line);
     if (!open_debug_log(&log, options))
         return DEVICE_EXIT_FAILURE;

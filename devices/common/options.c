@@ -125,7 +125,7 @@ static void *row_value(const struct option_row *row, struct device_options *opti
 
 void device_error(const struct device_program *program, const char *format, ...)
 {
-    char message[1024], line[sizeof message + 64];
+    char message[1024 + SINK_TIME_MAX], line[sizeof message + 64];
     va_list args;
     size_t length;
 

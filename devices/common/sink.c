@@ -14,6 +14,10 @@ static const char *sink_program = "";
 
 void sink_begin(const char *program)
 {
+    char now[SINK_TIME_MAX];
+
+    /* The first time it opens the zone's file, which a sandbox forbids later. */
+    sink_time(now);
     sink_program = program;
     sink_output.fd = sink_descriptor(1);
     sink_error.fd = sink_descriptor(2);

@@ -46,7 +46,11 @@ void sink_write(struct sink *sink, const char *text, size_t length);
 FILE *sink_text_open(void);
 void sink_text_close(FILE *text, struct sink *sink);
 
+enum { SINK_TIME_MAX = 32 };
+
 /* sink_posix.c, sink_windows.c. */
+/* The time of day in UTC: "2026-11-30T05:28:55Z". */
+void sink_time(char text[SINK_TIME_MAX]);
 void sink_lock(void);
 void sink_unlock(void);
 /* The descriptor that writes to the same without ever waiting, where there is one; else fd. */

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -22,6 +23,15 @@ void sink_lock(void)
 void sink_unlock(void)
 {
     pthread_mutex_unlock(&lock);
+}
+
+void sink_time(char text[SINK_TIME_MAX])
+{
+    time_t now = time(NULL);
+    struct tm utc;
+
+    if (!gmtime_r(&now, &utc) || strftime(text, SINK_TIME_MAX, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
+        *text = '\0';
 }
 
 /* O_NONBLOCK belongs to the open file, which the shell and others share, so a pipe is opened anew.

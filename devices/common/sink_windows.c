@@ -46,6 +46,15 @@ void sink_unlock(void)
     ReleaseSRWLockExclusive(&lock);
 }
 
+void sink_time(char text[SINK_TIME_MAX])
+{
+    SYSTEMTIME now;
+
+    GetSystemTime(&now);
+    snprintf(text, SINK_TIME_MAX, "%04u-%02u-%02uT%02u:%02u:%02uZ", now.wYear, now.wMonth,
+        now.wDay, now.wHour, now.wMinute, now.wSecond);
+}
+
 int sink_descriptor(int fd)
 {
     return fd;

@@ -485,7 +485,7 @@ SPD_API int spd_unit_statistics(const spd_unit *unit, spd_statistics *statistics
 
 /* Where messages go: one line without its end, fit to print (control characters and bytes that are
  * no UTF-8 are \xHH in it). level: 0 error, 1 warning, 2 information, 3 debug. Until the first call
- * errors and warnings go to standard error; NULL throws all away.
+ * all but debug lines go to standard error, with the time; NULL throws all away.
  *
  * The function is called on a thread of the library, one line at a time. No I/O waits for it: lines
  * that it does not take in time are lost, and a line says how many. spd_log_set(), the deletion of

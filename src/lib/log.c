@@ -20,10 +20,13 @@ struct line {
 
 static void to_standard_error(int level, const char *text)
 {
-    static const char *const names[] = { "error", "warning" };
+    static const char *const names[] = { "error", "warning", "information" };
+    char now[OS_UTC_MAX];
 
-    if (level <= SPD_LOG_WARNING)
-        fprintf(stderr, "libspd: %s: %s\n", names[level], text);
+    if (level > SPD_LOG_INFO)
+        return;
+    os_utc_text(now);
+    fprintf(stderr, "libspd: %s %s: %s\n", now, names[level], text);
 }
 
 static _Atomic(spd_log_function) log_function = to_standard_error;

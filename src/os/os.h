@@ -65,6 +65,10 @@ int os_errno(int error);
 /* A monotonic clock. */
 uint64_t os_now_ns(void);
 
+/* The time of day in UTC: "2026-11-30T05:28:55Z". */
+enum { OS_UTC_MAX = 32 };
+void os_utc_text(char text[OS_UTC_MAX]);
+
 /* CPUs that this process may use, at least 1. */
 uint32_t os_cpu_count(void);
 

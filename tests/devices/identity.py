@@ -127,7 +127,8 @@ def write_protected_disk_leaves_its_folder_alone():
     with rawdisk_on(words, "guest/disk.img", "-W", "0") as server:
         first = serial(server)
         check(os.listdir(path("guest")) == ["disk.img"], str(os.listdir(path("guest"))))
-        check(server.errors() == "", server.errors())
+        said = [line for line in server.errors().splitlines() if ": a session " not in line]
+        check(not said, server.errors())
     with rawdisk_on(words, "guest/disk.img") as server:
         check(serial(server) == first, "another identity when it may be written")
 

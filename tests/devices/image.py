@@ -104,8 +104,8 @@ def full_file_system_is_lack_of_space():
             check("No space left" in said, said)
             # 7/27/07: SPACE ALLOCATION FAILED WRITE PROTECT
             check("SenseKey=DATA_PROTECT ASC/ASCQ=39/7" in server.errors(), server.errors())
-            check(re.search(r"rawdisk: iscsi:\S+: a write failed at block \d+: No space left on "
-                            r"device \(sense 7/27/07\): the disk's storage is full",
+            check(re.search(r"rawdisk: \S+Z iscsi:\S+: a write failed at block \d+: No space left "
+                            r"on device \(sense 7/27/07\): the disk's storage is full",
                             server.errors()), server.errors())
             qemu_io(server.url, "discard 0 8M", "write -P 2 0 256k", "read -P 2 0 256k")
     finally:

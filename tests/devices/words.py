@@ -12,10 +12,11 @@ import struct
 import subprocess
 
 from deaf import full_pipe
-from program import ANY, IQN, TIMEOUT, check, path, program, qemu_io, run
+from program import ANY, IQN, TIMEOUT, check, client, path, program, qemu_io, run
 from start import SOCKET, answers, until
 
 BAD_LOGINS = 2000
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 
 
 @contextlib.contextmanager
@@ -142,7 +143,7 @@ def lines_that_were_lost_are_counted_where_there_is_room_again():
         run("stgtest", f"unix:{SOCKET}", "1", "W", "*", "4")
         said = os.read(reader, 4096).decode()
         check(re.match(r"memdisk: \d+ lines were lost here, for want of room or of a reader\n"
-                       r"memdisk\[TID=", said), said)
+                       r"memdisk[:[]", said), said)
 
 
 def a_refused_login_is_told_with_the_reason():
@@ -151,9 +152,27 @@ def a_refused_login_is_told_with_the_reason():
         port = int(re.search(r":(\d+)/", uri_of(server))[1])
         login(port, IQN + ":\x1b[2J")
         said = os.read(server.stderr.fileno(), 4096).decode()
-        check(re.fullmatch(r"memdisk: iscsi: 127\.0\.0\.1 port \d+, login refused \(0203h\): there "
-                           r"is no such target here; initiator '\S+:i', target '\S+:\\x1b\[2J'\n",
-                           said), repr(said))
+        check(re.search(rf"^memdisk: {TIME} iscsi: 127\.0\.0\.1 port \d+, "
+                           r"login refused \(0203h\): there "
+                           r"is no such target here; initiator '\S+:i', target '\S+:\\x1b\[2J'$",
+                           said, re.MULTILINE), repr(said))
+
+
+def a_session_is_told_with_its_door_and_its_end():
+    with open(path("words.log"), "w+b") as errors:
+        with serving("memdisk", "--size", "1M", "-p", ANY, stdout=subprocess.PIPE,
+                     stderr=errors) as server:
+            uri = uri_of(server)
+            client("iscsi-inq", "-i", IQN + ":me", uri)
+            run("stgtest", f"unix:{SOCKET}", "1", "R")
+        errors.seek(0)
+        said = errors.read().decode()
+    who = r"127\.0\.0\.1 port \d+, initiator " + re.escape(IQN) + ":me$"
+    for line in (rf"{re.escape(uri)}: a session begins: {who}",
+                 rf"{re.escape(uri)}: a session ends after \d+ s, it logged out: {who}",
+                 rf"unix:\S+: a session ends after \d+ s, it closed the connection: process \d+ "
+                 rf"of user {os.getuid()}$"):
+        check(re.search(rf"^memdisk: {TIME} {line}", said, re.MULTILINE), f"{line}: {said}")
 
 
 TESTS = [standard_error_that_nobody_reads_stops_nobody,
@@ -162,4 +181,5 @@ TESTS = [standard_error_that_nobody_reads_stops_nobody,
          long_blocks_are_worth_a_warning,
          debug_log_that_cannot_be_written_is_told_once,
          lines_that_were_lost_are_counted_where_there_is_room_again,
-         a_refused_login_is_told_with_the_reason]
+         a_refused_login_is_told_with_the_reason,
+         a_session_is_told_with_its_door_and_its_end]

@@ -3,9 +3,12 @@
 
 /* A connection's begin and end, and its clock. */
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "doors/iscsi/iscsi.h"
+
+enum { WHO_MAX = OS_HOST_MAX + OS_PORT_MAX + ISCSI_NAME_MAX + CHAP_NAME_MAX + 64 };
 
 struct connection *connection_new(struct iscsi_door *door, os_socket socket)
 {
@@ -53,21 +56,65 @@ static const char *initiator_of(const struct connection *c)
     return c->login == NULL ? "" : login_claims(c->login)->initiator;
 }
 
-void connection_report(struct connection *c, const char *what, const char *why)
+/* Of a connection with a session. The visitor points to the text in who. */
+static struct spd_visitor visitor_of(const struct connection *c, char who[WHO_MAX])
 {
-    static struct spd_log_limit limit = { .kind = "iscsi: connections closed or dropped" };
-    const char *initiator = initiator_of(c);
+    const struct session *session = c->session;
+    const char *user = session->account;
 
-    spd_log_limited(&limit, c->host, SPD_LOG_WARNING, "iscsi: %s port %s%s%s, %s: %s", c->host,
-        c->port, *initiator == '\0' ? "" : ", initiator ", initiator, what, why);
+    snprintf(who, WHO_MAX, "%s port %s, initiator %s%s%s", c->host, c->port, session->initiator,
+        user != NULL ? ", user " : "", user != NULL ? user : "");
+    return (struct spd_visitor){
+        .door = &c->door->base,
+        .what = session->params.discovery ? "discovery session" : "session",
+        .who = who,
+        .peer = c->host,
+    };
 }
 
-void connection_drop(struct connection *c, const char *why)
+void connection_begins(const struct connection *c)
+{
+    char who[WHO_MAX];
+    struct spd_visitor visitor = visitor_of(c, who);
+
+    spd_session_begins(&visitor);
+}
+
+/* A connection that was no session yet. One that a peer closes may be anybody's who looks which
+ * ports are open, and a refused login has a line already. */
+static void report_drop(const struct connection *c, enum spd_ending ending, const char *detail)
+{
+    static struct spd_log_limit limit = { .kind = "iscsi: connections dropped" };
+    const char *initiator = initiator_of(c);
+
+    if (detail == NULL)
+        return;
+    spd_log_limited(&limit, c->host, SPD_LOG_WARNING,
+        "iscsi: %s port %s, connection dropped before a session, %s (%s)%s%s", c->host, c->port,
+        spd_ending_text(ending), detail, *initiator == '\0' ? "" : "; initiator ", initiator);
+}
+
+void connection_ends(struct connection *c, enum spd_ending ending, const char *detail)
+{
+    struct spd_visitor visitor;
+    char who[WHO_MAX];
+
+    if (c->told)
+        return;
+    c->told = true;
+    if (c->session == NULL) {
+        report_drop(c, ending, detail);
+        return;
+    }
+    visitor = visitor_of(c, who);
+    spd_session_ends(&visitor, c->door->now - c->session->began, ending, detail);
+}
+
+void connection_drop(struct connection *c, enum spd_ending ending, const char *detail)
 {
     if (c->state == CONNECTION_DROPPED)
         return;
-    if (why != NULL)
-        connection_report(c, "connection dropped", why);
+    connection_ends(c, ending, detail);
     c->state = CONNECTION_DROPPED;
     /* Closed now, freed at the end of the turn: callers up the stack may still hold it. */
     os_poller_close(&c->door->poller, c->socket);
@@ -119,13 +166,14 @@ static void look_after(struct connection *c)
     uint32_t patience = config->nop_interval + config->nop_timeout;
 
     if (c->pinged && silent >= patience) {
-        connection_drop(c, "no answer to a NOP-In");
+        connection_drop(c, SPD_END_TIMEOUT, "no answer to a NOP-In");
     } else if (c->tx.blocked && now - c->tx.last_moved >= patience) {
-        connection_drop(c, "it does not read what it asked for");
+        connection_drop(c, SPD_END_TIMEOUT, "it does not read what it asked for");
     } else if (c->door->room_wanted && room_is_idle(c->session, patience)) {
-        connection_drop(c, "others wait for the room of data that it does not send");
+        connection_drop(
+            c, SPD_END_SHARE, "others wait for the room of data that it does not send");
     } else if (c->hold == HOLD_DISCOVERY && now - c->held_since >= patience) {
-        connection_drop(c, "a discovery session that asks nothing");
+        connection_drop(c, SPD_END_TIMEOUT, "a discovery session that asks nothing");
     } else if (!c->pinged && silent >= config->nop_interval) {
         c->pinged = true;
         nop_ping(c);
@@ -147,11 +195,11 @@ void connection_tick(struct connection *c)
         break;
     case CONNECTION_LOGIN:
         if ((int32_t)(now - c->deadline) >= 0)
-            connection_drop(c, "its login took too long");
+            connection_drop(c, SPD_END_TIMEOUT, "its login took too long");
         break;
     case CONNECTION_CLOSING:
         if ((int32_t)(now - c->deadline) >= 0)
-            connection_drop(c, NULL);
+            connection_drop(c, SPD_END_TIMEOUT, NULL);
         break;
     case CONNECTION_FULL:
         look_after(c);

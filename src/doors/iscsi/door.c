@@ -165,7 +165,7 @@ bool iscsi_door_drain(struct iscsi_door *door)
             async_drop(c);
             send_flush(c);
         }
-        connection_drop(c, NULL);
+        connection_drop(c, SPD_END_STOPPED, NULL);
     }
     settle(door);
     here = NULL;

@@ -44,6 +44,7 @@
 #include "doors/iscsi/peer.h"
 #include "lib/door.h"
 #include "lib/mailbox.h"
+#include "lib/session_log.h"
 #include "os/net.h"
 #include "os/os.h"
 #include "scsi/be.h"
@@ -125,7 +126,8 @@ struct task_wait {
     const struct command *command; /* ABORT TASK: this one; NULL: all that are aborted */
     bool all_sessions;
     uint32_t round; /* all_sessions: of the other doors, too */
-    bool closes; /* a logout: the reply is the connection's last */
+    bool closes; /* the reply is the connection's last */
+    bool logout; /* it answers one */
     struct reply *reply;
 };
 
@@ -138,6 +140,7 @@ struct session {
     const char *account; /* that was proven; NULL: no CHAP, or a discovery session */
     struct connection *connection; /* NULL: the session has ended, its tasks have not */
     bool ended; /* and it is counted as such */
+    uint32_t began; /* second */
     bool left;  /* none of those can change the medium: a new session may begin */
     struct scsi_nexus nexus;
     char initiator[ISCSI_NAME_MAX + 1];
@@ -230,6 +233,7 @@ struct connection {
     uint8_t state; /* enum connection_state */
     uint8_t hold;  /* enum hold; HOLDS: none */
     uint32_t held_since; /* second */
+    bool told; /* the log has its end */
     uint16_t cid;
     uint32_t stat_sn;
     uint32_t deadline;  /* login and closing: second */
@@ -336,9 +340,12 @@ bool iscsi_door_here(const struct iscsi_door *door);
 
 /* connection.c: takes over the socket, also when it fails. */
 struct connection *connection_new(struct iscsi_door *door, os_socket socket);
-void connection_drop(struct connection *c, const char *why);
-/* Tells the log what becomes of it and why, and whose it is. */
-void connection_report(struct connection *c, const char *what, const char *why);
+/* detail: what the ending does not say, or NULL. */
+void connection_drop(struct connection *c, enum spd_ending ending, const char *detail);
+/* Tells the log that its session begins. */
+void connection_begins(const struct connection *c);
+/* Tells the log why it ends, which later endings do not change. */
+void connection_ends(struct connection *c, enum spd_ending ending, const char *detail);
 /* Closes after everything that is queued was sent. */
 void connection_close_after_send(struct connection *c);
 void connection_reap(struct iscsi_door *door);

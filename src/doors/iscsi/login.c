@@ -134,6 +134,7 @@ void login_refuse_late(struct connection *c)
 void login_refuse(struct connection *c, uint16_t status, const char *why)
 {
     refusal_report(c, status, why);
+    connection_ends(c, SPD_END_REFUSED, NULL);
     if (status == LOGIN_AUTHENTICATION || status == LOGIN_FORBIDDEN)
         delay_refusal(c, status);
     else
@@ -450,15 +451,6 @@ static const char *no_place(struct connection *c)
     return NULL;
 }
 
-static void report_begin(const struct connection *c)
-{
-    static struct spd_log_limit limit = { .kind = "iscsi: sessions" };
-
-    spd_log_limited(&limit, c->host, SPD_LOG_INFO,
-        "iscsi: %s port %s, initiator %s: %s session begins", c->host, c->port,
-        c->session->initiator, c->session->params.discovery ? "discovery" : "normal");
-}
-
 /* Whether the InitiatorName is another account's at present. */
 static bool is_claimed(const struct connection *c)
 {
@@ -485,7 +477,7 @@ static void complete(struct connection *c, uint8_t stage)
         }
         old = session_find(c->door, login->claims.initiator, login->isid);
         if (old != NULL)
-            connection_drop(old->connection, "its session was reinstated");
+            connection_drop(old->connection, SPD_END_REINSTATED, NULL);
         if (old != NULL || !waiting_is_over(c)) {
             waiting_begin(c);
             login->stage = stage;
@@ -499,13 +491,13 @@ static void complete(struct connection *c, uint8_t stage)
         return;
     }
     enter_full_feature(c, session);
+    connection_begins(c);
     reply = respond(c, (uint8_t)(LOGIN_TRANSIT | stage << 2 | STAGE_FULL_FEATURE), LOGIN_SUCCESS,
         login->text_length);
     if (reply != NULL) {
         if (login->text_length > 0)
             memcpy(reply->data, login->text, login->text_length);
         send_queue(c, &reply->item);
-        report_begin(c);
     }
     c->login = NULL;
     login_free(login);
@@ -551,7 +543,7 @@ static void answer_keys(struct connection *c)
             if (keep_text(login, bytes, answer.length))
                 complete(c, stage);
             else
-                connection_drop(c, "not enough memory for its login");
+                connection_drop(c, SPD_END_NO_ROOM, "not enough memory for its login");
             return;
         }
         login->stage = login->next;
@@ -577,7 +569,7 @@ void login_request(struct connection *c, const uint8_t *bhs, char *data, uint32_
         return;
     }
     if (!keep_text(login, data, length)) {
-        connection_drop(c, "not enough memory for its login");
+        connection_drop(c, SPD_END_NO_ROOM, "not enough memory for its login");
         return;
     }
     if (!(bhs[BHS_FLAGS] & LOGIN_CONTINUE)) {

@@ -15,7 +15,7 @@ static bool begin_buffered(struct connection *c, uint32_t length)
     if (length == 0)
         return true;
     if (!buffer_get(&c->door->pool, length, &rx->buffer)) {
-        connection_drop(c, "not enough memory for its data segment");
+        connection_drop(c, SPD_END_NO_ROOM, "not enough memory for its data segment");
         return false;
     }
     receive_into(rx, rx->buffer.base, length);
@@ -32,7 +32,7 @@ static bool begin_login(struct connection *c, uint8_t opcode, uint32_t length)
     if (opcode == ISCSI_LOGIN_REQUEST)
         login_begin(c, c->rx.header);
     if (!login_has_begun(c->login)) {
-        connection_drop(c, "its first PDU is no login request");
+        connection_drop(c, SPD_END_PROTOCOL, "its first PDU is no login request");
         return false;
     }
     if (opcode != ISCSI_LOGIN_REQUEST) {
@@ -100,7 +100,8 @@ static void hold(struct connection *c, uint32_t length)
     struct command *command = command_new(c, rx->header, 0);
 
     if (command == NULL || !room_take(session, ROOM_TRANSFER, rx->buffer.length)) {
-        connection_drop(c, "requests out of order in a session that has no room for them");
+        connection_drop(
+            c, SPD_END_SHARE, "requests out of order in a session that has no room for them");
         return;
     }
     command->state = COMMAND_HELD;

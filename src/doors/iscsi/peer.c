@@ -110,7 +110,7 @@ static bool evict(struct peer *peer, enum share share)
         if (!list_empty(&peer->held[i])) {
             struct connection *c = list_entry(peer->held[i].next, struct connection, hold_link);
 
-            connection_drop(c, shares[share].why);
+            connection_drop(c, SPD_END_SHARE, shares[share].why);
             return true;
         }
     return false;

@@ -79,7 +79,7 @@ static void header_done(struct connection *c)
     if (rx->header_digest &&
         digest_add(DIGEST_SEED, rx->header, header) != digest_get(rx->header + header)) {
         /* RFC 7143 7.8: nothing in the header can be trusted, so there is nobody to answer. */
-        connection_drop(c, "header digest error");
+        connection_drop(c, SPD_END_LOST, "header digest error");
         return;
     }
     rx->command = NULL;
@@ -231,7 +231,8 @@ static bool receive_once(struct connection *c)
     n = direct > 0 ? os_receive(c->socket, vecs, 2) : os_receive(c->socket, vecs + 1, 1);
     if (n <= 0) {
         if (n != -OS_NET_WOULD_BLOCK)
-            connection_drop(c, n == 0 ? NULL : os_net_text((int)-n));
+            connection_drop(c, n == 0 ? SPD_END_CLOSED : SPD_END_LOST,
+                n == 0 ? NULL : os_net_text((int)-n));
         return false;
     }
     c->last_heard = c->door->last_busy = c->door->now;

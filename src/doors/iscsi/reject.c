@@ -22,7 +22,8 @@ void reject(struct connection *c, const uint8_t *bhs, enum iscsi_reject_reason r
 void reject_and_close(struct connection *c, const uint8_t *bhs, enum iscsi_reject_reason reason,
     const char *why)
 {
-    connection_report(c, "connection closed", why);
+    /* Digests find what the network did. */
+    connection_ends(c, reason == REJECT_DATA_DIGEST ? SPD_END_LOST : SPD_END_PROTOCOL, why);
     reject(c, bhs, reason);
     connection_close_after_send(c);
 }

@@ -305,7 +305,7 @@ static void block(struct connection *c, bool blocked)
     error = os_poller_change(
         &c->door->poller, c->socket, blocked ? OS_POLL_IN | OS_POLL_OUT : OS_POLL_IN, c);
     if (error != 0)
-        connection_drop(c, os_net_text(error));
+        connection_drop(c, SPD_END_NO_ROOM, os_net_text(error));
 }
 
 /* It is large, so a connection has none before it has something to say, and again none when it has
@@ -316,7 +316,7 @@ static bool take_batch(struct connection *c)
         return true;
     c->tx.batch = malloc(sizeof(*c->tx.batch));
     if (c->tx.batch == NULL) {
-        connection_drop(c, "not enough memory for a reply");
+        connection_drop(c, SPD_END_NO_ROOM, "not enough memory for a reply");
         return false;
     }
     c->tx.batch->first = c->tx.batch->count = c->tx.batch->arena_used = 0;
@@ -352,7 +352,7 @@ void send_flush(struct connection *c)
             return;
         }
         if (n < 0) {
-            connection_drop(c, os_net_text((int)-n));
+            connection_drop(c, SPD_END_LOST, os_net_text((int)-n));
             return;
         }
         wrote(c, (size_t)n);
@@ -399,12 +399,12 @@ struct reply *reply_new(struct connection *c, enum iscsi_opcode opcode, uint32_t
     if (too_many_replies(&c->tx, length))
         send_flush(c);
     if (too_many_replies(&c->tx, length)) {
-        connection_drop(c, "it sends requests and does not read the replies");
+        connection_drop(c, SPD_END_SHARE, "it sends requests and does not read the replies");
         return NULL;
     }
     reply = malloc(sizeof(*reply) + length);
     if (reply == NULL) {
-        connection_drop(c, "not enough memory for a reply");
+        connection_drop(c, SPD_END_NO_ROOM, "not enough memory for a reply");
         return NULL;
     }
     memset(reply, 0, sizeof(*reply));

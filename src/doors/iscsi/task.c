@@ -66,8 +66,10 @@ static void answer(const struct task_wait *wait)
     struct connection *c = wait->session->connection;
 
     send_queue(c, &wait->reply->item);
-    if (wait->closes)
-        connection_close_after_send(c);
+    if (!wait->closes)
+        return;
+    connection_ends(c, wait->logout ? SPD_END_LOGOUT : SPD_END_RESET, NULL);
+    connection_close_after_send(c);
 }
 
 void task_ended(struct iscsi_door *door)
@@ -94,7 +96,7 @@ static void answer_in_time(struct connection *c, const struct task_wait *now)
     later = malloc(sizeof(*later));
     if (later == NULL) {
         reply_free(c, now->reply);
-        connection_drop(c, "not enough memory to wait for tasks");
+        connection_drop(c, SPD_END_NO_ROOM, "not enough memory to wait for tasks");
         return;
     }
     *later = *now;
@@ -213,7 +215,7 @@ static void drop_others(struct iscsi_door *door, const struct connection *c)
         struct connection *other = list_entry(link, struct connection, link);
 
         if (other != c && other->session != NULL)
-            connection_drop(other, "target cold reset");
+            connection_drop(other, SPD_END_RESET, NULL);
     }
 }
 
@@ -306,5 +308,5 @@ void task_logout(struct connection *c, struct reply *reply)
     abort_held(c->session, c->session->max_cmd_sn + 1);
     abort_session(c->session);
     answer_in_time(c, &(struct task_wait){
-        .session = c->session, .closes = true, .reply = reply });
+        .session = c->session, .closes = true, .logout = true, .reply = reply });
 }

@@ -83,7 +83,7 @@ void text_request(struct connection *c, const uint8_t *bhs, const char *data, ui
     if (c->text == NULL)
         c->text = malloc(ISCSI_TEXT_MAX);
     if (c->text == NULL) {
-        connection_drop(c, "not enough memory for a text request");
+        connection_drop(c, SPD_END_NO_ROOM, "not enough memory for a text request");
         return;
     }
     if (c->hold == HOLD_DISCOVERY)

@@ -13,6 +13,7 @@
 #include "doors/unix/door.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -125,7 +126,7 @@ static void send_responses(struct unix_client *client)
             sent(client, (size_t)n);
         } else if (errno != EINTR) {
             if (errno != EAGAIN)
-                unix_client_kill(client);
+                unix_client_kill(client, SPD_END_LOST, strerror(errno));
             return;
         }
     }
@@ -281,7 +282,7 @@ static bool fill(struct unix_client *client, uint8_t *base, size_t length)
             return false;
         } else if (errno != EINTR) {
             if (errno != EAGAIN)
-                unix_client_kill(client);
+                unix_client_kill(client, SPD_END_LOST, strerror(errno));
             return false;
         }
     }
@@ -292,7 +293,6 @@ static bool fill(struct unix_client *client, uint8_t *base, size_t length)
 /* The header of a message is here. False when nobody can tell where the next one begins. */
 static bool begin(struct unix_client *client)
 {
-    static struct spd_log_limit limit = { .kind = "unix: messages that are none" };
     struct unix_command *command = client->free;
     struct transact_request message;
     uint64_t payload;
@@ -300,10 +300,11 @@ static bool begin(struct unix_client *client)
     transact_decode_request(client->header, &message);
     payload = transact_request_payload(&message, block_length(client));
     if (message.hint == 0 || payload > max_transfer_length(client)) {
-        spd_log_limited(&limit, NULL, SPD_LOG_INFO,
-            "%s: a message of kind %u with hint %s and %llu bytes of data; disconnecting it",
-            client->door->door.uri, message.kind, message.hint == 0 ? "0" : "set",
-            (unsigned long long)payload);
+        char detail[96];
+
+        snprintf(detail, sizeof detail, "a message of kind %u with hint %s and %llu bytes of data",
+            message.kind, message.hint == 0 ? "0" : "set", (unsigned long long)payload);
+        unix_client_kill(client, SPD_END_PROTOCOL, detail);
         return false;
     }
     client->free = command->next;
@@ -325,10 +326,8 @@ static void receive(struct unix_client *client)
         if (!client->receiving) {
             if (!fill(client, client->header, sizeof client->header))
                 return;
-            if (!begin(client)) {
-                unix_client_kill(client);
+            if (!begin(client))
                 return;
-            }
         }
         command = client->receiving;
         if (!fill(client, command->buffer, command->payload))
@@ -350,7 +349,7 @@ void unix_client_pump(struct unix_client *client)
     if (client->fd < 0)
         return;
     if (client->eof && client->running == 0 && !client->sending) {
-        unix_client_kill(client);
+        unix_client_kill(client, SPD_END_CLOSED, NULL);
         return;
     }
     /* A client that has all its commands in use is not read from: it waits, we stay bounded. */
@@ -362,7 +361,7 @@ void unix_client_pump(struct unix_client *client)
         return;
     client->events = event.events;
     if (epoll_ctl(client->door->epoll, EPOLL_CTL_MOD, client->fd, &event))
-        unix_client_kill(client);
+        unix_client_kill(client, SPD_END_NO_ROOM, strerror(errno));
 }
 
 void unix_client_event(struct unix_client *client, uint32_t events)
@@ -370,7 +369,7 @@ void unix_client_event(struct unix_client *client, uint32_t events)
     if (client->fd >= 0 && (events & EPOLLIN))
         receive(client);
     if (client->fd >= 0 && (events & (EPOLLHUP | EPOLLERR)))
-        unix_client_kill(client);
+        unix_client_kill(client, SPD_END_CLOSED, NULL);
 }
 
 /* True: the library no longer has it. */
@@ -411,10 +410,23 @@ bool unix_client_changes(const struct unix_client *client)
     return false;
 }
 
-void unix_client_kill(struct unix_client *client)
+static struct spd_visitor visitor_of(const struct unix_client *client)
 {
+    return (struct spd_visitor){
+        .door = &client->door->door,
+        .what = "session",
+        .who = client->who,
+        .peer = client->user,
+    };
+}
+
+void unix_client_kill(struct unix_client *client, enum spd_ending ending, const char *detail)
+{
+    struct spd_visitor visitor = visitor_of(client);
+
     if (client->fd < 0)
         return;
+    spd_session_ends(&visitor, (os_now_ns() - client->began) / 1000000000u, ending, detail);
     close(client->fd);
     client->fd = -1;
     atomic_fetch_sub(&client->door->door.nexuses, 1);
@@ -470,6 +482,7 @@ struct unix_client *unix_client_new(struct unix_door *door, int fd)
     size_t stride = (params->max_transfer_length + PAGE - 1) / PAGE * PAGE;
     size_t depth = UNIX_CLIENT_MEMORY / stride;
     struct unix_client *client;
+    struct spd_visitor visitor;
     struct epoll_event event = { .events = EPOLLIN };
 
     if (depth > UNIX_CLIENT_DEPTH_MAX)
@@ -485,6 +498,7 @@ struct unix_client *unix_client_new(struct unix_door *door, int fd)
     client->fd = fd;
     client->depth = (uint32_t)depth;
     client->number = door->accepted++;
+    client->began = os_now_ns();
     client->sending_end = &client->sending;
     client->events = event.events;
     event.data.ptr = client;
@@ -497,6 +511,9 @@ struct unix_client *unix_client_new(struct unix_door *door, int fd)
         return NULL;
     }
     atomic_fetch_add(&door->door.nexuses, 1);
+    unix_socket_peer(fd, client->who, client->user);
+    visitor = visitor_of(client);
+    spd_session_begins(&visitor);
     return client;
 }
 

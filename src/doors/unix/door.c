@@ -42,7 +42,7 @@ static struct unix_client **silent_place(struct unix_door *door)
             oldest = &door->clients[i];
     }
     if (oldest) {
-        unix_client_kill(*oldest);
+        unix_client_kill(*oldest, SPD_END_SHARE, "it has asked nothing, and another one comes");
         unix_client_free(*oldest);
     }
     return oldest;
@@ -153,7 +153,7 @@ static void begin_stop(struct unix_door *door)
     epoll_ctl(door->epoll, EPOLL_CTL_DEL, door->listener, NULL);
     for (int i = 0; i < UNIX_CLIENTS_MAX; i++) {
         if (door->clients[i])
-            unix_client_kill(door->clients[i]);
+            unix_client_kill(door->clients[i], SPD_END_STOPPED, NULL);
     }
 }
 

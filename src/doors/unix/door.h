@@ -12,12 +12,15 @@
 #include "doors/unix/command.h"
 #include "lib/door.h"
 #include "lib/mailbox.h"
+#include "lib/session_log.h"
 #include "os/os.h"
 
 enum {
     UNIX_CLIENTS_MAX = 16,
     UNIX_CLIENT_DEPTH_MAX = 32,          /* transactions of one client at once */
     UNIX_CLIENT_DEPTH_MIN = 2,
+    UNIX_USER_MAX = 32,                  /* bytes of the texts below */
+    UNIX_WHO_MAX = UNIX_USER_MAX + 32,
     UNIX_CLIENT_MEMORY = 16 * 1024 * 1024, /* data buffers of one client, as far as it uses them */
 };
 
@@ -49,6 +52,9 @@ struct unix_client {
     bool eof;                       /* nothing more comes; answer what there is, then close */
     bool spoke;                     /* it has sent the header of a message */
     uint64_t number;                /* how many came before it */
+    uint64_t began;                 /* os_now_ns() */
+    char who[UNIX_WHO_MAX];         /* for the log: its process and user */
+    char user[UNIX_USER_MAX];       /* whom its lines are counted for */
     struct scsi_nexus nexus;
 
     struct unix_command *receiving; /* its header is here, its payload is not */
@@ -96,6 +102,10 @@ extern const struct spd_door_ops unix_door_ops;
  * descriptor, or a spd_error with its detail. */
 int unix_socket_listen(const char *path, mode_t mode, dev_t *device, ino_t *inode);
 
+/* Says who is at the other end: "process 4711 of user 1000", and "user 1000". The process is the
+ * one that made the connection, which may have handed it to another since. */
+void unix_socket_peer(int fd, char who[UNIX_WHO_MAX], char user[UNIX_USER_MAX]);
+
 /* client.c */
 
 /* Takes over a connected, non-blocking socket and greets. NULL: no memory or it is gone already;
@@ -115,8 +125,9 @@ void unix_client_abort(struct unix_client *client, uint32_t round);
 /* Whether something that was aborted may still change the medium. */
 bool unix_client_changes(const struct unix_client *client);
 
-/* Drops the connection; what runs is cancelled or waited for. */
-void unix_client_kill(struct unix_client *client);
+/* Drops the connection, and tells the log why; detail may be NULL. What runs is cancelled or waited
+ * for. */
+void unix_client_kill(struct unix_client *client, enum spd_ending ending, const char *detail);
 
 /* The library is done with a request of one of our clients. */
 void unix_client_completed(struct spd_request *request);

@@ -6,6 +6,7 @@
 #include "doors/unix/door.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -97,4 +98,18 @@ int unix_socket_listen(const char *path, mode_t mode, dev_t *device, ino_t *inod
     *device = st.st_dev;
     *inode = st.st_ino;
     return fd;
+}
+
+void unix_socket_peer(int fd, char who[UNIX_WHO_MAX], char user[UNIX_USER_MAX])
+{
+    struct ucred peer;
+    socklen_t length = sizeof peer;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length)) {
+        snprintf(user, UNIX_USER_MAX, "unknown");
+        snprintf(who, UNIX_WHO_MAX, "an unknown process");
+        return;
+    }
+    snprintf(user, UNIX_USER_MAX, "user %u", (unsigned)peer.uid);
+    snprintf(who, UNIX_WHO_MAX, "process %d of %s", (int)peer.pid, user);
 }

@@ -218,13 +218,29 @@ static int fail(const char *name, DWORD error)
     }
 }
 
+/* Else Windows has ejected the disk, which a pipe is not. */
+static bool was_stopped(struct windows_door *door)
+{
+    bool stopped;
+
+    if (door->transport != &windows_by_driver)
+        return true;
+    AcquireSRWLockShared(&door->issuing);
+    stopped = door->stopped;
+    ReleaseSRWLockShared(&door->issuing);
+    return stopped;
+}
+
 /* It cannot go on; or that is how an orderly end looks from here: a shutdown, or an eject. */
 static void end(struct windows_door *door, DWORD error)
 {
-    if (error == ERROR_OPERATION_ABORTED)
+    if (error == ERROR_OPERATION_ABORTED) {
+        windows_session_ends(door, was_stopped(door) ? SPD_END_STOPPED : SPD_END_EJECTED, 0);
         spd_unit_shutdown(door->door.unit);
-    else
+    } else {
+        windows_session_ends(door, SPD_END_LOST, error);
         spd_unit_fail(door->door.unit, fail(door->door.uri, error));
+    }
 }
 
 /* The first of several parts that fails says so for all. A part that needed recovery was done. */
@@ -489,6 +505,8 @@ static int start_door(struct spd_door *base)
     struct windows_door *door = (struct windows_door *)base;
     uint32_t wanted = os_cpu_count();
 
+    if (door->transport == &windows_by_driver)
+        windows_session_begins(door);
     if (spd_unit_is_lent(base->unit))
         return 0;
     if (wanted > WINDOWS_THREADS_MAX)
@@ -508,6 +526,7 @@ static void close_door(struct spd_door *base)
 {
     struct windows_door *door = (struct windows_door *)base;
 
+    windows_session_ends(door, SPD_END_STOPPED, 0);
     door->transport->close(door);
     free_door(door);
 }

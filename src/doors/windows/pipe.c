@@ -92,6 +92,17 @@ static bool has_stopped(const struct windows_door *door)
     return WaitForSingleObject(door->pipe.stop, 0) == WAIT_OBJECT_0;
 }
 
+/* What came of the client is none of the protocol's messages, or the pipe has failed. */
+static void tell_fault(struct windows_door *door, DWORD error)
+{
+    if (!error)
+        windows_session_ends(door, SPD_END_PROTOCOL, 0);
+    else if (error == ERROR_BROKEN_PIPE)
+        windows_session_ends(door, SPD_END_CLOSED, 0);
+    else
+        windows_session_ends(door, SPD_END_LOST, error);
+}
+
 /* The answers to this client find nobody. */
 static void hang_up(struct windows_door *door)
 {
@@ -111,7 +122,9 @@ static DWORD next_message(struct windows_command *command, DWORD *length, bool *
     while (!has_stopped(door)) {
         if (!door->pipe.connected) {
             door->pipe.connected = !accept_client(door, command->event);
-            if (!door->pipe.connected && !has_stopped(door))
+            if (door->pipe.connected)
+                windows_session_begins(door);
+            else if (!has_stopped(door))
                 hang_up(door);
             continue;
         }
@@ -123,8 +136,10 @@ static DWORD next_message(struct windows_command *command, DWORD *length, bool *
         if (!error && *length >= HEADER)
             return 0;
         /* It has gone, or it does not speak the protocol. At the end it still gets its answers. */
-        if (!has_stopped(door))
+        if (!has_stopped(door)) {
+            tell_fault(door, error);
             hang_up(door);
+        }
     }
     return ERROR_OPERATION_ABORTED;
 }

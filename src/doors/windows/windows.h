@@ -12,6 +12,7 @@
 #include "doors/unix/command.h"
 #include "doors/windows/native.h"
 #include "lib/door.h"
+#include "lib/session_log.h"
 #include "os/os.h"
 
 enum { WINDOWS_THREADS_MAX = 8 };
@@ -80,6 +81,9 @@ struct windows_door {
     struct windows_pipe pipe;
     SRWLOCK issuing; /* driver: shared while a transaction is handed over */
     bool stopped;    /* driver: guarded by it */
+    atomic_bool in_session; /* the log has its begin, and not its end */
+    uint64_t began; /* os_now_ns(), of the session */
+    char who[48];
     os_thread threads[WINDOWS_THREADS_MAX]; /* where none are lent */
     uint32_t thread_count;
     PTP_WORK work;           /* ends one command of to_end */
@@ -124,6 +128,11 @@ bool windows_round_open(struct windows_door *door);
 void windows_round_end_all(struct windows_door *door);
 void windows_round_join(struct windows_door *door);
 void windows_round_close(struct windows_door *door);
+
+/* session.c: what the log has of who uses the unit. Of several ends the first one counts. */
+void windows_session_begins(struct windows_door *door);
+/* error: of Windows; 0: none. */
+void windows_session_ends(struct windows_door *door, enum spd_ending ending, DWORD error);
 
 /* pipe.c */
 bool windows_is_pipe(PCWSTR name);

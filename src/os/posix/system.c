@@ -19,6 +19,15 @@ uint64_t os_now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+void os_utc_text(char text[OS_UTC_MAX])
+{
+    time_t now = time(NULL);
+    struct tm utc;
+
+    if (!gmtime_r(&now, &utc) || strftime(text, OS_UTC_MAX, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
+        *text = 0;
+}
+
 uint32_t os_cpu_count(void)
 {
     cpu_set_t set;

@@ -3,6 +3,7 @@
 
 #include "os/os.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <windows.h>
 #include <bcrypt.h>
@@ -18,6 +19,15 @@ uint64_t os_now_ns(void)
 
     /* In two steps: the product would overflow after a few hours. */
     return ticks / per_second * second + ticks % per_second * second / per_second;
+}
+
+void os_utc_text(char text[OS_UTC_MAX])
+{
+    SYSTEMTIME now;
+
+    GetSystemTime(&now);
+    snprintf(text, OS_UTC_MAX, "%04u-%02u-%02uT%02u:%02u:%02uZ", now.wYear, now.wMonth, now.wDay,
+        now.wHour, now.wMinute, now.wSecond);
 }
 
 uint32_t os_cpu_count(void)

@@ -271,11 +271,21 @@ def stgtest_takes_the_arguments_of_the_original(prefix):
                 (("-s", "0x10", unit, "0"), f'-s 16 {unit} 1 "WR" 0:0 1'),
                 (("-s", "7", unit, "9", "rxWu", "0x10", "3"), f'-s 7 {unit} 9 "RWU" 0:10 3'),
                 (("-s", "7", unit, "9", "x", "*", "*"), f'-s 7 {unit} 9 "WR" * *'),
-                (("-s", "7", unit, "2", "W", "0:abc"), f'-s 7 {unit} 2 "W" 0:abc 1')):
+                (("-s", "7", unit, "1", "W", "4095"), f'-s 7 {unit} 1 "W" 0:fff 1')):
             said, _ = run(prefix, "stgtest", *given)
             check(said == f"stgtest {shown}\nOK\n", said)
+        _, errors = run(prefix, "stgtest", unit, "1", "W", "8589934593", status=87)
+        check("ADDRESS 8589934593 is past the end" in errors, errors)
     _, errors = run(prefix, "stgtest", PIPE + "none\\0", "1", status=2)
     check("(error 2)" in errors and PIPE + "none" in errors, errors)
+
+
+def a_session_of_a_pipe_is_told_with_its_end(prefix):
+    with serving(prefix, PARTS / "memdisk-x64.exe", "-c", "64", "-p", PIPE + "told"):
+        run(prefix, "stgtest", PIPE + "told\\0", "1", "W")
+        begin = re.search(r"told\\0: a session begins: process (\d+)\r?\n", prefix.said())
+        check(begin, prefix.said())
+    check(f"s, it closed the connection: process {begin[1]}" in prefix.said(), prefix.said())
 
 
 def with_a_liar(prefix, lie, program, *arguments, status):
@@ -396,7 +406,8 @@ TESTS = [every_option_of_the_original_is_taken, write_protected_disk_without_cac
          start_that_fails_leaves_no_image, no_pipe_has_a_grace, wrong_usage_is_87,
          help_fits_a_console_and_the_manual_has_it,
          stgtest_takes_the_arguments_of_the_original,
-         stgtest_believes_an_honest_pipe, stgtest_finds_wrong_answers_of_a_pipe,
+         a_session_of_a_pipe_is_told_with_its_end, stgtest_believes_an_honest_pipe,
+         stgtest_finds_wrong_answers_of_a_pipe,
          what_a_short_read_lacks_is_zeros, greetings_of_a_pipe_that_make_no_sense_are_refused,
          a_greeting_of_a_pipe_may_have_more_in_it, scsitool_names_devices_as_the_original_does,
          scsitool_shows_the_unit_behind_a_pipe,

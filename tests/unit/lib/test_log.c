@@ -392,16 +392,33 @@ static void default_part(void)
 {
     spd_log(SPD_LOG_ERROR, "bad");
     spd_log(SPD_LOG_INFO, "fine");
+    spd_log(SPD_LOG_DEBUG, "detail");
     spd_log(SPD_LOG_WARNING, "odd");
 }
 
-static void a_program_that_sets_none_has_errors_and_warnings_on_standard_error(void **state)
+/* "libspd: 2026-11-30T05:28:55Z error: bad" */
+static char *expect_dated(char *line, const char *rest)
 {
-    char output[500];
+    static const char form[] = "libspd: dddd-dd-ddTdd:dd:ddZ ";
+
+    for (unsigned i = 0; form[i] != '\0'; i++)
+        if (form[i] == 'd' && i > 7 ? line[i] < '0' || line[i] > '9' : line[i] != form[i])
+            fail_msg("'%s' does not begin like '%s'", line, form);
+    line += sizeof form - 1;
+    assert_memory_equal(line, rest, strlen(rest));
+    return line + strlen(rest);
+}
+
+static void a_program_that_sets_none_has_its_lines_on_standard_error_with_the_time(void **state)
+{
+    char output[500], *at = output;
 
     (void)state;
     assert_int_equal(in_child(become_default, output, sizeof output), 3);
-    assert_string_equal(output, "libspd: error: bad\nlibspd: warning: odd\n");
+    at = expect_dated(at, "error: bad\n");
+    at = expect_dated(at, "information: fine\n");
+    at = expect_dated(at, "warning: odd\n");
+    assert_string_equal(at, "");
 }
 
 static void to_full_pipe(int level, const char *text)
@@ -447,7 +464,7 @@ int main(int argc, char **argv)
         TEST(many_peers_have_no_more_lines_than_a_kind_has),
         TEST(a_quiet_peer_gets_its_lines_back),
         TEST(a_child_has_its_own_lines),
-        TEST(a_program_that_sets_none_has_errors_and_warnings_on_standard_error),
+        TEST(a_program_that_sets_none_has_its_lines_on_standard_error_with_the_time),
         TEST(a_pipe_that_nobody_reads_does_not_keep_a_program_from_its_exit),
     };
 

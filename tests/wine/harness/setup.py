@@ -109,6 +109,10 @@ def it_is_removed_under_a_server(machine):
         machine.devsetup("remove")
         assert ended(client) not in (0, None), "stgtest has not noticed"
         ended(process)
+        said = machine.prefix.said()
+        assert f"{ADAPTER}: a session begins: the driver of this system" in said, said
+        assert re.search(r"a session ends after \d+ s, its connection failed "
+                         r"\(Windows error \d+\): the driver of this system", said), said
     machine.prefix.wait_for(lambda: "removed" in machine.judge_log()[before:],
                             "the adapter is removed")
     machine.restart()
