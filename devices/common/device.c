@@ -90,6 +90,8 @@ spd_params device_params(const struct device_options *options)
     memcpy(params.wwn, options->wwn, sizeof params.wwn);
     params.wwn_length = (uint32_t)(strlen(options->wwn_text) / 2);
     params.grace = (uint32_t)options->grace;
+    if (options->slow_call_asked)
+        params.slow_call = (uint32_t)options->slow_call;
     /* The option parser has checked the lengths. */
     snprintf(params.product_id, sizeof params.product_id, "%s", options->product_id);
     snprintf(params.product_revision, sizeof params.product_revision, "%s", options->revision);

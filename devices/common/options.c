@@ -99,6 +99,9 @@ static const struct option_row option_rows[] = {
         .max = DEVICE_THREADS_MAX, AT(threads), .kind = OPTION_NUMBER, DISK},
     {"stop-timeout", "SECONDS", "at the end wait no longer than this for operations (60)",
         .min = 1, .max = DEVICE_STOP_TIMEOUT_MAX, AT(stop_timeout), .kind = OPTION_NUMBER, DISK},
+    {"slow-call", "MS", "log operations that take longer, in milliseconds; 0: none (5000)",
+        .max = UINT32_MAX, AT(slow_call),
+        .asked = offsetof(struct device_options, slow_call_asked), .kind = OPTION_NUMBER, DISK},
     {"grace", "SECONDS", "Windows: the driver keeps the disk for a restart after a crash (0)",
         .max = SPD_GRACE_MAX, AT(grace), .kind = OPTION_NUMBER, IMAGE},
     {"user", "USER", "become this user once doors are bound and the image is open", AT(user),
@@ -509,7 +512,7 @@ static void print_row(const struct option_row *row, const struct device_options 
     case OPTION_NUMBER:
         if (row->letter)
             fprintf(out, " -%c %" PRIu64, row->letter, *(const uint64_t *)value);
-        else if (*(const uint64_t *)value)
+        else if (row->asked ? *((const bool *)options + row->asked) : *(const uint64_t *)value > 0)
             fprintf(out, " --%s %" PRIu64, row->name, *(const uint64_t *)value);
         break;
     case OPTION_SWITCH:

@@ -67,6 +67,8 @@ struct device_options {
     const char *debug_log;
     uint64_t threads;
     uint64_t stop_timeout; /* seconds; 0: not given */
+    uint64_t slow_call; /* milliseconds */
+    bool slow_call_asked; /* else it is the library's */
     uint64_t grace; /* seconds */
     const char *doors[DEVICE_DOORS_MAX];
     uint32_t door_count;

@@ -249,11 +249,15 @@ typedef struct spd_params {
                                      * of NAA 3h that is made of the guid */
     uint32_t max_unmap_blocks;      /* the most that one unmap command may cover, at least the
                                      * granularity: bounds how long one takes; 0: no limit */
+    uint32_t slow_call;             /* milliseconds: an operation that takes longer is a line of the
+                                     * log, while it is under way and at its end; default 5000; 0:
+                                     * none is */
+    uint32_t reserved_2;            /* 0 */
 } spd_params;
 
 #define SPD_PARAMS_INIT \
     { sizeof(spd_params), {0}, 0, 512, 0, 0, 0, SPD_CACHE, 0, "WinSpd Disk", "1.0", 0, 0, {0}, \
-        0, 0 }
+        0, 0, 5000, 0 }
 
 /*
  * Operations of a device. A device is simple or asynchronous.

@@ -119,8 +119,6 @@ void spd_device_abort(struct spd_request *request)
 
 void spd_device_list_held(struct spd_unit *unit, char *text, size_t size)
 {
-    static const char *const names[] = { [SPD_READ] = "a read", [SPD_WRITE] = "a write",
-        [SPD_FLUSH] = "a flush", [SPD_UNMAP] = "an unmap" };
     struct spd_held oldest = { 0 };
     unsigned count = 0;
 
@@ -132,7 +130,7 @@ void spd_device_list_held(struct spd_unit *unit, char *text, size_t size)
     *text = 0;
     if (count)
         snprintf(text, size, "%u operation%s, the oldest %s, LBA %" PRIu64 ", %" PRIu64 " s",
-            count, count == 1 ? "" : "s", names[oldest.operation], oldest.lba,
+            count, count == 1 ? "" : "s", spd_operation_names[oldest.operation], oldest.lba,
             (os_now_ns() - oldest.since) / 1000000000u);
 }
 

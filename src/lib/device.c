@@ -53,20 +53,41 @@ static struct scsi_outcome outcome_of(const spd_status *status)
     };
 }
 
+static uint64_t first_lba(const struct spd_request *request, enum scsi_step step)
+{
+    const struct scsi_op *op = &request->task.op;
+
+    return step == SCSI_UNMAP ? op->ranges[0].lba : op->lba;
+}
+
+static uint64_t blocks_of(const struct scsi_op *op, enum scsi_step step)
+{
+    uint64_t blocks = 0;
+
+    if (step != SCSI_UNMAP)
+        return step == SCSI_FLUSH ? 0 : op->blocks;
+    for (uint32_t i = 0; i < op->range_count; i++)
+        blocks += op->ranges[i].blocks;
+    return blocks;
+}
+
+/* here: the call ends on this thread. */
+static struct spd_call *watch_call(
+    const struct spd_request *request, enum scsi_step step, bool here)
+{
+    return spd_watch_begin(request->unit, operation_of(step), first_lba(request, step),
+        blocks_of(&request->task.op, step), request->started, here);
+}
+
 static void count_operation(const struct spd_request *request, enum scsi_step step)
 {
     const struct spd_unit *unit = request->unit;
-    const struct scsi_op *op = &request->task.op;
-    uint64_t blocks = step == SCSI_FLUSH ? 0 : op->blocks;
+    uint64_t blocks = blocks_of(&request->task.op, step), taken = os_now_ns() - request->started;
 
-    if (step == SCSI_UNMAP) {
-        blocks = 0;
-        for (uint32_t i = 0; i < op->range_count; i++)
-            blocks += op->ranges[i].blocks;
-    }
     spd_count_operation(unit->shards, operation_of(step),
-        !scsi_outcome_completed(&request->outcome), blocks << unit->block_shift,
-        os_now_ns() - request->started);
+        !scsi_outcome_completed(&request->outcome), blocks << unit->block_shift, taken);
+    if (taken >= unit->watch.slow)
+        spd_watch_tell_end(unit, operation_of(step), first_lba(request, step), blocks, taken);
 }
 
 /* Where in a scatter list an operation lies. */
@@ -157,13 +178,6 @@ static bool is_internal(const struct spd_request *request)
     return !request->ops;
 }
 
-static uint64_t first_lba(const struct spd_request *request, enum scsi_step step)
-{
-    const struct scsi_op *op = &request->task.op;
-
-    return step == SCSI_UNMAP ? op->ranges[0].lba : op->lba;
-}
-
 static void judge(struct spd_request *request, enum scsi_step step, const spd_status *status)
 {
     request->outcome = outcome_of(status);
@@ -181,10 +195,12 @@ static bool call_and_judge(
     struct spd_request *request, enum scsi_step step, void *buffer, uint32_t nowait)
 {
     uint32_t flags = spd_device_flags(request, step) | nowait;
+    struct spd_call *watched = watch_call(request, step, true);
     spd_status status = { 0 };
     int result;
 
     result = call(request, step, buffer, flags, &status);
+    spd_watch_end(watched);
     if (nowait && (result == SPD_ERROR_WOULD_BLOCK || result == -EAGAIN))
         return false;
     if (result && status.scsi_status == SCSI_GOOD)
@@ -305,6 +321,7 @@ static bool call_submit(struct spd_request *request)
 
     if (!begin_handing(request))
         return spd_request_end_aborted(request);
+    request->call = watch_call(request, (enum scsi_step)request->step, false);
     outer = spd_enter_device(unit);
     unit->ops.submit(unit, request);
     spd_in_device = outer;
@@ -412,6 +429,7 @@ static void complete(struct spd_request *request, const spd_status *status)
     struct spd_unit *unit = request->unit;
     uint32_t before;
 
+    spd_watch_end(request->call);
     judge(request, (enum scsi_step)request->step, status ? status : &(spd_status){ 0 });
     before = atomic_exchange(&request->state, SPD_REQUEST_COMPLETED);
     if (!is_handed(before))

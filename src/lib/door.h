@@ -86,6 +86,7 @@ struct spd_request {
     void *op_vec_borrowed; /* a longer scatter list, of unit->lists */
     void *device_context;
     uint64_t started; /* ns, when the device was called */
+    struct spd_call *call; /* watch.h: asynchronous devices */
     struct scsi_outcome outcome;
     _Atomic uint32_t state; /* request.c */
     atomic_bool aborted;    /* the door has no use for it any more: it takes no further step */

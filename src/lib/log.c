@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "lib/log.h"
+#include "lib/watch.h"
 #include "spd/spd.h"
 
 struct line {
@@ -43,6 +44,7 @@ static struct {
     bool running;    /* there is a thread */
     bool delivering; /* the program's function has a line */
     bool ending;     /* one thread joins it */
+    bool changed;    /* there may be more to watch */
     os_thread thread;
 } spool;
 
@@ -104,6 +106,25 @@ static void deliver(void)
     os_cond_broadcast(&quiet);
 }
 
+/* There is no line. Looks after slow calls, which may make one, and waits. */
+static void watch_and_wait(void)
+{
+    int64_t ms;
+
+    spool.changed = false;
+    os_mutex_unlock(&lock);
+    ms = spd_watch_look();
+    os_mutex_lock(&lock);
+    if (spool.count || spool.ending || spool.changed)
+        return;
+    if (spd_limit_pending() && (ms == SPD_WATCH_NEVER || ms > SPD_LOG_SUMMARY_SECONDS * 1000))
+        ms = SPD_LOG_SUMMARY_SECONDS * 1000;
+    if (ms == SPD_WATCH_NEVER)
+        os_cond_wait(&work, &lock);
+    else
+        os_cond_wait_ms(&work, &lock, (uint32_t)ms);
+}
+
 static void run(void *unused)
 {
     (void)unused;
@@ -113,16 +134,16 @@ static void run(void *unused)
         add_counts(false);
         if (spool.count)
             deliver();
-        else if (spd_limit_pending())
-            os_cond_wait_ms(&work, &lock, SPD_LOG_SUMMARY_SECONDS * 1000);
         else
-            os_cond_wait(&work, &lock);
+            watch_and_wait();
     }
     os_mutex_unlock(&lock);
 }
 
+/* In the order in which a look takes them. */
 static void before_fork(void)
 {
+    spd_watch_before_fork();
     os_mutex_lock(&lock);
 }
 
@@ -138,6 +159,7 @@ static void after_fork(bool child)
         os_cond_init(&quiet);
     }
     os_mutex_unlock(&lock);
+    spd_watch_after_fork(child);
 }
 
 static void at_exit(void);
@@ -205,6 +227,8 @@ void spd_log_begin(void)
 {
     os_mutex_lock(&lock);
     spool.units++;
+    spool.changed = true;
+    os_cond_signal(&work);
     if (atomic_load(&log_function))
         start_thread();
     os_mutex_unlock(&lock);
@@ -227,6 +251,8 @@ void spd_log_set(spd_log_function function)
     atomic_store(&log_function, function);
     if (drained && !spool.units)
         end_thread();
+    else if (function && spool.units)
+        start_thread();
     os_mutex_unlock(&lock);
 }
 

@@ -84,8 +84,8 @@ void spd_log_last(const char *line);
 /* The calling thread is the one that calls that function. */
 bool spd_log_is_own_thread(void);
 
-/* unit.c: a unit was started; one that was started is gone. The last one to go waits for the lines
- * that are left, within the patience. */
+/* unit.c: a unit was started, after spd_watch_add(); one that was started is gone. The last one to
+ * go waits for the lines that are left, within the patience. */
 void spd_log_begin(void);
 void spd_log_end(void);
 

@@ -97,8 +97,8 @@ static int check_own(const spd_params *params)
         return spd_fail(SPD_ERROR_QUEUE_DEPTH, "it is %u", params->queue_depth);
     if (params->grace > SPD_GRACE_MAX)
         return spd_fail(SPD_ERROR_GRACE, "%u seconds", params->grace);
-    if (params->reserved)
-        return spd_fail(SPD_ERROR_SIZE, "spd_params.reserved is not 0");
+    if (params->reserved || params->reserved_2)
+        return spd_fail(SPD_ERROR_SIZE, "a reserved field of spd_params is not 0");
     return 0;
 }
 

@@ -8,7 +8,7 @@
 
 #include "lib/unit.h"
 
-enum { SHARDS = 16, CACHE_LINE = 64 };
+enum { SHARDS = SPD_THREADS_OWN + 1, CACHE_LINE = 64 };
 
 /* How many operations there were is the sum of the buckets: one counter less on the hot path. */
 struct counters {
@@ -32,7 +32,7 @@ struct place {
     bool shared;
 };
 
-static struct place here(struct spd_shard *shards)
+uint32_t spd_thread_number(void)
 {
     static _Atomic uint32_t next;
     static _Thread_local uint32_t number __attribute__((tls_model("initial-exec")));
@@ -42,7 +42,14 @@ static struct place here(struct spd_shard *shards)
         if (number > SHARDS)
             number = SHARDS;
     }
-    return (struct place){ &shards[number - 1], number == SHARDS };
+    return number - 1;
+}
+
+static struct place here(struct spd_shard *shards)
+{
+    uint32_t number = spd_thread_number();
+
+    return (struct place){ &shards[number], number == SPD_THREADS_OWN };
 }
 
 static void add(struct place place, _Atomic uint64_t *counter, uint64_t amount)

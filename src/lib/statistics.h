@@ -11,6 +11,12 @@
 
 struct spd_shard;
 
+enum { SPD_THREADS_OWN = 15 };
+
+/* The calling thread's number among those of the process that count: the first SPD_THREADS_OWN have
+ * one each, from 0, and all later ones share SPD_THREADS_OWN. */
+uint32_t spd_thread_number(void);
+
 /* NULL when there is no memory. */
 struct spd_shard *spd_shards_new(void);
 void spd_shards_free(struct spd_shard *shards);

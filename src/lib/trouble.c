@@ -10,7 +10,7 @@
 
 static const uint64_t minute = 60 * UINT64_C(1000000000);
 
-static const char *const operations[] = {
+const char *const spd_operation_names[] = {
     [SPD_READ] = "a read",
     [SPD_WRITE] = "a write",
     [SPD_FLUSH] = "a flush",
@@ -149,7 +149,7 @@ void spd_trouble_report(
         snprintf(times, sizeof times, ", %" PRIu64 " times so far", count);
     spd_trouble_text(status, text);
     spd_log(level_of(status), "%s: %s %s%s%s: %s%s%s",
-        unit->door_count ? unit->doors[0]->uri : "disk", operations[operation],
+        unit->door_count ? unit->doors[0]->uri : "disk", spd_operation_names[operation],
         completed ? "needed recovery" : "failed", where, times, text,
         advice ? ": " : "", advice ? advice : "");
 }

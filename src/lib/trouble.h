@@ -32,6 +32,9 @@ struct spd_troubles {
     struct spd_trouble kinds[SPD_TROUBLES];
 };
 
+/* "a read", ...; by spd_operation. */
+extern const char *const spd_operation_names[];
+
 /* The errno value that spd_status_set_errno() was given; 0: none. */
 int spd_status_errno(const spd_status *status);
 

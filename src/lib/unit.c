@@ -33,6 +33,7 @@ static void free_unit(struct spd_unit *unit)
     os_cond_destroy(&unit->changed);
     os_mutex_destroy(&unit->lock);
     os_mutex_destroy(&unit->troubles.lock);
+    spd_watch_destroy(&unit->watch);
     spd_pool_destroy(&unit->bounce);
     os_mutex_destroy(&unit->told_lock);
     spd_scratch_destroy(&unit->scratch);
@@ -49,7 +50,7 @@ static struct spd_unit *new_unit(const spd_params *params, const struct scsi_uni
     struct spd_unit *unit = calloc(1, sizeof *unit);
     struct spd_shard *shards = spd_shards_new();
 
-    if (!unit || !shards) {
+    if (!unit || !shards || !spd_watch_init(&unit->watch, params->slow_call)) {
         free(unit);
         spd_shards_free(shards);
         spd_fail(SPD_ERROR_NO_MEMORY, "for a storage unit");
@@ -265,6 +266,7 @@ int spd_unit_start(spd_unit *unit, uint32_t threads)
     unit->started = true;
     os_mutex_unlock(&unit->lock);
 
+    spd_watch_add(unit);
     spd_log_begin();
     error = start_all(unit, threads, &started);
     if (error) {
@@ -444,6 +446,7 @@ void spd_unit_delete(spd_unit *unit)
     spd_unit_forget_signal(unit);
     shut_down(unit);
     wait_for_end(unit);
+    spd_watch_remove(unit);
     free_unit(unit);
     if (started)
         spd_log_end();

@@ -14,6 +14,7 @@
 #include "lib/scratch.h"
 #include "lib/statistics.h"
 #include "lib/trouble.h"
+#include "lib/watch.h"
 
 enum {
     SPD_DOORS_MAX = 16,
@@ -56,6 +57,7 @@ struct spd_unit {
     struct spd_dispatchers dispatchers;
     struct spd_shard *shards;
     struct spd_troubles troubles;
+    struct spd_watch watch;
     spd_status flush_status; /* how the last flush has ended */
     _Atomic uint32_t completing; /* threads that complete or abort requests */
     _Atomic uint32_t round;      /* of task management */

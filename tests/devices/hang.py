@@ -19,6 +19,7 @@ for folder in ("conformance", "iscsi-windows"):
     sys.path.append(str(Path(__file__).resolve().parent.parent / folder))
 
 from initiator import BLOCK, WRITE, Initiator  # noqa: E402
+from start import until  # noqa: E402
 
 MIB = 1 << 20
 HUNG = 64  # the block
@@ -109,6 +110,20 @@ def an_initiator_whose_write_hangs_is_refused_after_the_bound():
         check(f"it waited 1 s for 1 write of its former session, LBA {HUNG}, " in said, said)
 
 
+def an_operation_that_hangs_is_told_before_and_after_its_end():
+    with HungDisk("hung-slow.img", "--slow-call", "50") as disk:
+        with Initiator(disk.url) as initiator:
+            check(initiator.login() == 0, "no login")
+            initiator.settle()
+            initiator.begin_read(HUNG, 1)
+            line = f"{disk.server.uris[0]}: a read of 1 block at block {HUNG} "
+            until(lambda: line + "has been under way for " in disk.server.errors(), "its line")
+            check(line + "took " not in disk.server.errors(), "it has ended")
+            with disk.open_gate():
+                until(lambda: line + "took " in disk.server.errors(), "the line of its end")
+        check("--slow-call 50 " in disk.server.said, disk.server.said)
+
+
 def ctrl_c_ends_a_server_whose_medium_hangs():
     disk = HungDisk("hung-end.img", "--stop-timeout", "1")
     with with_a_write_that_hangs(disk):
@@ -197,6 +212,7 @@ def a_reset_by_iscsi_aborts_a_write_by_a_unix_socket():
 TESTS = [
     an_initiator_whose_read_hangs_gets_in_again_at_once,
     an_initiator_whose_write_hangs_is_refused_after_the_bound,
+    an_operation_that_hangs_is_told_before_and_after_its_end,
     ctrl_c_ends_a_server_whose_medium_hangs, ctrl_c_again_and_again_ends_a_server_at_once,
     a_server_whose_medium_answers_in_time_ends_in_order,
     a_reset_by_one_door_aborts_a_write_by_another,

@@ -33,6 +33,7 @@ struct loop_door {
 static void loop_look(struct spd_door *door);
 
 int loop_open_error, loop_start_error, loop_open_count;
+const char *loop_uri = "loop:canonical";
 void (*loop_start_hook)(spd_unit *unit);
 
 static struct loop_command *command_of(struct spd_request *request)
@@ -303,7 +304,7 @@ static int loop_open(struct spd_unit *unit, const struct spd_uri *uri, struct sp
     if (error)
         return error;
     loop = calloc(1, sizeof *loop);
-    loop->base.uri = strdup("loop:canonical");
+    loop->base.uri = strdup(loop_uri);
     loop->port.luns = &loop->lun;
     loop->port.lun_count = 1;
     scsi_nexus_init(&loop->nexus, spd_unit_scsi(unit), &loop->port);

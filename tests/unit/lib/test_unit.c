@@ -105,6 +105,7 @@ static void each_bad_parameter_has_its_error_and_says_the_value(void **state)
         ROW(SIZE, "8;", size, 8),
         ROW(SIZE, "99999999", size, 99999999),
         ROW(SIZE, "reserved", reserved, 1),
+        ROW(SIZE, "reserved", reserved_2, 1),
 #undef ROW
     };
 
@@ -186,6 +187,7 @@ static void shorter_structures_of_older_programs_get_the_defaults(void **state)
     assert_int_equal(create(&params, &ops), 0);
     assert_int_equal(spd_unit_params(unit)->flags, SPD_CACHE);
     assert_string_equal(spd_unit_params(unit)->product_id, "WinSpd Disk");
+    assert_int_equal(spd_unit_params(unit)->slow_call, 5000);
     assert_int_equal(spd_unit_params(unit)->size, sizeof(spd_params));
 }
 
