@@ -99,6 +99,7 @@ DWORD SPD_CALL SpdStorageUnitGetDeviceName(
     SPD_STORAGE_UNIT *StorageUnit, PWCHAR NameBuf, UINT32 NameBufSize);
 /* Shuts down and waits first. */
 VOID SPD_CALL SpdStorageUnitDelete(SPD_STORAGE_UNIT *StorageUnit);
+/* A client of the pipe is hung up on once what is under way has its answer. */
 VOID SPD_CALL SpdStorageUnitShutdown(SPD_STORAGE_UNIT *StorageUnit);
 /* ThreadCount 0: one a processor; at most 1024. ERROR_INVALID_PARAMETER: it was started before. */
 DWORD SPD_CALL SpdStorageUnitStartDispatcher(SPD_STORAGE_UNIT *StorageUnit, ULONG ThreadCount);

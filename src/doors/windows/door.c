@@ -106,8 +106,11 @@ static void give_back(struct windows_command *command)
     os_mutex_lock(&door->lock);
     command->next = door->free;
     door->free = command;
-    if (--door->busy == 0)
+    if (--door->busy == 0) {
+        if (door->transport->idle)
+            door->transport->idle(door);
         os_cond_broadcast(&door->idle);
+    }
     os_mutex_unlock(&door->lock);
 }
 
@@ -391,7 +394,7 @@ static char *uri_of(const struct windows_door *door, const char *name)
 
     if (door->transport != &windows_by_pipe)
         return strdup(name);
-    snprintf(text, sizeof text, "%s\\%u", name, (unsigned)door->btl);
+    snprintf(text, sizeof text, "%s\\%u", name, (unsigned)SPD_IOCTL_BTL_T(door->btl));
     return strdup(text);
 }
 

@@ -211,22 +211,40 @@ static DWORD pipe_receive(struct windows_command *command, bool answered, bool *
 static void forget(struct windows_door *door)
 {
     AcquireSRWLockExclusive(&targets_lock);
-    if (targets[door->btl] == door)
-        targets[door->btl] = NULL;
+    if (targets[SPD_IOCTL_BTL_T(door->btl)] == door)
+        targets[SPD_IOCTL_BTL_T(door->btl)] = NULL;
     ReleaseSRWLockExclusive(&targets_lock);
+}
+
+static void close_pipe(struct windows_door *door)
+{
+    if (door->handle != INVALID_HANDLE_VALUE)
+        CloseHandle(door->handle);
+    door->handle = INVALID_HANDLE_VALUE;
+}
+
+/* A unit that was shut down hangs up on its client once the last answer has been sent. It closes
+ * the pipe for that: DisconnectNamedPipe() would drop the answers that the client has not read. */
+static void pipe_idle(struct windows_door *door)
+{
+    if (has_stopped(door))
+        close_pipe(door);
 }
 
 static void pipe_stop(struct windows_door *door)
 {
     forget(door);
     SetEvent(door->pipe.stop);
+    os_mutex_lock(&door->lock);
+    if (!door->busy)
+        pipe_idle(door);
+    os_mutex_unlock(&door->lock);
 }
 
 static void pipe_close(struct windows_door *door)
 {
     forget(door);
-    if (door->handle != INVALID_HANDLE_VALUE)
-        CloseHandle(door->handle);
+    close_pipe(door);
     if (door->pipe.stop)
         CloseHandle(door->pipe.stop);
 }
@@ -248,7 +266,7 @@ static DWORD choose_target(struct windows_door *door)
         error = ERROR_CANNOT_MAKE;
     if (!error) {
         targets[free] = door;
-        door->btl = free;
+        door->btl = SPD_IOCTL_BTL(0, free, 0);
     }
     ReleaseSRWLockExclusive(&targets_lock);
     return error;
@@ -290,7 +308,7 @@ static DWORD make_pipe(struct windows_door *door, PCWSTR device_name)
 
     if (wcslen(device_name) > NAME_MAX_CHARS - 4)
         return ERROR_BUFFER_OVERFLOW;
-    wsprintfW(name, L"%s\\%u", device_name, door->btl);
+    wsprintfW(name, L"%s\\%u", device_name, SPD_IOCTL_BTL_T(door->btl));
     door->pipe.stop = CreateEventW(NULL, TRUE, FALSE, NULL);
     if (!door->pipe.stop)
         return GetLastError();
@@ -327,5 +345,6 @@ const struct windows_transport windows_by_pipe = {
     .receive = pipe_receive,
     .send = pipe_send,
     .stop = pipe_stop,
+    .idle = pipe_idle,
     .close = pipe_close,
 };

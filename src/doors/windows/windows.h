@@ -59,6 +59,8 @@ struct windows_transport {
     DWORD (*send)(struct windows_command *command);
     /* receive and send end, with ERROR_OPERATION_ABORTED, now and ever after. Once at most. */
     void (*stop)(struct windows_door *door);
+    /* No command is busy. The door's lock is held. NULL: that does not matter. */
+    void (*idle)(struct windows_door *door);
     void (*close)(struct windows_door *door);
 };
 

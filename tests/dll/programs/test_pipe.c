@@ -327,6 +327,68 @@ static void others_are_kept_out(void)
     end(unit, pipe);
 }
 
+static bool is_hung_up_on(HANDLE pipe)
+{
+    enum { TRIES = 1000, PAUSE_MS = 10 };
+    DWORD waiting;
+
+    for (int i = 0; i < TRIES; i++) {
+        if (!PeekNamedPipe(pipe, NULL, 0, NULL, &waiting, NULL))
+            return true;
+        Sleep(PAUSE_MS);
+    }
+    return false;
+}
+
+static void a_client_is_hung_up_on_at_shutdown(void)
+{
+    HANDLE pipe;
+    SPD_STORAGE_UNIT *unit = start(2, &pipe);
+
+    SpdStorageUnitShutdown(unit);
+    CHECK(is_hung_up_on(pipe));
+    end(unit, pipe);
+}
+
+static void so_is_one_that_nobody_serves(void)
+{
+    SPD_STORAGE_UNIT_PARAMS params = disk_params();
+    SPD_STORAGE_UNIT *unit;
+    HANDLE pipe;
+
+    CHECK(SpdStorageUnitCreate(name, &params, &disk_interface, &unit) == 0);
+    pipe = CreateFileW(path, GENERIC_READ | FILE_WRITE_DATA, 0, NULL, OPEN_EXISTING, 0, NULL);
+    CHECK(pipe != INVALID_HANDLE_VALUE);
+    SpdStorageUnitShutdown(unit);
+    CHECK(is_hung_up_on(pipe));
+    CloseHandle(pipe);
+    /* One that is started afterwards has no pipe to use. */
+    CHECK(SpdStorageUnitStartDispatcher(unit, 1) == 0);
+    CHECK(disk_end(unit) == 0);
+}
+
+/* A response that nobody sends, and one that the client has yet to read. */
+static void what_is_answered_comes_before_that(void)
+{
+    HANDLE pipe;
+    SPD_STORAGE_UNIT *unit = start(1, &pipe);
+
+    for (UINT32 i = 0; i < 2; i++) {
+        client_transfer(&message, 70 + i, SpdIoctlTransactReadKind, DISK_DEFERRED + i, 1);
+        CHECK(client_send(pipe, &message, 0));
+    }
+    CHECK(disk_await(&disk_held, 2));
+    disk_answer(unit, &disk_hold[0]);
+    SpdStorageUnitShutdown(unit);
+    SpdStorageUnitWaitDispatcher(unit);
+    CHECK(client_receive(pipe, &message) == DISK_BLOCK && message.response.Hint == 70);
+    CHECK(message.response.Status.ScsiStatus == 0);
+    CHECK(client_receive(pipe, &message) == 0 && message.response.Hint == 71);
+    CHECK(sense_is(0x0b, 0));
+    CHECK(is_hung_up_on(pipe));
+    end(unit, pipe);
+}
+
 static void units_have_pipes_of_their_own(void)
 {
     SPD_STORAGE_UNIT_PARAMS params = disk_params(), greeting;
@@ -338,6 +400,7 @@ static void units_have_pipes_of_their_own(void)
     params.BlockCount = 16;
     CHECK(SpdStorageUnitCreate(name, &params, &disk_interface, &second) == 0);
     CHECK(SpdStorageUnitStartDispatcher(second, 1) == 0);
+    CHECK(unit->Btl == 0 && second->Btl == 0x100);
     path[wcslen(path) - 1] = L'1';
     other = client_open(path, &greeting);
     path[wcslen(path) - 1] = L'0';
@@ -357,6 +420,9 @@ void test_pipe(void)
     run("pipe: a short unmap is filled with zeros", a_short_unmap_is_filled_with_zeros);
     run("pipe: one client at a time", one_client_at_a_time);
     run("pipe: others are kept out", others_are_kept_out);
+    run("pipe: a client is hung up on at Shutdown", a_client_is_hung_up_on_at_shutdown);
+    run("pipe: so is one that nobody serves", so_is_one_that_nobody_serves);
+    run("pipe: what is answered comes before that", what_is_answered_comes_before_that);
     run("pipe: units have pipes of their own", units_have_pipes_of_their_own);
     run("pipe: flush and unmap arrive", flush_and_unmap_arrive);
     run("pipe: an error has its sense", an_error_has_its_sense);

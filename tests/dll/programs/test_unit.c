@@ -60,7 +60,7 @@ static void an_identity_is_used_once(void)
     for (UINT32 i = 0; i < SPD_IOCTL_STORAGE_UNIT_MAX_CAPACITY; i++) {
         params.Guid.Data1 = i;
         CHECK(SpdStorageUnitCreate(name, &params, &disk_interface, &units[i]) == 0);
-        CHECK(units[i] && units[i]->Btl == i);
+        CHECK(units[i] && units[i]->Btl == i << 8);
         CHECK(SpdStorageUnitCreate(name, &params, &disk_interface, &more) == ERROR_ALREADY_EXISTS);
     }
     params.Guid.Data1 = 1000;
