@@ -114,7 +114,8 @@ enum {
 
 /*
  * Extensions that travel in Reserved; all zero is the original's unit, to the bytes of its VPD
- * pages. The rest of Reserved and the unnamed flag bits must be 0.
+ * pages. The rest of Reserved and the unnamed flag bits must be 0: the driver refuses such a unit,
+ * and so does the DLL behind a pipe or a URI.
  *   [0]  bits 0..31: grace. Seconds (at most SPD_IOCTL_GRACE_MAX) for which the unit outlives its
  *        process; provisioning the same Guid and geometry within them takes it over, with the
  *        requests that wait. Only a process of the same user may: others get
@@ -144,6 +145,10 @@ enum {
 #define SPD_IOCTL_MODERN_PROFILE ((UINT64)1 << 33)
 /* All flags that there are. */
 #define SPD_IOCTL_PARAMS_FLAGS (SPD_IOCTL_UNMAP_ZEROS | SPD_IOCTL_MODERN_PROFILE)
+
+/* The bits of each word of Reserved that have a meaning. */
+#define SPD_IOCTL_PARAMS_RESERVED_KNOWN \
+    { 0xffffffff | SPD_IOCTL_PARAMS_FLAGS, ~(UINT64)0, 0xffffffff, ~(UINT64)0, ~(UINT64)0, 0, 0, 0 }
 
 typedef struct _SPD_IOCTL_STORAGE_UNIT_PARAMS {
     GUID Guid;                      /* identity; the serial number is its text */
@@ -274,6 +279,20 @@ typedef struct _SPD_IOCTL_TRANSFER_LENGTH_PARAMS {
         } Ret;
     } Dir;
 } SPD_IOCTL_TRANSFER_LENGTH_PARAMS;
+
+/* Not of the original: 0 when a bit is set that has no meaning, or a grace is too long. Neither
+ * the driver nor the DLL, whatever the unit is behind, takes such parameters. */
+static inline BOOLEAN SpdIoctlParamsAreKnown(const SPD_IOCTL_STORAGE_UNIT_PARAMS *Params)
+{
+    static const UINT64 Known[] = SPD_IOCTL_PARAMS_RESERVED_KNOWN;
+    /* The word of the flags, at byte 52. */
+    UINT64 Unknown = ((const UINT32 *)(const void *)Params)[13] & ~(UINT32)0xf;
+    UINT32 I;
+
+    for (I = 0; I < sizeof Known / sizeof Known[0]; I++)
+        Unknown |= Params->Reserved[I] & ~Known[I];
+    return !Unknown && SPD_IOCTL_PARAMS_GRACE(Params) <= SPD_IOCTL_GRACE_MAX;
+}
 
 /* Where the data of a TRANSACT begins. */
 #define SPD_IOCTL_TRANSACT_DATA(Params) ((PVOID)((SPD_IOCTL_TRANSACT_PARAMS *)(Params) + 1))

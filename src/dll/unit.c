@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/door.h"
+#include "lib/log.h"
 #include "lib/serve.h"
 
 enum { NAME_MAX_BYTES = 1024 };
@@ -78,6 +79,9 @@ static spd_params params_of(
     const SPD_STORAGE_UNIT_PARAMS *from, const SPD_STORAGE_UNIT_INTERFACE *calls)
 {
     bool unmaps = from->UnmapSupported && calls->Unmap;
+    /* Without UnmapSupported the library refuses the promise, as the driver does. */
+    bool promises_zeros = (from->Reserved[0] & SPD_IOCTL_UNMAP_ZEROS) &&
+        (unmaps || !from->UnmapSupported);
     UINT32 physical = SPD_IOCTL_PARAMS_PHYSICAL_BLOCK_LENGTH(from);
     spd_params params = SPD_PARAMS_INIT;
 
@@ -93,7 +97,7 @@ static spd_params params_of(
     params.grace = SPD_IOCTL_PARAMS_GRACE(from);
     params.flags = (from->WriteProtected ? SPD_WRITE_PROTECTED : 0) |
         (from->CacheSupported ? SPD_CACHE : 0) | (unmaps ? SPD_UNMAP_SUPPORTED : 0) |
-        (unmaps && (from->Reserved[0] & SPD_IOCTL_UNMAP_ZEROS) ? SPD_UNMAP_ZEROS : 0) |
+        (promises_zeros ? SPD_UNMAP_ZEROS : 0) |
         (from->EjectDisabled ? SPD_EJECT_DISABLED : 0);
     ZeroMemory(params.product_id, sizeof params.product_id);
     ZeroMemory(params.product_revision, sizeof params.product_revision);
@@ -106,8 +110,22 @@ static spd_params params_of(
 /* The library finds out the rest. */
 static bool params_are_valid(const SPD_STORAGE_UNIT_PARAMS *params)
 {
-    return params->DeviceType == 0 && params->MaxTransferLength && params->BlockLength &&
+    return SpdIoctlParamsAreKnown(params) && params->DeviceType == 0 &&
+        params->MaxTransferLength && params->BlockLength &&
         SPD_IOCTL_PARAMS_UNMAP_GRANULARITY(params) <= UINT32_MAX / params->BlockLength;
+}
+
+/* The original serves such a unit on a pipe. Only the driver refuses it, where the program may be
+ * run next. */
+static void warn_of_zero_guid(const struct dll_unit *unit)
+{
+    static const GUID zero;
+
+    if (!IsEqualGUID(&unit->base.StorageUnitParams.Guid, &zero))
+        return;
+    spd_log(SPD_LOG_WARNING,
+        "%s: the Guid of this disk is zero, which the driver refuses: give each disk a Guid of "
+        "its own", spd_unit_door_uri(unit->spd, 0));
 }
 
 /* Gives the unit its spd, Handle and Btl. */
@@ -134,6 +152,7 @@ static DWORD create(struct dll_unit *unit, PCWSTR device_name)
     unit->base.Handle = unit->native.device ? unit->native.device
                                             : (HANDLE)((ULONG_PTR)unit->spd | 1);
     unit->base.Btl = unit->native.btl;
+    warn_of_zero_guid(unit);
     return 0;
 }
 

@@ -118,8 +118,6 @@ static struct scsi_unit_params engine_params(const SPD_IOCTL_STORAGE_UNIT_PARAMS
 static bool params_normal(
     SPD_IOCTL_STORAGE_UNIT_PARAMS *to, const SPD_IOCTL_STORAGE_UNIT_PARAMS *from)
 {
-    UINT32 flags;
-
     memset(to, 0, sizeof *to);
     to->Guid = from->Guid;
     to->BlockCount = from->BlockCount;
@@ -134,12 +132,7 @@ static bool params_normal(
     to->EjectDisabled = from->EjectDisabled;
     to->MaxTransferLength = from->MaxTransferLength;
     memcpy(to->Reserved, from->Reserved, sizeof to->Reserved);
-    memcpy(&flags, (const UCHAR *)&from->MaxTransferLength - sizeof flags, sizeof flags);
-    for (unsigned i = 5; i < 8; i++)
-        if (to->Reserved[i])
-            return false;
-    return !(flags & ~0xfu) && !(to->Reserved[0] >> 32 & ~(SPD_IOCTL_PARAMS_FLAGS >> 32)) &&
-        SPD_IOCTL_PARAMS_GRACE(to) <= SPD_IOCTL_GRACE_MAX && !(to->Reserved[2] >> 32);
+    return SpdIoctlParamsAreKnown(from);
 }
 
 static bool params_ok(const SPD_IOCTL_STORAGE_UNIT_PARAMS *params)

@@ -144,7 +144,8 @@ static void parameters_arrive_to_the_letter(void)
     memcpy(params.ProductRevisionLevel, "\2ab\0", sizeof params.ProductRevisionLevel);
     params.EjectDisabled = 1;
     params.Reserved[1] = (UINT64)3 << 32 | DISK_BLOCK;
-    params.Reserved[7] = 0x0123456789abcdef;
+    params.Reserved[0] = SPD_IOCTL_UNMAP_ZEROS;
+    params.Reserved[3] = 0x50; /* NAA 5h */
     unit = start(&params, &pipe, &greeting);
     CHECK(!memcmp(&params, &greeting, sizeof params));
     CHECK(!memcmp(&params, &unit->StorageUnitParams, sizeof params));

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <spd/spd.h>
+
 #include "disk.h"
 
 static WCHAR name[64], name_of_newer[64];
@@ -50,6 +52,77 @@ static void bad_parameters_are_refused(void)
     params = disk_params();
     params.Reserved[0] = 1; /* the driver's grace */
     CHECK(SpdStorageUnitCreate(name, &params, NULL, &unit) == ERROR_INVALID_PARAMETER);
+}
+
+static bool is_refused(const SPD_STORAGE_UNIT_PARAMS *params)
+{
+    SPD_STORAGE_UNIT *unit;
+    DWORD error = SpdStorageUnitCreate(name, params, &disk_interface, &unit);
+
+    if (unit)
+        SpdStorageUnitDelete(unit);
+    return error == ERROR_INVALID_PARAMETER;
+}
+
+/* The driver's verdicts: ioctl: provision_refuses_reserved_bits. */
+static void what_is_reserved_is_refused(void)
+{
+    static const UINT64 reserved[8] = { [0] = (UINT64)-4 << 32, [2] = (UINT64)-1 << 32,
+        [5] = (UINT64)-1, [6] = (UINT64)-1, [7] = (UINT64)-1 };
+    SPD_STORAGE_UNIT_PARAMS params;
+
+    for (unsigned i = 0; i < 8 * 64; i++) {
+        params = disk_params();
+        params.Reserved[i / 64] = reserved[i / 64] & (UINT64)1 << i % 64;
+        CHECK(!params.Reserved[i / 64] || is_refused(&params));
+    }
+    for (unsigned bit = 4; bit < 32; bit++) {
+        params = disk_params();
+        ((UINT32 *)(void *)&params)[13] |= 1u << bit;
+        CHECK(is_refused(&params));
+    }
+    for (unsigned i = 3; i < 5; i++) { /* a world wide name of no NAA */
+        params = disk_params();
+        params.Reserved[i] = 1;
+        CHECK(is_refused(&params));
+    }
+    params = disk_params();
+    params.Reserved[0] = SPD_IOCTL_UNMAP_ZEROS;
+    CHECK(!is_refused(&params));
+    params.UnmapSupported = 0;
+    CHECK(is_refused(&params));
+}
+
+static volatile LONG warnings;
+
+static void count_warning(int level, const char *text)
+{
+    if (level == 1 && strstr(text, "the Guid of this disk is zero") && strstr(text, "spd-unit-"))
+        InterlockedIncrement(&warnings);
+}
+
+static void a_zero_guid_is_served_with_a_warning(void)
+{
+    SPD_STORAGE_UNIT_PARAMS params = disk_params(), greeting;
+    static const GUID zero;
+    SPD_STORAGE_UNIT *unit, *second;
+    WCHAR path[72];
+    HANDLE pipe;
+
+    wsprintfW(path, L"%s\\0", name);
+    warnings = 0;
+    spd_log_set(count_warning);
+    SpdStorageUnitDelete(disk_start(name, &params, 1));
+    CHECK(warnings == 0);
+    params.Guid = zero;
+    unit = disk_start(name, &params, 1);
+    CHECK(disk_await(&warnings, 1));
+    pipe = client_open(path, &greeting);
+    CHECK(pipe != INVALID_HANDLE_VALUE && !memcmp(&greeting.Guid, &zero, sizeof zero));
+    CHECK(SpdStorageUnitCreate(name, &params, &disk_interface, &second) == ERROR_ALREADY_EXISTS);
+    CloseHandle(pipe);
+    CHECK(disk_end(unit) == 0);
+    spd_log_set(NULL);
 }
 
 static void an_identity_is_used_once(void)
@@ -293,6 +366,8 @@ void test_unit(void)
     run("unit: a shutdown is no error", shutdown_is_no_error);
     run("unit: deleted without waiting first", deletes_without_waiting_first);
     run("unit: bad parameters are refused", bad_parameters_are_refused);
+    run("unit: what is reserved is refused on pipes", what_is_reserved_is_refused);
+    run("unit: a zero GUID is served with a warning", a_zero_guid_is_served_with_a_warning);
     run("unit: an identity is used once, and 64 units are the most", an_identity_is_used_once);
     run("unit: a stale shutdown leaves a newer unit of its identity alone",
         a_stale_shutdown_leaves_a_newer_unit_alone);
