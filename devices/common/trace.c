@@ -30,12 +30,17 @@ static const char *const status_names[256] = {
     [0x40] = "TASK_ABORTED",
 };
 
-/* SPC-4 4.5.6 */
-static const char *const sense_key_names[16] = {
+/* SPC-4 4.5.6, with the original's words: scripts read these lines. */
+static const char *const sense_key_names[256] = {
     "NO_SENSE", "RECOVERED_ERROR", "NOT_READY", "MEDIUM_ERROR", "HARDWARE_ERROR",
     "ILLEGAL_REQUEST", "UNIT_ATTENTION", "DATA_PROTECT", "BLANK_CHECK", "VENDOR_SPECIFIC",
-    "COPY_ABORTED", "ABORTED_COMMAND", "RESERVED", "VOLUME_OVERFLOW", "MISCOMPARE", "COMPLETED",
+    "COPY_ABORTED", "ABORTED_COMMAND", NULL, "VOL_OVERFLOW", "MISCOMPARE", "COMPLETED",
 };
+
+static const char *name_of(const char *const names[256], uint8_t value)
+{
+    return names[value] ? names[value] : "UNKNOWN";
+}
 
 static bool trace_wants(spd_operation operation)
 {
@@ -62,7 +67,6 @@ static void trace_line(uint64_t hint, const char *format, ...)
 /* error: what the operation returned, which counts while its status is GOOD. */
 static void trace_response(uint64_t hint, const char *name, int error, const spd_status *status)
 {
-    const char *status_name = status_names[status->scsi_status];
     char information[48] = "";
 
     if (status->scsi_status == 0 && error) {
@@ -77,7 +81,7 @@ static void trace_response(uint64_t hint, const char *name, int error, const spd
         snprintf(information, sizeof information, " Information=%" PRIx32 ":%" PRIx32,
             (uint32_t)(status->information >> 32), (uint32_t)status->information);
     trace_line(hint, "<<%s Status=%s SenseKey=%s ASC/ASCQ=%d/%d%s", name,
-        status_name ? status_name : "UNKNOWN", sense_key_names[status->sense_key & 15],
+        name_of(status_names, status->scsi_status), name_of(sense_key_names, status->sense_key),
         status->asc, status->ascq, information);
 }
 

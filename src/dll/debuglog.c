@@ -5,7 +5,9 @@
 
 #include "dll/dll.h"
 
-enum { LINE_MAX_BYTES = 1024, /* wvsprintf writes no more */ NAME_MAX_CHARS = 20 };
+#include <string.h>
+
+enum { LINE_MAX_BYTES = 1024, /* wvsprintf writes no more, with the NUL */ NAME_MAX_CHARS = 20 };
 
 static HANDLE log_handle = INVALID_HANDLE_VALUE;
 
@@ -36,24 +38,27 @@ VOID SPD_CALL SpdDebugLogSetHandle(HANDLE Handle)
     log_handle = Handle;
 }
 
-static void write_line(char *line, int length)
+static void write_line(const char *line)
 {
     DWORD written;
 
     if (log_handle != INVALID_HANDLE_VALUE)
-        WriteFile(log_handle, line, (DWORD)length, &written, NULL);
+        WriteFile(log_handle, line, (DWORD)strlen(line), &written, NULL);
     else
         OutputDebugStringA(line);
 }
 
 VOID SPD_CALL SpdDebugLog(const char *Format, ...)
 {
-    char line[LINE_MAX_BYTES + 1];
+    char line[LINE_MAX_BYTES];
     va_list ap;
 
     va_start(ap, Format);
-    write_line(line, wvsprintfA(line, Format, ap));
+    wvsprintfA(line, Format, ap);
     va_end(ap);
+    /* Whether a line that was cut has its NUL depends on the system. */
+    line[LINE_MAX_BYTES - 1] = 0;
+    write_line(line);
 }
 
 /* "name[TID=tid]: hint: " */
@@ -78,33 +83,33 @@ static unsigned long low(UINT64 value)
 
 VOID SPD_CALL SpdDebugLogRequest(SPD_IOCTL_TRANSACT_REQ *Request)
 {
-    char line[LINE_MAX_BYTES + 1];
+    char line[LINE_MAX_BYTES];
     char *at = line + put_origin(line, Request->Hint);
 
     switch (Request->Kind) {
     case SpdIoctlTransactReadKind:
-        at += wsprintfA(at, ">>Read  BlockAddress=%lx:%lx, BlockCount=%lu, FUA=%u\n",
+        wsprintfA(at, ">>Read  BlockAddress=%lx:%lx, BlockCount=%lu, FUA=%u\n",
             high(Request->Op.Read.BlockAddress), low(Request->Op.Read.BlockAddress),
             (unsigned long)Request->Op.Read.BlockCount, Request->Op.Read.ForceUnitAccess);
         break;
     case SpdIoctlTransactWriteKind:
-        at += wsprintfA(at, ">>Write BlockAddress=%lx:%lx, BlockCount=%lu, FUA=%u\n",
+        wsprintfA(at, ">>Write BlockAddress=%lx:%lx, BlockCount=%lu, FUA=%u\n",
             high(Request->Op.Write.BlockAddress), low(Request->Op.Write.BlockAddress),
             (unsigned long)Request->Op.Write.BlockCount, Request->Op.Write.ForceUnitAccess);
         break;
     case SpdIoctlTransactFlushKind:
-        at += wsprintfA(at, ">>Flush BlockAddress=%lx:%lx, BlockCount=%lu\n",
+        wsprintfA(at, ">>Flush BlockAddress=%lx:%lx, BlockCount=%lu\n",
             high(Request->Op.Flush.BlockAddress), low(Request->Op.Flush.BlockAddress),
             (unsigned long)Request->Op.Flush.BlockCount);
         break;
     case SpdIoctlTransactUnmapKind:
-        at += wsprintfA(at, ">>Unmap Count=%lu\n", (unsigned long)Request->Op.Unmap.Count);
+        wsprintfA(at, ">>Unmap Count=%lu\n", (unsigned long)Request->Op.Unmap.Count);
         break;
     default:
-        at += wsprintfA(at, ">>INVLD\n");
+        wsprintfA(at, ">>INVLD\n");
         break;
     }
-    write_line(line, (int)(at - line));
+    write_line(line);
 }
 
 static const char *status_name(UINT8 status)
@@ -131,11 +136,16 @@ static const char *status_name(UINT8 status)
     }
 }
 
-/* SPC-4 4.5.6 */
-static const char *const sense_keys[16] = { "NO_SENSE", "RECOVERED_ERROR", "NOT_READY",
-    "MEDIUM_ERROR", "HARDWARE_ERROR", "ILLEGAL_REQUEST", "UNIT_ATTENTION", "DATA_PROTECT",
-    "BLANK_CHECK", "VENDOR_SPECIFIC", "COPY_ABORTED", "ABORTED_COMMAND", "RESERVED",
-    "VOLUME_OVERFLOW", "MISCOMPARE", "COMPLETED" };
+/* SPC-4 4.5.6, with the original's words: scripts read these lines. */
+static const char *sense_key_name(UINT8 key)
+{
+    static const char *const names[] = { "NO_SENSE", "RECOVERED_ERROR", "NOT_READY",
+        "MEDIUM_ERROR", "HARDWARE_ERROR", "ILLEGAL_REQUEST", "UNIT_ATTENTION", "DATA_PROTECT",
+        "BLANK_CHECK", "VENDOR_SPECIFIC", "COPY_ABORTED", "ABORTED_COMMAND", "UNKNOWN",
+        "VOL_OVERFLOW", "MISCOMPARE", "COMPLETED" };
+
+    return key < ARRAYSIZE(names) ? names[key] : "UNKNOWN";
+}
 
 VOID SPD_CALL SpdDebugLogResponse(SPD_IOCTL_TRANSACT_RSP *Response)
 {
@@ -143,19 +153,19 @@ VOID SPD_CALL SpdDebugLogResponse(SPD_IOCTL_TRANSACT_RSP *Response)
         "Flush", "Unmap" };
     const SPD_IOCTL_STORAGE_UNIT_STATUS *status = &Response->Status;
     UINT8 kind = Response->Kind < SpdIoctlTransactKindCount ? Response->Kind : 0;
-    char line[LINE_MAX_BYTES + 1];
+    char line[LINE_MAX_BYTES];
     char *at = line + put_origin(line, Response->Hint);
 
     at += wsprintfA(at, "<<%s Status=%s", kinds[kind], status_name(status->ScsiStatus));
     if (status->ScsiStatus) {
-        at += wsprintfA(at, " SenseKey=%s ASC/ASCQ=%u/%u", sense_keys[status->SenseKey & 15],
+        at += wsprintfA(at, " SenseKey=%s ASC/ASCQ=%u/%u", sense_key_name(status->SenseKey),
             status->ASC, status->ASCQ);
         if (status->InformationValid)
             at += wsprintfA(
                 at, " Information=%lx:%lx", high(status->Information), low(status->Information));
     }
-    at += wsprintfA(at, "\n");
-    write_line(line, (int)(at - line));
+    wsprintfA(at, "\n");
+    write_line(line);
 }
 
 static bool is_logged(const SPD_STORAGE_UNIT *unit, UINT8 kind)

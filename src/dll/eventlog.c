@@ -5,7 +5,9 @@
 
 #include "dll/dll.h"
 
-enum { TEXT_MAX = 1024, /* wvsprintf writes no more */ NAME_MAX_CHARS = 64 };
+#include <wchar.h>
+
+enum { TEXT_MAX = 1024, /* wvsprintf writes no more, with the NUL */ NAME_MAX_CHARS = 64 };
 
 /* winspd.mc */
 enum {
@@ -14,11 +16,19 @@ enum {
     MESSAGE_ERROR = (int)0xe0000001,
 };
 
+/* Whether a text that was cut has its NUL, and what its length is, depends on the system. */
+static int format_text(WCHAR text[TEXT_MAX], PCWSTR format, va_list ap)
+{
+    wvsprintfW(text, format, ap);
+    text[TEXT_MAX - 1] = 0;
+    return (int)wcslen(text);
+}
+
 VOID SPD_CALL SpdPrintLogV(HANDLE Handle, PWSTR Format, va_list ap)
 {
-    WCHAR text[TEXT_MAX + 1];
+    WCHAR text[TEXT_MAX];
     char line[TEXT_MAX * 3 + 1];
-    int length = wvsprintfW(text, Format, ap);
+    int length = format_text(text, Format, ap);
     DWORD written;
 
     length = WideCharToMultiByte(
@@ -52,12 +62,12 @@ static DWORD message_of(ULONG type)
 
 VOID SPD_CALL SpdEventLogV(ULONG Type, PWSTR Format, va_list ap)
 {
-    WCHAR name[NAME_MAX_CHARS], text[TEXT_MAX + 1];
+    WCHAR name[NAME_MAX_CHARS], text[TEXT_MAX];
     const WCHAR *strings[2] = { name, text };
     HANDLE log;
 
     dll_program_name(name, NAME_MAX_CHARS);
-    wvsprintfW(text, Format, ap);
+    format_text(text, Format, ap);
     log = RegisterEventSourceW(NULL, L"WinSpd");
     if (!log)
         return;

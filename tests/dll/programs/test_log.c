@@ -109,6 +109,12 @@ static void a_response_is_a_line_with_the_name_of_its_status(void)
     SpdStorageUnitStatusSetSense(&log_response.Status, 9, 0x0c, NULL);
     CHECK(response_line(
         2, "<<Write Status=CHECK_CONDITION SenseKey=VENDOR_SPECIFIC ASC/ASCQ=12/0\n"));
+    SpdStorageUnitStatusSetSense(&log_response.Status, 0x0c, 0, NULL);
+    CHECK(response_line(2, "<<Write Status=CHECK_CONDITION SenseKey=UNKNOWN ASC/ASCQ=0/0\n"));
+    SpdStorageUnitStatusSetSense(&log_response.Status, 0x0d, 0, NULL);
+    CHECK(response_line(2, "<<Write Status=CHECK_CONDITION SenseKey=VOL_OVERFLOW ASC/ASCQ=0/0\n"));
+    SpdStorageUnitStatusSetSense(&log_response.Status, 0x13, 0, NULL);
+    CHECK(response_line(2, "<<Write Status=CHECK_CONDITION SenseKey=UNKNOWN ASC/ASCQ=0/0\n"));
     SpdStorageUnitStatusSetSense(&log_response.Status, 3, 0x0c, &information);
     CHECK(response_line(2,
         "<<Write Status=CHECK_CONDITION SenseKey=MEDIUM_ERROR ASC/ASCQ=12/0 Information=2:b\n"));
@@ -119,6 +125,38 @@ static void write_debug(HANDLE handle)
     SpdDebugLogSetHandle(handle);
     SpdDebugLog("%s %u", "no newline", 7);
     SpdDebugLogSetHandle(INVALID_HANDLE_VALUE);
+}
+
+enum { LONG_TEXT = 1500, LONGEST_LINE = 1023 };
+
+static char long_text[LONG_TEXT + 1];
+
+static void write_long_debug(HANDLE handle)
+{
+    SpdDebugLogSetHandle(handle);
+    SpdDebugLog("%s", long_text);
+    SpdDebugLogSetHandle(INVALID_HANDLE_VALUE);
+}
+
+static void print_long_text(HANDLE handle)
+{
+    SpdPrintLog(handle, L"%S", long_text);
+}
+
+/* That a NUL comes out as well strlen() alone would not see. */
+static DWORD length_written(void (*log)(HANDLE handle))
+{
+    memset(line, 1, sizeof line);
+    written(log);
+    return (DWORD)((char *)memchr(line, 1, sizeof line) - line) - 1;
+}
+
+static void a_long_line_has_1023_characters(void)
+{
+    memset(long_text, 'x', LONG_TEXT);
+    CHECK(length_written(write_long_debug) == LONGEST_LINE && strlen(line) == LONGEST_LINE);
+    CHECK(length_written(print_long_text) == LONGEST_LINE + 1 && strlen(line) == LONGEST_LINE + 1);
+    CHECK(line[LONGEST_LINE] == '\n');
 }
 
 static char debugger[256];
@@ -342,6 +380,7 @@ void test_log(void)
         a_response_is_a_line_with_the_name_of_its_status);
     run("debug log: it goes to a handle or to the debugger",
         the_debug_log_goes_to_a_handle_or_the_debugger);
+    run("debug log: a long line has 1,023 characters", a_long_line_has_1023_characters);
     run("debug log: the mask chooses kinds", the_mask_chooses_kinds);
     run("a printed text is a line of UTF-8", a_printed_text_is_a_line_of_utf8);
     run("event log: an event has its source, id and texts", an_event_has_its_source_id_and_texts);

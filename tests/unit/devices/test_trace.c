@@ -114,6 +114,25 @@ static void errors_show_sense_and_information(void **state)
     free(text);
 }
 
+static void sense_keys_have_the_originals_names(void **state)
+{
+    static const struct {
+        uint8_t key;
+        const char *text;
+    } rows[] = {
+        {0x09, "SenseKey=VENDOR_SPECIFIC "}, {0x0c, "SenseKey=UNKNOWN "},
+        {0x0d, "SenseKey=VOL_OVERFLOW "}, {0x0f, "SenseKey=COMPLETED "}, {0x13, "SenseKey=UNKNOWN "},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        answer = (spd_status){2, rows[i].key, 0, 0, 0, {0}, 0};
+        char *text = trace_all(1 << SPD_READ);
+        assert_non_null(strstr(text, rows[i].text));
+        free(text);
+    }
+}
+
 static void mask_chooses_kinds(void **state)
 {
     (void)state;
@@ -179,6 +198,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(request_and_response_lines_have_the_originals_shape),
         cmocka_unit_test(errors_show_sense_and_information),
+        cmocka_unit_test(sense_keys_have_the_originals_names),
         cmocka_unit_test(mask_chooses_kinds),
         cmocka_unit_test(an_error_that_is_returned_is_no_good_status),
         cmocka_unit_test(what_a_device_does_not_have_is_not_traced),
