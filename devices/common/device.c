@@ -105,12 +105,17 @@ static bool is_usage_error(int error)
         error == SPD_ERROR_GRACE || error == SPD_ERROR_WWN;
 }
 
+/* Where the driver or a pipe is at fault the status is the number that Windows has for it, as the
+ * original's was: scripts know 2, there is no driver. */
 static int device_fail(const struct device_options *options, const char *what, int error)
 {
     const char *detail = spd_error_detail();
+    int system_error = (int)spd_error_system();
 
     device_error(options->program, "%s: %s%s%s", what, spd_strerror(error), *detail ? ": " : "",
         detail);
+    if (system_error)
+        return system_error;
     return is_usage_error(error) ? DEVICE_EXIT_USAGE : DEVICE_EXIT_FAILURE;
 }
 

@@ -124,6 +124,10 @@ SPD_API const char *spd_strerror(int error);
  * is nothing to add. Valid until the next failing call on this thread. */
 SPD_API const char *spd_error_detail(void);
 
+/* The number that Windows has for the last failure on this thread, where the driver or a pipe is at
+ * fault: 2, ERROR_FILE_NOT_FOUND, without the driver. 0: there is none, as on all other systems. */
+SPD_API uint32_t spd_error_system(void);
+
 /* The library's version, major << 16 | minor. */
 SPD_API uint32_t spd_version(void);
 

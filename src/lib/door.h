@@ -211,9 +211,7 @@ extern const struct spd_door_ops *const spd_doors[];
 
 /* Records a detail for spd_error_detail() and returns error. */
 int spd_fail(int error, const char *format, ...) OS_PRINTF(2, 3);
-/* The same, and the number that the operating system has for it. */
+/* The same, and the number that the operating system has for it: spd_error_system(). */
 int spd_fail_system(int error, uint32_t system, const char *format, ...) OS_PRINTF(3, 4);
-/* That of the last failure on this thread; 0: it has none. */
-uint32_t spd_error_system(void);
 
 #endif
