@@ -7,8 +7,8 @@
  *
  *     deferdisk [NAME]      ends with Enter, or with its input
  *
- * NAME is \\.\pipe\NAME or iscsi://127.0.0.1:0/IQN; without it the disk is one of this system, by
- * the driver.
+ * NAME is \\.\pipe\NAME or iscsi://127.0.0.1:3260/IQN; without it the disk is one of this system,
+ * by the driver. It uses nothing that the original's DLL lacks.
  */
 
 #include <stdio.h>
@@ -107,7 +107,6 @@ int wmain(int argc, wchar_t **argv)
         .Reserved = { SPD_IOCTL_MODERN_PROFILE },
     };
     SPD_STORAGE_UNIT *unit;
-    WCHAR name[256] = L"";
     DWORD error;
 
     /* Stable, so that Windows knows the disk again. */
@@ -126,8 +125,8 @@ int wmain(int argc, wchar_t **argv)
     CloseHandle(CreateThread(NULL, 0, wait_for_enter, NULL, 0, NULL));
     error = SpdStorageUnitStartDispatcher(unit, 2);
     if (error == 0) {
-        SpdStorageUnitGetDeviceName(unit, name, sizeof name);
-        printf("serving %ls (Enter ends)\n", name);
+        /* Behind a pipe, clients open NAME\T for the unit 0:T:0. */
+        printf("serving unit %u (Enter ends)\n", SPD_IOCTL_BTL_T(unit->Btl));
         fflush(stdout);
         SpdStorageUnitWaitDispatcher(unit);
         SpdStorageUnitGetDispatcherError(unit, &error);

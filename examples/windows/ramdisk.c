@@ -54,7 +54,6 @@ int wmain(int argc, wchar_t **argv)
         .Reserved = { SPD_IOCTL_MODERN_PROFILE | SPD_IOCTL_UNMAP_ZEROS },
     };
     SPD_STORAGE_UNIT *unit;
-    WCHAR name[256];
     void *memory = calloc(BLOCKS, BLOCK);
 
     UuidCreate(&params.Guid);
@@ -69,8 +68,7 @@ int wmain(int argc, wchar_t **argv)
     SetConsoleCtrlHandler(on_ctrl_c, TRUE);
     error = SpdStorageUnitStartDispatcher(unit, 2);
     if (!error) {
-        SpdStorageUnitGetDeviceName(unit, name, sizeof name);
-        printf("serving %ls\n", name);
+        printf("serving unit %u\n", SPD_IOCTL_BTL_T(unit->Btl));
         fflush(stdout);
         SpdStorageUnitWaitDispatcher(unit);
         SpdStorageUnitGetDispatcherError(unit, &error);

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deaf import full_pipe
+from harness.programs import free_port
 
 TOP = Path(__file__).resolve().parent.parent.parent.parent
 PARTS = TOP / "build/windows"
@@ -237,6 +238,15 @@ def start_that_fails_leaves_no_image(prefix):
     check("is a directory" in errors, errors)
 
 
+def without_the_driver_it_is_2(prefix):
+    """As the original's ends; and no image is left."""
+    for program, *words in (("rawdisk", "-f", r"C:\none.img", "-c", "8"), ("memdisk", "-c", "8"),
+                            ("memdisk", "-c", "8", "-p", r"root\winspd")):
+        _, errors = run(prefix, program, *words, status=2)
+        check("is the driver installed?" in errors, errors)
+    check(not (prefix.drive / "none.img").exists(), "the failed start left an image")
+
+
 def no_pipe_has_a_grace(prefix):
     _, errors = run(prefix, "rawdisk", "-f", r"C:\g.img", "-c", "8", "--grace", "9", "-p",
                     PIPE + "g", status=87)
@@ -361,7 +371,7 @@ def the_tutorial_quotes_the_example(_):
 
 def the_disk_of_the_tutorial_is_behind_a_pipe(prefix):
     with serving(prefix, EXAMPLES / "ramdisk-x64.exe", PIPE + "ram") as said:
-        check(said == f"serving {PIPE}ram\\0\n", said)
+        check(said == "serving unit 0\n", said)
         run(prefix, "stgtest", PIPE + "ram\\0", "500", "WRUR", "*", "*")
 
 
@@ -380,12 +390,11 @@ def scsitool_shows_the_unit_behind_a_pipe(prefix):
 
 
 def behind_iscsi(prefix, program):
-    uri = "iscsi://127.0.0.1:0/iqn.2026-01.org.example:ram"
-    with serving(prefix, EXAMPLES / program, uri) as said:
-        url = said.removeprefix("serving ").strip()
+    uri = f"iscsi://127.0.0.1:{free_port()}/iqn.2026-01.org.example:ram"
+    with serving(prefix, EXAMPLES / program, uri):
         status, output = prefix.run(
             ["qemu-io", "-f", "raw", "-c", "write -P 0x5a 1M 64k", "-c", "read -P 0x5a 1M 64k",
-             "-c", "discard 1M 64k", "-c", "read -P 0 1M 64k", url], 60)
+             "-c", "discard 1M 64k", "-c", "read -P 0 1M 64k", uri + "/0"], 60)
         check(status == 0 and "failed" not in output, f"{status} {output}{prefix.said()}")
 
 
@@ -403,7 +412,8 @@ TESTS = [every_option_of_the_original_is_taken, write_protected_disk_without_cac
          one_identity_has_one_image, outputs_that_nobody_reads_stop_nobody,
          lines_that_were_lost_are_counted_where_there_is_room_again,
          ctrl_c_several_times_at_once_is_an_orderly_end,
-         start_that_fails_leaves_no_image, no_pipe_has_a_grace, wrong_usage_is_87,
+         start_that_fails_leaves_no_image, without_the_driver_it_is_2, no_pipe_has_a_grace,
+         wrong_usage_is_87,
          help_fits_a_console_and_the_manual_has_it,
          stgtest_takes_the_arguments_of_the_original,
          a_session_of_a_pipe_is_told_with_its_end, stgtest_believes_an_honest_pipe,

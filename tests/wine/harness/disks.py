@@ -6,8 +6,8 @@ import re
 import shutil
 from contextlib import ExitStack
 
-from .programs import (ADAPTER, disk, ended, nothing_is_left, passes_stgtest, scsitool, server,
-                       stgtest)
+from .programs import (ADAPTER, disk, ended, free_port, nothing_is_left, passes_stgtest, scsitool,
+                       server, stgtest)
 
 BLOCK = 512
 BLOCKS = 32768
@@ -91,15 +91,13 @@ def original_behind_a_pipe(program, operations, pages):
 
 def original_by_iscsi(program):
     def test(machine):
-        name = "iscsi://127.0.0.1:0/iqn.2026-01.org.example:original"
-        lines = []
-        with server(machine, copied(machine, program), name, lines=lines) as process:
-            url = lines[-1].split()[1].rstrip(";")
+        name = f"iscsi://127.0.0.1:{free_port()}/iqn.2026-01.org.example:original"
+        with server(machine, copied(machine, program), name) as process:
             status, output = machine.prefix.run(
                 ["qemu-io", "-f", "raw", "-c", "write -P 0x5a 1M 640k", "-c", "flush",
                  "-c", "aio_write -P 0x61 4M 64k", "-c", "aio_write -P 0x62 5M 64k",
                  "-c", "aio_flush", "-c", "read -P 0x5a 1M 640k", "-c", "read -P 0x61 4M 64k",
-                 "-c", "read -P 0x62 5M 64k", "-c", "read -P 0 6M 4k", url], 60)
+                 "-c", "read -P 0x62 5M 64k", "-c", "read -P 0 6M 4k", name + "/0"], 60)
             assert status == 0 and "failed" not in output, f"{status} {output}"
             ends_orderly(process)
     return test

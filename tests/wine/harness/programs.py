@@ -3,6 +3,7 @@
 """What tests do with the programs that ship: disks, stgtest, scsitool."""
 
 import re
+import socket
 import subprocess
 from contextlib import contextmanager
 
@@ -11,22 +12,30 @@ from .prefix import PATIENCE
 ADAPTER = r"root\winspd"
 
 
+def free_port():
+    """For a program that does not say which one it has got."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
 @contextmanager
-def server(machine, program, *arguments, lines=None):
-    """A disk program; killed at the end, as a crash would. What it says first goes to lines."""
+def server(machine, program, *arguments):
+    """A disk program; killed at the end, as a crash would."""
     process = subprocess.Popen(
         ["wine", str(machine.package / f"{program}-x64.exe"), *arguments], env=machine.prefix.env,
         text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=machine.prefix.log)
     try:
-        await_serving(machine, process, program, [] if lines is None else lines)
+        await_serving(machine, process, program)
         yield process
     finally:
         process.kill()
         process.communicate()
 
 
-def await_serving(machine, process, program, said):
+def await_serving(machine, process, program):
     """Until the line that says so; a program that ends before tells what can be told of it."""
+    said = []
     for line in process.stdout:
         said.append(line)
         if line.startswith("serving"):

@@ -29,8 +29,7 @@ enum { STRANGE = 574 }; /* ERROR_UNHANDLED_EXCEPTION */
     X(SpdStorageUnitWaitDispatcher) \
     X(SpdStorageUnitSetBufferAllocatorF) \
     X(SpdStorageUnitGetDispatcherErrorF) \
-    X(SpdStorageUnitSetDebugLogF) \
-    X(SpdStorageUnitGetDeviceName)
+    X(SpdStorageUnitSetDebugLogF)
 
 #define POINTER(name) __typeof__(&name) name;
 static struct { CALLS(POINTER) } dll;
@@ -135,7 +134,6 @@ static DWORD WINAPI wait_for_a_line(void *unused)
 static DWORD serve(SPD_STORAGE_UNIT *unit)
 {
     DWORD error, result;
-    WCHAR name[256];
 
     ((void **)unit)[1] = &self;
     dll.SpdStorageUnitSetBufferAllocatorF(unit, buffer_make, buffer_free);
@@ -144,8 +142,7 @@ static DWORD serve(SPD_STORAGE_UNIT *unit)
     CloseHandle(CreateThread(NULL, 0, wait_for_a_line, NULL, 0, NULL));
     error = dll.SpdStorageUnitStartDispatcher(unit, THREADS);
     if (!error) {
-        dll.SpdStorageUnitGetDeviceName(unit, name, sizeof(name));
-        printf("serving %ls\n", name);
+        printf("serving unit %u\n", SPD_IOCTL_BTL_T(unit->Btl));
         fflush(stdout);
         dll.SpdStorageUnitWaitDispatcher(unit);
         dll.SpdStorageUnitGetDispatcherErrorF(unit, &result);
