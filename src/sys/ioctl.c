@@ -59,8 +59,18 @@ static NTSTATUS list(struct sys_adapter *adapter, struct call *call)
     return STATUS_SUCCESS;
 }
 
+/* The original's DLL asks for a request with the block alone, and expects its data at DataBuffer. */
+static bool is_originals(const struct call *call)
+{
+    const SPD_IOCTL_TRANSACT_PARAMS *block = call->block;
+
+    return block->ReqValid && call->out == sizeof *block;
+}
+
 static NTSTATUS transact(struct sys_adapter *adapter, struct call *call)
 {
+    if (is_originals(call))
+        sys_log(adapter, SYS_EVENT_OTHER_DLL, 0, (ULONG)(ULONG_PTR)PsGetProcessId(call->caller));
     return sys_transact(adapter, call->irp, call->caller, call->in, call->out);
 }
 

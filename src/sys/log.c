@@ -34,6 +34,7 @@ static const struct {
     [SYS_EVENT_VALUES_IGNORED] = { WARNINGS, "registry values out of range: %" },
     [SYS_EVENT_OTHER_USER] = { WARNINGS, "unit #: waits for another user than process %'s" },
     [SYS_EVENT_REFUSED] = { DETAILS, "process %: a unit's parameters are refused" },
+    [SYS_EVENT_OTHER_DLL] = { ERRORS, "process %: its winspd DLL is not this driver's, remove it" },
 };
 C_ASSERT(ARRAYSIZE(events) == SYS_EVENT_COUNT);
 

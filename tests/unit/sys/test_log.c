@@ -112,6 +112,24 @@ static void test_refusals_are_for_debuggers(void **state)
     assert_int_equal(shim.debug_lines, 1);
 }
 
+/* Its TRANSACT is the block alone; ours has room for the data. */
+static void test_the_originals_dll(void **state)
+{
+    struct rig_transact transact;
+
+    (void)state;
+    provision(0);
+    rig_ask(&program, &transact, 0, 512);
+    shim_ioctl_cancel(transact.irp);
+    assert_int_equal(rig_end(&transact), STATUS_CANCELLED);
+    rig_answer(&program, &transact, 0, 0);
+    assert_int_equal(rig_end(&transact), STATUS_SUCCESS);
+    assert_logged(INFORMATION, "unit 0: created by process 100");
+    rig_ask(&program, &transact, 0, 0);
+    assert_int_equal(rig_end(&transact), STATUS_ACCESS_VIOLATION);
+    assert_logged(ERROR, "process 100: its winspd DLL is not this driver's, remove it");
+}
+
 static void test_registry_values_out_of_range(void **state)
 {
     (void)state;
@@ -150,6 +168,7 @@ int main(void)
         TEST(requests_that_time_out),
         TEST(an_ejected_disk),
         TEST(refusals_are_for_debuggers),
+        TEST(the_originals_dll),
         TEST(registry_values_out_of_range),
         TEST(a_flood_is_counted),
     };
