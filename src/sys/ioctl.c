@@ -59,7 +59,7 @@ static NTSTATUS list(struct sys_adapter *adapter, struct call *call)
     return STATUS_SUCCESS;
 }
 
-/* The original's DLL asks for a request with the block alone, and expects its data at DataBuffer. */
+/* The original asks for a request with the block alone, and expects its data at DataBuffer. */
 static bool is_originals(const struct call *call)
 {
     const SPD_IOCTL_TRANSACT_PARAMS *block = call->block;

@@ -121,7 +121,8 @@ static void sense_keys_have_the_originals_names(void **state)
         const char *text;
     } rows[] = {
         {0x09, "SenseKey=VENDOR_SPECIFIC "}, {0x0c, "SenseKey=UNKNOWN "},
-        {0x0d, "SenseKey=VOL_OVERFLOW "}, {0x0f, "SenseKey=COMPLETED "}, {0x13, "SenseKey=UNKNOWN "},
+        {0x0d, "SenseKey=VOL_OVERFLOW "}, {0x0f, "SenseKey=COMPLETED "},
+        {0x13, "SenseKey=UNKNOWN "},
     };
 
     (void)state;
