@@ -9,7 +9,8 @@
  *
  *   receive.c     bytes to PDUs; large data segments go straight into a command's buffer
  *   pdu.c         what each PDU type needs before its data and does after it
- *   login.c       until a connection is in full feature phase: keys.c, chap.c, refusal.c
+ *   login.c       until a connection is in full feature phase: login_keys.c, keys.c, chap.c,
+ *                 refusal.c
  *   peer.c        how much of the door one peer may take
  *   claim.c       whose an InitiatorName is, where CHAP proves accounts
  *   session.c     sessions, the command window, order by CmdSN

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* The keys of a login: each may come once, in its stage (RFC 7143 6.2, 6.3, 12, 13). */
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "doors/iscsi/login.h"
+#include "doors/iscsi/name.h"
+
+uint16_t login_fault(struct login *login, uint16_t status, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(login->claims.why, sizeof(login->claims.why), format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+static uint16_t take_session_type(struct login *login, const char *value)
+{
+    if (login->session_type)
+        return login_fault(login, LOGIN_INITIATOR_ERROR, "SessionType came twice");
+    login->session_type = true;
+    /* Which it is was found out before all keys. */
+    return strcmp(value, "Normal") == 0 || strcmp(value, "Discovery") == 0 ? LOGIN_SUCCESS
+                                                                           : LOGIN_SESSION_TYPE;
+}
+
+static uint16_t take_initiator(struct login *login, const char *value)
+{
+    char name[ISCSI_NAME_MAX + 2]; /* one byte too many is a fault, whatever follows it */
+    const char *wrong;
+
+    if (login->initiator)
+        return login_fault(login, LOGIN_INITIATOR_ERROR, "InitiatorName came twice");
+    login->initiator = true;
+    snprintf(name, sizeof(name), "%s", value);
+    wrong = name_fault(name);
+    snprintf(login->claims.initiator, sizeof(login->claims.initiator), "%.*s", ISCSI_NAME_MAX,
+        name);
+    return wrong == NULL ? LOGIN_SUCCESS
+                         : login_fault(login, LOGIN_INITIATOR_ERROR,
+                               "InitiatorName is no iSCSI name: %s", wrong);
+}
+
+static uint16_t take_target(struct connection *c, const char *value)
+{
+    if (c->login->target)
+        return login_fault(c->login, LOGIN_INITIATOR_ERROR, "TargetName came twice");
+    c->login->target = true;
+    snprintf(c->login->claims.target, sizeof(c->login->claims.target), "%s", value);
+    c->login->wrong_target =
+        !c->login->params.discovery && !name_is(value, c->door->config.target);
+    return LOGIN_SUCCESS;
+}
+
+static bool lists(const char *list, const char *item)
+{
+    size_t length = strlen(item);
+
+    for (const char *p = list; *p != '\0';) {
+        size_t n = strcspn(p, ",");
+
+        if (n == length && memcmp(p, item, n) == 0)
+            return true;
+        p += n;
+        p += *p == ',';
+    }
+    return false;
+}
+
+static uint16_t take_method(struct connection *c, const char *value, struct iscsi_text *answer)
+{
+    struct login *login = c->login;
+    bool chap = c->door->config.chap.count > 0;
+    const char *method = chap ? "CHAP" : "None";
+
+    if (login->stage != STAGE_SECURITY || login->method != METHOD_UNKNOWN)
+        return login_fault(
+            login, LOGIN_INITIATOR_ERROR, "AuthMethod came twice, or out of its stage");
+    if (!lists(value, method))
+        return login_fault(login, LOGIN_AUTHENTICATION, "it offers AuthMethod=%s; %s is needed",
+            value, method);
+    login->method = chap ? METHOD_CHAP : METHOD_NONE;
+    iscsi_text_put(answer, "AuthMethod", method);
+    return LOGIN_SUCCESS;
+}
+
+/* The place for a CHAP key's value; NULL for any other key. */
+static const char **chap_slot(struct login *login, const char *key)
+{
+    const struct {
+        const char *name;
+        const char **slot;
+    } rows[] = {
+        { "CHAP_A", &login->chap_keys.algorithms },
+        { "CHAP_N", &login->chap_keys.name },
+        { "CHAP_R", &login->chap_keys.response },
+        { "CHAP_I", &login->chap_keys.identifier },
+        { "CHAP_C", &login->chap_keys.challenge },
+    };
+
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (strcmp(rows[i].name, key) == 0)
+            return rows[i].slot;
+    return NULL;
+}
+
+static uint16_t take_key(struct connection *c, const char *key, const char *value,
+    struct iscsi_text *answer)
+{
+    struct login *login = c->login;
+    const char **slot = chap_slot(login, key);
+
+    if (slot != NULL) {
+        if (*slot != NULL || login->method != METHOD_CHAP || login->stage != STAGE_SECURITY)
+            return login_fault(
+                login, LOGIN_INITIATOR_ERROR, "%s came twice, or out of its turn", key);
+        *slot = value;
+        if (slot == &login->chap_keys.name)
+            snprintf(login->claims.user, sizeof(login->claims.user), "%s", value);
+        return LOGIN_SUCCESS;
+    }
+    if (strcmp(key, "InitiatorName") == 0)
+        return take_initiator(login, value);
+    if (strcmp(key, "TargetName") == 0)
+        return take_target(c, value);
+    if (strcmp(key, "SessionType") == 0)
+        return take_session_type(login, value);
+    if (strcmp(key, "AuthMethod") == 0)
+        return take_method(c, value, answer);
+    if (iscsi_key_offer(&login->params, PHASE_LOGIN, key, value, answer))
+        return LOGIN_SUCCESS;
+    return login_fault(
+        login, LOGIN_INITIATOR_ERROR, "%s=%s came twice, or has no such value", key, value);
+}
+
+/* The session's type decides what other keys mean, wherever it stands among them. */
+static bool says_discovery(const char *text, uint32_t length)
+{
+    static const char pair[] = "SessionType=Discovery";
+
+    for (uint32_t i = 0; i + sizeof(pair) <= length; i++)
+        if ((i == 0 || text[i - 1] == '\0') && memcmp(text + i, pair, sizeof(pair)) == 0)
+            return true;
+    return false;
+}
+
+uint16_t login_take_keys(struct connection *c, struct iscsi_text *answer)
+{
+    struct login *login = c->login;
+    uint32_t position = 0;
+    char *key, *value, tag[sizeof "65535"];
+    bool bad;
+
+    memset(&login->chap_keys, 0, sizeof(login->chap_keys));
+    if (!login->named)
+        login->params.discovery = says_discovery(login->text, login->text_length);
+    while (iscsi_text_next(login->text, login->text_length, &position, &key, &value, &bad)) {
+        uint16_t status = take_key(c, key, value, answer);
+
+        if (status != LOGIN_SUCCESS)
+            return status;
+    }
+    if (bad)
+        return login_fault(login, LOGIN_INITIATOR_ERROR, "its text is no list of key=value");
+    if (!login->initiator || (!login->params.discovery && !login->target))
+        return LOGIN_MISSING_PARAMETER;
+    snprintf(tag, sizeof(tag), "%u", c->door->port.relative_port);
+    if (!login->named && !login->params.discovery)
+        iscsi_text_put(answer, "TargetPortalGroupTag", tag);
+    login->named = true;
+    return LOGIN_SUCCESS;
+}
