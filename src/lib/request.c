@@ -117,13 +117,15 @@ static void tell_waited(const struct spd_request *request, uint32_t inside, cons
 {
     static struct spd_log_limit limit = { .kind = "commands that waited for the device" };
     const struct spd_unit *unit = request->unit;
+    char oldest[SPD_WATCH_TEXT_MAX];
+    bool known = spd_watch_oldest(unit, oldest);
 
     spd_log_limited(&limit, NULL, SPD_LOG_WARNING,
         "%s: command %02Xh, which none may run beside, waited %" PRIu64 " s for %u operation%s of "
-        "others that the device has not ended; %s",
+        "others that the device has not ended%s%s; %s",
         unit->doors[0]->uri, request->task.cdb[0],
         (os_now_ns() - request->parked) / UINT64_C(1000000000), inside, inside == 1 ? "" : "s",
-        outcome);
+        known ? ", the oldest " : "", known ? oldest : "", outcome);
 }
 
 static bool end_refused(struct spd_request *request)

@@ -15,6 +15,7 @@ enum {
     CALLS = SPD_THREADS_OWN + SPD_WATCH_SHARED,
     AGAIN = 10, /* a call is told again when it is so many times as old */
     OPERATION_BITS = 8,
+    OPERATION_MASK = (1 << OPERATION_BITS) - 1,
     TEXT_MAX = 80,
 };
 
@@ -147,33 +148,66 @@ struct found {
     uint64_t blocks_and_operation;
 };
 
-static void look_at(struct spd_call *call, uint64_t slow, uint64_t now, struct found *found)
+/* False: the entry is free, or changes at this moment. */
+static bool read_call(const struct spd_call *call, uint64_t now, struct found *one)
 {
     uint64_t started = atomic_load_explicit(&call->started, memory_order_acquire);
-    uint64_t lba = atomic_load_explicit(&call->lba, memory_order_acquire);
-    uint64_t rest = atomic_load_explicit(&call->blocks_and_operation, memory_order_acquire);
-    uint64_t age = now - started;
 
-    if (!started || started > now ||
-        started != atomic_load_explicit(&call->started, memory_order_relaxed))
+    one->lba = atomic_load_explicit(&call->lba, memory_order_acquire);
+    one->blocks_and_operation =
+        atomic_load_explicit(&call->blocks_and_operation, memory_order_acquire);
+    one->age = now - started;
+    return started && started <= now &&
+        started == atomic_load_explicit(&call->started, memory_order_relaxed);
+}
+
+static void count(const struct found *one, struct found *found)
+{
+    uint64_t number = found->count + 1;
+
+    if (one->age > found->age)
+        *found = *one;
+    found->count = number;
+}
+
+static void look_at(struct spd_call *call, uint64_t slow, uint64_t now, struct found *found)
+{
+    struct found one = { 0 };
+
+    if (!read_call(call, now, &one))
         return;
-    if (call->told != started) {
-        call->told = started;
+    if (call->told != now - one.age) {
+        call->told = now - one.age;
         call->again = slow;
     }
-    if (age < call->again)
+    if (one.age < call->again)
         return;
-    while (call->again <= age)
+    while (call->again <= one.age)
         call->again *= AGAIN;
-    if (age > found->age)
-        *found = (struct found){ found->count, age, lba, rest };
-    found->count++;
+    count(&one, found);
+}
+
+bool spd_watch_oldest(const struct spd_unit *unit, char text[SPD_WATCH_TEXT_MAX])
+{
+    uint64_t now = os_now_ns();
+    struct found found = { 0 }, one;
+    char what[TEXT_MAX];
+
+    for (uint32_t i = 0; unit->watch.calls && i < CALLS; i++)
+        if (read_call(&unit->watch.calls[i], now, &one))
+            count(&one, &found);
+    if (!found.count)
+        return false;
+    describe((spd_operation)(found.blocks_and_operation & OPERATION_MASK), found.lba,
+        found.blocks_and_operation >> OPERATION_BITS, what);
+    snprintf(text, SPD_WATCH_TEXT_MAX, "%s, %" PRIu64 " s", what, found.age / MS / 1000);
+    return true;
 }
 
 static void tell(const struct spd_unit *unit, const struct found *found)
 {
     static struct spd_log_limit limit = { .kind = "slow operations" };
-    spd_operation operation = found->blocks_and_operation & ((1u << OPERATION_BITS) - 1);
+    spd_operation operation = found->blocks_and_operation & OPERATION_MASK;
     char text[TEXT_MAX], others[64] = "";
 
     describe(operation, found->lba, found->blocks_and_operation >> OPERATION_BITS, text);

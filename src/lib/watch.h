@@ -27,6 +27,7 @@ enum {
     SPD_WATCH_PROBES = 8, /* entries that a call looks at */
     SPD_WATCH_PERIOD_LEAST = 20, /* ms between two looks */
     SPD_WATCH_NEVER = -1,
+    SPD_WATCH_TEXT_MAX = 120,
 };
 
 /* The members are atomic for the thread of the log, which reads them at any time. */
@@ -65,6 +66,10 @@ static inline void spd_watch_end(struct spd_call *call)
 /* Tells of a call that was slow and has ended. */
 void spd_watch_tell_end(const struct spd_unit *unit, spd_operation operation, uint64_t lba,
     uint64_t blocks, uint64_t nanoseconds);
+
+/* The oldest call that is under way: "a read of 8 blocks at block 64, 12 s". False: there is none,
+ * or none is watched. */
+bool spd_watch_oldest(const struct spd_unit *unit, char text[SPD_WATCH_TEXT_MAX]);
 
 /* The thread of the log: looks where it is time to. Returns the milliseconds to the next look, or
  * SPD_WATCH_NEVER. */

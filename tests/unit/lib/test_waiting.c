@@ -168,7 +168,8 @@ static void an_exclusive_command_that_waits_for_a_device_that_hangs_gives_way(vo
     (void)state;
     device.hold = true;
     seek("command 8Ah, which none may run beside, waited 0 s for 1 operation of others that the "
-         "device has not ended; it is answered BUSY");
+         "device has not ended, the oldest a write of 1 block at block 0, 0 s; it is answered "
+         "BUSY");
     hang_up_all(unit, command, block);
     assert_int_equal(loop_wait(&command[1]), SCSI_BUSY);
     wait_found();
@@ -196,7 +197,8 @@ static void the_log_says_what_an_exclusive_command_that_was_aborted_waited_for(v
     test_wait_held(&device, 1);
     command[1].request.parked -= 30 * UINT64_C(1000000000);
     seek("command 8Ah, which none may run beside, waited 30 s for 1 operation of others that the "
-         "device has not ended; it has been aborted");
+         "device has not ended, the oldest a write of 1 block at block 0, 0 s; it has been "
+         "aborted");
     assert_true(loop_cancel(&command[1]));
     wait_found();
     test_let_go(&device);
