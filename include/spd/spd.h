@@ -121,7 +121,8 @@ typedef enum spd_error {
 SPD_API const char *spd_strerror(int error);
 
 /* More about the last failure on this thread: which value, which file. Never NULL; empty when there
- * is nothing to add. Valid until the next failing call on this thread. */
+ * is nothing to add; one line, in which bytes of a name that cannot be printed are \xHH. Valid
+ * until the next failing call on this thread. */
 SPD_API const char *spd_error_detail(void);
 
 /* The number that Windows has for the last failure on this thread, where the driver or a pipe is at

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "lib/door.h"
+#include "lib/log.h"
 
 enum { TEXT_MAX = 512 };
 
@@ -36,12 +37,15 @@ uint32_t spd_error_system(void)
     return system_error;
 }
 
+/* A name in it may be of a file, with any bytes: the program prints one line. */
 static OS_PRINTF(2, 0) void record(uint32_t system, const char *format, va_list arguments)
 {
     int saved = errno;
+    char raw[TEXT_MAX];
 
     system_error = system;
-    vsnprintf(detail, sizeof detail, format, arguments);
+    vsnprintf(raw, sizeof raw, format, arguments);
+    spd_log_escape(raw, detail, sizeof detail);
     errno = saved;
 }
 

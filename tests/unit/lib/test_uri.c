@@ -112,6 +112,14 @@ static void bad_uris_are_refused_with_a_detail(void **state)
     }
 }
 
+static void a_detail_is_one_line_that_can_be_printed(void **state)
+{
+    (void)state;
+    assert_int_equal(spd_uri_parse("no\nscheme\x1b[2J\xff", &uri), SPD_ERROR_URI);
+    assert_string_equal(spd_error_detail(),
+        "'no\\x0ascheme\\x1b[2J\\xff' does not begin with a scheme, such as iscsi:");
+}
+
 static void a_name_that_is_too_long_is_refused(void **state)
 {
     char text[5000] = "a:";
@@ -278,6 +286,7 @@ int main(void)
         TEST(the_scheme_is_made_lower_case),
         TEST(percent_signs_are_decoded_after_the_cuts),
         TEST(bad_uris_are_refused_with_a_detail),
+        TEST(a_detail_is_one_line_that_can_be_printed),
         TEST(a_name_that_is_too_long_is_refused),
         TEST(a_name_of_escapes_may_be_as_long),
         TEST(a_zone_is_taken_in_both_forms),
