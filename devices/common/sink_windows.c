@@ -125,7 +125,7 @@ static bool wait_written(struct writer *writer, int wait_ms)
     return !writer->busy;
 }
 
-/* What a writer has was put, also where it cannot write it yet: it does so once there is room. */
+/* A writer that has a line now writes it when there is room. */
 int sink_put(int fd, const char *text, size_t length, int wait_ms, size_t *put)
 {
     struct writer *writer;

@@ -149,7 +149,7 @@ const spd_ops *trace_wrap(const spd_ops *ops, uint32_t mask, const char *program
 {
     static spd_ops trace_ops;
 
-    /* What the device does not have stays NULL, as the library expects it. */
+    /* An operation that the device lacks stays NULL, as the library expects it. */
     trace_ops = *ops;
     trace_ops.read = ops->read ? trace_read : NULL;
     trace_ops.write = ops->write ? trace_write : NULL;

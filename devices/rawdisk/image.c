@@ -82,8 +82,8 @@ int image_prepare(struct image *image)
     return flush_group_open(&image->flushes, flush_now, image);
 }
 
-/* What a flush has lost does not come back by itself, though the error may be one that passes: with
- * ETIMEDOUT initiators would flush again and again. */
+/* Data that a flush has lost do not come back by themselves, though the error may be one that
+ * passes: with ETIMEDOUT initiators would flush again and again. */
 static int lasting(int error)
 {
     return error && error != ENOSPC ? EIO : error;

@@ -76,7 +76,7 @@ bool image_control(
         DeviceIoControl(image->handle, code, in, in_size, out, out_size, NULL, &at), &at, &n);
 }
 
-/* What Windows says of a file, which may be on another machine or on a medium that can go. */
+/* Errors of Windows for a file, which may be on another machine or on a medium that can go. */
 static const struct {
     DWORD error;
     int errnum;

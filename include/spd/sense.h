@@ -40,8 +40,8 @@ enum spd_sense_key {
 };
 
 /*
- * Additional sense codes (SPC-4 annex F.2). Each stands for two arguments or two members, asc and
- * ascq:
+ * Additional sense codes (SPC-4 annex F.2). Each takes the place of two arguments or two members,
+ * asc and ascq:
  *
  *     spd_status_set(status, SPD_SENSE_MEDIUM_ERROR, SPD_ASC_UNRECOVERED_READ_ERROR, &lba);
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What a device asks of a request that it has. */
+/* Answers a device's questions about a request that it has. */
 
 #include <stdatomic.h>
 

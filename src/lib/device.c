@@ -395,7 +395,7 @@ bool spd_device_perform(struct spd_request *request, enum scsi_step step, void *
     return true;
 }
 
-/* What a request is in while the device has it. */
+/* The call that a request is in while the device has it. */
 static bool is_handed(uint32_t state)
 {
     return state == SPD_REQUEST_SUBMITTING || state == SPD_REQUEST_SUBMITTED ||

@@ -48,7 +48,7 @@ void spd_gate_destroy(struct spd_gate *gate);
 bool spd_gate_enter(
     struct spd_gate *gate, struct spd_request *request, struct spd_request **granted);
 
-/* One that was parked: for so long that its initiator may have lost patience. */
+/* A parked command has waited for so long that its initiator may have lost patience. */
 bool spd_gate_has_waited_long(const struct spd_request *request);
 
 /* Returns those that may go in now. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What the library does to the process as a whole: signals and descriptors. */
+/* Changes of the process as a whole: its signals and descriptors. */
 
 #include <errno.h>
 #include <stdatomic.h>

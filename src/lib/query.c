@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What programs and doors ask of a unit, and what they change of it while it serves. */
+/* Answers what programs and doors ask of a unit, and changes it while it serves. */
 
 #include <stddef.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 
 #include <inttypes.h>
 
-/* What is as it should be is information. */
+/* An end that is as it should be is information. */
 static const struct {
     const char *text;
     int level;

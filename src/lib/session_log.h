@@ -3,7 +3,7 @@
 
 /*
  * Sessions of all doors, as the operator reads of them: who has come, by which door, and when and
- * why it has gone. One line each. The lines of one peer are limited as those of log.h are, so that
+ * why it has gone, in a line each. The lines of one peer are limited as those of log.h are, so that
  * a peer that comes and goes all the time cannot fill the log.
  */
 

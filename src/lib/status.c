@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What a device answers, as a SCSI disk would say it. */
+/* Turns a device's answer into that of a SCSI disk. */
 
 #include <errno.h>
 
@@ -49,7 +49,7 @@ enum trouble {
     PROGRAM, /* the program is wrong, or the trouble is of no kind below */
     NONE,
     MEDIUM,    /* these blocks are bad */
-    TRANSIENT, /* it may pass by itself: whoever tries again may succeed */
+    TRANSIENT, /* it may pass by itself, so that a second try succeeds */
     SPACE,     /* there is no room for more */
     READ_ONLY, /* nothing may be written */
     DENIED,    /* the same of a write; of a read, nothing can be had until an operator helps */
@@ -118,7 +118,7 @@ static const struct {
     { EPERM, DENIED },
     { EACCES, DENIED },
 
-    /* What the blocks were on is no longer there. ESTALE is a file that its server has replaced:
+    /* The medium of the blocks is no longer there. ESTALE is a file that its server has replaced:
      * the handle never works again. */
     { ENOENT, GONE },
     { ENODEV, GONE },

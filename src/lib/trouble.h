@@ -38,7 +38,7 @@ extern const char *const spd_operation_names[];
 /* The errno value that spd_status_set_errno() was given; 0: none. */
 int spd_status_errno(const spd_status *status);
 
-/* What an operation has returned, a result other than 0 with a status that is GOOD, as a status. */
+/* Makes a status of an operation's result, where that is not 0 and its own status is GOOD. */
 void spd_status_of_result(spd_status *status, int result, spd_operation operation, uint64_t lba);
 
 /* "No space left on device (7/27/07)" */

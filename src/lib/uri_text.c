@@ -45,7 +45,7 @@ static char *put_escaped(char *to, const char *text, const char *also)
     return to;
 }
 
-/* Whether it is an IPv6 address, perhaps with a zone, which stands in brackets. */
+/* Whether it is an IPv6 address, perhaps with a zone, which needs brackets. */
 static bool is_literal(const char *host)
 {
     size_t length = strspn(host, "0123456789abcdefABCDEF:.");

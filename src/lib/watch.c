@@ -13,7 +13,7 @@
 enum {
     MS = 1000000,
     CALLS = SPD_THREADS_OWN + SPD_WATCH_SHARED,
-    AGAIN = 10, /* a call is told again when it is so many times as old */
+    AGAIN = 10, /* a call has its next line when it is so many times as old */
     OPERATION_BITS = 8,
     OPERATION_MASK = (1 << OPERATION_BITS) - 1,
     TEXT_MAX = 80,
@@ -140,7 +140,7 @@ void spd_watch_tell_end(const struct spd_unit *unit, spd_operation operation, ui
         nanoseconds / MS % 1000);
 }
 
-/* What a look has found: calls that are to be told now. */
+/* The calls of which a look tells now. */
 struct found {
     uint64_t count;
     uint64_t age; /* ns, of the oldest */

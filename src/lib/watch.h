@@ -3,13 +3,13 @@
 
 /*
  * Calls of the device that take longer than spd_params.slow_call. A call that is still under way
- * then is told to the operator, and so is the end of each long one.
+ * then is a line for the operator, and so is the end of each long one.
  *
  * The path of a command pays a few stores: a call is noted in a table of its unit when it begins
  * and taken out when it ends. The thread of the log looks through the tables now and then. A thread
  * that calls a simple device has an entry of its own, in which nobody else writes. All other calls
- * share the rest, each with one compare-and-swap; a call that finds no entry is told only when it
- * ends.
+ * share the rest, each with one compare-and-swap; a call that finds no entry has its line only when
+ * it ends.
  */
 
 #ifndef SPD_LIB_WATCH_H
@@ -36,7 +36,7 @@ struct spd_call {
     _Atomic uint64_t lba;
     _Atomic uint64_t blocks_and_operation; /* the operation in the low 8 bits */
     uint64_t told; /* the thread of the log's: `started` of the call that was told, */
-    uint64_t again; /* and how old it is when it is told again, in ns */
+    uint64_t again; /* and how old it is at its next line, in ns */
 };
 
 struct spd_watch {

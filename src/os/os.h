@@ -58,7 +58,7 @@ void os_event_signal(int event); /* any thread, also a signal handler */
 void os_event_clear(int event);
 void os_event_wait(int event); /* blocks until it is signalled; does not clear it */
 
-/* The errno value that an error of the system's sockets stands for: Winsock has numbers of its own.
+/* The errno value of an error of the system's sockets: Winsock has numbers of its own.
  * All others as they are. */
 int os_errno(int error);
 

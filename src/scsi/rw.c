@@ -13,7 +13,7 @@ static inline bool fua_bit(const struct scsi_task *task)
     return ((const struct scsi_row *)task->row)->length != 6 && (task->cdb[1] & 0x08);
 }
 
-/* Of several pieces with FUA each would cost a flush; one for the whole command does the same. */
+/* Pieces with FUA would cost a flush each; a single one for the whole command does the same. */
 static inline bool flushes_once(const struct scsi_task *task, bool fua)
 {
     return fua && task->blocks > task->unit->op_blocks && scsi_has_cache(task->unit);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""What initiators see of a rawdisk whose medium is out of reach for a while.
+"""Initiators of a rawdisk whose medium is out of reach for a while.
 
 The medium is farmedium.c, on which a network error is an error of every call.
 """

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""What a service manager passes to a server at its start, and what the server tells it."""
+"""A service manager passes sockets to a server at its start, and the server tells it how it is."""
 
 import os
 import signal

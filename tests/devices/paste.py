@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""What our programs print is typed again, by a shell: whole command lines, and names of disks."""
+"""A shell types again what programs print: whole command lines, and names of disks."""
 
 import os
 import re
@@ -19,7 +19,7 @@ def environment():
 
 
 def typed(line):
-    """What a shell says to it."""
+    """The output of a shell that runs it."""
     done = subprocess.run([*BASH, line], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, timeout=TIMEOUT, env=environment())
     said = done.stdout.decode(errors="replace")
@@ -91,7 +91,7 @@ def what_is_served_can_be_given_to_clients_as_it_is():
 
 
 def discovery_leads_to_the_address_that_is_announced():
-    """Of two servers the first announces the second: what an initiator is told leads there."""
+    """The first of two servers announces the second: an initiator goes there."""
     with memdisk() as real:
         port = re.search(r":(\d+)/", real.url)[1]
         with memdisk_at(f"iscsi://127.0.0.1:0/{IQN}?announce=127.0.0.1:{port}") as front:

@@ -86,13 +86,13 @@ static const char *read_portal(char *text, struct iscsi_portal *portal)
         if (strchr(host, ':') == NULL)
             return "brackets are for IPv6 addresses";
         if (*port != '\0' && *port++ != ':')
-            return "behind the ']' stands ':' and a port, or nothing";
+            return "the ']' is followed by ':' and a port, or by nothing";
     } else {
         port = host + strcspn(host, ":");
         if (*port != '\0')
             *port++ = '\0';
         if (strchr(port, ':') != NULL)
-            return "an IPv6 address stands in brackets";
+            return "an IPv6 address needs brackets";
     }
     if (strlen(host) > ISCSI_HOST_MAX)
         return "it is longer than 253 characters";

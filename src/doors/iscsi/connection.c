@@ -56,7 +56,7 @@ static const char *initiator_of(const struct connection *c)
     return c->login == NULL ? "" : login_claims(c->login)->initiator;
 }
 
-/* Of a connection with a session. The visitor points to the text in who. */
+/* Only for a connection with a session. The visitor points to the text in who. */
 static struct spd_visitor visitor_of(const struct connection *c, char who[WHO_MAX])
 {
     const struct session *session = c->session;
@@ -80,7 +80,7 @@ void connection_begins(const struct connection *c)
     spd_session_begins(&visitor);
 }
 
-/* A connection that was no session yet. One that a peer closes may be anybody's who looks which
+/* A connection that was no session yet. If a peer closes it, it may be anybody's who looks which
  * ports are open, and a refused login has a line already. */
 static void report_drop(const struct connection *c, enum spd_ending ending, const char *detail)
 {

@@ -139,7 +139,7 @@ static uint16_t take_key(struct connection *c, const char *key, const char *valu
         login, LOGIN_INITIATOR_ERROR, "%s=%s came twice, or has no such value", key, value);
 }
 
-/* The session's type decides what other keys mean, wherever it stands among them. */
+/* The session's type decides what other keys mean, wherever it is among them. */
 static bool says_discovery(const char *text, uint32_t length)
 {
     static const char pair[] = "SessionType=Discovery";

@@ -125,8 +125,8 @@ void unix_client_abort(struct unix_client *client, uint32_t round);
 /* Whether something that was aborted may still change the medium. */
 bool unix_client_changes(const struct unix_client *client);
 
-/* Drops the connection, and tells the log why; detail may be NULL. What runs is cancelled or waited
- * for. */
+/* Drops the connection, and tells the log why; detail may be NULL. Commands that run are cancelled
+ * or waited for. */
 void unix_client_kill(struct unix_client *client, enum spd_ending ending, const char *detail);
 
 /* The library is done with a request of one of our clients. */

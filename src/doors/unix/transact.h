@@ -48,7 +48,7 @@ enum {
     TRANSACT_EJECT_DISABLED = 1u << 3,
 };
 
-/* Of the first reserved word: the unit has SCSI_PROFILE_MODERN, else SCSI_PROFILE_WINSPD. */
+/* In the first reserved word: the unit has SCSI_PROFILE_MODERN, else SCSI_PROFILE_WINSPD. */
 #define TRANSACT_MODERN_PROFILE (UINT64_C(1) << 33)
 
 /* On the wire. */

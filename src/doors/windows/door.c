@@ -485,7 +485,7 @@ static void stop_door(struct spd_door *base)
     struct windows_door *door = (struct windows_door *)base;
 
     door->transport->stop(door);
-    /* Whoever lends threads has what it was given until it has ended it. */
+    /* A lender of threads has each request until the lender ends it. */
     if (!spd_unit_is_lent(base->unit))
         windows_round_end_all(door);
 }

@@ -92,7 +92,7 @@ static bool has_stopped(const struct windows_door *door)
     return WaitForSingleObject(door->pipe.stop, 0) == WAIT_OBJECT_0;
 }
 
-/* What came of the client is none of the protocol's messages, or the pipe has failed. */
+/* The client sent none of the protocol's messages, or the pipe has failed. */
 static void tell_fault(struct windows_door *door, DWORD error)
 {
     if (!error)

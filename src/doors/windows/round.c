@@ -5,15 +5,15 @@
  * Commands of the Windows door that end early: for task management of another door, and for the
  * end of the unit.
  *
- * Each command is with a thread of its own, so whoever wants one to end takes a share in it (owed)
- * and leaves the rest to the thread pool: the device is told there, and an answer that its client
- * does not take keeps nobody else waiting.
+ * Each command is with a thread of its own. So an abort takes a share in the command that it ends
+ * (owed), and leaves the rest to the thread pool. The device hears of the abort there, and an
+ * answer that its client does not take keeps nobody else waiting.
  */
 
 #include "doors/windows/windows.h"
 
-/* What a command is at, as far as its abort has to know. Requests may not be cancelled while they
- * are being started; then whoever starts them does it. */
+/* How far a command is, as its abort has to know. Requests may not be cancelled while they
+ * are being started; then the thread that starts them does it. */
 enum { STARTING, STARTED, ABORTED };
 
 static bool must_end(const struct windows_command *command, uint32_t round)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Who uses the unit, as the operator reads of it: the system, from start to end, or one client of a
- * pipe after the other. */
+/* Lines for the operator about the users of the unit: the system, from start to end, or the clients
+ * of a pipe one after the other. */
 
 #include "doors/windows/windows.h"
 

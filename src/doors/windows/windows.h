@@ -131,7 +131,7 @@ void windows_round_end_all(struct windows_door *door);
 void windows_round_join(struct windows_door *door);
 void windows_round_close(struct windows_door *door);
 
-/* session.c: what the log has of who uses the unit. Of several ends the first one counts. */
+/* session.c: what the log has of who uses the unit. The first of several ends counts. */
 void windows_session_begins(struct windows_door *door);
 /* error: of Windows; 0: none. */
 void windows_session_ends(struct windows_door *door, enum spd_ending ending, DWORD error);

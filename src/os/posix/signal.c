@@ -58,7 +58,7 @@ static void act_as_before(int number)
     raise(number);
 }
 
-/* A child that is told to end must not end the watch of its parent, whose event it has. */
+/* A signal for a child must not end the watch of its parent, whose event it has. */
 static void handler(int number)
 {
     uint64_t none = 0;
@@ -88,7 +88,7 @@ static void watch_main(void *argument)
         watch.callback(watch.context);
 }
 
-/* What acts before the watch, which is not the handler that the watch before this one has left. */
+/* The action before the watch, which is not the handler that the watch before this one has left. */
 static void save(int i)
 {
     struct sigaction now;

@@ -194,8 +194,8 @@ def lines_that_were_lost_are_counted_where_there_is_room_again(prefix):
 
 def several_ctrl_c(prefix):
     """Sent within half a second; once more where this process slept in between. The system takes
-    two that come at the same moment for one. What the disk logs of its last flush, since Wine gives
-    a program the exit status 0 that Ctrl-C kills."""
+    two that come at the same moment for one. The disk's log of its last flush counts, since Wine
+    gives a program the exit status 0 that Ctrl-C kills."""
     log = prefix.drive / "pair.log"
     log.unlink(missing_ok=True)
     process = prefix.start_wine(PARTS / "rawdisk-x64.exe", "-f", r"C:\pair.img", "-c", "2048", "-d",

@@ -325,7 +325,7 @@ int main(void)
     run("rounds: a device that gives a write back is not waited for",
         a_device_that_gives_a_write_back_is_not_waited_for);
     run("rounds: the end of the unit tells the device", the_end_of_the_unit_tells_the_device);
-    run("rounds: a device that keeps what it has is told of",
+    run("rounds: a device that keeps a request is named",
         a_device_that_keeps_what_it_has_is_told_of);
     run("rounds: many of them meet many commands", many_rounds_meet_many_commands);
     return finished();

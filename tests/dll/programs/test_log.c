@@ -143,7 +143,7 @@ static void print_long_text(HANDLE handle)
     SpdPrintLog(handle, L"%S", long_text);
 }
 
-/* That a NUL comes out as well strlen() alone would not see. */
+/* strlen() alone would not see that a NUL comes out as well. */
 static DWORD length_written(void (*log)(HANDLE handle))
 {
     memset(line, 1, sizeof line);

@@ -362,7 +362,7 @@ static void so_is_one_that_nobody_serves(void)
     SpdStorageUnitShutdown(unit);
     CHECK(is_hung_up_on(pipe));
     CloseHandle(pipe);
-    /* One that is started afterwards has no pipe to use. */
+    /* A client that is started afterwards has no pipe to use. */
     CHECK(SpdStorageUnitStartDispatcher(unit, 1) == 0);
     CHECK(disk_end(unit) == 0);
 }

@@ -123,7 +123,7 @@ static void a_unit_that_was_not_started_leaves_its_name(void)
     }
 }
 
-/* What may pass is BUSY, whether a C run-time library or Winsock says it. */
+/* Trouble that may pass is BUSY, whether a C run-time library or Winsock says it. */
 static void errors_of_winsock_are_understood(void)
 {
     static const struct {

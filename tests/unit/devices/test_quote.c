@@ -63,7 +63,7 @@ static void a_word_is_one_line_that_can_be_read(void **state)
     }
 }
 
-/* What bash makes of the word is the name again. */
+/* bash makes the name again of the word. */
 static void assert_taken_back(const char *text)
 {
     char *word = word_of(text), back[1024];

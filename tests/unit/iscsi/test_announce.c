@@ -55,7 +55,7 @@ static void send_targets(void)
     client_expect(&client, ISCSI_TEXT_RESPONSE);
 }
 
-/* expected: "KEY=VALUE|KEY=VALUE"; %u stands for the door's port. */
+/* expected: "KEY=VALUE|KEY=VALUE"; %u is the door's port. */
 static void assert_answer(const char *expected)
 {
     char answer[1024], text[1024];
@@ -144,7 +144,7 @@ static void a_link_local_address_and_its_zone_are_kept_to_oneself(void **state)
     send_targets();
     assert_answer("TargetName=" TARGET);
     client_close(&client);
-    /* What is announced is another matter. */
+    /* The address that is announced is another matter. */
     reopen("[::]:0", "?allow-anonymous=1&announce=disks.example.org");
     six.sin6_port = htons((uint16_t)port_of(spd_unit_door_uri(disk.unit, 0)));
     discover((struct sockaddr *)&six, sizeof(six));
@@ -175,7 +175,7 @@ static void a_door_on_a_link_has_names_with_the_zone(void **state)
     snprintf(expected, sizeof(expected), "iscsi://[%s%%%s]:%u/" TARGET "/0", host, zone,
         port_of(again));
     assert_string_equal(expected, spd_unit_door_uri(disk.unit, 0));
-    /* And the form that stands there is one to type. */
+    /* And the form of that line can be typed. */
     snprintf(authority, sizeof(authority), "[%s%%%s]:%u", host, zone, port_of(again));
     reopen(authority, "?allow-anonymous=1");
     assert_string_equal(again, spd_unit_door_name(disk.unit, 0));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What the operator reads of each session: who came by which door, and why it ended. */
+/* The operator reads of each session who came by which door, and why it ended. */
 
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "../work.h"
 #include "fixture.h"
 
-/* What a line ends with, after the port. */
+/* The end of a line, after the port. */
 #define NAMED ", initiator " INITIATOR
 
 static int open_logged(void **state)
@@ -206,7 +206,7 @@ static void sessions_that_come_and_go_all_the_time_do_not_fill_the_log(void **st
     }
     counted[0] = log_lines_with(" begins: 127.0.0.22 ");
     counted[1] = log_lines_with(" s, it logged out: 127.0.0.22 ");
-    /* One line more for each ten seconds that it takes. */
+    /* There is a line more for each ten seconds that it takes. */
     assert_in_range(counted[0], SPD_LOG_PEER_LINES, SESSIONS / 2);
     assert_in_range(counted[1], SPD_LOG_PEER_LINES, SESSIONS / 2);
     for (unsigned i = 0; i < log_lines.count; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Runs what may end the process in a process of its own, which is forked. That is to be done while
+/* Runs what may end the process in a process of its own, which is forked. Call it while
  * this one has no other threads. */
 
 #ifndef TESTS_UNIT_LIB_ALONE_H

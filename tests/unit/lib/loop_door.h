@@ -69,7 +69,7 @@ unsigned loop_in_flight(struct loop_door *door);
 extern int loop_open_error, loop_start_error;
 /* Called by the next start, unless NULL. */
 extern void (*loop_start_hook)(spd_unit *unit);
-/* What doors that are opened from now on are called. */
+/* The name of doors that are opened from now on. */
 extern const char *loop_uri;
 /* Doors that are open now. */
 extern int loop_open_count;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What an operation of a simple device returns, and what the initiator and the operator get. */
+/* The result of a simple device's operation, as the initiator and the operator get it. */
 
 #include <errno.h>
 #include <limits.h>

@@ -376,7 +376,7 @@ static void assert_profile(spd_unit *unit, enum scsi_profile profile)
     loop_wait(&command);
 }
 
-/* Units of spd.h are modern; whoever lends threads says which profile it is. */
+/* Units of spd.h are modern; a lender of threads says which profile it is. */
 static void a_unit_says_what_its_profile_has(void **state)
 {
     static const enum scsi_profile profiles[] = { SCSI_PROFILE_MODERN, SCSI_PROFILE_WINSPD };

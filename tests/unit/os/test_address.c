@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What kind of host a text names. */
+/* A text names one kind of host. */
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What signals do to a process that watches them, and to one whose watch has ended. Each test is a
+/* Signals come to a process that watches them, and to one whose watch has ended. Each test is a
  * process of its own, since what may end it is what is tested. */
 
 #include <setjmp.h>

@@ -45,7 +45,7 @@ static const struct field inquiry_fields[] = {
     BYTES(66, 2, "VERSION DESCRIPTOR 5"),
 };
 
-/* What every VPD page begins with. */
+/* The header of every VPD page. */
 #define VPD_HEADER \
     BITS(0, 7, 3, "PERIPHERAL QUALIFIER"), BITS(0, 4, 5, "PERIPHERAL DEVICE TYPE"), \
         BYTES(1, 1, "PAGE CODE"), BYTES(2, 2, "PAGE LENGTH")

@@ -115,7 +115,7 @@ static void test_one_bit_and_nothing_else_chooses_the_modern_profile(void **stat
     provision(&params);
     assert_pages_of_the_original(true, 8192);
     in(CDB(0x9e, 0x10, [13] = 255), 16, 32);
-    assert_int_equal(data[13], 3); /* the size of a physical block is told */
+    assert_int_equal(data[13], 3); /* the unit says the size of a physical block */
     assert_int_equal(data[14], 0x80); /* LBPME, and no LBPRZ */
     rig_unprovision(&program, 0);
 

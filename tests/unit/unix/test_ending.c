@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What the operator reads of each client: who came, and why it has gone. */
+/* The operator reads of each client who came, and why it has gone. */
 
 #include "fixture.h"
 

@@ -49,7 +49,7 @@ struct adapter;
 /* What a device object of ours is; the first member of every device extension. */
 enum device_kind { DEVICE_ADAPTER = 1, DEVICE_DISK };
 
-/* What a unit says of itself; VPD pages as they came. */
+/* A unit's own description; VPD pages as they came. */
 struct identity {
     UCHAR inquiry[36];
     UCHAR serial[4 + 252];
