@@ -31,7 +31,8 @@
  * which function was called and what is wrong. The library notices, in release builds as well:
  *   - NULL for what may not be NULL;
  *   - a unit that was deleted, or that was created before fork() where the child is calling;
- *   - spd_unit_wait(), spd_unit_wait_for() and spd_unit_delete() within an operation of the unit;
+ *   - spd_unit_wait(), spd_unit_wait_for() and spd_unit_delete() within an operation of the unit,
+ *     and spd_unit_shutdown_on_signal(NULL) within any;
  *   - spd_unit_delete() while another thread deletes the unit or waits for it, and within the
  *     function of spd_log_set();
  *   - a request that is completed twice, or after fork(), or that is a simple device's. A second
@@ -176,8 +177,8 @@ SPD_API void spd_status_set(spd_status *status, uint8_t sense_key, uint8_t asc, 
  * hide it. */
 SPD_API void spd_status_set_busy(spd_status *status);
 
-/* What errno (positive) means for a disk; on Windows also an error of Winsock. 0 makes the status
- * GOOD.
+/* What errno means for a disk; on Windows also an error of Winsock. A negative errno value means
+ * the same. 0 makes the status GOOD.
  *
  *     EIO, EBADMSG, EILSEQ, ENODATA, EUCLEAN   MEDIUM ERROR with the LBA: UNRECOVERED READ ERROR
  *                                              for a read, WRITE ERROR for all else

@@ -68,6 +68,9 @@ int spd_unit_shutdown_on_signal(spd_unit *unit)
     int error = 0;
 
     if (!unit) {
+        if (spd_in_device)
+            spd_misuse(__func__, "NULL within an operation, which may be on the thread of the "
+                "signal, for which the call would wait forever");
         spd_unit_forget_signal(NULL);
         return 0;
     }

@@ -33,7 +33,7 @@ void spd_status_set_busy(spd_status *status)
 /* For the log: where a program that fills in a status by itself leaves zeros. */
 static void note(spd_status *status, int errnum)
 {
-    if (errnum > UINT16_MAX)
+    if (errnum < 0 || errnum > UINT16_MAX)
         return;
     status->reserved[1] = (uint8_t)errnum;
     status->reserved[2] = (uint8_t)(errnum >> 8);
@@ -155,6 +155,8 @@ void spd_status_set_errno(spd_status *status, int errnum, spd_operation operatio
     enum trouble trouble;
 
     SPD_NEEDS(status);
+    if (errnum < 0 && errnum >= -OS_ERRNO_MAX)
+        errnum = -errnum;
     errnum = os_errno(errnum);
     trouble = trouble_of(errnum, operation);
     if (trouble == NONE)

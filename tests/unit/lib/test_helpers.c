@@ -4,6 +4,7 @@
 /* Errors, status, GUIDs, partition tables, the log, the pool. */
 
 #include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -109,6 +110,9 @@ static void errno_values_become_what_a_disk_would_say(void **state)
         { EINVAL, SPD_FLUSH, { 2, 4, 0x44, 0, 0 } },
         { EREMOTEIO, SPD_READ, { 2, 4, 0x44, 0, 0 } },
         { 4000, SPD_WRITE, { 2, 4, 0x44, 0, 0 } },
+        { -ENOSPC, SPD_WRITE, { 2, 7, 0x27, 7, 0 } }, /* as of a function of the kernel's kind */
+        { -70000, SPD_READ, { 2, 4, 0x44, 0, 0 } },
+        { INT_MIN, SPD_READ, { 2, 4, 0x44, 0, 0 } },
     };
 
     (void)state;

@@ -98,6 +98,11 @@ static void delete_unit(void)
     spd_unit_delete(unit);
 }
 
+static void take_the_watch_back(void)
+{
+    spd_unit_shutdown_on_signal(NULL);
+}
+
 static void on_a_dispatcher(void)
 {
     open_unit(&simple, SPD_WRITE_PROTECTED);
@@ -154,6 +159,8 @@ static void an_operation_may_not_wait_for_its_unit(void **state)
         { wait_for_unit, "libspd: error: spd_unit_wait(): called within an operation of the unit" },
         { wait_for_unit_bounded, "libspd: error: spd_unit_wait_for(): called within an operation" },
         { delete_unit, "libspd: error: spd_unit_delete(): called within an operation" },
+        { take_the_watch_back, "libspd: error: spd_unit_shutdown_on_signal(): NULL within an "
+            "operation" },
     };
     static void (*const places[])(void) = { on_a_dispatcher, on_the_doors_thread, in_submit,
         in_abort, in_stop, in_the_last_flush };
