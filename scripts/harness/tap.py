@@ -50,8 +50,9 @@ class Reader:
         failed, number, name = result[1], result[2], result[3]
         skip = SKIP.match(name)
         if skip and not skip[1]:
-            # cmocka: "not ok 1 # SKIP name"; a program of ours says why in a comment before it.
-            return self._add(Case(skip[2] or f"case {number}", "skipped", self.comment))
+            # cmocka: "not ok 1 # SKIP name"; our programs say why in a comment before it.
+            outcome = "skipped" if self.comment else "failed"
+            return self._add(Case(skip[2] or f"case {number}", outcome, self.comment))
         if skip and not failed:
             return self._add(Case(skip[1], "skipped", skip[2]))
         return self._add(Case(name or f"case {number}", "failed" if failed else "passed"))

@@ -53,6 +53,9 @@ class TapTest(unittest.TestCase):
         self.assertEqual((case.name, case.outcome, case.reason),
                          ("test_name", "skipped", "no tmpfs"))
 
+    def test_a_skip_of_cmocka_without_a_reason_is_a_failure(self):
+        self.assertEqual(read("1..1\nnot ok 1 # SKIP test_name\n").cases[0].outcome, "failed")
+
     def test_a_failure_that_mentions_skip_is_a_failure(self):
         self.assertEqual(read("1..1\nnot ok 1 - a # SKIP hm\n").cases[0].outcome, "failed")
 

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../skip.h"
 #include "fixture.h"
 
 static unsigned port_of(const char *uri)
@@ -94,10 +95,8 @@ static void ipv6_stands_in_brackets_and_ipv4_is_ipv4(void **state)
     struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
 
     (void)state;
-    if (!client_has_ipv6()) {
-        print_message("# this system has no IPv6 loopback\n");
-        skip();
-    }
+    if (!client_has_ipv6())
+        SKIP_BECAUSE("this system has no IPv6 loopback");
     reopen("[::]:0", "?allow-anonymous=1");
     six.sin6_port = htons((uint16_t)port_of(spd_unit_door_uri(disk.unit, 0)));
     discover((struct sockaddr *)&six, sizeof(six));
@@ -134,10 +133,8 @@ static void a_link_local_address_and_its_zone_are_kept_to_oneself(void **state)
     struct sockaddr_in6 six;
 
     (void)state;
-    if (!find_link_local(&six)) {
-        print_message("# this system has no link-local address\n");
-        skip();
-    }
+    if (!find_link_local(&six))
+        SKIP_BECAUSE("this system has no link-local address");
     reopen("[::]:0", "?allow-anonymous=1");
     six.sin6_port = htons((uint16_t)port_of(spd_unit_door_uri(disk.unit, 0)));
     discover((struct sockaddr *)&six, sizeof(six));
@@ -160,10 +157,8 @@ static void a_door_on_a_link_has_names_with_the_zone(void **state)
     struct sockaddr_in6 six;
 
     (void)state;
-    if (!find_link_local(&six)) {
-        print_message("# this system has no link-local address\n");
-        skip();
-    }
+    if (!find_link_local(&six))
+        SKIP_BECAUSE("this system has no link-local address");
     inet_ntop(AF_INET6, &six.sin6_addr, host, sizeof(host));
     assert_non_null(if_indextoname(six.sin6_scope_id, zone));
     snprintf(authority, sizeof(authority), "[%s%%25%s]:0", host, zone);

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../skip.h"
 #include "../work.h"
 #include "fixture.h"
 #include "doors/iscsi/chap.h"
@@ -176,10 +177,8 @@ static void a_discovery_session_has_no_disk(void **state)
 static void an_address_by_ipv6_is_served(void **state)
 {
     (void)state;
-    if (!client_has_ipv6()) {
-        print_message("# this system has no IPv6 loopback\n");
-        skip();
-    }
+    if (!client_has_ipv6())
+        SKIP_BECAUSE("this system has no IPv6 loopback");
     disk_close(&disk);
     disk_open(&disk, "[::1]:0", "");
     begin("");

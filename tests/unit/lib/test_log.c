@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "../skip.h"
 #include "test_device.h"
 
 enum { CAUGHT_MAX = 2000 };
@@ -338,21 +339,13 @@ static void log_as_a_child(void)
     _exit(3);
 }
 
-#ifdef __SANITIZE_THREAD__
-enum { CHILDREN_HAVE_THREADS = 0 };
-#else
-enum { CHILDREN_HAVE_THREADS = 1 };
-#endif
-
 static void a_child_has_its_own_lines(void **state)
 {
     char output[200];
 
     (void)state;
-    if (!CHILDREN_HAVE_THREADS) {
-        print_message("the thread sanitizer ends a child of several threads that makes one\n");
-        skip();
-    }
+    if (!CHILDREN_HAVE_THREADS)
+        SKIP_BECAUSE(NO_THREADS_IN_CHILDREN);
     hold(true);
     spd_log(SPD_LOG_ERROR, "first");
     wait_until_inside();

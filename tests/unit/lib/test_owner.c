@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "../skip.h"
 #include "alone.h"
 #include "test_device.h"
 
@@ -198,9 +199,8 @@ static void a_child_may_create_units_of_its_own(void **state)
     int status;
 
     (void)state;
-#if defined(__SANITIZE_THREAD__)
-    skip(); /* it ends a child of several threads that makes another */
-#endif
+    if (!CHILDREN_HAVE_THREADS)
+        SKIP_BECAUSE(NO_THREADS_IN_CHILDREN);
     status = alone_run(own_unit_after_fork);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 7);
@@ -235,9 +235,8 @@ static void a_signal_to_a_child_is_not_its_parents(void **state)
     int status;
 
     (void)state;
-#if defined(__SANITIZE_THREAD__)
-    skip(); /* it does not deliver signals to such a child */
-#endif
+    if (!CHILDREN_HAVE_THREADS)
+        SKIP_BECAUSE(NO_THREADS_IN_CHILDREN);
     status = alone_run(end_a_child);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 7);

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "../log_lines.h"
+#include "../skip.h"
 #include "lib/watch.h"
 #include "test_device.h"
 
@@ -198,13 +199,6 @@ static void no_call_is_slow_where_the_bound_is_0(void **state)
     assert_int_equal(log_lines_with("block 9 "), 0);
 }
 
-/* A child of a process with threads makes none under the thread sanitizer. */
-#ifdef __SANITIZE_THREAD__
-enum { CHILDREN_HAVE_THREADS = 0 };
-#else
-enum { CHILDREN_HAVE_THREADS = 1 };
-#endif
-
 /* The operations of its parent end there. */
 static void a_child_tells_of_its_own_calls_alone(void **state)
 {
@@ -214,7 +208,7 @@ static void a_child_tells_of_its_own_calls_alone(void **state)
 
     (void)state;
     if (!CHILDREN_HAVE_THREADS)
-        skip();
+        SKIP_BECAUSE(NO_THREADS_IN_CHILDREN);
     open_unit(&kinds[0], SLOW_MS);
     device.hold = true;
     caller_begin(&caller, unit, 9);

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "../skip.h"
 #include "os/os.h"
 
 #define os_crc32c windows_crc32c
@@ -61,7 +62,7 @@ static void the_instruction_gives_the_rfcs_answers(void **state)
 {
     (void)state;
     if (!__builtin_cpu_supports("sse4.2"))
-        skip();
+        SKIP_BECAUSE("this processor has no CRC32C instruction");
     check_vectors(by_instruction);
 }
 
