@@ -131,6 +131,11 @@ int sink_put(int fd, const char *text, size_t length, int wait_ms, size_t *put)
     struct writer *writer;
     int error = 0;
 
+    /* A program that was started without it, as a service is, has nobody to write to. */
+    if (_get_osfhandle(fd) < 0) {
+        *put = length;
+        return 0;
+    }
     *put = 0;
     AcquireSRWLockExclusive(&writers_lock);
     writer = find_writer(fd);
