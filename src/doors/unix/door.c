@@ -48,6 +48,16 @@ static struct unix_client **silent_place(struct unix_door *door)
     return oldest;
 }
 
+static void report_refusal(const struct unix_door *door, int fd, const char *why)
+{
+    static struct spd_log_limit limit = { .kind = "unix: clients refused" };
+    char who[UNIX_WHO_MAX], user[UNIX_USER_MAX];
+
+    unix_socket_peer(fd, who, user);
+    spd_log_limited(&limit, user, SPD_LOG_WARNING, "%s: a client is refused, %s: %s",
+        door->door.uri, why, who);
+}
+
 /* Out of descriptors: without the spare one the client would stay in the backlog, and the listener
  * readable, forever. */
 static void refuse(struct unix_door *door)
@@ -56,15 +66,15 @@ static void refuse(struct unix_door *door)
 
     close(door->spare);
     fd = accept4(door->listener, NULL, NULL, SOCK_CLOEXEC);
-    if (fd >= 0)
+    if (fd >= 0) {
+        report_refusal(door, fd, "this process has no descriptor for it");
         close(fd);
+    }
     door->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
 static void accept_clients(struct unix_door *door)
 {
-    static struct spd_log_limit limit = { .kind = "unix: clients refused" };
-
     for (;;) {
         struct unix_client **place = free_place(door);
         int fd = accept4(door->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -81,8 +91,7 @@ static void accept_clients(struct unix_door *door)
         if (place) {
             *place = unix_client_new(door, fd);
         } else {
-            spd_log_limited(&limit, NULL, SPD_LOG_WARNING,
-                "%s: more than %d clients; one was refused", door->door.uri, UNIX_CLIENTS_MAX);
+            report_refusal(door, fd, "all places have clients at work");
             close(fd);
         }
     }

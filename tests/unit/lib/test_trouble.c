@@ -119,6 +119,38 @@ static void the_first_says_where_and_why_and_what_to_do(void **state)
     }
 }
 
+static void start(const uint8_t *cdb, uint8_t length, void *data, size_t data_length)
+{
+    struct loop_command command = { .vec = { { data, data_length } }, .vec_count = 1 };
+
+    assert_true(loop_start(loop_door_of(unit), &command, cdb, length,
+        data_length ? SCSI_DATA_OUT : SCSI_NO_DATA, data_length));
+    loop_wait(&command);
+}
+
+/* SBC-3 5.22, 5.28 */
+static void a_flush_and_an_unmap_that_fail_are_told_as_well(void **state)
+{
+    static const uint8_t synchronize[10] = { 0x35 }, unmap[10] = { 0x42, [8] = 24 };
+    static const spd_ops *const ops[] = { &test_simple_ops, &test_async_ops };
+    uint8_t list[24] = { 0, 22, 0, 16, [15] = 16, [19] = 8 };
+
+    for (unsigned i = 0; i < 2; i++) {
+        if (i)
+            end(state);
+        begin(state);
+        open_unit(ops[i], SPD_CACHE | SPD_UNMAP_SUPPORTED);
+        spd_status_set_errno(&device.status, EIO, SPD_FLUSH, 0);
+        start(synchronize, sizeof synchronize, NULL, 0);
+        expect_lines(1);
+        expect_begin(lines[0], "loop:canonical: a flush failed: Input/output error (sense");
+        start(unmap, sizeof unmap, list, sizeof list);
+        expect_lines(2);
+        expect_begin(lines[1], "loop:canonical: an unmap failed at block ");
+        device.status = (spd_status){ 0 };
+    }
+}
+
 static void others_of_its_kind_are_counted(void **state)
 {
     (void)state;
@@ -214,6 +246,7 @@ int main(void)
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, begin, end)
     const struct CMUnitTest tests[] = {
         TEST(the_first_says_where_and_why_and_what_to_do),
+        TEST(a_flush_and_an_unmap_that_fail_are_told_as_well),
         TEST(others_of_its_kind_are_counted),
         TEST(busy_for_want_of_something_is_a_warning),
         TEST(it_is_told_again_after_a_minute),

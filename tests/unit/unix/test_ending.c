@@ -7,6 +7,9 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "../log_lines.h"
@@ -87,10 +90,63 @@ static void each_client_is_told_from_begin_to_end(void **state)
     }
 }
 
+/* "unix:...: a client is refused, WHY: process 4711 of user 1000" */
+static void expect_refusal(const char *why)
+{
+    char expected[256];
+
+    snprintf(expected, sizeof expected, "%s: a client is refused, %s: process %d of user %u",
+        spd_unit_door_uri(fixture.unit, 0), why, (int)getpid(), (unsigned)getuid());
+    assert_string_equal(log_lines_wait("a client is refused"), expected);
+    spd_log_set(NULL);
+}
+
+static void a_client_that_finds_no_place_is_told(void **state)
+{
+    int others[UNIX_CLIENTS_MAX];
+    uint8_t data[BLOCK];
+
+    (void)state;
+    fixture_start(ALL);
+    for (unsigned i = 0; i < UNIX_CLIENTS_MAX; i++) {
+        others[i] = client_greeted(NULL);
+        assert_good(client_do(others[i], TRANSACT_READ, 0, 1, data));
+    }
+    log_lines_begin();
+    assert_closed(client_connect(fixture.path));
+    expect_refusal("all places have clients at work");
+    for (unsigned i = 0; i < UNIX_CLIENTS_MAX; i++)
+        close(others[i]);
+}
+
+static void a_client_for_whom_there_is_no_descriptor_is_told(void **state)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    struct rlimit before, limit;
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0), next;
+
+    (void)state;
+    fixture_start(ALL);
+    log_lines_begin();
+    memcpy(address.sun_path, fixture.path, strlen(fixture.path));
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    next = dup(fd);
+    assert_true(next > fd);
+    close(next);
+    limit = (struct rlimit){ .rlim_cur = (rlim_t)next, .rlim_max = before.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    expect_refusal("this process has no descriptor for it");
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_closed(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(each_client_is_told_from_begin_to_end),
+        TEST(a_client_that_finds_no_place_is_told),
+        TEST(a_client_for_whom_there_is_no_descriptor_is_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
