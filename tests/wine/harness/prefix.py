@@ -75,9 +75,10 @@ class Prefix:
         """Without -p everything would end with the last program."""
         self.check(["wineserver", "-p"])
 
-    def run(self, command, timeout=PATIENCE, **more):
+    def run(self, command, timeout=PATIENCE, more_env=(), **more):
         """Its exit status, or "timeout", and its standard output."""
-        process = subprocess.Popen(list(map(str, command)), env=self.env, text=True,
+        process = subprocess.Popen(list(map(str, command)), text=True,
+                                   env={**self.env, **dict(more_env)},
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=self.log, start_new_session=True, **more)
         try:
