@@ -27,10 +27,11 @@ static void serve(const GUID *guid, BOOL protect)
 
 static HANDLE begin_as(const GUID *guid, BOOL protect)
 {
+    ULONG kept = double_state().started;
     HANDLE disk;
 
     serve(guid, protect);
-    WAIT_UNTIL(double_state().started == 1);
+    WAIT_UNTIL(double_state().started == kept + 1);
     WAIT_UNTIL((disk = disk_open(btl)));
     return disk;
 }
@@ -325,11 +326,14 @@ static void a_disk_goes_with_io_in_flight(void)
 static void a_kept_disk_hinders_no_other(void)
 {
     HANDLE old = begin(FALSE), disk;
+    GET_LENGTH_INFORMATION length;
     UCHAR data[BLOCK] = { 0 };
 
     double_number(DOUBLE_IOCTL_KEEP_GONE, TRUE);
     CHECK_EQUAL(unprovision(&guid_a), 0);
     server_end(&server);
+    WAIT_UNTIL(device_control(
+        old, IOCTL_DISK_GET_LENGTH_INFO, NULL, 0, &length, sizeof(length), NULL));
     disk = begin_as(&guid_b, FALSE);
     CHECK_EQUAL(btl, BTL(0));
     CHECK_EQUAL(double_state().disks, 2);

@@ -57,13 +57,16 @@ static BOOLEAN is_disk(const UCHAR *inquiry)
     return inquiry[0] == 0 && inquiry[16] != 0;
 }
 
-static BOOLEAN identify(struct adapter *adapter, ULONG btl, struct identity *identity)
+/* A disk keeps the serial number that it has when a reset ends the question. */
+static BOOLEAN identify(struct adapter *adapter, ULONG btl, const struct disk *disk,
+    struct identity *identity)
 {
     RtlZeroMemory(identity, sizeof(*identity));
     if (!ask(adapter, btl, inquiry_cdb, 6, identity->inquiry, sizeof(identity->inquiry)) ||
         !is_disk(identity->inquiry))
         return FALSE;
-    ask(adapter, btl, serial_cdb, 6, identity->serial, sizeof(identity->serial));
+    if (!ask(adapter, btl, serial_cdb, 6, identity->serial, sizeof(identity->serial)) && disk)
+        RtlCopyMemory(identity->serial, disk->identity.serial, sizeof(identity->serial));
     return TRUE;
 }
 
@@ -89,7 +92,7 @@ static void scan_unit(struct adapter *adapter, ULONG btl)
 {
     struct disk *disk = disk_at(adapter, btl);
     struct identity identity;
-    BOOLEAN there = identify(adapter, btl, &identity);
+    BOOLEAN there = identify(adapter, btl, disk, &identity);
 
     if (disk && there &&
         RtlCompareMemory(&disk->identity, &identity, sizeof(identity)) == sizeof(identity))
