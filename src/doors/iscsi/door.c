@@ -48,9 +48,15 @@ static enum os_accepted accept_one(struct iscsi_door *door)
 
 static void make_room(struct iscsi_door *door)
 {
+    static struct spd_log_limit limit = { .kind = "iscsi: connections that wait" };
+
+    if (peer_evict_login(&door->peers) && accept_one(door) != OS_ACCEPTED_EXHAUSTED)
+        return;
+    spd_log_limited(&limit, NULL, SPD_LOG_WARNING,
+        "%s: connections wait, since this process may open no more descriptors: raise its limit",
+        door->base.uri);
     /* The listener would stay readable, so look again at the next tick. */
-    if (!peer_evict_login(&door->peers) || accept_one(door) == OS_ACCEPTED_EXHAUSTED)
-        pause_listening(door);
+    pause_listening(door);
 }
 
 static void accept_some(struct iscsi_door *door)

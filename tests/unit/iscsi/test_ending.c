@@ -3,8 +3,11 @@
 
 /* The operator reads of each session who came by which door, and why it ended. */
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -219,6 +222,32 @@ static void sessions_that_come_and_go_all_the_time_do_not_fill_the_log(void **st
     assert_int_equal(SESSIONS, counted[1]);
 }
 
+static void connections_that_wait_for_a_descriptor_are_told(void **state)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET };
+    int fd = socket(AF_INET, SOCK_STREAM, 0), next = dup(fd);
+    struct rlimit before, limit;
+    char line[256];
+    unsigned port;
+
+    (void)state;
+    client.fd = -1;
+    assert_int_equal(1, sscanf(spd_unit_door_uri(disk.unit, 0), "iscsi://127.0.0.1:%u/", &port));
+    address.sin_port = htons((uint16_t)port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    close(next);
+    assert_int_equal(0, getrlimit(RLIMIT_NOFILE, &before));
+    limit = (struct rlimit){ .rlim_cur = (rlim_t)next, .rlim_max = before.rlim_max };
+    assert_int_equal(0, setrlimit(RLIMIT_NOFILE, &limit));
+    assert_int_equal(0, connect(fd, (struct sockaddr *)&address, sizeof(address)));
+    snprintf(line, sizeof(line), "%s: connections wait, since this process may open no more ",
+        spd_unit_door_uri(disk.unit, 0));
+    log_lines_wait(line);
+    assert_int_equal(0, setrlimit(RLIMIT_NOFILE, &before));
+    close(fd);
+    log_in_from(23, NAMES);
+}
+
 int main(void)
 {
 #define TEST(OPEN, NAME) cmocka_unit_test_setup_teardown(NAME, OPEN, close_logged)
@@ -227,6 +256,7 @@ int main(void)
         TEST(open_logged_watchful, a_peer_that_is_silent_is_told_with_the_reason),
         TEST(open_logged, a_discovery_session_is_told_as_such),
         TEST(open_logged, a_connection_that_was_no_session_is_told_where_it_broke_a_rule),
+        TEST(open_logged, connections_that_wait_for_a_descriptor_are_told),
         TEST(open_logged, sessions_that_come_and_go_all_the_time_do_not_fill_the_log),
     };
 
