@@ -201,6 +201,13 @@ static uint32_t build(struct windows_command *command)
 
 static int fail(const char *name, DWORD error)
 {
+    static const char pipes[] = "\\\\.\\pipe\\";
+
+    /* The first is Windows' answer, the second Wine's. */
+    if ((error == ERROR_ACCESS_DENIED || error == ERROR_PIPE_BUSY) &&
+        !strncmp(name, pipes, sizeof pipes - 1))
+        return spd_fail_system(SPD_ERROR_ADDRESS_IN_USE, error,
+            "%s: another program serves this pipe; choose another name", name);
     switch (error) {
     case ERROR_FILE_NOT_FOUND:
         return spd_fail_system(SPD_ERROR_DOOR_MISSING, error,

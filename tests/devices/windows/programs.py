@@ -247,6 +247,13 @@ def without_the_driver_it_is_2(prefix):
     check(not (prefix.drive / "none.img").exists(), "the failed start left an image")
 
 
+def a_pipe_that_another_program_serves_is_refused(prefix):
+    """With 231 by Wine; Windows says 5."""
+    with serving(prefix, PARTS / "memdisk-x64.exe", "-c", "8", "-p", PIPE + "had"):
+        _, errors = run(prefix, "memdisk", "-c", "8", "-p", PIPE + "had", status=231)
+        check("another program serves this pipe" in errors, errors)
+
+
 def no_pipe_has_a_grace(prefix):
     _, errors = run(prefix, "rawdisk", "-f", r"C:\g.img", "-c", "8", "--grace", "9", "-p",
                     PIPE + "g", status=87)
@@ -412,8 +419,8 @@ TESTS = [every_option_of_the_original_is_taken, write_protected_disk_without_cac
          one_identity_has_one_image, outputs_that_nobody_reads_stop_nobody,
          lines_that_were_lost_are_counted_where_there_is_room_again,
          ctrl_c_several_times_at_once_is_an_orderly_end,
-         start_that_fails_leaves_no_image, without_the_driver_it_is_2, no_pipe_has_a_grace,
-         wrong_usage_is_87,
+         start_that_fails_leaves_no_image, without_the_driver_it_is_2,
+         a_pipe_that_another_program_serves_is_refused, no_pipe_has_a_grace, wrong_usage_is_87,
          help_fits_a_console_and_the_manual_has_it,
          stgtest_takes_the_arguments_of_the_original,
          a_session_of_a_pipe_is_told_with_its_end, stgtest_believes_an_honest_pipe,
