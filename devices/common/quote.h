@@ -2,8 +2,8 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Text of the user's in a program's lines: names of files may have any byte but NUL and '/'. A line
- * of ours stays one line, and what is a word of a command line can be typed again.
+ * Quotes the user's text in a program's lines: names of files may have any byte but NUL and '/'.
+ * The line stays one line, and a word of a command line can be typed again.
  */
 
 #ifndef DEVICES_COMMON_QUOTE_H

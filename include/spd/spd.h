@@ -177,8 +177,8 @@ SPD_API void spd_status_set(spd_status *status, uint8_t sense_key, uint8_t asc, 
  * hide it. */
 SPD_API void spd_status_set_busy(spd_status *status);
 
-/* What errno means for a disk; on Windows also an error of Winsock. A negative errno value means
- * the same. 0 makes the status GOOD.
+/* Says what errno means for a disk; on Windows also an error of Winsock. A negative errno value
+ * means the same. 0 makes the status GOOD.
  *
  *     EIO, EBADMSG, EILSEQ, ENODATA, EUCLEAN   MEDIUM ERROR with the LBA: UNRECOVERED READ ERROR
  *                                              for a read, WRITE ERROR for all else

@@ -72,8 +72,8 @@ static const struct {
     { OS_EUCLEAN, MEDIUM },
 
     /* A network or a server that is out of order for a while. EPIPE, ENOTCONN and ESHUTDOWN come
-     * from a connection that has ended before, ENOLINK from a path of a block device. What a peer
-     * has garbled (EPROTO) is fetched anew on the next connection. */
+     * from a connection that has ended before, ENOLINK from a path of a block device. Data that a
+     * peer has garbled (EPROTO) are fetched anew on the next connection. */
     { ETIMEDOUT, TRANSIENT },
     { ETIME, TRANSIENT },
     { ECONNREFUSED, TRANSIENT },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What ntdll exports and MinGW's <winternl.h> does not declare; and what the files here share. */
+/* Exports of ntdll that MinGW's <winternl.h> does not declare, and what the files here share. */
 
 #ifndef NT_NTAPI_H
 #define NT_NTAPI_H

@@ -46,4 +46,4 @@ def it_tells_what_fails(machine):
 
 
 TESTS = [("native: the stages pass", it_runs_all_its_stages),
-         ("native: a stage that fails is told", it_tells_what_fails)]
+         ("native: a stage that fails has a line", it_tells_what_fails)]
