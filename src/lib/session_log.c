@@ -21,7 +21,7 @@ static const struct {
     [SPD_END_SHARE] = { "it had to make room for others", SPD_LOG_WARNING },
     [SPD_END_NO_ROOM] = { "this system has no room for it", SPD_LOG_WARNING },
     [SPD_END_RESET] = { "an initiator reset the target", SPD_LOG_INFO },
-    [SPD_END_EJECTED] = { "the disk was ejected", SPD_LOG_INFO },
+    [SPD_END_REMOVED] = { "the system removed the disk", SPD_LOG_INFO },
     [SPD_END_STOPPED] = { "the server stops", SPD_LOG_INFO },
     [SPD_END_REFUSED] = { "it was refused", SPD_LOG_INFO },
 };

@@ -23,7 +23,7 @@ enum spd_ending {
     SPD_END_SHARE,   /* it had more than others leave it */
     SPD_END_NO_ROOM, /* this system lacks memory or the like */
     SPD_END_RESET,
-    SPD_END_EJECTED,
+    SPD_END_REMOVED, /* an eject, or all of the adapter goes */
     SPD_END_STOPPED,
     SPD_END_REFUSED, /* a line of its own has told it */
     SPD_ENDINGS,

@@ -228,7 +228,7 @@ static int fail(const char *name, DWORD error)
     }
 }
 
-/* Else Windows has ejected the disk, which a pipe is not. */
+/* Else Windows has removed the disk, which a pipe is not. */
 static bool was_stopped(struct windows_door *door)
 {
     bool stopped;
@@ -245,7 +245,7 @@ static bool was_stopped(struct windows_door *door)
 static void end(struct windows_door *door, DWORD error)
 {
     if (error == ERROR_OPERATION_ABORTED) {
-        windows_session_ends(door, was_stopped(door) ? SPD_END_STOPPED : SPD_END_EJECTED, 0);
+        windows_session_ends(door, was_stopped(door) ? SPD_END_STOPPED : SPD_END_REMOVED, 0);
         spd_unit_shutdown(door->door.unit);
     } else {
         windows_session_ends(door, SPD_END_LOST, error);
