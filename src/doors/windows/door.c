@@ -492,9 +492,7 @@ static void stop_door(struct spd_door *base)
     struct windows_door *door = (struct windows_door *)base;
 
     door->transport->stop(door);
-    /* A lender of threads has each request until the lender ends it. */
-    if (!spd_unit_is_lent(base->unit))
-        windows_round_end_all(door);
+    windows_round_end_all(door);
 }
 
 static void join_door(struct spd_door *base)

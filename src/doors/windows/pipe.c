@@ -111,6 +111,7 @@ static void hang_up(struct windows_door *door)
     DisconnectNamedPipe(door->handle);
     door->pipe.connected = false;
     ReleaseSRWLockExclusive(&door->pipe.connection);
+    windows_round_end_gone(door);
 }
 
 /* The next message, of this client or of the next one, and how much of it there was room for. */

@@ -2,8 +2,8 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Commands of the Windows door that end early: for task management of another door, and for the
- * end of the unit.
+ * Commands of the Windows door that end early: for task management of another door, since their
+ * client has gone, and for the end of the unit.
  *
  * Each command is with a thread of its own. So an abort takes a share in the command that it ends
  * (owed), and leaves the rest to the thread pool. The device hears of the abort there, and an
@@ -16,10 +16,16 @@
  * are being started; then the thread that starts them does it. */
 enum { STARTING, STARTED, ABORTED };
 
-static bool must_end(const struct windows_command *command, uint32_t round)
+/* For a reason that lasts. */
+static bool is_useless(const struct windows_command *command)
 {
     return atomic_load(&command->door->ending) ||
-        (int32_t)(round - atomic_load(&command->round)) > 0;
+        command->client != atomic_load(&command->door->pipe.client);
+}
+
+static bool must_end(const struct windows_command *command, uint32_t round)
+{
+    return is_useless(command) || (int32_t)(round - atomic_load(&command->round)) > 0;
 }
 
 void windows_command_begin(struct windows_command *command, uint32_t parts)
@@ -33,7 +39,7 @@ void windows_command_begin(struct windows_command *command, uint32_t parts)
     /* From here on a new round finds the command, or the command finds the round. */
     atomic_store(&command->owed, parts + 1);
     atomic_store(&command->round, spd_round(&door->door));
-    if (atomic_load(&door->ending))
+    if (is_useless(command) && !spd_unit_is_lent(door->door.unit))
         atomic_store(&command->phase, ABORTED);
 }
 
@@ -155,12 +161,20 @@ bool windows_round_open(struct windows_door *door)
     return door->work != NULL;
 }
 
-void windows_round_end_all(struct windows_door *door)
+/* A lender of threads has each request until the lender ends it. */
+void windows_round_end_gone(struct windows_door *door)
 {
+    if (spd_unit_is_lent(door->door.unit))
+        return;
     os_mutex_lock(&door->lock);
-    atomic_store(&door->ending, true);
     end_all(door);
     os_mutex_unlock(&door->lock);
+}
+
+void windows_round_end_all(struct windows_door *door)
+{
+    atomic_store(&door->ending, true);
+    windows_round_end_gone(door);
 }
 
 void windows_round_join(struct windows_door *door)

@@ -41,7 +41,7 @@ struct windows_command {
     bool is_to_end;         /* it is in the door's list to_end */
     struct windows_command *next_to_end;
     struct windows_command *next_made;
-    UINT32 client;         /* pipe: the number of the connection */
+    _Atomic UINT32 client; /* pipe: the number of the connection */
     SPD_IOCTL_TRANSACT_REQ message;
     SPD_IOCTL_STORAGE_UNIT_STATUS status;
     HANDLE event;   /* that its I/O completes on */
@@ -68,8 +68,8 @@ struct windows_pipe {
     HANDLE stop;
     SRWLOCK reader; /* held while a message is waited for; guards connected */
     bool connected;
-    SRWLOCK connection; /* shared: answering; exclusive: hanging up; guards client */
-    UINT32 client;
+    SRWLOCK connection; /* shared: answering; exclusive: hanging up, which changes client */
+    _Atomic UINT32 client;
 };
 
 struct windows_door {
@@ -115,7 +115,7 @@ static inline struct windows_part *windows_part(struct windows_command *command,
 /* It is answered with this, whatever it was. */
 void windows_refuse(struct windows_command *command, UINT8 asc);
 
-/* So much of `owed` is done; who does the last of it answers. */
+/* So much of `owed` is done. The caller that does the last of it sends the answer. */
 void windows_command_owes_less(struct windows_command *command, uint32_t count);
 
 /* round.c */
@@ -128,6 +128,8 @@ void windows_look(struct spd_door *door);
 bool windows_round_open(struct windows_door *door);
 /* Every command ends: those that are under way, and those that begin from now on. */
 void windows_round_end_all(struct windows_door *door);
+/* The same, of clients that have gone. */
+void windows_round_end_gone(struct windows_door *door);
 void windows_round_join(struct windows_door *door);
 void windows_round_close(struct windows_door *door);
 

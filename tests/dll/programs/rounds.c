@@ -228,6 +228,26 @@ static void a_device_that_gives_a_write_back_is_not_waited_for(void)
     end(unit, pipe);
 }
 
+static void a_client_that_goes_tells_the_device(void)
+{
+    SPD_STORAGE_UNIT_PARAMS greeting;
+    HANDLE pipe;
+    spd_unit *unit = start(&pipe, true, true);
+
+    ask(pipe, 1, SpdIoctlTransactReadKind);
+    ask(pipe, 2, SpdIoctlTransactWriteKind);
+    CHECK(await(&kept_count, 2));
+    CloseHandle(pipe);
+    CHECK(await(&told, 2));
+    pipe = client_open(path, &greeting);
+    ask(pipe, 3, SpdIoctlTransactReadKind);
+    CHECK(await(&kept_count, 1));
+    complete_all();
+    expect(pipe, 3, 0);
+    end(unit, pipe);
+    CHECK(told == 2);
+}
+
 static void the_end_of_the_unit_tells_the_device(void)
 {
     HANDLE pipe;
@@ -324,6 +344,7 @@ int main(void)
     run("rounds: a write is waited for, what comes later is not aborted", a_write_is_waited_for);
     run("rounds: a device that gives a write back is not waited for",
         a_device_that_gives_a_write_back_is_not_waited_for);
+    run("rounds: a client that goes tells the device", a_client_that_goes_tells_the_device);
     run("rounds: the end of the unit tells the device", the_end_of_the_unit_tells_the_device);
     run("rounds: a device that keeps a request is named",
         a_device_that_keeps_what_it_has_is_told_of);
