@@ -291,7 +291,8 @@ typedef struct spd_params {
  * write may be NULL with SPD_WRITE_PROTECTED.
  */
 enum {
-    SPD_FUA = 1u << 0,    /* read: from the medium; write: durable before completion */
+    SPD_FUA = 1u << 0,    /* read: from the medium; write: durable before completion. A command of
+                           * several operations has, with SPD_CACHE, one flush instead */
     SPD_NOWAIT = 1u << 1, /* do not block; see SPD_TRY_FIRST */
 };
 
