@@ -81,7 +81,8 @@ def serve_without(closed, *command):
         check(server.poll() is None, f"{command[0]} with {closed} closed: it has ended")
         names = [held(server.pid).get(fd) for fd in range(3)]
         check(names == ["/dev/null"] * 3, f"{command[0]} with {closed} closed: {names}")
-        run("stgtest", f"unix:{SOCKET}", "8", "R", "*", "4")
+        # From block 0 on: slowdisk has a bad one further behind.
+        run("stgtest", f"unix:{SOCKET}", "8", "R", "0", "4")
         server.send_signal(signal.SIGTERM)
         check(server.wait(TIMEOUT) == 0,
               f"{command[0]} with {closed} closed: status {server.returncode}")
