@@ -13,10 +13,12 @@ static inline bool fua_bit(const struct scsi_task *task)
     return ((const struct scsi_row *)task->row)->length != 6 && (task->cdb[1] & 0x08);
 }
 
-/* Pieces with FUA would cost a flush each; a single one for the whole command does the same. */
+/* Pieces with FUA would cost a flush each; a single one for the whole command does the same. The
+ * original's programs get FUA with each piece, and need no Flush for it. */
 static inline bool flushes_once(const struct scsi_task *task, bool fua)
 {
-    return fua && task->blocks > task->unit->op_blocks && scsi_has_cache(task->unit);
+    return fua && task->blocks > task->unit->op_blocks && scsi_has_cache(task->unit) &&
+        task->unit->params.profile == SCSI_PROFILE_MODERN;
 }
 
 static inline enum scsi_step read_piece(struct scsi_task *task)

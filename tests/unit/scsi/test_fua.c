@@ -138,6 +138,13 @@ static void a_flush_that_fails_fails_its_long_command(void **state)
     assert_int_equal(disk->log_count, 1);
 }
 
+static void assert_fua_of_each_piece(const struct disk *disk)
+{
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(disk->log[i].op.fua);
+    assert_int_equal(count_steps(disk, SCSI_FLUSH), 0);
+}
+
 static void without_a_cache_each_piece_of_a_long_command_has_fua(void **state)
 {
     struct scsi_unit_params params = disk_params();
@@ -146,9 +153,21 @@ static void without_a_cache_each_piece_of_a_long_command_has_fua(void **state)
     params.cache = false;
     disk = reopen(state, &params);
     write_long(disk, 0x00);
-    for (unsigned i = 0; i < 3; i++)
-        assert_true(disk->log[i].op.fua);
-    assert_int_equal(count_steps(disk, SCSI_FLUSH), 0);
+    assert_fua_of_each_piece(disk);
+}
+
+/* It may have no Flush, which the original does not call for such a command. */
+static void a_program_of_the_original_gets_fua_with_each_piece(void **state)
+{
+    struct scsi_unit_params params = disk_params();
+    struct disk *disk;
+
+    params.profile = SCSI_PROFILE_WINSPD;
+    disk = reopen(state, &params);
+    write_long(disk, 0x08);
+    assert_fua_of_each_piece(disk);
+    read_long(disk, 0x08);
+    assert_fua_of_each_piece(disk);
 }
 
 int main(void)
@@ -160,6 +179,7 @@ int main(void)
         TEST(a_long_read_with_fua_has_one_flush_before_it),
         TEST(a_flush_that_fails_fails_its_long_command),
         TEST(without_a_cache_each_piece_of_a_long_command_has_fua),
+        TEST(a_program_of_the_original_gets_fua_with_each_piece),
     };
 
     return cmocka_run_group_tests_name("fua", tests, NULL, NULL);
