@@ -8,6 +8,8 @@
 /* ns; the former is less than initiators wait before they abort or reset. */
 #define PATIENCE UINT64_C(10000000000)
 #define PATIENCE_SHORT UINT64_C(100000000)
+/* For so long it is short. QEMU tries a command again for a minute, Linux for three. */
+#define SHORT_SPELL UINT64_C(30000000000)
 
 void spd_gate_init(struct spd_gate *gate)
 {
@@ -16,7 +18,7 @@ void spd_gate_init(struct spd_gate *gate)
     spd_fair_init(&gate->waiting, SPD_FAIR_GATE);
     gate->passed = false;
     gate->exclusive = false;
-    gate->patience = PATIENCE;
+    gate->short_until = 0;
 }
 
 void spd_gate_destroy(struct spd_gate *gate)
@@ -55,7 +57,7 @@ static struct spd_request *admit(struct spd_gate *gate)
             if (atomic_load(&gate->word) != SPD_GATE_SLOW)
                 break; /* the last one to leave comes here */
             gate->exclusive = true;
-            gate->patience = PATIENCE;
+            gate->short_until = 0;
         }
         atomic_fetch_add(&gate->word, 1);
         if (request->task.attribute != SCSI_HEAD_OF_QUEUE)
@@ -81,9 +83,11 @@ static struct spd_request **refuse(struct spd_gate *gate, struct spd_request **e
     struct spd_request *request;
 
     while (!gate->exclusive && inside && (request = spd_fair_first(&gate->waiting)) &&
-        request->task.exclusive && now - request->parked > gate->patience) {
+        request->task.exclusive &&
+        now - request->parked > (now < gate->short_until ? PATIENCE_SHORT : PATIENCE)) {
         spd_fair_take(&gate->waiting, request, false);
-        gate->patience = PATIENCE_SHORT;
+        if (now >= gate->short_until)
+            gate->short_until = now + SHORT_SPELL;
         request->refused_for = inside;
         request->next = NULL;
         *end = request;

@@ -15,8 +15,9 @@
  * An exclusive task waits for what the device has, and all that come after it wait for it. So where
  * the device does not end an operation, one command would hold up every initiator. An exclusive
  * task that has waited for longer than the patience is refused when another one comes that would
- * have to wait for it. After that the patience is short, until an exclusive task gets in again: its
- * initiator may try again and again.
+ * have to wait for it. After that the patience is short for a while, or until an exclusive task
+ * gets in: its initiator may try again and again. It is long once in a while all the same. A device
+ * that is slow and does not hang would otherwise never let an exclusive task in.
  *
  * While there is no exclusive task a passage costs one atomic addition and one subtraction.
  */
@@ -33,7 +34,8 @@ struct spd_gate {
     struct spd_fair waiting;
     bool exclusive; /* the task inside is an exclusive one */
     bool passed;    /* a HEAD OF QUEUE task was the last to get a turn, or is the next */
-    uint64_t patience; /* ns, of others with the exclusive task that waits */
+    uint64_t short_until; /* os_now_ns() from which on others' patience with the exclusive task that
+                           * waits is long again */
 };
 
 /* An exclusive task waits or is inside: everybody takes the lock. */

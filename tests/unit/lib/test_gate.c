@@ -237,6 +237,17 @@ static void after_a_refusal_patience_is_short_until_one_gets_in(void **state)
     assert_false(is_refused_after(1000));
 }
 
+/* Operations of a second each are slow, but those that come before the exclusive task end. */
+static void a_slow_device_lets_an_exclusive_one_in_some_time_after_a_refusal(void **state)
+{
+    (void)state;
+    assert_true(is_refused_after(11000));
+    gate.short_until -= UINT64_C(29000000000);
+    assert_true(is_refused_after(1000));
+    gate.short_until -= UINT64_C(1000000000);
+    assert_false(is_refused_after(1000));
+}
+
 static void nexuses_have_turns(void **state)
 {
     struct spd_request x = exclusive(), y = exclusive(), z = exclusive(), *granted = NULL;
@@ -384,6 +395,7 @@ int main(void)
         TEST(the_last_one_parked_can_be_cancelled),
         TEST(an_exclusive_one_that_holds_up_others_for_long_is_refused),
         TEST(after_a_refusal_patience_is_short_until_one_gets_in),
+        TEST(a_slow_device_lets_an_exclusive_one_in_some_time_after_a_refusal),
         TEST(nexuses_have_turns),
         TEST(head_of_queue_does_not_pass_other_nexuses_twice_in_a_row),
         TEST(an_exclusive_one_is_alone_among_threads),

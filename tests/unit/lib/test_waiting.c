@@ -154,7 +154,7 @@ static void hang_up_all(spd_unit *unit, struct loop_command command[3], unsigned
         assert_true(
             loop_start_write(loop_door_of(unit), &command[i], block, (uint64_t)i, 1, TEST_BLOCK));
     test_wait_held(&device, 1);
-    unit->gate.patience = 0;
+    command[1].request.parked -= 11 * UINT64_C(1000000000);
     assert_true(loop_start_write(loop_door_of(unit), &command[2], block, 2, 1, TEST_BLOCK));
 }
 
@@ -167,7 +167,7 @@ static void an_exclusive_command_that_waits_for_a_device_that_hangs_gives_way(vo
 
     (void)state;
     device.hold = true;
-    seek("command 8Ah, which none may run beside, waited 0 s for 1 operation of others that the "
+    seek("command 8Ah, which none may run beside, waited 11 s for 1 operation of others that the "
          "device has not ended, the oldest a write of 1 block at block 0, 0 s; it is answered "
          "BUSY");
     hang_up_all(unit, command, block);
