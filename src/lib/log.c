@@ -147,12 +147,13 @@ static void before_fork(void)
     os_mutex_lock(&lock);
 }
 
-/* The child has no thread yet, and what was in the ring is the parent's to deliver. */
+/* The child has no thread yet. What was in the ring, or counted, is the parent's to deliver. */
 static void after_fork(bool child)
 {
     if (child) {
         spool.count = 0;
         spool.lost = 0;
+        spd_limit_forget();
         spool.running = spool.delivering = spool.ending = false;
         on_log_thread = false;
         os_cond_init(&work);

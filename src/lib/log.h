@@ -100,5 +100,7 @@ bool spd_limit_take(struct spd_log_limit *limit, const char *peer, uint64_t now)
 bool spd_limit_pending(void);
 /* Makes one line of a count that is due, or of any: true. False: there is none. */
 bool spd_limit_report(bool any, uint64_t now, char *line, size_t size);
+/* Nobody is to be told what was counted so far. */
+void spd_limit_forget(void);
 
 #endif

@@ -96,3 +96,12 @@ bool spd_limit_report(bool any, uint64_t now, char *line, size_t size)
     }
     return false;
 }
+
+void spd_limit_forget(void)
+{
+    for (struct peer *peer = peers; peer < peers + SPD_LOG_PEERS; peer++) {
+        peer->left_out = 0;
+        if (peer->limit)
+            peer->limit->uncounted = 0;
+    }
+}

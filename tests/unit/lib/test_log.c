@@ -358,6 +358,26 @@ static void a_child_has_its_own_lines(void **state)
     assert_string_equal(caught.text[1], "the parent's");
 }
 
+static void look_for_counts(void)
+{
+    _exit(spd_limit_pending() ? 4 : 3);
+}
+
+static void a_child_leaves_what_was_counted_to_its_parent(void **state)
+{
+    static struct spd_log_limit limit = { .kind = "test: before a fork" };
+    char output[200];
+
+    (void)state;
+    for (int i = 0; i <= SPD_LOG_PEER_LINES; i++)
+        spd_log_limited(&limit, "192.0.2.1", SPD_LOG_WARNING, "line");
+    assert_int_equal(in_child(look_for_counts, output, sizeof output), 3);
+    spd_log_set(NULL);
+    assert_int_equal(caught.count, SPD_LOG_PEER_LINES + 1);
+    assert_string_equal(
+        caught.text[SPD_LOG_PEER_LINES], "test: before a fork: 1 more of 192.0.2.1");
+}
+
 /* The parts below run in this program started anew: a process that was forked off a sanitized one
  * and ends by exit() is said to leak what the other threads had. */
 static void become(const char *part)
@@ -457,6 +477,7 @@ int main(int argc, char **argv)
         TEST(many_peers_have_no_more_lines_than_a_kind_has),
         TEST(a_quiet_peer_gets_its_lines_back),
         TEST(a_child_has_its_own_lines),
+        TEST(a_child_leaves_what_was_counted_to_its_parent),
         TEST(a_program_that_sets_none_has_its_lines_on_standard_error_with_the_time),
         TEST(a_pipe_that_nobody_reads_does_not_keep_a_program_from_its_exit),
     };
