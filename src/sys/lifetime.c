@@ -110,7 +110,8 @@ static VOID NTAPI cancel(PDEVICE_OBJECT device, PIRP irp)
     end(irp);
 }
 
-/* STATUS_PENDING, or the request is not in the list. */
+/* STATUS_PENDING, or the request is not in the list. Once it is pended, the adapter may go with it
+ * at any time. */
 static NTSTATUS pend(struct sys_process *process, PIRP irp)
 {
     struct sys_adapter *adapter = process->adapter;
@@ -141,16 +142,18 @@ static NTSTATUS pend(struct sys_process *process, PIRP irp)
 NTSTATUS sys_lifetime_begin(struct sys_adapter *adapter, PIRP irp, PEPROCESS caller)
 {
     struct sys_process *process = sys_process_get(adapter, caller);
-    NTSTATUS status = STATUS_INSUFFICIENT_RESOURCES;
+    NTSTATUS status;
+    bool pended;
 
     if (!process)
-        return status;
-    if (sys_process_pend(process, irp)) {
-        status = pend(process, irp);
-        if (status != STATUS_PENDING)
-            forget(irp);
-    }
+        return STATUS_INSUFFICIENT_RESOURCES;
+    pended = sys_process_pend(process, irp);
     sys_process_put(process);
+    if (!pended)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    status = pend(process, irp);
+    if (status != STATUS_PENDING)
+        forget(irp);
     return status;
 }
 

@@ -76,6 +76,7 @@ void shim_ioctl_cancel(PIRP irp);
 void shim_ioctl_leave(PIRP irp);
 void shim_ioctl_cancel_pending(unsigned nth); /* of those that may still be */
 void shim_ioctl_wait(PIRP irp);
+bool shim_ioctls_done(void); /* all that were begun */
 NTSTATUS shim_ioctl_end(PIRP irp, ULONG *written);
 /* begin and end; a call that pends is cancelled. */
 NTSTATUS shim_ioctl(PEPROCESS process, const void *in, ULONG in_length, void *out,

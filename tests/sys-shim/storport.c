@@ -165,6 +165,17 @@ void shim_start(ULONG capacity, ULONG timeout)
     shim_check(shim.entries.HwInitialize(shim.adapter), "HwInitialize fails");
 }
 
+bool shim_ioctls_done(void)
+{
+    bool done = true;
+
+    pthread_mutex_lock(&calls_lock);
+    for (PLIST_ENTRY at = calls.Flink; at != &calls; at = at->Flink)
+        done = done && CONTAINING_RECORD(at, struct call, all)->done;
+    pthread_mutex_unlock(&calls_lock);
+    return done;
+}
+
 void shim_stop(void)
 {
     shim.entries.HwCompleteServiceIrp(shim.adapter);
@@ -172,10 +183,7 @@ void shim_stop(void)
     free(shim.adapter);
     shim.adapter = NULL;
     shim_check(srbs_out == 0, "SRBs are never completed");
-    pthread_mutex_lock(&calls_lock);
-    for (PLIST_ENTRY at = calls.Flink; at != &calls; at = at->Flink)
-        shim_check(CONTAINING_RECORD(at, struct call, all)->done, "IRPs are never completed");
-    pthread_mutex_unlock(&calls_lock);
+    shim_check(shim_ioctls_done(), "IRPs are never completed");
     shim_check(shim.pool == 0, "memory is left over");
 }
 

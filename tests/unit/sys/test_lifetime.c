@@ -257,6 +257,48 @@ static void test_an_adapter_that_goes_leaves_nothing(void **state)
     rig_exit(&program);
 }
 
+static int places; /* to pass before the adapter goes */
+static bool gone;
+
+static void adapter_goes(void)
+{
+    if (places-- != 0)
+        return;
+    shim.released = NULL;
+    shim.entries.HwCompleteServiceIrp(shim.adapter);
+    gone = shim_ioctls_done();
+    if (gone)
+        shim_stop();
+}
+
+/* Its completion is all that the adapter waits for, wherever the thread that began it is. */
+static void test_an_adapter_goes_with_its_last_lifetime(void **state)
+{
+    SPD_IOCTL_LIFETIME_PARAMS block = { .Base = { sizeof block, SPD_IOCTL_LIFETIME } };
+    unsigned times = 0;
+    PIRP irp;
+
+    (void)state;
+    rig_exit(&watcher);
+    for (int place = 0; place == 0 || places < 0; place++) {
+        places = place;
+        gone = false;
+        shim.released = adapter_goes;
+        irp = shim_ioctl_begin(program.process, &block, sizeof block, NULL, 0);
+        shim.released = NULL;
+        times += gone;
+        if (!gone)
+            shim_stop();
+        assert_int_equal(shim_ioctl_end(irp, NULL), STATUS_CANCELLED);
+        rig_exit(&program);
+        shim_start(0, 0);
+        rig_start(&program, 100);
+    }
+    assert_true(times);
+    rig_exit(&program);
+    rig_start(&watcher, 200);
+}
+
 /* Power management: StorPort stops the adapter, at DIRQL, when it has all its requests back. */
 static void test_a_stopped_adapter_keeps_its_units(void **state)
 {
@@ -322,6 +364,7 @@ int main(void)
         TEST(another_disk_does_not_take_over),
         TEST(the_grace_ends),
         TEST(an_adapter_that_goes_leaves_nothing),
+        TEST(an_adapter_goes_with_its_last_lifetime),
         TEST(a_stopped_adapter_keeps_its_units),
         TEST(an_adapter_that_is_started_again_takes_units),
         TEST(only_the_first_adapter_starts),
