@@ -40,7 +40,7 @@ static struct sys_process *orphan(struct sys_unit *unit, PLIST_ENTRY irps)
     return sys_transact_redirect(unit, NULL, irps);
 }
 
-/* The unit may have been abandoned and taken over since it was looked for. */
+/* The unit may have been removed, or abandoned and taken over, since it was looked for. */
 static void abandon(struct sys_unit *unit, struct sys_process *owner)
 {
     struct sys_adapter *adapter = unit->adapter;
@@ -52,7 +52,7 @@ static void abandon(struct sys_unit *unit, struct sys_process *owner)
 
     InitializeListHead(&irps);
     KeAcquireSpinLock(&adapter->lock, &irql);
-    own = unit->owner == owner;
+    own = unit->owner == owner && sys_unit_is_there(unit);
     if (own && grace)
         server = orphan(unit, &irps);
     KeReleaseSpinLock(&adapter->lock, irql);

@@ -205,6 +205,7 @@ void sys_registry_read(PUNICODE_STRING path, struct sys_settings *settings);
 UINT32 sys_unit_address(ULONG number);
 ULONG sys_unit_number(UINT32 btl);
 struct sys_unit *sys_unit_get(struct sys_adapter *adapter, UINT32 btl);
+bool sys_unit_is_there(const struct sys_unit *unit); /* in the table. The adapter's lock is held */
 void sys_unit_put(struct sys_unit *unit);
 NTSTATUS sys_unit_provision(struct sys_adapter *adapter,
     const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, PEPROCESS caller, UINT32 *btl);

@@ -52,6 +52,11 @@ struct sys_unit *sys_unit_get(struct sys_adapter *adapter, UINT32 btl)
     return unit;
 }
 
+bool sys_unit_is_there(const struct sys_unit *unit)
+{
+    return unit->adapter->units[sys_unit_number(unit->btl)] == unit;
+}
+
 void sys_unit_put(struct sys_unit *unit)
 {
     if (InterlockedDecrement(&unit->references) != 0)
@@ -355,7 +360,7 @@ bool sys_unit_remove(struct sys_adapter *adapter, struct sys_unit *unit)
 
     KeRaiseIrql(DISPATCH_LEVEL, &before);
     KeAcquireSpinLock(&adapter->lock, &irql);
-    found = adapter->units[sys_unit_number(unit->btl)] == unit;
+    found = sys_unit_is_there(unit);
     if (found)
         take_out(adapter, unit);
     KeReleaseSpinLock(&adapter->lock, irql);

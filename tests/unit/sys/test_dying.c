@@ -110,6 +110,25 @@ static void test_with_a_grace_the_next_program_takes_over(void **state)
     rig_start(&program, 100);
 }
 
+static void remove_it(void)
+{
+    shim.released = NULL;
+    assert_int_equal(rig_unprovision(&program, 0), STATUS_SUCCESS);
+}
+
+static void test_a_unit_that_was_removed_does_not_wait(void **state)
+{
+    (void)state;
+    assert_int_equal(provision(&program, GRACE), STATUS_SUCCESS);
+    rig_ask(&program, &t, 0, 512);
+    shim_process_kill(program.process);
+    shim.released = remove_it;
+    shim_ioctl_cancel(t.irp);
+    assert_int_equal(rig_end(&t), STATUS_CANCELLED);
+    assert_string_equal(shim.event, "unit 0: removed by its program");
+    assert_int_equal(units(), 0);
+}
+
 static void test_another_thread_keeps_the_process_alive(void **state)
 {
     SPD_IOCTL_LIFETIME_PARAMS block = { .Base = { sizeof block, SPD_IOCTL_LIFETIME } };
@@ -164,6 +183,7 @@ int main(void)
         TEST(its_unit_goes_within_a_second),
         TEST(its_unit_goes_with_the_first_transaction),
         TEST(with_a_grace_the_next_program_takes_over),
+        TEST(a_unit_that_was_removed_does_not_wait),
         TEST(another_thread_keeps_the_process_alive),
         TEST(the_thread_of_a_completion_port_may_end),
         TEST(wine_is_not_asked),
