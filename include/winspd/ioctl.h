@@ -34,7 +34,8 @@
  * With ReqValid the output buffer holds the block and the unit's MaxTransferLength, which
  * TRANSFER_LENGTH tells to whom the transactions are given. The request
  * is pended until there is one to serve, and can be cancelled; several may be pending for one unit.
- * It may succeed with 0 bytes, where a request was aborted while it was delivered: ask again.
+ * It may succeed with 0 bytes, where a request was aborted or given to another process while it was
+ * delivered: ask again.
  * Where another process is given the transactions (SET_TRANSACT_PID, or a take-over), those that
  * the one before has pending are cancelled.
  * Hint names the request until it is answered; an answer with an unknown hint is ignored. An
@@ -74,10 +75,12 @@ extern "C" {
 /* Bytes; also the most that one TRANSACT moves. */
 #define SPD_IOCTL_MAX_TRANSFER_LENGTH (16 * 1024 * 1024)
 
-/* The bounds of one process; 32-bit Windows has less memory for it. */
+/* The bounds of one process; 32-bit Windows has less memory for it. The bytes are those of 1024
+ * transactions of 1 MiB, and of LIFETIME requests beside them. */
 #define SPD_IOCTL_LIFETIME_MAX 64
 #define SPD_IOCTL_PENDING_MAX 4096
-#define SPD_IOCTL_PENDING_BYTES_MAX (1024u * (1024 * 1024 + 4096))
+#define SPD_IOCTL_PENDING_BYTES_MAX \
+    (1024u * (1024 * 1024 + 4096) + SPD_IOCTL_LIFETIME_MAX * 4096u)
 #define SPD_IOCTL_PENDING_BYTES_MAX_X86 (SPD_IOCTL_PENDING_BYTES_MAX / 8)
 
 #define SPD_IOCTL_DEFAULT_ALIGNMENT 8

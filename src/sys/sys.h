@@ -38,7 +38,8 @@ enum {
     SYS_SID_LENGTH_MAX = 68,   /* 15 sub-authorities */
 
     /* The buffers of all that one process has pending. The bound suffices for 1024 transactions of
-     * 1 MiB: as many as the DLL has threads, of rawdisk's longest transfer. */
+     * 1 MiB, as many as the DLL has threads, of rawdisk's longest transfer. The process's LIFETIME
+     * requests are counted with them. */
     SYS_PAGE = 4096,
     SYS_PENDED_PAGES_MAX = (sizeof(PVOID) == 8 ? SPD_IOCTL_PENDING_BYTES_MAX
                                                : SPD_IOCTL_PENDING_BYTES_MAX_X86) / SYS_PAGE,

@@ -113,12 +113,13 @@ static void test_transactions_are_bounded_in_bytes(void **state)
     cancel_all();
 }
 
-/* As many as the DLL has threads at most, of the longest transfer of its own programs. */
+/* As many as the DLL has threads at most, of the longest transfer of its own programs. They wait
+ * beside the LIFETIME request of the process. */
 static void test_1024_transactions_of_1_mib_fit(void **state)
 {
     (void)state;
     provision(&program, 0, MIB);
-    for (unsigned i = 0; i < 1023; i++)
+    for (unsigned i = 0; i < 1024; i++)
         assert_true(ask(&program, 0, MIB));
     cancel_all();
 }
