@@ -250,6 +250,7 @@ static void advance(
         return;
     if (hint)
         ioq_complete(&unit->ioq, hint);
+    request->astray = false;
     result = ioq_post(&unit->ioq, &request->queued, &server, &hint);
     wait = matched(unit, result, server, &hint);
     if (result == IOQ_STOPPED)
@@ -351,24 +352,54 @@ bool sys_request_move(
     return true;
 }
 
+/* The unit's lock is held, and its server has changed. What is being delivered to the one before is
+ * pending again once that is done: nobody else could answer it. */
+void sys_request_redirect(struct sys_unit *unit)
+{
+    PLIST_ENTRY at;
+
+    for (at = unit->requests.Flink; at != &unit->requests; at = at->Flink) {
+        struct sys_request *request = CONTAINING_RECORD(at, struct sys_request, all);
+
+        request->astray = request->busy && request->queued.state == IOQ_SERVED;
+    }
+}
+
+/* The unit's lock is held. The transaction that gets the request in the place of the one before. */
+static struct sys_wait *deliver_again(
+    struct sys_unit *unit, struct sys_request *request, uint64_t *hint)
+{
+    struct ioq_server *server = NULL;
+    enum ioq_result result = ioq_requeue(&unit->ioq, *hint, &server, hint);
+
+    request->astray = false;
+    return matched(unit, result, server, hint);
+}
+
 /* The data of a request has been moved to its transaction, and it may be answered. False: it has
- * ended, and is nobody's any more. */
-bool sys_request_delivered(struct sys_request *request)
+ * ended or is for another server, and is not the caller's any more. */
+bool sys_request_delivered(struct sys_request *request, uint64_t hint)
 {
     struct sys_unit *unit = request->unit;
+    struct sys_wait *wait = NULL;
     LIST_ENTRY granted;
-    bool doomed;
+    bool doomed, astray;
     KIRQL irql;
 
     InitializeListHead(&granted);
     KeAcquireSpinLock(&unit->lock, &irql);
     doomed = request->doomed;
-    request->busy = doomed;
+    astray = request->astray;
+    if (astray && !doomed)
+        wait = deliver_again(unit, request, &hint);
+    request->busy = doomed || wait;
     KeReleaseSpinLock(&unit->lock, irql);
     if (doomed)
         finish(request, &granted);
+    else if (wait)
+        sys_transact_deliver(wait, request, hint);
     run(&granted);
-    return !doomed;
+    return !doomed && !astray;
 }
 
 /* The kind that a transaction calls a step. */

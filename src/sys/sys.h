@@ -143,6 +143,7 @@ struct sys_request {
     bool scratched;             /* counted in unit->scratch_count */
     bool gated;                 /* has passed the gate */
     bool awaited;               /* counted in adapter->ending */
+    bool astray;                /* on its way to a server that may not answer it any more */
     _Atomic uint8_t doomed;     /* enum sys_doom; set with the unit's lock held */
 };
 
@@ -253,7 +254,8 @@ void sys_request_doom(struct sys_request *request, enum sys_doom why, PLIST_ENTR
 void sys_request_finish_all(PLIST_ENTRY ended);
 bool sys_request_answer(struct sys_unit *unit, PEPROCESS caller,
     const SPD_IOCTL_TRANSACT_RSP *response, const void *data, ULONG length, NTSTATUS *status);
-bool sys_request_delivered(struct sys_request *request);
+bool sys_request_delivered(struct sys_request *request, uint64_t hint);
+void sys_request_redirect(struct sys_unit *unit);
 bool sys_request_move(
     const struct sys_request *request, void *to, const void *from, uint64_t length);
 void sys_request_again(struct sys_unit *unit, struct sys_process *server);

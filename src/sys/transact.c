@@ -111,8 +111,8 @@ void sys_transact_deliver(struct sys_wait *at, struct sys_request *request, uint
     block->Dir.Req.Kind = describe(request, &block->Dir.Req);
     length = move_out(request, (UCHAR *)SPD_IOCTL_TRANSACT_DATA(block));
     /* First this: the answer may come before the completion returns. A request that has ended by
-     * now is not brought, and the program asks again. */
-    wanted = sys_request_delivered(request);
+     * now, or is for another program, is not brought, and the program asks again. */
+    wanted = sys_request_delivered(request, hint);
     end(wait, STATUS_SUCCESS, wanted ? sizeof *block + length : 0);
 }
 
@@ -141,8 +141,10 @@ struct sys_process *sys_transact_redirect(
     KeAcquireSpinLock(&unit->lock, &irql);
     old = unit->server;
     unit->server = server;
-    if (old != server)
+    if (old != server) {
         sys_transact_cancel_all(unit, irps);
+        sys_request_redirect(unit);
+    }
     KeReleaseSpinLock(&unit->lock, irql);
     return old;
 }

@@ -49,7 +49,7 @@ static NTSTATUS redirect(ULONG id)
     return shim_ioctl(program.process, &block, sizeof block, NULL, 0, NULL);
 }
 
-static void serve_read(struct rig_program *server)
+static void serve(struct rig_program *server)
 {
     rig_ask(server, &t, 0, 512);
     assert_true(shim_ioctl_done(t.irp));
@@ -74,7 +74,7 @@ static void test_a_transaction_that_waits_ends_with_its_right(void **state)
     assert_int_equal(rig_end(&t), STATUS_CANCELLED);
     rig_read(&box, 0, 1, 1, data);
     shim_srb_send(&box);
-    serve_read(&child);
+    serve(&child);
 }
 
 /* The child waits for more while it serves; the owner dies and comes back. */
@@ -95,7 +95,49 @@ static void test_a_child_gets_nothing_of_a_unit_taken_over(void **state)
     rig_answer(&child, &t, 0, 512);
     assert_int_equal(rig_end(&t), STATUS_ACCESS_DENIED);
     assert_int_equal(provision(), STATUS_SUCCESS);
-    serve_read(&program);
+    serve(&program);
+}
+
+static void *restart_and_provision(void *argument)
+{
+    (void)argument;
+    restart();
+    assert_int_equal(provision(), STATUS_SUCCESS);
+    return NULL;
+}
+
+static void take_over_meanwhile(size_t length)
+{
+    pthread_t processor;
+
+    if (length != sizeof data)
+        return;
+    shim.on_copy = NULL;
+    assert_int_equal(pthread_create(&processor, NULL, restart_and_provision, NULL), 0);
+    pthread_join(processor, NULL);
+}
+
+/* The program before gets nothing any more, and the one that is there now gets the request. */
+static void test_a_request_that_is_delivered_meanwhile_is_not_lost(void **state)
+{
+    (void)state;
+    for (unsigned waits = 0; waits < 2; waits++) {
+        ULONG written;
+
+        if (!waits)
+            assert_int_equal(provision(), STATUS_SUCCESS);
+        rig_write(&box, 0, 1, 1, data);
+        shim.on_copy = take_over_meanwhile;
+        if (waits)
+            rig_ask(&program, &t, 0, 512);
+        shim_srb_send(&box);
+        if (!waits)
+            rig_ask(&program, &t, 0, 512);
+        assert_null(shim.on_copy);
+        assert_int_equal(shim_ioctl_end(t.irp, &written), STATUS_SUCCESS);
+        assert_int_equal(written, 0);
+        serve(&program);
+    }
 }
 
 /* By a completion port it is still there when the thread that sent it is not. */
@@ -164,6 +206,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_transaction_that_waits_ends_with_its_right),
         TEST(a_child_gets_nothing_of_a_unit_taken_over),
+        TEST(a_request_that_is_delivered_meanwhile_is_not_lost),
         TEST(a_lifetime_outlives_its_thread),
         TEST(who_is_nobody_may_do_nothing),
         TEST(inquiry_while_a_unit_is_taken_over),
