@@ -63,6 +63,16 @@ int spd_inherit_sockets(void)
         strerror(error));
 }
 
+void spd_tell_left_sockets(void)
+{
+    char address[128];
+    unsigned at = 0;
+
+    while (os_inherited_left(&at, address, sizeof address))
+        spd_log(SPD_LOG_WARNING, "no door has the address of the service manager's socket %s: "
+            "clients that connect there wait until one has it", address);
+}
+
 int spd_unit_shutdown_on_signal(spd_unit *unit)
 {
     int error = 0;

@@ -290,6 +290,8 @@ int spd_unit_start(spd_unit *unit, uint32_t threads)
         tell_stop(unit);
     spd_requests_abort(waiting);
     atomic_fetch_sub(&unit->completing, 1);
+    if (!error)
+        spd_tell_left_sockets();
     return error;
 }
 

@@ -94,8 +94,10 @@ int spd_ops_import(const spd_ops *from, const spd_params *params, spd_ops *ops);
 /* doorway.c: finds the door for a device name and opens it. */
 int spd_door_open(struct spd_unit *unit, const char *device_name, struct spd_door **door);
 
-/* signal.c */
+/* process.c */
 void spd_unit_forget_signal(struct spd_unit *unit);
+/* Warns of the service manager's sockets that no door has taken. */
+void spd_tell_left_sockets(void);
 
 /* request.c: takes a request on from a step. bounce: a buffer of max_transfer_length on a
  * dispatcher thread, which may block; NULL on all others. */

@@ -78,6 +78,8 @@ int os_inherit_sockets(unsigned *count, int *failed);
 os_socket os_inherited_socket(const struct os_address *address);
 /* Where one that nobody has taken listens at the same port: it is in the way of this address. */
 bool os_inherited_address(const struct os_address *wanted, char *text, size_t size);
+/* Where the next one listens that nobody has taken. *at begins with 0. False: there are no more. */
+bool os_inherited_left(unsigned *at, char *text, size_t size);
 
 enum os_accepted {
     OS_ACCEPTED,

@@ -125,6 +125,18 @@ def socket_of_another_address_is_named():
               errors)
 
 
+def socket_that_no_door_takes_is_named():
+    with listening() as sock:
+        server = given(sock, "-f", path("passed.img"), "--size", "4M", "-p", ANY)
+        check(server.end() == 0, server.said)
+        check(f"service manager's socket 127.0.0.1:{port(sock)}:" in server.errors(),
+              server.errors())
+    name = path("taken.sock")
+    with listening(name, socket.AF_UNIX) as sock:
+        server = given(sock, "-f", path("passed.img"), "--size", "4M", "-p", f"unix:{name}")
+        check(server.end() == 0 and "service manager" not in server.errors(), server.errors())
+
+
 def socket_of_another_process_is_left_alone():
     with listening() as sock:
         errors = refused([sock.fileno()], "-f", path("wrong.img"), "-p",
@@ -141,5 +153,6 @@ TESTS = [
     passed_unix_socket_keeps_its_file,
     descriptor_that_is_no_listener_is_refused,
     socket_of_another_address_is_named,
+    socket_that_no_door_takes_is_named,
     socket_of_another_process_is_left_alone,
 ]

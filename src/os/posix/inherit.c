@@ -103,18 +103,25 @@ static bool same(const void *one, const void *other)
     }
 }
 
+/* True: nobody has taken the one at this place; its descriptor and address. */
+static bool is_left(unsigned place, int *fd, struct os_address *own)
+{
+    socklen_t length = sizeof(own->bytes);
+
+    memset(own, 0, sizeof(*own));
+    *fd = atomic_load(&inherited[place]);
+    return *fd != 0 && getsockname(*fd, (struct sockaddr *)(void *)own->bytes, &length) == 0;
+}
+
 os_socket os_inherited_socket(const struct os_address *address)
 {
-    for (unsigned i = 0; i < SOCKETS_MAX; i++) {
-        int fd = atomic_load(&inherited[i]);
-        struct os_address own = { .length = sizeof(own.bytes) };
-        socklen_t length = sizeof(own.bytes);
+    struct os_address own;
+    int fd;
 
-        if (fd != 0 && getsockname(fd, (struct sockaddr *)(void *)own.bytes, &length) == 0 &&
-            same(own.bytes, address->bytes) &&
+    for (unsigned i = 0; i < SOCKETS_MAX; i++)
+        if (is_left(i, &fd, &own) && same(own.bytes, address->bytes) &&
             atomic_compare_exchange_strong(&inherited[i], &fd, 0))
             return fd;
-    }
     return OS_NO_SOCKET;
 }
 
@@ -130,21 +137,40 @@ static int port_of(const struct os_address *address)
                                      : -1;
 }
 
-bool os_inherited_address(const struct os_address *wanted, char *text, size_t size)
+/* False: it has no name that can be printed. */
+static bool describe(int fd, const struct os_address *own, char *text, size_t size)
 {
+    const struct sockaddr_un *local = (const struct sockaddr_un *)(const void *)own->bytes;
     char host[OS_HOST_MAX], port[OS_PORT_MAX];
 
-    for (unsigned i = 0; i < SOCKETS_MAX; i++) {
-        int fd = atomic_load(&inherited[i]);
-        struct os_address own = { .length = sizeof(own.bytes) };
-        socklen_t length = sizeof(own.bytes);
+    if (local->sun_family == AF_UNIX)
+        snprintf(text, size, "%.*s", (int)sizeof(local->sun_path), local->sun_path);
+    else if (os_socket_here(fd, host, port))
+        snprintf(text, size, strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
+    else
+        return false;
+    return *text != '\0';
+}
 
-        if (fd != 0 && getsockname(fd, (struct sockaddr *)(void *)own.bytes, &length) == 0 &&
-            port_of(&own) >= 0 && port_of(&own) == port_of(wanted) &&
-            os_socket_here(fd, host, port)) {
-            snprintf(text, size, strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
+bool os_inherited_address(const struct os_address *wanted, char *text, size_t size)
+{
+    struct os_address own;
+    int fd;
+
+    for (unsigned i = 0; i < SOCKETS_MAX; i++)
+        if (is_left(i, &fd, &own) && port_of(&own) >= 0 && port_of(&own) == port_of(wanted) &&
+            describe(fd, &own, text, size))
             return true;
-        }
-    }
+    return false;
+}
+
+bool os_inherited_left(unsigned *at, char *text, size_t size)
+{
+    struct os_address own;
+    int fd;
+
+    while (*at < SOCKETS_MAX)
+        if (is_left((*at)++, &fd, &own) && describe(fd, &own, text, size))
+            return true;
     return false;
 }

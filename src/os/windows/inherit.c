@@ -25,3 +25,11 @@ bool os_inherited_address(const struct os_address *wanted, char *text, size_t si
     (void)size;
     return false;
 }
+
+bool os_inherited_left(unsigned *at, char *text, size_t size)
+{
+    (void)at;
+    (void)text;
+    (void)size;
+    return false;
+}
