@@ -33,8 +33,10 @@ static void before_fork(void)
 
 static void after_fork(bool child)
 {
-    if (child)
+    if (child) {
         atomic_fetch_add(&spd_forks, 1);
+        spd_in_device = NULL; /* the operation, where this is in one, is the parent's */
+    }
     os_mutex_unlock(&lock);
 }
 

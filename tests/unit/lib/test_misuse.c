@@ -196,6 +196,30 @@ static void an_operation_may_delete_another_unit(void **state)
     assert_int_equal(WEXITSTATUS(status), 7);
 }
 
+static void fork_a_child_with_signals_of_its_own(void)
+{
+    pid_t child = fork();
+    int status;
+
+    if (child == 0) {
+        spd_unit_shutdown_on_signal(NULL);
+        _exit(7);
+    }
+    waitpid(child, &status, 0);
+    _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+}
+
+static void a_child_is_in_no_operation_of_its_parent(void **state)
+{
+    int status;
+
+    (void)state;
+    in_operation = fork_a_child_with_signals_of_its_own;
+    status = alone_run(on_the_doors_thread);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 7);
+}
+
 static void complete(void)
 {
     spd_request_complete(submitted, NULL);
@@ -432,6 +456,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_operation_may_not_wait_for_its_unit),
         cmocka_unit_test(an_operation_may_delete_another_unit),
+        cmocka_unit_test(a_child_is_in_no_operation_of_its_parent),
         cmocka_unit_test(a_request_is_completed_once),
         cmocka_unit_test(a_unit_in_use_is_not_deleted),
         cmocka_unit_test(null_is_refused_by_name),
