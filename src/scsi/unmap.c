@@ -70,8 +70,8 @@ static struct scsi_op next_op(struct scsi_task *task)
         uint64_t past = params->unmap_granularity
             ? (first->lba + most) % params->unmap_granularity : 0;
 
-        part->lba = first->lba;
-        part->blocks = past < most ? most - (uint32_t)past : most;
+        *part = (struct scsi_range){
+            .lba = first->lba, .blocks = past < most ? most - (uint32_t)past : most };
         first->lba += part->blocks;
         first->blocks -= part->blocks;
         return (struct scsi_op){ .ranges = part, .range_count = 1 };

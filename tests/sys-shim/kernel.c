@@ -143,6 +143,8 @@ NTSTATUS RtlGetVersion(RTL_OSVERSIONINFOW *version)
 
 PVOID ExAllocatePoolWithTag(POOL_TYPE type, size_t size, ULONG tag)
 {
+    PVOID memory;
+
     (void)tag;
     shim_check((type == NonPagedPool) == (shim.version == 0x601),
         "memory is executable, or of a kind that is not there");
@@ -152,7 +154,9 @@ PVOID ExAllocatePoolWithTag(POOL_TYPE type, size_t size, ULONG tag)
     if (shim.on_allocate)
         shim.on_allocate();
     shim.pool++;
-    return malloc(size);
+    memory = malloc(size);
+    memset(memory, 0xa5, size); /* whatever was there */
+    return memory;
 }
 
 void ExFreePoolWithTag(PVOID memory, ULONG tag)

@@ -100,6 +100,7 @@ static void a_long_range_goes_in_parts_that_end_with_a_granule(void **state)
 
         assert_int_equal(disk->log[i].op.range_count, 1);
         assert_int_equal(range->lba, next);
+        assert_int_equal(range->reserved, 0);
         assert_in_range(range->blocks, OPERATION - 7, OPERATION);
         next += range->blocks;
         assert_int_equal(next % 8, 0);

@@ -234,6 +234,39 @@ static void test_a_list_of_ranges_is_one_request(void **state)
     shim_srb_free(&box);
 }
 
+/* A part of a range that is too long for one request brings nothing that was in the memory. */
+static void test_a_part_of_a_range_has_no_reserved_bits(void **state)
+{
+    enum { BLOCKS = (512 << 20) / RIG_BLOCK + 1, LENGTH = 24 };
+    SPD_IOCTL_STORAGE_UNIT_PARAMS params = rig_params(0, RIG_BLOCK);
+    const SPD_IOCTL_UNMAP_DESCRIPTOR *part = (const void *)RIG_OUT_DATA(&t);
+    UINT64 next = 0;
+
+    (void)state;
+    params.UnmapSupported = 1;
+    params.BlockCount = BLOCKS;
+    provision(&params);
+    memset(data, 0, LENGTH);
+    be16_put(data, LENGTH - 2);
+    be16_put(data + 2, LENGTH - 8);
+    be32_put(data + 16, BLOCKS);
+    send(CDB(0x42, [8] = LENGTH), 10, SRB_FLAGS_DATA_OUT, LENGTH);
+    shim_srb_send(&box);
+    while (!box.done) {
+        rig_take(&program, &t, btl, RIG_BLOCK);
+        assert_int_equal(RIG_REQ(&t)->Op.Unmap.Count, 1);
+        assert_int_equal(part->BlockAddress, next);
+        assert_int_equal(part->Reserved, 0);
+        next += part->BlockCount;
+        rig_fill_answer(&t, 0);
+        rig_answer(&program, &t, btl, 0);
+        assert_int_equal(rig_end(&t), STATUS_SUCCESS);
+    }
+    assert_int_equal(next, BLOCKS);
+    assert_int_equal(box.srb.SrbStatus, SRB_STATUS_SUCCESS);
+    shim_srb_free(&box);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, rig_setup, rig_teardown)
@@ -244,6 +277,7 @@ int main(void)
         TEST(capacity_is_that_of_the_original),
         TEST(a_longer_command_comes_in_pieces),
         TEST(a_list_of_ranges_is_one_request),
+        TEST(a_part_of_a_range_has_no_reserved_bits),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
