@@ -182,9 +182,9 @@ SPD_API void spd_status_set_busy(spd_status *status);
  *
  *     EIO, EBADMSG, EILSEQ, ENODATA, EUCLEAN   MEDIUM ERROR with the LBA: UNRECOVERED READ ERROR
  *                                              for a read, WRITE ERROR for all else
- *     ETIMEDOUT, ETIME, ECONNREFUSED,          BUSY, as of spd_status_set_busy()
- *     ECONNRESET, ECONNABORTED, ENOTCONN,
- *     ESHUTDOWN, EPIPE, ENETDOWN, ENETRESET,
+ *     ETIMEDOUT, ETIME, ECONNREFUSED,          BUSY, as of spd_status_set_busy(); of a flush MEDIUM
+ *     ECONNRESET, ECONNABORTED, ENOTCONN,      ERROR, WRITE ERROR: another flush that succeeds
+ *     ESHUTDOWN, EPIPE, ENETDOWN, ENETRESET,   would hide what the first has lost
  *     ENETUNREACH, EHOSTDOWN, EHOSTUNREACH,
  *     ENOLINK, EPROTO, EINPROGRESS, EALREADY,
  *     EAGAIN, EBUSY, ENOMEM, ENOBUFS, EMFILE,

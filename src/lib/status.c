@@ -136,6 +136,10 @@ static enum trouble trouble_of(int errnum, spd_operation operation)
             trouble = troubles[i].trouble;
     if (trouble == DENIED)
         trouble = operation == SPD_READ ? GONE : READ_ONLY;
+    /* A system tells of data that a flush has lost once. With BUSY the initiator would flush again,
+     * and take the success of that for the whole. */
+    if (trouble == TRANSIENT && operation == SPD_FLUSH)
+        trouble = MEDIUM;
     return trouble;
 }
 
