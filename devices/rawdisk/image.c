@@ -86,7 +86,7 @@ int image_prepare(struct image *image)
  * passes: with ETIMEDOUT initiators would flush again and again. */
 static int lasting(int error)
 {
-    return error && error != ENOSPC && error != EDQUOT ? EIO : error;
+    return error && error != ENOSPC ? EIO : error;
 }
 
 int image_flush(struct image *image)

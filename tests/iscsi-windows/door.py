@@ -180,26 +180,36 @@ def chap_takes_each_algorithm(disk):
             expect(status == 0x0201, f"algorithm {algorithm}: login status {status:#x}")
 
 
-def resets_wait_for_what_a_pipe_has_and_abort_none_of_it(_):
-    """Its commands are with threads of their own: they end well, and the reset comes after them."""
-    reset, response, rounds = 5, 0x22, 20
+def stgtest_on_a_pipe(pipe):
+    program = str(TOP / "build/windows-x64/src/stgtest/stgtest-x64.exe")
+    return subprocess.Popen(["wine", program, pipe + r"\0", "200", "WRFU"],
+                            env=WindowsDisk.environment, stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def resets_abort_what_a_pipe_has_and_nothing_else(_):
+    """Its client learns of TASK ABORTED, and of no other status; the disk goes on."""
+    reset, response, aborted, rounds = 5, 0x22, "ScsiStatus == GOOD (it is 64,", 20
     pipe = r"\\.\pipe\spd-resets"
     disk = WindowsDisk("resets", "memdisk", MIB, options=("-p", pipe))
     try:
         with Initiator(disk.url) as initiator:
             expect(initiator.login() == 0, "login")
             initiator.settle()
-            program = str(TOP / "build/windows-x64/src/stgtest/stgtest-x64.exe")
-            with subprocess.Popen(["wine", program, pipe + r"\0", "200", "WRFU"],
-                                  env=WindowsDisk.environment, stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as load:
-                done = 0
-                while done < rounds or load.poll() is None:
-                    initiator.send(0x42, 0x80 | reset, bytes(8), 0xffffffff)
-                    head, _ = initiator.receive()
-                    expect(head[0] == response and head[2] == 0, f"a reset is answered {head[:4]}")
-                    done += 1
-                said = load.stdout.read().decode(errors="replace")
+            done = 0
+            while done < rounds:
+                with stgtest_on_a_pipe(pipe) as load:
+                    while load.poll() is None:
+                        initiator.send(0x42, 0x80 | reset, bytes(8), 0xffffffff)
+                        head, _ = initiator.receive()
+                        expect(head[0] == response and head[2] == 0,
+                               f"a reset is answered {head[:4]}")
+                        done += 1
+                    said = load.stdout.read().decode(errors="replace")
+                expect(load.returncode == 0 or aborted in said,
+                       f"stgtest: status {load.returncode}\n{said}")
+            with stgtest_on_a_pipe(pipe) as load:
+                said = load.communicate()[0].decode(errors="replace")
             expect(load.returncode == 0, f"stgtest: status {load.returncode}\n{said}")
     finally:
         wrong = disk.stop()
@@ -213,4 +223,4 @@ OF_A_DISK = [digests_of_headers_and_data_are_right, data_with_a_wrong_digest_is_
 ALONE = [no_wake_is_lost_between_threads, a_server_that_was_killed_comes_back_at_its_port,
          without_chap_only_this_host_is_served, secrets_that_others_may_read_are_refused,
          secrets_that_are_not_there_are_refused, a_name_that_leads_nowhere_is_refused,
-         resets_wait_for_what_a_pipe_has_and_abort_none_of_it]
+         resets_abort_what_a_pipe_has_and_nothing_else]
