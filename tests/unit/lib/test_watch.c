@@ -50,8 +50,10 @@ static int end(void **state)
 {
     (void)state;
     spd_log_set(NULL);
-    if (unit)
+    if (unit) {
+        test_let_go(&device); /* a test that failed has not */
         test_unit_end(unit, &device);
+    }
     return 0;
 }
 
@@ -139,7 +141,6 @@ static void many_at_once_are_one_line(void **state)
         caller_begin(&callers[i], unit, 2 * i);
     test_wait_held(&device, MANY);
     log_lines_wait("; it is the oldest of ");
-    assert_in_range(log_lines_with("under way"), 1, 5);
     test_let_go(&device);
     for (unsigned i = 0; i < MANY; i++)
         os_thread_join(callers[i].thread);
