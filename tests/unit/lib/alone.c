@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
+#include "../child.h"
 #include "alone.h"
 
 #include <errno.h>
@@ -34,7 +35,7 @@ int alone_run(void (*function)(void))
         dup2(fileno(output), STDERR_FILENO);
         alarm(ALONE_SECONDS);
         function();
-        _exit(0);
+        child_exit(0);
     }
     while (waitpid(child, &status, 0) < 0)
         assert_int_equal(errno, EINTR);

@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "../child.h"
 #include "../skip.h"
 #include "test_device.h"
 
@@ -314,7 +315,7 @@ static int in_child(void (*function)(void), char *output, size_t size)
         close(ends[0]);
         close(ends[1]);
         function();
-        _exit(1);
+        child_exit(1);
     }
     close(ends[1]);
     while (got < size - 1 && (n = read(ends[0], output + got, size - 1 - got)) > 0)
@@ -336,7 +337,7 @@ static void log_as_a_child(void)
     spd_log_set(print);
     spd_log(SPD_LOG_INFO, "the child's");
     spd_log_set(NULL);
-    _exit(3);
+    child_exit(3);
 }
 
 static void a_child_has_its_own_lines(void **state)
@@ -360,7 +361,7 @@ static void a_child_has_its_own_lines(void **state)
 
 static void look_for_counts(void)
 {
-    _exit(spd_limit_pending() ? 4 : 3);
+    child_exit(spd_limit_pending() ? 4 : 3);
 }
 
 static void a_child_leaves_what_was_counted_to_its_parent(void **state)
@@ -442,10 +443,10 @@ static void to_full_pipe(int level, const char *text)
     (void)level;
     (void)text;
     if (pipe(ends) != 0)
-        _exit(1);
+        child_exit(1);
     for (;;)
         if (write(ends[1], bytes, sizeof bytes) < 0)
-            _exit(1);
+            child_exit(1);
 }
 
 static void stuck_part(void)

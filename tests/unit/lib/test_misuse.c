@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "lib/unit.h"
+#include "../child.h"
 #include "alone.h"
 #include "test_device.h"
 
@@ -182,7 +183,7 @@ static void wait_for_another(void)
     if (spd_unit_create("loop:", &params, &test_simple_ops, &device, &other))
         return;
     spd_unit_delete(other);
-    _exit(7);
+    child_exit(7);
 }
 
 static void an_operation_may_delete_another_unit(void **state)
@@ -203,10 +204,10 @@ static void fork_a_child_with_signals_of_its_own(void)
 
     if (child == 0) {
         spd_unit_shutdown_on_signal(NULL);
-        _exit(7);
+        child_exit(7);
     }
     waitpid(child, &status, 0);
-    _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+    child_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
 }
 
 static void a_child_is_in_no_operation_of_its_parent(void **state)

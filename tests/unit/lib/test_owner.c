@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "../child.h"
 #include "../skip.h"
 #include "alone.h"
 #include "test_device.h"
@@ -122,14 +123,14 @@ static void in_child(void (*call)(void))
     if (child == 0) {
         alarm(ALONE_SECONDS);
         call();
-        _exit(0);
+        child_exit(0);
     }
     waitpid(child, &status, 0);
     if (WIFSIGNALED(status)) {
         signal(WTERMSIG(status), SIG_DFL);
         raise(WTERMSIG(status));
     }
-    _exit(WEXITSTATUS(status));
+    child_exit(WEXITSTATUS(status));
 }
 
 static void after_fork(void)
@@ -184,7 +185,7 @@ static void use_own_unit(void)
     if (spd_unit_wait(unit))
         return;
     spd_unit_delete(unit);
-    _exit(7);
+    child_exit(7);
 }
 
 static void own_unit_after_fork(void)
@@ -227,7 +228,7 @@ static void end_a_child(void)
         return;
     raise(SIGTERM); /* the watch is still there, and nobody has used it up */
     spd_unit_wait(unit);
-    _exit(7);
+    child_exit(7);
 }
 
 static void a_signal_to_a_child_is_not_its_parents(void **state)

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "../child.h"
 #include "../log_lines.h"
 #include "../skip.h"
 #include "lib/watch.h"
@@ -218,11 +219,11 @@ static void a_child_tells_of_its_own_calls_alone(void **state)
     assert_int_not_equal(child, -1);
     if (child == 0) {
         if (spd_watch_look() != SPD_WATCH_NEVER)
-            _exit(2);
+            child_exit(2);
         os_mutex_init(&log_lines.lock); /* another thread may have had it */
         log_lines_begin();
         watch_another();
-        _exit(log_lines_with("block 9 ") ? 1 : 0);
+        child_exit(log_lines_with("block 9 ") ? 1 : 0);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
