@@ -6,7 +6,7 @@
 
 #include "scsi/internal.h"
 
-enum { START, MOVE, FLUSHED };
+enum { START, MOVE, MOVE_THEN_FLUSH, FLUSHED };
 
 static inline bool fua_bit(const struct scsi_task *task)
 {
@@ -15,9 +15,9 @@ static inline bool fua_bit(const struct scsi_task *task)
 
 /* Pieces with FUA would cost a flush each; a single one for the whole command does the same. The
  * original's programs get FUA with each piece, and need no Flush for it. */
-static inline bool flushes_once(const struct scsi_task *task, bool fua)
+static inline bool flushes_for_fua(const struct scsi_task *task)
 {
-    return fua && task->blocks > task->unit->op_blocks && scsi_has_cache(task->unit) &&
+    return task->blocks > task->unit->op_blocks && scsi_has_cache(task->unit) &&
         task->unit->params.profile == SCSI_PROFILE_MODERN;
 }
 
@@ -32,7 +32,6 @@ static inline enum scsi_step read_piece(struct scsi_task *task)
 enum scsi_step scsi_read(struct scsi_task *task)
 {
     uint8_t shift = task->unit->block_shift;
-    bool fua = scsi_read_fua(task, fua_bit(task));
 
     if (task->phase == MOVE)
         task->done += task->op.blocks;
@@ -46,35 +45,35 @@ enum scsi_step scsi_read(struct scsi_task *task)
         task->buffer_length = task->blocks << shift;
     }
     task->op.buffer = SCSI_BUFFER_DATA;
-    task->op.fua = fua && !flushes_once(task, fua);
-    return flushes_once(task, fua) ? scsi_ask_flush(task, FLUSHED) : read_piece(task);
+    task->op.fua = scsi_read_fua(task, fua_bit(task));
+    if (task->op.fua && flushes_for_fua(task)) {
+        task->op.fua = false;
+        return scsi_ask_flush(task, FLUSHED);
+    }
+    return read_piece(task);
 }
 
 /* The flush is after the pieces, and makes them durable. */
-static inline enum scsi_step write_piece(struct scsi_task *task)
-{
-    if (scsi_next_op(task, task->unit->op_blocks))
-        return scsi_ask(task, SCSI_WRITE, MOVE);
-    return flushes_once(task, scsi_write_fua(task, fua_bit(task))) ? scsi_ask_flush(task, FLUSHED)
-                                                                   : scsi_finish(task);
-}
-
 enum scsi_step scsi_write(struct scsi_task *task)
 {
-    uint8_t shift = task->unit->block_shift;
-
     if (task->phase == FLUSHED)
         return scsi_finish(task);
-    if (task->phase == MOVE) {
+    if (task->phase != START) {
         task->done += task->op.blocks;
-        return write_piece(task);
+    } else {
+        if (!scsi_transfer(task, SCSI_DATA_OUT, task->blocks << task->unit->block_shift))
+            return SCSI_DONE;
+        task->op.buffer = SCSI_BUFFER_DATA;
+        task->op.fua = scsi_write_fua(task, fua_bit(task));
+        task->phase = MOVE;
+        if (task->op.fua && flushes_for_fua(task)) {
+            task->op.fua = false;
+            task->phase = MOVE_THEN_FLUSH;
+        }
     }
-    if (!scsi_transfer(task, SCSI_DATA_OUT, task->blocks << shift))
-        return SCSI_DONE;
-    task->op.buffer = SCSI_BUFFER_DATA;
-    task->op.fua = scsi_write_fua(task, fua_bit(task));
-    task->op.fua = task->op.fua && !flushes_once(task, task->op.fua);
-    return write_piece(task);
+    if (scsi_next_op(task, task->unit->op_blocks))
+        return SCSI_WRITE;
+    return task->phase == MOVE ? scsi_finish(task) : scsi_ask_flush(task, FLUSHED);
 }
 
 /* SBC-3 5.26: a count of 0 is to the end of the medium, and reaches the device as such. With IMMED
