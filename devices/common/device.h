@@ -10,8 +10,8 @@
 
 #include <spd/spd.h>
 
-/* main() begins with this: it reserves the descriptors 0 to 2, does options_parse(), and checks
- * that none of the outputs is options->file. */
+/* main() begins with this: it reserves the descriptors 0 to 2, does options_parse(), and refuses an
+ * output that is options->file. */
 int device_begin(struct device_options *options, const struct device_program *program, int argc,
     char **argv);
 

@@ -131,7 +131,7 @@ static struct {
     struct seccomp_notif_resp *answer;
     atomic_bool refused[CALL_NUMBERS]; /* by number, save those that were logged */
     uint32_t arch;
-    sem_t work; /* of the thread that logs */
+    sem_t work; /* wakes the thread that logs */
 } guard;
 
 static void note(const struct seccomp_notif *call)
