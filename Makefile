@@ -14,7 +14,7 @@ BUILD := $(CURDIR)/build
 export BIN := $(BUILD)/bin
 export CACHE := $(BUILD)/cache
 
-.PHONY: all windows demo test test-chroot bench fuzz install clean help
+.PHONY: all windows dist demo test test-chroot bench fuzz install clean help
 
 all:
 	@scripts/packages build
@@ -23,6 +23,11 @@ all:
 windows:
 	@scripts/packages windows
 	@scripts/build windows-x64 windows-x86
+
+dist:
+	@scripts/packages dist
+	@scripts/build release windows-x64 windows-x86
+	@scripts/dist
 
 demo:
 	@scripts/packages demo
@@ -60,6 +65,7 @@ clean:
 help:
 	@echo 'make                     build the programs (build/bin) and libraries (build/lib)'
 	@echo 'make windows             cross-build driver, DLL and programs for Windows (build/windows)'
+	@echo 'make dist                make what others install (build/dist): the Windows installer'
 	@echo 'make demo                a disk of our own, used by a real Linux kernel in a virtual machine'
 	@echo 'make test                build and run every test'
 	@echo '  TIERS="unit-asan lint"   only these groups of tests; scripts/test --list names them'

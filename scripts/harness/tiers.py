@@ -128,6 +128,8 @@ class Job:
 
 @dataclass
 class Build(Job):
+    command: str = ""  # instead of scripts/build
+
     def run(self, tally, log, notify, pattern):
         env = dict(os.environ, BUILD_JOBS=str(max(1, (os.cpu_count() or 1) // 2)))
         recent = []
@@ -136,8 +138,9 @@ class Build(Job):
             recent.append(line.rstrip())
             notify(line.strip())
 
-        wrong = process.run([str(TOP / "scripts/build"), self.name.removeprefix("build-")],
-                            env, log, 3600, keep)
+        command = [self.command] if self.command else ["scripts/build",
+                                                       self.name.removeprefix("build-")]
+        wrong = process.run([str(TOP / command[0]), *command[1:]], env, log, 3600, keep)
         if wrong:
             tally.fail(f"{self.name}: {wrong}", recent[-LAST_LINES:])
         else:
@@ -225,6 +228,8 @@ JOBS = [
          suites=(), checked=("lib",)),
     Build("build-windows-x64", "the cross build for Windows, 64 bits"),
     Build("build-windows-x86", "and 32 bits"),
+    Build("build-dist", "what make dist makes",
+          ["build-release", "build-windows-x64", "build-windows-x86"], command="scripts/dist"),
     Script("wine", "the Windows driver under Wine, with our double of StorPort",
            ["build-windows-x64", "build-windows-x86"], tools=("wine",)),
     Script("iscsi-windows", "iSCSI disks served by our Windows programs, under Wine",
