@@ -478,7 +478,8 @@ int options_parse(struct device_options *options, const struct device_program *p
             return answered(program);
         }
         if (row->kind == OPTION_VERSION) {
-            printf("%s (WinSpd) %d.%d\n", program->name, SPD_VERSION_MAJOR, SPD_VERSION_MINOR);
+            printf("%s (WinSpd) %d.%d.%d\n", program->name, SPD_VERSION_MAJOR, SPD_VERSION_MINOR,
+                SPD_VERSION_PATCH);
             return answered(program);
         }
         if (!parse_row(row, options, optarg))

@@ -57,8 +57,10 @@ extern "C" {
 #define SPD_API
 #endif
 
+/* The version of WinSpd. It stands here alone: scripts/version reads it for everything else. */
 #define SPD_VERSION_MAJOR 0
 #define SPD_VERSION_MINOR 1
+#define SPD_VERSION_PATCH 0
 
 typedef struct spd_unit spd_unit;       /* a storage unit: one disk */
 typedef struct spd_request spd_request; /* one block operation of an asynchronous device */

@@ -269,7 +269,8 @@ static int scsitool(int argc, char **argv)
             help();
             return 0;
         case 'v':
-            printf("scsitool %u.%u\n", spd_version() >> 16, spd_version() & 0xffff);
+            printf("scsitool (WinSpd) %d.%d.%d\n", SPD_VERSION_MAJOR, SPD_VERSION_MINOR,
+                SPD_VERSION_PATCH);
             return 0;
         default:
             fprintf(stderr, "scsitool: %s: no such option, or no argument\n", argv[optind - 1]);
