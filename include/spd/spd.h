@@ -64,6 +64,7 @@ extern "C" {
 
 typedef struct spd_unit spd_unit;       /* a storage unit: one disk */
 typedef struct spd_request spd_request; /* one block operation of an asynchronous device */
+typedef struct spd_queue spd_queue;     /* requests that wait for threads of the program */
 
 /*
  * Errors. X(NAME, number, text): the text says what was wrong and what is allowed. The numbers lie
@@ -372,6 +373,37 @@ SPD_API void *spd_request_context(const spd_request *request);
 /* Ends a request of an asynchronous device; status NULL is GOOD. Exactly once. The request must not
  * be touched afterwards. May call submit or abort for others, so hold no lock that they take. */
 SPD_API void spd_request_complete(spd_request *request, const spd_status *status);
+
+/*
+ * A queue between units and threads of the program: an asynchronous device for runtimes (.NET,
+ * Java, Python) whose code must run on their own threads. Mono, for example, stops all threads by a
+ * signal when it collects garbage, and the library's threads block all signals. The queue is the
+ * unit's context, and the unit's ops have spd_queue_submit as submit:
+ *
+ *     spd_queue_create(&queue);
+ *     ops.submit = spd_queue_submit;
+ *     spd_unit_create(name, &params, &ops, queue, &unit);
+ *     on each thread: while ((request = spd_queue_take(queue))) ... spd_request_complete(request);
+ *     spd_unit_wait(unit);
+ *     spd_queue_end(queue);
+ *     join the threads, spd_unit_delete(unit), spd_queue_delete(queue)
+ */
+/* Makes an empty queue, to be deleted with spd_queue_delete(). SPD_ERROR_NO_MEMORY, and then *queue
+ * is NULL. */
+SPD_API int spd_queue_create(spd_queue **queue);
+/* For spd_ops.submit and nothing else: puts the request into the queue that is the unit's context.
+ * Several units may have one queue. */
+SPD_API void spd_queue_submit(spd_unit *unit, spd_request *request);
+/* Waits for the request that has been in the queue for longest, and takes it. The caller, any
+ * number of threads at a time, then has it as submit would. An aborted request comes, too, and must
+ * be completed. NULL: the queue has ended, and is empty. */
+SPD_API spd_request *spd_queue_take(spd_queue *queue);
+/* No more requests will come, since spd_unit_wait() has returned for all units of the queue: takers
+ * return. Call it after that, as the last flush is a request as well. */
+SPD_API void spd_queue_end(spd_queue *queue);
+/* Ends it, waits until no thread is in spd_queue_take(), and frees it; NULL does nothing. Its units
+ * have been deleted, and no thread takes from it any more. */
+SPD_API void spd_queue_delete(spd_queue *queue);
 
 /*
  * Life cycle: create, (add doors,) start, ... shutdown, wait, delete. Create, add, start and delete
