@@ -28,7 +28,7 @@ class Machine:
         for found in self.parts.iterdir():
             if found.suffix in (".sys", ".inf", ".dll", ".exe"):
                 shutil.copy(found, self.package / found.name)
-        for program in ("tests/wine/drvtest", "tests/wine/apitest",
+        for program in ("tests/wine/drvtest", "tests/wine/apitest", "tests/wine/volumes",
                         "examples/windows/deferdisk-x64", "examples/windows/ramdisk-x64"):
             found = self.build / f"{program}.exe"
             shutil.copy(found, self.package / found.name)

@@ -292,10 +292,12 @@ NTSTATUS disk_pnp(struct disk *disk, IRP *irp)
         break;
     case IRP_MN_START_DEVICE:
         disk->started = TRUE;
+        disk_announce(disk);
         status = STATUS_SUCCESS;
         break;
     case IRP_MN_REMOVE_DEVICE:
         judge_removal(disk);
+        disk_withdraw(disk);
         disk->started = FALSE;
         disk->claimed = FALSE;
         /* A disk that is still there stays: a rescan may start it again. */

@@ -16,7 +16,7 @@
  *   class.c        such a class driver, for a test
  *   transfer.c     reads, writes and flushes of a disk, where there is no class driver
  *   query.c        what disks and adapters say of themselves
- *   volume.c       what a disk says of its size to who takes it for a volume
+ *   volume.c       a disk as the volume that it is: its size, its lock
  *   srb.c          one SRB from issue to completion
  *   passthrough.c  SCSI pass-through of adapters and disks
  *   exports.c      what the miniport calls
@@ -71,6 +71,8 @@ struct disk {
     ULONGLONG block_count;
     struct identity identity;
     UCHAR ids[4 + 252];
+    UNICODE_STRING interfaces[2]; /* wine.c */
+    FILE_OBJECT *locker;          /* volume.c: who has locked the volume */
 };
 
 struct adapter {
@@ -194,8 +196,11 @@ NTSTATUS query_adapter(struct adapter *adapter, IRP *irp);
 NTSTATUS query_scsi_capabilities(struct adapter *adapter, IRP *irp);
 NTSTATUS query_disk(struct disk *disk, IRP *irp);
 
-/* volume.c */
+/* volume.c. volume_control() has the codes of file systems; FALSE: it is none of them. A handle
+ * that is closed keeps no lock. */
 NTSTATUS query_volume(const struct disk *disk, IRP *irp);
+BOOLEAN volume_control(struct disk *disk, IRP *irp, NTSTATUS *status);
+void volume_close(struct disk *disk, const FILE_OBJECT *file);
 
 /* srb.c */
 struct request *request_new(struct adapter *adapter, ULONG btl, ULONG length);
@@ -217,7 +222,8 @@ ULONGLONG now(void);
 NTSTATUS pass_through(struct adapter *adapter, IRP *irp, ULONG code, const struct disk *disk);
 
 /* wine.c or nt.c. Where the answer to a buffered request goes; memory of who sent one; a read-only
- * slot of an import table; the PnP manager's removal of a disk; a line for a debugger. */
+ * slot of an import table; the PnP manager's removal of a disk; the interfaces by which programs
+ * find disks and volumes; a line for a debugger. */
 PVOID caller_output(IRP *irp);
 BOOLEAN caller_open(struct caller *caller, IRP *irp, PVOID address, ULONG length, BOOLEAN write);
 void caller_close(struct caller *caller);
@@ -226,6 +232,8 @@ BOOLEAN caller_write(const struct caller *caller, const void *buffer, SIZE_T len
 void replace_import(ULONG_PTR *slot, const void *call);
 KIRQL current_irql(void);
 BOOLEAN eject(struct disk *disk);
+void disk_announce(struct disk *disk);
+void disk_withdraw(struct disk *disk);
 void debug_print(const char *line);
 
 /* linger.c or nt.c: what every IRP of user mode that may be pended goes through first */

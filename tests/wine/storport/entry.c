@@ -17,7 +17,11 @@ void complete_irp(IRP *irp, NTSTATUS status, ULONG_PTR information)
 
 static NTSTATUS NTAPI dispatch_open_close(DEVICE_OBJECT *device, IRP *irp)
 {
-    (void)device;
+    const IO_STACK_LOCATION *stack = IoGetCurrentIrpStackLocation(irp);
+    struct disk *disk = device->DeviceExtension;
+
+    if (disk->kind == DEVICE_DISK && stack->MajorFunction != IRP_MJ_CREATE)
+        volume_close(disk, stack->FileObject);
     complete_irp(irp, STATUS_SUCCESS, 0);
     return STATUS_SUCCESS;
 }
@@ -57,6 +61,7 @@ static NTSTATUS NTAPI dispatch_control(DEVICE_OBJECT *device, IRP *irp)
     enum device_kind kind = *(enum device_kind *)device->DeviceExtension;
     ULONG code = IoGetCurrentIrpStackLocation(irp)->Parameters.DeviceIoControl.IoControlCode;
     struct disk *disk = device->DeviceExtension;
+    NTSTATUS status;
 
     irp_lingers(irp);
     if (kind == DEVICE_ADAPTER)
@@ -67,6 +72,8 @@ static NTSTATUS NTAPI dispatch_control(DEVICE_OBJECT *device, IRP *irp)
     }
     if (code == IOCTL_SCSI_PASS_THROUGH || code == IOCTL_SCSI_PASS_THROUGH_DIRECT)
         return pass_through(disk->adapter, irp, code, disk);
+    if (volume_control(disk, irp, &status))
+        return status;
     return query_disk(disk, irp);
 }
 
@@ -203,6 +210,8 @@ ULONG NTAPI StorPortInitialize(
     driver->MajorFunction[IRP_MJ_CLOSE] = dispatch_open_close;
     driver->MajorFunction[IRP_MJ_CLEANUP] = dispatch_open_close;
     driver->MajorFunction[IRP_MJ_DEVICE_CONTROL] = dispatch_control;
+    /* Wine has one kind for both codes; so has IO_STACK_LOCATION. */
+    driver->MajorFunction[IRP_MJ_FILE_SYSTEM_CONTROL] = dispatch_control;
     driver->MajorFunction[IRP_MJ_INTERNAL_DEVICE_CONTROL] = dispatch_internal;
     driver->MajorFunction[IRP_MJ_READ] = dispatch_transfer;
     driver->MajorFunction[IRP_MJ_WRITE] = dispatch_transfer;

@@ -86,6 +86,17 @@ BOOLEAN eject(struct disk *disk)
     return TRUE;
 }
 
+/* Its own disk and volume drivers register these. */
+void disk_announce(struct disk *disk)
+{
+    (void)disk;
+}
+
+void disk_withdraw(struct disk *disk)
+{
+    (void)disk;
+}
+
 /* At any IRQL. */
 void debug_print(const char *line)
 {

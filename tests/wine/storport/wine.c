@@ -111,6 +111,35 @@ BOOLEAN eject(struct disk *disk)
         NT_SUCCESS(send_pnp(disk, IRP_MN_REMOVE_DEVICE));
 }
 
+/* Of a disk's and a volume's driver, which Wine has not. */
+static const GUID interfaces[] = {
+    { 0x53f56307, 0xb6bf, 0x11d0, { 0x94, 0xf2, 0x00, 0xa0, 0xc9, 0x1e, 0xfb, 0x8b } },
+    { 0x53f5630d, 0xb6bf, 0x11d0, { 0x94, 0xf2, 0x00, 0xa0, 0xc9, 0x1e, 0xfb, 0x8b } },
+};
+
+/* Again for a disk that a rescan starts anew. */
+void disk_announce(struct disk *disk)
+{
+    unsigned i;
+
+    for (i = 0; i < sizeof(interfaces) / sizeof(*interfaces); i++)
+        if (!IoRegisterDeviceInterface(disk->self, &interfaces[i], NULL, &disk->interfaces[i]))
+            IoSetDeviceInterfaceState(&disk->interfaces[i], TRUE);
+}
+
+void disk_withdraw(struct disk *disk)
+{
+    unsigned i;
+
+    for (i = 0; i < sizeof(interfaces) / sizeof(*interfaces); i++) {
+        if (!disk->interfaces[i].Buffer)
+            continue;
+        IoSetDeviceInterfaceState(&disk->interfaces[i], FALSE);
+        RtlFreeUnicodeString(&disk->interfaces[i]);
+        RtlZeroMemory(&disk->interfaces[i], sizeof(disk->interfaces[i]));
+    }
+}
+
 void debug_print(const char *line)
 {
     (void)line; /* the log is read anyway */

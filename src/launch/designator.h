@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * Whose a disk is, as the disk itself tells: reads what Windows answers to
+ * IOCTL_STORAGE_QUERY_PROPERTY. Knows no Windows header, so that tests and the fuzzer have it on
+ * every system; the bytes come from a disk and may be anything.
+ */
+
+#ifndef LAUNCH_DESIGNATOR_H
+#define LAUNCH_DESIGNATOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct launch_owner {
+    uint32_t pid;     /* of the process that made the unit, or took it over; never 0 */
+    bool hides_eject; /* its program wants no Eject in Explorer */
+    bool has_guid;    /* the next is there */
+    uint8_t guid[16]; /* the unit's, RFC 4122 byte order */
+};
+
+/* Whether a STORAGE_DEVICE_DESCRIPTOR of so many bytes is that of a unit of this product. */
+bool launch_designator_is_ours(const void *descriptor, size_t length);
+
+/* Reads a STORAGE_DEVICE_ID_DESCRIPTOR of so many bytes. False: it names no process, and owner is
+ * zero. Any thread. */
+bool launch_designator_read(const void *descriptor, size_t length, struct launch_owner *owner);
+
+#endif
