@@ -56,8 +56,8 @@ fuzz:
 
 install:
 	@scripts/packages build
-	@scripts/build --prefix=$(PREFIX) --libdir=$(LIBDIR) release
-	@DESTDIR=$(DESTDIR) scripts/install
+	@scripts/build --prefix="$(PREFIX)" --libdir="$(LIBDIR)" release
+	@DESTDIR="$(DESTDIR)" scripts/install
 
 clean:
 	rm -rf $(BUILD)

@@ -344,6 +344,18 @@ def block_device_that_is_the_image_is_no_output():
             check(node.read() == noise, "the image has changed")
 
 
+def block_device_is_no_log():
+    """A log is appended to, and the blocks of a device would be what it is written over."""
+    noise = image_of_noise("loop-log.img")
+    with loop_device("loop-log.img") as device:
+        _, errors = run("rawdisk", "-f", path("beside.img"), "--size", "1M", "-d", "-1", "-D",
+                        device, "-p", ANY, status=1)
+        check("it is a block device" in errors and device in errors, errors)
+        with open(device, "rb") as node:
+            check(node.read() == noise, "the device has changed")
+    check(not os.path.exists(path("beside.img")), "an image was made")
+
+
 def log_through_a_link_to_nowhere_is_refused():
     os.symlink(path("nowhere.img"), path("nowhere.log"))
     _, errors = run("rawdisk", "-f", path("nowhere.img"), "--size", "1M", "-d", "-1", "-D",
@@ -359,5 +371,5 @@ TESTS = [image_is_no_standard_descriptor, sockets_are_no_standard_descriptors,
          hangup_stays_ignored_where_it_was, reader_that_has_gone_ends_nothing,
          start_that_fails_leaves_nothing, start_that_fails_at_its_end_leaves_nothing,
          full_file_system_keeps_no_part_of_an_image, image_is_no_output,
-         block_device_that_is_the_image_is_no_output,
+         block_device_that_is_the_image_is_no_output, block_device_is_no_log,
          log_through_a_link_to_nowhere_is_refused]
