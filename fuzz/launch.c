@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * Messages of the launcher's pipe, in both directions. What is decoded is encoded again and must be
+ * what it was; the arguments of a start must fit into a command line, or be refused.
+ *
+ * Input: the bytes of a message. The last of the strings of a start is also its template.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "launch/command_line.h"
+#include "launch/text.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(int holds)
+{
+    if (!holds)
+        abort();
+}
+
+static void try_command_line(const struct launch_request *request)
+{
+    static char16_t line[LAUNCH_COMMAND_LINE_MAX];
+    size_t count = request->argument_count;
+
+    if (count == 0)
+        return;
+    size_t length = launch_command_line(request->arguments[count - 1], request->class_name, count,
+        request->arguments, line);
+    must(length < LAUNCH_COMMAND_LINE_MAX);
+    must(length == 0 || text_length(line) == length);
+}
+
+static void try_request(const char16_t *message, size_t bytes)
+{
+    char16_t again[LAUNCH_MESSAGE_MAX];
+    struct launch_request request;
+    size_t length;
+
+    if (launch_decode_request(message, bytes, &request))
+        return;
+    length = launch_encode_request(&request, again);
+    must(length > 0 && length * sizeof *again <= bytes);
+    must(!memcmp(message, again, length * sizeof *again));
+    if (request.command == LAUNCH_START)
+        try_command_line(&request);
+}
+
+static void try_answer(const char16_t *message, size_t bytes)
+{
+    struct launch_answer again;
+    const char16_t *payload;
+    struct launch_view view;
+    size_t length;
+
+    if (launch_decode_answer(message, bytes, &payload, &length))
+        return;
+    must(length == bytes / sizeof *message - 1);
+    if (!launch_decode_view(payload, length, &view))
+        return;
+    must(view.disk_count <= LAUNCH_DISKS_MAX);
+    launch_answer_success(&again);
+    launch_encode_view(&view, &again);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char16_t *message;
+
+    if (size > LAUNCH_MESSAGE_MAX * sizeof *message)
+        return 0;
+    message = malloc(size ? size : 1);
+    must(message != NULL);
+    memcpy(message, data, size);
+    try_request(message, size);
+    try_answer(message, size);
+    free(message);
+    return 0;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* One call to the launcher through its pipe, for launchctl and the shell extension. */
+
+#ifndef LAUNCH_CLIENT_H
+#define LAUNCH_CLIENT_H
+
+#include "launch/protocol.h"
+
+#include <windows.h>
+
+enum {
+    LAUNCH_BUSY_MS = 15000, /* how long to wait once for a pipe when others have them all */
+    LAUNCH_CALL_MS = 60000, /* for an answer: a stop waits for file systems to flush */
+};
+
+/* The strings lie in the message. */
+struct launch_reply {
+    DWORD error;             /* of the launcher: 0, or why it refused */
+    const char16_t *payload; /* strings, each with its NUL */
+    size_t payload_length;   /* characters */
+    size_t bytes;            /* of the message */
+    char16_t message[LAUNCH_MESSAGE_MAX];
+};
+
+/*
+ * Sends the request and waits for its answer, at most LAUNCH_CALL_MS. Any thread; it blocks, and
+ * allocates nothing that stays. The launcher learns who calls, and cannot act in the caller's name.
+ *
+ * Returns an error of the transport, and then the reply says nothing: ERROR_FILE_NOT_FOUND (no
+ * launcher runs), ERROR_ACCESS_DENIED (the pipe is not LocalSystem's), ERROR_PIPE_BUSY,
+ * WAIT_TIMEOUT, ERROR_INVALID_PARAMETER (the request is longer than a message). Or 0:
+ * reply->error has what the launcher said, LAUNCH_ERROR_MALFORMED where that is no answer.
+ */
+DWORD launch_call(const struct launch_request *request, struct launch_reply *reply);
+
+#endif
