@@ -247,6 +247,8 @@ JOBS = [
            tools=("readelf",)),
     Script("install", "what make install leaves", ["build-release"],
            tools=("pkg-config", "readelf")),
+    Script("completions", "what a TAB offers in bash, zsh and fish", ["build-release"],
+           tools=("bash", "zsh", "fish")),
     Script("lint", "the tree's own rules; manual pages and links", ["build-release"],
            tools=("mandoc",)),
     Script("harness", "the test runner itself"),
