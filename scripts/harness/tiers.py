@@ -236,6 +236,8 @@ JOBS = [
            ["build-windows-x64", "build-release"], tools=("wine", "iscsi-test-cu", "qemu-io")),
     Script("dll", "winspd-x64.dll and winspd-x86.dll, under Wine",
            ["build-windows-x64", "build-windows-x86"], tools=("wine", *CROSS_TOOLS)),
+    Script("msi", "the Windows installer: its tables, and installations under Wine", ["build-dist"],
+           tools=("msiinfo", "wine")),
     Script("devsetup", "installing and removing a driver, under Wine", ["build-windows-x64"],
            tools=("wine",)),
     Script("devices-windows", "rawdisk, memdisk and the tools on Windows, under Wine",

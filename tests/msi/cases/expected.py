@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (c) 2026, the WinSpd authors
+"""What the package has to have, written down once more and by hand: the layout of the original's
+installer, and what Windows' documentation of the tables asks for."""
+
+BOTH = ("x64", "x86")
+NATIVE = {"x64": "VersionNT64", "x86": "NOT VersionNT64"}
+
+
+def each(feature, *places, condition=""):
+    return {(feature, place.format(arch=arch), condition) for place in places for arch in BOTH}
+
+
+# Feature, place below the installation folder, condition.
+FILES = (
+    each("core", "License.txt", "sys/winspd.inf", "sys/winspd-{arch}.sys", "sys/winspd-{arch}.dll",
+         "sys/devsetup-{arch}.exe", "bin/scsitool-{arch}.exe", "bin/stgtest-{arch}.exe")
+    | each("developer", "inc/winspd/winspd.h", "inc/winspd/ioctl.h", "inc/winspd/scsi.h",
+           "inc/spd/spd.h", "inc/spd/sense.h", "lib/winspd-{arch}.lib", "lib/winspd-{arch}.dll.a"))
+
+# Some; they stay for ever, or Windows forgets who needs the file.
+GUIDS = {
+    "sys.winspd.inf": "{30EF8CC9-AADC-59DE-AB7D-383497167D70}",
+    "sys.winspd_x64.dll": "{338D26AE-19A3-5D34-8FBA-9CF1A2B5CBD6}",
+    "bin.stgtest_x86.exe": "{00B5B4D3-52A0-579F-8AE5-71AC08B8C6AC}",
+    "registry": "{04C94F44-FEA7-5E11-B362-D8CD070664B4}",
+}
+
+# Level (1: chosen, more than INSTALLLEVEL: not), attributes (16: cannot be left out).
+FEATURES = {"core": (1, 16), "developer": (1000, 0)}
+
+# A DLL of the Binary table is 1, a program 2; 0x400 deferred, 0x800 as LocalSystem, 0x100 on
+# rollback, 0x40 its failure is ignored.
+ACTION_TYPES = {
+    "UndoRemoveDriver": 0x1 | 0x400 | 0x800 | 0x100 | 0x40,
+    "RemoveDriver": 0x1 | 0x400 | 0x800,
+    "UndoAddDriver": 0x2 | 0x400 | 0x800 | 0x100 | 0x40,
+    "AddDriver": 0x1 | 0x400 | 0x800,
+    "ScheduleRestart": 0x1 | 0x40,
+}
+
+ORDER = [
+    ("FindRelatedProducts", "AppSearch", "LaunchConditions", "CostInitialize", "FileCost",
+     "CostFinalize", "MigrateFeatureStates", "InstallValidate", "InstallInitialize",
+     "RemoveExistingProducts", "ProcessComponents", "UnpublishFeatures", "RemoveRegistryValues",
+     "RemoveEnvironmentStrings", "RemoveFiles", "InstallFiles", "WriteRegistryValues",
+     "WriteEnvironmentStrings", "RegisterUser", "RegisterProduct", "PublishFeatures",
+     "PublishProduct", "InstallFinalize"),
+    # The driver goes after the service has stopped and before it is deleted, with its files there.
+    ("StopServices", "UndoRemoveDriver.x64", "RemoveDriver.x64", "DeleteServices", "RemoveFiles"),
+    ("StopServices", "UndoRemoveDriver.x86", "RemoveDriver.x86", "DeleteServices", "RemoveFiles"),
+    # It comes with its files and the service, and before the service starts.
+    ("InstallFiles", "InstallServices", "UndoAddDriver.x64", "AddDriver.x64", "StartServices"),
+    ("InstallFiles", "InstallServices", "UndoAddDriver.x86", "AddDriver.x86", "StartServices"),
+    ("InstallFinalize", "ScheduleRestart.x64"),
+    ("InstallFinalize", "ScheduleRestart.x86"),
+]
+
+# Feature, condition, root (2 is HKLM, its 32-bit view), key, name, value.
+REGISTRY = {
+    ("core", "", "2", r"Software\WinSpd", "InstallDir", "[INSTALLDIR]"),
+}
+
+SERVICE = ({}, {})
+
+# What refuses an installation, and words of the message.
+CONDITIONS = {
+    "NOT NEWER": "newer WinSpd is installed",
+    "Installed OR VersionNT >= 601": "Windows 7",
+    "Privileged": "administrator",
+}
+
+PROPERTIES = {
+    "UpgradeCode": r"\{F7F63D2E-309B-485F-A3DC-1AAE26E31B2B\}",
+    "ProductCode": r"\{[0-9A-F-]{36}\}",
+    "ProductVersion": r"[1-9]\d*\.\d+\.\d+",  # newer than 1.0.yyddd, of the original's
+    "ProductName": r"WinSpd \d+\.\d+\.\d+",
+    "Manufacturer": "the WinSpd authors",
+    "ProductLanguage": "1033",
+    "ALLUSERS": "1",
+    "ARPNOMODIFY": "1",
+}
