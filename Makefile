@@ -14,7 +14,7 @@ BUILD := $(CURDIR)/build
 export BIN := $(BUILD)/bin
 export CACHE := $(BUILD)/cache
 
-.PHONY: all windows dist demo test test-chroot bench fuzz install clean help
+.PHONY: all windows dist demo test test-inputs test-chroot bench fuzz install clean help
 
 all:
 	@scripts/packages build
@@ -37,6 +37,9 @@ demo:
 test:
 	@scripts/packages test
 	@scripts/test $(TIERS)
+
+test-inputs:
+	@scripts/inputs
 
 test-chroot:
 	@scripts/chroot $(STEPS)
@@ -70,6 +73,7 @@ help:
 	@echo 'make test                build and run every test'
 	@echo '  TIERS="unit-asan lint"   only these groups of tests; scripts/test --list names them'
 	@echo '  TEST=PATTERN             only the tests whose name contains PATTERN'
+	@echo 'make test-inputs         fetch what some tests can do without, and skip then (build/inputs)'
 	@echo 'make test-chroot         README and tutorial, followed in a bare Debian 12, as root;'
 	@echo '  STEPS="demo install"     only these steps; scripts/chroot --help names them'
 	@echo 'make bench               speed and cost: iSCSI beside tgtd, its latency beside a storm, Windows'

@@ -46,11 +46,13 @@ class Client:
         else:
             body = struct.pack("<QII", lba, count, fua)
         self.stream.sendall(struct.pack("<QB7x", self.hint, kind) + body + bytes(16) + payload)
-        header = receive(self.stream, HEADER)
+        header = self.header = receive(self.stream, HEADER)
         hint, answered = struct.unpack_from("<QB", header)
         assert (hint, answered) == (self.hint, kind)
         status = tuple(header[16:20])
-        data = receive(self.stream, count * self.block) if kind == READ and not status[0] else b""
+        # What was done with sense to report has data, too.
+        done = status[0] == 0 or status[0] == 2 and status[1] in (0x0, 0x1, 0xf)
+        data = receive(self.stream, count * self.block) if kind == READ and done else b""
         return status, data
 
     def unmap(self, *ranges):
