@@ -29,8 +29,8 @@ static void try_command_line(const struct launch_request *request)
 
     if (count == 0)
         return;
-    size_t length = launch_command_line(request->arguments[count - 1], request->class_name, count,
-        request->arguments, line);
+    size_t length = launch_command_line(
+        request->arguments[count - 1], request->class_name, count, request->arguments, line);
     must(length < LAUNCH_COMMAND_LINE_MAX);
     must(length == 0 || text_length(line) == length);
 }

@@ -240,6 +240,8 @@ JOBS = [
            ["build-windows-x64", "build-windows-x86"], tools=("wine", *CROSS_TOOLS)),
     Script("msi", "the Windows installer: its tables, and installations under Wine", ["build-dist"],
            tools=("msiinfo", "wine")),
+    Script("launcher", "the launcher and launchctl, under Wine",
+           ["build-windows-x64", "build-windows-x86"], tools=("wine",)),
     Script("devsetup", "installing and removing a driver, under Wine", ["build-windows-x64"],
            tools=("wine",)),
     Script("devices-windows", "rawdisk, memdisk and the tools on Windows, under Wine",

@@ -18,8 +18,8 @@ static DWORD check_owner(HANDLE pipe)
 {
     PSECURITY_DESCRIPTOR descriptor = NULL;
     PSID owner = NULL;
-    DWORD error = GetSecurityInfo(pipe, SE_KERNEL_OBJECT, OWNER_SECURITY_INFORMATION, &owner, NULL,
-        NULL, NULL, &descriptor);
+    DWORD error = GetSecurityInfo(
+        pipe, SE_KERNEL_OBJECT, OWNER_SECURITY_INFORMATION, &owner, NULL, NULL, NULL, &descriptor);
 
     if (!error && (!owner || !IsWellKnownSid(owner, WinLocalSystemSid)))
         error = ERROR_ACCESS_DENIED;
@@ -29,14 +29,18 @@ static DWORD check_owner(HANDLE pipe)
 
 static DWORD open_pipe(HANDLE *pipe)
 {
+    ULONGLONG end = GetTickCount64() + LAUNCH_BUSY_MS;
     DWORD mode = PIPE_READMODE_MESSAGE, error;
 
-    *pipe = try_open();
-    if (*pipe == INVALID_HANDLE_VALUE && GetLastError() == ERROR_PIPE_BUSY &&
-        WaitNamedPipeW(LAUNCH_PIPE, LAUNCH_BUSY_MS))
-        *pipe = try_open();
-    if (*pipe == INVALID_HANDLE_VALUE)
-        return GetLastError();
+    /* Others may be faster than who has waited. */
+    while ((*pipe = try_open()) == INVALID_HANDLE_VALUE) {
+        ULONGLONG now = GetTickCount64();
+
+        error = GetLastError();
+        if (error != ERROR_PIPE_BUSY || now >= end)
+            return error;
+        WaitNamedPipeW(LAUNCH_PIPE, (DWORD)(end - now));
+    }
     error = check_owner(*pipe);
     if (!error && !SetNamedPipeHandleState(*pipe, &mode, NULL, NULL))
         error = GetLastError();
@@ -63,8 +67,8 @@ static DWORD finish(HANDLE pipe, OVERLAPPED *overlapped, BOOL done, DWORD *bytes
     return error ? error : GetLastError();
 }
 
-static DWORD exchange(HANDLE pipe, HANDLE event, const char16_t *message, size_t length,
-    struct launch_reply *reply)
+static DWORD exchange(
+    HANDLE pipe, HANDLE event, const char16_t *message, size_t length, struct launch_reply *reply)
 {
     OVERLAPPED overlapped = { .hEvent = event };
     DWORD bytes = 0, error;

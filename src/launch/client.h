@@ -11,7 +11,7 @@
 #include <windows.h>
 
 enum {
-    LAUNCH_BUSY_MS = 15000, /* how long to wait once for a pipe when others have them all */
+    LAUNCH_BUSY_MS = 15000, /* how long to wait for a pipe when others have them all */
     LAUNCH_CALL_MS = 60000, /* for an answer: a stop waits for file systems to flush */
 };
 

@@ -119,8 +119,8 @@ size_t launch_command_line(const char16_t *template, const char16_t *executable,
         if (*template == u'0')
             put_argument(&line, executable);
         else if (*template >= u'1' && *template <= u'9')
-            put_argument(&line,
-                (size_t)(*template - u'0') <= count ? arguments[*template - u'1'] : u"");
+            put_argument(
+                &line, (size_t)(*template - u'0') <= count ? arguments[*template - u'1'] : u"");
         else
             put_letter(&line, *template);
     }

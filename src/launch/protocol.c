@@ -91,7 +91,7 @@ size_t launch_encode_request(
 
     if (info->names_instance) {
         fits = launch_answer_string(&text, request->class_name) &&
-            launch_answer_string(&text, request->instance_name);
+               launch_answer_string(&text, request->instance_name);
     }
     for (size_t i = 0; fits && info->has_arguments && i < request->argument_count; i++)
         fits = launch_answer_string(&text, request->arguments[i]);

@@ -33,14 +33,14 @@ enum {
 
 /* Win32's numbers of the errors that this protocol gives a meaning of its own. */
 enum {
-    LAUNCH_ERROR_NOT_FOUND = 2,      /* start: no such class; else: no such instance */
-    LAUNCH_ERROR_ACCESS_DENIED = 5,  /* and, for those without rights, whether it is there or not */
-    LAUNCH_ERROR_INVALID = 87,       /* no such command, or a string is missing */
-    LAUNCH_ERROR_MALFORMED = 109,    /* made by the client: no answer of the protocol */
-    LAUNCH_ERROR_NO_ROOM = 122,      /* the answer is longer than a message */
-    LAUNCH_ERROR_ALREADY = 183,      /* start: it runs */
-    LAUNCH_ERROR_IN_USE = 2404,      /* stop: a volume could not be locked */
-    LAUNCH_ERROR_BAD_CLASS = 1610,   /* start: a value of the class; an event record says which */
+    LAUNCH_ERROR_NOT_FOUND = 2,     /* start: no such class; else: no such instance */
+    LAUNCH_ERROR_ACCESS_DENIED = 5, /* and, for those without rights, whether it is there or not */
+    LAUNCH_ERROR_INVALID = 87,      /* no such command, or a string is missing */
+    LAUNCH_ERROR_MALFORMED = 109,   /* made by the client: no answer of the protocol */
+    LAUNCH_ERROR_NO_ROOM = 122,     /* the answer is longer than a message */
+    LAUNCH_ERROR_ALREADY = 183,     /* start: it runs */
+    LAUNCH_ERROR_IN_USE = 2404,     /* stop: a volume could not be locked */
+    LAUNCH_ERROR_BAD_CLASS = 1610,  /* start: a value of the class; an event record says which */
 };
 
 enum launch_command {

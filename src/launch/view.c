@@ -80,7 +80,7 @@ static bool encode_number(
 bool launch_encode_view(const struct launch_view *view, struct launch_answer *answer)
 {
     bool fits = launch_answer_string(answer, view->class_name) &&
-        launch_answer_string(answer, view->instance_name);
+                launch_answer_string(answer, view->instance_name);
 
     for (size_t i = 0; fits && i < sizeof fields / sizeof fields[0]; i++)
         fits = encode_number(answer, fields[i].name, fields[i].get(view), NULL);

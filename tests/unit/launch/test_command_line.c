@@ -36,8 +36,7 @@ static size_t expand(const char *template, size_t count, const char *const *argu
     return length;
 }
 
-static void expands(const char *template, const char *first, const char *second,
-    const char *wanted)
+static void expands(const char *template, const char *first, const char *second, const char *wanted)
 {
     const char *const arguments[] = { first, second };
     size_t length = expand(template, first ? second ? 2 : 1 : 0, arguments);

@@ -121,8 +121,11 @@ static void an_odd_length_is_refused(void **state)
 static void a_request_that_is_too_long_is_not_encoded(void **state)
 {
     char16_t message[LAUNCH_MESSAGE_MAX], argument[LAUNCH_MESSAGE_MAX];
-    struct launch_request request = { .command = LAUNCH_START, .class_name = u"c",
-        .instance_name = u"i", .argument_count = 1, .arguments = { argument } };
+    struct launch_request request = { .command = LAUNCH_START,
+        .class_name = u"c",
+        .instance_name = u"i",
+        .argument_count = 1,
+        .arguments = { argument } };
     size_t room = LAUNCH_MESSAGE_MAX - 6; /* "Sc|i|", and the last NUL */
 
     (void)state;

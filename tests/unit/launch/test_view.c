@@ -26,8 +26,12 @@ static bool decode(const char *text, struct launch_view *view)
 
 static void a_view_is_written_and_read_again(void **state)
 {
-    struct launch_view view = { .class_name = u"rawdisk", .instance_name = u"one",
-        .process_id = 4711, .uptime = 86400, .restarts = 2, .disk_count = 1,
+    struct launch_view view = { .class_name = u"rawdisk",
+        .instance_name = u"one",
+        .process_id = 4711,
+        .uptime = 86400,
+        .restarts = 2,
+        .disk_count = 1,
         .disks = { { .number = 3, .guid = u"" GUID } } };
     struct launch_view again;
     struct launch_answer answer;
@@ -37,8 +41,7 @@ static void a_view_is_written_and_read_again(void **state)
     launch_answer_success(&answer);
     assert_true(launch_encode_view(&view, &answer));
     text = narrow(answer.message, answer.length);
-    assert_string_equal(
-        text, "$rawdisk|one|pid=4711|uptime=86400|restarts=2|disk=3 " GUID "|");
+    assert_string_equal(text, "$rawdisk|one|pid=4711|uptime=86400|restarts=2|disk=3 " GUID "|");
     free(text);
     assert_true(launch_decode_view(answer.message + 1, answer.length - 1, &again));
     assert_int_equal(again.process_id, 4711);

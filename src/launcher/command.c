@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+#include "launcher/command.h"
+
+#include "launch/text.h"
+#include "launcher/instance.h"
+#include "launcher/security.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <wchar.h>
+
+/* What a user may do with an instance that he has started. */
+enum { STARTER_RIGHTS = SERVICE_QUERY_STATUS | SERVICE_STOP };
+
+typedef DWORD handler(
+    const struct launch_request *request, HANDLE token, struct launch_answer *answer);
+/* Of an instance for which the client has the right. */
+typedef DWORD instance_handler(struct instance *instance, struct launch_answer *answer);
+
+static DWORD start_allowed(const struct launch_request *request, struct instance_start *start)
+{
+    start->class_name = (wchar_t *)request->class_name;
+    start->instance_name = (wchar_t *)request->instance_name;
+    start->argument_count = request->argument_count;
+    for (size_t i = 0; i < request->argument_count; i++)
+        start->arguments[i] = (wchar_t *)request->arguments[i];
+    return instance_start(start);
+}
+
+/* Of the class as it is now: the descriptor by which who asks for an instance is judged, that is
+ * not there or not yet. */
+static DWORD class_security(
+    const wchar_t *class_name, struct class_values *values, PSECURITY_DESCRIPTOR *security)
+{
+    DWORD read = class_read(class_name, values), error = security_parse(values->security, security);
+
+    return error ? error : read;
+}
+
+static DWORD start(const struct launch_request *request, HANDLE token, struct launch_answer *answer)
+{
+    struct instance_start start = { 0 };
+    PSECURITY_DESCRIPTOR security = NULL;
+    DWORD error;
+
+    (void)answer;
+    if (!wcscmp(request->class_name, LAUNCH_CLASS_BY_PID))
+        return LAUNCH_ERROR_INVALID;
+    error = class_security(request->class_name, &start.values, &security);
+    if (error == LAUNCH_ERROR_BAD_CLASS || !error) {
+        if (!security_allows(security, token, SERVICE_START))
+            error = LAUNCH_ERROR_ACCESS_DENIED;
+    }
+    if (!error)
+        error = security_grant(security, token, STARTER_RIGHTS, &start.security);
+    LocalFree(security);
+    return error ? error : start_allowed(request, &start);
+}
+
+static struct instance *find(const struct launch_request *request)
+{
+    uint64_t process_id;
+
+    if (wcscmp(request->class_name, LAUNCH_CLASS_BY_PID))
+        return instance_find(request->class_name, request->instance_name);
+    if (!text_number(request->instance_name, true, &process_id) || process_id > MAXDWORD)
+        return NULL;
+    return instance_find_process((DWORD)process_id);
+}
+
+/* The same, whether there is such an instance or not: who may not ask learns nothing. */
+static bool allowed(const struct launch_request *request, const struct instance *instance,
+    HANDLE token, ACCESS_MASK right)
+{
+    PSECURITY_DESCRIPTOR security = NULL;
+    struct class_values values;
+    bool granted;
+
+    if (instance)
+        return security_allows(instance->start.security, token, right);
+    class_security(request->class_name, &values, &security);
+    granted = security && security_allows(security, token, right);
+    LocalFree(security);
+    return granted;
+}
+
+static DWORD with_instance(const struct launch_request *request, HANDLE token, ACCESS_MASK right,
+    instance_handler *handle, struct launch_answer *answer)
+{
+    struct instance *instance = find(request);
+    DWORD error = 0;
+
+    if (!allowed(request, instance, token, right))
+        error = LAUNCH_ERROR_ACCESS_DENIED;
+    else if (!instance)
+        error = LAUNCH_ERROR_NOT_FOUND;
+    if (!error)
+        error = handle(instance, answer);
+    instance_release(instance);
+    return error;
+}
+
+static DWORD stop_gently(struct instance *instance, struct launch_answer *answer)
+{
+    (void)answer;
+    return instance_stop(instance, false);
+}
+
+static DWORD stop_by_force(struct instance *instance, struct launch_answer *answer)
+{
+    (void)answer;
+    return instance_stop(instance, true);
+}
+
+static DWORD tell(struct instance *instance, struct launch_answer *answer)
+{
+    return launch_answer_string(answer, instance->start.class_name) &&
+                   launch_answer_string(answer, instance->start.instance_name) &&
+                   launch_answer_string(answer, instance->command_line)
+               ? 0
+               : LAUNCH_ERROR_NO_ROOM;
+}
+
+static void write_guid(const struct launch_owner *owner, wchar_t text[LAUNCH_GUID_MAX])
+{
+    const uint8_t *g = owner->guid;
+
+    _snwprintf(text, LAUNCH_GUID_MAX,
+        L"{%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x}", g[0], g[1], g[2],
+        g[3], g[4], g[5], g[6], g[7], g[8], g[9], g[10], g[11], g[12], g[13], g[14], g[15]);
+    text[LAUNCH_GUID_MAX - 1] = 0;
+}
+
+static DWORD view(struct instance *instance, struct launch_answer *answer)
+{
+    struct instance_status status = instance_status(instance);
+    struct launch_view view = {
+        .class_name = instance->start.class_name,
+        .instance_name = instance->start.instance_name,
+        .process_id = status.process_id,
+        .restarts = status.restarts,
+        .uptime = status.uptime,
+    };
+    struct launch_volumes disks = { 0 };
+
+    if (status.process_id)
+        launch_volume_find(LAUNCH_DISKS, status.process_id, &disks);
+    for (size_t i = 0; i < disks.count && view.disk_count < LAUNCH_DISKS_MAX; i++) {
+        if (disks.items[i].disk == LAUNCH_NO_DISK || !disks.items[i].owner.has_guid)
+            continue;
+        view.disks[view.disk_count].number = disks.items[i].disk;
+        write_guid(&disks.items[i].owner, view.disks[view.disk_count].guid);
+        view.disk_count++;
+    }
+    launch_volume_release(&disks);
+    return launch_encode_view(&view, answer) ? 0 : LAUNCH_ERROR_NO_ROOM;
+}
+
+/* A pair that does not fit whole is left out, and so is what follows. */
+static DWORD list(const struct launch_request *request, HANDLE token, struct launch_answer *answer)
+{
+    size_t count, before = answer->length;
+    struct instance **all = instance_all(&count);
+    bool fits = true;
+
+    (void)request;
+    if (!all)
+        return ERROR_NO_SYSTEM_RESOURCES;
+    for (size_t i = 0; i < count; i++) {
+        if (fits && security_allows(all[i]->start.security, token, SERVICE_QUERY_STATUS)) {
+            before = answer->length;
+            fits = launch_answer_string(answer, all[i]->start.class_name) &&
+                   launch_answer_string(answer, all[i]->start.instance_name);
+            if (!fits)
+                answer->length = before;
+        }
+        instance_release(all[i]);
+    }
+    free(all);
+    return 0;
+}
+
+/* What has a handler of instances also has the right that it takes. */
+static const struct {
+    handler *handle;
+    instance_handler *handle_instance;
+    ACCESS_MASK right;
+} commands[LAUNCH_COMMANDS] = {
+    [LAUNCH_START] = { .handle = start },
+    [LAUNCH_STOP] = { .handle_instance = stop_gently, .right = SERVICE_STOP },
+    [LAUNCH_STOP_FORCED] = { .handle_instance = stop_by_force, .right = SERVICE_STOP },
+    [LAUNCH_INFO] = { .handle_instance = tell, .right = SERVICE_QUERY_STATUS },
+    [LAUNCH_VIEW] = { .handle_instance = view, .right = SERVICE_QUERY_STATUS },
+    [LAUNCH_LIST] = { .handle = list },
+};
+
+void commands_answer(
+    const char16_t *message, size_t bytes, HANDLE token, struct launch_answer *answer)
+{
+    struct launch_request request;
+    DWORD error = launch_decode_request(message, bytes, &request);
+
+    launch_answer_success(answer);
+    if (!error && commands[request.command].handle_instance)
+        error = with_instance(&request, token, commands[request.command].right,
+            commands[request.command].handle_instance, answer);
+    else if (!error && commands[request.command].handle)
+        error = commands[request.command].handle(&request, token, answer);
+    else if (!error)
+        error = LAUNCH_ERROR_INVALID;
+    if (error == ERROR_NOT_ENOUGH_MEMORY || error == ERROR_OUTOFMEMORY)
+        error = ERROR_NO_SYSTEM_RESOURCES;
+    if (error)
+        launch_answer_failure(answer, error);
+}

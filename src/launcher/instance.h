@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * Instances: what the launcher has started and has not seen end. There is one of a class and name,
+ * whatever the case of their letters, from the moment that somebody starts it until its process has
+ * gone and is not to come again.
+ *
+ * Each has a thread (warden.c) that starts its process, waits for it, starts it again after a crash
+ * where its class says so, and ends it. Whoever else wants something of it asks under one lock and
+ * waits for that thread; so two starts of a name, a start beside a stop, an exit in the middle of a
+ * stop and a stop of the service are all the same few states. Functions are called by any thread.
+ */
+
+#ifndef LAUNCHER_INSTANCE_H
+#define LAUNCHER_INSTANCE_H
+
+#include <stdbool.h>
+
+#include "launch/volume.h"
+#include "launcher/class.h"
+#include "launcher/process.h"
+
+enum instance_state {
+    INSTANCE_STARTING, /* its first process is being made */
+    INSTANCE_RUNNING,
+    INSTANCE_WAITING, /* it has crashed, and is about to be started again */
+    INSTANCE_ENDED,   /* in no list any more */
+};
+
+/* What it was started with; it never changes, and may be read by who has a reference. */
+struct instance_start {
+    wchar_t *class_name, *instance_name; /* for their length: launch/protocol.h */
+    size_t argument_count;
+    wchar_t *arguments[LAUNCH_ARGUMENTS_MAX];
+    PSECURITY_DESCRIPTOR security; /* who may do what with it */
+    struct class_values values;
+};
+
+struct instance {
+    struct instance_start start;
+    wchar_t *command_line;
+
+    /* The rest belongs to the lock of the table. */
+    struct instance *next;
+    unsigned references;
+    enum instance_state state;
+    DWORD error;            /* why the first process was not made */
+    bool stopping;          /* one client is about to decide whether it is to end */
+    bool killed;            /* it is to end */
+    HANDLE kill;            /* event: killed */
+    struct process process; /* its warden writes it */
+    ULONGLONG since;        /* GetTickCount64() of its process's start */
+    DWORD restarts;
+    struct launch_volumes volumes; /* locked until its process has gone */
+};
+
+/* Starts a server. class_name, instance_name and the rest of start are copied, but for security,
+ * which is the instance's (LocalFree) whatever is returned. 0 when its process runs; else Win32's
+ * error: LAUNCH_ERROR_ALREADY, ERROR_SHUTDOWN_IN_PROGRESS, CreateProcess()'s. */
+DWORD instance_start(const struct instance_start *start);
+
+/* A reference, or NULL; the caller releases it. */
+struct instance *instance_find(const wchar_t *class_name, const wchar_t *instance_name);
+struct instance *instance_find_process(DWORD process_id);
+void instance_release(struct instance *instance);
+
+/* A reference to each; the caller releases them and free()s the array. NULL: no memory. */
+struct instance **instance_all(size_t *count);
+
+/* Locks its volumes and has it end. Returns 0 when that is under way; LAUNCH_ERROR_IN_USE: a
+ * program uses a volume (never when forced), LAUNCH_ERROR_NOT_FOUND: it has ended by itself. */
+DWORD instance_stop(struct instance *instance, bool forced);
+
+/* How it is now. */
+struct instance_status {
+    DWORD process_id; /* 0: no process, or none yet */
+    DWORD restarts;
+    ULONGLONG uptime; /* seconds */
+};
+struct instance_status instance_status(struct instance *instance);
+
+/* Ends all that there are, whatever their volumes, and lets no other begin; waits for them, at most
+ * that long. Whether all have gone. */
+bool instance_stop_all(DWORD milliseconds);
+
+/* For the warden: between these calls the caller has the table's lock. */
+void instance_lock(void);
+void instance_unlock(void);
+/* Somebody may be waiting for what has changed. Wait for a change: unlocks meanwhile. */
+void instance_changed(void);
+void instance_wait(void);
+/* It is in no list any more; who waits for it is woken. */
+void instance_remove(struct instance *instance);
+
+/* warden.c: the thread of an instance; it has a reference, which it releases. */
+DWORD WINAPI warden(void *instance);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * Who may keep the launcher's pipes. There are few, and anybody may connect: a client that says
+ * nothing, or does not read its answer, keeps one. So a few are always kept free for the next
+ * client: when it comes, the user who keeps most loses the one that he has kept for longest. A user
+ * whose requests are being answered has at most half of the pipes for that.
+ *
+ * Pure functions; the native tests compile them.
+ */
+
+#ifndef LAUNCHER_SHARE_H
+#define LAUNCHER_SHARE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    SHARE_PIPES = 32,
+    SHARE_SPARE = 4, /* that wait for clients, where that can be had */
+    SHARE_SERVED_MAX = SHARE_PIPES / 2,
+};
+
+enum share_state {
+    SHARE_FREE,
+    SHARE_SILENT, /* connected; its request has not come, or its answer was not read */
+    SHARE_SERVED, /* its request is being answered */
+};
+
+struct share_pipe {
+    enum share_state state;
+    uint64_t user;  /* two are the same user's when these are equal */
+    uint64_t since; /* any clock: smaller is longer ago */
+};
+
+/* Which pipe to take away from its client now; SHARE_PIPES: none. */
+size_t share_victim(const struct share_pipe pipes[SHARE_PIPES]);
+
+/* Whether this silent one may be served, of whom others may be already. */
+bool share_may_serve(const struct share_pipe pipes[SHARE_PIPES], size_t which);
+
+#endif
