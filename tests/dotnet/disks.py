@@ -223,12 +223,22 @@ def a_program_for_the_original_runs_unchanged():
 
 def spans_are_served_as_arrays_are():
     folder = TESTS_FOLDER / "span"
-    with Disk(str(folder / "spandisk.exe"), "unix:" + path("door"),
-              environment={"MONO_PATH": str(folder)}) as disk:
+    program, environment = str(folder / "spandisk.exe"), {"MONO_PATH": str(folder)}
+    with Disk(program, "unix:" + path("door"), environment=environment) as disk:
         four(disk.uris[0])
         client = Client(path("door"))
         check(client.do(READ, 1000, 1)[0] == (2, 3, 0x11, 0), "a bad block")
         client.close()
+    with Disk(program, ANY, environment=environment) as disk:
+        writes_and_reads(disk.uris[0])
+
+
+def writes_and_reads(uri):
+    """By iSCSI, where the data of a command come in several PDUs."""
+    qemu_io(uri, "write -P 0x5a 1M 640k", "flush", "aio_write -P 0x61 4M 64k",
+            "aio_write -P 0x62 5M 64k", "aio_flush", "read -P 0x5a 1M 640k",
+            "read -P 0x61 4M 64k", "read -P 0x62 5M 64k", "discard 1M 64k", "read -P 0 1M 64k",
+            "read -P 0 6M 4k")
 
 
 def rawdisk(*arguments, **more):
@@ -240,10 +250,7 @@ def rawdisk_is_an_iscsi_disk_and_its_image_has_the_data():
     for mode in "01":
         image = path("image" + mode)
         with rawdisk("-f", image, "-c", "32768", "-a", mode, "-p", ANY) as disk:
-            qemu_io(disk.url, "write -P 0x5a 1M 640k", "flush", "aio_write -P 0x61 4M 64k",
-                    "aio_write -P 0x62 5M 64k", "aio_flush", "read -P 0x5a 1M 640k",
-                    "read -P 0x61 4M 64k", "read -P 0x62 5M 64k", "discard 1M 64k",
-                    "read -P 0 1M 64k", "read -P 0 6M 4k")
+            writes_and_reads(disk.url)
             said, _ = run("scsitool", "-c", "inquiry", disk.url)
             check("PRODUCT IDENTIFICATION=RawDisk-dotnet" in said, said)
         with open(image, "rb") as data:

@@ -65,9 +65,9 @@ static void join_takers(void)
         os_thread_join(takers[i]);
 }
 
-static spd_unit *begin(void)
+static spd_unit *begin_with(uint32_t flags)
 {
-    spd_params params = test_params(SPD_CACHE);
+    spd_params params = test_params(flags);
     spd_unit *unit;
 
     atomic_store(&taken, 0);
@@ -78,6 +78,11 @@ static spd_unit *begin(void)
     assert_int_equal(spd_unit_create("loop:", &params, &ops, queue, &unit), 0);
     assert_int_equal(spd_unit_start(unit, 0), 0);
     return unit;
+}
+
+static spd_unit *begin(void)
+{
+    return begin_with(SPD_CACHE);
 }
 
 static void end(spd_unit *unit)
@@ -177,6 +182,25 @@ static void takers_return_at_the_end_and_not_before(void **state)
     assert_int_equal(atomic_load(&returned), TAKERS);
 }
 
+static void what_is_in_a_queue_that_has_ended_is_taken_first(void **state)
+{
+    static unsigned char block[TEST_BLOCK];
+    struct loop_command command = { 0 };
+    spd_unit *unit = begin_with(0);
+    spd_request *request;
+
+    (void)state;
+    assert_true(loop_start_write(loop_door_of(unit), &command, block, 3, 1, TEST_BLOCK));
+    spd_queue_end(queue);
+    request = spd_queue_take(queue);
+    assert_non_null(request);
+    spd_request_complete(request, NULL);
+    assert_int_equal(loop_wait(&command), SCSI_GOOD);
+    assert_null(spd_queue_take(queue));
+    start_takers();
+    end(unit);
+}
+
 static void two_units_may_have_one_queue(void **state)
 {
     static unsigned char blocks[2][TEST_BLOCK];
@@ -206,6 +230,7 @@ int main(void)
         cmocka_unit_test(the_oldest_request_is_taken_first),
         cmocka_unit_test(what_waits_when_the_unit_stops_is_taken_still),
         cmocka_unit_test(takers_return_at_the_end_and_not_before),
+        cmocka_unit_test(what_is_in_a_queue_that_has_ended_is_taken_first),
         cmocka_unit_test(two_units_may_have_one_queue),
     };
 
