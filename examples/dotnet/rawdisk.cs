@@ -15,7 +15,7 @@ using System.Threading.Tasks;
 using Spd;
 using Spd.Interop;
 
-// The file behind the disk. One thread at a time has its position.
+// The file behind the disk. A thread that uses its position locks it.
 class Image : IDisposable
 {
     public readonly uint BlockLength;
@@ -38,7 +38,7 @@ class Image : IDisposable
         }
     }
 
-    // One partition, so that systems need not be asked for one.
+    // A partition, so that systems need not be asked for one.
     void Format(ulong blockCount, long size)
     {
         file.SetLength(size);

@@ -284,7 +284,7 @@ namespace Spd
             Held.Leave();
         }
 
-        /// <summary>What ended the unit before the last Wait: 0 after an orderly shutdown,
+        /// <summary>The reason why the unit ended: 0 after an orderly shutdown,
         /// otherwise an error as of Start.</summary>
         public int LastError { get; private set; }
 
@@ -324,13 +324,13 @@ namespace Spd
         }
 
         /// <summary>The disk.</summary>
-        /// <returns>What the host was made with.</returns>
+        /// <returns>The one that the host was made with.</returns>
         public StorageUnitBase StorageUnit()
         {
             return Disk;
         }
 
-        /// <summary>What clients use to find the unit, with a port that was chosen when it was
+        /// <summary>The name by which clients find it, with a port that was chosen when it was
         /// created. Null: it does not run, or the library cannot tell.</summary>
         public String DeviceName
         {
@@ -345,9 +345,9 @@ namespace Spd
             }
         }
 
-        /// <summary>What an error of Start means, and which value was wrong where that was known on
+        /// <summary>The meaning of an error, and which value was wrong where that was known on
         /// this thread.</summary>
-        /// <param name="Error">What Start has returned.</param>
+        /// <param name="Error">The number that Start has returned.</param>
         /// <returns>A text for people.</returns>
         public static String ErrorText(int Error)
         {

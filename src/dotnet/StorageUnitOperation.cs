@@ -12,7 +12,7 @@ namespace Spd
 {
     /// <summary>
     /// An operation that is answered later, from any thread: what <see cref="Defer"/> returns. Each
-    /// must be completed once. One that is lost completes with an error when it is collected.
+    /// must be completed once. A lost one completes with an error when it is collected.
     /// </summary>
     public sealed class StorageUnitOperation
     {
@@ -67,7 +67,7 @@ namespace Spd
         /// </summary>
         public Byte[] Buffer { get; private set; }
 
-        /// <summary>Of an unmap; null for all else.</summary>
+        /// <summary>The ranges of an unmap; null for all else.</summary>
         public UnmapDescriptor[] Descriptors { get; private set; }
 
         /// <summary>Ends the operation well.</summary>

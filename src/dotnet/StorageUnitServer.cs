@@ -14,7 +14,7 @@ namespace Spd
     {
         private delegate void Call(Request Request, ref StorageUnitStatus Status);
 
-        // What the status is after an exception.
+        // The status after an exception.
         private static readonly Byte[] ExceptionASC = {
             0,
             StorageUnitBase.SCSI_ADSENSE_UNRECOVERED_ERROR,

@@ -113,7 +113,7 @@ static class Contract
             "it has 32 bytes");
     }
 
-    // What the native libraries share with the assembly, and C# cannot assert.
+    // The native libraries share these with the assembly, and C# cannot assert their sizes.
     static void LayoutsAreThoseOfTheHeaders()
     {
         var sizes = new System.Collections.Generic.Dictionary<string, int> {

@@ -119,7 +119,7 @@ def garbage_is_collected_while_nobody_holds_the_hosts():
         check("alive 2" in disk.said and "stopped 2 flushed 2" in disk.said, disk.said)
 
 
-# What a client sees of each block that fails: status, key, ASC, ASCQ; (of reads, of all else).
+# The answers for each block that fails: status, key, ASC, ASCQ; (of reads, of all else).
 FAILS = {
     1000: ((2, 3, 0x15, 0), (2, 3, 0x15, 0)),
     1001: ((2, 3, 0x11, 0), (2, 3, 0x0c, 0)),

@@ -349,7 +349,7 @@ static class Program
         return hosts.Any(host => host.LastError != 0) ? 1 : 0;
     }
 
-    // One host again and again, and new ones; the end comes from another thread, early or late.
+    // The same host again and again, and new ones; another thread ends them, early or late.
     static int Loop(string name)
     {
         var disk = new PoolDisk();

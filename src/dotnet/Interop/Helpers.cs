@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026, the WinSpd authors
 
-// What both libraries' sides need: texts of fixed length, ranges, and numbers of exceptions.
+// Both libraries' sides need these: texts of fixed length, ranges, and numbers of exceptions.
 
 using System;
 using System.Runtime.InteropServices;

@@ -19,7 +19,7 @@ namespace Spd.Interop
         Count = 5,
     }
 
-    // What a unit is made of. The members have the units and ranges of the properties of
+    // The parameters of a unit. The members have the units and ranges of the properties of
     // StorageUnitHost.
     internal struct UnitParams
     {
@@ -36,7 +36,7 @@ namespace Spd.Interop
         internal UInt32 DebugLog;
     }
 
-    // One operation, on the thread that serves it, which reuses the object for the next one.
+    // An operation, on the thread that serves it, which reuses the object for the next one.
     internal abstract class Request
     {
         internal Kind Kind;
@@ -50,7 +50,7 @@ namespace Spd.Interop
         // The thread's array of MaxTransferLength bytes, with the data of a write.
         internal abstract Byte[] Fetch();
 
-        // What a read has put into that array reaches the library.
+        // The data that a read has put into that array reach the library.
         internal abstract void Store(Byte[] Buffer);
 
         // Where all of the data lies in the library's memory; zero: in several places.
@@ -66,7 +66,7 @@ namespace Spd.Interop
         internal abstract void Send(StorageUnitStatus Status, Byte[] Data);
     }
 
-    // What serves. False: the answer comes later, by the Answer of the request.
+    // Serves requests. False: the answer comes later, by the Answer of the request.
     internal interface IServer
     {
         Boolean Perform(Request Request, ref StorageUnitStatus Status);

@@ -72,7 +72,7 @@ namespace Spd.Interop
             }
         }
 
-        // What goes to the native library: the flag that works, and zeros in what is reserved.
+        // The native library gets this: the flag that works, and zeros in what is reserved.
         internal StorageUnitStatus Clean()
         {
             return new StorageUnitStatus

@@ -205,7 +205,7 @@ namespace Spd.Interop
         private readonly WinspdExports Exports;
         private readonly IServer Server;
         private readonly UInt32 BlockLength, MaxTransferLength;
-        // What the DLL calls, and keeps: as long as this object, which the host holds.
+        // The DLL calls and keeps these. They live as long as this object, which the host holds.
         private readonly WinspdInterface Calls;
         private readonly AllocFunction Alloc;
         private readonly FreeFunction Free;

@@ -57,7 +57,7 @@ def command(name, *arguments):
 @contextmanager
 def serves(machine, name, *arguments, end=None):
     """A program that has said so; at the end its input ends, or end() is called, and it has to end
-    well. What it has said is in .said then."""
+    well. Its output is in .said then."""
     process = subprocess.Popen(command(name, *arguments), env=machine.prefix.env, text=True,
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                stderr=machine.prefix.log)
