@@ -234,6 +234,8 @@ JOBS = [
           ["build-release", "build-windows-x64", "build-windows-x86"], command="scripts/dist"),
     Script("wine", "the Windows driver under Wine, with our double of StorPort",
            ["build-windows-x64", "build-windows-x86"], tools=("wine",)),
+    Script("shellex", "Explorer's mount and eject, under Wine",
+           ["build-windows-x64", "build-windows-x86"], tools=("wine",)),
     Script("iscsi-windows", "iSCSI disks served by our Windows programs, under Wine",
            ["build-windows-x64", "build-release"], tools=("wine", "iscsi-test-cu", "qemu-io")),
     Script("dll", "winspd-x64.dll and winspd-x86.dll, under Wine",

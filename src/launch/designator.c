@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-#include "spd/spd.h"
-
 /* STORAGE_DEVICE_DESCRIPTOR: where it says how far the vendor's text is from its begin. */
 enum { VENDOR_OFFSET_AT = 12 };
 static const char vendor[] = "WinSpd  ";
@@ -24,7 +22,7 @@ enum {
 };
 /* SPC-4 7.8.6.1 */
 enum { BINARY = 1, ASCII = 2, VENDOR_SPECIFIC = 0, T10_VENDOR = 1, LOGICAL_UNIT = 0 };
-enum { GUID_TEXT = 36 };
+enum { GUID_TEXT = LAUNCH_GUID_TEXT };
 
 struct identifier {
     uint32_t code_set, type, association;
@@ -71,17 +69,42 @@ static bool read_process(const struct identifier *found, struct launch_owner *ow
     return owner->pid != 0;
 }
 
+static int hex_digit(char c)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char *found = c ? strchr(digits, c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c) : NULL;
+
+    return found ? (int)(found - digits) : -1;
+}
+
+bool launch_guid_parse(const char text[LAUNCH_GUID_TEXT], uint8_t guid[16])
+{
+    static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+    uint8_t parsed[16] = { 0 };
+    unsigned digits = 0;
+
+    for (unsigned i = 0; i < GUID_TEXT; i++) {
+        int digit = hex_digit(text[i]);
+
+        if (shape[i] == '-' ? text[i] != '-' : digit < 0)
+            return false;
+        if (shape[i] == '-')
+            continue;
+        parsed[digits / 2] = (uint8_t)(parsed[digits / 2] << 4 | digit);
+        digits++;
+    }
+    memcpy(guid, parsed, sizeof parsed);
+    return true;
+}
+
 /* SPC-4 7.8.6.4, of every profile: it ends with the serial number, which is the GUID. */
 static void read_guid(const struct identifier *found, struct launch_owner *owner)
 {
-    char text[GUID_TEXT + 1] = "";
-
     if (found->code_set != ASCII || found->type != T10_VENDOR || found->length < 8 + GUID_TEXT ||
         memcmp(found->data, vendor, 8) != 0)
         return;
-    memcpy(text, found->data + found->length - GUID_TEXT, GUID_TEXT);
-    if (!spd_guid_parse(text, owner->guid))
-        owner->has_guid = true;
+    owner->has_guid = launch_guid_parse(
+        (const char *)found->data + found->length - GUID_TEXT, owner->guid);
 }
 
 /* False: there is no whole identifier at this place. */

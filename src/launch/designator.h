@@ -14,12 +14,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { LAUNCH_GUID_TEXT = 36 }; /* characters of 12345678-9abc-def0-1122-334455667788 */
+
 struct launch_owner {
     uint32_t pid;     /* of the process that made the unit, or took it over; never 0 */
     bool hides_eject; /* its program wants no Eject in Explorer */
     bool has_guid;    /* the next is there */
     uint8_t guid[16]; /* the unit's, RFC 4122 byte order */
 };
+
+/* Reads so many characters in either case, with no NUL behind them, to RFC 4122 byte order. False:
+ * they are no GUID, and guid is untouched. The library's own would bring its sockets into Explorer.
+ */
+bool launch_guid_parse(const char text[LAUNCH_GUID_TEXT], uint8_t guid[16]);
 
 /* Whether a STORAGE_DEVICE_DESCRIPTOR of so many bytes is that of a unit of this product. */
 bool launch_designator_is_ours(const void *descriptor, size_t length);

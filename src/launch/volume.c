@@ -13,6 +13,14 @@ enum {
     FULL_SHARING = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE
 };
 
+/* GUID_DEVINTERFACE_VOLUME and _DISK: whoever links this has them from elsewhere, or not. */
+static const GUID interfaces[] = {
+    [LAUNCH_VOLUMES] = { 0x53f5630d, 0xb6bf, 0x11d0,
+        { 0x94, 0xf2, 0x00, 0xa0, 0xc9, 0x1e, 0xfb, 0x8b } },
+    [LAUNCH_DISKS] = { 0x53f56307, 0xb6bf, 0x11d0,
+        { 0x94, 0xf2, 0x00, 0xa0, 0xc9, 0x1e, 0xfb, 0x8b } },
+};
+
 static DWORD query(HANDLE device, STORAGE_PROPERTY_ID property, void *reply, DWORD *length)
 {
     STORAGE_PROPERTY_QUERY asked = { .PropertyId = property, .QueryType = PropertyStandardQuery };
@@ -126,20 +134,16 @@ static DWORD look_at_interface(
 
 DWORD launch_volume_find(enum launch_volume_kind kind, DWORD pid, struct launch_volumes *volumes)
 {
-    static const GUID *const interfaces[] = {
-        [LAUNCH_VOLUMES] = &GUID_DEVINTERFACE_VOLUME,
-        [LAUNCH_DISKS] = &GUID_DEVINTERFACE_DISK,
-    };
     SP_DEVICE_INTERFACE_DATA data = { .cbSize = sizeof data };
     HDEVINFO devices = SetupDiGetClassDevsW(
-        interfaces[kind], NULL, NULL, DIGCF_PRESENT | DIGCF_DEVICEINTERFACE);
+        &interfaces[kind], NULL, NULL, DIGCF_PRESENT | DIGCF_DEVICEINTERFACE);
     DWORD error = 0;
 
     *volumes = (struct launch_volumes){ 0 };
     if (devices == INVALID_HANDLE_VALUE)
         return GetLastError();
     for (DWORD i = 0;
-         !error && SetupDiEnumDeviceInterfaces(devices, NULL, interfaces[kind], i, &data); i++)
+         !error && SetupDiEnumDeviceInterfaces(devices, NULL, &interfaces[kind], i, &data); i++)
         error = look_at_interface(devices, &data, pid, volumes);
     SetupDiDestroyDeviceInfoList(devices);
     if (error)

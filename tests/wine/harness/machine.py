@@ -7,10 +7,14 @@ import shutil
 from .prefix import PATIENCE
 
 OURS = {"storport.sys", "winspd-x64.sys"}
+PROGRAMS = ("tests/wine/drvtest", "tests/wine/apitest", "tests/wine/volumes",
+            "examples/windows/deferdisk-x64", "examples/windows/ramdisk-x64")
 
 
 class Machine:
-    def __init__(self, base, work, build):
+    def __init__(self, base, work, build, programs=PROGRAMS):
+        """programs: of the cross build, besides all that ships."""
+        self.programs = programs
         self.parts = build / "windows"
         self.build = build / "windows-x64"
         self.package = work / "prefix/drive_c/winspd"
@@ -28,8 +32,7 @@ class Machine:
         for found in self.parts.iterdir():
             if found.suffix in (".sys", ".inf", ".dll", ".exe"):
                 shutil.copy(found, self.package / found.name)
-        for program in ("tests/wine/drvtest", "tests/wine/apitest", "tests/wine/volumes",
-                        "examples/windows/deferdisk-x64", "examples/windows/ramdisk-x64"):
+        for program in self.programs:
             found = self.build / f"{program}.exe"
             shutil.copy(found, self.package / found.name)
         self.prefix.start()
