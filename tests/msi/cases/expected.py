@@ -13,8 +13,9 @@ def each(feature, *places, condition=""):
 
 # Feature, place below the installation folder, condition.
 FILES = (
-    each("core", "License.txt", "sys/winspd.inf", "sys/winspd-{arch}.sys", "sys/winspd-{arch}.dll",
-         "sys/devsetup-{arch}.exe", "bin/scsitool-{arch}.exe", "bin/stgtest-{arch}.exe")
+    each("core", "License.txt", "sys/winspd.inf", "sys/winspd-{arch}.sys", "sys/winspd-{arch}.cat",
+         "sys/winspd-{arch}.dll", "sys/devsetup-{arch}.exe", "bin/scsitool-{arch}.exe",
+         "bin/stgtest-{arch}.exe")
     | each("developer", "inc/winspd/winspd.h", "inc/winspd/ioctl.h", "inc/winspd/scsi.h",
            "inc/spd/spd.h", "inc/spd/sense.h", "lib/winspd-{arch}.lib", "lib/winspd-{arch}.dll.a"))
 
