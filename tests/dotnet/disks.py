@@ -4,6 +4,7 @@
 
 import os
 import re
+import signal
 import struct
 import subprocess
 import time
@@ -221,6 +222,15 @@ def a_program_for_the_original_runs_unchanged():
     check("started True" in disk.said and "stopped" in disk.said, disk.said)
 
 
+def a_disk_ends_in_order_at_a_signal():
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with Disk("testdisk.exe", "pool+signal", "unix:" + path("door")) as disk:
+            clients((disk.uris[0], 40, "WR", "*", "*"))
+            disk.process.send_signal(number)
+            disk.end()
+        check("stopped 1 flushed 1" in disk.said, disk.said)
+
+
 def spans_are_served_as_arrays_are():
     folder = TESTS_FOLDER / "span"
     program, environment = str(folder / "spandisk.exe"), {"MONO_PATH": str(folder)}
@@ -305,6 +315,7 @@ TESTS = [each_way_to_answer_serves_four_clients, two_units_of_one_program_are_in
          garbage_is_collected_while_nobody_holds_the_hosts, errors_are_told_of_every_operation,
          a_token_that_is_lost_is_an_error_and_no_hang, units_end_while_their_answers_are_under_way,
          start_and_stop_in_a_loop_with_clients_that_come,
-         a_program_for_the_original_runs_unchanged, spans_are_served_as_arrays_are,
+         a_program_for_the_original_runs_unchanged, a_disk_ends_in_order_at_a_signal,
+         spans_are_served_as_arrays_are,
          rawdisk_is_an_iscsi_disk_and_its_image_has_the_data, rawdisk_by_iscsi_passes_stgtest,
          rawdisk_has_the_options_of_the_original]

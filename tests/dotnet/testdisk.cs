@@ -8,8 +8,9 @@
 //
 // HOW is how operations are answered: sync; pool, by a token on the thread pool, in another order
 // than they came; async. With +gc the program collects garbage all the time, and holds no reference
-// to its hosts. Some blocks fail, each in its own way; see Fail(). It ends at its input's end, and
-// tells how often Init, Started and Stopped were called.
+// to its hosts; with +signal a disk ends at Ctrl-C and its like. Some blocks fail, each in its own
+// way; see Fail(). It ends at its input's end, and tells how often Init, Started and Stopped were
+// called.
 
 using System;
 using System.Collections.Generic;
@@ -287,9 +288,9 @@ static class Program
         };
     static volatile bool ended;
 
-    static StorageUnitHost Start(StorageUnitBase disk, string name)
+    static StorageUnitHost Start(StorageUnitBase disk, string name, bool onSignal = false)
     {
-        var host = new StorageUnitHost(disk);
+        var host = new StorageUnitHost(disk) { ShutdownOnSignal = onSignal };
         int error = host.Start(name == "-" ? null : name);
         if (error != 0)
         {
@@ -349,6 +350,14 @@ static class Program
         return hosts.Any(host => host.LastError != 0) ? 1 : 0;
     }
 
+    static int UntilSignal(StorageUnitBase disk, string name)
+    {
+        StorageUnitHost host = Start(disk, name, true);
+        Console.WriteLine("serving " + (host.DeviceName ?? name));
+        host.Wait();
+        return host.LastError != 0 ? 1 : 0;
+    }
+
     // The same host again and again, and new ones; another thread ends them, early or late.
     static int Loop(string name)
     {
@@ -393,6 +402,7 @@ static class Program
     {
         string[] how = arguments[0].Split('+');
         int status = how[0] == "loop" ? Loop(arguments[1])
+            : how.Length > 1 && how[1] == "signal" ? UntilSignal(Kinds[how[0]](), arguments[1])
             : how.Length > 1 ? Abandoned(Kinds[how[0]], arguments.Skip(1))
             : Serve(Kinds[how[0]], arguments.Skip(1));
         Console.WriteLine("init {0} started {1} stopped {2} flushed {3}", Count.Inits, Count.Starts,
