@@ -68,7 +68,7 @@ clean:
 help:
 	@echo 'make                     build the programs (build/bin) and libraries (build/lib)'
 	@echo 'make windows             cross-build driver, DLL and programs for Windows (build/windows)'
-	@echo 'make dist                make what others install (build/dist): the Windows installer'
+	@echo 'make dist                make what others install, in build/dist; scripts/dist --list'
 	@echo 'make demo                a disk of our own, used by a real Linux kernel in a virtual machine'
 	@echo 'make test                build and run every test'
 	@echo '  TIERS="unit-asan lint"   only these groups of tests; scripts/test --list names them'

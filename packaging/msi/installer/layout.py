@@ -46,7 +46,7 @@ class Item:
     def key(self):
         """Of the file and of its component."""
         place = self.name if self.folder == "." else f"{self.folder}.{self.name}"
-        return key(place.replace("/", ".")) + (".otherwise" if self.condition[:4] == "NOT " else "")
+        return key(place.replace("/", ".")) + (".x86" if self.condition[:4] == "NOT " else "")
 
     @property
     def guid(self):
@@ -55,7 +55,8 @@ class Item:
 
 def sources(file, staged, top):
     folder = top if "/" in file or file == "LICENSE" else staged
-    found = sorted(folder.glob(file))
+    found = sorted(path for path in folder.glob(file)
+                   if "_posix." not in path.name and path.name != "meson.build")
     if not found:
         raise Wrong(f"there is no {file} in {folder}")
     return found

@@ -26,7 +26,14 @@ RESIDUE = re.compile("|".join([
         r".*/Control/Class/\{4D36E97B-E325-11CE-BFC1-08002BE10318\}",
         r".*/Control/Class/\{4D36E96[8E]-.*",
         r".*/DeviceClasses/\{2ACCFE60-C130-11D2-B082-00A0C91EFB8B\}",
-        ".*/NetworkCards", ".*/Enum/SCSI/DISK&VEN_WINSPD__.*"))]))
+        ".*/NetworkCards", ".*/Enum/SCSI/DISK&VEN_WINSPD__.*",
+        ".*/DeviceClasses/.*#disk&ven_winspd__.*",
+        # A key that an installer leaves empty goes; Windows' own has classes of others.
+        "Software/Classes/Wow6432Node/CLSID",
+        # Windows has it, for handlers of others.
+        "Software/Classes/Drive(/shellex(/ContextMenuHandlers)?)?")),
+    # Of the first program that has a console.
+    r"user\.reg: Console.*"]))
 
 
 class Computer(Machine):
@@ -36,9 +43,10 @@ class Computer(Machine):
         self.folder = self.prefix.drive / "packages"
         self.folder.mkdir()
         self.package.mkdir()
-        for program in ("memdisk-x64.exe", "stgtest-x64.exe", "scsitool-x64.exe"):
+        for program in ("devsetup-x64.exe", "memdisk-x64.exe"):
             shutil.copy(self.parts / program, self.package / program)
-        shutil.copy(self.build / "tests/wine/drvtest.exe", self.package)
+        for program in ("tests/wine/drvtest.exe", "tests/shellex/shelltest.exe"):
+            shutil.copy(self.build / program, self.package)
         self.prefix.start()
 
     def msiexec(self, verb, what, *more, status=0):

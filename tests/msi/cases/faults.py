@@ -84,6 +84,11 @@ FAULTS = {
                                judge.texts_name_folders_that_there_are),
     "a registry value is another": (with_value("Registry", "registry.1", "Value", "x"),
                                     judge.the_registry_is_as_it_should_be),
+    "the service may be missing": (
+        with_value("ServiceInstall", "launcher.x64", "ErrorControl", "0"),
+        judge.the_service_is_as_it_should_be),
+    "the service stays": (with_value("ServiceControl", "launcher.x64", "Event", "35"),
+                          judge.the_service_is_as_it_should_be),
     "the upgrade code is another": (
         with_value("Property", "UpgradeCode", "Value", "{00000000-AADC-59DE-AB7D-383497167D70}"),
         judge.properties_are_as_they_should_be),

@@ -5,6 +5,7 @@
 from harness.disks import SIZE
 from harness.programs import disk, ended
 
+from . import launching, samples
 from .computer import FAILED, INSTALLED, RESTART
 from .expected import FILES
 from .package import STAGE, built, changed, release, shipped
@@ -65,11 +66,16 @@ def core_is_installed(computer):
     serves(computer)
 
 
-def the_developer_feature_is_added_and_removed(computer):
+def the_developer_feature_is_added(computer):
     """The driver is left alone."""
     started = computer.judge_log().count("started")
     computer.msiexec("/i", shipped(), "ADDLOCAL=developer")
     has(computer, "core", "developer")
+    assert computer.judge_log().count("started") == started, "the adapter was started again"
+
+
+def the_developer_feature_is_removed(computer):
+    started = computer.judge_log().count("started")
     computer.msiexec("/i", shipped(), "REMOVE=developer")
     has(computer, "core")
     assert computer.judge_log().count("started") == started, "the adapter was started again"
@@ -186,7 +192,11 @@ def prepare(computer, work):
 
 TESTS = [
     ("core is installed", core_is_installed),
-    ("the developer feature is added and removed", the_developer_feature_is_added_and_removed),
+    *launching.TESTS,
+    ("the developer feature is added", the_developer_feature_is_added),
+    *launching.DEVELOPER_TESTS,
+    *samples.TESTS,
+    ("the developer feature is removed", the_developer_feature_is_removed),
     ("a repair brings back what is missing", a_repair_brings_back_what_is_missing),
     ("a downgrade is refused", a_downgrade_is_refused),
     ("this release built anew replaces it", this_release_built_anew_replaces_it),

@@ -223,7 +223,7 @@ def texts_name_folders_that_there_are(package):
     texts += [(row["Environment"], row["Value"]) for row in package.rows("Environment")]
     for owner, text in texts:
         for name in re.findall(r"\[([^]]+)\]", text):
-            if name not in known and name not in ("System64Folder",) and not (
+            if name not in known and name not in ("System64Folder", "SystemFolder") and not (
                     name.startswith("#") and name[1:] in files):
                 yield f"{owner}: there is no [{name}]"
 
@@ -241,7 +241,9 @@ def the_registry_is_as_it_should_be(package):
 
 def the_service_is_as_it_should_be(package):
     key_paths = {row["Component"]: row["KeyPath"] for row in package.rows("Component")}
-    found = {key_paths.get(row["Component_"]): {**row, "Component_": "", "ServiceInstall": ""}
+    columns = ("Name", "DisplayName", "ServiceType", "StartType", "ErrorControl", "StartName",
+               "Arguments")
+    found = {key_paths.get(row["Component_"]): tuple(row[column] for column in columns)
              for row in package.rows("ServiceInstall")}
     controls = {key_paths.get(row["Component_"]): (row["Name"], row["Event"], row["Wait"])
                 for row in package.rows("ServiceControl")}

@@ -29,16 +29,18 @@ def shipped():
 class Package:
     """What is in one, by msiinfo alone."""
 
-    def __init__(self, path):
-        self.path = path
+    def __init__(self, path, work):
+        self.path, self.work = path, work
         self.tables = {name: self._table(name) for name in self._info("tables").split()}
         self.streams = self._info("streams").split()
         self.summary = dict(line.split(": ", 1) for line in self._info("suminfo").splitlines()
                             if ": " in line)
 
     def _info(self, *words):
+        """In its own folder: a table with streams is exported with a file for each."""
         return subprocess.run(["msiinfo", words[0], self.path, *words[1:]], check=True,
-                              stdout=subprocess.PIPE).stdout.decode().replace("\r\n", "\n")
+                              stdout=subprocess.PIPE, cwd=self.work,
+                              ).stdout.decode().replace("\r\n", "\n")
 
     def _table(self, name):
         columns, _, _, *lines = self._info("export", name).split("\n")

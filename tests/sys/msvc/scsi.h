@@ -8,6 +8,8 @@
 #error "programs get the user-mode half"
 #endif
 
+#define SCSISTAT_BUSY 0x08
+
 typedef union _CDB {
     UCHAR AsByte[16];
 } CDB, *PCDB;
