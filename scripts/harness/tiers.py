@@ -261,6 +261,8 @@ JOBS = [
            tools=("readelf",)),
     Script("install", "what make install leaves", ["build-release"],
            tools=("pkg-config", "readelf")),
+    Script("debian", "the tarball and the Debian packages: installed, used, upgraded, purged",
+           ["build-dist"], tools=("lintian", "qemu-img")),
     Script("completions", "what a TAB offers in bash, zsh and fish", ["build-release"],
            tools=("bash", "zsh", "fish")),
     Script("lint", "the tree's own rules; manual pages and links", ["build-release"],
