@@ -4,8 +4,7 @@
 /*
  * nttest                  runs the stages that a file names: stages.c
  * nttest --stage NAME X   runs one stage
- * nttest --serve GRACE    serves a disk of patterns until it is killed: load.c
- * nttest X...             as drvtest X...
+ * nttest NAME             runs one test: tests.c
  */
 
 #include "../wine/programs/client.h"
@@ -15,18 +14,9 @@ int nt_main(int argc, char **argv)
 {
     if (argc < 2)
         return stages_run();
-    if (argc == 3 && !strcmp(argv[1], "--serve"))
-        return load_server(argv[2]);
     if (argc == 4 && !strcmp(argv[1], "--stage"))
         return stage_run(argv[2], argv[3]);
-    return drvtest_main(argc, argv);
-}
-
-/* drvtest's commands need a console, a service key or Wine. */
-int command(const char *name, const char *argument)
-{
-    printf("%s %s is for Wine's harness alone\n", name, argument);
-    return 2;
+    return tests_main(argc, argv);
 }
 
 HANDLE nt_spawn(const char *arguments)

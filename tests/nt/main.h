@@ -10,16 +10,13 @@
 
 int nt_main(int argc, char **argv);
 
-/* drvtest's own main(): one test, or a child of one. */
-int drvtest_main(int argc, char **argv);
+/* tests.c: all tests, in their order; and one of them, or a child of one. */
+extern const struct test *const groups[];
+extern const unsigned group_count;
+int tests_main(int argc, char **argv);
 
 /* This program again; the arguments are those of a command line. NULL: it cannot be started. */
 HANDLE nt_spawn(const char *arguments);
-
-/* load.c. Stages return whether all was well. */
-int load_server(const char *grace);
-BOOL stage_kills(const char *count);
-BOOL stage_grace(const char *count);
 
 /* stages.c: all that the file beside this program names, or one; the exit status. */
 int stages_run(void);

@@ -12,6 +12,7 @@
 
 #define FILE_LENGTH 4096
 #define NO_STATUS   99
+#define ROUNDS      5
 #define HANGS       (5 * 60 * 1000) /* ms; a test's own patience is 2 minutes */
 
 /* Its exit status; it has so many milliseconds. */
@@ -64,6 +65,23 @@ static BOOL stage_tests(const char *from)
     }
     printf("tests: %u passed, %u failed\n", good, bad);
     return good && !bad;
+}
+
+static unsigned rounds(const char *count)
+{
+    return *count ? (unsigned)atoi(count) : ROUNDS;
+}
+
+static BOOL stage_kills(const char *count)
+{
+    driver_begin();
+    return load_kills(rounds(count));
+}
+
+static BOOL stage_grace(const char *count)
+{
+    driver_begin();
+    return load_grace(rounds(count));
 }
 
 static BOOL stage_shutdown(const char *unused)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "client.h"
+#include "tap.h"
 
 enum { IN_FLIGHT = 8, ROUNDS = 20 };
 

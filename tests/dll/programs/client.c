@@ -3,34 +3,7 @@
 
 #include "client.h"
 
-#include <stdio.h>
 #include <string.h>
-
-static int tests, failed;
-static bool failing;
-
-void check(bool ok, const char *text, const char *file, int line)
-{
-    if (ok)
-        return;
-    failing = true;
-    printf("# %s:%d: %s (error %lu)\n", file, line, text, GetLastError());
-}
-
-void run(const char *name, void (*test)(void))
-{
-    failing = false;
-    test();
-    failed += failing;
-    printf("%sok %d - %s\n", failing ? "not " : "", ++tests, name);
-    fflush(stdout);
-}
-
-int finished(void)
-{
-    printf("1..%d\n", tests);
-    return failed != 0;
-}
 
 HANDLE client_open(PCWSTR name, SPD_STORAGE_UNIT_PARAMS *params)
 {

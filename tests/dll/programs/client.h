@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* A client of a unit on a pipe, and the program's own little TAP. */
+/* A client of a unit on a pipe. */
 
 #ifndef CLIENT_H
 #define CLIENT_H
@@ -9,6 +9,10 @@
 #include <stdbool.h>
 
 #include <winspd/winspd.h>
+
+#include "../../windows/child.h"
+#include "../../windows/suite.h"
+#include "said.h"
 
 enum { CLIENT_DATA_MAX = 65536 + 4096 };
 
@@ -31,20 +35,17 @@ int client_call(HANDLE pipe, struct message *message, DWORD data_length);
 void client_transfer(
     struct message *message, UINT64 hint, UINT8 kind, UINT64 address, UINT32 count);
 
-/* Prints "not ok" with what was wrong, and remembers it. */
 #define CHECK(condition) check((condition), #condition, __FILE__, __LINE__)
-void check(bool ok, const char *text, const char *file, int line);
-/* Runs one test. */
-void run(const char *name, void (*test)(void));
-int finished(void);
 
-/* main.c calls these. */
-void test_dispatch(void);
-void test_log(void);
-void test_pipe(void);
-void test_spd(void);
-void test_transport(void);
-void test_unit(void);
-void test_uri(void);
+/* Suites of winspd-tests, and what each does before its first test. */
+extern const struct test dispatch_tests[], log_tests[], pipe_tests[], spd_tests[],
+    transport_tests[], unit_tests[], uri_tests[];
+void dispatch_begin(void);
+void pipe_begin(void);
+void spd_begin(void);
+void transport_begin(void);
+void unit_begin(void);
+/* Part of a test, in another process. Returns its exit status, CHILD_UNKNOWN: it has no such. */
+int dll_child(const char *child);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "client.h"
 #include "lib/unit.h"
+#include "tap.h"
 
 enum {
     BLOCKS = 256,

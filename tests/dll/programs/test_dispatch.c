@@ -395,26 +395,29 @@ static void the_number_of_threads_has_a_bound(void)
     SpdStorageUnitDelete(unit);
 }
 
-void test_dispatch(void)
+void dispatch_begin(void)
 {
     wsprintfW(name, L"\\\\.\\pipe\\spd-dispatch-%lu", GetCurrentProcessId());
     wsprintfW(path, L"%s\\0", name);
-    run("dispatcher: each thread has a buffer of its own, and frees it",
-        each_thread_has_a_buffer_of_its_own);
-    run("dispatcher: calls that are not there are refused", calls_that_are_not_there_are_refused);
-    run("dispatcher: requests are served in parallel", requests_are_served_in_parallel);
-    run("dispatcher: the last flush comes after deferred responses",
-        the_last_flush_comes_after_deferred_responses);
-    run("dispatcher: a response that never comes holds up no end",
-        a_response_that_never_comes_holds_up_no_end);
-    run("dispatcher: the last flush has a context", the_last_flush_has_a_context);
-    run("dispatcher: a deferred response needs no more than the read, from any thread",
-        a_deferred_response_needs_no_more_than_the_read);
-    run("dispatcher: only what counts of a response counts",
-        only_what_counts_of_a_response_counts);
-    run("dispatcher: a call may shut down", a_call_may_shut_down);
-    run("dispatcher: an error of the program stays", an_error_of_the_program_stays);
-    run("dispatcher: a thread that cannot be made is an error, and leaves no handle",
-        a_thread_that_cannot_be_made_is_an_error);
-    run("dispatcher: the number of threads has a bound", the_number_of_threads_has_a_bound);
 }
+
+const struct test dispatch_tests[] = {
+    { "dispatcher: each thread has a buffer of its own, and frees it",
+        each_thread_has_a_buffer_of_its_own },
+    { "dispatcher: calls that are not there are refused", calls_that_are_not_there_are_refused },
+    { "dispatcher: requests are served in parallel", requests_are_served_in_parallel },
+    { "dispatcher: the last flush comes after deferred responses",
+        the_last_flush_comes_after_deferred_responses },
+    { "dispatcher: a response that never comes holds up no end",
+        a_response_that_never_comes_holds_up_no_end },
+    { "dispatcher: the last flush has a context", the_last_flush_has_a_context },
+    { "dispatcher: a deferred response needs no more than the read, from any thread",
+        a_deferred_response_needs_no_more_than_the_read },
+    { "dispatcher: only what counts of a response counts", only_what_counts_of_a_response_counts },
+    { "dispatcher: a call may shut down", a_call_may_shut_down },
+    { "dispatcher: an error of the program stays", an_error_of_the_program_stays },
+    { "dispatcher: a thread that cannot be made is an error, and leaves no handle",
+        a_thread_that_cannot_be_made_is_an_error },
+    { "dispatcher: the number of threads has a bound", the_number_of_threads_has_a_bound },
+    { 0 }
+};

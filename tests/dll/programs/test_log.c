@@ -47,7 +47,7 @@ static bool is_line(const char *text, const char *end)
 {
     char begin[64];
 
-    snprintf(begin, sizeof begin, "test-dll-" ARCH "[TID=%04lx]: %0*x: ", GetCurrentThreadId(),
+    snprintf(begin, sizeof begin, "winspd-tests-" ARCH "[TID=%04lx]: %0*x: ", GetCurrentThreadId(),
         (int)sizeof(void *) * 2, 0x1234);
     return !strncmp(text, begin, strlen(begin)) && !strcmp(text + strlen(begin), end);
 }
@@ -332,7 +332,7 @@ static void an_event_has_its_source_id_and_texts(void)
     }
     unhook_events();
     CHECK(!lstrcmpW(event.source, L"WinSpd") && event.strings == 2);
-    CHECK(!lstrcmpW(event.name, L"test-dll-" ARCH) && !lstrcmpW(event.text, L"disk: 12"));
+    CHECK(!lstrcmpW(event.name, L"winspd-tests-" ARCH) && !lstrcmpW(event.text, L"disk: 12"));
     CHECK(event.category == 0 && event.data == 0);
     CHECK(event.opened == 4 && event.closed == 4);
 }
@@ -373,18 +373,18 @@ static void a_service_logs_where_it_is_seen(void)
     unhook_events();
 }
 
-void test_log(void)
-{
-    run("debug log: a request is a line", a_request_is_a_line);
-    run("debug log: a response is a line, with the name of its status",
-        a_response_is_a_line_with_the_name_of_its_status);
-    run("debug log: it goes to a handle or to the debugger",
-        the_debug_log_goes_to_a_handle_or_the_debugger);
-    run("debug log: a long line has 1,023 characters", a_long_line_has_1023_characters);
-    run("debug log: the mask chooses kinds", the_mask_chooses_kinds);
-    run("a printed text is a line of UTF-8", a_printed_text_is_a_line_of_utf8);
-    run("event log: an event has its source, id and texts", an_event_has_its_source_id_and_texts);
-    run("event log: the viewer has a message for each id",
-        the_event_viewer_has_a_message_for_each_id);
-    run("a service logs where it is seen", a_service_logs_where_it_is_seen);
-}
+const struct test log_tests[] = {
+    { "debug log: a request is a line", a_request_is_a_line },
+    { "debug log: a response is a line, with the name of its status",
+        a_response_is_a_line_with_the_name_of_its_status },
+    { "debug log: it goes to a handle or to the debugger",
+        the_debug_log_goes_to_a_handle_or_the_debugger },
+    { "debug log: a long line has 1,023 characters", a_long_line_has_1023_characters },
+    { "debug log: the mask chooses kinds", the_mask_chooses_kinds },
+    { "a printed text is a line of UTF-8", a_printed_text_is_a_line_of_utf8 },
+    { "event log: an event has its source, id and texts", an_event_has_its_source_id_and_texts },
+    { "event log: the viewer has a message for each id",
+        the_event_viewer_has_a_message_for_each_id },
+    { "a service logs where it is seen", a_service_logs_where_it_is_seen },
+    { 0 }
+};

@@ -410,26 +410,30 @@ static void units_have_pipes_of_their_own(void)
     end(unit, pipe);
 }
 
-void test_pipe(void)
+void pipe_begin(void)
 {
     wsprintfW(name, L"\\\\.\\pipe\\spd-%lu", GetCurrentProcessId());
     wsprintfW(path, L"%s\\0", name);
-    run("pipe: reads what was written", reads_what_was_written);
-    run("pipe: a short write is filled with zeros", a_short_write_is_filled_with_zeros);
-    run("pipe: a long write is cut", a_long_write_is_cut);
-    run("pipe: a short unmap is filled with zeros", a_short_unmap_is_filled_with_zeros);
-    run("pipe: one client at a time", one_client_at_a_time);
-    run("pipe: others are kept out", others_are_kept_out);
-    run("pipe: a client is hung up on at Shutdown", a_client_is_hung_up_on_at_shutdown);
-    run("pipe: so is one that nobody serves", so_is_one_that_nobody_serves);
-    run("pipe: what is answered comes before that", what_is_answered_comes_before_that);
-    run("pipe: units have pipes of their own", units_have_pipes_of_their_own);
-    run("pipe: flush and unmap arrive", flush_and_unmap_arrive);
-    run("pipe: an error has its sense", an_error_has_its_sense);
-    run("pipe: bad requests are refused", bad_requests_are_refused);
-    run("pipe: write protection is kept", write_protection_is_kept);
-    run("pipe: a client that babbles is hung up on", a_client_that_babbles_is_hung_up_on);
-    run("pipe: deferred responses in any order", deferred_responses_in_any_order);
-    run("pipe: a late response finds nobody", a_late_response_finds_nobody);
-    run("pipe: clients that leave at once", clients_that_leave_at_once);
 }
+
+const struct test pipe_tests[] = {
+    { "pipe: reads what was written", reads_what_was_written },
+    { "pipe: a short write is filled with zeros", a_short_write_is_filled_with_zeros },
+    { "pipe: a long write is cut", a_long_write_is_cut },
+    { "pipe: a short unmap is filled with zeros", a_short_unmap_is_filled_with_zeros },
+    { "pipe: one client at a time", one_client_at_a_time },
+    { "pipe: others are kept out", others_are_kept_out },
+    { "pipe: a client is hung up on at Shutdown", a_client_is_hung_up_on_at_shutdown },
+    { "pipe: so is one that nobody serves", so_is_one_that_nobody_serves },
+    { "pipe: what is answered comes before that", what_is_answered_comes_before_that },
+    { "pipe: units have pipes of their own", units_have_pipes_of_their_own },
+    { "pipe: flush and unmap arrive", flush_and_unmap_arrive },
+    { "pipe: an error has its sense", an_error_has_its_sense },
+    { "pipe: bad requests are refused", bad_requests_are_refused },
+    { "pipe: write protection is kept", write_protection_is_kept },
+    { "pipe: a client that babbles is hung up on", a_client_that_babbles_is_hung_up_on },
+    { "pipe: deferred responses in any order", deferred_responses_in_any_order },
+    { "pipe: a late response finds nobody", a_late_response_finds_nobody },
+    { "pipe: clients that leave at once", clients_that_leave_at_once },
+    { 0 }
+};

@@ -151,13 +151,17 @@ static void errors_of_winsock_are_understood(void)
     }
 }
 
-void test_spd(void)
+void spd_begin(void)
 {
     snprintf(name, sizeof name, "\\\\.\\pipe\\spd-async-%lu", GetCurrentProcessId());
     wsprintfW(path, L"%S\\0", name);
-    run("spd.h: answers come later, in any order", answers_come_later_in_any_order);
-    run("spd.h: the end waits for what the device has", the_end_waits_for_what_the_device_has);
-    run("spd.h: a unit that was not started leaves its name",
-        a_unit_that_was_not_started_leaves_its_name);
-    run("spd.h: errors of Winsock are understood", errors_of_winsock_are_understood);
 }
+
+const struct test spd_tests[] = {
+    { "spd.h: answers come later, in any order", answers_come_later_in_any_order },
+    { "spd.h: the end waits for what the device has", the_end_waits_for_what_the_device_has },
+    { "spd.h: a unit that was not started leaves its name",
+        a_unit_that_was_not_started_leaves_its_name },
+    { "spd.h: errors of Winsock are understood", errors_of_winsock_are_understood },
+    { 0 }
+};

@@ -247,15 +247,19 @@ static void one_thread_has_many_requests_under_way(void)
     end(unit, pipe);
 }
 
-void test_transport(void)
+void transport_begin(void)
 {
     wsprintfW(name, L"\\\\.\\pipe\\spd-transport-%lu", GetCurrentProcessId());
     wsprintfW(path, L"%s\\0", name);
-    run("pipe: a status arrives to the byte", a_status_arrives_to_the_byte);
-    run("pipe: a recovered error brings its data", a_recovered_error_brings_its_data);
-    run("pipe: parameters arrive to the letter", parameters_arrive_to_the_letter);
-    run("pipe: a long unmap has one answer", a_long_unmap_has_one_answer);
-    run("pipe: an unmap is one call in the original's profile",
-        an_unmap_is_one_call_in_the_originals_profile);
-    run("pipe: one thread has many requests under way", one_thread_has_many_requests_under_way);
 }
+
+const struct test transport_tests[] = {
+    { "pipe: a status arrives to the byte", a_status_arrives_to_the_byte },
+    { "pipe: a recovered error brings its data", a_recovered_error_brings_its_data },
+    { "pipe: parameters arrive to the letter", parameters_arrive_to_the_letter },
+    { "pipe: a long unmap has one answer", a_long_unmap_has_one_answer },
+    { "pipe: an unmap is one call in the original's profile",
+        an_unmap_is_one_call_in_the_originals_profile },
+    { "pipe: one thread has many requests under way", one_thread_has_many_requests_under_way },
+    { 0 }
+};

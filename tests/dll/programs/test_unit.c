@@ -338,7 +338,8 @@ static BOOL WINAPI console_handler(DWORD type)
     return TRUE;
 }
 
-static void a_console_event_through_a_guard_is_an_orderly_end(void)
+/* In a process of its own: Ctrl-C reaches every process of a console, so this one gets another. */
+static int child_of_a_console(void)
 {
     SPD_STORAGE_UNIT_PARAMS params = disk_params();
     SPD_STORAGE_UNIT *unit = disk_start(name, &params, 2);
@@ -356,30 +357,50 @@ static void a_console_event_through_a_guard_is_an_orderly_end(void)
     /* One that comes too late finds nothing. */
     GenerateConsoleCtrlEvent(CTRL_C_EVENT, 0);
     CHECK(disk_await(&console_events, 2));
-    SetConsoleCtrlHandler(console_handler, FALSE);
+    return 0;
 }
 
-void test_unit(void)
+int dll_child(const char *child)
+{
+    if (strcmp(child, "dll: console"))
+        return CHILD_UNKNOWN;
+    FreeConsole();
+    CHECK(AllocConsole());
+    unit_begin();
+    return child_of_a_console();
+}
+
+static void a_console_event_through_a_guard_is_an_orderly_end(void)
+{
+    CHECK(end_of_child(start_child("dll: console", "-", FALSE, NULL)) == 0);
+}
+
+void unit_begin(void)
 {
     wsprintfW(name, L"\\\\.\\pipe\\spd-unit-%lu", GetCurrentProcessId());
     wsprintfW(name_of_newer, L"%s-newer", name);
-    run("unit: a shutdown is no error", shutdown_is_no_error);
-    run("unit: deleted without waiting first", deletes_without_waiting_first);
-    run("unit: bad parameters are refused", bad_parameters_are_refused);
-    run("unit: what is reserved is refused on pipes", what_is_reserved_is_refused);
-    run("unit: a zero GUID is served with a warning", a_zero_guid_is_served_with_a_warning);
-    run("unit: an identity is used once, and 64 units are the most", an_identity_is_used_once);
-    run("unit: a stale shutdown leaves a newer unit of its identity alone",
-        a_stale_shutdown_leaves_a_newer_unit_alone);
-    run("unit: the name for clients is known", the_name_for_clients_is_known);
-    run("unit: a failed allocation ends it, and frees nothing", a_failed_allocation_ends_the_unit);
-    run("unit: a guard forgets", a_guard_forgets);
-    run("unit: a console event through a guard is an orderly end",
-        a_console_event_through_a_guard_is_an_orderly_end);
-    run("device names become paths", device_names_become_paths);
-    run("without a driver there is no device", without_a_driver_there_is_no_device);
-    run("a partition table is complete", a_partition_table_is_complete);
-    run("a partition table has what fits", a_partition_table_has_what_fits);
-    run("an inquiry says why it fails", an_inquiry_says_why_it_fails);
-    run("the version is known", the_version_is_known);
 }
+
+const struct test unit_tests[] = {
+    { "unit: a shutdown is no error", shutdown_is_no_error },
+    { "unit: deleted without waiting first", deletes_without_waiting_first },
+    { "unit: bad parameters are refused", bad_parameters_are_refused },
+    { "unit: what is reserved is refused on pipes", what_is_reserved_is_refused },
+    { "unit: a zero GUID is served with a warning", a_zero_guid_is_served_with_a_warning },
+    { "unit: an identity is used once, and 64 units are the most", an_identity_is_used_once },
+    { "unit: a stale shutdown leaves a newer unit of its identity alone",
+        a_stale_shutdown_leaves_a_newer_unit_alone },
+    { "unit: the name for clients is known", the_name_for_clients_is_known },
+    { "unit: a failed allocation ends it, and frees nothing", a_failed_allocation_ends_the_unit },
+    { "unit: a guard forgets", a_guard_forgets },
+    { "unit: a console event through a guard is an orderly end",
+        a_console_event_through_a_guard_is_an_orderly_end },
+    { "device names become paths", device_names_become_paths },
+    { "without a driver there is no device",
+        without_a_driver_there_is_no_device, .needs = NEEDS_NO_DRIVER },
+    { "a partition table is complete", a_partition_table_is_complete },
+    { "a partition table has what fits", a_partition_table_has_what_fits },
+    { "an inquiry says why it fails", an_inquiry_says_why_it_fails },
+    { "the version is known", the_version_is_known },
+    { 0 }
+};

@@ -157,14 +157,14 @@ static void a_thread_that_cannot_be_made_ends_the_unit(void)
     hook_set("CreateThread", real);
 }
 
-void test_uri(void)
-{
-    run("uri: the port that was chosen is known", the_port_that_was_chosen_is_known);
-    run("uri: an address is used once, and free again", an_address_is_used_once_and_free_again);
-    run("uri: bad ones are refused with a reason", bad_uris_are_refused_with_a_reason);
-    run("uri: other names are none", other_names_are_no_uris);
-    run("uri: a shutdown is no error", shutdown_is_no_error);
-    run("uri: shut down before the start", shut_down_before_the_start);
-    run("uri: a thread that cannot be made ends the unit",
-        a_thread_that_cannot_be_made_ends_the_unit);
-}
+const struct test uri_tests[] = {
+    { "uri: the port that was chosen is known", the_port_that_was_chosen_is_known },
+    { "uri: an address is used once, and free again", an_address_is_used_once_and_free_again },
+    { "uri: bad ones are refused with a reason", bad_uris_are_refused_with_a_reason },
+    { "uri: other names are none", other_names_are_no_uris },
+    { "uri: a shutdown is no error", shutdown_is_no_error },
+    { "uri: shut down before the start", shut_down_before_the_start },
+    { "uri: a thread that cannot be made ends the unit",
+        a_thread_that_cannot_be_made_ends_the_unit },
+    { 0 }
+};

@@ -7,7 +7,7 @@ import shutil
 from .prefix import PATIENCE
 
 OURS = {"storport.sys", "winspd-x64.sys"}
-PROGRAMS = ("tests/wine/drvtest", "tests/wine/apitest", "tests/wine/volumes",
+PROGRAMS = ("tests/wine/drvtest", "tests/wine/volumes",
             "examples/windows/deferdisk-x64", "examples/windows/ramdisk-x64")
 
 
@@ -44,12 +44,17 @@ class Machine:
         assert status == 0, f"devsetup {arguments}: {self.prefix.why(status, output)}"
 
     def drive(self, program, *arguments):
-        """drvtest or apitest: exit status and output."""
+        """drvtest or winspd-tests: exit status and output."""
         return self.prefix.wine(self.package / f"{program}.exe", *arguments, timeout=4 * PATIENCE)
 
     def drvtest(self, *arguments):
         status, output = self.drive("drvtest", *arguments)
         assert status == 0, f"drvtest {arguments}: {self.prefix.why(status, output)}"
+
+    def test(self, name):
+        """One of the tests of winspd-tests passes."""
+        status, output = self.drive("winspd-tests-x64", "--tap", f"+{name}")
+        assert status == 0, f"{name}: {self.prefix.why(status, output)}"
 
     def judge_log(self):
         return self.log.read_text(errors="replace") if self.log.exists() else ""

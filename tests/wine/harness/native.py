@@ -32,7 +32,7 @@ def it_runs_all_its_stages(machine):
     status, lines = run_stages(machine, STAGES)
     assert status == 0 and lines[-1] == "stages: 3 passed, 0 failed", "\n".join(lines)
     for stage in ("kills", "grace"):
-        (done, errors), = re.findall(rf"^{stage}: (\d+) transfers, (\d+) errors, 0 findings$",
+        (done, errors), = re.findall(rf"^# {stage}: (\d+) transfers, (\d+) errors, 0 findings$",
                                      "\n".join(lines), re.M)
         assert int(done) >= 200 and (stage == "kills") == (int(errors) > 0), "\n".join(lines)
     nothing_is_left(machine)

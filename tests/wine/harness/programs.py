@@ -92,4 +92,4 @@ def scsitool(machine, *arguments):
 
 def nothing_is_left(machine):
     """No unit, no disk, no request, no transaction; and the driver answers."""
-    machine.drvtest("nothing is left")
+    machine.test("nothing is left")

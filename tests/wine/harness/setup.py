@@ -56,7 +56,7 @@ def requests_end_in_time(machine):
     for name in ("a read that its server keeps", "a write that its server keeps",
                  "a flush that its server keeps", "a second chunk that its server keeps",
                  "requests that nobody takes"):
-        machine.drvtest(name)
+        machine.test(name)
     configure(machine, StorageUnitCapacity=None, ServerTimeout=None)
     is_installed(machine)
 
@@ -129,7 +129,8 @@ def it_is_removed_and_nothing_is_left(machine):
     machine.devsetup("remove")
     machine.prefix.wait_for(lambda: "unloaded" in machine.judge_log()[before:],
                             "the driver is unloaded")
-    assert machine.drive("drvtest", "nothing is left")[0] == 3, "the adapter is still there"
+    status, _ = machine.drive("winspd-tests-x64", "nothing is left")
+    assert status == 3, f"the adapter is still there: {status}"
     machine.prefix.wait_for_none(traces, machine)
 
 

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/*
- * apitest --list, [--from NAME], NAME   as drvtest, through the DLL
- * apitest --child NAME X                part of a test, in another process
- */
+/* What the suites of the DLL on the driver share. */
 
 #include "api.h"
-
 
 HANDLE device;
 
@@ -69,28 +65,16 @@ BOOL api_good(const struct command *command)
     return command->error == 0 && command->status == SCSISTAT_GOOD;
 }
 
-static void begin(void)
+void api_begin(void)
 {
-    DWORD error = SpdIoctlOpenDevice(L"root\\winspd", &device);
+    DWORD error = device ? 0 : SpdIoctlOpenDevice(L"root\\winspd", &device);
 
     if (error)
         fail(__FILE__, __LINE__, "the adapter cannot be opened: error %lu", error);
 }
 
 /* The units of a process that failed go away with it. */
-static void before(void)
+void api_before(void)
 {
     WAIT_UNTIL(api_units() == 0);
-}
-
-int main(int argc, char **argv)
-{
-    static const struct test *const groups[] = { api_call_tests, api_unit_tests, api_thread_tests };
-
-    setvbuf(stdout, NULL, _IOFBF, 4096);
-    if (argc == 4 && !strcmp(argv[1], "--child")) {
-        begin();
-        return api_child(argv[2]);
-    }
-    return run_tests(groups, sizeof(groups) / sizeof(*groups), argc, argv, begin, before);
 }

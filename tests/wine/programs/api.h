@@ -37,6 +37,8 @@ void api_wait(struct command *command);
 BOOL api_good(const struct command *command);
 
 extern const struct test api_call_tests[], api_unit_tests[], api_thread_tests[];
+void api_begin(void);
+void api_before(void);
 int api_child(const char *child);
 
 #endif

@@ -10,15 +10,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "../../windows/child.h"
+#include "../../windows/suite.h"
 
 #define BLOCK 512
 
 extern const GUID guid_a, guid_b;
 
-/* A failed check ends the process: the driver then takes its units away, and the harness goes on
- * with the next test in another process. */
+/* A failed check ends the process with status 1: the driver then takes its units away, and the
+ * harness goes on with the next test in another process. */
 void fail(const char *file, int line, const char *format, ...)
     __attribute__((noreturn, format(printf, 3, 4)));
+/* Called by fail() before and after its line, and tidy() at its end; NULL: nothing. tidy() is the
+ * test's, and takes away what would outlive the process. */
+extern void (*before_failure)(void), (*after_failure)(void), (*tidy)(void);
 #define CHECK(Condition) \
     do { \
         if (!(Condition)) \
@@ -53,21 +58,5 @@ void check_bytes(const char *file, int line, const char *what, const void *found
 /* What a block of a test's own data holds. */
 void fill_pattern(void *data, UINT64 block, UINT32 count, UCHAR seed);
 BOOL is_pattern(const void *data, UINT64 block, UINT32 count, UCHAR seed);
-
-/* One row of a table of tests; the last has no name. */
-struct test {
-    const char *name;
-    void (*run)(void);
-};
-
-/* Runs all (no argument), those from --from NAME on, or NAME; --list names them. before() prepares
- * each test, begin() all of them. Returns the exit status. */
-int run_tests(const struct test *const *groups, unsigned count, int argc, char **argv,
-    void (*begin)(void), void (*before)(void));
-
-/* Runs this program again, as CHILD with the argument; returns its process. */
-HANDLE start_child(const char *child, const char *argument, BOOL suspended, HANDLE *thread);
-/* Its exit code; it has to end. */
-DWORD end_of_child(HANDLE process);
 
 #endif

@@ -11,27 +11,6 @@
 
 HANDLE adapter;
 
-HANDLE open_adapter(void)
-{
-    struct double_state state;
-    char path[32];
-    int number;
-
-    for (number = 0; number < 16; number++) {
-        HANDLE device;
-
-        snprintf(path, sizeof(path), "\\\\.\\Scsi%d:", number);
-        device = CreateFileA(path, GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE,
-            NULL, OPEN_EXISTING, FILE_FLAG_OVERLAPPED, NULL);
-        if (device == INVALID_HANDLE_VALUE)
-            continue;
-        if (!device_control(device, DOUBLE_IOCTL_STATE, NULL, 0, &state, sizeof(state), NULL))
-            return device;
-        CloseHandle(device);
-    }
-    return INVALID_HANDLE_VALUE;
-}
-
 DWORD device_control(HANDLE device, DWORD code, const void *in, DWORD in_length, void *out,
     DWORD out_length, DWORD *moved)
 {
@@ -298,6 +277,13 @@ void check_sense(const struct scsi *command, UCHAR key, UCHAR asc, UCHAR ascq)
     CHECK_EQUAL(command->sense[2] & 15, key);
     CHECK_EQUAL(command->sense[12], asc);
     CHECK_EQUAL(command->sense[13], ascq);
+}
+
+BOOL has_double(void)
+{
+    struct double_state state;
+
+    return !device_control(adapter, DOUBLE_IOCTL_STATE, NULL, 0, &state, sizeof(state), NULL);
 }
 
 struct double_state double_state(void)

@@ -6,6 +6,7 @@
 #ifndef WINE_CLIENT_H
 #define WINE_CLIENT_H
 
+#include "adapter.h"
 #include "check.h"
 #define WINSPD_SYS_INTERNAL /* the DLL's functions are not used */
 #include <winspd/ioctl.h>
@@ -14,8 +15,6 @@
 #define BTL(Target) SPD_IOCTL_BTL(0, Target, 0)
 #define NO_BTL 0xffffffffu
 
-/* The adapter; overlapped, as transactions pend. */
-HANDLE open_adapter(void);
 /* The handle of the process, and its lifetime request. */
 extern HANDLE adapter;
 void hold_lifetime(void);
@@ -74,7 +73,7 @@ struct server {
     UCHAR *disk;
     HANDLE threads[4];
     unsigned thread_count;
-    volatile LONG reads, writes, flushes, unmaps;
+    volatile LONG taken, reads, writes, flushes, unmaps; /* the first before the delay */
     UINT64 flush_block, unmap_block; /* of the last one, and of its first range */
     UINT32 flush_count, unmap_count;
     DWORD delay; /* ms a request */
@@ -90,19 +89,30 @@ HANDLE disk_open(UINT32 btl);
 /* How many bytes were moved. */
 DWORD disk_transfer(HANDLE disk, BOOL write, UINT64 offset, void *data, DWORD length);
 
+/* How many disks the system has of units; some may be about to go. */
+UINT32 disk_count(void);
+
+/* Whether the port driver is the StorPort double; the adapter is open. All below need it. */
+BOOL has_double(void);
 struct double_state double_state(void);
 UCHAR double_srb(UINT32 btl, UCHAR function);
 UCHAR double_abort(UINT32 btl, UCHAR which);
 /* The other codes of control.h: a number in and a number out. */
 ULONG double_number(DWORD code, ULONG number);
 
-/* The groups of drvtest. */
+/* The suites of the driver, and what they share. */
 extern const struct test ioctl_tests[], transact_tests[], process_tests[], scsi_tests[],
-    error_tests[], reset_tests[], disk_tests[], large_tests[], double_tests[], timeout_tests[];
-/* main.c: all but the last, in their order. */
-extern const struct test *const groups[];
-extern const unsigned group_count;
+    error_tests[], reset_tests[], disk_tests[], large_tests[], double_tests[], timeout_tests[],
+    load_tests[];
+void driver_begin(void);
+void driver_before(void);
 int process_child(const char *child, const char *argument);
-int command(const char *name, const char *argument);
+
+/* load.c: verified I/O of four clients while their server is killed so many times. Return whether
+ * all was well. The adapter is open. */
+BOOL load_kills(unsigned rounds);
+BOOL load_grace(unsigned rounds);
+/* A server of that, until it is killed; the grace is in seconds. */
+int load_server(const char *grace);
 
 #endif

@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * What the harness has drvtest do:
+ * drvtest: what the harness does with the adapter and the double. The tests are in winspd-tests.
  *   --units N        checks that the adapter has N targets, all of which can be used
  *   --find X         has the judge find something
  *   --die call       has the emulated kernel call what there is not, --die write: write nowhere
@@ -122,7 +122,7 @@ static int flush(const char *argument)
     return 0;
 }
 
-int command(const char *name, const char *argument)
+int main(int argc, char **argv)
 {
     static const struct {
         const char *name;
@@ -137,8 +137,11 @@ int command(const char *name, const char *argument)
     };
     unsigned i;
 
-    for (i = 0; i < sizeof(commands) / sizeof(*commands); i++)
-        if (!strcmp(commands[i].name, name))
-            return commands[i].run(argument);
+    adapter = open_adapter();
+    if (adapter == INVALID_HANDLE_VALUE)
+        fail(__FILE__, __LINE__, "the adapter cannot be opened: error %lu", GetLastError());
+    for (i = 0; argc == 3 && i < sizeof(commands) / sizeof(*commands); i++)
+        if (!strcmp(commands[i].name, argv[1]))
+            return commands[i].run(argv[2]);
     return 2;
 }

@@ -7,6 +7,8 @@
 #include <winioctl.h>
 #include <ntddscsi.h>
 
+#define DISKS 64 /* numbers that are looked at */
+
 /* Another adapter's disk may have the same address, and hold what nobody wants to lose. */
 static BOOL is_ours(HANDLE disk)
 {
@@ -23,18 +25,44 @@ static BOOL is_ours(HANDLE disk)
         !strcmp(reply.text + reply.header.VendorIdOffset, "WinSpd  ");
 }
 
+static HANDLE open_number(int number, DWORD access)
+{
+    char path[40];
+
+    snprintf(path, sizeof(path), "\\\\.\\PhysicalDrive%d", number);
+    return CreateFileA(path, access, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING,
+        FILE_FLAG_OVERLAPPED, NULL);
+}
+
+static UINT32 count_disks(void)
+{
+    UINT32 count = 0;
+    int number;
+
+    for (number = 0; number < DISKS; number++) {
+        HANDLE disk = open_number(number, 0);
+
+        if (disk == INVALID_HANDLE_VALUE)
+            continue;
+        count += is_ours(disk);
+        CloseHandle(disk);
+    }
+    return count;
+}
+
+UINT32 disk_count(void)
+{
+    return has_double() ? double_state().disks : count_disks();
+}
+
 HANDLE disk_open(UINT32 btl)
 {
     int number;
 
-    for (number = 0; number < 32; number++) {
+    for (number = 0; number < DISKS; number++) {
         SCSI_ADDRESS address;
-        char path[40];
-        HANDLE disk;
+        HANDLE disk = open_number(number, GENERIC_READ | GENERIC_WRITE);
 
-        snprintf(path, sizeof(path), "\\\\.\\PhysicalDrive%d", number);
-        disk = CreateFileA(path, GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE,
-            NULL, OPEN_EXISTING, FILE_FLAG_OVERLAPPED, NULL);
         if (disk == INVALID_HANDLE_VALUE)
             continue;
         if (!device_control(

@@ -20,6 +20,7 @@ static DWORD serve(struct server *server, const SPD_IOCTL_TRANSACT_REQ *req, UCH
     UINT64 block = req->Op.Read.BlockAddress; /* Write's lies in the same place */
     UINT32 count = req->Op.Read.BlockCount;
 
+    InterlockedIncrement(&server->taken);
     if (server->delay)
         Sleep(server->delay);
     switch (req->Kind) {

@@ -282,23 +282,35 @@ static int child_transacts(void)
 
 int api_child(const char *child)
 {
-    if (!strcmp(child, "dies"))
-        return child_dies();
-    if (!strcmp(child, "without rights"))
-        return child_without_rights();
-    return !strcmp(child, "transacts") ? child_transacts() : 2;
+    static const struct {
+        const char *name;
+        int (*run)(void);
+    } children[] = {
+        { "api: dies", child_dies },
+        { "api: without rights", child_without_rights },
+        { "api: transacts", child_transacts },
+    };
+    unsigned i;
+
+    for (i = 0; i < sizeof(children) / sizeof(*children); i++) {
+        if (!strcmp(children[i].name, child)) {
+            api_begin();
+            return children[i].run();
+        }
+    }
+    return CHILD_UNKNOWN;
 }
 
 static void units_end_with_their_process(void)
 {
-    CHECK_EQUAL(end_of_child(start_child("dies", "-", FALSE, NULL)), 0);
+    CHECK_EQUAL(end_of_child(start_child("api: dies", "-", FALSE, NULL)), 0);
     CHECK_EQUAL(api_units(), 0);
 }
 
 static void another_process_has_no_rights(void)
 {
     unit(1);
-    CHECK_EQUAL(end_of_child(start_child("without rights", "-", FALSE, NULL)), 0);
+    CHECK_EQUAL(end_of_child(start_child("api: without rights", "-", FALSE, NULL)), 0);
     CHECK_EQUAL(SpdIoctlUnprovision(device, &guid_a), 0);
 }
 
@@ -310,7 +322,7 @@ static void another_process_serves(void)
     UCHAR buffer[5 * BLOCK];
     HANDLE process, thread;
 
-    process = start_child("transacts", "-", TRUE, &thread);
+    process = start_child("api: transacts", "-", TRUE, &thread);
     CHECK_EQUAL(SpdIoctlSetTransactProcessId(device, btl, GetProcessId(process)), 0);
     CHECK_EQUAL(SpdIoctlTransact(device, btl, NULL, &req, buffer), ERROR_ACCESS_DENIED);
     ResumeThread(thread);

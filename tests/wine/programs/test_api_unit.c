@@ -293,7 +293,7 @@ static void errors_of_the_driver_come_through(void)
     ZeroMemory(&bad.Guid, sizeof(bad.Guid));
     CHECK_EQUAL(SpdStorageUnitCreate(NULL, &bad, &all, &unit), ERROR_INVALID_PARAMETER);
     /* Its requests are for another process: our transactions are refused. */
-    process = start_child("without rights", "-", TRUE, &thread);
+    process = start_child("api: without rights", "-", TRUE, &thread);
     CHECK_EQUAL(SpdStorageUnitCreate(NULL, &params, &all, &unit), 0);
     CHECK_EQUAL(SpdIoctlSetTransactProcessId(unit->Handle, unit->Btl, GetProcessId(process)), 0);
     CHECK_EQUAL(SpdStorageUnitStartDispatcher(unit, 2), 0);
@@ -492,6 +492,6 @@ const struct test api_unit_tests[] = {
     { "units: an identity is used once", an_identity_is_used_once },
     { "units: a stale shutdown leaves a newer unit alone",
         a_stale_shutdown_leaves_a_newer_unit_alone },
-    { "units: Windows removes the disk", windows_removes_the_disk },
+    { "units: Windows removes the disk", windows_removes_the_disk, .needs = NEEDS_DOUBLE },
     { 0 }
 };

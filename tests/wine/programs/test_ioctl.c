@@ -152,12 +152,12 @@ static void malformed_blocks_are_refused(void)
 }
 
 const struct test ioctl_tests[] = {
-    { "provision and unprovision", provision_and_unprovision },
-    { "bad parameters are refused", bad_parameters_are_refused },
-    { "a GUID is there once", a_guid_is_there_once },
+    { "provision and unprovision", provision_and_unprovision, "ioctl_provision_test" },
+    { "bad parameters are refused", bad_parameters_are_refused, "ioctl_provision_invalid_test" },
+    { "a GUID is there once", a_guid_is_there_once, "ioctl_provision_multi_test" },
     { "a free target is used again", a_free_target_is_used_again },
-    { "as many units as targets", as_many_units_as_targets },
-    { "units are listed", units_are_listed },
+    { "as many units as targets", as_many_units_as_targets, "ioctl_provision_toomany_test" },
+    { "units are listed", units_are_listed, "ioctl_list_test" },
     { "closing a handle changes nothing", closing_a_handle_changes_nothing },
     { "malformed blocks are refused", malformed_blocks_are_refused },
     { 0 }

@@ -47,7 +47,7 @@ static void end(HANDLE disk)
         CloseHandle(disk);
     CHECK_EQUAL(unprovision(&guid_a), 0);
     server_end(&server);
-    WAIT_UNTIL(double_state().disks == 0);
+    WAIT_UNTIL(disk_count() == 0);
 }
 
 /* In chunks, too: 100 blocks are 13 of the longest transfers. */
@@ -186,8 +186,8 @@ static void a_bad_block_is_told_whole_or_not_at_all(void)
 }
 
 const struct test large_tests[] = {
-    { "large: a disk reads and writes", a_disk_reads_and_writes },
-    { "large: a disk has its length", a_disk_has_its_length },
+    { "large: a disk reads and writes", a_disk_reads_and_writes, .needs = NEEDS_DOUBLE },
+    { "large: a disk has its length", a_disk_has_its_length, .needs = NEEDS_DOUBLE },
     { "large: commands move its blocks", commands_move_its_blocks },
     { "large: a flush has its address", a_flush_has_its_address },
     { "large: an unmap has its address", an_unmap_has_its_address },

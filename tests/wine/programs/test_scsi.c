@@ -335,32 +335,35 @@ static void luns(void)
         .cdb_length = 12, .cdb = { 0xa0, [9] = 64 } };
     struct scsi absent;
 
-    absent = command;
-    scsi_run(&absent);
-    CHECK_EQUAL(absent.error | absent.status, 0);
-    CHECK_EQUAL(absent.length, 8);
-    CHECK_BYTES(data, "\0\0\0\0\0\0\0\0", 8);
+    if (has_double()) { /* Windows passes nothing to where it has found nothing */
+        absent = command;
+        scsi_run(&absent);
+        CHECK_EQUAL(absent.error | absent.status, 0);
+        CHECK_EQUAL(absent.length, 8);
+        CHECK_BYTES(data, "\0\0\0\0\0\0\0\0", 8);
+    }
     CHECK_EQUAL(provision_good(&params), BTL(0));
     scsi_run(&command);
     CHECK_EQUAL(command.error | command.status, 0);
     CHECK_EQUAL(command.length, 16);
     CHECK_BYTES(data, one, 16);
-    /* SPC-4 6.6.2, peripheral qualifier 3: there cannot be a unit at this number. */
-    command = scsi_inquiry(BTL(0) | 1, -1, data, 36);
-    scsi_run(&command);
-    CHECK_EQUAL(command.error | command.status, 0);
-    CHECK_EQUAL(data[0], 0x7f);
+    if (has_double()) { /* SPC-4 6.6.2, peripheral qualifier 3: no unit can be at this number */
+        command = scsi_inquiry(BTL(0) | 1, -1, data, 36);
+        scsi_run(&command);
+        CHECK_EQUAL(command.error | command.status, 0);
+        CHECK_EQUAL(data[0], 0x7f);
+    }
     CHECK_EQUAL(unprovision(&guid_a), 0);
 }
 
 const struct test scsi_tests[] = {
-    { "INQUIRY without unmap", inquiry_without_unmap },
-    { "INQUIRY with unmap", inquiry_with_unmap },
+    { "INQUIRY without unmap", inquiry_without_unmap, "scsi_inquiry_test" },
+    { "INQUIRY with unmap", inquiry_with_unmap, "scsi_inquiry_test" },
     { "INQUIRY of a modern unit", inquiry_of_a_modern_unit },
-    { "MODE SENSE", mode_sense },
+    { "MODE SENSE", mode_sense, "scsi_mode_sense_test" },
     { "MODE SENSE of a modern unit", mode_sense_of_a_modern_unit },
-    { "READ CAPACITY", read_capacity },
-    { "names are text", names_are_text },
+    { "READ CAPACITY", read_capacity, "scsi_read_capacity_test" },
+    { "names are text", names_are_text, .needs = NEEDS_DOUBLE },
     { "REPORT LUNS", luns },
     { "more than two tebibytes", more_than_two_tebibytes },
     { 0 }

@@ -6,15 +6,13 @@
  * so the server keeps no data, checks what is written, and its successor goes on where it was.
  */
 
-#include "../wine/programs/client.h"
-#include "main.h"
+#include "client.h"
 
 #define BLOCKS     32768
 #define MAX_BLOCKS 128 /* of a transaction */
 #define THREADS    4
 #define PORTION    (BLOCKS / THREADS)
 #define ENOUGH     200 /* transfers between two kills */
-#define ROUNDS     5
 
 /* The server. */
 
@@ -73,8 +71,6 @@ int load_server(const char *grace)
     UINT32 btl;
     unsigned i;
 
-    adapter = open_adapter();
-    CHECK(adapter != INVALID_HANDLE_VALUE);
     hold_lifetime();
     /* A killed one's unit is there until the kernel has seen that it died. */
     WAIT_UNTIL(!provision(&params, &btl));
@@ -176,80 +172,83 @@ static LONG clients_end(struct client *clients, LONG *done)
     return errors;
 }
 
-static HANDLE server_spawn(const char *arguments)
-{
-    HANDLE process = nt_spawn(arguments);
-
-    CHECK(process);
-    return process;
-}
-
 static void server_kill(HANDLE process)
 {
     CHECK(TerminateProcess(process, 9));
     CHECK_EQUAL(end_of_child(process), 9); /* and not by a check of its own */
 }
 
-static void begin(void)
-{
-    adapter = open_adapter();
-    CHECK(adapter != INVALID_HANDLE_VALUE);
-}
-
 static BOOL end(const char *what, LONG done, LONG errors)
 {
-    LONG findings;
+    LONG findings = 0;
 
-    WAIT_UNTIL(!double_state().disks && !double_state().requests);
-    findings = double_state().findings;
-    printf("%s: %ld transfers, %ld errors, %ld findings\n", what, done, errors, findings);
-    CloseHandle(adapter);
+    WAIT_UNTIL(!disk_count());
+    if (has_double()) {
+        WAIT_UNTIL(!double_state().requests);
+        findings = double_state().findings;
+    }
+    printf("# %s: %ld transfers, %ld errors, %ld findings\n", what, done, errors, findings);
     return !findings;
 }
 
-static unsigned rounds(const char *count)
-{
-    return *count ? (unsigned)atoi(count) : ROUNDS;
-}
-
 /* Without a grace the disk goes with its server: each client meets an error, and none hangs. */
-BOOL stage_kills(const char *count)
+BOOL load_kills(unsigned rounds)
 {
     struct client clients[THREADS];
     LONG done = 0, errors = 0;
     unsigned i;
 
-    begin();
-    for (i = 0; i < rounds(count); i++) {
-        HANDLE process = server_spawn("--serve 0");
+    for (i = 0; i < rounds; i++) {
+        HANDLE process = start_child("load", "0", FALSE, NULL);
 
         clients_start(clients);
         clients_go_on(clients);
         server_kill(process);
         errors += clients_end(clients, &done);
-        WAIT_UNTIL(!double_state().disks);
+        WAIT_UNTIL(!disk_count());
     }
     return end("kills", done, errors);
 }
 
 /* Within the grace the next server goes on: the clients notice nothing. */
-BOOL stage_grace(const char *count)
+BOOL load_grace(unsigned rounds)
 {
     struct client clients[THREADS];
     HANDLE process;
     LONG done = 0, errors;
     unsigned i;
 
-    begin();
-    process = server_spawn("--serve 30");
+    process = start_child("load", "30", FALSE, NULL);
     clients_start(clients);
-    for (i = 0; i < rounds(count); i++) {
+    for (i = 0; i < rounds; i++) {
         clients_go_on(clients);
         server_kill(process);
-        process = server_spawn("--serve 30");
+        process = start_child("load", "30", FALSE, NULL);
     }
     clients_go_on(clients);
     errors = clients_end(clients, &done);
     server_kill(process);
     return end("grace", done, errors) && !errors;
 }
+
+/* Under Wine one is enough: tests/nt has more. */
+static unsigned rounds(void)
+{
+    return has_double() ? 1 : 10;
+}
+
+static void killed_under_io(void)
+{
+    CHECK(load_kills(rounds()));
+}
+
+static void killed_and_started_within_the_grace(void)
+{
+    CHECK(load_grace(rounds()));
+}
+
+const struct test load_tests[] = {
+    { "servers: killed under verified I/O", killed_under_io },
+    { "servers: killed and started again within their grace", killed_and_started_within_the_grace },
+    { 0 }
+};

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (c) 2026, the WinSpd authors
+"""Reads verify.ps1 as far as that goes without a PowerShell: its tokens, its blocks, the commands
+that it calls, what of PowerShell 7 the 5.1 of Windows does not have, and whether winspd-verify and
+the documentation know the same options. Windows PowerShell reads a file without a mark as ANSI,
+hence ASCII alone."""
+
+import re
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent.parent
+SCRIPT = TOP / "packaging/verify.ps1"
+PROGRAM = TOP / "tests/windows/verify.c"
+DOCUMENT = TOP / "doc/verify-on-windows.md"
+
+TOKENS = re.compile(r"""
+    (?P<comment><\#.*?\#>|\#[^\n]*)
+  | (?P<string>'(?:[^']|'')*'|"(?:[^"`]|`.|"")*")
+  | (?P<variable>\$(?:\{[^}]+\}|[A-Za-z_][\w:]*))
+  | (?P<newer>\?\?=?|\?\.|&&|\|\|)
+  | (?P<open>[@$]\(|[({\[]|@\{)
+  | (?P<close>[)}\]])
+  | (?P<word>-?[A-Za-z_][\w]*(?:-[A-Za-z]\w*)*)
+  | (?P<number>\d+(?:\.\d+)?)
+  | (?P<space>[ \t\r\n]+|`\n)
+  | (?P<other>::|\+=|[-+*/%=.,;:&|!<>])
+""", re.X | re.S)
+
+# What Windows PowerShell 5.1 has of what the script calls; a table that grows with the script.
+COMMANDS = {"Join-Path", "New-Object", "Set-StrictMode", "Test-Path", "Write-Warning"}
+PAIRS = {"(": ")", "{": "}", "[": "]"}
+
+
+def tokens(text):
+    at = 0
+    while at < len(text):
+        match = TOKENS.match(text, at)
+        assert match, f"line {text[:at].count(chr(10)) + 1}: no token: {text[at:at + 20]!r}"
+        yield match.lastgroup, match[0], text[:at].count("\n") + 1
+        at = match.end()
+
+
+def check_blocks(found):
+    stack = []
+    for kind, text, line in found:
+        if kind == "open":
+            stack.append((text[-1], line))
+        elif kind == "close":
+            assert stack, f"line {line}: {text} closes nothing"
+            opened, where = stack.pop()
+            assert PAIRS[opened] == text, f"line {line}: {text} closes {opened} of line {where}"
+    assert not stack, f"line {stack[-1][1]}: {stack[-1][0]} is not closed"
+
+
+def check_words(found):
+    words = [(text, line) for kind, text, line in found if kind == "word"]
+    defined = {words[i + 1][0] for i, (text, _) in enumerate(words) if text == "function"}
+    called = {}
+    for text, line in words:
+        if re.fullmatch(r"[A-Z]\w*-[A-Z]\w*", text):
+            called.setdefault(text, []).append(line)
+    for name, lines in called.items():
+        assert name in defined | COMMANDS, f"line {lines[0]}: {name} is no known command of 5.1"
+        assert name not in defined or len(lines) > 1, f"{name} is never called"
+    for kind, text, line in found:
+        assert kind != "newer", f"line {line}: {text} is of PowerShell 7"
+
+
+def check(text):
+    assert text.isascii(), "there is a character that is not ASCII"
+    found = list(tokens(text))
+    check_blocks(found)
+    check_words(found)
+
+
+def check_agreement(script, program, document):
+    """Each parameter is explained, and each option that is passed on is one of the program's."""
+    parameters = re.findall(r"^    \[(?:switch|string)\] \$(\w+)", script, re.M)
+    explained = re.findall(r"^\.PARAMETER (\w+)", script, re.M)
+    documented = re.findall(r"^\| `-(\w+)", document, re.M)
+    assert parameters and parameters == explained, (parameters, explained)
+    assert set(parameters) == set(documented), (parameters, documented)
+    passed = set(re.findall(r"'(--[a-z-]+)'", script))
+    known = set(re.findall(r'!strcmp\(argv\[i\], "(--[a-z-]+)"\)', program))
+    assert passed == known, passed ^ known
+
+
+def refuses(text):
+    try:
+        check(text)
+    except AssertionError:
+        return True
+    return False
+
+
+# What each check is for, done to the script on purpose.
+FAULTS = [
+    ("function Get-Option {", "function Get-Option {{"),
+    ("return $options", "return $options)"),
+    ("'--report'", "'--report"),
+    ("Join-Path $PSScriptRoot", "Join-Paths $PSScriptRoot"),
+    ("if ($DryRun) {", "if ($DryRun && $Sleep) {"),
+    ("Get-Program\n", "'no program'\n"),
+    ("nobody has tried", "nobody h\u00e4s tried"),
+]
+
+
+def check_kit():
+    text = SCRIPT.read_text()
+    check(text)
+    check_agreement(text, PROGRAM.read_text(), DOCUMENT.read_text())
+    for good, bad in FAULTS:
+        assert good in text, good
+        assert refuses(text.replace(good, bad, 1)), f"not noticed: {bad}"
+
+
+if __name__ == "__main__":
+    check_kit()

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* What the tests have to know of the system: what can run on it, and why not. */
+
+#ifndef WINDOWS_SYSTEM_H
+#define WINDOWS_SYSTEM_H
+
+#include <stdbool.h>
+#include <windows.h>
+
+#include "suite.h"
+
+struct system {
+    bool elevated;
+    bool secure_boot;
+    bool test_signing;
+    bool service;        /* the driver's, in the registry */
+    bool device;         /* root\winspd */
+    DWORD problem;       /* the device manager's code of it; 0: none */
+    DWORD adapter_error; /* of opening it; 0: it can be opened */
+    bool has_double;     /* it is the StorPort double's */
+    DWORD units;         /* of other programs; only what is running now counts */
+};
+
+void system_look(struct system *system);
+/* One fact a line, "name: value", to standard output. */
+void system_print(const struct system *system);
+/* Whether the driver can be tested; otherwise says what is wrong, and what to do. */
+bool system_is_ready(const struct system *system);
+/* Why a test cannot run here; NULL: it can. */
+const char *system_refuses(const struct system *system, const struct test *test);
+
+#endif
