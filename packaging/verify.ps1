@@ -11,11 +11,11 @@ taken by winspd-verify, which is tested without Windows; this script sees that i
 Prints every step, and changes nothing.
 .PARAMETER Verifier
 Has Driver Verifier watch the driver. Windows is to be restarted once before the tests: start the
-script again afterwards, without parameters, and it goes on.
+script again afterwards, with the same parameters, and it goes on.
 .PARAMETER Sleep
 Lets the machine sleep for 45 seconds.
 .PARAMETER Tests
-Only these tests, by the names that winspd-tests lists, such as 'ioctl*'.
+Only these tests, by the names that winspd-tests lists, such as 'ioctl_*;volumes:*'.
 .PARAMETER Report
 The file of the report.
 #>

@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * winspd-verify [--dry-run] [--verifier] [--sleep] [--tests NAMES] [--report FILE]
+ * winspd-verify [--dry-run] [--verifier] [--sleep] [--tests NAME;NAME...] [--report FILE]
  *
  * Takes the steps of verify_plan.c and writes one report. It is a program and no script so that
  * what it does on Windows is what the tests run under Wine. A step that restarts Windows ends the
@@ -231,7 +231,7 @@ int main(int argc, char **argv)
     *strrchr(run.folder, '\\') = 0;
     if (!read_options(&run, argc, argv)) {
         fprintf(stderr, "winspd-verify: allowed are --dry-run, --verifier, --sleep, "
-            "--tests NAMES, --report FILE\n");
+            "--tests NAME;NAME..., --report FILE\n");
         return 2;
     }
     if (run.dry)

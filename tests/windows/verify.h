@@ -26,7 +26,7 @@ enum {
 struct run {
     bool dry;
     unsigned asked; /* IF_... */
-    const char *tests;
+    const char *tests; /* names with ; between them; NULL: all */
     char report[MAX_PATH], state[MAX_PATH], folder[MAX_PATH];
     FILE *out;
     unsigned next, failed;

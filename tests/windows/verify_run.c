@@ -17,10 +17,23 @@ static bool is_of_package(const char *command)
     return starts_with(command, "winspd-") || starts_with(command, "devsetup-");
 }
 
+/* Each as a word of its own, since names have blanks. */
+static void append_tests(const char *tests, char *line, size_t room)
+{
+    size_t used = strlen(line);
+
+    while (*tests && used < room) {
+        size_t length = strcspn(tests, ";");
+
+        snprintf(line + used, room - used, " \"%.*s\"", (int)length, tests);
+        used += strlen(line + used);
+        tests += length + (tests[length] == ';');
+    }
+}
+
 bool command_line(const struct run *run, const char *command, char *line, size_t room)
 {
     size_t word = strcspn(command, " ");
-    bool tests = run->tests && starts_with(command, "winspd-tests-") && strstr(command, "--tap");
     char program[2 * MAX_PATH];
 
     if (!is_of_package(command)) {
@@ -28,8 +41,9 @@ bool command_line(const struct run *run, const char *command, char *line, size_t
         return true;
     }
     snprintf(program, sizeof(program), "%s\\%.*s.exe", run->folder, (int)word, command);
-    snprintf(line, room, "\"%s\"%s%s%s", program, command + word, tests ? " " : "",
-        tests ? run->tests : "");
+    snprintf(line, room, "\"%s\"%s", program, command + word);
+    if (run->tests && starts_with(command, "winspd-tests-") && strstr(command, "--tap"))
+        append_tests(run->tests, line, room);
     return GetFileAttributesA(program) != INVALID_FILE_ATTRIBUTES;
 }
 

@@ -98,10 +98,12 @@ def it_installs_tests_and_removes(machine):
     """From a machine without the driver to one without the driver, and one report."""
     remove_if_there(machine)
     report = machine.prefix.drive / "report.txt"
-    status, output = verify(machine, "--report", r"C:\report.txt", "--tests", "ioctl_list_test")
+    status, output = verify(machine, "--report", r"C:\report.txt", "--tests",
+                            "ioctl_list_test;an IRP from above another driver comes back")
     found = sections(report.read_text())
     assert status == 0 and "PASSED: 0 steps failed" in output, output
     assert "ok 1 - units are listed" in found["all tests"], found
+    assert "ok 2 - an IRP from above another driver comes back" in found["all tests"], found
     assert "device: no" in found["what system this is"], found
     assert "[exit status 0]" in found["install the driver"], found
     assert "[exit status 0]" in found["remove the driver"], found
