@@ -87,6 +87,12 @@ def four(machine, device, rounds, operations):
     assert [ended(client) for client in clients] == [0] * 4, machine.prefix.said()
 
 
+def ended_in_order(how, said):
+    """A last flush that is answered later may come too late for the DLL, which waits 2 seconds."""
+    assert "init 1 started 1 stopped 1" in said, said
+    assert how != "sync" or "flushed 1" in said, said
+
+
 def the_contract(machine):
     status, said = machine.prefix.run(command("contract", PIPE, "no-such-door:name"))
     assert status == 0 and re.search(r"^1\.\.9$", said, re.M), machine.prefix.why(status, said)
@@ -96,14 +102,14 @@ def each_way_to_answer_behind_a_pipe(machine):
     for how in HOWS:
         with serves(machine, "testdisk", how, PIPE) as process:
             passes_stgtest(machine, PIPE + r"\0", "400", "WRUR", "*", "*")
-        assert "init 1 started 1 stopped 1 flushed 1" in process.said, process.said
+        ended_in_order(how, process.said)
 
 
 def each_way_to_answer_serves_four_clients_of_the_driver(machine):
     for how in HOWS:
         with disk(machine, "testdisk", how, "-") as (process, device):
             four(machine, device, 200, "WR")
-        assert "stopped 1 flushed 1" in process.said, process.said
+        ended_in_order(how, process.said)
     nothing_is_left(machine)
 
 
@@ -156,9 +162,9 @@ def ctrl_c(process):
 
 def a_disk_ends_in_order_at_ctrl_c(machine):
     """A program that Ctrl-C just ends has status 0, too, but says nothing."""
-    with serves(machine, "testdisk", "pool+signal", PIPE, end=ctrl_c) as process:
+    with serves(machine, "testdisk", "sync+signal", PIPE, end=ctrl_c) as process:
         passes_stgtest(machine, PIPE + r"\0", "40", "WR", "*", "*")
-    assert "stopped 1 flushed 1" in process.said, process.said
+    ended_in_order("sync", process.said)
 
 
 def rawdisk_ends_with_the_original_s_numbers(machine):
