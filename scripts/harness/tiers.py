@@ -227,7 +227,7 @@ JOBS = [
     Script("bench", "data at full speed; what the benchmarks report",
            ["build-release", "build-windows-x64", "build-windows-x86"], tools=("wine",)),
     Unit("unit-release", "all of Meson's tests; the library's under valgrind", ["build-release"],
-         suites=(), checked=("lib",)),
+         suites=(), checked=("lib", "launch")),
     Build("build-windows-x64", "the cross build for Windows, 64 bits"),
     Build("build-windows-x86", "and 32 bits"),
     Build("build-dist", "what make dist makes",
