@@ -7,6 +7,8 @@
 
 #define EVENTS "/c:200 /rd:true /f:text"
 #define DRIVER "winspd-" ARCH ".sys"
+/* The name in winspd-test.cer, which packaging/signer.py makes. */
+#define SIGNER "\"WinSpd test certificate, for machines of testers alone\""
 
 const struct step steps[] = {
     { "what system this is", "winspd-tests-" ARCH " --facts", FOR_REPORT, 2 },
@@ -48,9 +50,9 @@ const struct step steps[] = {
 
     { "remove the driver", "devsetup-" ARCH " remove root\\winspd", IF_INSTALLING | AT_THE_END,
         10 },
-    { "forget the test certificate", "certutil -delstore Root \"WinSpd test\"",
+    { "forget the test certificate", "certutil -delstore Root " SIGNER,
         IF_INSTALLING | AT_THE_END, 2, "winspd-test.cer" },
-    { "forget its publisher", "certutil -delstore TrustedPublisher \"WinSpd test\"",
+    { "forget its publisher", "certutil -delstore TrustedPublisher " SIGNER,
         IF_INSTALLING | AT_THE_END, 2, "winspd-test.cer" },
     { "switch Driver Verifier off", "verifier /reset", IF_VERIFIER | AT_THE_END, 2 },
     { "what is left", "winspd-tests-" ARCH " --facts", FOR_REPORT, 2 },
