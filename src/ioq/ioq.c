@@ -152,6 +152,11 @@ struct ioq_request *ioq_wait(struct ioq *queue, struct ioq_server *server, uint6
     return request;
 }
 
+struct ioq_request *ioq_peek(const struct ioq *queue)
+{
+    return queue->pending_count ? request_of(queue->pending.next) : NULL;
+}
+
 struct ioq_request *ioq_find(const struct ioq *queue, uint64_t hint)
 {
     uint32_t index = (uint32_t)hint;

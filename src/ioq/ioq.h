@@ -84,6 +84,9 @@ enum ioq_result ioq_post(
  * waits (unless the queue is stopped, which queue->stopped tells). */
 struct ioq_request *ioq_wait(struct ioq *queue, struct ioq_server *server, uint64_t *hint);
 
+/* The oldest pending request, which stays where it is; NULL: there is none. */
+struct ioq_request *ioq_peek(const struct ioq *queue);
+
 /* The request that was delivered under this hint, or NULL; it is IDLE again and its slot free. */
 struct ioq_request *ioq_complete(struct ioq *queue, uint64_t hint);
 

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * How several requests, or several answers, lie in one buffer: entries one behind the other, each a
+ * head of fixed length and its data, padded to 8 bytes.
+ *
+ * Pure: no lock, no allocation. The driver packs requests and unpacks answers, and the DLL does the
+ * reverse, so that both have one truth. What comes from outside is checked as a whole before any of
+ * it is used. It is the caller's own copy, which nobody changes meanwhile.
+ */
+
+#ifndef IOQ_BATCH_H
+#define IOQ_BATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    IOQ_BATCH_ALIGN = 8,
+    IOQ_ENTRY_BODY = 48, /* bytes: what a request, or an answer, says of itself */
+};
+
+struct ioq_entry {
+    uint32_t length;   /* of the data, without the padding */
+    uint32_t reserved; /* 0 */
+    uint8_t body[IOQ_ENTRY_BODY];
+};
+
+/* A buffer that is being filled. */
+struct ioq_batch {
+    uint8_t *base; /* the caller's, aligned to IOQ_BATCH_ALIGN */
+    size_t room;   /* bytes */
+    size_t used;
+    uint32_t count; /* entries */
+};
+
+/* What an entry takes of a buffer; `length` is at most UINT32_MAX - 64. */
+static inline size_t ioq_entry_size(uint32_t length)
+{
+    return sizeof(struct ioq_entry) +
+        (((size_t)length + IOQ_BATCH_ALIGN - 1) & ~(size_t)(IOQ_BATCH_ALIGN - 1));
+}
+
+static inline void *ioq_entry_data(struct ioq_entry *entry)
+{
+    return entry + 1;
+}
+
+/* The one behind it, of a batch that was checked or filled; it may be the end. */
+static inline struct ioq_entry *ioq_entry_next(struct ioq_entry *entry)
+{
+    return (struct ioq_entry *)((uint8_t *)entry + ioq_entry_size(entry->length));
+}
+
+/* `count` entries lie within `length` bytes, of which none is left over, and what is reserved is 0.
+ * Any bytes may be given. */
+bool ioq_batch_check(const void *entries, size_t length, uint32_t count);
+
+/* The next entry with room for so much data, its head zeroed and its padding as well; NULL: it does
+ * not fit, and nothing has changed. */
+struct ioq_entry *ioq_batch_add(struct ioq_batch *batch, uint32_t length);
+
+/* Takes an entry's size off *room. False: so much room is not there, and nothing has changed. */
+bool ioq_batch_spend(size_t *room, uint32_t length);
+
+#endif
