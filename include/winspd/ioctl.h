@@ -42,6 +42,23 @@
  * answer must have the request's Kind, and 0 in what is reserved; one that is refused leaves the
  * request waiting.
  *
+ * Batches. A BATCH request answers and asks like TRANSACT, but for several requests at once. Behind
+ * its 24-byte head lie Count entries of answers, and on return Count entries of requests. An entry
+ * is 56 bytes, Length bytes of data and padding to a multiple of 8. The driver refuses entries that
+ * do not fill the input exactly, and takes none of them. A GOOD read with Length 0 reads zeros.
+ * Each answer is taken by itself: one that is refused leaves its request waiting, the others are
+ * taken, and the call fails with the error of the first and brings nothing.
+ * Wanted is the most requests that it may bring; with 0 it returns at once. The output buffer then
+ * holds the head, one entry and the unit's MaxTransferLength, or more. The driver brings what waits
+ * and fits. It counts the longer of a request's data and its answer's, so that all the answers fit
+ * into the same buffer. What does not fit stays queued, and Wanted says how many requests still
+ * wait. Where there is no request the call is pended, and brings the first one as soon as it comes.
+ * An entry with Hint 0 has ended meanwhile. TRANSACT and BATCH may be used beside each other.
+ *
+ * Versions. A LIFETIME request may be 16 bytes long and say for which SPD_IOCTL_VERSION the program
+ * was made; its PROVISION then returns the driver's. A driver that returns 0 knows no BATCH. The
+ * driver logs a version that is not its own.
+ *
  * Bounds. A process has at most SPD_IOCTL_PENDING_MAX requests pending, and of these at most
  * SPD_IOCTL_LIFETIME_MAX LIFETIME requests. Their buffers, each the longer of in and out and
  * rounded up to pages, have at most SPD_IOCTL_PENDING_BYTES_MAX bytes. A further request fails with
@@ -105,6 +122,11 @@ extern "C" {
 /* Not of the original: */
 #define SPD_IOCTL_LIFETIME ('k')
 #define SPD_IOCTL_TRANSFER_LENGTH ('m')
+#define SPD_IOCTL_BATCH ('b')
+#define SPD_IOCTL_COUNTS ('c')
+
+/* Of what is not of the original: 1 is without batches and said by nobody. */
+#define SPD_IOCTL_VERSION 2
 
 enum {
     SpdIoctlTransactReservedKind = 0,
@@ -232,6 +254,7 @@ typedef struct _SPD_IOCTL_PROVISION_PARAMS {
         } Par;
         struct {
             UINT32 Btl;
+            UINT32 Version;         /* of the driver, for a process that has said its own; or 0 */
         } Ret;
     } Dir;
 } SPD_IOCTL_PROVISION_PARAMS;
@@ -261,6 +284,25 @@ typedef struct _SPD_IOCTL_TRANSACT_PARAMS {
     } Dir;
 } SPD_IOCTL_TRANSACT_PARAMS;
 
+/* The head of a batch, before its entries. */
+typedef struct _SPD_IOCTL_BATCH_PARAMS {
+    SPD_IOCTL_BASE_PARAMS Base;
+    UINT32 Btl;
+    UINT32 Count;                   /* of entries: in, answers; out, requests */
+    UINT32 Wanted;                  /* in: the most requests to bring, 0: none; out: how many
+                                     * requests still wait */
+    UINT32 Reserved;                /* 0 */
+} SPD_IOCTL_BATCH_PARAMS;
+
+typedef struct _SPD_IOCTL_BATCH_ENTRY {
+    UINT32 Length;                  /* bytes of data behind it, padded to 8 */
+    UINT32 Reserved;                /* 0 */
+    union {
+        SPD_IOCTL_TRANSACT_REQ Req; /* Hint 0: there is none any more */
+        SPD_IOCTL_TRANSACT_RSP Rsp;
+    } Dir;
+} SPD_IOCTL_BATCH_ENTRY;
+
 typedef struct _SPD_IOCTL_SET_TRANSACT_PID_PARAMS {
     SPD_IOCTL_BASE_PARAMS Base;
     UINT32 Btl;
@@ -270,6 +312,27 @@ typedef struct _SPD_IOCTL_SET_TRANSACT_PID_PARAMS {
 typedef struct _SPD_IOCTL_LIFETIME_PARAMS {
     SPD_IOCTL_BASE_PARAMS Base;
 } SPD_IOCTL_LIFETIME_PARAMS;
+
+/* A LIFETIME request that says which version its process was made for. */
+typedef struct _SPD_IOCTL_VERSIONED_LIFETIME_PARAMS {
+    SPD_IOCTL_BASE_PARAMS Base;
+    UINT64 Version;                 /* SPD_IOCTL_VERSION */
+} SPD_IOCTL_VERSIONED_LIFETIME_PARAMS;
+
+/* What a unit's transactions have brought. */
+typedef struct _SPD_IOCTL_COUNTS_PARAMS {
+    SPD_IOCTL_BASE_PARAMS Base;
+    union {
+        struct {
+            UINT32 Btl;
+        } Par;
+        struct {
+            UINT64 Calls;           /* that brought requests */
+            UINT64 Requests;
+            UINT64 Together;        /* requests, of calls that brought several */
+        } Ret;
+    } Dir;
+} SPD_IOCTL_COUNTS_PARAMS;
 
 typedef struct _SPD_IOCTL_TRANSFER_LENGTH_PARAMS {
     SPD_IOCTL_BASE_PARAMS Base;
@@ -312,6 +375,10 @@ SPD_IOCTL_ASSERT(SpdProvision, sizeof(SPD_IOCTL_PROVISION_PARAMS) == 136);
 SPD_IOCTL_ASSERT(SpdUnprovision, sizeof(SPD_IOCTL_UNPROVISION_PARAMS) == 24);
 SPD_IOCTL_ASSERT(SpdList, sizeof(SPD_IOCTL_LIST_PARAMS) == 8);
 SPD_IOCTL_ASSERT(SpdTransact, sizeof(SPD_IOCTL_TRANSACT_PARAMS) == 72);
+SPD_IOCTL_ASSERT(SpdBatch, sizeof(SPD_IOCTL_BATCH_PARAMS) == 24);
+SPD_IOCTL_ASSERT(SpdEntry, sizeof(SPD_IOCTL_BATCH_ENTRY) == 56);
+SPD_IOCTL_ASSERT(SpdVersioned, sizeof(SPD_IOCTL_VERSIONED_LIFETIME_PARAMS) == 16);
+SPD_IOCTL_ASSERT(SpdCounts, sizeof(SPD_IOCTL_COUNTS_PARAMS) == 32);
 SPD_IOCTL_ASSERT(SpdSetPid, sizeof(SPD_IOCTL_SET_TRANSACT_PID_PARAMS) == 16);
 SPD_IOCTL_ASSERT(SpdLifetime, sizeof(SPD_IOCTL_LIFETIME_PARAMS) == 8);
 SPD_IOCTL_ASSERT(SpdTransferLength, sizeof(SPD_IOCTL_TRANSFER_LENGTH_PARAMS) == 16);

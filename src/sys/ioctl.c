@@ -13,20 +13,26 @@ struct call {
     ULONG_PTR written;
 };
 
+/* The version of programs that say none. */
+enum { UNSAID = 1 };
+
 static NTSTATUS provision(struct sys_adapter *adapter, struct call *call)
 {
     SPD_IOCTL_PROVISION_PARAMS *block = call->block;
-    UINT32 btl;
+    UINT32 btl, version;
     NTSTATUS status;
 
     if (call->out < sizeof *block)
         return STATUS_INVALID_PARAMETER;
     status = sys_unit_provision(
-        adapter, &block->Dir.Par.StorageUnitParams, call->caller, &btl);
+        adapter, &block->Dir.Par.StorageUnitParams, call->caller, &btl, &version);
     if (!NT_SUCCESS(status))
         return status;
     memset(&block->Dir, 0, sizeof block->Dir);
     block->Dir.Ret.Btl = btl;
+    block->Dir.Ret.Version = version ? SPD_IOCTL_VERSION : 0;
+    if (version != SPD_IOCTL_VERSION)
+        sys_log(adapter, SYS_EVENT_OTHER_VERSION, btl, version ? version : UNSAID);
     call->written = sizeof *block;
     return STATUS_SUCCESS;
 }
@@ -72,6 +78,24 @@ static NTSTATUS transact(struct sys_adapter *adapter, struct call *call)
     if (is_originals(call))
         sys_log(adapter, SYS_EVENT_OTHER_DLL, 0, (ULONG)(ULONG_PTR)PsGetProcessId(call->caller));
     return sys_transact(adapter, call->irp, call->caller, call->in, call->out);
+}
+
+static NTSTATUS batch(struct sys_adapter *adapter, struct call *call)
+{
+    return sys_transact_batch(adapter, call->irp, call->caller, call->in, call->out);
+}
+
+static NTSTATUS counts(struct sys_adapter *adapter, struct call *call)
+{
+    SPD_IOCTL_COUNTS_PARAMS *block = call->block;
+    NTSTATUS status;
+
+    if (call->out < sizeof *block)
+        return STATUS_INVALID_PARAMETER;
+    status = sys_transact_counts(adapter, block->Dir.Par.Btl, block);
+    if (NT_SUCCESS(status))
+        call->written = sizeof *block;
+    return status;
 }
 
 static NTSTATUS transfer_length(struct sys_adapter *adapter, struct call *call)
@@ -133,7 +157,11 @@ static NTSTATUS set_transact_pid(struct sys_adapter *adapter, struct call *call)
 
 static NTSTATUS lifetime(struct sys_adapter *adapter, struct call *call)
 {
-    return sys_lifetime_begin(adapter, call->irp, call->caller);
+    const SPD_IOCTL_VERSIONED_LIFETIME_PARAMS *block = call->block;
+    UINT64 version = call->in < sizeof *block ? 0 : block->Version;
+
+    return sys_lifetime_begin(adapter, call->irp, call->caller,
+        version < UINT32_MAX ? (UINT32)version : UINT32_MAX);
 }
 
 /* input: the least length of the block. */
@@ -146,6 +174,8 @@ static const struct {
     { SPD_IOCTL_UNPROVISION, sizeof(SPD_IOCTL_UNPROVISION_PARAMS), unprovision },
     { SPD_IOCTL_LIST, sizeof(SPD_IOCTL_LIST_PARAMS), list },
     { SPD_IOCTL_TRANSACT, sizeof(SPD_IOCTL_TRANSACT_PARAMS), transact },
+    { SPD_IOCTL_BATCH, sizeof(SPD_IOCTL_BATCH_PARAMS), batch },
+    { SPD_IOCTL_COUNTS, sizeof(SPD_IOCTL_COUNTS_PARAMS), counts },
     { SPD_IOCTL_SET_TRANSACT_PID, sizeof(SPD_IOCTL_SET_TRANSACT_PID_PARAMS), set_transact_pid },
     { SPD_IOCTL_LIFETIME, sizeof(SPD_IOCTL_LIFETIME_PARAMS), lifetime },
     { SPD_IOCTL_TRANSFER_LENGTH, sizeof(SPD_IOCTL_TRANSFER_LENGTH_PARAMS), transfer_length },

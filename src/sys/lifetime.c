@@ -139,7 +139,8 @@ static NTSTATUS pend(struct sys_process *process, PIRP irp)
 }
 
 /* STATUS_PENDING, or the caller completes it. */
-NTSTATUS sys_lifetime_begin(struct sys_adapter *adapter, PIRP irp, PEPROCESS caller)
+NTSTATUS sys_lifetime_begin(
+    struct sys_adapter *adapter, PIRP irp, PEPROCESS caller, UINT32 version)
 {
     struct sys_process *process = sys_process_get(adapter, caller);
     NTSTATUS status;
@@ -147,6 +148,8 @@ NTSTATUS sys_lifetime_begin(struct sys_adapter *adapter, PIRP irp, PEPROCESS cal
 
     if (!process)
         return STATUS_INSUFFICIENT_RESOURCES;
+    if (version)
+        process->version = version;
     pended = sys_process_pend(process, irp);
     sys_process_put(process);
     if (!pended)

@@ -8,6 +8,9 @@
 
 #include "sys.h"
 
+#define TEXT_OF(Number) #Number
+#define TEXT(Number) TEXT_OF(Number)
+
 enum {
     LIMIT = 8,       /* events of a kind that are logged... */
     PERIOD = 60,     /* ...within so many seconds; the rest is counted */
@@ -34,6 +37,8 @@ static const struct {
     [SYS_EVENT_VALUES_IGNORED] = { WARNINGS, "registry values out of range: %" },
     [SYS_EVENT_OTHER_USER] = { WARNINGS, "unit #: waits for another user than process %'s" },
     [SYS_EVENT_REFUSED] = { DETAILS, "process %: a unit's parameters are refused" },
+    [SYS_EVENT_OTHER_VERSION] = { WARNINGS,
+        "unit #: its program speaks version %, this driver " TEXT(SPD_IOCTL_VERSION) },
     [SYS_EVENT_OTHER_DLL] = { ERRORS, "process %: its winspd DLL is not this driver's, remove it" },
 };
 C_ASSERT(ARRAYSIZE(events) == SYS_EVENT_COUNT);

@@ -156,11 +156,26 @@ static struct sys_wait *matched(
         struct sys_wait *wait = CONTAINING_RECORD(server, struct sys_wait, server);
 
         /* Whoever takes the cancel routine away owns the IRP; here its canceller was first. */
-        if (IoSetCancelRoutine(wait->irp, NULL))
+        if (IoSetCancelRoutine(wait->irp, NULL)) {
+            wait->room.wanted = 0; /* nothing else waits */
+            unit->calls++;
+            unit->brought++;
             return wait;
+        }
         result = ioq_requeue(&unit->ioq, *hint, &server, hint);
     }
     return NULL;
+}
+
+/* One comes alone where a transaction waited for it: there is no other. */
+static void deliver(struct sys_wait *wait, struct sys_request *request, uint64_t hint)
+{
+    LIST_ENTRY alone;
+
+    InitializeListHead(&alone);
+    request->hint = hint;
+    InsertTailList(&alone, &request->link);
+    sys_deliver(wait, &alone);
 }
 
 /* Memory that the engine asks for; what it asks for next. SCSI_SCRATCH: it was not to be had. */
@@ -263,7 +278,7 @@ static void advance(
     if (result == IOQ_FULL || result == IOQ_STOPPED)
         finish(request, granted);
     else if (wait)
-        sys_transact_deliver(wait, request, hint);
+        deliver(wait, request, hint);
 }
 
 /* Requests that pass the gate after another has left are run from a list, not by recursion. */
@@ -378,10 +393,11 @@ static struct sys_wait *deliver_again(
 
 /* The data of a request has been moved to its transaction, and it may be answered. False: it has
  * ended or is for another server, and is not the caller's any more. */
-bool sys_request_delivered(struct sys_request *request, uint64_t hint)
+bool sys_request_delivered(struct sys_request *request)
 {
     struct sys_unit *unit = request->unit;
     struct sys_wait *wait = NULL;
+    uint64_t hint = request->hint;
     LIST_ENTRY granted;
     bool doomed, astray;
     KIRQL irql;
@@ -397,7 +413,7 @@ bool sys_request_delivered(struct sys_request *request, uint64_t hint)
     if (doomed)
         finish(request, &granted);
     else if (wait)
-        sys_transact_deliver(wait, request, hint);
+        deliver(wait, request, hint);
     run(&granted);
     return !doomed && !astray;
 }

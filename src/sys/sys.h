@@ -27,6 +27,7 @@
 #include <stdint.h>
 #include <winspd/ioctl.h>
 
+#include "ioq/batch.h"
 #include "ioq/ioq.h"
 #include "scsi/scsi.h"
 
@@ -66,6 +67,7 @@ enum sys_event {
     SYS_EVENT_REFUSED,
     SYS_EVENT_OTHER_USER,
     SYS_EVENT_OTHER_DLL,
+    SYS_EVENT_OTHER_VERSION,
     SYS_EVENT_COUNT,
 };
 
@@ -114,6 +116,7 @@ struct sys_process {
     _Atomic uint32_t references;
     LIST_ENTRY lifetimes;          /* pended LIFETIME requests, IRPs. Adapter's lock */
     ULONG lifetime_count;          /* Adapter's lock */
+    _Atomic uint32_t version;      /* that it has said; 0: none */
     _Atomic uint32_t pended;       /* requests of any kind */
     _Atomic uint32_t pended_pages; /* of their buffers */
 };
@@ -137,6 +140,7 @@ struct sys_request {
     struct scsi_vec data;
     struct scsi_nexus nexus;    /* of SRB_FUNCTION_FLUSH, which takes nobody's unit attention */
     enum scsi_step step;
+    uint64_t hint;              /* under which it is being delivered */
     uint32_t deadline;          /* in ticks */
     bool busy;                  /* someone works on it without the lock */
     bool parked;                /* waits at the gate, or for scratch */
@@ -147,12 +151,19 @@ struct sys_request {
     _Atomic uint8_t doomed;     /* enum sys_doom; set with the unit's lock held */
 };
 
+/* What a transaction may bring: one request in the original's block, or entries of a batch. */
+struct sys_room {
+    ULONG bytes;  /* for entries; 0: it is the original's block */
+    ULONG wanted; /* requests; once they are taken, those that still wait */
+};
+
 /* A pended transaction; lives in its own system buffer, behind the head of the block. */
 struct sys_wait {
     struct ioq_server server;
     PIRP irp;
     struct sys_unit *unit;       /* referenced */
     struct sys_process *process; /* counted as pended there; NULL: it has not waited */
+    struct sys_room room;
 };
 
 struct sys_unit {
@@ -175,6 +186,9 @@ struct sys_unit {
     ULONG active;               /* requests past the gate */
     bool exclusive;             /* the one past the gate must be alone */
     bool orphan;                /* nobody is there to serve: requests wait without a deadline */
+    uint64_t calls;             /* transactions that brought requests */
+    uint64_t brought;           /* those requests */
+    uint64_t together;          /* of them, those that did not come alone */
 
     struct scsi_unit scsi;
     struct scsi_nexus nexus;
@@ -210,7 +224,7 @@ struct sys_unit *sys_unit_get(struct sys_adapter *adapter, UINT32 btl);
 bool sys_unit_is_there(const struct sys_unit *unit); /* in the table. The adapter's lock is held */
 void sys_unit_put(struct sys_unit *unit);
 NTSTATUS sys_unit_provision(struct sys_adapter *adapter,
-    const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, PEPROCESS caller, UINT32 *btl);
+    const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, PEPROCESS caller, UINT32 *btl, UINT32 *version);
 NTSTATUS sys_unit_unprovision(struct sys_adapter *adapter, const GUID *guid, PEPROCESS caller);
 bool sys_unit_remove(struct sys_adapter *adapter, struct sys_unit *unit);
 void sys_unit_remove_all(struct sys_adapter *adapter);
@@ -241,7 +255,8 @@ void sys_owner_gone(struct sys_adapter *adapter, struct sys_process *owner);
 
 /* lifetime.c */
 void sys_lifetime_prepare(void);
-NTSTATUS sys_lifetime_begin(struct sys_adapter *adapter, PIRP irp, PEPROCESS caller);
+NTSTATUS sys_lifetime_begin(
+    struct sys_adapter *adapter, PIRP irp, PEPROCESS caller, UINT32 version);
 bool sys_lifetime_held(const struct sys_process *process);
 void sys_lifetime_end_all(struct sys_adapter *adapter);
 
@@ -254,7 +269,7 @@ void sys_request_doom(struct sys_request *request, enum sys_doom why, PLIST_ENTR
 void sys_request_finish_all(PLIST_ENTRY ended);
 bool sys_request_answer(struct sys_unit *unit, PEPROCESS caller,
     const SPD_IOCTL_TRANSACT_RSP *response, const void *data, ULONG length, NTSTATUS *status);
-bool sys_request_delivered(struct sys_request *request, uint64_t hint);
+bool sys_request_delivered(struct sys_request *request);
 void sys_request_redirect(struct sys_unit *unit);
 bool sys_request_move(
     const struct sys_request *request, void *to, const void *from, uint64_t length);
@@ -266,12 +281,22 @@ void sys_srb_finish(struct sys_request *request);
 void sys_srb_ended(struct sys_adapter *adapter);
 bool sys_srb_reset_bus(struct sys_adapter *adapter, ULONG path);
 
-/* transact.c */
+/* transact.c. STATUS_PENDING of those with an IRP: it is completed, now or later; anything else is
+ * for the caller to complete it with. */
 NTSTATUS sys_transact(
+    struct sys_adapter *adapter, PIRP irp, PEPROCESS caller, ULONG in, ULONG out);
+NTSTATUS sys_transact_batch(
     struct sys_adapter *adapter, PIRP irp, PEPROCESS caller, ULONG in, ULONG out);
 NTSTATUS sys_transact_length(
     struct sys_adapter *adapter, UINT32 btl, PEPROCESS caller, UINT32 *length);
-void sys_transact_deliver(struct sys_wait *wait, struct sys_request *request, uint64_t hint);
+NTSTATUS sys_transact_counts(
+    struct sys_adapter *adapter, UINT32 btl, SPD_IOCTL_COUNTS_PARAMS *counts);
+
+/* deliver.c: brings requests, linked by `link` and each with its hint, to a transaction. */
+void sys_deliver(struct sys_wait *wait, PLIST_ENTRY requests);
+bool sys_deliver_spends(const struct sys_request *request, size_t *room);
+struct sys_wait *sys_wait_of(PIRP irp);
+void sys_wait_end(const struct sys_wait *wait, NTSTATUS status, ULONG_PTR length);
 void sys_transact_cancel_all(struct sys_unit *unit, PLIST_ENTRY irps);
 struct sys_process *sys_transact_redirect(
     struct sys_unit *unit, struct sys_process *server, PLIST_ENTRY irps);

@@ -5,38 +5,10 @@
 
 #include "sys.h"
 
-/* A pended transaction's wait lies where its request will be written. */
-#define WAIT_AT FIELD_OFFSET(SPD_IOCTL_TRANSACT_PARAMS, Dir)
-C_ASSERT(WAIT_AT + sizeof(struct sys_wait) <= sizeof(SPD_IOCTL_TRANSACT_PARAMS));
-C_ASSERT(sizeof(struct scsi_range) == sizeof(SPD_IOCTL_UNMAP_DESCRIPTOR));
-
-static SPD_IOCTL_TRANSACT_PARAMS *block_of(PIRP irp)
-{
-    return irp->AssociatedIrp.SystemBuffer;
-}
-
-static struct sys_wait *wait_of(PIRP irp)
-{
-    return (struct sys_wait *)((UCHAR *)block_of(irp) + WAIT_AT);
-}
-
-/* The completion is the last of it: the adapter may go with its last IRP. Where its wait was, there
- * may be a request by now. */
-static void end(struct sys_wait wait, NTSTATUS status, ULONG_PTR length)
-{
-    struct sys_adapter *adapter = wait.unit->adapter;
-    PIRP irp = wait.irp;
-
-    if (wait.process)
-        sys_process_unpend(wait.process, irp);
-    sys_unit_put(wait.unit);
-    sys_complete_irp(adapter, irp, status, length);
-}
-
 /* It owns the IRP, whether or not someone has taken the server off the queue meanwhile. */
 static VOID NTAPI cancel(PDEVICE_OBJECT device, PIRP irp)
 {
-    struct sys_wait *wait = wait_of(irp);
+    struct sys_wait *wait = sys_wait_of(irp);
     struct sys_unit *unit = wait->unit;
     KIRQL irql;
 
@@ -46,74 +18,7 @@ static VOID NTAPI cancel(PDEVICE_OBJECT device, PIRP irp)
     ioq_cancel_wait(&unit->ioq, &wait->server);
     KeReleaseSpinLock(&unit->lock, irql);
     sys_owner_check(unit);
-    end(*wait, STATUS_CANCELLED, 0);
-}
-
-static UINT8 describe(const struct sys_request *request, SPD_IOCTL_TRANSACT_REQ *req)
-{
-    const struct scsi_op *op = &request->task.op;
-
-    switch (request->step) {
-    case SCSI_READ:
-        req->Op.Read.BlockAddress = op->lba;
-        req->Op.Read.BlockCount = op->blocks;
-        req->Op.Read.ForceUnitAccess = op->fua;
-        return SpdIoctlTransactReadKind;
-    case SCSI_WRITE:
-        req->Op.Write.BlockAddress = op->lba;
-        req->Op.Write.BlockCount = op->blocks;
-        req->Op.Write.ForceUnitAccess = op->fua;
-        return SpdIoctlTransactWriteKind;
-    case SCSI_FLUSH:
-        req->Op.Flush.BlockAddress = op->lba;
-        req->Op.Flush.BlockCount = op->blocks;
-        return SpdIoctlTransactFlushKind;
-    default:
-        req->Op.Unmap.Count = op->range_count;
-        return SpdIoctlTransactUnmapKind;
-    }
-}
-
-/* Moves what goes out with a request, and returns its length: 0 also when the request has ended
- * meanwhile. It fits: an operation never exceeds the maximum transfer length, and there are at most
- * so many ranges as fit in it. */
-static ULONG move_out(const struct sys_request *request, UCHAR *to)
-{
-    const struct scsi_op *op = &request->task.op;
-    const UCHAR *from = request->data.base;
-    ULONG length;
-
-    if (request->step == SCSI_UNMAP) {
-        length = op->range_count * (ULONG)sizeof *op->ranges;
-        memcpy(to, op->ranges, length);
-        return length;
-    }
-    if (request->step != SCSI_WRITE)
-        return 0;
-    if (op->buffer == SCSI_BUFFER_SCRATCH)
-        from = request->task.scratch;
-    length = op->blocks << request->unit->scsi.block_shift;
-    return sys_request_move(request, to, from + op->offset, length) ? length : 0;
-}
-
-/* The request is busy with this; the wait's reference goes with it. */
-void sys_transact_deliver(struct sys_wait *at, struct sys_request *request, uint64_t hint)
-{
-    struct sys_wait wait = *at;
-    SPD_IOCTL_TRANSACT_PARAMS *block = block_of(wait.irp);
-    ULONG length;
-    bool wanted;
-
-    memset(&block->Dir, 0, sizeof block->Dir);
-    block->ReqValid = 1;
-    block->RspValid = 0;
-    block->Dir.Req.Hint = hint;
-    block->Dir.Req.Kind = describe(request, &block->Dir.Req);
-    length = move_out(request, (UCHAR *)SPD_IOCTL_TRANSACT_DATA(block));
-    /* First this: the answer may come before the completion returns. A request that has ended by
-     * now, or is for another program, is not brought, and the program asks again. */
-    wanted = sys_request_delivered(request, hint);
-    end(wait, STATUS_SUCCESS, wanted ? sizeof *block + length : 0);
+    sys_wait_end(wait, STATUS_CANCELLED, 0);
 }
 
 /* The unit's lock is held. Those that cannot be cancelled any more go to `irps`. */
@@ -154,7 +59,7 @@ void sys_transact_complete_all(PLIST_ENTRY irps)
     while (!IsListEmpty(irps)) {
         PIRP irp = CONTAINING_RECORD(RemoveHeadList(irps), IRP, Tail.Overlay.ListEntry);
 
-        end(*wait_of(irp), STATUS_CANCELLED, 0);
+        sys_wait_end(sys_wait_of(irp), STATUS_CANCELLED, 0);
     }
 }
 
@@ -175,40 +80,63 @@ static NTSTATUS pend(struct sys_unit *unit, struct sys_wait *wait)
     return STATUS_CANCELLED;
 }
 
-/* The unit's lock is held. Takes a request, or waits for one. */
-static NTSTATUS take_or_pend(
-    struct sys_unit *unit, struct sys_wait *wait, struct sys_request **request, uint64_t *hint)
+/* The unit's lock is held, and a request waits. No transaction waits then, so that nobody else
+ * wants the others. */
+static void take(struct sys_unit *unit, struct sys_wait *wait, PLIST_ENTRY requests)
+{
+    size_t room = wait->room.bytes;
+    ULONG count = 0;
+    struct ioq_request *next;
+
+    while (count < wait->room.wanted && (next = ioq_peek(&unit->ioq)) != NULL) {
+        struct sys_request *request = CONTAINING_RECORD(next, struct sys_request, queued);
+
+        if (wait->room.bytes && !sys_deliver_spends(request, &room))
+            break;
+        ioq_wait(&unit->ioq, &wait->server, &request->hint);
+        request->busy = true;
+        request->deadline = unit->adapter->ticks + unit->adapter->settings.timeout + 1;
+        InsertTailList(requests, &request->link);
+        count++;
+    }
+    wait->room.wanted = unit->ioq.pending_count;
+    unit->calls++;
+    unit->brought += count;
+    unit->together += count > 1 ? count : 0;
+}
+
+/* The unit's lock is held. Takes requests, or waits for one. */
+static NTSTATUS take_or_pend(struct sys_unit *unit, struct sys_wait *wait, PLIST_ENTRY requests)
 {
     if (unit->ioq.stopped)
         return STATUS_CANCELLED;
     if (!unit->ioq.pending_count)
         return pend(unit, wait);
-    *request = CONTAINING_RECORD(
-        ioq_wait(&unit->ioq, &wait->server, hint), struct sys_request, queued);
-    (*request)->busy = true;
-    (*request)->deadline = unit->adapter->ticks + unit->adapter->settings.timeout + 1;
+    take(unit, wait, requests);
     return STATUS_PENDING;
 }
 
 /* Unless it fails, the reference to the unit goes with the IRP. */
-static NTSTATUS wait_for_request(struct sys_unit *unit, PEPROCESS caller, PIRP irp)
+static NTSTATUS wait_for_requests(
+    struct sys_unit *unit, PEPROCESS caller, PIRP irp, struct sys_room room)
 {
-    struct sys_wait *wait = wait_of(irp);
-    struct sys_request *request = NULL;
+    struct sys_wait *wait = sys_wait_of(irp);
     NTSTATUS status = STATUS_ACCESS_DENIED;
-    uint64_t hint;
+    LIST_ENTRY requests;
     KIRQL irql;
 
+    InitializeListHead(&requests);
     memset(wait, 0, sizeof *wait);
     wait->irp = irp;
     wait->unit = unit;
+    wait->room = room;
     KeAcquireSpinLock(&unit->lock, &irql);
     if (sys_owner_lets_serve(unit, caller))
-        status = take_or_pend(unit, wait, &request, &hint);
+        status = take_or_pend(unit, wait, &requests);
     KeReleaseSpinLock(&unit->lock, irql);
 
-    if (request)
-        sys_transact_deliver(wait, request, hint);
+    if (!IsListEmpty(&requests))
+        sys_deliver(wait, &requests);
     else if (status != STATUS_PENDING && wait->process)
         sys_process_unpend(wait->process, irp);
     return status;
@@ -240,28 +168,55 @@ NTSTATUS sys_transact_length(
     return may ? STATUS_SUCCESS : STATUS_ACCESS_DENIED;
 }
 
+NTSTATUS sys_transact_counts(
+    struct sys_adapter *adapter, UINT32 btl, SPD_IOCTL_COUNTS_PARAMS *counts)
+{
+    struct sys_unit *unit = sys_unit_get(adapter, btl);
+    KIRQL irql;
+
+    if (!unit)
+        return STATUS_CANCELLED;
+    KeAcquireSpinLock(&unit->lock, &irql);
+    counts->Dir.Ret.Calls = unit->calls;
+    counts->Dir.Ret.Requests = unit->brought;
+    counts->Dir.Ret.Together = unit->together;
+    KeReleaseSpinLock(&unit->lock, irql);
+    sys_unit_put(unit);
+    return STATUS_SUCCESS;
+}
+
+static bool status_is_known(const SPD_IOCTL_STORAGE_UNIT_STATUS *status)
+{
+    UINT32 last;
+
+    memcpy(&last, (const UCHAR *)(status + 1) - sizeof last, sizeof last);
+    /* Of the last word, only InformationValid means anything. */
+    return !status->ReservedCSI && !status->ReservedSKS && !(last & ~0x100u);
+}
+
 static bool reserved_are_zero(const SPD_IOCTL_TRANSACT_PARAMS *block)
 {
-    const SPD_IOCTL_STORAGE_UNIT_STATUS *status = &block->Dir.Rsp.Status;
-    UINT32 flags, last;
+    UINT32 flags;
 
     memcpy(&flags, (const UCHAR *)&block->Btl + sizeof block->Btl, sizeof flags);
-    memcpy(&last, (const UCHAR *)(status + 1) - sizeof last, sizeof last);
-    if (flags & ~3u)
-        return false;
-    /* Of the last word, only InformationValid means anything. */
-    return !block->RspValid ||
-        (!status->ReservedCSI && !status->ReservedSKS && !(last & ~0x100u));
+    return !(flags & ~3u) && (!block->RspValid || status_is_known(&block->Dir.Rsp.Status));
+}
+
+/* The output buffer has no room for the longest request. */
+static NTSTATUS no_room(struct sys_unit *unit, PEPROCESS caller)
+{
+    return may_transact(unit, caller) ? STATUS_ACCESS_VIOLATION : STATUS_ACCESS_DENIED;
 }
 
 static NTSTATUS transact(
     struct sys_unit *unit, PIRP irp, PEPROCESS caller, ULONG in, ULONG out)
 {
-    SPD_IOCTL_TRANSACT_PARAMS *block = block_of(irp);
+    static const struct sys_room one = { .wanted = 1 };
+    SPD_IOCTL_TRANSACT_PARAMS *block = irp->AssociatedIrp.SystemBuffer;
     NTSTATUS status;
 
     if (block->ReqValid && out - sizeof *block < unit->params.MaxTransferLength)
-        return may_transact(unit, caller) ? STATUS_ACCESS_VIOLATION : STATUS_ACCESS_DENIED;
+        return no_room(unit, caller);
     if (block->RspValid) {
         const void *data = block->DataBuffer ? SPD_IOCTL_TRANSACT_DATA(block) : NULL;
         SPD_IOCTL_TRANSACT_RSP response = block->Dir.Rsp;
@@ -270,14 +225,13 @@ static NTSTATUS transact(
                 unit, caller, &response, data, in - (ULONG)sizeof *block, &status))
             return status;
     }
-    return block->ReqValid ? wait_for_request(unit, caller, irp) : STATUS_SUCCESS;
+    return block->ReqValid ? wait_for_requests(unit, caller, irp, one) : STATUS_SUCCESS;
 }
 
-/* STATUS_PENDING: it is completed, now or later; otherwise the caller does it. */
 NTSTATUS sys_transact(
     struct sys_adapter *adapter, PIRP irp, PEPROCESS caller, ULONG in, ULONG out)
 {
-    SPD_IOCTL_TRANSACT_PARAMS *block = block_of(irp);
+    SPD_IOCTL_TRANSACT_PARAMS *block = irp->AssociatedIrp.SystemBuffer;
     struct sys_unit *unit;
     NTSTATUS status;
     KIRQL irql;
@@ -296,6 +250,78 @@ NTSTATUS sys_transact(
     KeRaiseIrql(DISPATCH_LEVEL, &irql);
     status = transact(unit, irp, caller, in, out);
     KeLowerIrql(irql);
+    if (status != STATUS_PENDING)
+        sys_unit_put(unit);
+    return status;
+}
+
+static NTSTATUS answer(struct sys_unit *unit, PEPROCESS caller, struct ioq_entry *entry)
+{
+    SPD_IOCTL_TRANSACT_RSP response;
+    NTSTATUS status;
+    KIRQL irql;
+
+    memcpy(&response, entry->body, sizeof response);
+    if (!status_is_known(&response.Status))
+        return STATUS_INVALID_PARAMETER;
+    /* Between answers others may have the processor. */
+    KeRaiseIrql(DISPATCH_LEVEL, &irql);
+    sys_request_answer(unit, caller, &response, entry->length ? ioq_entry_data(entry) : NULL,
+        entry->length, &status);
+    KeLowerIrql(irql);
+    return status;
+}
+
+/* All are looked at; the error of the first that is refused. */
+static NTSTATUS answer_all(
+    struct sys_unit *unit, PEPROCESS caller, struct ioq_entry *entry, ULONG count)
+{
+    NTSTATUS status = STATUS_SUCCESS;
+
+    for (; count; count--, entry = ioq_entry_next(entry)) {
+        NTSTATUS now = answer(unit, caller, entry);
+
+        if (NT_SUCCESS(status))
+            status = now;
+    }
+    return status;
+}
+
+static NTSTATUS batch(struct sys_unit *unit, PIRP irp, PEPROCESS caller, ULONG out)
+{
+    SPD_IOCTL_BATCH_PARAMS *block = irp->AssociatedIrp.SystemBuffer;
+    struct sys_room room = { .bytes = out - sizeof *block, .wanted = block->Wanted };
+    NTSTATUS status;
+    KIRQL irql;
+
+    if (room.wanted && room.bytes < ioq_entry_size(unit->params.MaxTransferLength))
+        return no_room(unit, caller);
+    status = answer_all(unit, caller, (struct ioq_entry *)(block + 1), block->Count);
+    if (!NT_SUCCESS(status) || !room.wanted)
+        return status;
+    KeRaiseIrql(DISPATCH_LEVEL, &irql);
+    status = wait_for_requests(unit, caller, irp, room);
+    KeLowerIrql(irql);
+    return status;
+}
+
+NTSTATUS sys_transact_batch(
+    struct sys_adapter *adapter, PIRP irp, PEPROCESS caller, ULONG in, ULONG out)
+{
+    SPD_IOCTL_BATCH_PARAMS *block = irp->AssociatedIrp.SystemBuffer;
+    struct sys_unit *unit;
+    NTSTATUS status;
+
+    if (in < sizeof *block || block->Reserved || (block->Wanted && out < sizeof *block))
+        return STATUS_INVALID_PARAMETER;
+    if (!block->Wanted && !block->Count)
+        return STATUS_INVALID_PARAMETER;
+    if (!ioq_batch_check(block + 1, in - sizeof *block, block->Count))
+        return STATUS_INVALID_PARAMETER;
+    unit = sys_unit_get(adapter, block->Btl);
+    if (!unit)
+        return STATUS_CANCELLED;
+    status = batch(unit, irp, caller, out);
     if (status != STATUS_PENDING)
         sys_unit_put(unit);
     return status;

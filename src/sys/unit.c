@@ -288,7 +288,7 @@ static NTSTATUS place(struct sys_adapter *adapter, struct sys_unit *unit, enum s
 }
 
 NTSTATUS sys_unit_provision(struct sys_adapter *adapter,
-    const SPD_IOCTL_STORAGE_UNIT_PARAMS *raw, PEPROCESS caller, UINT32 *btl)
+    const SPD_IOCTL_STORAGE_UNIT_PARAMS *raw, PEPROCESS caller, UINT32 *btl, UINT32 *version)
 {
     SPD_IOCTL_STORAGE_UNIT_PARAMS params;
     struct sys_process *owner;
@@ -305,6 +305,7 @@ NTSTATUS sys_unit_provision(struct sys_adapter *adapter,
     owner = sys_process_find(adapter, caller);
     if (!owner)
         return STATUS_INVALID_DEVICE_STATE;
+    *version = owner->version;
     sys_user_of(caller, &user);
     unit = unit_new(adapter, &params, owner, &user);
     sys_process_put(owner);

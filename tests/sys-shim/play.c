@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "ioq/batch.h"
 #include "shim.h"
 
 enum {
@@ -17,14 +18,17 @@ enum {
     SRB_DATA = 8192,
     BLOCK = sizeof(SPD_IOCTL_TRANSACT_PARAMS),
     DEPTH = 3, /* steps within each other */
+    BATCH = 3, /* entries */
+    BATCH_ROOM = sizeof(SPD_IOCTL_BATCH_PARAMS) +
+        BATCH * (sizeof(SPD_IOCTL_BATCH_ENTRY) + TRANSFER),
 };
 
 struct ask {
-    bool used;
+    bool used, batch;
     PIRP irp;
     UINT32 btl;
     unsigned program;
-    UCHAR out[BLOCK + TRANSFER];
+    UCHAR out[BATCH_ROOM];
 };
 
 struct play {
@@ -70,20 +74,45 @@ static void program_start(struct play *play, unsigned i)
     }
 }
 
+static void remember(struct play *play, unsigned slot, const struct ask *ask, const void *req)
+{
+    memcpy(&play->taken[slot].req, req, sizeof play->taken[slot].req);
+    play->taken[slot].btl = ask->btl;
+    play->taken[slot].program = ask->program;
+    play->taken[slot].fresh = true;
+}
+
+/* What a batch brought is as the driver says: the rest of the world relies on that. */
+static void remember_batch(
+    struct play *play, unsigned slot, const struct ask *ask, ULONG length)
+{
+    const SPD_IOCTL_BATCH_PARAMS *head = (const SPD_IOCTL_BATCH_PARAMS *)ask->out;
+    struct ioq_entry *entry = (struct ioq_entry *)(ask->out + sizeof *head);
+
+    if (!length)
+        return;
+    if (length > BATCH_ROOM || !head->Count || head->Count > BATCH ||
+        !ioq_batch_check(entry, length - sizeof *head, head->Count))
+        abort();
+    for (UINT32 i = 0; i < head->Count; i++, entry = ioq_entry_next(entry))
+        if (((SPD_IOCTL_BATCH_ENTRY *)entry)->Dir.Req.Hint)
+            remember(play, (slot + i) % ASKS, ask, entry->body);
+}
+
 /* What the transactions brought is remembered, to be answered. */
 static void collect(struct play *play)
 {
     for (unsigned i = 0; i < ASKS; i++) {
         struct ask *ask = &play->asks[i];
+        ULONG length = 0;
 
         if (!ask->irp || !shim_ioctl_done(ask->irp))
             continue;
-        if (NT_SUCCESS(shim_ioctl_end(ask->irp, NULL))) {
-            memcpy(&play->taken[i].req, &((SPD_IOCTL_TRANSACT_PARAMS *)ask->out)->Dir.Req,
-                sizeof play->taken[i].req);
-            play->taken[i].btl = ask->btl;
-            play->taken[i].program = ask->program;
-            play->taken[i].fresh = true;
+        if (NT_SUCCESS(shim_ioctl_end(ask->irp, &length))) {
+            if (ask->batch)
+                remember_batch(play, i, ask, length);
+            else
+                remember(play, i, ask, &((SPD_IOCTL_TRANSACT_PARAMS *)ask->out)->Dir.Req);
         }
         ask->irp = NULL;
         ask->used = false;
@@ -184,6 +213,7 @@ static void transact(struct play *play, unsigned program, uint8_t flags)
     if (ask->used)
         return;
     ask->used = true;
+    ask->batch = false;
     block->Base = (SPD_IOCTL_BASE_PARAMS){ BLOCK, SPD_IOCTL_TRANSACT };
     block->Btl = SPD_IOCTL_BTL(0, next(play) % UNITS, 0);
     block->ReqValid = flags & 1;
@@ -209,7 +239,56 @@ static void transact(struct play *play, unsigned program, uint8_t flags)
     ask->btl = block->Btl;
     ask->program = program;
     ask->irp = shim_ioctl_begin(
-        play->programs[program].process, in, length, ask->out, sizeof ask->out);
+        play->programs[program].process, in, length, ask->out, BLOCK + TRANSFER);
+}
+
+/* What is to be answered of that unit, with or without data, or with a bad status. */
+static ULONG add_answers(struct play *play, UCHAR *entries, UINT32 btl, unsigned count)
+{
+    struct ioq_batch batch = { .base = entries, .room = BATCH_ROOM };
+
+    for (unsigned i = 0; i < ASKS && batch.count < count; i++) {
+        uint8_t what = next(play);
+        SPD_IOCTL_BATCH_ENTRY *entry;
+
+        if (!play->taken[i].fresh || play->taken[i].btl != btl)
+            continue;
+        play->taken[i].fresh = what > 0xf0;
+        entry = (SPD_IOCTL_BATCH_ENTRY *)ioq_batch_add(&batch, what & 1 ? TRANSFER : 0);
+        entry->Dir.Rsp.Hint = play->taken[i].req.Hint;
+        entry->Dir.Rsp.Kind = (UINT8)(play->taken[i].req.Kind ^ (what % 16 == 15));
+        entry->Dir.Rsp.Status.ScsiStatus = what % 16 == 14 ? 2 : 0;
+    }
+    return (ULONG)batch.used;
+}
+
+/* flags: 3 how many are wanted, 0xc how many are answered, 0x30 room, 0xc0 (both) garbage. */
+static void batch(struct play *play, unsigned program, uint8_t flags)
+{
+    UCHAR in[BATCH_ROOM] = { 0 };
+    SPD_IOCTL_BATCH_PARAMS *head = (SPD_IOCTL_BATCH_PARAMS *)in;
+    struct ask *ask = &play->asks[next(play) % ASKS];
+    ULONG room = BATCH_ROOM - (flags >> 4 & 3) * 800, length;
+
+    if (ask->used)
+        return;
+    ask->used = true;
+    ask->batch = true;
+    head->Base = (SPD_IOCTL_BASE_PARAMS){ sizeof *head, SPD_IOCTL_BATCH };
+    head->Btl = SPD_IOCTL_BTL(0, next(play) % UNITS, 0);
+    head->Wanted = flags & 3;
+    length = add_answers(play, in + sizeof *head, head->Btl, flags >> 2 & 3);
+    for (ULONG at = 0; at < length; at += (ULONG)ioq_entry_size(
+             ((struct ioq_entry *)(in + sizeof *head + at))->length))
+        head->Count++;
+    length += sizeof *head;
+    if (flags >> 6 == 3)
+        next_bytes(play, in + 8 + next(play) % 72, 1 + next(play) % 8);
+    if (program >= PROGRAMS)
+        program = play->owners[SPD_IOCTL_BTL_T(head->Btl) % 16];
+    ask->btl = head->Btl;
+    ask->program = program;
+    ask->irp = shim_ioctl_begin(play->programs[program].process, in, length, ask->out, room);
 }
 
 /* A command that reaches the program, of what the bytes said: near the start of the medium. */
@@ -351,6 +430,7 @@ static void step(struct play *play)
     case 2: redirect(play, program); break;
     case 3: case 4: case 19: case 20: transact(play, who, 1); break;
     case 5: case 6: case 7: case 21: case 22: transact(play, program, (flags & 0xfd) | 2); break;
+    case 23: case 24: case 29: case 30: batch(play, who, flags); break;
     case 11:
         if (play->asks[flags % ASKS].irp)
             shim_ioctl_cancel(play->asks[flags % ASKS].irp);

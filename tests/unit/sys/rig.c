@@ -25,7 +25,9 @@ int rig_teardown(void **state)
 
 void rig_start(struct rig_program *who, ULONG id)
 {
-    SPD_IOCTL_LIFETIME_PARAMS block = { .Base = { sizeof block, SPD_IOCTL_LIFETIME } };
+    SPD_IOCTL_VERSIONED_LIFETIME_PARAMS block = {
+        .Base = { sizeof block, SPD_IOCTL_LIFETIME }, .Version = SPD_IOCTL_VERSION,
+    };
 
     who->process = shim_process(id);
     who->lifetime = shim_ioctl_begin(who->process, &block, sizeof block, NULL, 0);

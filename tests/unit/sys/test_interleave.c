@@ -37,6 +37,39 @@ static void ask_as_a_stranger(void)
     rig_ask(&stranger, &asks[asks_used++], 0, LIMIT);
 }
 
+/* Two entries at most are wanted; one is sent where it answers. */
+static void send_batch(struct rig_transact *t, UINT32 wanted, bool answering)
+{
+    SPD_IOCTL_BATCH_PARAMS *head = (SPD_IOCTL_BATCH_PARAMS *)t->in.bytes;
+    SPD_IOCTL_BATCH_ENTRY *entry = (SPD_IOCTL_BATCH_ENTRY *)(head + 1);
+    ULONG length = sizeof *head + (answering ? sizeof *entry + LIMIT : 0);
+
+    memset(&t->in, 0, sizeof t->in.block + LIMIT);
+    head->Base = (SPD_IOCTL_BASE_PARAMS){ sizeof *head, SPD_IOCTL_BATCH };
+    head->Wanted = wanted;
+    head->Count = answering;
+    entry->Length = answering ? LIMIT : 0;
+    entry->Dir.Rsp.Hint = answering ? RIG_REQ(&taken)->Hint : 0;
+    entry->Dir.Rsp.Kind = answering ? RIG_REQ(&taken)->Kind : 0;
+    t->irp = shim_ioctl_begin(owner.process, &t->in, length, &t->out,
+        sizeof *head + 2 * (sizeof *entry + LIMIT));
+}
+
+static void ask_for_several(void)
+{
+    if (alive)
+        send_batch(&asks[asks_used++], 2, false);
+}
+
+/* It answers, and asks for more. */
+static void answer_and_ask_for_several(void)
+{
+    if (!alive)
+        return;
+    answers[answers_used++].irp = NULL;
+    send_batch(&asks[asks_used++], 2, true);
+}
+
 static void cancel(void)
 {
     if (!shim_ioctl_done(asks[0].irp))
@@ -238,10 +271,11 @@ static void adapter_stops(void)
     shim.entries.HwCompleteServiceIrp(shim.adapter);
 }
 
-static void (*const operations[])(void) = { ask, ask_as_a_stranger, cancel, cancel_the_newest,
-    answer, answer_badly, read_blocks, write_ordered, flush, abort_served, reset_unit, reset_bus,
-    report_luns, tick, provision_again, unprovision, replace, unprovision_as_a_stranger, redirect,
-    list, owner_exits, disk_is_removed, disk_vanishes, adapter_stops };
+static void (*const operations[])(void) = { ask, ask_for_several, answer_and_ask_for_several,
+    ask_as_a_stranger, cancel, cancel_the_newest, answer, answer_badly, read_blocks, write_ordered,
+    flush, abort_served, reset_unit, reset_bus, report_luns, tick, provision_again, unprovision,
+    replace, unprovision_as_a_stranger, redirect, list, owner_exits, disk_is_removed, disk_vanishes,
+    adapter_stops };
 
 static void stage(void)
 {

@@ -130,6 +130,21 @@ static void test_the_originals_dll(void **state)
     assert_logged(ERROR, "process 100: its winspd DLL is not this driver's, remove it");
 }
 
+/* Programs of before there were versions say none. */
+static void test_a_program_that_says_no_version(void **state)
+{
+    SPD_IOCTL_LIFETIME_PARAMS life = { .Base = { sizeof life, SPD_IOCTL_LIFETIME } };
+    struct rig_program older = { .process = shim_process(300) };
+    SPD_IOCTL_STORAGE_UNIT_PARAMS params = rig_params(5, 512);
+    UINT32 btl;
+
+    (void)state;
+    older.lifetime = shim_ioctl_begin(older.process, &life, sizeof life, NULL, 0);
+    assert_int_equal(rig_provision(&older, &params, &btl), STATUS_SUCCESS);
+    assert_logged(WARNING, "unit 0: its program speaks version 1, this driver 2");
+    rig_exit(&older);
+}
+
 static void test_registry_values_out_of_range(void **state)
 {
     (void)state;
@@ -169,6 +184,7 @@ int main(void)
         TEST(an_ejected_disk),
         TEST(refusals_are_for_debuggers),
         TEST(the_originals_dll),
+        TEST(a_program_that_says_no_version),
         TEST(registry_values_out_of_range),
         TEST(a_flood_is_counted),
     };
