@@ -128,6 +128,22 @@ static void warn_of_zero_guid(const struct dll_unit *unit)
         "its own", spd_unit_door_uri(unit->spd, 0));
 }
 
+/* They work together, as far as the older one goes. The driver logs it as well, if it knows of
+ * versions. */
+static void warn_of_version(const struct dll_unit *unit)
+{
+    static WCHAR text[] =
+        L"the driver speaks version %u and this DLL version %u: install both from one package";
+    UINT32 driver = unit->native.version, dll = windows_version.number;
+
+    if (!unit->native.device || driver == dll)
+        return;
+    spd_log(SPD_LOG_WARNING,
+        "%s: the driver speaks version %u and this DLL version %u: install both from one package",
+        spd_unit_door_uri(unit->spd, 0), driver, dll);
+    SpdEventLog(EVENTLOG_WARNING_TYPE, text, driver, dll);
+}
+
 /* Gives the unit its spd, Handle and Btl. */
 static DWORD create(struct dll_unit *unit, PCWSTR device_name)
 {
@@ -153,6 +169,7 @@ static DWORD create(struct dll_unit *unit, PCWSTR device_name)
                                             : (HANDLE)((ULONG_PTR)unit->spd | 1);
     unit->base.Btl = unit->native.btl;
     warn_of_zero_guid(unit);
+    warn_of_version(unit);
     return 0;
 }
 

@@ -59,8 +59,7 @@ static void init_part(struct windows_part *part, struct windows_command *command
 /* The lock is held. */
 static struct windows_command *new_command(struct windows_door *door)
 {
-    struct windows_command *command = malloc(
-        sizeof *command + door->transport->header + door->params.MaxTransferLength);
+    struct windows_command *command = malloc(sizeof *command + door->frame_length);
 
     if (!command)
         return NULL;
@@ -83,8 +82,7 @@ static void free_command(struct windows_command *command)
     free(command);
 }
 
-/* NULL: there is no memory. */
-static struct windows_command *take_command(struct windows_door *door)
+struct windows_command *windows_command_take(struct windows_door *door)
 {
     struct windows_command *command;
 
@@ -99,7 +97,7 @@ static struct windows_command *take_command(struct windows_door *door)
     return command;
 }
 
-static void give_back(struct windows_command *command)
+void windows_command_give_back(struct windows_command *command)
 {
     struct windows_door *door = command->door;
 
@@ -297,7 +295,7 @@ void windows_command_owes_less(struct windows_command *command, uint32_t count)
     if (error)
         end(command->door, error);
     forget_parts(command);
-    give_back(command);
+    windows_command_give_back(command);
 }
 
 static void done(struct spd_request *request)
@@ -325,22 +323,22 @@ static bool start(struct windows_command *command)
 static void serve(struct spd_door *base)
 {
     struct windows_door *door = (struct windows_door *)base;
-    struct windows_command *command = take_command(door);
+    struct windows_command *command = windows_command_take(door);
     bool answered = false;
     DWORD error = 0;
 
     while (command && !error) {
         bool got = false;
 
-        error = door->transport->receive(command, answered, &got);
         forget_parts(command);
+        error = door->transport->receive(&command, answered, &got);
         answered = !error && got && start(command);
         if (got && !error && !answered)
-            command = take_command(door);
+            command = windows_command_take(door);
     }
     end(door, command ? error : ERROR_NO_SYSTEM_RESOURCES);
     if (command)
-        give_back(command);
+        windows_command_give_back(command);
 }
 
 /* Names and parameters. */
@@ -430,6 +428,8 @@ static struct windows_door *new_door(struct spd_unit *unit, PCWSTR name)
         return NULL;
     door->transport = windows_is_pipe(name) ? &windows_by_pipe : &windows_by_driver;
     door->params = native ? *native->params : params_of(spd_unit_params(unit));
+    door->frame_length = (DWORD)door->transport->header + door->params.MaxTransferLength;
+    windows_batches_init(&door->batches);
     door->port = (struct scsi_port){ .relative_port = 1, .luns = luns, .lun_count = 1 };
     /* The system, or a client of the pipe, which may come and go at any time. */
     atomic_init(&door->door.nexuses, 1);
@@ -477,6 +477,7 @@ static int open_door(struct spd_unit *unit, const struct spd_uri *uri, struct sp
     if (native) {
         native->device = door->transport == &windows_by_driver ? door->handle : NULL;
         native->btl = door->btl;
+        native->version = door->version;
     }
     *result = &door->door;
     return 0;

@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Units of the driver. One call answers a request and takes the next one. */
+/* Units of the driver. One call answers a request and takes the next one, or several: batch.c. */
 
 #include "doors/windows/windows.h"
 
+enum {
+    /* Before the data: one entry of a batch, or with less the original's block. */
+    HEADER = sizeof(SPD_IOCTL_BATCH_PARAMS) + sizeof(SPD_IOCTL_BATCH_ENTRY),
+    /* For entries, where the unit's longest transfer is shorter: four of 64 KiB. */
+    ROOM = 4 * (64 * 1024 + sizeof(SPD_IOCTL_BATCH_ENTRY)),
+};
+
 static SPD_IOCTL_TRANSACT_PARAMS *block_of(struct windows_command *command)
 {
-    return (void *)command->frame;
+    return (SPD_IOCTL_TRANSACT_PARAMS *)(void *)windows_data(command) - 1;
 }
 
 /* Puts the answer into the frame, where the data of a read are; returns the message's length. */
@@ -33,30 +40,33 @@ static DWORD transact(struct windows_command *command, DWORD in, DWORD out, DWOR
     *got = 0;
     AcquireSRWLockShared(&door->issuing);
     if (!door->stopped)
-        error = windows_service_begin(door->handle, command->frame, in, out, &overlapped);
+        error = windows_service_begin(door->handle, block_of(command), in, out, &overlapped);
     ReleaseSRWLockShared(&door->issuing);
     return windows_finish(door->handle, error, &overlapped, got);
 }
 
 /* The driver is trusted, but not to know how long our frames are. */
-static bool fits(const struct windows_command *command)
+bool windows_request_fits(
+    const struct windows_door *door, const SPD_IOCTL_TRANSACT_REQ *request, DWORD length)
 {
-    const SPD_STORAGE_UNIT_PARAMS *params = &command->door->params;
-    const SPD_IOCTL_TRANSACT_REQ *message = &command->message;
+    const SPD_STORAGE_UNIT_PARAMS *params = &door->params;
+    UINT32 most = params->MaxTransferLength;
 
-    switch (message->Kind) {
+    switch (request->Kind) {
     case SpdIoctlTransactReadKind:
+        return request->Op.Read.BlockCount <= most / params->BlockLength;
     case SpdIoctlTransactWriteKind:
-        return message->Op.Read.BlockCount <= params->MaxTransferLength / params->BlockLength;
+        return request->Op.Write.BlockCount <= most / params->BlockLength &&
+            request->Op.Write.BlockCount * params->BlockLength <= length;
     case SpdIoctlTransactUnmapKind:
-        return message->Op.Unmap.Count <=
-            params->MaxTransferLength / sizeof(SPD_IOCTL_UNMAP_DESCRIPTOR);
+        return request->Op.Unmap.Count <= most / sizeof(SPD_IOCTL_UNMAP_DESCRIPTOR) &&
+            request->Op.Unmap.Count * sizeof(SPD_IOCTL_UNMAP_DESCRIPTOR) <= length;
     default:
         return true;
     }
 }
 
-static DWORD driver_receive(struct windows_command *command, bool answered, bool *got)
+static DWORD receive_one(struct windows_command *command, bool answered, bool *got)
 {
     SPD_IOCTL_TRANSACT_PARAMS *block = block_of(command);
     struct windows_door *door = command->door;
@@ -71,7 +81,14 @@ static DWORD driver_receive(struct windows_command *command, bool answered, bool
         return error;
     command->message = block->Dir.Req;
     ZeroMemory(&command->status, sizeof command->status);
-    return fits(command) ? 0 : ERROR_INVALID_DATA;
+    return windows_request_fits(door, &command->message, length - (DWORD)sizeof *block)
+        ? 0 : ERROR_INVALID_DATA;
+}
+
+static DWORD driver_receive(struct windows_command **command, bool answered, bool *got)
+{
+    return (*command)->door->batches.room ? windows_batch_receive(command, answered, got)
+                                          : receive_one(*command, answered, got);
 }
 
 static DWORD driver_send(struct windows_command *command)
@@ -101,18 +118,30 @@ static void driver_close(struct windows_door *door)
 
 static DWORD driver_open(struct windows_door *door, PCWSTR name)
 {
+    enum { WITH_BATCHES = 2 }; /* of SPD_IOCTL_VERSION */
     DWORD error = SpdIoctlOpenDevice((PWSTR)name, &door->handle);
+    DWORD most = SPD_IOCTL_DEFAULT_ALIGN_UP(door->params.MaxTransferLength);
+    UINT32 version;
 
     if (error)
         return error;
-    error = SpdIoctlProvision(door->handle, &door->params, &door->btl);
-    if (error)
+    error = windows_provision(door->handle, &door->params, &door->btl, &version);
+    if (error) {
         CloseHandle(door->handle);
-    return error;
+        return error;
+    }
+    /* Before there were versions. */
+    door->version = version ? version : 1;
+    if (door->version < WITH_BATCHES || windows_version.number < WITH_BATCHES)
+        return 0;
+    door->batches.least = most + sizeof(SPD_IOCTL_BATCH_ENTRY);
+    door->batches.room = door->batches.least < ROOM ? ROOM : door->batches.least;
+    door->frame_length = sizeof(SPD_IOCTL_BATCH_PARAMS) + door->batches.room;
+    return 0;
 }
 
 const struct windows_transport windows_by_driver = {
-    .header = sizeof(SPD_IOCTL_TRANSACT_PARAMS),
+    .header = HEADER,
     .open = driver_open,
     .receive = driver_receive,
     .send = driver_send,

@@ -89,11 +89,15 @@ DWORD windows_service(HANDLE device, void *block, DWORD in, DWORD out, DWORD *go
     return windows_control(device, IOCTL_MINIPORT_PROCESS_SERVICE_IRP, block, in, block, out, got);
 }
 
+const volatile struct windows_version windows_version = { "SpdVersion:", SPD_IOCTL_VERSION };
+
 /* A LIFETIME request, pending for as long as the process lives: the thread never ends, since the
  * system cancels what a thread has pending when it does. */
 static DWORD WINAPI lifetime_main(void *argument)
 {
-    SPD_IOCTL_LIFETIME_PARAMS block = { .Base = { sizeof block, SPD_IOCTL_LIFETIME } };
+    SPD_IOCTL_VERSIONED_LIFETIME_PARAMS block = {
+        .Base = { sizeof block, SPD_IOCTL_LIFETIME }, .Version = windows_version.number,
+    };
     HANDLE device = argument;
     DWORD got;
 
@@ -124,8 +128,8 @@ static DWORD hold_lifetime(HANDLE device)
     return 0;
 }
 
-DWORD SPD_CALL SpdIoctlProvision(
-    HANDLE DeviceHandle, const SPD_IOCTL_STORAGE_UNIT_PARAMS *StorageUnitParams, PUINT32 PBtl)
+DWORD windows_provision(
+    HANDLE device, const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, UINT32 *btl, UINT32 *version)
 {
     enum { TRIES = 100, PAUSE_MS = 10 };
     static SRWLOCK lock = SRWLOCK_INIT;
@@ -133,28 +137,37 @@ DWORD SPD_CALL SpdIoctlProvision(
     bool held = false;
     DWORD error, got;
 
-    *PBtl = (UINT32)-1;
+    *btl = (UINT32)-1;
     AcquireSRWLockExclusive(&lock);
     for (int i = 0;; i++) {
         ZeroMemory(&block, sizeof block);
         block.Base.Size = sizeof block;
         block.Base.Code = SPD_IOCTL_PROVISION;
-        block.Dir.Par.StorageUnitParams = *StorageUnitParams;
-        error = windows_service(DeviceHandle, &block, sizeof block, sizeof block, &got);
+        block.Dir.Par.StorageUnitParams = *params;
+        error = windows_service(device, &block, sizeof block, sizeof block, &got);
         /* This adapter does not know us: say that we live, and let that arrive. */
         if (error != ERROR_BAD_COMMAND || i == TRIES)
             break;
-        if (!held && (error = hold_lifetime(DeviceHandle)) != 0)
+        if (!held && (error = hold_lifetime(device)) != 0)
             break;
         held = true;
         Sleep(PAUSE_MS);
     }
     ReleaseSRWLockExclusive(&lock);
     if (!error) {
-        *PBtl = block.Dir.Ret.Btl;
-        windows_note_transfer_length(*PBtl, StorageUnitParams->MaxTransferLength);
+        *btl = block.Dir.Ret.Btl;
+        *version = block.Dir.Ret.Version;
+        windows_note_transfer_length(*btl, params->MaxTransferLength);
     }
     return error;
+}
+
+DWORD SPD_CALL SpdIoctlProvision(
+    HANDLE DeviceHandle, const SPD_IOCTL_STORAGE_UNIT_PARAMS *StorageUnitParams, PUINT32 PBtl)
+{
+    UINT32 version;
+
+    return windows_provision(DeviceHandle, StorageUnitParams, PBtl, &version);
 }
 
 DWORD SPD_CALL SpdIoctlUnprovision(HANDLE DeviceHandle, const GUID *Guid)

@@ -15,7 +15,15 @@ struct windows_native {
     const SPD_STORAGE_UNIT_PARAMS *params; /* in: as the driver and clients are to see them */
     HANDLE device;                         /* out, of the driver; NULL: it is something else */
     UINT32 btl;                            /* out */
+    UINT32 version;                        /* out, of the driver */
 };
+
+/* The version that this DLL says. Of an image it can be changed, which tests do: it has a mark. */
+struct windows_version {
+    char mark[12];
+    UINT32 number; /* SPD_IOCTL_VERSION */
+};
+extern const volatile struct windows_version windows_version;
 
 /* A read that was done brings its data, also with sense to report. */
 bool windows_answer_has_data(UINT8 kind, const SPD_IOCTL_STORAGE_UNIT_STATUS *status);

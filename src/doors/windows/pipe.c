@@ -190,8 +190,9 @@ static void check(struct windows_command *command, DWORD length, bool too_long)
         ZeroMemory(windows_data(command) + sent, count * size - sent);
 }
 
-static DWORD pipe_receive(struct windows_command *command, bool answered, bool *got)
+static DWORD pipe_receive(struct windows_command **at, bool answered, bool *got)
 {
+    struct windows_command *command = *at;
     struct windows_pipe *pipe = &command->door->pipe;
     bool too_long = false;
     DWORD error, length;

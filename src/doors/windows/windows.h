@@ -44,17 +44,24 @@ struct windows_command {
     _Atomic UINT32 client; /* pipe: the number of the connection */
     SPD_IOCTL_TRANSACT_REQ message;
     SPD_IOCTL_STORAGE_UNIT_STATUS status;
+    uint64_t since; /* os_now_ns() */
     HANDLE event;   /* that its I/O completes on */
-    UINT64 frame[]; /* what is received and sent: a header and MaxTransferLength bytes */
+    UINT64 frame[]; /* what is received and sent: a header and MaxTransferLength bytes, or more */
+};
+
+/* Commands, first in, first out; by `next`. */
+struct windows_queue {
+    struct windows_command *first, **end;
 };
 
 struct windows_transport {
     size_t header; /* bytes of a frame before the data */
     DWORD (*open)(struct windows_door *door, PCWSTR name);
     /* Sends the answer, if there is one, and waits for a message, in any number of threads. *got:
-     * there is one; the data of a write or an unmap are complete, and nothing is longer than
-     * MaxTransferLength. A status that is not GOOD refuses it. */
-    DWORD (*receive)(struct windows_command *command, bool answered, bool *got);
+     * there is one, which may be in another command than the answer; the data of a write or an
+     * unmap are complete, and nothing is longer than MaxTransferLength. A status that is not GOOD
+     * refuses it. */
+    DWORD (*receive)(struct windows_command **command, bool answered, bool *got);
     /* Sends the answer. */
     DWORD (*send)(struct windows_command *command);
     /* receive and send end, with ERROR_OPERATION_ABORTED, now and ever after. Once at most. */
@@ -72,6 +79,15 @@ struct windows_pipe {
     _Atomic UINT32 client;
 };
 
+/* Of the driver: answers that leave together, and requests that came together. */
+struct windows_batches {
+    DWORD room;                  /* bytes for entries; 0: the driver knows no batches */
+    DWORD least;                 /* the longest entry */
+    UINT32 crowded;              /* calls for which all of the room is used */
+    struct windows_queue ready;  /* answers that the next call takes along */
+    struct windows_queue taken;  /* requests for which no thread was there yet */
+};
+
 struct windows_door {
     struct spd_door door; /* first */
     const struct windows_transport *transport;
@@ -80,9 +96,12 @@ struct windows_door {
     struct scsi_nexus nexus;
     HANDLE handle; /* of the device or the pipe */
     UINT32 btl;
+    UINT32 version; /* of the driver */
     struct windows_pipe pipe;
-    SRWLOCK issuing; /* driver: shared while a transaction is handed over */
+    DWORD frame_length;
+    SRWLOCK issuing; /* driver: shared while a transaction is handed over, exclusive for a batch */
     bool stopped;    /* driver: guarded by it */
+    struct windows_batches batches; /* driver: guarded by it */
     atomic_bool in_session; /* the log has its begin, and not its end */
     uint64_t began; /* os_now_ns(), of the session */
     char who[48];
@@ -115,6 +134,10 @@ static inline struct windows_part *windows_part(struct windows_command *command,
 /* It is answered with this, whatever it was. */
 void windows_refuse(struct windows_command *command, UINT8 asc);
 
+/* NULL: there is no memory. */
+struct windows_command *windows_command_take(struct windows_door *door);
+void windows_command_give_back(struct windows_command *command);
+
 /* So much of `owed` is done. The caller that does the last of it sends the answer. */
 void windows_command_owes_less(struct windows_command *command, uint32_t count);
 
@@ -141,6 +164,14 @@ void windows_session_ends(struct windows_door *door, enum spd_ending ending, DWO
 /* pipe.c */
 bool windows_is_pipe(PCWSTR name);
 
+/* batch.c */
+void windows_batches_init(struct windows_batches *batches);
+DWORD windows_batch_receive(struct windows_command **command, bool answered, bool *got);
+
+/* driver.c: what it has brought is no longer than a frame, and not shorter than it says. */
+bool windows_request_fits(
+    const struct windows_door *door, const SPD_IOCTL_TRANSACT_REQ *request, DWORD length);
+
 /* transact.c */
 /* What counts of an answer: the rest of its structure is whatever a program's stack held. */
 SPD_IOCTL_TRANSACT_RSP windows_answer(
@@ -151,6 +182,9 @@ void windows_note_transfer_length(UINT32 btl, UINT32 length);
 void windows_forget_transfer_lengths(void);
 
 /* ioctl.c */
+/* SpdIoctlProvision(), and the version of the driver; 0: it is older than its versions. */
+DWORD windows_provision(
+    HANDLE device, const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, UINT32 *btl, UINT32 *version);
 HANDLE windows_event_take(void); /* manual-reset; NULL: none could be made */
 void windows_event_give(HANDLE event);
 /* A call that is begun, with overlapped->hEvent from windows_unported(), is ended by the other. */

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * Several requests of the driver with one call, and several answers.
+ *
+ * A call brings what waits in the driver. The thread that makes it serves the first request; the
+ * others are for the threads that come for work next, or for itself. Calls are handed over one at a
+ * time, so that a thread never waits in the driver for a request that another has just taken.
+ *
+ * An answer goes with the call that asks for more. Where requests are there already, a quick device
+ * is called with the next one before its answer leaves, and so all leave together; the answer of a
+ * slow device leaves first.
+ */
+
+#include "doors/windows/windows.h"
+
+#include <string.h>
+
+#include "ioq/batch.h"
+
+enum {
+    WANTED = 16,        /* requests of a call */
+    QUICK_NS = 100000,  /* a call of the system costs some of these */
+    CROWDED = 8,        /* calls: the system makes a long buffer for each, which costs time */
+};
+
+typedef SPD_IOCTL_BATCH_ENTRY ENTRY;
+
+_Static_assert(sizeof(ENTRY) == sizeof(struct ioq_entry), "one layout");
+
+static void queue_init(struct windows_queue *queue)
+{
+    queue->first = NULL;
+    queue->end = &queue->first;
+}
+
+static void put(struct windows_queue *queue, struct windows_command *command)
+{
+    command->next = NULL;
+    *queue->end = command;
+    queue->end = &command->next;
+}
+
+/* It is not empty. */
+static struct windows_command *get(struct windows_queue *queue)
+{
+    struct windows_command *command = queue->first;
+
+    queue->first = command->next;
+    if (!queue->first)
+        queue->end = &queue->first;
+    return command;
+}
+
+void windows_batches_init(struct windows_batches *batches)
+{
+    batches->room = 0;
+    queue_init(&batches->ready);
+    queue_init(&batches->taken);
+}
+
+static SPD_IOCTL_BATCH_PARAMS *head_of(struct windows_command *command)
+{
+    return (SPD_IOCTL_BATCH_PARAMS *)command->frame;
+}
+
+/* Of the data of a read, whose place is behind the head and the entry; 0: it brings none. */
+static DWORD length_of(const struct windows_command *command)
+{
+    return windows_answer_has_data(command->message.Kind, &command->status)
+        ? command->message.Op.Read.BlockCount * command->door->params.BlockLength : 0;
+}
+
+/* False: it does not fit. The carrier's own answer is the first; its data are in their place. */
+static bool put_answer(struct ioq_batch *batch, struct windows_command *command)
+{
+    DWORD length = length_of(command);
+    ENTRY *entry = (ENTRY *)ioq_batch_add(batch, length);
+
+    if (!entry)
+        return false;
+    entry->Dir.Rsp = windows_answer(command->message.Hint, command->message.Kind,
+        &command->status);
+    if ((UCHAR *)(entry + 1) != windows_data(command))
+        memcpy(entry + 1, windows_data(command), length);
+    return true;
+}
+
+/* Fills the carrier's frame with its answer and those that are ready, which go to `sent`. Returns
+ * its length. The lock is held. */
+static DWORD fill(struct windows_command *carrier, bool answered, struct windows_queue *sent)
+{
+    struct windows_batches *batches = &carrier->door->batches;
+    SPD_IOCTL_BATCH_PARAMS *head = head_of(carrier);
+    struct ioq_batch batch = { .base = (uint8_t *)(head + 1), .room = batches->room };
+
+    *head = (SPD_IOCTL_BATCH_PARAMS){
+        .Base = { sizeof *head, SPD_IOCTL_BATCH },
+        .Btl = carrier->door->btl,
+    };
+    if (answered)
+        put_answer(&batch, carrier);
+    while (batches->ready.first && put_answer(&batch, batches->ready.first))
+        put(sent, get(&batches->ready));
+    head->Count = batch.count;
+    /* An answer that is left must not wait for a request. */
+    head->Wanted = batches->taken.first || batches->ready.first ? 0 : WANTED;
+    return (DWORD)(sizeof *head + batch.used);
+}
+
+static void give_back_all(struct windows_queue *queue)
+{
+    while (queue->first)
+        windows_command_give_back(get(queue));
+}
+
+static void begin(struct windows_command *command, const SPD_IOCTL_TRANSACT_REQ *request)
+{
+    command->message = *request;
+    ZeroMemory(&command->status, sizeof command->status);
+}
+
+/* One that is not the first: into a command of its own. */
+static DWORD take(struct windows_door *door, const ENTRY *entry)
+{
+    struct windows_command *command = windows_command_take(door);
+
+    if (!command)
+        return ERROR_NO_SYSTEM_RESOURCES;
+    begin(command, &entry->Dir.Req);
+    memcpy(windows_data(command), entry + 1, entry->Length);
+    put(&door->batches.taken, command);
+    return 0;
+}
+
+/* What a call has brought. The first request stays where it is; the others move out of its way. The
+ * lock is held. */
+static DWORD unpack(struct windows_command *carrier, DWORD got, bool *has_first)
+{
+    struct windows_door *door = carrier->door;
+    const SPD_IOCTL_BATCH_PARAMS *head = head_of(carrier);
+    struct ioq_entry *at = (struct ioq_entry *)(head + 1);
+    DWORD error = 0;
+
+    *has_first = false;
+    if (got < sizeof *head)
+        return 0;
+    if (!ioq_batch_check(at, got - sizeof *head, head->Count))
+        return ERROR_INVALID_DATA;
+    for (UINT32 i = 0; i < head->Count && !error; i++, at = ioq_entry_next(at)) {
+        const ENTRY *entry = (const ENTRY *)at;
+
+        if (!entry->Dir.Req.Hint)
+            continue;
+        if (entry->Length > door->params.MaxTransferLength ||
+            !windows_request_fits(door, &entry->Dir.Req, entry->Length))
+            return ERROR_INVALID_DATA;
+        if (i)
+            error = take(door, entry);
+        else
+            *has_first = true;
+    }
+    if (*has_first)
+        begin(carrier, &((const ENTRY *)(head + 1))->Dir.Req);
+    return error;
+}
+
+/* One process may have so much pending and no more: from now on less is asked for. The lock is
+ * held where there is an error. */
+static bool asks_for_less(struct windows_batches *batches, DWORD error)
+{
+    if (error != ERROR_NO_SYSTEM_RESOURCES || batches->room == batches->least)
+        return false;
+    batches->room = batches->least;
+    return true;
+}
+
+/* The length of the output buffer. The lock is held. */
+static DWORD room_for(const struct windows_batches *batches, const SPD_IOCTL_BATCH_PARAMS *head)
+{
+    if (!head->Wanted)
+        return 0;
+    return (DWORD)sizeof *head + (batches->crowded ? batches->room : batches->least);
+}
+
+/* Requests wait that did not fit, or would not have fitted. The lock is held. */
+static void note_crowd(
+    struct windows_batches *batches, const SPD_IOCTL_BATCH_PARAMS *head, DWORD got)
+{
+    if (got < sizeof *head)
+        return;
+    if (head->Wanted || got - sizeof *head > batches->least)
+        batches->crowded = CROWDED;
+    else if (batches->crowded)
+        batches->crowded--;
+}
+
+/* Hands the carrier's frame to the driver. The lock is held; where the call waits in the driver it
+ * is let go of, and not taken again. */
+static DWORD hand_over(struct windows_command *carrier, DWORD in, DWORD *got, bool *locked)
+{
+    struct windows_door *door = carrier->door;
+    OVERLAPPED overlapped = { .hEvent = windows_unported(carrier->event) };
+    DWORD out = room_for(&door->batches, head_of(carrier));
+    DWORD error = windows_service_begin(door->handle, carrier->frame, in, out, &overlapped);
+
+    if (error == ERROR_IO_PENDING && !HasOverlappedIoCompleted(&overlapped)) {
+        ReleaseSRWLockExclusive(&door->issuing);
+        *locked = false;
+    }
+    return windows_finish(door->handle, error, &overlapped, got);
+}
+
+static void lock(struct windows_door *door, bool *locked)
+{
+    if (!*locked)
+        AcquireSRWLockExclusive(&door->issuing);
+    *locked = true;
+}
+
+/* What a call that has waited brings, as a rule: its thread may have it at once. */
+static bool is_alone(struct windows_command *carrier, DWORD got)
+{
+    const SPD_IOCTL_BATCH_PARAMS *head = head_of(carrier);
+
+    return got >= sizeof *head && head->Count == 1 && !head->Wanted;
+}
+
+/* The lock is held, and after it as *locked says. */
+static DWORD call(struct windows_command *carrier, bool answered, bool *has_first, bool *locked)
+{
+    struct windows_door *door = carrier->door;
+    struct windows_queue sent;
+    DWORD in, got, error;
+
+    queue_init(&sent);
+    *has_first = false;
+    in = fill(carrier, answered, &sent);
+    error = hand_over(carrier, in, &got, locked);
+    if (error || *locked || !is_alone(carrier, got))
+        lock(door, locked);
+    /* Answers that were taken with the first are ignored with the second. */
+    if (asks_for_less(&door->batches, error)) {
+        error = hand_over(carrier, in, &got, locked);
+        lock(door, locked);
+    }
+    give_back_all(&sent);
+    if (!error && *locked)
+        note_crowd(&door->batches, head_of(carrier), got);
+    return error ? error : unpack(carrier, got, has_first);
+}
+
+/* The lock is held. Answers that wait for the device must not wait for a slow one. */
+static bool may_go_on(const struct windows_batches *batches, bool answered, bool quick)
+{
+    return batches->taken.first && (quick || (!answered && !batches->ready.first));
+}
+
+/* The lock is held, and after it as *locked says. */
+static DWORD receive(
+    struct windows_command **at, bool answered, bool quick, bool *got, bool *locked)
+{
+    struct windows_command *mine = *at;
+    struct windows_door *door = mine->door;
+    struct windows_batches *batches = &door->batches;
+    DWORD error;
+
+    if (door->stopped)
+        return ERROR_OPERATION_ABORTED;
+    if (!may_go_on(batches, answered, quick)) {
+        error = call(mine, answered, got, locked);
+        if (error || *got || !*locked || !batches->taken.first)
+            return error;
+        answered = false;
+    }
+    *at = get(&batches->taken);
+    *got = true;
+    if (answered)
+        put(&batches->ready, mine);
+    else
+        windows_command_give_back(mine);
+    return 0;
+}
+
+DWORD windows_batch_receive(struct windows_command **command, bool answered, bool *got)
+{
+    struct windows_door *door = (*command)->door;
+    bool quick = answered && os_now_ns() - (*command)->since < QUICK_NS;
+    bool locked = false;
+    DWORD error;
+
+    lock(door, &locked);
+    error = receive(command, answered, quick, got, &locked);
+    if (error) {
+        /* Nobody waits for these any more. */
+        lock(door, &locked);
+        give_back_all(&door->batches.ready);
+        give_back_all(&door->batches.taken);
+    }
+    if (locked)
+        ReleaseSRWLockExclusive(&door->issuing);
+    (*command)->since = os_now_ns();
+    return error;
+}
