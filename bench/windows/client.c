@@ -94,6 +94,21 @@ void client_empty(const struct client *client, UINT32 own_unit)
         fail("an answer to nothing is not ignored: error %lu", GetLastError());
 }
 
+void client_counts(const struct client *client, UINT32 btl, struct counts *counts)
+{
+    SPD_IOCTL_COUNTS_PARAMS block = {
+        .Base = { sizeof block, SPD_IOCTL_COUNTS }, .Dir.Par.Btl = btl,
+    };
+    DWORD got;
+
+    if (!DeviceIoControl(client->device, IOCTL_SERVICE, &block, sizeof block, &block, sizeof block,
+            &got, NULL))
+        fail("the transactions cannot be counted: error %lu", GetLastError());
+    counts->calls = block.Dir.Ret.Calls;
+    counts->requests = block.Dir.Ret.Requests;
+    counts->together = block.Dir.Ret.Together;
+}
+
 static UCHAR pass_through(const struct client *client, UINT32 btl, const UCHAR cdb[16],
     UCHAR direction, UINT32 length)
 {

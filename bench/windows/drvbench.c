@@ -8,8 +8,9 @@
  *     writes the whole disk one way and reads it back another
  * drvbench measure MILLISECONDS
  *     for each line KIND:BYTES:CLIENTS of its input it says "ready", waits for another line, makes
- *     calls for so long, and says how many; KIND is empty, answered, read, write, direct-read or
- *     direct-write
+ *     calls for so long, and says how many. Behind that it says how many transactions of the disk
+ *     brought requests, how many these were, and how many of them came together. KIND is empty,
+ *     answered, read, write, direct-read or direct-write
  */
 
 #include "drvbench.h"
@@ -196,14 +197,20 @@ static void measure(const struct client *client, UINT32 disk, int milliseconds)
 {
     struct units units = { disk, client_own_unit(client) };
     LONGLONG duration = ticks_a_second() * milliseconds / 1000;
-    char line[64];
+    char line[96];
 
     while (hear(line, sizeof line)) {
+        struct counts before, after;
         struct point point;
+        LONGLONG count;
 
         if (!point_of(line, &point))
             fail("what is %s?", line);
-        snprintf(line, sizeof line, "%lld", count_of(&point, &units, duration));
+        client_counts(client, disk, &before);
+        count = count_of(&point, &units, duration);
+        client_counts(client, disk, &after);
+        snprintf(line, sizeof line, "%lld %llu %llu %llu", count, after.calls - before.calls,
+            after.requests - before.requests, after.together - before.together);
         say(line);
     }
 }

@@ -39,6 +39,11 @@ UINT32 client_own_unit(const struct client *client);
 void client_empty(const struct client *client, UINT32 own_unit);
 /* Succeeds at once, too, and brings eight bytes back; it may carry data there. */
 void client_answered(const struct client *client, UINT32 length);
+/* What the unit's transactions have brought since it was made. */
+struct counts {
+    UINT64 calls, requests, together;
+};
+void client_counts(const struct client *client, UINT32 btl, struct counts *counts);
 /* From or to the buffer, behind the header. */
 enum client_way { CLIENT_READ, CLIENT_WRITE, CLIENT_DIRECT_READ, CLIENT_DIRECT_WRITE };
 void client_move(

@@ -30,8 +30,9 @@ def floor_lines(floors):
 
 def line(row):
     target = "" if row["need"] is None else f"{mark(row['ok']):>9}{row['need']:>6.2f}"
-    return (f"{name(row):21}{row['threads']:>8}{row['rate']:>8.0f}{row['direct']:>8.0f}"
-            f"{row['of_empty']:>9.2f}{row['of_answered']:>11.2f}{target}")
+    return (f"{name(row):21}{row['threads']:>3}{row['rate']:>7.0f}{row['direct']:>7.0f}"
+            f"{row['per_call']:>6.2f}{row['together']:>6.2f}"
+            f"{row['of_empty']:>6.2f}{row['of_answered']:>9.2f}{target}")
 
 
 def span(rows, column):
@@ -40,14 +41,14 @@ def span(rows, column):
 
 
 def verdict(rows):
-    """The target is for what is like a command's trips; the least call there is told as well."""
+    """The targets are for what is like a command's trips; the least call there is told as well."""
     aimed = [row for row in rows if row["need"] is not None]
     missed = [f"{name(row)}, {row['threads']} threads" for row in aimed if not row["ok"]]
     text = f"MISSED {len(missed)}: {'; '.join(missed)}." if missed else "Every target is met."
-    reached = sum(row["of_empty"] >= row["need"] for row in aimed)
-    text += f""" Commands with a target reach {span(aimed, "of_answered")} of answered calls. Of
-        empty ones they reach {span(aimed, "of_empty")}: so much as is needed of the others,
-        {reached} of {len(aimed)} do."""
+    for size in sorted({row["size"] for row in aimed}):
+        some = [row for row in aimed if row["size"] == size]
+        text += f""" Commands of {size >> 10}K with a target reach {span(some, "of_answered")} of
+            answered calls, and {span(some, "of_empty")} of empty ones."""
     return " ".join(text.split())
 
 
@@ -55,12 +56,15 @@ def text(results):
     machine = results["machine"]
     lines = ["The Windows driver under Wine: calls per second of CPU, more is better", "",
              *floor_lines(results["floors"]), "",
-             f"{'SCSI pass-through':21}{'threads':>8}{'rate':>8}{'direct':>8}{'of empty':>9}"
-             f"{'of answered':>12}{'':>8}{'need':>6}"]
+             f"{'SCSI pass-through':21}{'thr':>3}{'rate':>7}{'direct':>7}{'/call':>6}{'tog.':>6}"
+             f"{'empty':>6}{'answered':>9}{'':>9}{'need':>6}"]
     lines += map(line, results["rows"])
-    about = f"""threads: of the disk's dispatcher. direct: the rate when the data are in the
-        caller's memory (_DIRECT), into which the StorPort double reaches by calls of Wine's. of:
-        the rate's share of those calls; a command takes two trips, the client's and the disk's,
+    about = f"""thr: threads of the disk's dispatcher. /call: requests that a call of the disk
+        brought, of those that brought any. tog.: the share of requests that came together.
+        direct: the rate when the data are in the
+        caller's memory (_DIRECT), into which the StorPort double reaches by calls of Wine's. empty,
+        answered: the rate's share of those calls; a command takes two trips, the client's and the
+        disk's,
         and something comes back from both. need: of answered calls. Median of
         {results['rounds']} rounds of {results['seconds']} s a point, all on CPU
         {machine['cpu']}, at a load of {results['load']:.1f}."""
