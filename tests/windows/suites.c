@@ -7,8 +7,8 @@
 
 #include <stddef.h>
 
-extern const struct test ioctl_tests[], transact_tests[], process_tests[], scsi_tests[],
-    error_tests[], reset_tests[], disk_tests[], large_tests[], double_tests[], timeout_tests[],
+extern const struct test ioctl_tests[], transact_tests[], batch_tests[], process_tests[],
+    scsi_tests[], error_tests[], reset_tests[], disk_tests[], large_tests[], double_tests[], timeout_tests[],
     load_tests[], volume_tests[], power_tests[], self_tests[],
     api_call_tests[], api_unit_tests[], api_thread_tests[], unit_tests[], dispatch_tests[],
     log_tests[], pipe_tests[], transport_tests[], spd_tests[], uri_tests[];
@@ -33,6 +33,7 @@ int dll_child(const char *child);
 const struct suite suites[] = {
     { "ioctl", ioctl_tests, DRIVER },
     { "ioctl", transact_tests, DRIVER },
+    { "ioctl", batch_tests, DRIVER },
     { "ioctl", process_tests, DRIVER },
     { "scsi", scsi_tests, DRIVER },
     { "scsi", error_tests, DRIVER },

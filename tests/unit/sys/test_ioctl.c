@@ -73,6 +73,7 @@ static void test_provision_needs_room_for_the_address(void **state)
 static void test_a_call_brings_no_more_than_it_has_to_say(void **state)
 {
     static const UCHAR nothing[sizeof(SPD_IOCTL_PROVISION_PARAMS)];
+    static const UINT32 said[] = { 0, SPD_IOCTL_VERSION }; /* the address, the driver's version */
     SPD_IOCTL_PROVISION_PARAMS block = { .Base = { sizeof block, SPD_IOCTL_PROVISION } };
     SPD_IOCTL_SET_TRANSACT_PID_PARAMS pid = {
         .Base = { sizeof pid, SPD_IOCTL_SET_TRANSACT_PID }, .ProcessId = 100,
@@ -87,7 +88,8 @@ static void test_a_call_brings_no_more_than_it_has_to_say(void **state)
         STATUS_SUCCESS);
     assert_int_equal(written, sizeof block);
     assert_memory_equal(out, &block.Base, 4);
-    assert_memory_equal(out + 8, nothing, sizeof block - 8); /* the address is 0, too */
+    assert_memory_equal(out + 8, said, sizeof said);
+    assert_memory_equal(out + 8 + sizeof said, nothing, sizeof block - 8 - sizeof said);
     assert_int_equal(shim_ioctl(program.process, &pid, sizeof pid, out, sizeof out, &written),
         STATUS_SUCCESS);
     assert_int_equal(written, 0);
