@@ -8,8 +8,8 @@
 
 #include "sys.h"
 
-#define TEXT_OF(Number) #Number
-#define TEXT(Number) TEXT_OF(Number)
+#define SPELLED_OUT(Number) #Number
+#define SPELLED(Number) SPELLED_OUT(Number)
 
 enum {
     LIMIT = 8,       /* events of a kind that are logged... */
@@ -38,7 +38,7 @@ static const struct {
     [SYS_EVENT_OTHER_USER] = { WARNINGS, "unit #: waits for another user than process %'s" },
     [SYS_EVENT_REFUSED] = { DETAILS, "process %: a unit's parameters are refused" },
     [SYS_EVENT_OTHER_VERSION] = { WARNINGS,
-        "unit #: its program speaks version %, this driver " TEXT(SPD_IOCTL_VERSION) },
+        "unit #: its program speaks version %, this driver " SPELLED(SPD_IOCTL_VERSION) },
     [SYS_EVENT_OTHER_DLL] = { ERRORS, "process %: its winspd DLL is not this driver's, remove it" },
 };
 C_ASSERT(ARRAYSIZE(events) == SYS_EVENT_COUNT);

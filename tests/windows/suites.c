@@ -8,10 +8,10 @@
 #include <stddef.h>
 
 extern const struct test ioctl_tests[], transact_tests[], batch_tests[], process_tests[],
-    scsi_tests[], error_tests[], reset_tests[], disk_tests[], large_tests[], double_tests[], timeout_tests[],
-    load_tests[], volume_tests[], power_tests[], self_tests[],
-    api_call_tests[], api_unit_tests[], api_thread_tests[], unit_tests[], dispatch_tests[],
-    log_tests[], pipe_tests[], transport_tests[], spd_tests[], uri_tests[];
+    scsi_tests[], error_tests[], reset_tests[], disk_tests[], large_tests[], double_tests[],
+    timeout_tests[], load_tests[], volume_tests[], power_tests[], self_tests[], api_call_tests[],
+    api_unit_tests[], api_thread_tests[], unit_tests[], dispatch_tests[], log_tests[],
+    pipe_tests[], transport_tests[], spd_tests[], uri_tests[];
 
 void driver_begin(void);
 void driver_before(void);
