@@ -8,6 +8,8 @@
 
 #include "rig.h"
 
+#include "ioq/batch.h"
+
 #include <sched.h>
 #include <stdio.h>
 
@@ -66,10 +68,65 @@ static void serve_one(struct server *server, struct rig_transact *t)
     served++;
 }
 
+/* Answers to all that a batch has brought, where it lies in t->out. Returns their length. */
+static ULONG put_answers(struct rig_transact *t, ULONG room)
+{
+    const SPD_IOCTL_BATCH_PARAMS *brought = (const SPD_IOCTL_BATCH_PARAMS *)t->out.bytes;
+    SPD_IOCTL_BATCH_PARAMS *head = (SPD_IOCTL_BATCH_PARAMS *)t->in.bytes;
+    struct ioq_batch batch = { .base = (uint8_t *)(head + 1), .room = room };
+    struct ioq_entry *at = (struct ioq_entry *)(t->out.bytes + sizeof *head);
+
+    for (UINT32 i = 0; i < brought->Count; i++, at = ioq_entry_next(at)) {
+        const SPD_IOCTL_TRANSACT_REQ *req = &((SPD_IOCTL_BATCH_ENTRY *)at)->Dir.Req;
+        bool read = req->Kind == SpdIoctlTransactReadKind;
+        SPD_IOCTL_BATCH_ENTRY *entry;
+
+        if (!req->Hint)
+            continue;
+        entry = (SPD_IOCTL_BATCH_ENTRY *)ioq_batch_add(
+            &batch, read ? req->Op.Read.BlockCount * RIG_BLOCK : 0);
+        check(entry != NULL, "the answers of a batch do not fit where its requests did");
+        entry->Dir.Rsp.Hint = req->Hint;
+        entry->Dir.Rsp.Kind = req->Kind;
+        if (read)
+            rig_pattern(entry + 1, req->Op.Read.BlockAddress, req->Op.Read.BlockCount);
+        served++;
+    }
+    head->Count = batch.count;
+    head->Wanted = 0;
+    return (ULONG)(sizeof *head + batch.used);
+}
+
+static void serve_several(struct server *server, struct rig_transact *t)
+{
+    enum { ENTRIES = 3, ROOM = ENTRIES * (sizeof(SPD_IOCTL_BATCH_ENTRY) + LIMIT) };
+    SPD_IOCTL_BATCH_PARAMS *head = (SPD_IOCTL_BATCH_PARAMS *)t->in.bytes;
+    ULONG length;
+
+    *head = (SPD_IOCTL_BATCH_PARAMS){
+        .Base = { sizeof *head, SPD_IOCTL_BATCH },
+        .Btl = SPD_IOCTL_BTL(0, server->unit, 0),
+        .Wanted = ENTRIES,
+    };
+    t->irp = shim_ioctl_begin(
+        program.process, head, sizeof *head, &t->out, (ULONG)sizeof *head + ROOM);
+    set_waiting(server, t->irp);
+    shim_ioctl_wait(t->irp);
+    set_waiting(server, NULL);
+    if (shim_ioctl_end(t->irp, &length) != STATUS_SUCCESS || !length || crashing)
+        return;
+    length = put_answers(t, ROOM);
+    if (!head->Count)
+        return;
+    t->irp = shim_ioctl_begin(program.process, head, length, NULL, 0);
+    rig_end(t);
+}
+
 static void *serve(void *argument)
 {
     struct server *server = argument;
     struct rig_transact *t = calloc(1, sizeof *t);
+    unsigned turn = 0;
 
     while (!ending) {
         if (crashing) {
@@ -77,7 +134,10 @@ static void *serve(void *argument)
             continue;
         }
         pthread_rwlock_rdlock(&alive);
-        serve_one(server, t);
+        if (turn++ % 2)
+            serve_several(server, t);
+        else
+            serve_one(server, t);
         pthread_rwlock_unlock(&alive);
     }
     free(t);
