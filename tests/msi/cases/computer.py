@@ -43,7 +43,7 @@ class Computer(Machine):
         self.folder = self.prefix.drive / "packages"
         self.folder.mkdir()
         self.package.mkdir()
-        for program in ("devsetup-x64.exe", "memdisk-x64.exe"):
+        for program in ("devsetup-x64.exe", "memdisk-x64.exe", "stgtest-x64.exe"):
             shutil.copy(self.parts / program, self.package / program)
         for program in ("tests/wine/drvtest.exe", "tests/shellex/shelltest.exe"):
             shutil.copy(self.build / program, self.package)

@@ -86,7 +86,8 @@ def a_repair_brings_back_what_is_missing(computer):
     (computer.prefix.drive / INSTALLED / "bin/scsitool-x64.exe").unlink()
     computer.prefix.check(["wine", "reg", "delete", r"HKLM\Software\Wow6432Node\WinSpd", "/v",
                            "InstallDir", "/f"])
-    computer.msiexec("/fa", shipped())
+    # What /fa means; Wine's takes no package.
+    computer.msiexec("/i", shipped(), "REINSTALL=ALL", "REINSTALLMODE=amus")
     has(computer, "core")
     assert "InstallDir" in registry(computer, r"Software\Wow6432Node\WinSpd")
     driver_is(computer)

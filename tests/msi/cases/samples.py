@@ -94,7 +94,9 @@ def by_msvc(computer, words, arch, to):
              "-o", to / f"{name}-{Path(what).stem}.obj"], folder)
     system = f"/usr/{CPU[arch]}-w64-mingw32/lib"
     run(["lld-link", "/nologo", f"/out:{to}/{name}.exe", "/subsystem:console", "/entry:start",
-         "/nodefaultlib", to / f"{name}-{Path(source).stem}.obj", to / f"{name}-start.obj",
+         # MinGW's import libraries know nothing of SafeSEH, which is of x86.
+         "/nodefaultlib", "/safeseh:no", to / f"{name}-{Path(source).stem}.obj",
+         to / f"{name}-start.obj",
          *(word for word in words if word.endswith("winspd-" + arch + ".lib")),
          *(f"{system}/lib{part}.a" for part in ("rpcrt4", "ucrtbase", "kernel32", "shell32",
                                                "mingwex"))], folder)
