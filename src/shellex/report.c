@@ -47,5 +47,5 @@ BOOL report_outcome(
     swprintf(text, sizeof text / sizeof text[0], L"%.700ls\n\n%ls(%lu)\n\n%ls", subject, system,
         outcome->error, hint);
     text[sizeof text / sizeof text[0] - 1] = L'\0';
-    return MessageBoxW(window, text, name, MB_OK | MB_ICONWARNING | MB_SETFOREGROUND) != 0;
+    return MessageBoxW(window, text, name, MB_OK | MB_ICONWARNING | MB_SETFOREGROUND) > 0;
 }

@@ -111,9 +111,9 @@ static BOOL wait(struct task *task, HWND window, BOOL no_ui)
         DWORD event = MsgWaitForMultipleObjectsEx(
             1, &task->done, LOOK_MS, QS_ALLINPUT, MWMO_INPUTAVAILABLE);
 
-        done = event == WAIT_OBJECT_0 || event == WAIT_FAILED;
-        if (event == WAIT_OBJECT_0 + 1)
-            waits = serve_windows();
+        done = event == WAIT_OBJECT_0;
+        if (event == WAIT_FAILED || (event == WAIT_OBJECT_0 + 1 && !serve_windows()))
+            waits = FALSE;
         if (!done && !no_ui && GetTickCount64() >= dialog_at) {
             dialog = dialog_show(task->title, task->line, task->subject, window);
             no_ui = TRUE; /* one is enough, and without one there will be none */
