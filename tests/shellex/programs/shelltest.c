@@ -26,10 +26,6 @@ void *create(const CLSID *class_id, const IID *id)
     return object;
 }
 
-static void begin(void)
-{
-}
-
 static int mount(int count, char **names)
 {
     wchar_t paths[8][MAX_PATH];
@@ -69,9 +65,33 @@ static int eject(unsigned disk)
     return (int)HRESULT_CODE(result);
 }
 
-int main(int argc, char **argv)
+/* --list; --tap NAME; --tap --from NAME, that and all behind it. The harness starts the program
+ * again for what is behind a test that fails. */
+static int run_tests(int argc, char **argv)
 {
     static const struct test *const groups[] = { com_tests, mount_tests, eject_tests };
+    const char *wanted = argc > 1 ? argv[argc - 1] : "";
+    BOOL list = !strcmp(wanted, "--list"), all_behind = argc == 4, running = FALSE;
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < sizeof(groups) / sizeof(*groups); i++) {
+        for (const struct test *test = groups[i]; test->name; test++) {
+            if (list)
+                printf("%s\n", test->name);
+            running = (running && all_behind) || !strcmp(test->name, wanted);
+            if (!running)
+                continue;
+            printf("# %s\n", test->name);
+            test->run();
+            printf("ok %u - %s\n", ++count, test->name);
+            fflush(stdout);
+        }
+    }
+    return list || count ? 0 : CHILD_UNKNOWN;
+}
+
+int main(int argc, char **argv)
+{
     int status;
 
     CHECK_RESULT(CoInitializeEx(NULL, COINIT_APARTMENTTHREADED), S_OK);
@@ -80,7 +100,7 @@ int main(int argc, char **argv)
     else if (argc == 3 && !strcmp(argv[1], "--eject"))
         status = eject((unsigned)strtoul(argv[2], NULL, 10));
     else
-        status = run_tests(groups, 3, argc, argv, begin, begin);
+        status = run_tests(argc, argv);
     CoUninitialize();
     return status;
 }
