@@ -28,7 +28,9 @@ FILES = (
            "samples/spd/ramdisk.c", "samples/rawdisk/rawdisk-{arch}.exe",
            "samples/memdisk/memdisk-{arch}.exe", "samples/rawdisk-dotnet/winspd-msil.dll",
            "samples/rawdisk-dotnet/rawdisk-dotnet-msil.exe", "samples/rawdisk-dotnet/rawdisk.cs",
-           "samples/ramdisk-dotnet/ramdisk.cs")
+           "samples/ramdisk-dotnet/ramdisk.cs", "kit/verify.ps1",
+           "kit/verify-on-windows.md", "kit/winspd-tests-{arch}.exe",
+           "kit/winspd-verify-{arch}.exe", "kit/rawdisk-{arch}.exe", "kit/devsetup-{arch}.exe")
     | {("developer", f"samples/{name}/{path.name}", "")
        for name in ("common", "rawdisk", "memdisk") for path in (TOP / "devices" / name).iterdir()
        if "_posix." not in path.name and path.name != "meson.build"})
