@@ -52,7 +52,7 @@
 #define SCSI_SENSEQ_POSITIONING_ERROR_DETECTED_BY_READ_OF_MEDIUM 0x02
 #endif
 
-#include <pshpack1.h>
+#pragma pack(push, 1)
 
 /* SBC-3 6.6.3 */
 typedef struct _VPD_BLOCK_LIMITS_PAGE {
@@ -123,7 +123,7 @@ typedef struct _READ_CAPACITY16_DATA {
     UCHAR Reserved3[16];
 } READ_CAPACITY16_DATA, *PREAD_CAPACITY16_DATA;
 
-#include <poppack.h>
+#pragma pack(pop)
 #endif
 
 #endif

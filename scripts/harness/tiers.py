@@ -252,7 +252,8 @@ JOBS = [
            ["build-release", "build-windows-x64", "build-windows-x86"],
            path="tests/dotnet/windows/run", tools=("wine",)),
     Script("sys", "the driver's image, imports and INF; the public headers for Windows",
-           ["build-windows-x64", "build-windows-x86"], tools=CROSS_TOOLS),
+           ["build-windows-x64", "build-windows-x86"],
+           tools=(*CROSS_TOOLS, "clang", "clang-16", "llvm-pdbutil-16")),
     Script("signing", "the driver's catalogues; signatures of everything for Windows",
            ["build-windows-x64", "build-windows-x86", "build-release"],
            tools=("osslsigncode", "openssl", "wixl")),
@@ -270,5 +271,5 @@ JOBS = [
     Script("harness", "the test runner itself"),
     Script("order", "make targets in any order, with optional packages there or not",
            tools=("make", "meson", "ninja", "pkg-config", "gcc", "clang", "c++",
-                  "x86_64-w64-mingw32-gcc", "i686-w64-mingw32-gcc")),
+                  "clang-16", "ld.lld-16", "x86_64-w64-mingw32-gcc", "i686-w64-mingw32-gcc")),
 ]

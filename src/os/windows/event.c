@@ -4,6 +4,7 @@
 /* What WSAPoll() waits for must be a socket, so an event is one: a datagram socket of the loopback
  * interface that is connected to itself. Nobody else's datagrams reach it. */
 
+#include <errno.h>
 #include <winsock2.h>
 
 #include "os/net.h"

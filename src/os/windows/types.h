@@ -7,6 +7,8 @@
 #ifndef OS_WINDOWS_TYPES_H
 #define OS_WINDOWS_TYPES_H
 
+#include <stdio.h>
+
 typedef struct os_mutex {
     void *slim;
 } os_mutex;
@@ -20,7 +22,8 @@ typedef struct os_cond {
 typedef void *os_thread;
 
 /* MinGW's printf family is given C99's formats, which are not the system's. */
-#define OS_PRINTF(format_at, first_at) __attribute__((format(gnu_printf, format_at, first_at)))
+#define OS_PRINTF(format_at, first_at) \
+    __attribute__((format(__MINGW_PRINTF_FORMAT, format_at, first_at)))
 
 /* errno values that the C run-time library lacks: Winsock's numbers where it has them, else numbers
  * that never occur. */

@@ -19,10 +19,11 @@
 #define VSTORPORT_API DECLSPEC_IMPORT
 #endif
 
-/* On x64 wdm.h has intrinsics of MSVC in place of these exports. */
+/* On x64 wdm.h has intrinsics of MSVC in place of these exports, and clang would take those: so
+ * this names the pointers that the loader fills. */
 #if defined(_AMD64_)
-DECLSPEC_IMPORT KIRQL NTAPI DdkRaiseIrql(KIRQL NewIrql) __asm__("KfRaiseIrql");
-DECLSPEC_IMPORT VOID NTAPI DdkLowerIrql(KIRQL NewIrql) __asm__("KeLowerIrql");
+extern KIRQL(NTAPI *const DdkRaiseIrql)(KIRQL NewIrql) __asm__("__imp_KfRaiseIrql");
+extern VOID(NTAPI *const DdkLowerIrql)(KIRQL NewIrql) __asm__("__imp_KeLowerIrql");
 #define KfRaiseIrql DdkRaiseIrql
 #define KeLowerIrql DdkLowerIrql
 #endif

@@ -13,6 +13,10 @@ def each(feature, *places, condition=""):
     return {(feature, place.format(arch=arch), condition) for place in places for arch in BOTH}
 
 
+SYMBOLS = [("winspd", "sys"), ("winspd", "dll"), ("shellex", "dll"), *(
+    (name, "exe") for name in ("devsetup", "launcher", "launchctl", "scsitool", "stgtest",
+                               "rawdisk", "memdisk"))]
+
 # Feature, place below the installation folder, condition.
 FILES = (
     each("core", "License.txt", "sys/winspd.inf", "sys/winspd-{arch}.sys", "sys/winspd-{arch}.cat",
@@ -30,7 +34,8 @@ FILES = (
            "samples/rawdisk-dotnet/rawdisk-dotnet-msil.exe", "samples/rawdisk-dotnet/rawdisk.cs",
            "samples/ramdisk-dotnet/ramdisk.cs", "kit/verify.ps1",
            "kit/verify-on-windows.md", "kit/winspd-tests-{arch}.exe",
-           "kit/winspd-verify-{arch}.exe", "kit/rawdisk-{arch}.exe", "kit/devsetup-{arch}.exe")
+           "kit/winspd-verify-{arch}.exe", "kit/rawdisk-{arch}.exe", "kit/devsetup-{arch}.exe",
+           *(f"sym/{name}-{{arch}}.{kind}.pdb" for name, kind in SYMBOLS))
     | {("developer", f"samples/{name}/{path.name}", "")
        for name in ("common", "rawdisk", "memdisk") for path in (TOP / "devices" / name).iterdir()
        if "_posix." not in path.name and path.name != "meson.build"})

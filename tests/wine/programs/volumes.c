@@ -16,7 +16,7 @@
 
 #include "spd/spd.h"
 
-static void say(const char *format, ...) __attribute__((format(gnu_printf, 1, 2)));
+static void say(const char *format, ...) __attribute__((format(__MINGW_PRINTF_FORMAT, 1, 2)));
 
 static void say(const char *format, ...)
 {
