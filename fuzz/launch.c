@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Messages of the launcher's pipe, in both directions. What is decoded is encoded again and must be
+ * Messages of the launcher's pipe, in both directions. A decoded one is encoded again and must be
  * what it was; the arguments of a start must fit into a command line, or be refused.
  *
  * Input: the bytes of a message. The last of the strings of a start is also its template.

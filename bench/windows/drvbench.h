@@ -39,7 +39,7 @@ UINT32 client_own_unit(const struct client *client);
 void client_empty(const struct client *client, UINT32 own_unit);
 /* Succeeds at once, too, and brings eight bytes back; it may carry data there. */
 void client_answered(const struct client *client, UINT32 length);
-/* What the unit's transactions have brought since it was made. */
+/* Counts of all that the unit's transactions have brought since it was made. */
 struct counts {
     UINT64 calls, requests, together;
 };

@@ -41,7 +41,7 @@ def span(rows, column):
 
 
 def verdict(rows):
-    """The targets are for what is like a command's trips; the least call there is told as well."""
+    """The targets are for what is like a command's trips; the least call is there as well."""
     aimed = [row for row in rows if row["need"] is not None]
     missed = [f"{name(row)}, {row['threads']} threads" for row in aimed if not row["ok"]]
     text = f"MISSED {len(missed)}: {'; '.join(missed)}." if missed else "Every target is met."

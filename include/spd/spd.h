@@ -57,7 +57,7 @@ extern "C" {
 #define SPD_API
 #endif
 
-/* The version of WinSpd. It stands here alone: scripts/version reads it for everything else. */
+/* The version of WinSpd. It is written here alone: scripts/version reads it for everything else. */
 #define SPD_VERSION_MAJOR 0
 #define SPD_VERSION_MINOR 1
 #define SPD_VERSION_PATCH 0

@@ -51,8 +51,8 @@
  * Wanted is the most requests that it may bring; with 0 it returns at once. The output buffer then
  * holds the head, one entry and the unit's MaxTransferLength, or more. The driver brings what waits
  * and fits. It counts the longer of a request's data and its answer's, so that all the answers fit
- * into the same buffer. What does not fit stays queued, and Wanted says how many requests still
- * wait. Where there is no request the call is pended, and brings the first one as soon as it comes.
+ * into the same buffer. The others stay queued, and Wanted says how many requests still wait.
+ * Where there is no request the call is pended, and brings the first one as soon as it comes.
  * An entry with Hint 0 has ended meanwhile. TRANSACT and BATCH may be used beside each other.
  *
  * Versions. A LIFETIME request may be 16 bytes long and say for which SPD_IOCTL_VERSION the program
@@ -125,7 +125,7 @@ extern "C" {
 #define SPD_IOCTL_BATCH ('b')
 #define SPD_IOCTL_COUNTS ('c')
 
-/* Of what is not of the original: 1 is without batches and said by nobody. */
+/* The version of the extensions: 1 is without batches, and nobody says it. */
 #define SPD_IOCTL_VERSION 2
 
 enum {
@@ -319,7 +319,7 @@ typedef struct _SPD_IOCTL_VERSIONED_LIFETIME_PARAMS {
     UINT64 Version;                 /* SPD_IOCTL_VERSION */
 } SPD_IOCTL_VERSIONED_LIFETIME_PARAMS;
 
-/* What a unit's transactions have brought. */
+/* Counts of all that a unit's transactions have brought. */
 typedef struct _SPD_IOCTL_COUNTS_PARAMS {
     SPD_IOCTL_BASE_PARAMS Base;
     union {

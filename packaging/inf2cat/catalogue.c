@@ -28,7 +28,7 @@
 #define OID_FLAT_FILE "1.3.6.1.4.1.311.2.1.25"
 #define OID_SHA256 "2.16.840.1.101.3.4.2.1"
 
-/* Of a name and value: of the list or of a member, text, and covered by the signature. */
+/* Flags of a name and value: in the list or in a member, text, covered by the signature. */
 enum { NAME_IN_LIST = 0x00010001, NAME_IN_HASH = 0x10010001 };
 
 /* Values that are the same in each catalogue, in DER. */

@@ -139,7 +139,7 @@ static void add_image(EVP_MD_CTX *hash, const struct image *image, size_t option
     add(hash, image, 0, checksum);
     add(hash, image, checksum + 4, security);
     add(hash, image, security + 8, at ? at : image->length);
-    /* What signs an image makes its length a multiple of 8 first. */
+    /* A signer of an image makes its length a multiple of 8 first. */
     if (!EVP_DigestUpdate(hash, ZEROES, (8 - (at ? at : image->length) % 8) % 8))
         fail("SHA-256 failed");
 }

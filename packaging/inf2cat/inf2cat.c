@@ -6,7 +6,7 @@
  *
  * Makes the catalogue of a driver package, for each architecture (x64, x86) the file that the INF
  * names, in the folder of the INF. Members are the INF and every file that it lists, all of which
- * have to be there. A catalogue depends on them and on SOURCE_DATE_EPOCH alone. What signs it is
+ * have to be there. A catalogue depends on them and on SOURCE_DATE_EPOCH alone. Its signature is
  * another program's business (packaging/sign).
  */
 
@@ -152,7 +152,7 @@ static int64_t time_of_catalogue(void)
     if (!given || !*given)
         return time(NULL);
     seconds = strtoll(given, &end, 10);
-    /* What UTCTime can say. */
+    /* The range of UTCTime. */
     if (*end || seconds < 0 || seconds >= 2524608000)
         fail("SOURCE_DATE_EPOCH is \"%s\"; it has to be seconds since 1970, before 2050", given);
     return seconds;

@@ -3,7 +3,7 @@
 
 /*
  * inf2cat makes the catalogue of a driver package: the list of digests that Windows asks for when
- * it installs the driver. One run makes one file, so nothing here is freed that lives until the
+ * it installs the driver. A run makes one file, so nothing here is freed that lives until the
  * end, and what is wrong ends the program with a message.
  */
 
@@ -22,7 +22,7 @@ struct arch {
     const char *os;     /* the systems that the catalogue is for */
 };
 
-/* What a file is, and its digest: Authenticode's of a PE image, else that of all bytes. */
+/* The kind of a file, and its digest: Authenticode's of a PE image, else that of all bytes. */
 struct file {
     uint16_t machine; /* 0: no PE image */
     unsigned char digest[DIGEST_BYTES];
@@ -45,7 +45,7 @@ unsigned char *read_file(const char *path, size_t *length);
 /* Digests a file. A PE image whose header points outside the file ends the program. */
 struct file file_digest(const char *path);
 
-/* inf.c. One entry per line: of "a = b", key and value; of "a", twice the same. Sections, keys and
+/* inf.c. An entry a line: of "a = b", key and value; of "a", twice the same. Sections, keys and
  * values are without quotes, blanks around them, and comments. */
 struct inf_line {
     const char *section, *key, *value;

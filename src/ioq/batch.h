@@ -6,8 +6,8 @@
  * head of fixed length and its data, padded to 8 bytes.
  *
  * Pure: no lock, no allocation. The driver packs requests and unpacks answers, and the DLL does the
- * reverse, so that both have one truth. What comes from outside is checked as a whole before any of
- * it is used. It is the caller's own copy, which nobody changes meanwhile.
+ * reverse, so that both have one truth. Bytes from outside are checked as a whole before any of
+ * them is used. They are the caller's own copy, which nobody changes meanwhile.
  */
 
 #ifndef IOQ_BATCH_H
@@ -36,7 +36,7 @@ struct ioq_batch {
     uint32_t count; /* entries */
 };
 
-/* What an entry takes of a buffer; `length` is at most UINT32_MAX - 64. */
+/* Bytes that an entry takes of a buffer; `length` is at most UINT32_MAX - 64. */
 static inline size_t ioq_entry_size(uint32_t length)
 {
     return sizeof(struct ioq_entry) +

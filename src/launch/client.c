@@ -61,7 +61,7 @@ static DWORD finish(HANDLE pipe, OVERLAPPED *overlapped, BOOL done, DWORD *bytes
         CancelIoEx(pipe, overlapped);
         error = WAIT_TIMEOUT;
     }
-    /* What came in spite of that counts. */
+    /* An answer that came in spite of it counts. */
     if (GetOverlappedResult(pipe, overlapped, bytes, TRUE))
         return 0;
     return error ? error : GetLastError();

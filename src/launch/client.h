@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* One call to the launcher through its pipe, for launchctl and the shell extension. */
+/* A call to the launcher through its pipe, for launchctl and the shell extension. */
 
 #ifndef LAUNCH_CLIENT_H
 #define LAUNCH_CLIENT_H

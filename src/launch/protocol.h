@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * What goes through the launcher's pipe. A client writes one message and reads one; then the
+ * Messages of the launcher's pipe. A client writes one message and reads one; then the
  * launcher disconnects. A message is UTF-16LE: a request is the letter of a command, directly
  * followed by strings, each with its NUL; an answer is `$` and a payload, or `!`, an error in
  * decimal and a NUL. Programs of others speak it too, so that nothing here may change.
@@ -20,7 +20,7 @@
 #include <uchar.h>
 
 #define LAUNCH_PIPE u"\\\\.\\pipe\\WinSpd.{82021730-C8F8-4C54-BAEB-C04D111FEA57}"
-/* A class that stands for all: its instance is a process id, as strtoul(..., 0) reads it. */
+/* A class that matches all: its instance is a process id, as strtoul(..., 0) reads it. */
 #define LAUNCH_CLASS_BY_PID u".pid."
 
 enum {
@@ -90,7 +90,7 @@ bool launch_answer_string(struct launch_answer *answer, const char16_t *text);
 /* Instead of all that was there. */
 void launch_answer_failure(struct launch_answer *answer, uint32_t error);
 
-/* What is in an answer of that many bytes: the error (0: success; LAUNCH_ERROR_MALFORMED), and the
+/* Decodes an answer of that many bytes: the error (0: success; LAUNCH_ERROR_MALFORMED), and the
  * payload's characters. They are in the message, and end with a NUL unless there are none. */
 uint32_t launch_decode_answer(
     const char16_t *message, size_t bytes, const char16_t **payload, size_t *length);

@@ -22,7 +22,7 @@ void text_of_number(uint64_t number, char16_t text[TEXT_NUMBER_MAX]);
 /* Digits and nothing else: decimal, 0x hexadecimal or 0 octal where any_base. false: no number, or
  * more than UINT64_MAX. */
 bool text_number(const char16_t *text, bool any_base, uint64_t *number);
-/* What is behind the prefix; NULL where the text does not begin with it. */
+/* The text behind the prefix; NULL where the text does not begin with it. */
 const char16_t *text_behind(const char16_t *text, const char16_t *prefix);
 
 #endif

@@ -13,7 +13,7 @@ enum {
     FULL_SHARING = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE
 };
 
-/* GUID_DEVINTERFACE_VOLUME and _DISK: whoever links this has them from elsewhere, or not. */
+/* GUID_DEVINTERFACE_VOLUME and _DISK: a program that links this has them from elsewhere, or not. */
 static const GUID interfaces[] = {
     [LAUNCH_VOLUMES] = { 0x53f5630d, 0xb6bf, 0x11d0,
         { 0x94, 0xf2, 0x00, 0xa0, 0xc9, 0x1e, 0xfb, 0x8b } },
@@ -112,7 +112,7 @@ static DWORD look(const wchar_t *path, DWORD pid, struct launch_volumes *volumes
     return error;
 }
 
-/* One interface; the name has no bound. */
+/* Looks at an interface; the name has no bound. */
 static DWORD look_at_interface(
     HDEVINFO devices, SP_DEVICE_INTERFACE_DATA *data, DWORD pid, struct launch_volumes *volumes)
 {
@@ -158,7 +158,7 @@ static DWORD control(HANDLE volume, DWORD code)
     return DeviceIoControl(volume, code, NULL, 0, NULL, 0, &length, NULL) ? 0 : GetLastError();
 }
 
-/* What a file system answers while a program has a file open, or another one holds the lock. All
+/* A file system's errors while a program has a file open, or another one holds the lock. All
  * else says that there is nothing to lock: the disk or its server has gone. */
 static bool is_refusal(DWORD error)
 {

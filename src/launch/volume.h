@@ -46,8 +46,8 @@ DWORD launch_volume_owner(HANDLE device, struct launch_owner *owner);
  * the end) without any access right and asks it. As launch_volume_owner(). */
 DWORD launch_volume_owner_of(const wchar_t *path, struct launch_owner *owner);
 
-/* Finds those of the process pid, or of every process of this product when pid is 0. What goes
- * while the function looks is left out. 0, or ERROR_NOT_ENOUGH_MEMORY or SetupAPI's error, and then
+/* Finds those of the process pid, or of every process of this product when pid is 0. A volume
+ * that goes meanwhile is left out. 0, or ERROR_NOT_ENOUGH_MEMORY or SetupAPI's error, and then
  * there are none. Release them afterwards. */
 DWORD launch_volume_find(enum launch_volume_kind kind, DWORD pid, struct launch_volumes *volumes);
 

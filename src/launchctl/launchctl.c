@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * launchctl: asks the launcher to start and stop disks. What it prints, and that a refusal of the
+ * launchctl: asks the launcher to start and stop disks. Its output, and that a refusal of the
  * launcher is no failure of the program, are the original's: installers and scripts rely on them.
  */
 
@@ -23,7 +23,7 @@ static const wchar_t USAGE[] =
     L"    info CLASS INSTANCE                  show its command line\n"
     L"    list [-l]                            show what runs; -l: with its process and disks\n"
     L"\n"
-    L"CLASS .pid. stands for any: INSTANCE is then the number of a process (not for start).\n"
+    L"CLASS .pid. matches any: INSTANCE is then the number of a process (not for start).\n"
     L"The exit status is 0 when the launcher has answered, also when it refused;\n"
     L"with --strict-exit it is then the error that it shows.\n";
 

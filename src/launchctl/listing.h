@@ -9,7 +9,7 @@
 #include "launch/client.h"
 
 /* Shows a line for each of the instances in an answer to LAUNCH_LIST, about which it asks the
- * launcher. One that has ended meanwhile is left out. Returns an error of the transport; *refused
+ * launcher. An instance that has ended is left out. Returns an error of the transport; *refused
  * is the launcher's: LAUNCH_ERROR_INVALID from one that is older than this. */
 DWORD listing_show(const struct launch_reply *list, DWORD *refused);
 

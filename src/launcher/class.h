@@ -3,7 +3,7 @@
 
 /*
  * A class of servers: a key below HKLM\SOFTWARE\WinSpd\Services in the 32-bit view, where an
- * installer or administrator puts it. One table has the names, kinds, limits and defaults of its
+ * installer or administrator puts it. A table has the names, kinds, limits and defaults of its
  * values; doc/launcher.md describes them.
  */
 

@@ -11,12 +11,12 @@
 #include <stdlib.h>
 #include <wchar.h>
 
-/* What a user may do with an instance that he has started. */
+/* The rights of a user over an instance that he has started. */
 enum { STARTER_RIGHTS = SERVICE_QUERY_STATUS | SERVICE_STOP };
 
 typedef DWORD handler(
     const struct launch_request *request, HANDLE token, struct launch_answer *answer);
-/* Of an instance for which the client has the right. */
+/* Handles an instance for which the client has the right. */
 typedef DWORD instance_handler(struct instance *instance, struct launch_answer *answer);
 
 static DWORD start_allowed(const struct launch_request *request, struct instance_start *start)
@@ -29,8 +29,8 @@ static DWORD start_allowed(const struct launch_request *request, struct instance
     return instance_start(start);
 }
 
-/* Of the class as it is now: the descriptor by which who asks for an instance is judged, that is
- * not there or not yet. */
+/* The descriptor of the class as it is now. It judges a client that asks for an instance which is
+ * not there, or not yet. */
 static DWORD class_security(
     const wchar_t *class_name, struct class_values *values, PSECURITY_DESCRIPTOR *security)
 {
@@ -182,7 +182,7 @@ static DWORD list(const struct launch_request *request, HANDLE token, struct lau
     return 0;
 }
 
-/* What has a handler of instances also has the right that it takes. */
+/* A command with a handler of instances also has the right that it takes. */
 static const struct {
     handler *handle;
     instance_handler *handle_instance;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What the launcher answers to a request: one table of commands. */
+/* The launcher's answers to requests: one table of commands. */
 
 #ifndef LAUNCHER_COMMAND_H
 #define LAUNCHER_COMMAND_H

@@ -7,8 +7,8 @@
  * gone and is not to come again.
  *
  * Each has a thread (warden.c) that starts its process, waits for it, starts it again after a crash
- * where its class says so, and ends it. Whoever else wants something of it asks under one lock and
- * waits for that thread; so two starts of a name, a start beside a stop, an exit in the middle of a
+ * where its class says so, and ends it. Others that want something of it ask under one lock and
+ * wait for that thread; so two starts of a name, a start beside a stop, an exit in the middle of a
  * stop and a stop of the service are all the same few states. Functions are called by any thread.
  */
 
@@ -28,7 +28,7 @@ enum instance_state {
     INSTANCE_ENDED,   /* in no list any more */
 };
 
-/* What it was started with; it never changes, and may be read by who has a reference. */
+/* The parameters of its start: they never change; each holder of a reference may read them. */
 struct instance_start {
     wchar_t *class_name, *instance_name; /* for their length: launch/protocol.h */
     size_t argument_count;

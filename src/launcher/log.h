@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What an administrator reads of the launcher: records of the event log, of the source WinSpd. */
+/* The launcher's messages to an administrator: records of the event log, of the source WinSpd. */
 
 #ifndef LAUNCHER_LOG_H
 #define LAUNCHER_LOG_H

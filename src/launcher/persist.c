@@ -13,7 +13,7 @@
 #define KEY L"Instances"
 
 /* Characters: the arguments come in a message, their descriptor from a class, with one entry more.
- * What is longer was not stored by us. */
+ * A longer value was not stored by us. */
 enum { DATA_MAX = 2 * LAUNCH_MESSAGE_MAX, NAME_MAX_CHARS = LAUNCH_MESSAGE_MAX };
 
 static void complain(

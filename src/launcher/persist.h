@@ -11,11 +11,11 @@
 
 #include "launcher/instance.h"
 
-/* What fails is logged: the server runs, or has been stopped, all the same. */
+/* A failure is logged: the server runs, or has been stopped, all the same. */
 void persist_store(const struct instance_start *start);
 void persist_forget(const wchar_t *class_name, const wchar_t *instance_name);
 
-/* Starts all that are stored. What cannot be started is logged, and stays stored. */
+/* Starts all that are stored. An instance that cannot start is logged, and stays stored. */
 void persist_start_all(void);
 
 #endif

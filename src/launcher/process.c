@@ -15,7 +15,7 @@ static HANDLE job;
 
 enum { NULL_DEVICE, ERRORS };
 
-/* What a process is started with. */
+/* The parameters of a process's start. */
 struct start {
     HANDLE token;
     HANDLE inherited[2];

@@ -19,7 +19,7 @@ struct process {
 enum { PROCESS_KILL_MS = 5000 }; /* between a polite end and the other one */
 
 /* Once, before any process: the console of which servers get their events, and the job that ends
- * with us. What fails is logged, and costs no more than the thing itself. */
+ * with us. A failure is logged, and costs no more than the thing itself. */
 void process_prepare(void);
 
 /* name: of the instance, for its StandardError. 0 or Win32's error; process_forget() afterwards. */

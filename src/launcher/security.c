@@ -13,7 +13,7 @@ enum { SDDL_MAX = 2048, USER_MAX = 256 };
 static const SECURITY_INFORMATION PARTS = OWNER_SECURITY_INFORMATION | GROUP_SECURITY_INFORMATION |
                                           DACL_SECURITY_INFORMATION;
 
-/* What the service control manager makes of the generic rights. */
+/* The service control manager's meaning of the generic rights. */
 static const GENERIC_MAPPING service_rights = {
     .GenericRead = STANDARD_RIGHTS_READ | SERVICE_QUERY_CONFIG | SERVICE_QUERY_STATUS |
                    SERVICE_INTERROGATE | SERVICE_ENUMERATE_DEPENDENTS,

@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Who may do what: the descriptor of a class or instance against a client's token, with the rights
+ * Access checks: the descriptor of a class or instance against a client's token, with the rights
  * of a service. Descriptors are LocalFree()d by the caller. Any thread.
  */
 
@@ -22,8 +22,8 @@ DWORD security_text(PSECURITY_DESCRIPTOR descriptor, wchar_t **text);
 DWORD security_grant(PSECURITY_DESCRIPTOR descriptor, HANDLE token, ACCESS_MASK rights,
     PSECURITY_DESCRIPTOR *granted);
 
-/* token: of impersonation, of the level identification or more. right: one of SERVICE_*. What goes
- * wrong is a refusal. */
+/* token: of impersonation, of the level identification or more. right: one of SERVICE_*. An error
+ * is a refusal. */
 bool security_allows(PSECURITY_DESCRIPTOR descriptor, HANDLE token, ACCESS_MASK right);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What the launcher does from its start to its end, as a service or in a console. */
+/* The launcher from its start to its end, as a service or in a console. */
 
 #ifndef LAUNCHER_SERVICE_H
 #define LAUNCHER_SERVICE_H

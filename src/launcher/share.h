@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Who may keep the launcher's pipes. There are few, and anybody may connect: a client that says
+ * Shares of the launcher's pipes. There are few, and anybody may connect: a client that says
  * nothing, or does not read its answer, keeps one. So a few are always kept free for the next
  * client: when it comes, the user who keeps most loses the one that he has kept for longest. A user
  * whose requests are being answered has at most half of the pipes for that.

@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * What servers write to their standard errors, in a file: each line with its time and instance. The
+ * The servers' standard errors, in a file: each line with its time and instance. The
  * launcher writes it, not the servers, so that a file that is full is set aside (once, as NAME.1)
  * however many instances write, and so that no server ever waits for it.
  */

@@ -127,7 +127,7 @@ static void end(struct ward *ward, DWORD error)
     struct launch_volumes volumes;
 
     instance_lock();
-    /* Who claimed it while there was nothing to wait for decides first. */
+    /* A thread that claimed it while there was nothing to wait for decides first. */
     while (instance->stopping)
         instance_wait();
     instance->error = error;

@@ -3,7 +3,7 @@
 
 /* Custom actions of the Windows Installer package: they run a program and look at its exit status.
  * An action that is a program itself would do, were it not for 3010: any status but 0 fails an
- * installation, and a program cannot ask for a restart. What the program says goes into the log of
+ * installation, and a program cannot ask for a restart. Its output goes into the log of
  * the installation, and into the message of its failure.
  *
  * Programs run in deferred actions, which know no more of the installation than the property
@@ -24,7 +24,7 @@ enum {
 
 static const wchar_t restart_wanted[] = L"WinSpd: an installation wants a restart";
 
-/* One line, as it is: no part of it is a field of the installer. */
+/* Says a line as it is: no part of it is a field of the installer. */
 static void tell(MSIHANDLE install, INSTALLMESSAGE kind, const wchar_t *line)
 {
     MSIHANDLE record = MsiCreateRecord(1);
@@ -82,7 +82,7 @@ static DWORD run(wchar_t *command, struct said *said)
     return status;
 }
 
-/* What the program said, or, where it was silent, that it failed. */
+/* Says what the program said, or, where it was silent, that it failed. */
 static void tell_end(MSIHANDLE install, const wchar_t *command, DWORD status, bool failed,
     const struct said *said)
 {

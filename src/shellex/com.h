@@ -28,7 +28,7 @@ struct com_interface {
     const void *functions;
 };
 
-/* What all objects of a class share. */
+/* The common part of all objects of a class. */
 struct com_class {
     const CLSID *id;
     size_t size;                                /* of an object, which is made of zeros */
@@ -57,7 +57,7 @@ ULONG STDMETHODCALLTYPE com_release(void *face);
     .AddRef = (ULONG(STDMETHODCALLTYPE *)(Interface *))com_add_ref,                                \
     .Release = (ULONG(STDMETHODCALLTYPE *)(Interface *))com_release
 
-/* What keeps the DLL in memory: objects, locks of factories, threads. Any thread. */
+/* Reasons to keep the DLL in memory: objects, locks of factories, threads. Any thread. */
 void com_hold_module(void);
 void com_release_module(void);
 BOOL com_module_is_held(void);

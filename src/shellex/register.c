@@ -12,7 +12,7 @@
 
 enum { TEXT_MAX = MAX_PATH + 16, GUID_TEXT_MAX = 39 };
 
-/* What a value has besides its own text. */
+/* The addition to a value's own text. */
 enum kind { TEXT, MODULE_PATH, CLASS_ID, DRIVE_ICON };
 
 /* %ls in a key: the id of the class. */

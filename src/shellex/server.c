@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * What the extension asks the launcher for. A disk names the process that serves it, and a process
+ * The extension's requests to the launcher. A disk names the process that serves it, and a process
  * id may be used again: so an eject asks the launcher for its record of that process, and stops the
  * instance only if the record has the very disk. A launcher that has no such records is asked to
  * stop the process, as the original's extension does it.
@@ -80,7 +80,7 @@ void server_take_back(const wchar_t *class_name, const wchar_t *path)
     call(LAUNCH_STOP, class_name, path, &reply);
 }
 
-/* With braces. What is no ASCII is no digit either. */
+/* With braces. A character that is no ASCII is no digit either. */
 static BOOL read_guid(const char16_t braced[LAUNCH_GUID_MAX], uint8_t guid[16])
 {
     char text[LAUNCH_GUID_TEXT];
@@ -136,7 +136,7 @@ static DWORD view_any(
         answer = view(class_name, instance_name, owner, reply, found, &transport);
         if (!answer)
             return 0;
-        /* What may not be looked at may be the one. */
+        /* An instance that we may not look at may be the one. */
         if (answer == LAUNCH_ERROR_ACCESS_DENIED)
             error = answer;
     }

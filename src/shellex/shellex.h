@@ -15,7 +15,7 @@
  *   dialog.c     Windows' progress dialog
  *   report.c     messages
  *
- * Explorer calls on a thread with windows. What may take long, a launcher that starts a program or
+ * Explorer calls on a thread with windows. Slow work, a launcher that starts a program or
  * a file system that flushes, is done on another thread, which outlives the call if the user
  * cancels.
  */
@@ -62,7 +62,7 @@ wchar_t *image_path(const wchar_t *name, struct outcome *outcome);
  * name has none. */
 const wchar_t *image_class(const wchar_t *path);
 
-/* server.c. What blocks, for the thread of a task; any thread. */
+/* server.c. Calls that block, for the thread of a task; any thread. */
 struct outcome server_start(const wchar_t *class_name, const wchar_t *path);
 /* Stops an instance that was started for somebody who no longer wants it. */
 void server_take_back(const wchar_t *class_name, const wchar_t *path);

@@ -13,7 +13,7 @@
 #define TEXT_EJECTING      104
 #define TEXT_STOPS_WAITING 105
 
-/* What to do about an error; %s: the class of a file. */
+/* Advice about an error; %s: the class of a file. */
 #define HINT_NO_CLASS     200
 #define HINT_NO_LAUNCHER  201
 #define HINT_ACCESS       202

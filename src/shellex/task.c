@@ -3,7 +3,7 @@
 
 /*
  * A thread that does what takes long, and the caller's thread that waits for it: it goes on to
- * serve its windows, and shows Windows' progress dialog when the wait becomes long. Who cancels
+ * serve its windows, and shows Windows' progress dialog when the wait becomes long. On a cancel he
  * waits no longer, and the thread ends when it gets to it; so both own the task.
  */
 
@@ -84,7 +84,7 @@ static DWORD start(struct task *task)
     return error;
 }
 
-/* FALSE: the thread is to end, which whoever runs its message loop has to hear as well. */
+/* FALSE: the thread is to end, and the owner of its message loop has to hear of it as well. */
 static BOOL serve_windows(void)
 {
     MSG message;

@@ -10,7 +10,7 @@
 #include "sys.h"
 
 /* A pended transaction's wait lies where its request will be written, behind the head of either
- * block. One that waits has room for a block of data, of which the shortest has 512 bytes. */
+ * block. Each wait has room for a block of data, of which the shortest has 512 bytes. */
 #define WAIT_AT FIELD_OFFSET(SPD_IOCTL_TRANSACT_PARAMS, Dir)
 C_ASSERT(WAIT_AT == sizeof(SPD_IOCTL_BATCH_PARAMS));
 C_ASSERT(WAIT_AT + sizeof(struct sys_wait) <= sizeof(SPD_IOCTL_TRANSACT_PARAMS) + 512);
@@ -61,7 +61,7 @@ static UINT8 describe(const struct sys_request *request, SPD_IOCTL_TRANSACT_REQ 
     }
 }
 
-/* Of the data that go out with it. An operation never exceeds the maximum transfer length, and
+/* The length of its data. An operation never exceeds the maximum transfer length, and
  * there are at most so many ranges as fit in it. */
 static ULONG length_out(const struct sys_request *request)
 {

@@ -167,7 +167,7 @@ static struct sys_wait *matched(
     return NULL;
 }
 
-/* One comes alone where a transaction waited for it: there is no other. */
+/* A request comes alone where a transaction waited for it: there is no other. */
 static void deliver(struct sys_wait *wait, struct sys_request *request, uint64_t hint)
 {
     LIST_ENTRY alone;

@@ -151,7 +151,7 @@ struct sys_request {
     _Atomic uint8_t doomed;     /* enum sys_doom; set with the unit's lock held */
 };
 
-/* What a transaction may bring: one request in the original's block, or entries of a batch. */
+/* The room of a transaction: one request in the original's block, or entries of a batch. */
 struct sys_room {
     ULONG bytes;  /* for entries; 0: it is the original's block */
     ULONG wanted; /* requests; once they are taken, those that still wait */

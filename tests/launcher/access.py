@@ -2,7 +2,7 @@
 # Copyright (c) 2026, the WinSpd authors
 """Who may do what: users who are no administrators.
 
-Their tokens are real, and so is AccessCheck(). What is not is how the launcher gets the token: Wine
+Their tokens are real, and so is AccessCheck(). Only the launcher's way to the token is not: Wine
 impersonates the server instead of the client, so that the service here is launcher-test, the
 shipped one but for src/launcher/token.c.
 """

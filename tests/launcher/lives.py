@@ -190,7 +190,7 @@ TESTS = [
      the_end_of_the_service_beside_starts_leaves_nothing),
     ("there is one launcher", there_is_one_launcher),
 ]
-# Of the launcher with what Wine lacks.
+# Tests of the launcher with what Wine lacks.
 TESTS_OF_DOUBLE = [
     ("servers are asked before they are ended", servers_are_asked_before_they_are_ended),
 ]

@@ -58,7 +58,7 @@ def messages_are_the_originals(launcher):
 def messages_of_any_size_are_answered(launcher):
     for size in (1, 3, 4095, 4096, 4097):
         assert launcher.send(str(size), "bytes") == "!87|", size
-    # Of which the system takes no more than a part before it is read: the client is cut off.
+    # The system takes no more than a part of it before it is read: the client is cut off.
     assert "no answer" in launcher.send("65536", "bytes")
     assert launcher.send("L") == "$"
 

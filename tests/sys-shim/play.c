@@ -82,7 +82,7 @@ static void remember(struct play *play, unsigned slot, const struct ask *ask, co
     play->taken[slot].fresh = true;
 }
 
-/* What a batch brought is as the driver says: the rest of the world relies on that. */
+/* A batch is as the driver says: the rest of the world relies on that. */
 static void remember_batch(
     struct play *play, unsigned slot, const struct ask *ask, ULONG length)
 {
@@ -242,7 +242,7 @@ static void transact(struct play *play, unsigned program, uint8_t flags)
         play->programs[program].process, in, length, ask->out, BLOCK + TRANSFER);
 }
 
-/* What is to be answered of that unit, with or without data, or with a bad status. */
+/* Adds the answers that are due for that unit, with or without data, or with a bad status. */
 static ULONG add_answers(struct play *play, UCHAR *entries, UINT32 btl, unsigned count)
 {
     struct ioq_batch batch = { .base = entries, .room = BATCH_ROOM };

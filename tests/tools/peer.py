@@ -50,7 +50,7 @@ class Client:
         hint, answered = struct.unpack_from("<QB", header)
         assert (hint, answered) == (self.hint, kind)
         status = tuple(header[16:20])
-        # What was done with sense to report has data, too.
+        # A command that was done with sense to report has data, too.
         done = status[0] == 0 or status[0] == 2 and status[1] in (0x0, 0x1, 0xf)
         data = receive(self.stream, count * self.block) if kind == READ and done else b""
         return status, data

@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * A disk that a test makes by rawdisk, in order to format it. What is formatted is lost, so the
+ * A disk that a test makes by rawdisk, in order to format it. Formatting erases it, so the
  * disk is known by four facts at once: vendor, product, a serial number that was drawn for this
  * run, and the size. Whatever the test ends of, its server, image and folder go.
  */

@@ -148,7 +148,7 @@ static bool is_chosen(const struct suite *suite, const struct test *test,
     return *running && options_choose(options, suite, test);
 }
 
-/* What of_driver says is whether a test needs the driver at all. */
+/* of_driver says whether a test needs the driver at all. */
 static unsigned count_chosen(
     const struct suite *suites, const struct options *options, bool *of_driver)
 {

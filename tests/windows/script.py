@@ -26,7 +26,7 @@ TOKENS = re.compile(r"""
   | (?P<other>::|\+=|[-+*/%=.,;:&|!<>])
 """, re.X | re.S)
 
-# What Windows PowerShell 5.1 has of what the script calls; a table that grows with the script.
+# Commands of Windows PowerShell 5.1 that the script calls; a table that grows with the script.
 COMMANDS = {"Join-Path", "New-Object", "Set-StrictMode", "Test-Path", "Write-Warning"}
 PAIRS = {"(": ")", "{": "}", "[": "]"}
 
@@ -93,7 +93,7 @@ def refuses(text):
     return False
 
 
-# What each check is for, done to the script on purpose.
+# The fault for which each check is there, done to the script on purpose.
 FAULTS = [
     ("function Get-Option {", "function Get-Option {{"),
     ("return $options", "return $options)"),

@@ -8,7 +8,7 @@
 
 /* In their order; the last has no name. */
 extern const struct suite suites[];
-/* What runs parts of tests in other processes; the last is NULL. */
+/* Functions that run parts of tests in other processes; the last is NULL. */
 extern int (*const child_parts[])(const char *child, const char *argument);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What the tests have to know of the system: what can run on it, and why not. */
+/* Facts of the system for the tests: what can run on it, and why not. */
 
 #ifndef WINDOWS_SYSTEM_H
 #define WINDOWS_SYSTEM_H
@@ -24,7 +24,7 @@ struct system {
 };
 
 void system_look(struct system *system);
-/* One fact a line, "name: value", to standard output. */
+/* Prints a fact a line, "name: value", to standard output. */
 void system_print(const struct system *system);
 /* Whether the driver can be tested; otherwise says what is wrong, and what to do. */
 bool system_is_ready(const struct system *system);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What happens to a disk by the system's own doing: it is ejected, and the machine sleeps. */
+/* The system's own actions on a disk: it is ejected, and the machine sleeps. */
 
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What the harness needs in order to see that a failure is one, and a skip none. */
+/* Tests by which the harness sees that a failure is one, and a skip none. */
 
 #include "../wine/programs/check.h"
 

@@ -16,7 +16,7 @@
 
 static struct kit_disk disk;
 
-/* What a program printed stays in the output: it says why. */
+/* The program's own lines stay in the output: they say why. */
 static DWORD run_program(const char *line)
 {
     STARTUPINFOA startup = { .cb = sizeof(startup) };
@@ -125,7 +125,7 @@ static void check_files(UINT32 *wanted, UINT32 *words)
     }
 }
 
-/* What FlushFileBuffers() brings to the volume's disk: copies too. */
+/* FlushFileBuffers() brings all to the volume's disk: copies too. */
 static void flush_volume(void)
 {
     char volume[80], root[MAX_PATH + 2];

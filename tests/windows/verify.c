@@ -33,7 +33,7 @@ void say(struct run *run, const char *format, ...)
     fflush(run->out);
 }
 
-/* What was asked for, and what was found at the first start, holds after a restart. */
+/* The options, and the findings of the first start, hold after a restart. */
 static void save_state(const struct run *run)
 {
     FILE *file = fopen(run->state, "w");

@@ -53,7 +53,7 @@ struct limit {
     volatile LONG reached;
 };
 
-/* What a program leaves running would hold its output open: it goes with the job. */
+/* A child that a program leaves running would hold its output open: it goes with the job. */
 static DWORD WINAPI watch(void *context)
 {
     struct limit *limit = context;

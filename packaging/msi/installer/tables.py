@@ -30,7 +30,7 @@ def com_class(clsid, title):
 
 
 def disk_class(name, program):
-    """A class of the launcher: whoever may log on may start one."""
+    """A class of the launcher: all users who may log on may start one."""
     key = rf"{SERVICES}\{name}"
     return [(key, "Executable", f"[#{program}]"), (key, "CommandLine", "-f %1"),
             (key, "Security", "D:P(A;;RP;;;WD)")]
@@ -119,7 +119,7 @@ class Action:
     flags: int = 0
 
 
-# Rollback actions are told before what they undo, and run when a later action fails; nothing relies
+# Rollback actions come before what they undo, and run when a later action fails; nothing relies
 # on what files are there by then. An add that fails has undone itself. A repair that fails leaves
 # the driver that was there.
 ACTIONS = [

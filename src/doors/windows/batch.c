@@ -65,7 +65,7 @@ static SPD_IOCTL_BATCH_PARAMS *head_of(struct windows_command *command)
     return (SPD_IOCTL_BATCH_PARAMS *)command->frame;
 }
 
-/* Of the data of a read, whose place is behind the head and the entry; 0: it brings none. */
+/* The length of a read's data, whose place is behind the head and the entry; 0: it brings none. */
 static DWORD length_of(const struct windows_command *command)
 {
     return windows_answer_has_data(command->message.Kind, &command->status)
@@ -121,7 +121,7 @@ static void begin(struct windows_command *command, const SPD_IOCTL_TRANSACT_REQ 
     ZeroMemory(&command->status, sizeof command->status);
 }
 
-/* One that is not the first: into a command of its own. */
+/* Moves an entry that is not the first into a command of its own. */
 static DWORD take(struct windows_door *door, const ENTRY *entry)
 {
     struct windows_command *command = windows_command_take(door);
@@ -134,7 +134,7 @@ static DWORD take(struct windows_door *door, const ENTRY *entry)
     return 0;
 }
 
-/* What a call has brought. The first request stays where it is; the others move out of its way. The
+/* Unpacks an answer. The first request stays where it is; the others move out of its way. The
  * lock is held. */
 static DWORD unpack(struct windows_command *carrier, DWORD got, bool *has_first)
 {
@@ -166,7 +166,7 @@ static DWORD unpack(struct windows_command *carrier, DWORD got, bool *has_first)
     return error;
 }
 
-/* One process may have so much pending and no more: from now on less is asked for. The lock is
+/* A process may have so much pending and no more: from now on less is asked for. The lock is
  * held where there is an error. */
 static bool asks_for_less(struct windows_batches *batches, DWORD error)
 {
@@ -219,7 +219,7 @@ static void lock(struct windows_door *door, bool *locked)
     *locked = true;
 }
 
-/* What a call that has waited brings, as a rule: its thread may have it at once. */
+/* A call that has waited brings this, as a rule: its thread may have it at once. */
 static bool is_alone(struct windows_command *carrier, DWORD got)
 {
     const SPD_IOCTL_BATCH_PARAMS *head = head_of(carrier);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Units of the driver. One call answers a request and takes the next one, or several: batch.c. */
+/* Units of the driver. A call answers a request and takes the next one, or several: batch.c. */
 
 #include "doors/windows/windows.h"
 

@@ -18,7 +18,7 @@ struct windows_native {
     UINT32 version;                        /* out, of the driver */
 };
 
-/* The version that this DLL says. Of an image it can be changed, which tests do: it has a mark. */
+/* The version that this DLL says. Tests change it in the image: it has a mark. */
 struct windows_version {
     char mark[12];
     UINT32 number; /* SPD_IOCTL_VERSION */

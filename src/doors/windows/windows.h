@@ -79,7 +79,7 @@ struct windows_pipe {
     _Atomic UINT32 client;
 };
 
-/* Of the driver: answers that leave together, and requests that came together. */
+/* For the driver: answers that leave together, and requests that came together. */
 struct windows_batches {
     DWORD room;                  /* bytes for entries; 0: the driver knows no batches */
     DWORD least;                 /* the longest entry */

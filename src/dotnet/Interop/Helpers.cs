@@ -10,7 +10,7 @@ namespace Spd.Interop
 {
     internal static unsafe class Text
     {
-        // One byte a character, cut to Length; what follows stays as it is.
+        // A byte for each character, cut to Length; what follows stays as it is.
         internal static void Copy(String From, Byte* To, Int32 Length)
         {
             for (Int32 I = 0; From != null && I < Length && I < From.Length; I++)

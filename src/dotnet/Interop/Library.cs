@@ -176,7 +176,6 @@ namespace Spd.Interop
         internal override IEnumerable<String> Installed()
         {
             yield return "libspd.so.0";
-            yield return "libspd.so.1";
             yield return "libspd.so";
         }
     }

@@ -4,7 +4,7 @@
 /*
  * Control Flow Guard: what a C runtime has for it, and MinGW's has not.
  *
- * The compiler has each indirect call made through a pointer of ours, and the linker lists the
+ * The compiler has each indirect call made through our pointer, and the linker lists the
  * functions that may be called so. Windows reads where both are in the load configuration, and
  * has the pointers point to its own check. On a Windows without the guard, and under Wine, they
  * keep the value that they have here, and nothing is checked. Every binary links this file itself:
@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What the linker makes. A table's address and its length are the addresses of these. */
+/* Symbols that the linker makes. A table's address and its length are the addresses of these. */
 extern char __guard_fids_table[], __guard_fids_count[];
 extern char __guard_iat_table[], __guard_iat_count[];
 extern char __guard_longjmp_table[], __guard_longjmp_count[];

@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-/* What CHECK() calls: says what was wrong, with the system's last error. In winspd-tests (said.c)
+/* For CHECK(): says what was wrong, with the system's last error. In winspd-tests (said.c)
  * that ends the process; a program with a TAP of its own (tap.c) goes on. */
 void check(bool ok, const char *text, const char *file, int line);
 

@@ -94,7 +94,7 @@ static int send_bytes(DWORD count)
 static BOOL sends;
 static LONG connected;
 
-/* One of those that keep a pipe. */
+/* A thread that keeps a pipe. */
 static DWORD WINAPI keep(void *argument)
 {
     HANDLE pipe = NULL;

@@ -44,7 +44,7 @@ static BOOL WINAPI on_event(DWORD event)
     return TRUE;
 }
 
-/* What tests/launcher/programs/ask.c sends. */
+/* Waits for what tests/launcher/programs/ask.c sends. */
 static DWORD WINAPI waits(void *event)
 {
     for (;;) {

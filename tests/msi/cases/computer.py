@@ -11,7 +11,7 @@ from harness.prefix import REGISTRY
 INSTALLED = "Program Files (x86)/WinSpd"
 FAILED, RESTART = 1603, 3010
 DRIVER = ("system32/drivers/winspd-x64.sys", "system32/winspd-x64.dll", "syswow64/winspd-x86.dll")
-# What Wine 8 makes when it installs whatever package or device, and never takes away: empty keys,
+# Traces that Wine 8 leaves of any package or device that it installs: empty keys,
 # its copy of an INF in another form, disks that have been there; and what changes at any start.
 RESIDUE = re.compile("|".join([
     r"(msi|storport)\.log", r"packages/.*", r"windows/Installer", r"windows/inf/winspd\.pnf",
@@ -32,7 +32,7 @@ RESIDUE = re.compile("|".join([
         "Software/Classes/Wow6432Node/CLSID",
         # Windows has it, for handlers of others.
         "Software/Classes/Drive(/shellex(/ContextMenuHandlers)?)?")),
-    # Of the first program that has a console.
+    # From the first program that has a console.
     r"user\.reg: Console.*"]))
 
 
@@ -76,7 +76,7 @@ class Computer(Machine):
                 for name in DRIVER if (self.prefix.drive / "windows" / name).exists()}
 
     def products(self):
-        """What Windows lists as installed programs: display names of ours."""
+        """Our display names in Windows' list of installed programs."""
         text = self.prefix.registry(
             r"HKLM\Software\Wow6432Node\Microsoft\Windows\CurrentVersion\Uninstall")
         return re.findall(r"DisplayName +REG_SZ +(WinSpd.*?)\r?$", text, re.M)

@@ -116,7 +116,7 @@ SERVICE = (
     dict.fromkeys(LAUNCHERS, ("WinSpd.Launcher", "WinSpd Launcher", "16", "2", "32768", "", "")),
     dict.fromkeys(LAUNCHERS, ("WinSpd.Launcher", "163", "1")))
 
-# What refuses an installation, and words of the message.
+# Conditions that refuse an installation, and words of the message.
 CONDITIONS = {
     "NOT NEWER": "newer WinSpd is installed",
     "Installed OR VersionNT >= 601": "Windows 7",

@@ -86,7 +86,7 @@ def a_repair_brings_back_what_is_missing(computer):
     (computer.prefix.drive / INSTALLED / "bin/scsitool-x64.exe").unlink()
     computer.prefix.check(["wine", "reg", "delete", r"HKLM\Software\Wow6432Node\WinSpd", "/v",
                            "InstallDir", "/f"])
-    # What /fa means; Wine's takes no package.
+    # The meaning of /fa; Wine's takes no package.
     computer.msiexec("/i", shipped(), "REINSTALL=ALL", "REINSTALLMODE=amus")
     has(computer, "core")
     assert "InstallDir" in registry(computer, r"Software\Wow6432Node\WinSpd")
@@ -151,7 +151,7 @@ def a_removal_without_a_device_succeeds(computer):
     has_nothing(computer, computer.clean)
 
 
-# Of the shipped package, with one change.
+# For the shipped package, with one change.
 CMD = r'"C:\windows\system32\cmd.exe" /c exit {}'
 
 

@@ -4,7 +4,7 @@
 import libraries alone, by MinGW and as Microsoft's compiler would; what comes out serves a disk.
 
 clang is in the place of Microsoft's compiler, with Wine's headers, which know it as such; lld-link
-in that of its linker. Of the C runtime (ucrtbase.dll) it takes all but the start of a program.
+in that of its linker. It takes all of the C runtime (ucrtbase.dll) but the start of a program.
 """
 
 import glob

@@ -3,7 +3,7 @@
 
 /*
  * Tests of the Explorer extension as COM loads it, and what the harness has it do with a launcher
- * that is none of ours:
+ * that is not our own:
  *   shelltest --mount PATH...   the verb, without UI; its result is the exit status
  *   shelltest --eject NUMBER    the menu entry, for the drive that is disk NUMBER
  */

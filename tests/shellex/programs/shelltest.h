@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What the tests of the Explorer extension share: they play Explorer and the launcher. */
+/* The common part of the Explorer extension's tests: they play Explorer and the launcher. */
 
 #ifndef SHELLTEST_H
 #define SHELLTEST_H

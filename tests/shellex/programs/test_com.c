@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What COM asks of every object, and of the DLL. */
+/* COM's demands on every object, and on the DLL. */
 
 #include "shelltest.h"
 

@@ -195,7 +195,7 @@ static HRESULT initialize(unsigned count, const wchar_t *const *paths)
     IContextMenu *menu;
     HMENU entries = CreatePopupMenu();
 
-    /* Whoever goes on in spite of that gets no entry. */
+    /* A caller that goes on in spite of it gets no entry. */
     CHECK_RESULT(IShellExtInit_QueryInterface(init, &IID_IContextMenu, (void **)&menu), S_OK);
     if (FAILED(result)) {
         CHECK_RESULT(IContextMenu_QueryContextMenu(menu, entries, 0, 1, 9, CMF_NORMAL), 0);

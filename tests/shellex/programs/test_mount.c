@@ -236,7 +236,7 @@ static void the_setters_and_the_state_do_no_harm(void)
     IExecuteCommand_Release(verb);
 }
 
-/* What another thread does while Execute() waits for a launcher that does not answer. */
+/* Another thread's work while Execute() waits for a launcher that does not answer. */
 struct meanwhile {
     DWORD thread;
     UINT message;

@@ -111,7 +111,7 @@ static void quotes_of_the_template_serve(void **state)
     expands("\\\"%1", "a", NULL, "\\\"\"a\"");
 }
 
-/* What is around the argument in the template, then in the program's argv. */
+/* The text around the argument in the template, then in the program's argv. */
 static const struct {
     const char *template, *before, *after;
 } around[] = {

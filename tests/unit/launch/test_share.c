@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Who may keep the launcher's pipes. A letter is a pipe's user, in capitals when he is served; `.`
+/* Shares of the launcher's pipes. A letter is a pipe's user, in capitals when he is served; `.`
  * is a free pipe. The pipes were taken one after the other. */
 
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What tests say of UTF-16 text, in characters of ASCII. */
+/* Checks of UTF-16 text, in characters of ASCII. */
 
 #ifndef TESTS_TEXT16_H
 #define TESTS_TEXT16_H

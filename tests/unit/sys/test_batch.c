@@ -198,7 +198,7 @@ static void test_no_more_than_wanted(void **state)
     free_boxes(4);
 }
 
-/* One is refused, one is unknown, one was answered before: the others are taken. */
+/* An answer is refused, one is unknown, one was answered before: the others are taken. */
 static void test_a_bad_answer_loses_no_other(void **state)
 {
     UINT64 hints[3];
@@ -317,7 +317,7 @@ static void test_counts(void **state)
     free_boxes(3);
 }
 
-/* A program that says its version is told the driver's, and another one is logged. */
+/* A program that says its version gets the driver's, and another one is logged. */
 static void test_versions(void **state)
 {
     SPD_IOCTL_VERSIONED_LIFETIME_PARAMS life = {

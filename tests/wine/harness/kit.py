@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
 """The kit for a real Windows: the command line of winspd-tests, and winspd-verify from an empty
-machine to an empty machine. What its steps find there is for a real Windows to say."""
+machine to an empty machine. Only a real Windows can say what its steps find there."""
 
 import re
 import sys

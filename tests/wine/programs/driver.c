@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What the suites of the driver share. */
+/* The common part of the driver's suites. */
 
 #include "client.h"
 

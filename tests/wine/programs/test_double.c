@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What is left, and what the double itself has seen. After all others of the driver. */
+/* Checks what is left, and what the double itself has seen. After all others of the driver. */
 
 #include "client.h"
 

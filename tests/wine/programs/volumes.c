@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * What the harness has the volumes of a server do, by the calls that the launcher makes:
+ * Acts on the volumes of a server for the harness, by the calls that the launcher makes:
  *   volumes list PID    a line for each volume: its disk, owner, eject, GUID, path; likewise disks
  *   volumes disks PID
  *   volumes lock PID    locks and dismounts them, says so, and holds them until its standard input

@@ -111,7 +111,7 @@ BOOLEAN eject(struct disk *disk)
         NT_SUCCESS(send_pnp(disk, IRP_MN_REMOVE_DEVICE));
 }
 
-/* Of a disk's and a volume's driver, which Wine has not. */
+/* Interfaces of a disk's and a volume's driver, which Wine has not. */
 static const GUID interfaces[] = {
     { 0x53f56307, 0xb6bf, 0x11d0, { 0x94, 0xf2, 0x00, 0xa0, 0xc9, 0x1e, 0xfb, 0x8b } },
     { 0x53f5630d, 0xb6bf, 0x11d0, { 0x94, 0xf2, 0x00, 0xa0, 0xc9, 0x1e, 0xfb, 0x8b } },
