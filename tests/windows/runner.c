@@ -9,6 +9,7 @@
 
 #include "runner.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,14 @@
 #include "../wine/programs/check.h"
 
 #define HANGS (5 * PATIENCE) /* ms, for a test in a process of its own */
+
+/* Without a frame longjmp() unwinds none, and restores the registers. clang's __builtin_longjmp()
+ * overflowed the stack. */
+#ifdef __x86_64__
+#define SET_JUMP(buffer) _setjmp(buffer, NULL)
+#else
+#define SET_JUMP(buffer) setjmp(buffer)
+#endif
 
 enum result { PASSED, FAILED, SKIPPED };
 
@@ -27,7 +36,7 @@ static struct {
     DWORD begun;
 } run;
 
-static void *skip_to[5]; /* for __builtin_setjmp(): no frames are unwound */
+static jmp_buf skip_to;
 static char skip_reason[200];
 static bool skip_here;
 
@@ -39,7 +48,7 @@ void skip(const char *format, ...)
     vsnprintf(skip_reason, sizeof(skip_reason), format, arguments);
     va_end(arguments);
     if (skip_here)
-        __builtin_longjmp(skip_to, 1);
+        longjmp(skip_to, 1);
     printf("# %s\n", skip_reason);
     fflush(stdout);
     ExitProcess(CHILD_SKIPS);
@@ -95,7 +104,7 @@ static void run_here(const struct suite *suite, const struct test *test)
     if (suite->before)
         suite->before();
     skip_here = true;
-    if (__builtin_setjmp(skip_to)) {
+    if (SET_JUMP(skip_to)) {
         end_line(SKIPPED, skip_reason);
     } else {
         test->run();

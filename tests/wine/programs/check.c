@@ -17,7 +17,10 @@ void fail(const char *file, int line, const char *format, ...)
 
     if (before_failure)
         before_failure();
-    printf("# %s:%d: ", strrchr(file, '/') ? strrchr(file, '/') + 1 : file, line);
+    for (const char *c = file; *c; c++)
+        if (*c == '/' || *c == '\\') /* clang has Windows' */
+            file = c + 1;
+    printf("# %s:%d: ", file, line);
     va_start(arguments, format);
     vprintf(format, arguments);
     va_end(arguments);
