@@ -181,7 +181,7 @@ def help_and_version():
     said, _ = run("scsitool", "--help")
     check(all(f"  {command} " in said for command in COMMANDS), said)
     said, _ = run("scsitool", "--version")
-    check(re.fullmatch(r"scsitool \d+\.\d+\n", said), said)
+    check(re.fullmatch(r"scsitool \(WinSpd\) \d+\.\d+\.\d+\n", said), said)
 
 
 TESTS = [

@@ -150,7 +150,7 @@ def help_and_version():
     said, _ = run("stgtest", "--help")
     check("93" in said and "1117" in said and "unix:PATH" in said, said)
     said, _ = run("stgtest", "--version")
-    check(re.fullmatch(r"stgtest \d+\.\d+\n", said), said)
+    check(re.fullmatch(r"stgtest \(WinSpd\) \d+\.\d+\.\d+\n", said), said)
 
 
 def a_value_that_is_taken_for_another_is_told():
