@@ -162,7 +162,7 @@ static void what_is_no_guid_is_none(void **state)
         "WinSpd  ",
         "WinSpd  product 16 bytesrev 12345678-9abc-def0-1122-33445566778",
         "WinSpd  product 16 bytesrev 12345678-9abc-def0-1122-33445566778g",
-        "Winspd  product 16 bytesrev " GUID,
+        ("Winspd  product 16 bytesrev " GUID),
     };
     struct launch_owner owner;
 

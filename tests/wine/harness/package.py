@@ -78,7 +78,8 @@ def mentions(machine):
         data = re.search(r"=hex(?:\(\w+\))?:([0-9a-f,]+)$", line)
         if data:
             line += bytes.fromhex(data[1].replace(",", "")).decode("utf-16-le", "ignore")
-        if re.search("winspd|root#scsiadapter", line, re.I) and r"\Enum\SCSI\DISK&" not in key:
+        of_a_disk = re.search(r"\\Enum\\SCSI\\DISK&|\\DeviceClasses\\.*#scsi#disk&", key, re.I)
+        if re.search("winspd|root#scsiadapter", line, re.I) and not of_a_disk:
             found.append(f"{key} {line}")
     return found
 
