@@ -127,16 +127,19 @@ void disk_announce(struct disk *disk)
             IoSetDeviceInterfaceState(&disk->interfaces[i], TRUE);
 }
 
+/* An ejection and the adapter's rescan may both withdraw one disk: each name is one's alone. */
 void disk_withdraw(struct disk *disk)
 {
     unsigned i;
 
     for (i = 0; i < sizeof(interfaces) / sizeof(*interfaces); i++) {
-        if (!disk->interfaces[i].Buffer)
+        UNICODE_STRING name = disk->interfaces[i];
+
+        name.Buffer = InterlockedExchangePointer((PVOID *)&disk->interfaces[i].Buffer, NULL);
+        if (!name.Buffer)
             continue;
-        IoSetDeviceInterfaceState(&disk->interfaces[i], FALSE);
-        RtlFreeUnicodeString(&disk->interfaces[i]);
-        RtlZeroMemory(&disk->interfaces[i], sizeof(disk->interfaces[i]));
+        IoSetDeviceInterfaceState(&name, FALSE);
+        RtlFreeUnicodeString(&name);
     }
 }
 
