@@ -5,7 +5,7 @@
 SIGN           nothing: no signatures; test: a self-made certificate, kept in build/certificate;
                else the certificate: a PEM file with its chain, a PKCS #12 file (.p12, .pfx), or a
                pkcs11: URI
-SIGN_KEY       the private key of a PEM certificate or of a token: a PEM file or a pkcs11: URI
+SIGN_KEY       the private key, unless the PKCS #12 file has it: a PEM file or a pkcs11: URI
 SIGN_PASSWORD  a file with the password of the PKCS #12 file or key, or the token's PIN
 SIGN_MODULE    the PKCS #11 module of the token, a shared library
 SIGN_TIMESTAMP a time-stamp authority's URL (RFC 3161); without it signatures end with the
@@ -74,6 +74,10 @@ def readable(path, what):
     return path
 
 
+def is_token(name):
+    return name.startswith("pkcs11:")
+
+
 def token():
     """A URI may hold the PIN, and everybody can read a command line."""
     for name in ("SIGN", "SIGN_KEY"):
@@ -81,8 +85,8 @@ def token():
             sys.exit(f"sign: {name} has a PIN in it; put the PIN into a file, and its name into "
                      "SIGN_PASSWORD")
     module = readable(variable("SIGN_MODULE", "a token"), "SIGN_MODULE")
-    return ["-pkcs11module", module, "-pkcs11cert", SIGN,
-            "-key", variable("SIGN_KEY", "a token")]
+    certificate = ["-pkcs11cert", SIGN] if is_token(SIGN) else ["-certs", readable(SIGN, "SIGN")]
+    return ["-pkcs11module", module, *certificate, "-key", variable("SIGN_KEY", "a token")]
 
 
 def identity():
@@ -90,7 +94,7 @@ def identity():
     if SIGN == "test":
         make_certificate()
         return ["-certs", CERTIFICATE, "-key", KEY]
-    if SIGN.startswith("pkcs11:"):
+    if is_token(SIGN) or is_token(os.environ.get("SIGN_KEY", "")):
         words = token()
     elif Path(SIGN).suffix in (".p12", ".pfx"):
         words = ["-pkcs12", readable(SIGN, "SIGN")]

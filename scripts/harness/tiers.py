@@ -256,7 +256,7 @@ JOBS = [
            tools=(*CROSS_TOOLS, "clang", "clang-16", "llvm-pdbutil-16")),
     Script("signing", "the driver's catalogues; signatures of everything for Windows",
            ["build-windows-x64", "build-windows-x86", "build-release"],
-           tools=("osslsigncode", "openssl", "wixl")),
+           tools=("osslsigncode", "openssl", "wixl", "softhsm2-util", "p11tool")),
     Build("build-clang", "clang, optimised and hardened, warnings are errors"),
     Script("hardening", "what the shipped binaries are made of", ["build-release"],
            tools=("readelf",)),
