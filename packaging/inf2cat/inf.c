@@ -10,8 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* Blanks, and a pair of quotes around all of it. */
-static char *trimmed(char *from)
+static char *without_blanks(char *from)
 {
     size_t length;
 
@@ -20,6 +19,16 @@ static char *trimmed(char *from)
     length = strlen(from);
     while (length > 0 && isspace((unsigned char)from[length - 1]))
         from[--length] = '\0';
+    return from;
+}
+
+/* Blanks, and a pair of quotes around all of it. */
+static char *trimmed(char *from)
+{
+    size_t length;
+
+    from = without_blanks(from);
+    length = strlen(from);
     if (length >= 2 && from[0] == '"' && from[length - 1] == '"') {
         from[length - 1] = '\0';
         from++;
@@ -57,31 +66,48 @@ static void keep(struct inf *inf, const char *section, char *line)
     made->value = equals ? trimmed(equals + 1) : made->key;
 }
 
-struct inf inf_read(const char *path)
+const char *inf_parse(struct inf *inf, char *bytes, size_t length, size_t *number)
 {
-    struct inf inf = { .path = path };
-    size_t length;
-    char *next = (char *)read_file(path, &length);
     const char *section = "";
 
-    if (strlen(next) != length)
-        fail("%s: it has zero bytes; save it as ASCII or UTF-8, not as UTF-16", path);
-    while (next) {
+    *number = 1;
+    if (strlen(bytes) != length)
+        return "it has zero bytes; save it as ASCII or UTF-8, not as UTF-16";
+    for (char *next = bytes; next; ++*number) {
         char *line = strsep(&next, "\n"), *comment = unquoted(line, ';'), *end;
 
         if (comment)
             *comment = '\0';
-        line = trimmed(line);
+        line = without_blanks(line); /* its quotes may belong to a key and to a value */
         if (*line == '[') {
             end = strchr(line, ']');
             if (!end)
-                fail("%s: \"%s\" lacks the closing bracket", path, line);
+                return "the closing bracket is missing";
             *end = '\0';
             section = trimmed(line + 1);
         } else if (*line) {
-            keep(&inf, section, line);
+            keep(inf, section, line);
         }
     }
+    return NULL;
+}
+
+void inf_free(struct inf *inf)
+{
+    free(inf->lines);
+    inf->lines = NULL;
+    inf->count = 0;
+}
+
+struct inf inf_read(const char *path)
+{
+    struct inf inf = { .path = path };
+    size_t length, line;
+    char *bytes = (char *)read_file(path, &length);
+    const char *wrong = inf_parse(&inf, bytes, length, &line);
+
+    if (wrong)
+        fail("%s, line %zu: %s", path, line, wrong);
     return inf;
 }
 
@@ -110,12 +136,16 @@ const char *inf_value(const struct inf *inf, const char *section, const char *ke
 
 char *inf_item(const char *list, unsigned number)
 {
-    char *copy = text("%s", list), *item = NULL;
+    char *copy, *item;
 
-    for (unsigned at = 0; at <= number; at++) {
-        item = strsep(&copy, ",");
-        if (!item)
-            return NULL;
+    for (; list && number > 0; number--) {
+        list = strchr(list, ',');
+        if (list)
+            list++;
     }
-    return trimmed(item);
+    if (!list)
+        return NULL;
+    copy = text("%.*s", (int)strcspn(list, ","), list);
+    item = trimmed(copy);
+    return memmove(copy, item, strlen(item) + 1);
 }

@@ -57,8 +57,15 @@ struct inf {
     size_t count;
 };
 
-/* Reads an INF in ASCII or UTF-8. */
+/* Reads an INF in ASCII or UTF-8. One that is not well-formed ends the program. */
 struct inf inf_read(const char *path);
+
+/* Parses length bytes, which end with a zero that is not counted; the lines point into them, and
+ * they are changed. NULL, or what is wrong, and the number of the line, from 1, in *line. Lines
+ * before it are there in both cases; inf_free() frees them. */
+const char *inf_parse(struct inf *inf, char *bytes, size_t length, size_t *line);
+
+void inf_free(struct inf *inf);
 
 /* The next line of a section after number *at, which it moves; NULL behind the last. Names are
  * compared without regard to case. Begin with *at = 0. */
@@ -67,7 +74,7 @@ const struct inf_line *inf_next(const struct inf *inf, const char *section, size
 /* The value of a key; NULL where there is none. */
 const char *inf_value(const struct inf *inf, const char *section, const char *key);
 
-/* A copy of the part of a list that number says, from 0; NULL where there is none. */
+/* A copy, for free(), of the part of a list that number says, from 0; NULL where there is none. */
 char *inf_item(const char *list, unsigned number);
 
 /* printf() into new memory. Never NULL. */
