@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 from .programs import nothing_is_left
+from .report import Skipped
 from .setup import remove_if_there, traces, INF
 
 sys.path.append(str(Path(__file__).resolve().parent.parent.parent / "windows"))
@@ -143,8 +144,18 @@ def the_script_is_well_formed(_):
     script.check_kit()
 
 
+def a_grammar_holds_in_the_script(machine):
+    why = script.no_grammar()
+    if why:
+        raise Skipped(why)
+    folder = machine.prefix.drive / "scripts"
+    folder.mkdir(exist_ok=True)
+    script.check_grammar(folder)
+
+
 TESTS = [
     ("kit: verify.ps1 is well formed", the_script_is_well_formed),
+    ("kit: a grammar of PowerShell holds in verify.ps1", a_grammar_holds_in_the_script),
     ("kit: names choose tests", names_choose_tests),
     ("kit: results have the original's form", results_have_the_originals_form),
     ("kit: a failure ends the program", a_failure_ends_the_program),

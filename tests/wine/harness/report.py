@@ -9,6 +9,10 @@ import sys
 import traceback
 
 
+class Skipped(Exception):
+    """Raised by a test that cannot run here; the text says why."""
+
+
 class Report:
     def __init__(self, out=sys.stdout, pattern=None):
         self.out = out
@@ -49,6 +53,9 @@ class Report:
         text = ""
         try:
             test(machine)
+        except Skipped as reason:
+            self.skip(name, reason)
+            return
         except Exception:  # whatever it is, the other tests are still worth running
             text = traceback.format_exc()
         self.judge(name, machine, text)
