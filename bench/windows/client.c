@@ -9,6 +9,7 @@
 
 #include "drvbench.h"
 
+#include <winioctl.h>
 #include <ntddscsi.h>
 #include <stdlib.h>
 #include <string.h>

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <winspd/winspd.h>
+#include <rpc.h>
 
 enum { BLOCK = 512, BLOCKS = 131072 }; /* 64 MiB */
 

@@ -13,6 +13,7 @@
 
 #define COBJMACROS
 #include <windows.h>
+#include <objbase.h>
 
 enum { COM_FACES_MAX = 4 };
 

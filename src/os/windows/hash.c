@@ -3,6 +3,7 @@
 
 #include "os/os.h"
 
+#include <limits.h>
 #include <windows.h>
 #include <bcrypt.h>
 

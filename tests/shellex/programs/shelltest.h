@@ -9,6 +9,7 @@
 #define COBJMACROS
 #include "../../wine/programs/check.h"
 
+#include <shellapi.h>
 #include <shlobj.h>
 #include <shobjidl.h>
 

@@ -5,6 +5,7 @@
 #define WINE_ADAPTER_H
 
 #include <windows.h>
+#include <winioctl.h>
 
 /* The adapter; overlapped, as transactions pend. INVALID_HANDLE_VALUE: GetLastError() says why. */
 HANDLE open_adapter(void);
