@@ -39,6 +39,14 @@ static DWORD class_security(
     return error ? error : read;
 }
 
+/* Its name becomes part of lines: of logs, and of what launchctl lists. */
+static bool is_one_line(const char16_t *name)
+{
+    while (*name >= 0x20 && *name != 0x7f)
+        name++;
+    return *name == 0;
+}
+
 static DWORD start(const struct launch_request *request, HANDLE token, struct launch_answer *answer)
 {
     struct instance_start start = { 0 };
@@ -46,7 +54,7 @@ static DWORD start(const struct launch_request *request, HANDLE token, struct la
     DWORD error;
 
     (void)answer;
-    if (!wcscmp(request->class_name, LAUNCH_CLASS_BY_PID))
+    if (!wcscmp(request->class_name, LAUNCH_CLASS_BY_PID) || !is_one_line(request->instance_name))
         return LAUNCH_ERROR_INVALID;
     error = class_security(request->class_name, &start.values, &security);
     if (error == LAUNCH_ERROR_BAD_CLASS || !error) {

@@ -143,6 +143,7 @@ DWORD sink_open(const wchar_t *path, const wchar_t *name, struct sink **result, 
     error = GetLastError();
     if (*write_end)
         CloseHandle(*write_end);
+    *write_end = NULL;
     destroy(sink);
     return error;
 }

@@ -63,6 +63,14 @@ def messages_of_any_size_are_answered(launcher):
     assert launcher.send("L") == "$"
 
 
+def a_name_is_one_line(launcher):
+    launcher.add_class("t", CommandLine=r"C:\winspd\line.log run")
+    for name in ("a\nb", "\r", "a\x1b[2J", "\x7f"):
+        found = launcher.send(f"St|{name}|")
+        assert found == "!87|", f"{name!r}: {found}"
+    assert launcher.list() == []
+
+
 def an_instance_is_found_by_its_process(launcher):
     launcher.add_class("t", CommandLine=r"C:\winspd\pid.log run")
     launcher.says("OK\n", "start", "t", "x")
@@ -140,6 +148,7 @@ TESTS = [
     ("a wrong command line is explained", a_wrong_command_line_is_explained),
     ("messages are the original's", messages_are_the_originals),
     ("messages of any size are answered", messages_of_any_size_are_answered),
+    ("a name is one line of a log", a_name_is_one_line),
     ("an instance is found by its process", an_instance_is_found_by_its_process),
     ("a long list tells more", a_long_list_tells_more),
     ("a list ends at a pair", a_list_ends_at_a_pair),
