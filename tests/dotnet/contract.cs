@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026, the WinSpd authors
 
-// contract NAME BAD: what can be asked of the assembly without a client, in TAP. NAME is a device
-// name that works, BAD one that does not.
+// contract NAME BAD [LIBRARY]: what can be asked of the assembly without a client, in TAP. NAME
+// is a device name that works, BAD one that does not, LIBRARY the path of the native library.
 
 using System;
+using System.Diagnostics;
+using System.IO;
 using System.Linq;
 using System.Threading;
 using Spd;
@@ -215,10 +217,31 @@ static class Contract
             () => new StorageUnitHost(new Disk()).ThreadCount = 0), "no threads");
     }
 
+    // Mono knows of no libraries in its process.
+    static string[] Loaded()
+    {
+        return Environment.OSVersion.Platform == PlatformID.Unix
+            ? File.ReadAllLines("/proc/self/maps")
+                .Select(line => line.Substring(line.LastIndexOf(' ') + 1)).ToArray()
+            : Process.GetCurrentProcess().Modules.Cast<ProcessModule>()
+                .Select(module => module.FileName).ToArray();
+    }
+
+    // No other one is there, which a search would have found.
+    static void TheLibraryIsTheNamedOne()
+    {
+        string[] files = Loaded();
+        Check(files.Contains(StorageUnitHost.LibraryPath, StringComparer.OrdinalIgnoreCase) &&
+            !files.Any(file => Path.GetFileName(file).StartsWith("libspd.so") ||
+                Path.GetFileName(file).StartsWith("winspd-x")), string.Join(" ", files));
+    }
+
     static int Main(string[] arguments)
     {
         name = arguments[0];
         bad = arguments[1];
+        if (arguments.Length > 2)
+            StorageUnitHost.LibraryPath = arguments[2];
         Run("flags can be cleared", FlagsCanBeCleared);
         Run("sense replaces all of the status", SenseReplacesAllOfTheStatus);
         Run("structures are as long as the native ones", LayoutsAreThoseOfTheHeaders);
@@ -228,6 +251,8 @@ static class Contract
         Run("a start that fails leaves nothing", AStartThatFailsLeavesNothing);
         Run("partition tables", PartitionTables);
         Run("what is said of the library", Statics);
+        if (arguments.Length > 2)
+            Run("the native library is the one that was named", TheLibraryIsTheNamedOne);
         Console.WriteLine("1.." + count);
         return failed;
     }

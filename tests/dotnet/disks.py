@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""Disks of .NET programs under Mono: data, deferred answers, errors, and beginnings and ends."""
+"""Disks of .NET programs: data, deferred answers, errors, and beginnings and ends."""
 
 import os
 import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -12,34 +13,34 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from peer import FLUSH, READ, WRITE, Client
-from program import ANY, TIMEOUT, Server, check, path, qemu_io, run
+from program import ANY, TIMEOUT, Server, Skip, check, path, qemu_io, run
+from runtime import Core, Mono
 
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parent.parent
 BUILD = Path(os.environ["BUILD"])
-MSIL = BUILD / "src/dotnet"
 EXAMPLES = BUILD / "examples/dotnet"
 TESTS_FOLDER = BUILD / "tests/dotnet"
-ENVIRONMENT = dict(os.environ, LD_LIBRARY_PATH=str(BUILD / "src"), MONO_PATH=str(MSIL))
+runtime = Mono  # tests/dotnet/run has it be another one
 BLOCK = 512
 HOWS = ("sync", "pool", "async")
+RAWDISK = str(EXAMPLES / "rawdisk-dotnet-msil.exe")
 
 
-def mono(name, *arguments):
+def command(name, *arguments, **more):
+    """Of a program of the tests, or of a path."""
     found = Path(name) if "/" in name else TESTS_FOLDER / name
-    return ["/usr/bin/env", f"LD_LIBRARY_PATH={BUILD / 'src'}", f"MONO_PATH={MSIL}", "mono",
-            str(found), *arguments]
+    return runtime.command(found, *arguments, **more)
 
 
 class Disk:
     """A test program that serves, and ends with its input."""
 
-    def __init__(self, name, *arguments, doors=1, environment=None):
+    def __init__(self, name, *arguments, doors=1, **more):
         self.log = open(path("disk.log"), "w+", encoding="utf-8")
-        found = Path(name) if "/" in name else TESTS_FOLDER / name
         self.process = subprocess.Popen(
-            ["mono", str(found), *arguments], env={**ENVIRONMENT, **(environment or {})},
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True)
+            command(name, *arguments, **more), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=self.log, text=True)
         self.said, self.uris, self.asked = "", [], False
         while len(self.uris) < doors:
             line = self.process.stdout.readline()
@@ -166,19 +167,29 @@ def a_token_that_is_lost_is_an_error_and_no_hang():
         client.close()
 
 
+def busy_clients(uri):
+    """Four, at work until they fail."""
+    busy = [subprocess.Popen([os.path.join(os.environ["BIN"], "stgtest"), uri, "100000000", "WR",
+                              str(quarter * 16384), "16"],
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            for quarter in range(4)]
+    for client in busy:
+        check(client.stdout.readline().startswith("stgtest"), "stgtest does not start")
+    return busy
+
+
+def lose_their_server(busy):
+    for client in busy:
+        client.communicate(timeout=TIMEOUT)
+        check(client.returncode != 0, "a client goes on without a server")
+
+
 def units_end_while_their_answers_are_under_way():
     for how in ("pool", "async"):
         with Disk("testdisk.exe", how, "unix:" + path("door")) as disk:
-            busy = [subprocess.Popen([os.path.join(os.environ["BIN"], "stgtest"), disk.uris[0],
-                                      "100000000", "WR", str(quarter * 16384), "16"],
-                                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-                    for quarter in range(4)]
-            for client in busy:
-                check(client.stdout.readline().startswith("stgtest"), "stgtest does not start")
+            busy = busy_clients(disk.uris[0])
             disk.end()
-            for client in busy:
-                client.communicate(timeout=TIMEOUT)
-                check(client.returncode != 0, "a client goes on without a server")
+            lose_their_server(busy)
         check(disk.process.returncode == 0 and "stopped 1 flushed 1" in disk.said, disk.said)
 
 
@@ -223,24 +234,41 @@ def a_program_for_the_original_runs_unchanged():
 
 
 def a_disk_ends_in_order_at_a_signal():
+    """With its clients in the middle of their work: the last flush is awaited."""
     for number in (signal.SIGINT, signal.SIGTERM):
         with Disk("testdisk.exe", "pool+signal", "unix:" + path("door")) as disk:
-            clients((disk.uris[0], 40, "WR", "*", "*"))
+            busy = busy_clients(disk.uris[0])
             disk.process.send_signal(number)
             disk.end()
+            lose_their_server(busy)
         check("stopped 1 flushed 1" in disk.said, disk.said)
 
 
 def spans_are_served_as_arrays_are():
     folder = TESTS_FOLDER / "span"
-    program, environment = str(folder / "spandisk.exe"), {"MONO_PATH": str(folder)}
-    with Disk(program, "unix:" + path("door"), environment=environment) as disk:
+    program = str(folder / "spandisk.exe")
+    with Disk(program, "unix:" + path("door"), assemblies=folder) as disk:
         four(disk.uris[0])
         client = Client(path("door"))
         check(client.do(READ, 1000, 1)[0] == (2, 3, 0x11, 0), "a bad block")
         client.close()
-    with Disk(program, ANY, environment=environment) as disk:
+    with Disk(program, ANY, assemblies=folder) as disk:
         writes_and_reads(disk.uris[0])
+
+
+def the_library_is_the_one_that_is_named():
+    """Another one could be found; the program compares."""
+    elsewhere = Path(path("elsewhere/libother.so"))
+    elsewhere.parent.mkdir(exist_ok=True)
+    shutil.copy(BUILD / "src/libspd.so", elsewhere)
+    names = "unix:" + path("contract"), "no-such-door:name"
+    said, _ = run(*command("contract.exe", *names, str(elsewhere)))
+    check("ok 10 - the native library is the one that was named" in said, said)
+    gone = str(elsewhere.with_name("gone.so"))
+    done = subprocess.run(command("contract.exe", *names, gone), stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, timeout=TIMEOUT)
+    check(done.returncode != 0 and re.search(f"Looked for: {gone}$", done.stdout, re.M),
+          done.stdout)
 
 
 def writes_and_reads(uri):
@@ -251,9 +279,14 @@ def writes_and_reads(uri):
             "read -P 0 6M 4k")
 
 
+def rawdisk_command(*arguments):
+    if runtime is Core:
+        raise Skip("rawdisk hashes a path, for which .NET Core 2.0 needs OpenSSL 1.0")
+    return command(RAWDISK, *arguments)
+
+
 def rawdisk(*arguments, **more):
-    return Server("/usr/bin/env", *mono(str(EXAMPLES / "rawdisk-dotnet-msil.exe"))[1:], *arguments,
-                  **more)
+    return Server(*rawdisk_command(*arguments), **more)
 
 
 def rawdisk_is_an_iscsi_disk_and_its_image_has_the_data():
@@ -285,7 +318,7 @@ def rawdisk_by_iscsi_passes_stgtest():
 
 
 def rawdisk_has_the_options_of_the_original():
-    program = mono(str(EXAMPLES / "rawdisk-dotnet-msil.exe"))
+    program = rawdisk_command()
     image = path("image")
     for wrong in ([], ["-?"], ["-f", image, "-x", "1"], ["-f", image, "more"],
                   ["-f", image, "-W", "2"], ["-f", image, "-i", "a" * 17], ["-f"]):
@@ -316,6 +349,7 @@ TESTS = [each_way_to_answer_serves_four_clients, two_units_of_one_program_are_in
          a_token_that_is_lost_is_an_error_and_no_hang, units_end_while_their_answers_are_under_way,
          start_and_stop_in_a_loop_with_clients_that_come,
          a_program_for_the_original_runs_unchanged, a_disk_ends_in_order_at_a_signal,
-         spans_are_served_as_arrays_are,
+         the_library_is_the_one_that_is_named,
          rawdisk_is_an_iscsi_disk_and_its_image_has_the_data, rawdisk_by_iscsi_passes_stgtest,
          rawdisk_has_the_options_of_the_original]
+OF_MONO = [spans_are_served_as_arrays_are]  # .NET Core 2.0 has no Span

@@ -7,6 +7,7 @@ import xml.etree.ElementTree as xml
 
 import disks
 from program import client, check
+from runtime import MSIL
 
 # The headers that have the constants, in the language of the Windows SDK.
 HEADERS = ["/usr/share/mingw-w64/include/ddk/scsi.h",
@@ -14,7 +15,7 @@ HEADERS = ["/usr/share/mingw-w64/include/ddk/scsi.h",
 
 
 def members():
-    return client(*disks.mono("api.exe")).splitlines()
+    return client(*disks.command("api.exe")).splitlines()
 
 
 def all_members_of_the_original_are_there():
@@ -44,7 +45,7 @@ def constants_have_the_values_of_windows():
 
 def every_public_member_is_documented():
     """mcs fails for a member without a comment; here it is that the file has them."""
-    root = xml.parse(disks.MSIL / "winspd-msil.xml").getroot()
+    root = xml.parse(MSIL / "winspd-msil.xml").getroot()
     names = {member.get("name") for member in root.iter("member")}
     check(root.findtext("assembly/name") == "winspd-msil", "the assembly's name")
     for name in ("T:Spd.StorageUnitHost", "M:Spd.StorageUnitOperation.Defer",

@@ -7,10 +7,11 @@
 //     testdisk loop NAME       starts and stops until its input ends
 //
 // HOW is how operations are answered: sync; pool, by a token on the thread pool, in another order
-// than they came; async. With +gc the program collects garbage all the time, and holds no reference
-// to its hosts; with +signal a disk ends at Ctrl-C and its like. Some blocks fail, each in its own
-// way; see Fail(). It ends at its input's end, and tells how often Init, Started and Stopped were
-// called.
+// than they came; async. With +gc the program collects garbage all the time, and holds no
+// reference to its hosts; with +signal a disk ends at Ctrl-C and its like, and its last flush
+// takes so long that a program which the signal ends does not come to its end. Some blocks fail,
+// each in its own way; see Fail(). It ends at its input's end, and tells how often Init, Started
+// and Stopped were called.
 
 using System;
 using System.Collections.Generic;
@@ -76,7 +77,10 @@ class Memory
 
 static class Count
 {
+    const int SlowFlushMilliseconds = 500;
+
     public static int Inits, Starts, Stops, FinalFlushes;
+    public static bool FlushesSlowly;
 
     public static void Prepare(object host0)
     {
@@ -94,8 +98,11 @@ static class Count
 
     public static void Flush(ulong block, uint count)
     {
-        if (block == 0 && count == 0)
-            Interlocked.Increment(ref FinalFlushes);
+        if (block != 0 || count != 0)
+            return;
+        if (FlushesSlowly)
+            Thread.Sleep(SlowFlushMilliseconds);
+        Interlocked.Increment(ref FinalFlushes);
     }
 }
 
@@ -352,6 +359,7 @@ static class Program
 
     static int UntilSignal(StorageUnitBase disk, string name)
     {
+        Count.FlushesSlowly = true;
         StorageUnitHost host = Start(disk, name, true);
         Console.WriteLine("serving " + (host.DeviceName ?? name));
         host.Wait();

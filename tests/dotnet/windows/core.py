@@ -161,9 +161,17 @@ def ctrl_c(process):
 
 
 def a_disk_ends_in_order_at_ctrl_c(machine):
-    """A program that Ctrl-C just ends has status 0, too, but says nothing."""
-    with serves(machine, "testdisk", "sync+signal", PIPE, end=ctrl_c) as process:
+    """With a client in the middle of its work: the last flush, which takes long, is awaited."""
+    busy = []
+
+    def interrupt(process):
+        busy.append(stgtest(machine, PIPE + r"\0", "100000000", "WR", "*", "*"))
+        assert busy[0].stdout.readline().startswith("stgtest"), "stgtest does not start"
+        ctrl_c(process)
+
+    with serves(machine, "testdisk", "sync+signal", PIPE, end=interrupt) as process:
         passes_stgtest(machine, PIPE + r"\0", "40", "WR", "*", "*")
+    assert ended(busy[0]) != 0, "the client goes on without a server"
     ended_in_order("sync", process.said)
 
 
@@ -203,6 +211,20 @@ def the_dll_is_found_where_it_was_installed(machine):
         status, said = machine.prefix.run(contract)
         assert machine.prefix.wine("reg", "delete", *key)[0] == 0
         assert status == 0, machine.prefix.why(status, said)
+
+
+def the_dll_is_the_one_that_is_named(machine):
+    """Another one is where the system looks; the program compares."""
+    dll = machine.prefix.drive / "elsewhere/other.dll"
+    dll.parent.mkdir(exist_ok=True)
+    shutil.copy(machine.package / "winspd-x64.dll", dll)
+    contract = command("contract", PIPE, "no-such-door:name")
+    status, said = machine.prefix.run([*contract, r"C:\elsewhere\other.dll"])
+    assert status == 0 and "ok 10 - the native library is the one that was named" in said, (
+        machine.prefix.why(status, said))
+    status, said = machine.prefix.run([*contract, r"C:\elsewhere\gone.dll"])
+    assert status != 0 and re.search(r"Looked for: C:\\elsewhere\\gone\.dll\r?$", said,
+                                     re.M), machine.prefix.why(status, said)
 
 
 def an_older_dll_is_refused(machine):
@@ -256,5 +278,6 @@ TESTS = [the_contract, each_way_to_answer_behind_a_pipe,
          garbage_is_collected_while_nobody_holds_the_host, rawdisk_is_a_disk_of_the_driver,
          rawdisk_is_behind_a_pipe, a_disk_ends_in_order_at_ctrl_c,
          rawdisk_ends_with_the_original_s_numbers, a_program_for_the_original_runs_unchanged,
-         the_dll_is_found_where_it_was_installed, an_older_dll_is_refused,
+         the_dll_is_found_where_it_was_installed, the_dll_is_the_one_that_is_named,
+         an_older_dll_is_refused,
          spans_of_the_package_are_served_as_arrays_are]
