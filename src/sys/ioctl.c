@@ -16,6 +16,8 @@ struct call {
 /* The version of programs that say none. */
 enum { UNSAID = 1 };
 
+const volatile struct sys_version sys_version = { "SpdVersion:", SPD_IOCTL_VERSION };
+
 static NTSTATUS provision(struct sys_adapter *adapter, struct call *call)
 {
     SPD_IOCTL_PROVISION_PARAMS *block = call->block;
@@ -30,8 +32,8 @@ static NTSTATUS provision(struct sys_adapter *adapter, struct call *call)
         return status;
     memset(&block->Dir, 0, sizeof block->Dir);
     block->Dir.Ret.Btl = btl;
-    block->Dir.Ret.Version = version ? SPD_IOCTL_VERSION : 0;
-    if (version != SPD_IOCTL_VERSION)
+    block->Dir.Ret.Version = version ? sys_version.number : 0;
+    if (version != sys_version.number)
         sys_log(adapter, SYS_EVENT_OTHER_VERSION, btl, version ? version : UNSAID);
     call->written = sizeof *block;
     return STATUS_SUCCESS;

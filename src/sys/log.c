@@ -8,9 +8,6 @@
 
 #include "sys.h"
 
-#define SPELLED_OUT(Number) #Number
-#define SPELLED(Number) SPELLED_OUT(Number)
-
 enum {
     LIMIT = 8,       /* events of a kind that are logged... */
     PERIOD = 60,     /* ...within so many seconds; the rest is counted */
@@ -21,7 +18,8 @@ enum {
 /* Also DbgPrintEx()'s levels: a debugger shows errors unless it is told otherwise. */
 enum level { ERRORS, WARNINGS, NOTES, DETAILS };
 
-/* '#' is the unit's number, '%' the event's. Details are for debuggers alone. */
+/* '#' is the unit's number, '%' the event's, '@' the driver's version. Details are for debuggers
+ * alone. */
 static const struct {
     enum level level;
     const char *text;
@@ -38,7 +36,7 @@ static const struct {
     [SYS_EVENT_OTHER_USER] = { WARNINGS, "unit #: waits for another user than process %'s" },
     [SYS_EVENT_REFUSED] = { DETAILS, "process %: a unit's parameters are refused" },
     [SYS_EVENT_OTHER_VERSION] = { WARNINGS,
-        "unit #: its program speaks version %, this driver " SPELLED(SPD_IOCTL_VERSION) },
+        "unit #: its program speaks version %, this driver @" },
     [SYS_EVENT_OTHER_DLL] = { ERRORS, "process %: its winspd DLL is not this driver's, remove it" },
 };
 C_ASSERT(ARRAYSIZE(events) == SYS_EVENT_COUNT);
@@ -76,6 +74,8 @@ static void put_event(WCHAR text[TEXT_MAX], enum sys_event event, UINT32 btl, UL
             put_number(text, sys_unit_number(btl));
         else if (*at == '%')
             put_number(text, number);
+        else if (*at == '@')
+            put_number(text, sys_version.number);
         else
             put(text, *at);
     }

@@ -302,7 +302,13 @@ struct sys_process *sys_transact_redirect(
     struct sys_unit *unit, struct sys_process *server, PLIST_ENTRY irps);
 void sys_transact_complete_all(PLIST_ENTRY irps);
 
-/* ioctl.c */
+/* ioctl.c. The version that this driver says. Tests change it in the image: it has a mark. */
+struct sys_version {
+    char mark[12];
+    UINT32 number; /* SPD_IOCTL_VERSION */
+};
+extern const volatile struct sys_version sys_version;
+
 VOID NTAPI sys_ioctl(PVOID extension, PVOID irp);
 
 /* pnp.c */
