@@ -210,6 +210,9 @@ JOBS = [
     Build("build-release", "gcc, optimised and hardened, warnings are errors"),
     Script("vm", "a Linux kernel in a virtual machine uses our disks", ["build-release"],
            tools=("qemu-system-x86_64", "busybox", "iscsiadm", "sg_inq", "fio")),
+    Script("order", "make targets in any order, with optional packages there or not",
+           tools=("make", "meson", "ninja", "pkg-config", "gcc", "clang", "c++",
+                  "clang-16", "ld.lld-16", "x86_64-w64-mingw32-gcc", "i686-w64-mingw32-gcc")),
     Build("build-asan", "gcc with the address and undefined-behaviour sanitizers"),
     Unit("unit-asan", "unit tests under ASan and UBSan", ["build-asan"], patience=4),
     Build("build-fuzz", "clang with libFuzzer, ASan and UBSan"),
@@ -269,7 +272,4 @@ JOBS = [
     Script("lint", "the tree's own rules; manual pages and links", ["build-release"],
            tools=("mandoc",)),
     Script("harness", "the test runner itself"),
-    Script("order", "make targets in any order, with optional packages there or not",
-           tools=("make", "meson", "ninja", "pkg-config", "gcc", "clang", "c++",
-                  "clang-16", "ld.lld-16", "x86_64-w64-mingw32-gcc", "i686-w64-mingw32-gcc")),
 ]
