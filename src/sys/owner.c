@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Whose a unit is, and what becomes of it when its owner ends. */
+/*
+ * Whose a unit is, and what becomes of it when its owner ends.
+ *
+ * A unit tells the process id of its owner: by it programs find whom to ask for an eject. Windows may
+ * remember the first one for as long as the disk is there. The system gives no id of a process to
+ * another one while the process is referenced: so the unit keeps references to its maker, and within
+ * the grace to the owner that has gone.
+ */
 
 #include "sys.h"
 
@@ -32,6 +39,7 @@ static struct sys_process *orphan(struct sys_unit *unit, PLIST_ENTRY irps)
 {
     KIRQL irql;
 
+    unit->late = unit->owner;
     unit->owner = NULL;
     unit->grace_end = unit->adapter->ticks + SPD_IOCTL_PARAMS_GRACE(&unit->params) + 1;
     KeAcquireSpinLock(&unit->lock, &irql);
@@ -64,7 +72,6 @@ static void abandon(struct sys_unit *unit, struct sys_process *owner)
         return;
     }
     sys_transact_complete_all(&irps);
-    sys_process_put(owner);
     if (server)
         sys_process_put(server);
     sys_log(adapter, SYS_EVENT_ORPHANED, unit->btl, grace);

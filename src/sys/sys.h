@@ -171,7 +171,9 @@ struct sys_unit {
     volatile LONG references;
     UINT32 btl;
     SPD_IOCTL_STORAGE_UNIT_PARAMS params;
+    struct sys_process *maker;  /* referenced, as long as the unit is there */
     struct sys_process *owner;  /* referenced; NULL within the grace. Adapter's lock */
+    struct sys_process *late;   /* referenced: the owner before, within the grace, else NULL */
     struct sys_user user;       /* of the owner, also within the grace */
     uint32_t grace_end;         /* in ticks, when owner is NULL. Adapter's lock */
     PDEVICE_OBJECT disk;        /* PnP's device of this unit; only compared. Adapter's lock */

@@ -61,8 +61,11 @@ void sys_unit_put(struct sys_unit *unit)
 {
     if (InterlockedDecrement(&unit->references) != 0)
         return;
+    sys_process_put(unit->maker);
     if (unit->owner)
         sys_process_put(unit->owner);
+    if (unit->late)
+        sys_process_put(unit->late);
     if (unit->server)
         sys_process_put(unit->server);
     sys_free(unit);
@@ -187,6 +190,7 @@ static struct sys_unit *unit_new(struct sys_adapter *adapter,
     unit->adapter = adapter;
     unit->references = 1;
     unit->params = *params;
+    unit->maker = sys_process_hold(owner);
     unit->owner = sys_process_hold(owner);
     unit->server = sys_process_hold(owner);
     unit->user = *user;
@@ -222,7 +226,7 @@ static struct sys_unit *find(struct sys_adapter *adapter, const GUID *guid)
 
 /* The adapter's lock is held. A restarted program takes over what it left within the grace: the
  * unit that it asks for is there. Requests wait in it, so it is for the same user alone. */
-static NTSTATUS take_over(struct sys_unit *unit, const struct sys_unit *asked)
+static NTSTATUS take_over(struct sys_unit *unit, struct sys_unit *asked)
 {
     KIRQL irql;
 
@@ -231,6 +235,8 @@ static NTSTATUS take_over(struct sys_unit *unit, const struct sys_unit *asked)
     if (!sys_user_is(&unit->user, &asked->user))
         return STATUS_ACCESS_DENIED;
     unit->owner = sys_process_hold(asked->owner);
+    asked->late = unit->late; /* which lets go of it, without the lock */
+    unit->late = NULL;
     KeAcquireSpinLock(&unit->lock, &irql);
     designate(unit, asked->owner);
     KeReleaseSpinLock(&unit->lock, irql);

@@ -318,6 +318,11 @@ void shim_process_forget(PEPROCESS process)
     ObDereferenceObject(process);
 }
 
+LONG shim_references(PEPROCESS process)
+{
+    return process->references;
+}
+
 void shim_process_kill(PEPROCESS process)
 {
     process->thread->terminating = true;

@@ -65,6 +65,8 @@ PEPROCESS shim_process(ULONG id); /* of user 1, who is no administrator */
 void shim_process_exit(PEPROCESS process);
 /* It is to end, but its thread waits in the kernel: nothing is cancelled yet. */
 void shim_process_kill(PEPROCESS process);
+/* How many references a process has, of which the caller has one. */
+LONG shim_references(PEPROCESS process);
 
 /* Device control; process NULL: a driver's, of no thread. begin returns an IRP that
  * shim_ioctl_end() frees; `out` is the caller's, as long as out_length. */

@@ -43,7 +43,8 @@ static void restart(void)
 static NTSTATUS redirect(ULONG id)
 {
     SPD_IOCTL_SET_TRANSACT_PID_PARAMS block = {
-        .Base = { sizeof block, SPD_IOCTL_SET_TRANSACT_PID }, .ProcessId = id,
+        .Base = { sizeof block, SPD_IOCTL_SET_TRANSACT_PID },
+        .ProcessId = id,
     };
 
     return shim_ioctl(program.process, &block, sizeof block, NULL, 0, NULL);
@@ -162,8 +163,7 @@ static void test_who_is_nobody_may_do_nothing(void **state)
     SPD_IOCTL_LIST_PARAMS block = { .Base = { sizeof block, SPD_IOCTL_LIST } };
 
     (void)state;
-    assert_int_equal(
-        shim_ioctl(NULL, &block, sizeof block, NULL, 0, NULL), STATUS_ACCESS_DENIED);
+    assert_int_equal(shim_ioctl(NULL, &block, sizeof block, NULL, 0, NULL), STATUS_ACCESS_DENIED);
 }
 
 static _Atomic bool ending;
@@ -200,6 +200,45 @@ static void test_inquiry_while_a_unit_is_taken_over(void **state)
     pthread_join(initiator, NULL);
 }
 
+/* Programs find by it whom to ask for an eject. Of the owners before, Windows may remember the
+ * first. */
+static void test_an_id_that_a_unit_tells_is_given_to_nobody_else(void **state)
+{
+    PEPROCESS first = program.process, second;
+
+    (void)state;
+    ObReferenceObject(first);
+    assert_int_equal(provision(), STATUS_SUCCESS);
+    restart();
+    assert_int_not_equal(shim_references(first), 1);
+    assert_int_equal(provision(), STATUS_SUCCESS);
+    second = program.process;
+    ObReferenceObject(second);
+    restart();
+    assert_int_not_equal(shim_references(first), 1);
+    assert_int_not_equal(shim_references(second), 1);
+    assert_int_equal(provision(), STATUS_SUCCESS);
+    assert_int_not_equal(shim_references(first), 1);
+    assert_int_equal(shim_references(second), 1);
+    assert_int_equal(rig_unprovision(&program, 0), STATUS_SUCCESS);
+    assert_int_equal(shim_references(first), 1);
+    ObDereferenceObject(first);
+    ObDereferenceObject(second);
+}
+
+static void test_an_id_is_free_when_the_grace_is_over(void **state)
+{
+    PEPROCESS owner = program.process;
+
+    (void)state;
+    ObReferenceObject(owner);
+    assert_int_equal(provision(), STATUS_SUCCESS);
+    restart();
+    shim_seconds(GRACE + 2);
+    assert_int_equal(shim_references(owner), 1);
+    ObDereferenceObject(owner);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
@@ -210,6 +249,8 @@ int main(void)
         TEST(a_lifetime_outlives_its_thread),
         TEST(who_is_nobody_may_do_nothing),
         TEST(inquiry_while_a_unit_is_taken_over),
+        TEST(an_id_that_a_unit_tells_is_given_to_nobody_else),
+        TEST(an_id_is_free_when_the_grace_is_over),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,8 @@
 
 static const char unused[] = "-";
 
+enum { GRACE = 120, IDS = 1000 };
+
 static DWORD units(void)
 {
     UINT32 list[256];
@@ -39,7 +41,7 @@ static int child_serves(const char *argument)
 
     hold_lifetime();
     if (!strcmp(argument, "grace"))
-        params.Reserved[0] = 30;
+        params.Reserved[0] = GRACE;
     btl = provision_good(&params);
     CHECK_EQUAL(transact(btl, NULL, &req, data, 0, BLOCK), 0);
     params = small_unit(&guid_b);
@@ -182,7 +184,7 @@ static void a_server_that_comes_back_within_the_grace(void)
     HANDLE process = start_child("serves", "grace", FALSE, NULL);
     struct server server;
 
-    params.Reserved[0] = 30;
+    params.Reserved[0] = GRACE;
     WAIT_UNTIL(units() == 1);
     scsi_ready(BTL(0));
     scsi_start(&command);
@@ -212,6 +214,39 @@ static void a_unit_in_its_grace_can_be_removed(void)
     CHECK_EQUAL(units(), 0);
 }
 
+static DWORD WINAPI ends_at_once(void *unused_argument)
+{
+    (void)unused_argument;
+    return 0;
+}
+
+/* Threads get theirs from where processes do. */
+static DWORD next_id(void)
+{
+    DWORD id;
+    HANDLE thread = CreateThread(NULL, 0, ends_at_once, NULL, 0, &id);
+
+    CHECK(thread);
+    CHECK_EQUAL(WaitForSingleObject(thread, PATIENCE), WAIT_OBJECT_0);
+    CloseHandle(thread);
+    return id;
+}
+
+/* By the id that a disk names programs find whom to ask for an eject. */
+static void the_process_id_of_a_unit_in_its_grace_is_nobody_elses(void)
+{
+    HANDLE process = start_child("serves", "grace", FALSE, NULL);
+    DWORD id = GetProcessId(process);
+
+    WAIT_UNTIL(units() == 1);
+    CHECK(TerminateProcess(process, 9));
+    CHECK_EQUAL(end_of_child(process), 9);
+    for (unsigned i = 0; i < IDS; i++)
+        CHECK(next_id() != id);
+    CHECK_EQUAL(units(), 1);
+    CHECK_EQUAL(unprovision(&guid_a), 0);
+}
+
 const struct test process_tests[] = {
     { "a dead owner's units are gone with it", a_dead_owners_units_are_gone_with_it,
         "ioctl_process_death_test" },
@@ -222,5 +257,7 @@ const struct test process_tests[] = {
     { "a server killed in mid-request", a_server_killed_in_mid_request },
     { "a server that comes back within the grace", a_server_that_comes_back_within_the_grace },
     { "a unit in its grace can be removed", a_unit_in_its_grace_can_be_removed },
+    { "the process id of a unit in its grace is nobody else's",
+        the_process_id_of_a_unit_in_its_grace_is_nobody_elses },
     { 0 }
 };
