@@ -3,6 +3,7 @@
 
 #include "launcher/process.h"
 
+#include "launcher/account.h"
 #include "launcher/ask.h"
 #include "launcher/log.h"
 #include "launcher/sink.h"
@@ -53,13 +54,17 @@ void process_prepare(void)
 /* The account's own token and environment; ours where the class says none. */
 static DWORD prepare_account(const wchar_t *account, struct start *start)
 {
+    static wchar_t desktop[] = L"";
+    DWORD error;
+
     if (!*account)
         return 0;
-    if (!LogonUserW(account, L"NT AUTHORITY", NULL, LOGON32_LOGON_SERVICE, LOGON32_PROVIDER_DEFAULT,
-            &start->token) ||
-        !CreateEnvironmentBlock(&start->environment, start->token, FALSE))
-        return GetLastError();
-    return 0;
+    error = account_token(account, &start->token);
+    if (error)
+        return error;
+    /* The account's own: ours would end a program that loads user32, for it may not open that. */
+    start->info.StartupInfo.lpDesktop = desktop;
+    return CreateEnvironmentBlock(&start->environment, start->token, FALSE) ? 0 : GetLastError();
 }
 
 /* The server inherits these handles and no others, whatever else the launcher has open. */

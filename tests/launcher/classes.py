@@ -4,6 +4,10 @@
 
 import re
 
+from disks import add_rawdisk, rawdisk
+from harness.package import values
+from harness.programs import passes_stgtest
+
 BAD = 1610
 LONGEST = 1024 * 1024  # bytes of a file of standard errors
 
@@ -83,14 +87,41 @@ def errors_that_cannot_be_written_stop_no_server(launcher):
 
 
 def an_account_is_asked_for(launcher):
-    """Wine's LogonUser() gives a token with which no process can be made: what is left is that the
-    server does not run as somebody else."""
+    """Wine lacks LogonUserExExW(): what is left is that the server runs as nobody else."""
     launcher.add_class("t", CommandLine=r"C:\winspd\account.log run", RunAs="LocalService")
     with launcher.recorded("t x: cannot be started: error"):
         status, output, _ = launcher.ctl("start", "t", "x")
     assert status == 0 and output.startswith("KO launcher: error"), output
     assert launcher.list() == [] and launcher.log_of("account") == []
     launcher.add_class("t", CommandLine=r"C:\winspd\account.log run", RunAs="LocalSystem")
+    launcher.says("OK\n", "start", "t", "x")
+
+
+def a_server_of_another_account_serves_a_disk(launcher):
+    """That of the test is one without the administrators' rights."""
+    launcher.use("launcher-test")
+    for account, wanted in (("LocalSystem", "administrator"), ("NetworkService", "user")):
+        launcher.add_class("t", CommandLine=rf"C:\winspd\{account}.log who", RunAs=account,
+                           StandardError=r"C:\winspd\who.txt")
+        launcher.says("OK\n", "start", "t", account)
+        launcher.wait_for_log(account, "ready")
+        assert wanted in launcher.log_of(account), launcher.log_of(account)
+        launcher.clear()
+    said = (launcher.files / "who.txt").read_text()
+    assert "t NetworkService: hello\n" in said, said
+    add_rawdisk(launcher, RunAs="LocalService")
+    with rawdisk(launcher, "account") as (_, number):
+        passes_stgtest(launcher.machine, rf"\\.\PhysicalDrive{number}", "20", "WR", "*", "*")
+
+
+def the_drivers_descriptor_admits_no_user(launcher):
+    """That of the INF, as the system reads it: a class that has it may be started by whom it lets
+    open the driver."""
+    launcher.use("launcher-test")
+    text = values(launcher.machine, r"Enum\ROOT\SCSIADAPTER")["Security"]
+    assert text.count("(A;") == 3, text
+    launcher.add_class("t", CommandLine=r"C:\winspd\inf.log run", Security=text)
+    launcher.says("KO launcher: error 5\n", "start", "t", "x", user=True)
     launcher.says("OK\n", "start", "t", "x")
 
 
@@ -103,4 +134,9 @@ TESTS = [
      a_file_of_errors_is_set_aside_when_it_is_full),
     ("errors that cannot be written stop no server", errors_that_cannot_be_written_stop_no_server),
     ("a server runs as another account or not at all", an_account_is_asked_for),
+]
+# Tests of the launcher with what Wine lacks.
+TESTS_OF_DOUBLE = [
+    ("a server of another account serves a disk", a_server_of_another_account_serves_a_disk),
+    ("the driver's descriptor admits no user", the_drivers_descriptor_admits_no_user),
 ]

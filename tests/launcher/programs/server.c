@@ -9,6 +9,7 @@
  *     stubborn           CTRL_BREAK does not
  *     exit STATUS        at once
  *     crash FILE         exit status 3 when there is no such file, which it makes; else as run
+ *     who                notes whether it has the rights of an administrator, then as run
  *     noise LINES        writes that many lines to standard error, then as run
  */
 
@@ -25,8 +26,8 @@ static void note(const wchar_t *text)
 {
     char line[4096];
     int length = WideCharToMultiByte(CP_UTF8, 0, text, -1, line, sizeof line, NULL, NULL);
-    HANDLE file = CreateFileW(log_path, FILE_APPEND_DATA, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL,
-        OPEN_ALWAYS, 0, NULL);
+    HANDLE file = CreateFileW(
+        log_path, FILE_APPEND_DATA, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_ALWAYS, 0, NULL);
     DWORD written;
 
     line[length - 1] = '\n';
@@ -63,6 +64,16 @@ static void await_events(void)
     SetConsoleCtrlHandler(on_event, TRUE);
 }
 
+static const wchar_t *who(void)
+{
+    BYTE sid[SECURITY_MAX_SID_SIZE];
+    DWORD size = sizeof sid;
+    BOOL is = FALSE;
+
+    CreateWellKnownSid(WinBuiltinAdministratorsSid, NULL, sid, &size);
+    return CheckTokenMembership(NULL, sid, &is) && is ? L"administrator" : L"user";
+}
+
 static BOOL is_there(const wchar_t *path)
 {
     HANDLE file = CreateFileW(path, GENERIC_WRITE, 0, NULL, CREATE_NEW, 0, NULL);
@@ -97,6 +108,8 @@ int wmain(int count, wchar_t **words)
         return _wtoi(words[3]);
     if (!wcscmp(mode, L"crash") && !is_there(words[3]))
         return 3;
+    if (!wcscmp(mode, L"who"))
+        note(who());
     for (int i = 0; !wcscmp(mode, L"noise") && i < _wtoi(words[3]); i++)
         fwprintf(stderr, L"line %d %0100d\n", i, 0);
     note(L"ready");

@@ -10,6 +10,7 @@ from .programs import disk, nothing_is_left
 from .setup import INF, SERVICE, devices, is_installed, registry
 
 CLASS = "{4D36E97B-E325-11CE-BFC1-08002BE10318}"
+LAUNCHER = "S-1-5-80-388659112-1027741468-3217041468-3891421413-2522201108"  # its service
 
 
 def install(machine):
@@ -39,7 +40,7 @@ def the_inf_is_in_the_registry(machine):
     expected = {
         "Class": "SCSIAdapter", "ClassGUID": CLASS, "Service": "WinSpd",
         "DeviceDesc": "Windows Storage Proxy Driver", "HardwareID": r"root\winspd",
-        "Security": "D:P(A;;GA;;;SY)(A;;GA;;;BA)",
+        "Security": f"D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GRGW;;;{LAUNCHER})",
     }
     assert {name: device.get(name) for name in expected} == expected, device
     windows = machine.prefix.drive / "windows"
