@@ -5,7 +5,7 @@
  * Arbitrary descriptors of a disk: what names no process leaves an owner of zeros, and the same
  * bytes are read the same way twice.
  *
- * Input: the descriptor.
+ * Input: the descriptor, or the page that it is made of.
  */
 
 #include <stdint.h>
@@ -36,5 +36,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(owner.pid == again.pid && owner.has_guid == again.has_guid &&
          !memcmp(owner.guid, again.guid, sizeof owner.guid));
     launch_designator_is_ours(data, size);
+    if (launch_designator_read_page(data, size, &owner))
+        must(owner.pid != 0);
+    else
+        must(!memcmp(&owner, &none, sizeof owner));
     return 0;
 }

@@ -23,6 +23,8 @@ enum {
 /* SPC-4 7.8.6.1 */
 enum { BINARY = 1, ASCII = 2, VENDOR_SPECIFIC = 0, T10_VENDOR = 1, LOGICAL_UNIT = 0 };
 enum { GUID_TEXT = LAUNCH_GUID_TEXT };
+/* The page of INQUIRY: its code, and the length of its head and of each designator's. */
+enum { DEVICE_IDENTIFICATION = 0x83, HEAD = 4 };
 
 struct identifier {
     uint32_t code_set, type, association;
@@ -122,6 +124,17 @@ static bool read_identifier(const uint8_t *at, size_t room, struct identifier *f
     return found->length <= room - DATA_AT;
 }
 
+/* The first that names a process, and the first with a GUID. */
+static void read_one(const struct identifier *found, bool *has_process, struct launch_owner *owner)
+{
+    if (found->association != LOGICAL_UNIT)
+        return;
+    if (!*has_process)
+        *has_process = read_process(found, owner);
+    if (!owner->has_guid)
+        read_guid(found, owner);
+}
+
 bool launch_designator_read(const void *descriptor, size_t length, struct launch_owner *owner)
 {
     const uint8_t *bytes = descriptor;
@@ -139,16 +152,42 @@ bool launch_designator_read(const void *descriptor, size_t length, struct launch
 
         if (!read_identifier(bytes + at, length - at, &found))
             break;
-        if (found.association == LOGICAL_UNIT) {
-            if (!has_process)
-                has_process = read_process(&found, owner);
-            if (!owner->has_guid)
-                read_guid(&found, owner);
-        }
+        read_one(&found, &has_process, owner);
         next = (uint32_t)le16(bytes + at + NEXT_AT);
         if (!next)
             break;
         at += next;
+    }
+    if (!has_process)
+        *owner = (struct launch_owner){ 0 };
+    return has_process;
+}
+
+/* SPC-4 7.8.6: a head of four bytes, and designators, each of which has a head of four bytes. */
+bool launch_designator_read_page(const void *page, size_t length, struct launch_owner *owner)
+{
+    const uint8_t *bytes = page;
+    struct identifier found;
+    bool has_process = false;
+    size_t end;
+
+    *owner = (struct launch_owner){ 0 };
+    if (length < HEAD || bytes[1] != DEVICE_IDENTIFICATION)
+        return false;
+    end = HEAD + (be32(bytes) & 0xffff);
+    if (end > length)
+        end = length;
+    for (size_t at = HEAD; end - at >= HEAD; at += HEAD + found.length) {
+        found = (struct identifier){
+            .code_set = bytes[at] & 0xf,
+            .type = bytes[at + 1] & 0xf,
+            .association = bytes[at + 1] >> 4 & 3,
+            .data = bytes + at + HEAD,
+            .length = bytes[at + 3],
+        };
+        if (found.length > end - at - HEAD)
+            break;
+        read_one(&found, &has_process, owner);
     }
     if (!has_process)
         *owner = (struct launch_owner){ 0 };

@@ -35,4 +35,8 @@ bool launch_designator_is_ours(const void *descriptor, size_t length);
  * zero. Any thread. */
 bool launch_designator_read(const void *descriptor, size_t length, struct launch_owner *owner);
 
+/* Reads the page of INQUIRY that the descriptor is made of (SPC-4 7.8.6), of so many bytes. As
+ * launch_designator_read(). */
+bool launch_designator_read_page(const void *page, size_t length, struct launch_owner *owner);
+
 #endif

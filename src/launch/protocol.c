@@ -15,6 +15,7 @@ const struct launch_command_info launch_commands[LAUNCH_COMMANDS] = {
     [LAUNCH_LIST] = { u'L', false, false },
     [LAUNCH_QUIT] = { u'Q', false, false },
     [LAUNCH_VIEW] = { u'V', true, false },
+    [LAUNCH_NEXT] = { u'N', true, false },
 };
 
 static const char16_t SUCCESS = u'$', FAILURE = u'!';

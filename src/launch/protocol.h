@@ -50,7 +50,10 @@ enum launch_command {
     LAUNCH_INFO,
     LAUNCH_LIST,
     LAUNCH_QUIT, /* of the original's debug builds: ours answers LAUNCH_ERROR_INVALID */
-    LAUNCH_VIEW, /* ours: what LAUNCH_INFO does not tell. Older launchers answer INVALID */
+    /* These are ours; older launchers answer LAUNCH_ERROR_INVALID. */
+    LAUNCH_VIEW, /* what LAUNCH_INFO does not tell */
+    LAUNCH_NEXT, /* of a list in pages: what follows an instance, which need not be there any more.
+                  * Two empty names: from the beginning. No more: an empty payload */
     LAUNCH_COMMANDS,
 };
 

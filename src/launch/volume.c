@@ -3,6 +3,8 @@
 
 #include "launch/volume.h"
 
+#include "launch/inquiry.h"
+
 #include <setupapi.h>
 #include <stdlib.h>
 #include <winioctl.h>
@@ -77,7 +79,7 @@ static DWORD number_of_disk(HANDLE device)
     return LAUNCH_NO_DISK;
 }
 
-static DWORD add(struct launch_volumes *volumes, const wchar_t *path, HANDLE device,
+static DWORD add(struct launch_volumes *volumes, const wchar_t *path, DWORD disk,
     const struct launch_owner *owner)
 {
     struct launch_volume *items = realloc(
@@ -90,9 +92,7 @@ static DWORD add(struct launch_volumes *volumes, const wchar_t *path, HANDLE dev
     copy = _wcsdup(path);
     if (!copy)
         return ERROR_NOT_ENOUGH_MEMORY;
-    items[volumes->count++] = (struct launch_volume){
-        .path = copy, .disk = number_of_disk(device), .owner = *owner
-    };
+    items[volumes->count++] = (struct launch_volume){ .path = copy, .disk = disk, .owner = *owner };
     return 0;
 }
 
@@ -102,12 +102,17 @@ static DWORD look(const wchar_t *path, DWORD pid, struct launch_volumes *volumes
 {
     HANDLE device = open_path(path, 0);
     struct launch_owner owner;
-    DWORD error = 0;
+    DWORD error = 0, disk;
 
     if (device == INVALID_HANDLE_VALUE)
         return 0;
-    if (!launch_volume_owner(device, &owner) && (!pid || owner.pid == pid))
-        error = add(volumes, path, device, &owner);
+    if (!launch_volume_owner(device, &owner)) {
+        disk = number_of_disk(device);
+        if (disk != LAUNCH_NO_DISK)
+            launch_inquiry_update(disk, &owner);
+        if (!pid || owner.pid == pid)
+            error = add(volumes, path, disk, &owner);
+    }
     CloseHandle(device);
     return error;
 }

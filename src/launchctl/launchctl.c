@@ -6,7 +6,6 @@
  * launcher is no failure of the program, are the original's: installers and scripts rely on them.
  */
 
-#include "launch/client.h"
 #include "launchctl/listing.h"
 #include "launchctl/output.h"
 
@@ -73,40 +72,53 @@ static void show_payload(struct launch_reply *reply)
     output_text(STD_OUTPUT_HANDLE, text, length);
 }
 
-static void show_refusal(const struct launch_reply *reply)
+static void show_refusal(DWORD error, size_t bytes)
 {
-    if (reply->error != LAUNCH_ERROR_MALFORMED)
-        output(STD_OUTPUT_HANDLE, L"KO launcher: error %lu\n", reply->error);
-    else if (reply->bytes == 0)
+    if (error != LAUNCH_ERROR_MALFORMED)
+        output(STD_OUTPUT_HANDLE, L"KO launcher: error %lu\n", error);
+    else if (bytes == 0)
         output(STD_ERROR_HANDLE, L"KO launcher: empty buffer\n");
     else
         output(STD_ERROR_HANDLE, L"KO launcher: corrupted buffer\n");
 }
 
-static DWORD show(struct launch_reply *reply, bool long_list, DWORD *refused)
+/* Returns an error of the transport; *refused is the launcher's. So does the next. */
+static DWORD call(const struct launch_request *request, DWORD *refused)
 {
-    DWORD error = 0;
+    static struct launch_reply reply;
+    DWORD error = launch_call(request, &reply);
 
-    *refused = reply->error;
-    if (reply->error)
-        show_refusal(reply);
-    else if (!long_list)
-        show_payload(reply);
+    if (error)
+        return error;
+    *refused = reply.error;
+    if (reply.error)
+        show_refusal(reply.error, reply.bytes);
     else
-        error = listing_show(reply, refused);
-    if (!reply->error && *refused == LAUNCH_ERROR_INVALID)
+        show_payload(&reply);
+    return 0;
+}
+
+static DWORD call_for_list(bool long_list, DWORD *refused)
+{
+    static struct launch_list list;
+    DWORD error;
+
+    launch_list_begin(&list);
+    error = long_list ? listing_show_long(&list, refused) : listing_show(&list, refused);
+    if (!error && list.reply.error)
+        show_refusal(list.reply.error, list.reply.bytes);
+    else if (!error && *refused == LAUNCH_ERROR_INVALID)
         output(
             STD_ERROR_HANDLE, L"KO launcher: it is older than this program and has no list -l\n");
-    else if (!reply->error && *refused)
+    else if (!error && *refused)
         output(STD_ERROR_HANDLE, L"KO launcher: error %lu\n", *refused);
     return error;
 }
 
-static int call(const struct command *command, int count, wchar_t **words, bool strict)
+static int run(const struct command *command, int count, wchar_t **words, bool strict)
 {
     bool long_list = command->lists && count == 1 && !wcscmp(words[0], L"-l");
     struct launch_request request = { .command = command->command };
-    static struct launch_reply reply;
     DWORD error, refused = 0;
 
     if (long_list)
@@ -120,9 +132,7 @@ static int call(const struct command *command, int count, wchar_t **words, bool 
         for (int i = 2; i < count; i++)
             request.arguments[i - 2] = words[i];
     }
-    error = launch_call(&request, &reply);
-    if (!error)
-        error = show(&reply, long_list, &refused);
+    error = command->lists ? call_for_list(long_list, &refused) : call(&request, &refused);
     if (error)
         output(STD_ERROR_HANDLE, L"KO CallNamedPipe = %lu\n", error);
     return (int)(error || !strict ? error : refused);
@@ -142,5 +152,5 @@ int wmain(int count, wchar_t **words)
     words += 1 + strict;
     count -= 1 + strict;
     command = count > 0 ? find(words[0]) : NULL;
-    return command ? call(command, count - 1, words + 1, strict) : usage();
+    return command ? run(command, count - 1, words + 1, strict) : usage();
 }

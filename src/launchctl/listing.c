@@ -72,21 +72,29 @@ static DWORD show_instance(const wchar_t *class_name, const wchar_t *instance_na
     return 0;
 }
 
-DWORD listing_show(const struct launch_reply *list, DWORD *refused)
+DWORD listing_show(struct launch_list *list, DWORD *refused)
 {
-    const char16_t *rest = list->payload;
-    size_t length = list->payload_length;
+    bool more = launch_list_next(list);
+
+    if (!list->error && !list->reply.error)
+        output(STD_OUTPUT_HANDLE, L"OK\n");
+    for (; more; more = launch_list_next(list))
+        output(STD_OUTPUT_HANDLE, L"%ls %ls\n", list->class_name, list->instance_name);
+    *refused = list->reply.error;
+    return list->error;
+}
+
+DWORD listing_show_long(struct launch_list *list, DWORD *refused)
+{
+    bool more = launch_list_next(list);
     DWORD error = 0;
 
-    output(STD_OUTPUT_HANDLE, L"OK\n%7ls %12ls %8ls %5ls  %ls\n", L"PID", L"UPTIME", L"RESTARTS",
-        L"DISK", L"CLASS INSTANCE");
-    while (!error && !*refused && length > 0) {
-        const char16_t *class_name = launch_next_string(&rest, &length);
-        const char16_t *instance_name = launch_next_string(&rest, &length);
-
-        if (!instance_name)
-            break;
-        error = show_instance(class_name, instance_name, refused);
-    }
-    return error;
+    if (!list->error && !list->reply.error)
+        output(STD_OUTPUT_HANDLE, L"OK\n%7ls %12ls %8ls %5ls  %ls\n", L"PID", L"UPTIME",
+            L"RESTARTS", L"DISK", L"CLASS INSTANCE");
+    for (; more && !error && !*refused; more = launch_list_next(list))
+        error = show_instance(list->class_name, list->instance_name, refused);
+    if (!*refused)
+        *refused = list->reply.error;
+    return error ? error : list->error;
 }

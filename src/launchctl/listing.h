@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* The long form of a list. */
+/* Lists of instances. */
 
 #ifndef LAUNCHCTL_LISTING_H
 #define LAUNCHCTL_LISTING_H
 
-#include "launch/client.h"
+#include "launch/list.h"
 
-/* Shows a line for each of the instances in an answer to LAUNCH_LIST, about which it asks the
- * launcher. An instance that has ended is left out. Returns an error of the transport; *refused
- * is the launcher's: LAUNCH_ERROR_INVALID from one that is older than this. */
-DWORD listing_show(const struct launch_reply *list, DWORD *refused);
+/* Shows a line for each instance of the list, behind a line that says OK where the launcher has
+ * answered at all. Returns an error of the transport; *refused is the launcher's. */
+DWORD listing_show(struct launch_list *list, DWORD *refused);
+
+/* The long form, for which it asks the launcher about each. An instance that has ended meanwhile is
+ * left out. *refused is LAUNCH_ERROR_INVALID from a launcher that is older than this. */
+DWORD listing_show_long(struct launch_list *list, DWORD *refused);
 
 #endif

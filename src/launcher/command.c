@@ -166,28 +166,48 @@ static DWORD view(struct instance *instance, struct launch_answer *answer)
     return launch_encode_view(&view, answer) ? 0 : LAUNCH_ERROR_NO_ROOM;
 }
 
-/* A pair that does not fit whole is left out, and so is what follows. */
-static DWORD list(const struct launch_request *request, HANDLE token, struct launch_answer *answer)
+static bool append_names(struct launch_answer *answer, const struct instance *instance)
 {
-    size_t count, before = answer->length;
-    struct instance **all = instance_all(&count);
-    bool fits = true;
+    size_t before = answer->length;
+    bool fits = launch_answer_string(answer, instance->start.class_name) &&
+                launch_answer_string(answer, instance->start.instance_name);
 
-    (void)request;
+    if (!fits)
+        answer->length = before;
+    return fits;
+}
+
+/* As many as fit, in the order of their names, so that a client can go on behind the last one. A
+ * pair that no message can hold keeps back none of those that follow. */
+static DWORD list_behind(const wchar_t *class_name, const wchar_t *instance_name, HANDLE token,
+    struct launch_answer *answer)
+{
+    size_t count, empty = answer->length;
+    struct instance **all = instance_all(&count);
+    bool full = false;
+
     if (!all)
         return ERROR_NO_SYSTEM_RESOURCES;
     for (size_t i = 0; i < count; i++) {
-        if (fits && security_allows(all[i]->start.security, token, SERVICE_QUERY_STATUS)) {
-            before = answer->length;
-            fits = launch_answer_string(answer, all[i]->start.class_name) &&
-                   launch_answer_string(answer, all[i]->start.instance_name);
-            if (!fits)
-                answer->length = before;
-        }
+        if (!full && instance_compare(all[i], class_name, instance_name) > 0 &&
+            security_allows(all[i]->start.security, token, SERVICE_QUERY_STATUS))
+            full = !append_names(answer, all[i]) && answer->length > empty;
         instance_release(all[i]);
     }
     free(all);
     return 0;
+}
+
+/* The original's: what does not fit is left out without a word. */
+static DWORD list(const struct launch_request *request, HANDLE token, struct launch_answer *answer)
+{
+    (void)request;
+    return list_behind(L"", L"", token, answer);
+}
+
+static DWORD next(const struct launch_request *request, HANDLE token, struct launch_answer *answer)
+{
+    return list_behind(request->class_name, request->instance_name, token, answer);
 }
 
 /* A command with a handler of instances also has the right that it takes. */
@@ -202,6 +222,7 @@ static const struct {
     [LAUNCH_INFO] = { .handle_instance = tell, .right = SERVICE_QUERY_STATUS },
     [LAUNCH_VIEW] = { .handle_instance = view, .right = SERVICE_QUERY_STATUS },
     [LAUNCH_LIST] = { .handle = list },
+    [LAUNCH_NEXT] = { .handle = next },
 };
 
 void commands_answer(

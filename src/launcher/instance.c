@@ -118,17 +118,24 @@ static DWORD create(const struct instance_start *start, struct instance **result
 }
 
 /* As the registry has it. */
-static bool same(const wchar_t *name, const wchar_t *other)
+static int compare(const wchar_t *name, const wchar_t *other)
 {
-    return CompareStringOrdinal(name, -1, other, -1, TRUE) == CSTR_EQUAL;
+    return CompareStringOrdinal(name, -1, other, -1, TRUE) - CSTR_EQUAL;
+}
+
+int instance_compare(
+    const struct instance *instance, const wchar_t *class_name, const wchar_t *instance_name)
+{
+    int order = compare(instance->start.class_name, class_name);
+
+    return order ? order : compare(instance->start.instance_name, instance_name);
 }
 
 static struct instance *find(const wchar_t *class_name, const wchar_t *instance_name)
 {
     struct instance *instance = instances;
 
-    while (instance && !(same(instance->start.class_name, class_name) &&
-                           same(instance->start.instance_name, instance_name)))
+    while (instance && instance_compare(instance, class_name, instance_name))
         instance = instance->next;
     return instance;
 }
@@ -229,6 +236,14 @@ struct instance *instance_find_process(DWORD process_id)
     return instance;
 }
 
+static int in_order(const void *one, const void *other)
+{
+    const struct instance *second = *(struct instance *const *)other;
+
+    return instance_compare(
+        *(struct instance *const *)one, second->start.class_name, second->start.instance_name);
+}
+
 struct instance **instance_all(size_t *count)
 {
     struct instance **all, *instance;
@@ -244,6 +259,8 @@ struct instance **instance_all(size_t *count)
         all[(*count)++] = instance;
     }
     instance_unlock();
+    if (all)
+        qsort(all, *count, sizeof *all, in_order);
     return all;
 }
 

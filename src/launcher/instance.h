@@ -65,8 +65,14 @@ struct instance *instance_find(const wchar_t *class_name, const wchar_t *instanc
 struct instance *instance_find_process(DWORD process_id);
 void instance_release(struct instance *instance);
 
-/* A reference to each; the caller releases them and free()s the array. NULL: no memory. */
+/* A reference to each, in the order of their names; the caller releases them and free()s the array.
+ * NULL: no memory. */
 struct instance **instance_all(size_t *count);
+
+/* Below, at or above 0: its names come before these, are these, or come behind them. The case of
+ * letters does not count. */
+int instance_compare(
+    const struct instance *instance, const wchar_t *class_name, const wchar_t *instance_name);
 
 /* Locks its volumes and has it end. Returns 0 when that is under way; LAUNCH_ERROR_IN_USE: a
  * program uses a volume (never when forced), LAUNCH_ERROR_NOT_FOUND: it has ended by itself. */

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <wchar.h>
 
-#include "launch/client.h"
+#include "launch/list.h"
 
 static const struct {
     DWORD error;
@@ -125,15 +125,13 @@ static DWORD view(const wchar_t *class_name, const wchar_t *instance_name,
 static DWORD view_any(
     const struct launch_owner *owner, struct launch_reply *reply, struct launch_view *found)
 {
-    struct launch_reply list;
-    const char16_t *class_name, *instance_name;
-    DWORD error = LAUNCH_ERROR_NOT_FOUND, answer, transport;
+    DWORD error = LAUNCH_ERROR_NOT_FOUND, transport;
+    struct launch_list list;
 
-    if (call(LAUNCH_LIST, NULL, NULL, &list) || list.error)
-        return error;
-    while ((class_name = launch_next_string(&list.payload, &list.payload_length)) &&
-           (instance_name = launch_next_string(&list.payload, &list.payload_length))) {
-        answer = view(class_name, instance_name, owner, reply, found, &transport);
+    launch_list_begin(&list);
+    while (launch_list_next(&list)) {
+        DWORD answer = view(list.class_name, list.instance_name, owner, reply, found, &transport);
+
         if (!answer)
             return 0;
         /* An instance that we may not look at may be the one. */
@@ -160,7 +158,7 @@ static struct outcome eject(const struct launch_owner *owner)
     struct launch_reply reply;
     struct launch_view found;
     wchar_t process[16];
-    DWORD error, transport;
+    DWORD error, other, transport;
 
     swprintf(process, 16, L"%lu", (unsigned long)owner->pid);
     error = view(LAUNCH_CLASS_BY_PID, process, owner, &reply, &found, &transport);
@@ -168,13 +166,13 @@ static struct outcome eject(const struct launch_owner *owner)
         return without_answer(transport);
     if (error == LAUNCH_ERROR_INVALID)
         return stop(LAUNCH_CLASS_BY_PID, process);
-    if (error)
-        error = view_any(owner, &reply, &found);
-    if (!error)
+    other = error ? view_any(owner, &reply, &found) : 0;
+    if (!error || !other)
         return stop(found.class_name, found.instance_name);
-    return error == LAUNCH_ERROR_ACCESS_DENIED
-               ? refused(error, 0)
-               : outcome_of(ERROR_NO_ASSOCIATION, HINT_NOT_LAUNCHED);
+    /* Who may not ask for an instance does not learn that there is one. */
+    if (error == LAUNCH_ERROR_ACCESS_DENIED || other == LAUNCH_ERROR_ACCESS_DENIED)
+        return outcome_of(ERROR_ACCESS_DENIED, HINT_NOT_YOURS);
+    return outcome_of(ERROR_NO_ASSOCIATION, HINT_NOT_LAUNCHED);
 }
 
 struct outcome server_eject(const wchar_t *volume)

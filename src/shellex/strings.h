@@ -25,5 +25,6 @@
 #define HINT_NO_EXTENSION 208
 #define HINT_LOCKED_LINK  209
 #define HINT_GONE         210
+#define HINT_NOT_YOURS    211
 
 #endif

@@ -2,7 +2,9 @@
 # Copyright (c) 2026, the WinSpd authors
 """Disks of the programs that ship, started by the launcher and served through the driver."""
 
+import os
 import re
+import signal
 from contextlib import contextmanager
 
 from harness.programs import nothing_is_left, passes_stgtest
@@ -87,9 +89,35 @@ def a_view_tells_the_disks_guid(launcher):
         assert view.endswith(f"|disk={number} {{{GUID}}}|"), view
 
 
+def process_of(launcher, name):
+    return int(re.search(r"\|pid=(\d+)\|", launcher.send(f"Vrawdisk|{name}|"))[1])
+
+
+def the_end_of_a_killed_launcher_ends_its_servers(launcher):
+    """The service manager starts it again by its recovery options; here the test does."""
+    add_rawdisk(launcher, Persistent=1)
+    launcher.add_class("loose", CommandLine=r"C:\winspd\loose.log run", JobControl=0)
+    with rawdisk(launcher, "killed") as (path, _):
+        launcher.says("OK\n", "start", "loose", "x")
+        launcher.wait_for_log("loose", "ready")
+        before = process_of(launcher, path)
+        launcher.kill()
+        nothing_is_left(launcher.machine)
+        loose = launcher.processes_of("loose.log")
+        assert len(loose) == 1, "it is in the job, although its class says no"
+        os.kill(loose[0], signal.SIGKILL)
+        launcher.start_again()
+        launcher.wait_for_list(f"rawdisk {path}")
+        number = disk_number(launcher, path)
+        assert process_of(launcher, path) != before
+        passes_stgtest(launcher.machine, rf"\\.\PhysicalDrive{number}", "20", "WR", "*", "*")
+
+
 TESTS = [
     ("a disk is served and ejected", a_disk_is_served_and_ejected),
     ("a volume in use is stopped by force alone", a_volume_in_use_is_not_stopped),
     ("other instances keep their volumes", other_instances_keep_their_volumes),
     ("a view tells the disk's GUID", a_view_tells_the_disks_guid),
+    ("the end of a killed launcher ends its servers, and they come again",
+     the_end_of_a_killed_launcher_ends_its_servers),
 ]

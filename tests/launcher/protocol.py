@@ -48,7 +48,7 @@ def messages_are_the_originals(launcher):
     for text, answer in (("St|raw|a|", "$"), ("L", "$t|raw|"), ("It|raw|", f"$t|raw|{line}|"),
                          ("St|raw|", "!183|"), ("Tt|raw|", "$"), ("Tt|none|", "!2|"),
                          ("St|raw", "!87|"), ("St|", "!87|"), ("S", "!87|"), ("", "!87|"),
-                         ("X", "!87|"), ("Q", "!87|"), ("St|raw|cut", "!87|")):
+                         ("X", "!87|"), ("Q", "!87|"), ("N|", "!87|"), ("St|raw|cut", "!87|")):
         found = launcher.send(text)
         assert found == answer, f"{text}: {found} instead of {answer}"
         if text == "Tt|raw|":
@@ -93,16 +93,31 @@ def a_long_list_tells_more(launcher):
                         r" +\d+ +00:00:\d\d +0 +-  t some name\n", output), output
 
 
-def a_list_ends_at_a_pair(launcher):
+def pairs(answer):
+    """The instances of an answer, as launchctl shows them."""
+    assert answer.startswith("$"), answer
+    strings = answer[1:].split("|")[:-1]
+    return [" ".join(pair) for pair in zip(strings[::2], strings[1::2], strict=True)]
+
+
+def a_list_of_any_length_is_whole(launcher):
+    """In pages, of which the original's command knows the first alone."""
     launcher.add_class("t", CommandLine=r"C:\winspd\many.log run")
-    names = [f"{number}{'n' * 400}" for number in range(6)]
-    for name in names:
-        launcher.says("OK\n", "start", "t", name)
-    found = launcher.list()
-    assert len(found) == 5 and all(line.split(" ")[1] in names for line in found), found
-    for name in names:
-        launcher.says("OK\n", "stop", "t", name)
-    launcher.wait_for_list()
+    launcher.add_class("U", CommandLine=r"C:\winspd\many.log run")
+    names = [f"{name} {number}{'n' * 400}" for number in range(6) for name in "tU"]
+    for name in reversed(names):
+        launcher.says("OK\n", "start", *name.split(" "))
+    names.sort(key=str.lower)
+    assert launcher.ctl("list")[1].splitlines()[1:] == names
+    long = launcher.ctl("list", "-l")[1].splitlines()[2:]
+    assert [" ".join(line.split()[-2:]) for line in long] == names, long
+    assert pairs(launcher.send("L")) == pairs(launcher.send("N||")) == names[:5]
+    for behind, wanted in ((names[4], names[5:10]), (names[9].upper(), names[10:]),
+                           ("t 0", names[:5]), (names[2] + "n", names[3:8]), (names[11], []),
+                           ("u ", names[6:11])):
+        found = pairs(launcher.send(f"N{behind.replace(' ', '|')}|"))
+        assert found == wanted, (behind[:9], found)
+    launcher.clear()
 
 
 def a_command_line_that_does_not_fit_is_an_error(launcher):
@@ -151,7 +166,7 @@ TESTS = [
     ("a name is one line of a log", a_name_is_one_line),
     ("an instance is found by its process", an_instance_is_found_by_its_process),
     ("a long list tells more", a_long_list_tells_more),
-    ("a list ends at a pair", a_list_ends_at_a_pair),
+    ("a list of any length is whole", a_list_of_any_length_is_whole),
     ("a command line that does not fit is an error", a_command_line_that_does_not_fit_is_an_error),
     ("arguments arrive as they were", arguments_arrive_as_they_were),
     ("without a launcher, or with another one, there is an error",

@@ -2,8 +2,10 @@
 # Copyright (c) 2026, the WinSpd authors
 """The launcher in a machine of tests/wine: its service, its classes, its client, its records."""
 
+import os
 import re
 import shutil
+import signal
 import subprocess
 from contextlib import contextmanager
 
@@ -50,6 +52,23 @@ class Launcher:
         self.control("install", self.program(program))
         self.control("start")
         self.service = program
+
+    def processes_of(self, text):
+        """Those of this machine with that in their command lines."""
+        return [process for process, (command, _) in self.prefix.processes().items()
+                if text in command]
+
+    def kill(self):
+        """As a crash would. Wine's service manager goes on to say that it runs, and starts it again
+        all the same."""
+        running = self.processes_of(f"{self.service}-x64.exe")
+        assert len(running) == 1, f"{running} are not one launcher"
+        os.kill(running[0], signal.SIGKILL)
+        self.prefix.wait_for(lambda: self.ctl("list")[0] == 2, "its pipe goes")
+
+    def start_again(self):
+        self.control("start")
+        self.prefix.wait_for(lambda: self.ctl("list")[0] == 0, "it serves")
 
     def add_class(self, name, **values):
         self.add_classes({name: values})

@@ -77,12 +77,14 @@ static void the_instance_that_serves_the_disk_is_stopped(void)
 static void an_instance_with_another_disk_is_left_alone(void)
 {
     struct drive drive = drive_start(L"");
-    struct fake_row rows[3] = { { .reply = record(0, &drive, L"mem\1other", FALSE) },
-        { .reply = L"$mem\1other\1" }, { .reply = record(2, &drive, L"mem\1other", FALSE) } };
+    struct fake_row rows[4] = { { .reply = record(0, &drive, L"mem\1other", FALSE) },
+        { .reply = L"$mem\1other\1" }, { .reply = record(2, &drive, L"mem\1other", FALSE) },
+        { .reply = L"$" } };
 
-    CHECK_RESULT(eject(&drive, 3, rows, 3), HRESULT_FROM_WIN32(ERROR_NO_ASSOCIATION));
-    CHECK_TEXT(fake_request(1), L"L");
+    CHECK_RESULT(eject(&drive, 4, rows, 4), HRESULT_FROM_WIN32(ERROR_NO_ASSOCIATION));
+    CHECK_TEXT(fake_request(1), L"N\1\1");
     CHECK_TEXT(fake_request(2), L"Vmem\1other\1");
+    CHECK_TEXT(fake_request(3), L"Nmem\1other\1");
     drive_close(&drive);
 }
 
@@ -90,11 +92,17 @@ static void an_instance_with_another_disk_is_left_alone(void)
 static void a_server_that_was_started_again_is_found(void)
 {
     struct drive drive = drive_start(L"");
-    struct fake_row rows[5] = { { .reply = L"!2\1" }, { .reply = L"$mem\1x\1mem\1y\1" },
-        { .reply = L"!5\1" }, { .reply = record(3, &drive, L"mem\1y", TRUE) }, { .reply = L"$" } };
+    const wchar_t *found = record(0, &drive, L"mem\1y", TRUE);
+    struct fake_row rows[] = { { .reply = L"!2\1" }, { .reply = L"$mem\1x\1mem\1y\1" },
+        { .reply = L"!5\1" }, { .reply = found }, { .reply = L"$" } };
+    struct fake_row pages[] = { { .reply = L"!2\1" }, { .reply = L"$mem\1x\1" },
+        { .reply = L"!5\1" }, { .reply = L"$mem\1y\1" }, { .reply = found }, { .reply = L"$" } };
 
     CHECK_RESULT(eject(&drive, 5, rows, 5), S_OK);
     CHECK_TEXT(fake_request(4), L"Tmem\1y\1");
+    CHECK_RESULT(eject(&drive, 6, pages, 6), S_OK);
+    CHECK_TEXT(fake_request(3), L"Nmem\1x\1");
+    CHECK_TEXT(fake_request(5), L"Tmem\1y\1");
     drive_close(&drive);
 }
 
@@ -113,7 +121,7 @@ static void refusals_become_results(void)
     struct drive drive = drive_start(L"");
     const wchar_t *found = record(0, &drive, L"mem\1a", TRUE);
     struct {
-        struct fake_row rows[3];
+        struct fake_row rows[4];
         unsigned requests;
         DWORD error;
     } cases[] = {
@@ -121,8 +129,10 @@ static void refusals_become_results(void)
         { { { .reply = found }, { .reply = L"!5\1" } }, 2, ERROR_ACCESS_DENIED },
         { { { .reply = found }, { .reply = L"!2\1" } }, 2, ERROR_NO_ASSOCIATION },
         { { { .reply = found }, { .hangs_up = TRUE } }, 2, ERROR_NO_ASSOCIATION },
-        { { { .reply = L"!5\1" }, { .reply = L"$mem\1a\1" }, { .reply = L"!5\1" } }, 3,
-            ERROR_ACCESS_DENIED },
+        { { { .reply = L"!5\1" }, { .reply = L"$mem\1a\1" }, { .reply = L"!5\1" },
+              { .reply = L"$" } },
+            4, ERROR_ACCESS_DENIED },
+        { { { .reply = L"!5\1" }, { .reply = L"$" } }, 2, ERROR_ACCESS_DENIED },
         { { { .reply = L"!2\1" }, { .reply = L"$" } }, 2, ERROR_NO_ASSOCIATION },
         { { { .reply = L"$nonsense" }, { .reply = L"!122\1" } }, 2, ERROR_NO_ASSOCIATION },
         { { { .hangs_up = TRUE } }, 1, ERROR_NO_ASSOCIATION },
@@ -130,7 +140,7 @@ static void refusals_become_results(void)
 
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++)
         CHECK_RESULT(
-            eject(&drive, 3, cases[i].rows, cases[i].requests), HRESULT_FROM_WIN32(cases[i].error));
+            eject(&drive, 4, cases[i].rows, cases[i].requests), HRESULT_FROM_WIN32(cases[i].error));
     drive_close(&drive);
 }
 

@@ -214,6 +214,54 @@ static void the_way_to_the_next_identifier_is_not_trusted(void **state)
     assert_false(read_whole(&page, &owner));
 }
 
+/* As the disk itself sends it, in an allocation of its size alone. */
+static bool read_page(const uint8_t *page, size_t length, struct launch_owner *owner)
+{
+    uint8_t *copy = malloc(length ? length : 1);
+    bool found;
+
+    memcpy(copy, page, length);
+    memset(owner, 0xff, sizeof *owner);
+    found = launch_designator_read_page(copy, length, owner);
+    free(copy);
+    return found;
+}
+
+static void a_page_is_read_as_its_descriptor_is(void **state)
+{
+    static const char text[] = "WinSpd  product 16 bytesrev " GUID;
+    enum { TEXT = sizeof text - 1, PID_AT = 4 + 4 + 4, T10_AT = PID_AT + 4 + 8 };
+    uint8_t page[T10_AT + 4 + TEXT] = { 0, 0x83, 0, sizeof page - 4,
+        /* of a port, which is nobody's process */
+        1, 0x10, 0, 4, 0, 0, 0, 1 };
+    static const struct launch_owner none;
+    struct launch_owner owner;
+
+    (void)state;
+    memcpy(page + PID_AT, "\x01\x00\x00\x08PIDX\x01\x02\x03\x04", 12);
+    memcpy(page + T10_AT, "\x02\x01\x00", 3);
+    page[T10_AT + 3] = TEXT;
+    memcpy(page + T10_AT + 4, text, TEXT);
+    assert_true(read_page(page, sizeof page, &owner));
+    assert_int_equal(owner.pid, 0x01020304);
+    assert_true(owner.hides_eject && owner.has_guid);
+    assert_memory_equal(owner.guid, guid, sizeof guid);
+    for (size_t length = 0; length < sizeof page; length++) {
+        assert_int_equal(read_page(page, length, &owner), length >= T10_AT);
+        assert_false(owner.has_guid);
+        assert_int_equal(owner.pid, length >= T10_AT ? 0x01020304 : 0);
+    }
+    page[1] = 0x80;
+    assert_false(read_page(page, sizeof page, &owner));
+    assert_memory_equal(&owner, &none, sizeof owner);
+    page[1] = 0x83;
+    page[3] = PID_AT - 4 + 11; /* what follows is no part of it */
+    assert_false(read_page(page, sizeof page, &owner));
+    page[PID_AT + 1] = 0x10;
+    page[3] = sizeof page - 4;
+    assert_false(read_page(page, sizeof page, &owner));
+}
+
 static void the_vendor_is_compared_whole(void **state)
 {
     static const struct {
@@ -256,6 +304,7 @@ int main(void)
         cmocka_unit_test(what_is_no_guid_is_none),
         cmocka_unit_test(a_descriptor_that_is_cut_names_no_process),
         cmocka_unit_test(the_way_to_the_next_identifier_is_not_trusted),
+        cmocka_unit_test(a_page_is_read_as_its_descriptor_is),
         cmocka_unit_test(the_vendor_is_compared_whole),
     };
 

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * The instances of the launcher that its caller may see, for launchctl and the shell extension. A
+ * list may be longer than a message, so it comes in pages. Each page begins behind the last name of
+ * the page before: whatever starts and ends meanwhile, none comes twice, and none is missed that is
+ * there all the time. An older launcher has one page, and leaves out what does not fit.
+ */
+
+#ifndef LAUNCH_LIST_H
+#define LAUNCH_LIST_H
+
+#include "launch/client.h"
+
+struct launch_list {
+    const char16_t *class_name, *instance_name; /* the current one's */
+    DWORD error;                                /* of the transport */
+    struct launch_reply reply;                  /* .error: why the launcher refused */
+    enum launch_command command;                /* list.c alone */
+};
+
+/* Before the first launch_list_next(). Nothing has to be freed. */
+void launch_list_begin(struct launch_list *list);
+
+/* True: class_name and instance_name are those of the next instance, until the next call. False:
+ * there are no more, or list->error or list->reply.error is not 0. As launch_call() otherwise. */
+bool launch_list_next(struct launch_list *list);
+
+#endif
