@@ -2,14 +2,18 @@
 # Copyright (c) 2026, the WinSpd authors
 """The extension, the launcher and the driver together: files are mounted, and drives ejected."""
 
+import os
 import re
+import signal
 from contextlib import contextmanager
 
+from access import SYSTEMS
 from harness.programs import nothing_is_left, passes_stgtest
-from service import Launcher
+from service import SERVICES, Launcher
 
 IN_USE, NO_ASSOCIATION, DENIED = 2404, 1155, 5
 NO_RIGHTS = "D:P(A;;RP;;;SY)"
+ANYBODY_STARTS = "D:P(A;;RP;;;WD)"
 
 
 def image(machine, name):
@@ -18,27 +22,30 @@ def image(machine, name):
     return rf"C:\winspd\{name}", rf"\\?\C:\winspd\{name}"
 
 
-def shell(machine, *arguments):
-    """What shelltest prints."""
-    _, output = machine.prefix.wine(machine.package / "shelltest.exe", *arguments)
+def shell(machine, *arguments, user=False):
+    """What shelltest prints; user: for one who is no administrator."""
+    programs = [machine.package / "user-x64.exe"] if user else []
+    programs.append(machine.package / "shelltest.exe")
+    _, output = machine.prefix.wine(*programs, *arguments)
     return output.strip()
 
 
-def mount(machine, *paths):
-    return int(shell(machine, "--mount", *paths))
+def mount(machine, *paths, **who):
+    return int(shell(machine, "--mount", *paths, **who))
 
 
-def eject(machine, number):
-    found = re.fullmatch(r"offered (\d+)", shell(machine, "--eject", number))
+def eject(machine, number, **who):
+    found = re.fullmatch(r"offered (\d+)", shell(machine, "--eject", number, **who))
     assert found, f"disk {number} has no entry"
     return int(found[1])
 
 
-def number_of(launcher, instance):
+def number_of(launcher, instance, user=False):
     found = []
 
     def there():
-        output = launcher.ctl("list", "-l")[1]
+        programs = [launcher.program("user")] if user else []
+        output = launcher.run(*programs, launcher.program("launchctl"), "list", "-l")[1]
         found[:] = re.findall(rf"^ +\d+ +[\d:]+ +\d+ +(\d+)  rawdisk {re.escape(instance)}$",
                               output, re.M)
         return found
@@ -48,13 +55,13 @@ def number_of(launcher, instance):
 
 
 @contextmanager
-def launcher_of(machine, **values):
+def launcher_of(machine, options="", **values):
     """With a class for the files; nothing is left that it has started."""
     launcher = Launcher(machine)
     launcher.prepare()
     try:
         launcher.add_class("rawdisk", Executable=launcher.program("rawdisk"),
-                           CommandLine="-f %1 -c 65536", **values)
+                           CommandLine="-f %1 -c 65536" + options, **values)
         yield launcher
         launcher.clear()
         nothing_is_left(machine)
@@ -98,8 +105,61 @@ def refusals_of_the_launcher_are_told(machine):
     assert mount(machine, path) == NO_ASSOCIATION, "there is no launcher"
 
 
+def image_of_another_user(launcher):
+    """All who mount here have the same name: so this one comes out of the registry."""
+    _, instance = image(launcher.machine, "other.rawdisk")
+    launcher.control("stop")
+    launcher.prefix.check(["wine", "reg", "add", rf"{SERVICES}\rawdisk\Instances", "/v", instance,
+                           "/t", "REG_MULTI_SZ", "/d", rf"{instance}\0{SYSTEMS}", "/f"])
+    launcher.control("start")
+    launcher.wait_for_list(f"rawdisk {instance}")
+    return instance
+
+
+def a_user_mounts_and_ejects(machine):
+    """One who is no administrator, and cannot eject what others have mounted. The launcher is the
+    tests': access.py of its tests says why."""
+    mine, instance = image(machine, "mine.rawdisk")
+    with launcher_of(machine, Security=ANYBODY_STARTS) as launcher:
+        launcher.use("launcher-test")
+        other = image_of_another_user(launcher)
+        assert mount(machine, mine, user=True) == 0
+        number = number_of(launcher, instance, user=True)
+        passes_stgtest(machine, rf"\\.\PhysicalDrive{number}", "20", "WR", "*", "*")
+        refused = eject(machine, number_of(launcher, other), user=True)
+        assert refused == DENIED, refused
+        assert eject(machine, number, user=True) == 0
+        launcher.wait_for_list(f"rawdisk {other}")
+    with launcher_of(machine, Security=NO_RIGHTS) as launcher:
+        launcher.use("launcher-test")
+        assert mount(machine, mine, user=True) == DENIED
+
+
+def a_disk_whose_server_has_crashed_is_nobodys(machine):
+    """Within its grace no other instance is ended for it. Its own, started again, is found."""
+    (one, first), (two, second) = image(machine, "c1.rawdisk"), image(machine, "c2.rawdisk")
+    with launcher_of(machine, " --grace 300") as launcher:
+        assert mount(machine, one, two) == 0
+        numbers = number_of(launcher, first), number_of(launcher, second)
+        for process in launcher.processes_of("c1.rawdisk"):
+            os.kill(process, signal.SIGKILL)
+        launcher.wait_for_list(f"rawdisk {second}")
+        assert eject(machine, numbers[0]) == NO_ASSOCIATION
+        launcher.wait_for_list(f"rawdisk {second}")
+        assert mount(machine, one) == 0
+        assert number_of(launcher, first) == numbers[0], "it is another disk"
+        assert eject(machine, numbers[0]) == eject(machine, numbers[1]) == 0
+        launcher.wait_for_list()
+        for path in first, second:  # Wine lets no server end in order, so that its grace begins
+            program = rf"C:\winspd\rawdisk-x64.exe -f {path} -c 65536 --grace 300"
+            machine.drvtest("--interrupt", program)
+
+
 TESTS = [
     ("together: an image is mounted and ejected", an_image_is_mounted_and_ejected),
     ("together: each of two is ejected by itself", each_of_two_is_ejected_by_itself),
     ("together: refusals of the launcher are told", refusals_of_the_launcher_are_told),
+    ("together: a user who is no administrator mounts and ejects", a_user_mounts_and_ejects),
+    ("together: a disk whose server has crashed is nobody's",
+     a_disk_whose_server_has_crashed_is_nobodys),
 ]

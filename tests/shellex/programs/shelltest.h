@@ -16,10 +16,16 @@
 #include "launch/protocol.h"
 
 extern const CLSID mount_id, eject_id;
-extern const struct test com_tests[], mount_tests[], eject_tests[];
+extern const struct test com_tests[], mount_tests[], eject_tests[], ui_tests[];
+
+/* test_ui.c: there is a display, without which Wine has no windows. */
+BOOL ui_is_there(void);
 
 /* shelltest.c. An object of the DLL, by COM. */
 void *create(const CLSID *class_id, const IID *id);
+
+/* test_com.c. What the DLL says to COM. */
+HRESULT can_unload(void);
 
 /* items.c. Selections as Explorer would make them. They are counted: items_alive() is how many of
  * them have references left. */

@@ -15,7 +15,7 @@ static const struct {
 };
 enum { CLASSES = sizeof classes / sizeof classes[0] };
 
-static HRESULT can_unload(void)
+HRESULT can_unload(void)
 {
     HMODULE module = GetModuleHandleW(L"shellex-x64.dll");
     HRESULT(WINAPI * call)(void);

@@ -327,6 +327,8 @@ static void what_was_mounted_before_stays_when_a_mount_is_cancelled(void)
     PeekMessageW(&message, NULL, WM_QUIT, WM_QUIT, PM_REMOVE);
     CHECK_EQUAL(WaitForSingleObject(thread, PATIENCE), WAIT_OBJECT_0);
     fake_go_on();
+    /* The thread that has asked is done with all that it does. */
+    WAIT_UNTIL(can_unload() == S_OK);
     CHECK_EQUAL(fake_stop(), 1);
 }
 
