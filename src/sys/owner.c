@@ -4,10 +4,10 @@
 /*
  * Whose a unit is, and what becomes of it when its owner ends.
  *
- * A unit tells the process id of its owner: by it programs find whom to ask for an eject. Windows may
- * remember the first one for as long as the disk is there. The system gives no id of a process to
- * another one while the process is referenced: so the unit keeps references to its maker, and within
- * the grace to the owner that has gone.
+ * A unit tells the process id of its owner: by it programs find whom to ask for an eject. Windows
+ * may remember the first one for as long as the disk is there. The system gives no id of a process
+ * to another one while the process is referenced: so the unit keeps references to its maker, and
+ * within the grace to the owner that has gone.
  */
 
 #include "sys.h"

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def display():
-    """Its name, for DISPLAY; None where Debian's package xvfb is not installed. The server chooses a
+    """Its name, for DISPLAY; None where Debian's package xvfb is not installed. The server takes a
     number that is free."""
     if not shutil.which("Xvfb"):
         yield None
