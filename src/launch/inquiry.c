@@ -3,9 +3,11 @@
 
 #include "launch/inquiry.h"
 
-#include <ntddscsi.h>
 #include <stdio.h>
 #include <string.h>
+#include <winioctl.h>
+
+#include <ntddscsi.h>
 
 enum { PAGE_MAX = 255, SENSE_MAX = 32, TIMEOUT_S = 10 };
 

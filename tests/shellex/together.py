@@ -46,7 +46,7 @@ def number_of(launcher, instance, user=False):
     def there():
         programs = [launcher.program("user")] if user else []
         output = launcher.run(*programs, launcher.program("launchctl"), "list", "-l")[1]
-        found[:] = re.findall(rf"^ +\d+ +[\d:]+ +\d+ +(\d+)  rawdisk {re.escape(instance)}$",
+        found[:] = re.findall(rf"^ +\d+ +[\d:]+ +\d+ +(\d+)  \w+ {re.escape(instance)}$",
                               output, re.M)
         return found
 
@@ -137,22 +137,27 @@ def a_user_mounts_and_ejects(machine):
 
 def a_disk_whose_server_has_crashed_is_nobodys(machine):
     """Within its grace no other instance is ended for it. Its own, started again, is found."""
-    (one, first), (two, second) = image(machine, "c1.rawdisk"), image(machine, "c2.rawdisk")
+    (one, first), (two, second) = image(machine, "1.rawdisk"), image(machine, "2.other")
     with launcher_of(machine, " --grace 300") as launcher:
+        launcher.add_class("other", Executable=launcher.program("rawdisk"),
+                           CommandLine="-f %1 -c 65536")
         assert mount(machine, one, two) == 0
         numbers = number_of(launcher, first), number_of(launcher, second)
-        for process in launcher.processes_of("c1.rawdisk"):
+        for process in launcher.processes_of("1.rawdisk"):
             os.kill(process, signal.SIGKILL)
-        launcher.wait_for_list(f"rawdisk {second}")
+        launcher.wait_for_list(f"other {second}")
         assert eject(machine, numbers[0]) == NO_ASSOCIATION
-        launcher.wait_for_list(f"rawdisk {second}")
+        launcher.wait_for_list(f"other {second}")
         assert mount(machine, one) == 0
         assert number_of(launcher, first) == numbers[0], "it is another disk"
+        log = machine.judge_log()
         assert eject(machine, numbers[0]) == eject(machine, numbers[1]) == 0
         launcher.wait_for_list()
-        for path in first, second:  # Wine lets no server end in order, so that its grace begins
-            program = rf"C:\winspd\rawdisk-x64.exe -f {path} -c 65536 --grace 300"
-            machine.drvtest("--interrupt", program)
+        dismounted = re.findall(r"volume (\d+) is dismounted", machine.judge_log()[len(log):])
+        assert dismounted == list(numbers), f"{dismounted} instead of {numbers}"
+        # Wine lets no server end in order, so that another grace has begun.
+        program = rf"C:\winspd\rawdisk-x64.exe -f {first} -c 65536 --grace 300"
+        machine.drvtest("--interrupt", program)
 
 
 TESTS = [
