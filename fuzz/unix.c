@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "../tests/unit/work.h"
-#include "doors/unix/transact.h"
+#include "transact/message.h"
 #include "spd/spd.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "doors/unix/transact.h"
+#include "transact/message.h"
 #include "scsi/be.h"
 #include "scsi/scsi.h"
 

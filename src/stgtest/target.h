@@ -6,7 +6,7 @@
 #ifndef STGTEST_TARGET_H
 #define STGTEST_TARGET_H
 
-#include "doors/unix/transact.h"
+#include "transact/message.h"
 #include "stgtest/winerror.h"
 
 struct target;

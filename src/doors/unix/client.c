@@ -143,8 +143,8 @@ static void build_unmap(struct unix_command *command)
 
     if (count > limit)
         count = limit;
-    unix_command_build_unmap(count, &command->request.task, command->unmap_header);
-    command->data[0] = (struct scsi_vec){ command->unmap_header, UNIX_UNMAP_HEADER_LENGTH };
+    transact_command_build_unmap(count, &command->request.task, command->unmap_header);
+    command->data[0] = (struct scsi_vec){ command->unmap_header, TRANSACT_UNMAP_HEADER_LENGTH };
     command->data[1] = (struct scsi_vec){
         command->buffer + (size_t)command->ranges_done * TRANSACT_RANGE_LENGTH,
         (size_t)count * TRANSACT_RANGE_LENGTH,
@@ -200,7 +200,7 @@ void unix_client_completed(struct spd_request *request)
 {
     struct unix_command *command = (struct unix_command *)request;
     struct unix_client *client = command->client;
-    struct transact_status status = unix_status_from_task(&request->task);
+    struct transact_status status = transact_status_from_task(&request->task);
 
     spd_request_release(request);
     command->running = false;
@@ -248,17 +248,20 @@ static void execute(struct unix_command *command)
         return;
     }
     if (hint_is_outstanding(command)) {
-        respond(command, unix_status_check(0x0b, 0x4e, 0x00)); /* OVERLAPPED COMMANDS ATTEMPTED */
+        /* OVERLAPPED COMMANDS ATTEMPTED */
+        respond(command, transact_status_check(0x0b, 0x4e, 0x00));
         return;
     }
     if (message->kind == TRANSACT_UNMAP) {
-        unix_command_convert_ranges(command->buffer, message->blocks);
+        transact_command_convert_ranges(command->buffer, message->blocks);
         build_unmap(command);
-    } else if (!unix_command_build(message, block_length(client), task)) {
-        respond(command, unix_status_check(0x05, 0x20, 0x00)); /* INVALID COMMAND OPERATION CODE */
+    } else if (!transact_command_build(message, block_length(client), task)) {
+        /* INVALID COMMAND OPERATION CODE */
+        respond(command, transact_status_check(0x05, 0x20, 0x00));
         return;
     } else if (task->expected_length > max_transfer_length(client)) {
-        respond(command, unix_status_check(0x05, 0x24, 0x00)); /* INVALID FIELD IN CDB */
+        /* INVALID FIELD IN CDB */
+        respond(command, transact_status_check(0x05, 0x24, 0x00));
         return;
     } else {
         command->data[0] = (struct scsi_vec){ command->buffer, task->expected_length };

@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
-#include "doors/unix/command.h"
+#include "transact/command.h"
 #include "lib/door.h"
 #include "lib/mailbox.h"
 #include "lib/session_log.h"
@@ -40,7 +40,7 @@ struct unix_command {
     bool busy;                  /* between header and response */
     bool running;               /* the library has it */
     bool aborted;               /* by task management of another door */
-    uint8_t unmap_header[UNIX_UNMAP_HEADER_LENGTH];
+    uint8_t unmap_header[TRANSACT_UNMAP_HEADER_LENGTH];
     uint8_t wire[TRANSACT_HEADER_LENGTH]; /* the response */
 };
 

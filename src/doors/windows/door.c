@@ -137,7 +137,7 @@ static uint32_t build_transfer(struct windows_command *command)
         .fua = from->Op.Read.ForceUnitAccess,
     };
 
-    unix_command_build(&message, command->door->params.BlockLength, task);
+    transact_command_build(&message, command->door->params.BlockLength, task);
     command->part.data[0] =
         (struct scsi_vec){ windows_data(command), (size_t)task->expected_length };
     command->part.data[1] = (struct scsi_vec){ 0 };
@@ -146,8 +146,8 @@ static uint32_t build_transfer(struct windows_command *command)
 
 static void build_part(struct windows_part *part, uint8_t *ranges, uint32_t count)
 {
-    unix_command_build_unmap(count, &part->request.task, part->unmap_header);
-    part->data[0] = (struct scsi_vec){ part->unmap_header, UNIX_UNMAP_HEADER_LENGTH };
+    transact_command_build_unmap(count, &part->request.task, part->unmap_header);
+    part->data[0] = (struct scsi_vec){ part->unmap_header, TRANSACT_UNMAP_HEADER_LENGTH };
     part->data[1] = (struct scsi_vec){ ranges, (size_t)count * TRANSACT_RANGE_LENGTH };
 }
 
@@ -163,7 +163,7 @@ static uint32_t build_unmap(struct windows_command *command)
         command->status.ScsiStatus = SCSI_TASK_SET_FULL;
         return 0;
     }
-    unix_command_convert_ranges(ranges, left);
+    transact_command_convert_ranges(ranges, left);
     for (uint32_t i = 0; i < parts; i++) {
         struct windows_part *part = windows_part(command, i);
         uint32_t count = left < most ? left : most;

@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include "doors/unix/command.h"
+#include "transact/command.h"
 #include "doors/windows/native.h"
 #include "lib/door.h"
 #include "lib/session_log.h"
@@ -22,7 +22,7 @@ struct windows_part {
     struct spd_request request; /* first: done() gets a pointer to it */
     struct windows_command *command;
     struct scsi_vec data[2];
-    uint8_t unmap_header[UNIX_UNMAP_HEADER_LENGTH];
+    uint8_t unmap_header[TRANSACT_UNMAP_HEADER_LENGTH];
 };
 
 /* A message, from its arrival until its answer has been sent. Kept by the door and used again, so

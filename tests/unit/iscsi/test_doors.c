@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "../work.h"
-#include "doors/unix/transact.h"
+#include "transact/message.h"
 #include "fixture.h"
 
 #define SECOND "iscsi://127.0.0.1:0/iqn.2026-01.org.example:second"

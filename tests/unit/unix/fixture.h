@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "../work.h"
-#include "doors/unix/transact.h"
+#include "transact/message.h"
 #include "spd/spd.h"
 
 enum {

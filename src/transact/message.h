@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * The transaction protocol: what passes between a client and the unix: door.
+ * The transaction protocol: what passes between a client and the doors of Unix sockets and pipes.
  *
  * A server sends its unit's parameters (128 bytes) right after it accepts. From then on a client
  * sends requests and the server answers each with one response, in any order; the hint tells which.
@@ -19,8 +19,8 @@
  * touch them.
  */
 
-#ifndef DOORS_UNIX_TRANSACT_H
-#define DOORS_UNIX_TRANSACT_H
+#ifndef TRANSACT_MESSAGE_H
+#define TRANSACT_MESSAGE_H
 
 #include <stdbool.h>
 #include <stddef.h>

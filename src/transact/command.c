@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-#include "doors/unix/command.h"
+#include "transact/command.h"
 
 #include <string.h>
 
@@ -22,7 +22,7 @@ static void set_cdb(struct scsi_task *task, uint8_t opcode, uint8_t length)
     task->cdb_length = length;
 }
 
-bool unix_command_build(const struct transact_request *message, uint32_t block_length,
+bool transact_command_build(const struct transact_request *message, uint32_t block_length,
     struct scsi_task *task)
 {
     static const struct {
@@ -47,22 +47,22 @@ bool unix_command_build(const struct transact_request *message, uint32_t block_l
     return true;
 }
 
-void unix_command_build_unmap(uint32_t count, struct scsi_task *task,
-    uint8_t header[UNIX_UNMAP_HEADER_LENGTH])
+void transact_command_build_unmap(uint32_t count, struct scsi_task *task,
+    uint8_t header[TRANSACT_UNMAP_HEADER_LENGTH])
 {
     uint16_t ranges_length = (uint16_t)(count * TRANSACT_RANGE_LENGTH);
-    uint16_t length = UNIX_UNMAP_HEADER_LENGTH + ranges_length;
+    uint16_t length = TRANSACT_UNMAP_HEADER_LENGTH + ranges_length;
 
     set_cdb(task, OP_UNMAP, 10);
     be16_put(task->cdb + 7, length);
-    memset(header, 0, UNIX_UNMAP_HEADER_LENGTH);
+    memset(header, 0, TRANSACT_UNMAP_HEADER_LENGTH);
     be16_put(header, length - 2); /* UNMAP DATA LENGTH does not count itself */
     be16_put(header + 2, ranges_length);
     task->expected_direction = SCSI_DATA_OUT;
     task->expected_length = length;
 }
 
-void unix_command_convert_ranges(uint8_t *ranges, uint32_t count)
+void transact_command_convert_ranges(uint8_t *ranges, uint32_t count)
 {
     for (uint8_t *p = ranges; count > 0; count--, p += TRANSACT_RANGE_LENGTH) {
         struct transact_range range;
@@ -74,7 +74,7 @@ void unix_command_convert_ranges(uint8_t *ranges, uint32_t count)
     }
 }
 
-struct transact_status unix_status_check(uint8_t sense_key, uint8_t asc, uint8_t ascq)
+struct transact_status transact_status_check(uint8_t sense_key, uint8_t asc, uint8_t ascq)
 {
     return (struct transact_status){
         .scsi_status = SCSI_CHECK_CONDITION,
@@ -115,7 +115,7 @@ static void read_descriptor_sense(const uint8_t *sense, size_t length,
     }
 }
 
-struct transact_status unix_status_from_task(const struct scsi_task *task)
+struct transact_status transact_status_from_task(const struct scsi_task *task)
 {
     struct transact_status status = { .scsi_status = task->status };
 

@@ -7,7 +7,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "doors/unix/transact.h"
+#include "transact/message.h"
 
 #include <cmocka.h>
 

@@ -7,7 +7,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "doors/unix/command.h"
+#include "transact/command.h"
 
 #include <cmocka.h>
 
@@ -25,7 +25,7 @@ static void read_becomes_read_16(void **state)
     struct scsi_task task = { 0 };
 
     (void)state;
-    assert_true(unix_command_build(&r, 512, &task));
+    assert_true(transact_command_build(&r, 512, &task));
     assert_cdb(&task, "\x88\x08\x01\x02\x03\x04\x05\x06\x07\x08\x0a\x0b\x0c\x0d\0\0", 16);
     assert_int_equal(task.expected_direction, SCSI_DATA_IN);
     assert_int_equal(task.expected_length, UINT64_C(0x0a0b0c0d) * 512);
@@ -37,7 +37,7 @@ static void write_becomes_write_16(void **state)
     struct scsi_task task = { 0 };
 
     (void)state;
-    assert_true(unix_command_build(&r, 4096, &task));
+    assert_true(transact_command_build(&r, 4096, &task));
     assert_cdb(&task, "\x8a\0\0\0\0\0\0\0\0\x07\0\0\0\x05\0\0", 16);
     assert_int_equal(task.expected_direction, SCSI_DATA_OUT);
     assert_int_equal(task.expected_length, 5 * 4096);
@@ -49,7 +49,7 @@ static void flush_becomes_synchronize_cache_16(void **state)
     struct scsi_task task = { 0 };
 
     (void)state;
-    assert_true(unix_command_build(&r, 512, &task));
+    assert_true(transact_command_build(&r, 512, &task));
     assert_cdb(&task, "\x91\0\0\0\0\0\0\0\0\x07\0\0\0\x05\0\0", 16);
     assert_int_equal(task.expected_direction, SCSI_NO_DATA);
     assert_int_equal(task.expected_length, 0);
@@ -64,19 +64,19 @@ static void unknown_kinds_become_nothing(void **state)
         struct transact_request r = { .kind = (uint8_t)kind };
 
         if (kind < TRANSACT_READ || kind > TRANSACT_FLUSH)
-            assert_false(unix_command_build(&r, 512, &task));
+            assert_false(transact_command_build(&r, 512, &task));
     }
 }
 
 static void unmap_has_a_parameter_list(void **state)
 {
     struct scsi_task task = { 0 };
-    uint8_t header[UNIX_UNMAP_HEADER_LENGTH];
+    uint8_t header[TRANSACT_UNMAP_HEADER_LENGTH];
     uint8_t ranges[32];
     struct transact_range first = { 0x0102030405060708, 0x0a0b0c0d }, second = { 9, 1 };
 
     (void)state;
-    unix_command_build_unmap(2, &task, header);
+    transact_command_build_unmap(2, &task, header);
     assert_cdb(&task, "\x42\0\0\0\0\0\0\0\x28\0", 10);
     assert_int_equal(task.expected_length, 40);
     assert_int_equal(task.expected_direction, SCSI_DATA_OUT);
@@ -84,7 +84,7 @@ static void unmap_has_a_parameter_list(void **state)
     transact_encode_range(&first, ranges);
     transact_encode_range(&second, ranges + 16);
     memset(ranges + 12, 0xff, 4); /* what is reserved there is reserved here too */
-    unix_command_convert_ranges(ranges, 2);
+    transact_command_convert_ranges(ranges, 2);
     assert_memory_equal(ranges, "\x01\x02\x03\x04\x05\x06\x07\x08\x0a\x0b\x0c\x0d\0\0\0\0", 16);
     assert_memory_equal(ranges + 16, "\0\0\0\0\0\0\0\x09\0\0\0\x01\0\0\0\0", 16);
 }
@@ -94,7 +94,7 @@ static struct transact_status from_sense(const char *sense, uint8_t length)
     struct scsi_task task = { .status = SCSI_CHECK_CONDITION, .sense_length = length };
 
     memcpy(task.sense, sense, length);
-    return unix_status_from_task(&task);
+    return transact_status_from_task(&task);
 }
 
 static void fixed_sense_is_translated(void **state)
@@ -151,7 +151,7 @@ static void cut_sense_is_read_as_far_as_it_goes(void **state)
 static void other_status_has_no_sense(void **state)
 {
     struct scsi_task task = { .status = SCSI_BUSY };
-    struct transact_status s = unix_status_from_task(&task);
+    struct transact_status s = transact_status_from_task(&task);
 
     (void)state;
     assert_int_equal(s.scsi_status, SCSI_BUSY);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-#include "doors/unix/transact.h"
+#include "transact/message.h"
 #include "os/endian.h"
 #include "scsi/scsi.h"
 
