@@ -4,13 +4,16 @@
 /*
  * drvbench serve THREADS
  *     a disk in memory with so many dispatcher threads, until its input ends
+ * drvbench take
+ *     the server of bare exchanges, until its input ends
  * drvbench check
  *     writes the whole disk one way and reads it back another
  * drvbench measure MILLISECONDS
- *     for each line KIND:BYTES:CLIENTS of its input it says "ready", waits for another line, makes
- *     calls for so long, and says how many. Behind that it says how many transactions of the disk
- *     brought requests, how many these were, and how many of them came together. KIND is empty,
- *     answered, read, write, direct-read or direct-write
+ *     for each line KIND:BYTES:CLIENTS:TOGETHER of its input it says "ready", waits for another
+ *     line, makes calls for so long, and says how many. Behind that it says how many transactions
+ *     of the disk brought requests, how many these were, and how many of them came together. KIND
+ *     is empty, answered, read, write, direct-read, direct-write, bare-read or bare-write.
+ *     TOGETHER is for the latter two: requests with a call of the server
  */
 
 #include "drvbench.h"
@@ -27,9 +30,12 @@ enum kind {
     KIND_WRITE,
     KIND_DIRECT_READ,
     KIND_DIRECT_WRITE,
+    KIND_BARE_READ,
+    KIND_BARE_WRITE,
 };
 static const char *const kinds[] = {
-    "empty", "answered", "read", "write", "direct-read", "direct-write",
+    "empty", "answered", "read", "write", "direct-read", "direct-write", "bare-read",
+    "bare-write",
 };
 
 /* The disk, and a unit that nobody uses. */
@@ -41,6 +47,7 @@ struct point {
     enum kind kind;
     UINT32 length;
     unsigned clients;
+    unsigned together;
 };
 
 /* One of the clients of a point. */
@@ -83,6 +90,11 @@ static LONGLONG ticks_a_second(void)
     return frequency.QuadPart;
 }
 
+static bool is_bare(const struct point *point)
+{
+    return point->kind == KIND_BARE_READ || point->kind == KIND_BARE_WRITE;
+}
+
 static void call(struct worker *worker, UINT64 place)
 {
     static const enum client_way ways[] = {
@@ -97,6 +109,8 @@ static void call(struct worker *worker, UINT64 place)
         client_empty(&worker->client, worker->units->own);
     else if (point->kind == KIND_ANSWERED)
         client_answered(&worker->client, point->length);
+    else if (is_bare(point))
+        bare_move(&worker->client, point->kind == KIND_BARE_WRITE, point->length);
     else
         client_move(&worker->client, worker->units->disk, ways[point->kind], place, point->length);
 }
@@ -114,6 +128,8 @@ static DWORD WINAPI work(void *argument)
         if (place + worker->point->length > worker->end)
             place = worker->begin;
     }
+    if (is_bare(worker->point))
+        bare_end(&worker->client);
     return 0;
 }
 
@@ -163,6 +179,9 @@ static LONGLONG count_of(const struct point *point, const struct units *units, L
             .begin = i * part, .end = (i + 1) * part };
         start(&workers[i]);
     }
+    if (is_bare(point))
+        bare_begin(&workers[0].client, point->kind == KIND_BARE_WRITE, point->length,
+            point->clients, point->together);
     say("ready");
     if (!hear(line, sizeof line))
         fail("nobody is there any more");
@@ -179,15 +198,16 @@ static LONGLONG count_of(const struct point *point, const struct units *units, L
 static bool point_of(const char *text, struct point *point)
 {
     char kind[16];
-    unsigned length, clients;
+    unsigned length, clients, together;
 
-    if (sscanf(text, "%15[a-z-]:%u:%u", kind, &length, &clients) != 3 || length > TRANSFER_MAX ||
-        length % BLOCK || clients < 1 || clients > CLIENTS_MAX)
+    if (sscanf(text, "%15[a-z-]:%u:%u:%u", kind, &length, &clients, &together) != 4 ||
+        length > TRANSFER_MAX || length % BLOCK || clients < 1 || clients > CLIENTS_MAX ||
+        together < 1 || together > clients)
         return false;
     for (unsigned i = 0; i < ARRAYSIZE(kinds); i++) {
         if (strcmp(kind, kinds[i]) != 0)
             continue;
-        *point = (struct point){ (enum kind)i, length, clients };
+        *point = (struct point){ (enum kind)i, length, clients, together };
         return true;
     }
     return false;
@@ -251,8 +271,10 @@ int main(int argc, char **argv)
 
     if (argc == 3 && !strcmp(argv[1], "serve"))
         return serve((ULONG)atoi(argv[2]));
+    if (argc == 2 && !strcmp(argv[1], "take"))
+        return bare_serve();
     if (!checks && (argc != 3 || strcmp(argv[1], "measure") != 0)) {
-        fputs("usage: drvbench serve THREADS | check | measure MILLISECONDS\n", stderr);
+        fputs("usage: drvbench serve THREADS | take | check | measure MILLISECONDS\n", stderr);
         return 2;
     }
     client_open(&client);

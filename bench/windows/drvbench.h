@@ -16,6 +16,7 @@ enum {
     TRANSFER_MAX = 65536,
     CLIENTS_MAX = 16,
     CLIENT_HEADER = 96, /* in a client's buffer, before the data */
+    ENTRY = 56,         /* of a batch, before the data */
 };
 
 /* Ends the process: what cannot be measured is said. */
@@ -48,5 +49,15 @@ void client_counts(const struct client *client, UINT32 btl, struct counts *count
 enum client_way { CLIENT_READ, CLIENT_WRITE, CLIENT_DIRECT_READ, CLIENT_DIRECT_WRITE };
 void client_move(
     const struct client *client, UINT32 btl, enum client_way way, UINT64 place, UINT32 length);
+
+/* bare.c: what the calls alone cost, of a driver that only brings requests to a server. */
+/* Says "serving", and serves until its input ends. */
+int bare_serve(void);
+/* From now on the calls are like these, of so many clients, and so many go together. */
+void bare_begin(
+    const struct client *client, bool write, UINT32 length, unsigned clients, unsigned together);
+void bare_move(const struct client *client, bool write, UINT32 length);
+/* A client's last call. */
+void bare_end(const struct client *client);
 
 #endif

@@ -28,6 +28,16 @@ def floor_lines(floors):
         yield f"{what:44}" + "".join(f"{floor['rates'][count]:>11.0f}" for count in clients)
 
 
+def bound_lines(bounds):
+    """Of the same exchanges without a driver's work: what no driver exceeds."""
+    counts = list(bounds[0]["of_answered"])
+    yield (f"{'Bare exchanges, requests with a call:':38}"
+           + "".join(f"{count:>9}" for count in counts))
+    for bound in bounds:
+        yield f"{name(bound):38}" + "".join(
+            f"{bound['of_answered'][count]:>9.2f}" for count in counts)
+
+
 def line(row):
     target = "" if row["need"] is None else f"{mark(row['ok']):>9}{row['need']:>6.2f}"
     return (f"{name(row):21}{row['threads']:>3}{row['rate']:>7.0f}{row['direct']:>7.0f}"
@@ -40,22 +50,29 @@ def span(rows, column):
     return low if low == high else f"{low} to {high}"
 
 
-def verdict(rows):
+def best_bound(bounds, size):
+    return max(share for bound in bounds if bound["size"] == size
+               for share in bound["of_answered"].values())
+
+
+def verdict(rows, bounds):
     """The targets are for what is like a command's trips; the least call is there as well."""
     aimed = [row for row in rows if row["need"] is not None]
     missed = [f"{name(row)}, {row['threads']} threads" for row in aimed if not row["ok"]]
     text = f"MISSED {len(missed)}: {'; '.join(missed)}." if missed else "Every target is met."
     for size in sorted({row["size"] for row in aimed}):
         some = [row for row in aimed if row["size"] == size]
-        text += f""" Commands of {size >> 10}K with a target reach {span(some, "of_answered")} of
-            answered calls, and {span(some, "of_empty")} of empty ones."""
+        text += f""" Bare exchanges of {size >> 10}K reach {best_bound(bounds, size):.2f} of
+            answered calls at best. Commands of {size >> 10}K with a target reach
+            {span(some, "of_answered")} of answered calls, and {span(some, "of_empty")} of empty
+            ones."""
     return " ".join(text.split())
 
 
 def text(results):
     machine = results["machine"]
     lines = ["The Windows driver under Wine: calls per second of CPU, more is better", "",
-             *floor_lines(results["floors"]), "",
+             *floor_lines(results["floors"]), "", *bound_lines(results["bounds"]), "",
              f"{'SCSI pass-through':21}{'thr':>3}{'rate':>7}{'direct':>7}{'/call':>6}{'tog.':>6}"
              f"{'empty':>6}{'answered':>9}{'':>9}{'need':>6}"]
     lines += map(line, results["rows"])
@@ -65,9 +82,12 @@ def text(results):
         caller's memory (_DIRECT), into which the StorPort double reaches by calls of Wine's. empty,
         answered: the rate's share of those calls; a command takes two trips, the client's and the
         disk's,
-        and something comes back from both. need: of answered calls. Median of
+        and something comes back from both. Bare exchanges: the same two trips, for as many
+        requests with a call, of a port driver that does nothing but bring them to a server, as a
+        share of answered calls; 4 wait for all clients. need: of answered calls. Median of
         {results['rounds']} rounds of {results['seconds']} s a point, all on CPU
         {machine['cpu']}, at a load of {results['load']:.1f}."""
     where = f"{machine['model']}, Linux {machine['kernel']}, {results['wine']}"
     lines += ["", *textwrap.wrap(" ".join(about.split()), 80), *textwrap.wrap(where, 80)]
-    return "\n".join(lines + ["", *textwrap.wrap(verdict(results["rows"]), 80)]) + "\n"
+    lines += ["", *textwrap.wrap(verdict(results["rows"], results["bounds"]), 80)]
+    return "\n".join(lines) + "\n"

@@ -21,6 +21,7 @@
  *   passthrough.c  SCSI pass-through of adapters and disks
  *   exports.c      what the miniport calls
  *   control.c      what only tests ask for
+ *   exchange.c     what only the benchmark asks for
  *   linger.c       against Wine's cancelling what is no more; not for other kernels
  *   judge.c        findings; judge_pool.c, judge_imports.c: by way of the miniport's own calls
  *   judge_log.c    where they are written
@@ -245,6 +246,8 @@ ULONG service_count(struct adapter *adapter);
 
 /* control.c; FALSE: not a code of ours */
 BOOLEAN control(struct adapter *adapter, IRP *irp, NTSTATUS *status);
+/* exchange.c; the same */
+BOOLEAN exchange(IRP *irp, NTSTATUS *status);
 
 /* judge.c. A finding fails the test; a note is for whoever reads the log. */
 void judge_open(void);
