@@ -30,9 +30,7 @@ namespace Spd
 
         private readonly Object Lock = new Object();
         private readonly StorageUnitBase Disk;
-        private UnitParams Params;
         private UInt32 Threads = DefaultThreads;
-        private Boolean OnSignal;
         private Unit Unit;      // null: it does not run
         private Boolean Starting;
         private GCHandle Self;  // while it runs
@@ -66,76 +64,36 @@ namespace Spd
         }
 
         /// <summary>The identity of the disk. Keep it stable, so that systems know it.</summary>
-        public System.Guid Guid
-        {
-            get { return Params.Guid; }
-            set { Params.Guid = value; }
-        }
+        public System.Guid Guid { get; set; }
 
         /// <summary>The capacity in blocks, at least 1.</summary>
-        public UInt64 BlockCount
-        {
-            get { return Params.BlockCount; }
-            set { Params.BlockCount = value; }
-        }
+        public UInt64 BlockCount { get; set; }
 
         /// <summary>The length of a block in bytes: a power of two from 512 to 65536.</summary>
-        public UInt32 BlockLength
-        {
-            get { return Params.BlockLength; }
-            set { Params.BlockLength = value; }
-        }
+        public UInt32 BlockLength { get; set; }
 
         /// <summary>The product's name, at most 16 printable ASCII characters.</summary>
-        public String ProductId
-        {
-            get { return Params.ProductId; }
-            set { Params.ProductId = value; }
-        }
+        public String ProductId { get; set; }
 
         /// <summary>Its revision, at most 4 printable ASCII characters.</summary>
-        public String ProductRevisionLevel
-        {
-            get { return Params.ProductRevisionLevel; }
-            set { Params.ProductRevisionLevel = value; }
-        }
+        public String ProductRevisionLevel { get; set; }
 
         /// <summary>Writes are refused, and never reach the unit.</summary>
-        public Boolean WriteProtected
-        {
-            get { return Params.WriteProtected; }
-            set { Params.WriteProtected = value; }
-        }
+        public Boolean WriteProtected { get; set; }
 
         /// <summary>The unit has a volatile cache: Flush is called. Without it every Read and Write
         /// has its Flush argument set.</summary>
-        public Boolean CacheSupported
-        {
-            get { return Params.CacheSupported; }
-            set { Params.CacheSupported = value; }
-        }
+        public Boolean CacheSupported { get; set; }
 
         /// <summary>Unmap is called.</summary>
-        public Boolean UnmapSupported
-        {
-            get { return Params.UnmapSupported; }
-            set { Params.UnmapSupported = value; }
-        }
+        public Boolean UnmapSupported { get; set; }
 
         /// <summary>The Explorer does not offer to eject the disk.</summary>
-        public Boolean EjectDisabled
-        {
-            get { return Params.EjectDisabled; }
-            set { Params.EjectDisabled = value; }
-        }
+        public Boolean EjectDisabled { get; set; }
 
         /// <summary>The most that one operation moves, in bytes: a multiple of the block length, at
         /// most 16 MiB. 0: 64 KiB.</summary>
-        public UInt32 MaxTransferLength
-        {
-            get { return Params.MaxTransferLength; }
-            set { Params.MaxTransferLength = value; }
-        }
+        public UInt32 MaxTransferLength { get; set; }
 
         /// <summary>How many threads call the operations, 1 to 1024; 2 unless it is set.</summary>
         public UInt32 ThreadCount
@@ -153,11 +111,7 @@ namespace Spd
         /// Ctrl-C and its like shut the unit down; on Linux SIGINT, SIGTERM and SIGHUP. To be set
         /// before Start, for one unit of the process.
         /// </summary>
-        public Boolean ShutdownOnSignal
-        {
-            get { return OnSignal; }
-            set { OnSignal = value; }
-        }
+        public Boolean ShutdownOnSignal { get; set; }
 
         /// <summary>
         /// Creates the unit and starts it: Init, then Started, then its operations are called.
@@ -194,12 +148,8 @@ namespace Spd
 
             if (!Survives(Disk.Init))
                 return Errors.UnhandledException;
-            UnitParams Final = Params;
-            Final.DebugLog = DebugLog;
-            if (Final.MaxTransferLength == 0)
-                Final.MaxTransferLength = DefaultMaxTransferLength;
             int Error = Platform.Here.Create(
-                PipeName, Final, new StorageUnitServer(Disk), out Made);
+                PipeName, Params(DebugLog), new StorageUnitServer(Disk), out Made);
             if (Error != 0)
                 return Error;
             lock (Lock)
@@ -211,13 +161,31 @@ namespace Spd
                 Error = Errors.UnhandledException;
             else
             {
-                if (OnSignal)
+                if (ShutdownOnSignal)
                     WatchSignals(Made);
                 Error = Made.Start(Threads);
             }
             if (Error != 0)
                 End(Made);
             return Error;
+        }
+
+        private UnitParams Params(UInt32 DebugLog)
+        {
+            return new UnitParams {
+                Guid = Guid,
+                BlockCount = BlockCount,
+                BlockLength = BlockLength,
+                ProductId = ProductId,
+                ProductRevisionLevel = ProductRevisionLevel,
+                WriteProtected = WriteProtected,
+                CacheSupported = CacheSupported,
+                UnmapSupported = UnmapSupported,
+                EjectDisabled = EjectDisabled,
+                MaxTransferLength =
+                    MaxTransferLength != 0 ? MaxTransferLength : DefaultMaxTransferLength,
+                DebugLog = DebugLog,
+            };
         }
 
         private Boolean Survives(Action<Object> Call)
