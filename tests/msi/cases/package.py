@@ -7,6 +7,7 @@ import shutil
 import struct
 import subprocess
 import sys
+from functools import cached_property
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent.parent.parent
@@ -27,14 +28,25 @@ def shipped():
 
 
 class Package:
-    """What is in one, by msiinfo alone."""
+    """What is in one, by msiinfo alone; each part is read when a rule first asks for it, since most
+    rules look at few of them."""
 
     def __init__(self, path, work):
         self.path, self.work = path, work
-        self.tables = {name: self._table(name) for name in self._info("tables").split()}
-        self.streams = self._info("streams").split()
-        self.summary = dict(line.split(": ", 1) for line in self._info("suminfo").splitlines()
-                            if ": " in line)
+        self.read = {}
+
+    @cached_property
+    def tables(self):
+        return self._info("tables").split()
+
+    @cached_property
+    def streams(self):
+        return self._info("streams").split()
+
+    @cached_property
+    def summary(self):
+        return dict(line.split(": ", 1) for line in self._info("suminfo").splitlines()
+                    if ": " in line)
 
     def _info(self, *words):
         """In its own folder: a table with streams is exported with a file for each."""
@@ -48,7 +60,9 @@ class Package:
         return [dict(zip(names, line.split("\t"))) for line in lines if line]
 
     def rows(self, table):
-        return self.tables.get(table, [])
+        if table not in self.read:
+            self.read[table] = self._table(table) if table in self.tables else []
+        return self.read[table]
 
     def stream(self, name):
         return subprocess.run(["msiinfo", "extract", self.path, name], check=True,
