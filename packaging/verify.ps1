@@ -67,7 +67,7 @@ function Get-Option {
     return $options
 }
 
-if ($env:PROCESSOR_ARCHITECTURE -eq 'ARM64') {
+if ($env:PROCESSOR_ARCHITECTURE -eq 'ARM64' -or $env:PROCESSOR_ARCHITEW6432 -eq 'ARM64') {
     throw 'There is no driver for ARM64.'
 }
 if ([Environment]::OSVersion.Version.Major -lt 10) {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""The launcher in a machine of tests/wine: its service, its classes, its client, its records."""
+"""The launcher in a machine of tests/wine: its service, its classes, its client."""
 
 import os
 import re
@@ -88,11 +88,6 @@ class Launcher:
         status, output = self.prefix.wine("reg", "import", rf"{FOLDER}\class.reg")
         assert status == 0, self.prefix.why(status, output)
 
-    def stored(self, name):
-        """The names below Instances of a class."""
-        text = self.prefix.registry(rf"HKLM\SOFTWARE\WOW6432Node\WinSpd\Services\{name}")
-        return re.findall(r"^    (.+?)    REG_MULTI_SZ", text, re.M)
-
     def run(self, *command):
         """Exit status, standard output, standard error without what Wine says."""
         done = subprocess.run(["wine", *command], env=self.prefix.env, stdin=subprocess.DEVNULL,
@@ -126,9 +121,9 @@ class Launcher:
         except AssertionError as error:
             raise AssertionError(f"{found}: {error}") from None
 
-    def send(self, text, mode="send"):
+    def send(self, text):
         """What the launcher answers to a message, `|` for a NUL."""
-        status, output, _ = self.run(self.program("client"), mode, text)
+        status, output, _ = self.run(self.program("client"), "send", text)
         return output.rstrip("\n") if status == 0 else f"{status}: {output}"
 
     @contextmanager
@@ -151,21 +146,6 @@ class Launcher:
     def wait_for_log(self, name, line, times=1):
         self.prefix.wait_for(lambda: self.log_of(name).count(line) >= times,
                              f"{line} in {name}.log: {self.log_of(name)}")
-
-    def records(self):
-        """The texts of the event log so far, that Wine prints."""
-        self.prefix.log.flush()
-        with open(self.prefix.log.name, encoding="utf-8", errors="replace") as log:
-            return re.findall(r':eventlog:ReportEventW L"(.*)"', log.read())
-
-    @contextmanager
-    def recorded(self, pattern):
-        """What happens here makes such a record."""
-        before = len(self.records())
-        yield
-        self.prefix.wait_for(
-            lambda: any(re.search(pattern, text) for text in self.records()[before:]),
-            f"a record {pattern}: {self.records()[before:]}")
 
     def clear(self):
         """Nothing runs that a test has left."""

@@ -2,9 +2,9 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * winspd-tests: every test of the driver, the DLL and the pipes as one program, for Wine and for
- * Windows. It has the original's command line: options.c. --child NAME X is part of a test, in
- * another process.
+ * winspd-tests: every test of the driver, the DLL, the pipes and the launcher as one program, for
+ * Wine and for Windows. It has the original's command line: options.c. --child NAME X is part of a
+ * test, in another process.
  */
 
 #include <stdio.h>
@@ -32,7 +32,7 @@ int main(int argc, char **argv)
 
     setvbuf(stdout, NULL, _IOFBF, 4096);
     SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX); /* no box waits for a click */
-    if (argc == 4 && !strcmp(argv[1], "--child"))
+    if (argc >= 4 && !strcmp(argv[1], "--child"))
         return run_child(argv[2], argv[3]);
     if (!options_read(&options, argc, argv))
         return CHILD_UNKNOWN;

@@ -111,6 +111,8 @@ static void run_here(const struct suite *suite, const struct test *test)
         end_line(PASSED, "");
     }
     skip_here = false;
+    if (suite->after)
+        suite->after();
 }
 
 /* Its output is its own; the line with the result comes after it. */
@@ -138,7 +140,7 @@ static void run_elsewhere(const struct test *test)
 static void run_one(const struct suite *suite, const struct test *test,
     const struct options *options, const struct system *system)
 {
-    const char *refused = system_refuses(system, test);
+    const char *refused = system_refuses(system, suite->needs | test->needs);
 
     begin_line(test->name);
     if (refused)
@@ -244,6 +246,8 @@ int run_alone(const struct suite *suites, const char *name)
             if (suite->before)
                 suite->before();
             test->run();
+            if (suite->after)
+                suite->after();
             return 0;
         }
     }

@@ -15,6 +15,9 @@ enum {
     NEEDS_WINDOWS = 2,   /* disks, volumes and a port driver of Windows */
     NEEDS_NO_DRIVER = 4,
     ONLY_BY_NAME = 8,    /* runs when an argument +NAME asks for it */
+    NEEDS_LAUNCHER = 16, /* its service is installed */
+    NEEDS_RIGHTS = 32,   /* a launcher that knows its clients and sends CTRL_BREAK: no shipped one
+                            does under Wine, so that launcher-test has to be the service */
 };
 
 /* The last row has no name. Names are unique in the whole program. */
@@ -31,6 +34,8 @@ struct suite {
     int of_driver;         /* it opens the adapter */
     void (*begin)(void);   /* once, before the first of its tests; NULL: nothing */
     void (*before)(void);  /* before each test; NULL: nothing */
+    void (*after)(void);   /* after each test that passed or was skipped; NULL: nothing */
+    unsigned needs;        /* of all its tests */
 };
 
 /* The exit status of a test in a process of its own, or of a child that is a part of one. */

@@ -31,16 +31,19 @@ static bool is_elevated(void)
     return elevation.TokenIsElevated;
 }
 
-static bool is_test_signing(void)
+enum { TEST_SIGNING = 2, MEMORY_INTEGRITY = 0x400 };
+
+static ULONG code_integrity(void)
 {
-    enum { CODE_INTEGRITY = 103, TEST_SIGNING = 2 };
+    enum { CODE_INTEGRITY = 103 };
     struct {
         ULONG length, options;
     } integrity = { sizeof(integrity), 0 };
 
-    return !NtQuerySystemInformation(
-               (SYSTEM_INFORMATION_CLASS)CODE_INTEGRITY, &integrity, sizeof(integrity), NULL) &&
-        integrity.options & TEST_SIGNING;
+    return NtQuerySystemInformation(
+               (SYSTEM_INFORMATION_CLASS)CODE_INTEGRITY, &integrity, sizeof(integrity), NULL)
+        ? 0
+        : integrity.options;
 }
 
 static DWORD registry_number(const char *path, const char *name)
@@ -100,15 +103,40 @@ static void look_at_adapter(struct system *system)
     CloseHandle(adapter);
 }
 
+static bool is_wine(void)
+{
+    return GetProcAddress(GetModuleHandleA("ntdll.dll"), "wine_get_version") != NULL;
+}
+
+static void look_for_launcher(struct system *system)
+{
+    SC_HANDLE manager = OpenSCManagerA(NULL, NULL, SC_MANAGER_CONNECT);
+    SC_HANDLE service = OpenServiceA(manager, "WinSpd.Launcher", SERVICE_QUERY_CONFIG);
+    union {
+        QUERY_SERVICE_CONFIGA config;
+        char room[8192];
+    } found;
+    DWORD length;
+
+    system->launcher =
+        service && QueryServiceConfigA(service, &found.config, sizeof(found), &length);
+    system->launcher_knows = !is_wine() ||
+        (system->launcher && strstr(found.config.lpBinaryPathName, "launcher-test-"));
+    CloseServiceHandle(service);
+    CloseServiceHandle(manager);
+}
+
 void system_look(struct system *system)
 {
     memset(system, 0, sizeof(*system));
     system->elevated = is_elevated();
-    system->test_signing = is_test_signing();
+    system->test_signing = code_integrity() & TEST_SIGNING;
+    system->memory_integrity = code_integrity() & MEMORY_INTEGRITY;
     system->secure_boot = registry_number(SECURE_BOOT, "UEFISecureBootEnabled") != 0;
     system->service = has_key(SERVICE);
     look_for_device(system);
     look_at_adapter(system);
+    look_for_launcher(system);
 }
 
 static void print_file(const char *name, const char *path)
@@ -158,6 +186,26 @@ static void print_windows(void)
         printf("Wine: %s\n", wine_version());
 }
 
+/* Not its name, nor its owner's: the report is sent. */
+static void print_machine(void)
+{
+    static const char key[] = "HARDWARE\\DESCRIPTION\\System\\BIOS";
+    MEMORYSTATUSEX memory = { .dwLength = sizeof(memory) };
+    char maker[80] = "", product[80] = "";
+    DWORD length = sizeof(maker);
+    SYSTEM_INFO info;
+
+    RegGetValueA(
+        HKEY_LOCAL_MACHINE, key, "SystemManufacturer", RRF_RT_REG_SZ, NULL, maker, &length);
+    length = sizeof(product);
+    RegGetValueA(
+        HKEY_LOCAL_MACHINE, key, "SystemProductName", RRF_RT_REG_SZ, NULL, product, &length);
+    GetNativeSystemInfo(&info);
+    GlobalMemoryStatusEx(&memory);
+    printf("machine: %s, %s, %lu processors, %llu MiB\n", maker, product,
+        info.dwNumberOfProcessors, memory.ullTotalPhys >> 20);
+}
+
 static const char *yes(bool value)
 {
     return value ? "yes" : "no";
@@ -166,11 +214,14 @@ static const char *yes(bool value)
 void system_print(const struct system *system)
 {
     print_windows();
-    printf("program: " ARCH "\nadministrator: %s\nSecure Boot: %s\ntest signing: %s\n",
-        yes(system->elevated), yes(system->secure_boot), yes(system->test_signing));
+    print_machine();
+    printf("program: " ARCH "\nadministrator: %s\nSecure Boot: %s\ntest signing: %s\n"
+        "memory integrity: %s\n", yes(system->elevated), yes(system->secure_boot),
+        yes(system->test_signing), yes(system->memory_integrity));
     printf("service: %s\ndevice: %s, problem code %lu\nadapter: error %lu\n", yes(system->service),
         yes(system->device), system->problem, system->adapter_error);
-    printf("StorPort double: %s\nunits: %lu\n", yes(system->has_double), system->units);
+    printf("StorPort double: %s\nunits: %lu\nlauncher: %s\n", yes(system->has_double),
+        system->units, yes(system->launcher));
     print_files();
 }
 
@@ -221,13 +272,17 @@ bool system_is_ready(const struct system *system)
     return false;
 }
 
-const char *system_refuses(const struct system *system, const struct test *test)
+const char *system_refuses(const struct system *system, unsigned needs)
 {
-    if (test->needs & NEEDS_DOUBLE && !system->has_double)
+    if (needs & NEEDS_DOUBLE && !system->has_double)
         return "only the StorPort double under Wine can do what it needs";
-    if (test->needs & NEEDS_WINDOWS && system->has_double)
+    if (needs & NEEDS_WINDOWS && system->has_double)
         return "only Windows has the disks and volumes that it needs";
-    if (test->needs & NEEDS_NO_DRIVER && system->device)
+    if (needs & NEEDS_NO_DRIVER && system->device)
         return "the driver is installed";
+    if (needs & NEEDS_LAUNCHER && !system->launcher)
+        return "the launcher's service is not installed";
+    if (needs & NEEDS_RIGHTS && !system->launcher_knows)
+        return "under Wine the launcher cannot tell its clients apart, nor send CTRL_BREAK";
     return NULL;
 }

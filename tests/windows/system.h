@@ -15,12 +15,15 @@ struct system {
     bool elevated;
     bool secure_boot;
     bool test_signing;
+    bool memory_integrity; /* drivers are checked by the hypervisor */
     bool service;        /* the driver's, in the registry */
     bool device;         /* root\winspd */
     DWORD problem;       /* the device manager's code of it; 0: none */
     DWORD adapter_error; /* of opening it; 0: it can be opened */
     bool has_double;     /* it is the StorPort double's */
     DWORD units;         /* of other programs; only what is running now counts */
+    bool launcher;       /* its service */
+    bool launcher_knows; /* who its clients are, and how to send CTRL_BREAK */
 };
 
 void system_look(struct system *system);
@@ -28,7 +31,7 @@ void system_look(struct system *system);
 void system_print(const struct system *system);
 /* Whether the driver can be tested; otherwise says what is wrong, and what to do. */
 bool system_is_ready(const struct system *system);
-/* Why a test cannot run here; NULL: it can. */
-const char *system_refuses(const struct system *system, const struct test *test);
+/* Why a test with these needs cannot run here; NULL: it can. */
+const char *system_refuses(const struct system *system, unsigned needs);
 
 #endif

@@ -77,9 +77,11 @@ static bool is_here(const struct run *run, const char *name)
 
 static bool is_wanted(const struct run *run, const struct step *step)
 {
-    unsigned condition = step->flags & (IF_INSTALLING | IF_VERIFIER | IF_SLEEP);
+    unsigned condition = step->flags & (IF_INSTALLING | IF_VERIFIER | IF_SLEEP | IF_PACKAGE);
 
     if ((run->asked & condition) != condition)
+        return false;
+    if (step->flags & UNLESS_PACKAGE && run->asked & IF_PACKAGE)
         return false;
     if (step->file && !is_here(run, step->file))
         return false;
@@ -100,17 +102,22 @@ static bool take(struct run *run, const struct step *step)
     else if (status == HANGS)
         say(run, "[ended after %u minutes]\n", step->minutes);
     else
-        say(run, "[exit status %lu]\n", status);
-    return status == 0 || status == ERROR_SUCCESS_REBOOT_REQUIRED;
+        say(run, "[exit status %lu%s]\n", status,
+            status == ERROR_SUCCESS_REBOOT_REQUIRED ? ": Windows wants a restart" : "");
+    return status == 0 || status == ERROR_SUCCESS_REBOOT_REQUIRED || status == step->also_good;
 }
 
 static void take_step(struct run *run, const struct step *step)
 {
     bool good;
 
+    char line[1024];
+
     say(run, "\n=== %s\n", step->name);
-    if (step->command)
-        say(run, "> %s\n", step->command);
+    if (step->command) {
+        command_line(run, step->command, line, sizeof(line));
+        say(run, "> %s\n", line);
+    }
     good = take(run, step);
     if (good || step->flags & FOR_REPORT)
         return;
@@ -155,6 +162,8 @@ static int print_plan(struct run *run)
         const char *text;
     } notes[] = {
         { IF_INSTALLING, "only where the driver is not installed" },
+        { IF_PACKAGE, "only with winspd-VERSION.msi beside this program" },
+        { UNLESS_PACKAGE, "only without winspd-VERSION.msi" },
         { IF_VERIFIER, "only with -Verifier" },
         { IF_SLEEP, "only with -Sleep" },
         { FOR_REPORT, "for the report" },
@@ -174,11 +183,11 @@ static int print_plan(struct run *run)
         printf("\n");
         if (!steps[i].command)
             continue;
-        printf("    %s\n", steps[i].command);
         if (!command_line(run, steps[i].command, line, sizeof(line))) {
             printf("    MISSING: this program is not in %s\n", run->folder);
             missing++;
         }
+        printf("    %s\n", line);
     }
     return missing != 0;
 }
@@ -221,6 +230,26 @@ static void begin(struct run *run)
     system_look(&system);
     if (!system.device)
         run->asked |= IF_INSTALLING;
+    if (*run->package)
+        run->asked |= IF_PACKAGE;
+}
+
+/* The newest by its name: a folder has one, or somebody has unpacked two kits into it. */
+static void look_for_package(struct run *run)
+{
+    char pattern[MAX_PATH];
+    WIN32_FIND_DATAA found;
+    HANDLE search;
+
+    snprintf(pattern, sizeof(pattern), "%.240s\\winspd-*.msi", run->folder);
+    search = FindFirstFileA(pattern, &found);
+    if (search == INVALID_HANDLE_VALUE)
+        return;
+    do
+        if (lstrcmpiA(found.cFileName, run->package) > 0)
+            snprintf(run->package, sizeof(run->package), "%s", found.cFileName);
+    while (FindNextFileA(search, &found));
+    FindClose(search);
 }
 
 int main(int argc, char **argv)
@@ -234,6 +263,7 @@ int main(int argc, char **argv)
             "--tests NAME;NAME..., --report FILE\n");
         return 2;
     }
+    look_for_package(&run);
     if (run.dry)
         return print_plan(&run);
     SetCurrentDirectoryA(run.folder);

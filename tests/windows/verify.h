@@ -21,6 +21,8 @@ enum {
     AT_THE_END = 32,   /* cleans up: runs whatever failed */
     UNLESS_CHOSEN = 128, /* not with --tests */
     RESTARTS = 64,     /* Windows has to be restarted; then the run is started again, and goes on */
+    IF_PACKAGE = 256,     /* only where the installer's package lies beside this program */
+    UNLESS_PACKAGE = 512, /* and only where none does */
 };
 
 struct run {
@@ -28,6 +30,7 @@ struct run {
     unsigned asked; /* IF_... */
     const char *tests; /* names with ; between them; NULL: all */
     char report[MAX_PATH], state[MAX_PATH], folder[MAX_PATH];
+    char package[MAX_PATH]; /* the installer's, in the folder; "": there is none */
     FILE *out;
     unsigned next, failed;
     bool broken; /* a step that must work has not */
@@ -39,7 +42,14 @@ struct step {
     unsigned minutes;  /* after which it hangs */
     const char *file;  /* only where this is beside this program; NULL: always */
     bool (*act)(struct run *run); /* instead of the command; false: it failed */
+    DWORD also_good;   /* an exit status, besides 0 and 3010, which asks for a restart */
 };
+
+/* In a command: the installer's package, the log of it, and the launcher's program as sc wants
+ * it. */
+#define PACKAGE "{package}"
+#define PACKAGE_LOG "{log}"
+#define LAUNCHER "{launcher}"
 
 /* In their order. */
 extern const struct step steps[];
@@ -57,6 +67,9 @@ bool command_line(const struct run *run, const char *command, char *line, size_t
 
 /* verify_report.c: steps that no program of Windows does. */
 bool report_setup_log(struct run *run);
+bool report_package_log(struct run *run);
+/* verify_package.c: what an installation by the package consists of. */
+bool check_installation(struct run *run);
 bool report_dumps(struct run *run);
 bool check_system(struct run *run);
 

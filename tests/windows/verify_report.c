@@ -7,29 +7,52 @@
 
 #define TAIL (64 * 1024L)
 
-/* The end of the log, from the begin of a line on. */
-bool report_setup_log(struct run *run)
+/* The end of a log, from the begin of a line on. Windows Installer writes UTF-16. */
+static void report_end_of(struct run *run, const char *path)
 {
-    static char text[TAIL + 1];
-    char path[MAX_PATH], *from = text;
+    static char text[TAIL + 2], bytes[TAIL * 3 / 2 + 1];
+    char *from = text;
     size_t length;
-    FILE *file;
+    FILE *file = fopen(path, "rb");
 
-    GetWindowsDirectoryA(path, sizeof(path) - 40);
-    strcat(path, "\\INF\\setupapi.dev.log");
-    file = fopen(path, "rb");
     if (!file) {
         say(run, "%s is not there\n", path);
-        return true;
+        return;
     }
     if (fseek(file, -TAIL, SEEK_END))
         rewind(file);
     length = fread(text, 1, TAIL, file);
-    text[length] = 0;
-    if (length == TAIL && strchr(text, '\n'))
-        from = strchr(text, '\n') + 1;
     fclose(file);
+    memset(text + length, 0, 2);
+    if (length > 2 && (!text[1] || !text[3])) {
+        int got = WideCharToMultiByte(CP_UTF8, 0, (const wchar_t *)text, (int)(length / 2), bytes,
+            sizeof(bytes) - 1, NULL, NULL);
+
+        bytes[got > 0 ? got : 0] = 0;
+        from = bytes;
+    }
+    if (length == TAIL && strchr(from, '\n'))
+        from = strchr(from, '\n') + 1;
     say(run, "%s\n", from);
+}
+
+bool report_setup_log(struct run *run)
+{
+    char path[MAX_PATH];
+
+    GetWindowsDirectoryA(path, sizeof(path) - 40);
+    strcat(path, "\\INF\\setupapi.dev.log");
+    report_end_of(run, path);
+    return true;
+}
+
+bool report_package_log(struct run *run)
+{
+    char path[MAX_PATH + 10];
+
+    snprintf(path, sizeof(path), "%s.msi.log", run->report);
+    report_end_of(run, path);
+    DeleteFileA(path);
     return true;
 }
 
@@ -63,6 +86,14 @@ bool report_dumps(struct run *run)
     return true;
 }
 
+static bool has_test_certificate(const struct run *run)
+{
+    char path[2 * MAX_PATH];
+
+    snprintf(path, sizeof(path), "%s\\winspd-test.cer", run->folder);
+    return GetFileAttributesA(path) != INVALID_FILE_ATTRIBUTES;
+}
+
 bool check_system(struct run *run)
 {
     struct system system;
@@ -76,5 +107,9 @@ bool check_system(struct run *run)
         say(run, "Test signing is off: Windows loads the driver only if Microsoft has signed it.\n"
             "Otherwise type `bcdedit /set testsigning on`%s, and restart Windows.\n",
             system.secure_boot ? " after you have switched Secure Boot off in the firmware" : "");
+    if (!system.test_signing && !system.has_double && has_test_certificate(run)) {
+        say(run, "This kit's driver has a test certificate's signature: nothing was changed.\n");
+        return false;
+    }
     return system.elevated && (!system.units || system.has_double);
 }

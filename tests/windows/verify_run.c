@@ -31,13 +31,38 @@ static void append_tests(const char *tests, char *line, size_t room)
     }
 }
 
+/* A word in braces becomes a path in quotes; sc wants the quotes in the value, too. */
+static void fill_in(const struct run *run, const char *command, char *line, size_t room)
+{
+    static const struct {
+        const char *word, *format;
+    } words[] = {
+        { PACKAGE, "\"%s\\%s\"" }, { PACKAGE_LOG, "\"%s.msi.log\"" },
+        { LAUNCHER, "\"\\\"%s\\launcher-" ARCH ".exe\\\"\"" } };
+    size_t used = 0, row = 0;
+
+    for (; *command && used + 1 < room; command += row < 3 ? strlen(words[row].word) : 1) {
+        row = 0;
+        while (row < 3 && !starts_with(command, words[row].word))
+            row++;
+        if (row == 1)
+            used += (size_t)snprintf(line + used, room - used, words[row].format, run->report);
+        else if (row < 3)
+            used += (size_t)snprintf(line + used, room - used, words[row].format, run->folder,
+                *run->package ? run->package : "winspd-VERSION.msi");
+        else
+            line[used++] = *command;
+    }
+    line[used < room ? used : room - 1] = 0;
+}
+
 bool command_line(const struct run *run, const char *command, char *line, size_t room)
 {
     size_t word = strcspn(command, " ");
     char program[2 * MAX_PATH];
 
     if (!is_of_package(command)) {
-        snprintf(line, room, "%s", command);
+        fill_in(run, command, line, room);
         return true;
     }
     snprintf(program, sizeof(program), "%s\\%.*s.exe", run->folder, (int)word, command);
@@ -64,13 +89,36 @@ static DWORD WINAPI watch(void *context)
     return 0;
 }
 
-static void take_down(struct run *run, HANDLE output)
+/* Windows' programs print in the code page of consoles, ours in UTF-8: so is the report. */
+static void say_line(struct run *run, const char *line, int length, UINT code_page)
+{
+    wchar_t wide[4096];
+    char text[3 * 4096];
+    int count = MultiByteToWideChar(code_page, 0, line, length, wide, 4096);
+
+    count = WideCharToMultiByte(CP_UTF8, 0, wide, count, text, sizeof(text), NULL, NULL);
+    say(run, "%.*s", count, text);
+}
+
+static void take_down(struct run *run, HANDLE output, UINT code_page)
 {
     char text[4096];
-    DWORD got;
+    DWORD got, used = 0;
 
-    while (ReadFile(output, text, sizeof(text) - 1, &got, NULL) && got)
-        say(run, "%.*s", (int)got, text);
+    while (ReadFile(output, text + used, sizeof(text) - used, &got, NULL) && got) {
+        DWORD whole = used + got;
+
+        used = whole;
+        while (whole && text[whole - 1] != '\n') /* a character may be cut in two at its end */
+            whole--;
+        if (!whole && used < sizeof(text))
+            continue;
+        whole = whole ? whole : used;
+        say_line(run, text, (int)whole, code_page);
+        memmove(text, text + whole, used - whole);
+        used -= whole;
+    }
+    say_line(run, text, (int)used, code_page);
 }
 
 static bool start(const char *line, HANDLE output, PROCESS_INFORMATION *process)
@@ -105,7 +153,7 @@ DWORD run_command(struct run *run, const char *command, unsigned minutes)
         AssignProcessToJobObject(limit.job, process.hProcess);
         ResumeThread(process.hThread);
         watcher = CreateThread(NULL, 0, watch, &limit, 0, NULL);
-        take_down(run, output);
+        take_down(run, output, is_of_package(command) ? CP_UTF8 : CP_OEMCP);
         WaitForSingleObject(watcher, INFINITE);
         GetExitCodeProcess(process.hProcess, &code);
         if (limit.reached)

@@ -2,7 +2,11 @@
 # Copyright (c) 2026, the WinSpd authors
 """Packages are installed, mended, replaced and removed; what fails leaves nothing."""
 
+import shutil
+
 from harness.disks import SIZE
+from harness.kit import sections
+from harness.prefix import PATIENCE
 from harness.programs import disk, ended
 
 from . import launching, samples
@@ -151,6 +155,34 @@ def a_removal_without_a_device_succeeds(computer):
     has_nothing(computer, computer.clean)
 
 
+KIT = ("verify.ps1", "winspd-tests-x64.exe", "winspd-verify-x64.exe", "winspd-x64.dll",
+       "rawdisk-x64.exe", "devsetup-x64.exe")
+INSTANCE = "launcher: an instance is started, shown and stopped"
+
+
+def the_kit_installs_tests_and_removes_it(computer):
+    """winspd-verify in a folder with the package, and the launcher that comes with that."""
+    kit, report = computer.prefix.drive / "the kit", computer.prefix.drive / "report.txt"
+    kit.mkdir()
+    for file in (*(STAGE / name for name in KIT), shipped()):
+        shutil.copy(file, kit)
+    status, output = computer.prefix.wine(
+        kit / "winspd-verify-x64.exe", "--report", r"C:\report.txt", "--tests",
+        f"ioctl_list_test;{INSTANCE}", timeout=8 * PATIENCE)
+    found = sections(report.read_text())
+    assert status == 0 and "PASSED: 0 steps failed" in output, output
+    for line in ("the class rawdisk: yes", "the service WinSpd.Launcher runs: yes",
+                 "Explorer's eject: yes", r"sys\devsetup-x64.exe: yes"):
+        assert line in found["what the package has installed"], found
+    for line in ("ok 1 - units are listed", f"ok 2 - {INSTANCE}"):
+        assert line in found["all tests"], found
+    assert "InstallFinalize" in found["the log of the installation"], found
+    assert "install the driver" not in found and "device: no" in found["what is left"], found
+    shutil.rmtree(kit)
+    report.unlink()
+    has_nothing(computer, computer.clean)
+
+
 # For the shipped package, with one change.
 CMD = r'"C:\windows\system32\cmd.exe" /c exit {}'
 
@@ -206,4 +238,5 @@ TESTS = [
     ("an older release is replaced", an_older_release_is_replaced),
     ("a driver in use asks for a restart", a_driver_in_use_asks_for_a_restart),
     ("a removal without a device succeeds", a_removal_without_a_device_succeeds),
+    ("the kit installs it, tests it and removes it", the_kit_installs_tests_and_removes_it),
 ]

@@ -80,10 +80,16 @@ def verify(machine, *arguments):
 
 
 def a_dry_run_has_every_step(machine):
+    """Those with the installer, and those without."""
     status, output = verify(machine, "--dry-run")
     steps = re.findall(r'^    \{ "([^"]+)"', PLAN.read_text(), re.M)
     printed = re.findall(r"^ ?\d+\. ([^;\n]+)", output, re.M)
     assert status == 0 and printed == steps and len(steps) > 15, (status, printed, steps)
+    for kind, command in (("with", r'msiexec /i "C:\winspd\winspd-VERSION.msi" '),
+                          ("without", '"C:\\winspd\\devsetup-x64.exe" add '),
+                          ("without", r'sc create WinSpd.Launcher binPath= "\"C:\winspd\launcher')):
+        found = rf"only {kind} winspd-VERSION.msi[^\n]*\n    {re.escape(command)}"
+        assert re.search(found, output), (found, output)
     program = machine.package / "devsetup-x64.exe"
     away = program.rename(program.with_suffix(".away"))
     status, output = verify(machine, "--dry-run")
@@ -100,13 +106,17 @@ def it_installs_tests_and_removes(machine):
     remove_if_there(machine)
     report = machine.prefix.drive / "report.txt"
     status, output = verify(machine, "--report", r"C:\report.txt", "--tests",
-                            "ioctl_list_test;an IRP from above another driver comes back")
+                            "ioctl_list_test;an IRP from above another driver comes back;"
+                            "launcher: an instance is started, shown and stopped")
     found = sections(report.read_text())
     assert status == 0 and "PASSED: 0 steps failed" in output, output
     assert "ok 1 - units are listed" in found["all tests"], found
     assert "ok 2 - an IRP from above another driver comes back" in found["all tests"], found
+    assert "ok 3 - launcher: an instance is started, shown and stopped" in found["all tests"], found
+    assert "launcher: no" in found["what is left"], found
     assert "device: no" in found["what system this is"], found
     assert "[exit status 0]" in found["install the driver"], found
+    assert "not installed by its package" in found["what the package has installed"], found
     assert "[exit status 0]" in found["remove the driver"], found
     assert "device: no" in found["what is left"], found
     assert not (machine.prefix.drive / "report.txt.state").exists()

@@ -60,10 +60,10 @@ class Report:
             text = traceback.format_exc()
         self.judge(name, machine, text)
 
-    def run_program(self, program, machine):
-        """Tests in C: the program ends at the first that fails, and is started again for the
-        next."""
-        names = [name for name in machine.drive(program, "--list")[1].splitlines()
+    def run_program(self, program, machine, *words):
+        """Tests in C, those that the words choose: the program ends at the first that fails, and is
+        started again for the next."""
+        names = [name for name in machine.drive(program, "--list", *words)[1].splitlines()
                  if self.wanted(name)]
         if self.pattern:
             for name in names:
@@ -72,7 +72,7 @@ class Report:
                     self.judge(name, machine, f"{output}exit status {status}")
             return
         while names:
-            status, output = machine.drive(program, "--tap", "--from", names[0])
+            status, output = machine.drive(program, "--tap", "--from", names[0], *words)
             done = self.say(output)
             names = names[done:]
             if names and (status or not done):

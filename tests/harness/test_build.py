@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (c) 2026, the WinSpd authors
+"""scripts/build, with a Meson that makes nothing: what lies in build/ by its name alone."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent.parent
+MESON = """#!/bin/sh
+[ "$1" = setup ] || exit 0
+while [ $# -gt 2 ]; do shift; done
+mkdir -p "$1/meson-info"
+touch "$1/build.ninja"
+for what in targets buildoptions; do echo '[]' > "$1/meson-info/intro-$what.json"; done
+"""
+
+
+class Build(unittest.TestCase):
+    def setUp(self):
+        self.tree = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        for name in ("scripts/build", "packaging/cross/windows-x64.ini", "meson.build",
+                     "meson_options.txt", "src/sys/winspd.inf"):
+            (self.tree / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(TOP / name, self.tree / name)
+        tools = self.tree / "tools"
+        tools.mkdir()
+        for name, text in (("meson", MESON), ("ninja", "#!/bin/sh\n")):
+            (tools / name).write_text(text)
+            (tools / name).chmod(0o755)
+        self.env = dict(os.environ, PATH=f"{tools}:{os.environ['PATH']}")
+
+    def build(self):
+        subprocess.run([self.tree / "scripts/build", "windows-x64"], env=self.env, check=True,
+                       stdout=subprocess.DEVNULL)
+
+    def test_names_of_what_is_made_no_more_go(self):
+        self.build()
+        links = {place: self.tree / "build" / place / "old" for place in (
+            "bin", "lib", "dotnet", "windows")}
+        for link in links.values():
+            link.parent.mkdir(exist_ok=True)
+            link.symlink_to("../windows-x64/made.before")
+        kept = self.tree / "build/bin/kept"
+        kept.symlink_to(self.tree / "meson.build")
+        self.build()
+        self.assertEqual([place for place, link in links.items() if link.is_symlink()], [])
+        self.assertTrue(kept.exists())
+        self.assertTrue((self.tree / "build/windows/winspd.inf").exists())
+
+
+if __name__ == "__main__":
+    unittest.main()
