@@ -275,7 +275,7 @@ static HANDLE start_meanwhile(UINT message, BOOL goes_on)
     return CreateThread(NULL, 0, intervene, NULL, 0, NULL);
 }
 
-/* Wine has no windows without a display, but timers without a window. */
+/* Without a display Wine has no windows, but timers. */
 static void windows_are_served_while_the_launcher_is_busy(void)
 {
     static const struct fake_row rows[] = { { .reply = L"$", .waits = TRUE } };
