@@ -14,6 +14,7 @@ from harness.prefix import PATIENCE
 SERVICES = r"HKEY_LOCAL_MACHINE\SOFTWARE\WOW6432Node\WinSpd\Services"
 FOLDER = r"C:\winspd"
 EVERYBODY = "D:P(A;;RPWPLC;;;WD)"
+SYSTEMS = "O:SYG:SYD:P(A;;RPWPLC;;;SY)(A;;RPWPLC;;;BA)"
 # Wine's own messages, which begin with the number of a thread.
 WINE_SAYS = re.compile(r"^[0-9a-f]{4}:")
 

@@ -7,9 +7,8 @@ import re
 import signal
 from contextlib import contextmanager
 
-from access import SYSTEMS
 from harness.programs import nothing_is_left, passes_stgtest
-from service import SERVICES, Launcher
+from service import SERVICES, SYSTEMS, Launcher
 
 IN_USE, NO_ASSOCIATION, DENIED = 2404, 1155, 5
 NO_RIGHTS = "D:P(A;;RP;;;SY)"
@@ -118,7 +117,7 @@ def image_of_another_user(launcher):
 
 def a_user_mounts_and_ejects(machine):
     """One who is no administrator, and cannot eject what others have mounted. The launcher is the
-    tests': access.py of its tests says why."""
+    tests': the header of tests/launcher/programs/token.c says why."""
     mine, instance = image(machine, "mine.rawdisk")
     with launcher_of(machine, Security=ANYBODY_STARTS) as launcher:
         launcher.use("launcher-test")
