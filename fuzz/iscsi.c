@@ -90,7 +90,7 @@ static void drain(int fd)
 static void turn(int fd)
 {
     for (int i = 0; i < 4; i++) {
-        iscsi_door_turn(door, 0);
+        spd_loop_turn(&door->loop, 0);
         drain(fd);
     }
 }
@@ -150,11 +150,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         turn(pair[1]);
     }
     close(pair[1]);
-    iscsi_door_turn(door, 0);
+    spd_loop_turn(&door->loop, 0);
     complete_held();
     /* Nothing may stay behind: no connection, no session, no task, nobody's place in a share. */
     for (int i = 0; i < 8; i++)
-        iscsi_door_turn(door, 0);
+        spd_loop_turn(&door->loop, 0);
     if (door->connection_count != 0 || !list_empty(&door->sessions) || !list_empty(&door->waits))
         abort();
     for (unsigned i = 0; i < HOLDS; i++)

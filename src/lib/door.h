@@ -14,8 +14,8 @@
  *   spd_request_release(r) the door has sent or copied r->task.reply
  *
  * done may be called before spd_request_start() returns (devices that never block) or later from a
- * dispatcher thread or a device's own thread. A door with an event loop hands it to its loop
- * through a mailbox (mailbox.h). done neither blocks nor starts another request (that would
+ * dispatcher thread or a device's own thread. A door with an event loop hands it to that by
+ * spd_loop_done() (loop.h). done neither blocks nor starts another request (that would
  * recurse).
  *
  * start, mapped, go_on and cancel of one request do not overlap: a door calls them from the one

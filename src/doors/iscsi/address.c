@@ -59,7 +59,7 @@ int address_name(const struct spd_uri *uri, struct iscsi_door *door)
     struct spd_uri initiators = { .scheme = uri->scheme, .host = host, .path = path };
     struct spd_uri again = *uri;
 
-    if (!os_socket_here(door->listener, host, port))
+    if (!os_socket_here(door->listener.socket, host, port))
         return spd_fail(SPD_ERROR_SYSTEM, "the iSCSI door: its address is not known");
     initiators.port = again.port = atoi(port);
     /* QEMU, libiscsi and scsitool want the LUN, also when it is 0. */

@@ -168,7 +168,7 @@ void announce_put(const struct connection *c, struct iscsi_text *answer)
 {
     const struct iscsi_config *config = &c->door->config;
     char host[OS_HOST_MAX], port[OS_PORT_MAX];
-    bool known = os_socket_here(c->socket, host, port);
+    bool known = os_socket_here(c->watch.socket, host, port);
     uint32_t number = 0;
 
     if (known)

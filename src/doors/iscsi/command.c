@@ -351,7 +351,7 @@ void command_answer(struct command *command)
 
 static void command_later(struct spd_request *request)
 {
-    spd_mailbox_post(&command_of(request)->session->door->mailbox, request);
+    spd_loop_post(&command_of(request)->session->door->loop, request);
 }
 
 /* The request is the door's again; on the door's thread. */
@@ -375,10 +375,10 @@ void command_done(struct spd_request *request)
 {
     struct iscsi_door *door = command_of(request)->session->door;
 
-    if (iscsi_door_here(door))
+    if (spd_loop_here(&door->loop))
         command_mailed(request);
     else
-        spd_mailbox_post(&door->mailbox, request);
+        spd_loop_post(&door->loop, request);
 }
 
 struct command *command_find(struct session *session, uint32_t itt)

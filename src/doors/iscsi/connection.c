@@ -10,6 +10,16 @@
 
 enum { WHO_MAX = OS_HOST_MAX + OS_PORT_MAX + ISCSI_NAME_MAX + CHAP_NAME_MAX + 64 };
 
+static void connection_ready(struct spd_watch *watch, uint32_t flags)
+{
+    struct connection *c = list_entry(watch, struct connection, watch);
+
+    if (flags & OS_POLL_OUT && list_empty(&c->ready))
+        list_append(&c->door->ready, &c->ready);
+    if (flags & (OS_POLL_IN | OS_POLL_GONE))
+        receive_ready(c);
+}
+
 struct connection *connection_new(struct iscsi_door *door, os_socket socket)
 {
     struct connection *c = calloc(1, sizeof(*c));
@@ -19,14 +29,14 @@ struct connection *connection_new(struct iscsi_door *door, os_socket socket)
         return NULL;
     }
     c->door = door;
-    c->socket = socket;
+    c->watch = (struct spd_watch){ .ready = connection_ready, .socket = socket };
     os_socket_peer(socket, c->host, c->port);
     c->state = CONNECTION_LOGIN;
     c->login = login_new();
     c->peer = peer_of(&door->peers, socket);
     c->hold = HOLDS;
-    c->last_heard = door->now;
-    c->deadline = door->now + door->config.login_timeout;
+    c->last_heard = door->loop.now;
+    c->deadline = door->loop.now + door->config.login_timeout;
     receive_init(&c->rx);
     send_init(&c->tx);
     list_init(&c->ready);
@@ -35,7 +45,7 @@ struct connection *connection_new(struct iscsi_door *door, os_socket socket)
     os_socket_no_delay(socket);
     if (c->login == NULL || c->peer == NULL ||
         !peer_admit(&door->peers, c->peer, SHARE_LOGINS) ||
-        os_poller_add(&door->poller, socket, OS_POLL_IN, c) != 0) {
+        spd_loop_add(&door->loop, &c->watch, OS_POLL_IN) != 0) {
         login_free(c->login);
         if (c->peer != NULL)
             peer_leave(c->peer);
@@ -107,7 +117,7 @@ void connection_ends(struct connection *c, enum spd_ending ending, const char *d
         return;
     }
     visitor = visitor_of(c, who);
-    spd_session_ends(&visitor, c->door->now - c->session->began, ending, detail);
+    spd_session_ends(&visitor, c->door->loop.now - c->session->began, ending, detail);
 }
 
 void connection_drop(struct connection *c, enum spd_ending ending, const char *detail)
@@ -117,8 +127,7 @@ void connection_drop(struct connection *c, enum spd_ending ending, const char *d
     connection_ends(c, ending, detail);
     c->state = CONNECTION_DROPPED;
     /* Closed now, freed at the end of the turn: callers up the stack may still hold it. */
-    os_poller_close(&c->door->poller, c->socket);
-    c->socket = OS_NO_SOCKET;
+    spd_loop_close_socket(&c->door->loop, &c->watch);
     peer_let_go(c);
     list_remove(&c->ready);
     list_remove(&c->link);
@@ -130,7 +139,7 @@ void connection_close_after_send(struct connection *c)
     if (c->state == CONNECTION_DROPPED)
         return;
     c->state = CONNECTION_CLOSING;
-    c->deadline = c->door->now + ISCSI_CLOSING_SECONDS + 1;
+    c->deadline = c->door->loop.now + ISCSI_CLOSING_SECONDS + 1;
     if (list_empty(&c->ready))
         list_append(&c->door->ready, &c->ready);
 }
@@ -162,7 +171,7 @@ void connection_reap(struct iscsi_door *door)
 static void look_after(struct connection *c)
 {
     const struct iscsi_config *config = &c->door->config;
-    uint32_t now = c->door->now, silent = now - c->last_heard;
+    uint32_t now = c->door->loop.now, silent = now - c->last_heard;
     uint32_t patience = config->nop_interval + config->nop_timeout;
 
     if (c->pinged && silent >= patience) {
@@ -183,7 +192,7 @@ static void look_after(struct connection *c)
 /* Once a second. */
 void connection_tick(struct connection *c)
 {
-    uint32_t now = c->door->now;
+    uint32_t now = c->door->loop.now;
 
     switch (c->state) {
     case CONNECTION_DELAYED:

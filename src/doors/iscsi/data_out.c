@@ -97,7 +97,7 @@ void data_out_end(struct command *command, uint32_t length, bool final)
     /* Less is no progress: a byte now and then would keep the room for ever. */
     if (command->received - command->moved >= ISCSI_PROGRESS_MIN) {
         command->moved = command->received;
-        command->moved_at = command->session->door->now;
+        command->moved_at = command->session->door->loop.now;
     }
     if (lost ? !final : !command->unsolicited && command->received < command->burst_end)
         return;

@@ -11,35 +11,30 @@
 #include "lib/uri.h"
 
 enum {
-    EVENTS_MAX = 256,
     TICK_MS = 1000,
     TRIM_SECONDS = 2, /* of silence, after which free buffers go back to the system */
 };
 
-/* Which door's loop runs on this thread. */
-static _Thread_local struct iscsi_door *here __attribute__((tls_model("initial-exec")));
-
-bool iscsi_door_here(const struct iscsi_door *door)
+static struct iscsi_door *door_of(const struct spd_loop *loop)
 {
-    return here == door;
+    return list_entry(loop, struct iscsi_door, loop);
 }
 
 static void listen_again(struct iscsi_door *door)
 {
-    door->listening =
-        os_poller_add(&door->poller, door->listener, OS_POLL_IN, &door->listener) == 0;
+    door->listening = spd_loop_add(&door->loop, &door->listener, OS_POLL_IN) == 0;
 }
 
 static void pause_listening(struct iscsi_door *door)
 {
-    os_poller_remove(&door->poller, door->listener);
+    spd_loop_remove(&door->loop, &door->listener);
     door->listening = false;
 }
 
 static enum os_accepted accept_one(struct iscsi_door *door)
 {
     os_socket socket;
-    enum os_accepted accepted = os_accept(door->listener, &socket);
+    enum os_accepted accepted = os_accept(door->listener.socket, &socket);
 
     if (accepted == OS_ACCEPTED)
         connection_new(door, socket);
@@ -73,50 +68,41 @@ static void accept_some(struct iscsi_door *door)
     }
 }
 
-static void read_mail(struct iscsi_door *door)
+static void listener_ready(struct spd_watch *watch, uint32_t flags)
 {
-    for (struct spd_request *r = spd_mailbox_take(&door->mailbox), *next; r != NULL; r = next) {
-        next = r->next;
-        if (!spd_request_go_on(r))
-            command_mailed(r);
-    }
+    (void)flags;
+    accept_some(list_entry(watch, struct iscsi_door, listener));
 }
 
-static void dispatch(struct iscsi_door *door, const os_poll_event *event)
+static void mailed(struct spd_loop *loop, struct spd_request *request)
 {
-    void *what = os_poll_data(event);
-    struct connection *c = what;
-
-    if (what == &door->listener) {
-        accept_some(door);
-    } else if (what == &door->mailbox) {
-        read_mail(door);
-    } else {
-        if (os_poll_flags(event) & OS_POLL_OUT && list_empty(&c->ready))
-            list_append(&door->ready, &c->ready);
-        if (os_poll_flags(event) & (OS_POLL_IN | OS_POLL_GONE))
-            receive_ready(c);
-    }
+    (void)loop;
+    command_mailed(request);
 }
 
-/* Once a second while there is anything that can grow old. */
-static void tick(struct iscsi_door *door)
+static void tick(struct spd_timer *timer)
 {
-    if (door->now == door->last_tick)
-        return;
-    door->last_tick = door->now;
+    struct iscsi_door *door = list_entry(timer, struct iscsi_door, tick);
+
     if (!door->listening && !door->draining)
         listen_again(door);
     list_each(link, &door->connections)
         connection_tick(list_entry(link, struct connection, link));
-    if (door->now - door->last_busy >= TRIM_SECONDS)
+    if (door->loop.now - door->last_busy >= TRIM_SECONDS)
         buffer_trim(&door->pool);
+}
+
+static bool can_grow_old(const struct iscsi_door *door)
+{
+    return door->connection_count > 0 || door->pool.cached > 0 || !door->listening;
 }
 
 /* Starts what need not wait any longer, sends what is queued and buries the dead, until none of
  * these leads to more of another. */
-static void settle(struct iscsi_door *door)
+static bool settle(struct spd_loop *loop)
 {
+    struct iscsi_door *door = door_of(loop);
+
     do {
         task_look(door);
         session_deliver_all(door);
@@ -127,41 +113,19 @@ static void settle(struct iscsi_door *door)
         session_reap(door);
     } while (!list_empty(&door->ready) || !list_empty(&door->dropped) || door->data_given_up ||
         (door->room_freed && !list_empty(&door->hungry)));
-}
-
-static int patience(const struct iscsi_door *door)
-{
-    bool idle = door->connection_count == 0 && door->pool.cached == 0 && door->listening;
-
-    return idle ? -1 : TICK_MS;
-}
-
-void iscsi_door_turn(struct iscsi_door *door, int timeout)
-{
-    os_poll_event events[EVENTS_MAX];
-    int most = patience(door), n;
-
-    here = door;
-    if (door->deferred)
-        most = 0;
-    n = os_poller_wait(&door->poller, events, EVENTS_MAX,
-        timeout < 0 || (most >= 0 && most < timeout) ? most : timeout);
+    if (can_grow_old(door) && !spd_timer_is_started(&door->tick))
+        spd_timer_start(loop, &door->tick, TICK_MS);
     door->peers.turn++;
-    door->now = (uint32_t)(os_now_ns() / 1000000000u);
-    /* Not always from the first: it might use up all that its peer has of a turn. */
-    for (int i = 0; i < n; i++)
-        dispatch(door, &events[(door->peers.turn + (uint32_t)i) % (uint32_t)n]);
-    tick(door);
-    settle(door);
-    here = NULL;
+    return door->deferred;
 }
 
-bool iscsi_door_drain(struct iscsi_door *door)
+static void stop(struct spd_loop *loop)
 {
-    here = door;
+    struct iscsi_door *door = door_of(loop);
+
     if (!door->draining) {
         door->draining = true;
-        if (door->listener != OS_NO_SOCKET)
+        if (door->listener.socket != OS_NO_SOCKET)
             pause_listening(door);
     }
     list_each(link, &door->connections) {
@@ -173,35 +137,27 @@ bool iscsi_door_drain(struct iscsi_door *door)
         }
         connection_drop(c, SPD_END_STOPPED, NULL);
     }
-    settle(door);
-    here = NULL;
-    return list_empty(&door->sessions);
 }
 
-static void run(void *argument)
+static bool is_empty(const struct spd_loop *loop)
 {
-    struct iscsi_door *door = argument;
-
-    while (!atomic_load(&door->stopping) || !iscsi_door_drain(door))
-        iscsi_door_turn(door, -1);
+    return list_empty(&door_of(loop)->sessions);
 }
+
+static const struct spd_loop_ops loop_ops = {
+    .mailed = mailed,
+    .settle = settle,
+    .stop = stop,
+    .is_empty = is_empty,
+};
 
 /* What the loop needs. 0 or a spd_error. */
 static int open_loop(struct iscsi_door *door)
 {
-    int error = spd_mailbox_open(&door->mailbox);
+    int error = spd_loop_open(&door->loop, &loop_ops);
 
-    if (error != 0) {
-        door->mailbox.event = -1;
-        return error;
-    }
-    error = os_poller_open(&door->poller);
-    door->polling = error == 0;
-    if (error == 0)
-        error = os_poller_add(
-            &door->poller, (os_socket)door->mailbox.event, OS_POLL_IN, &door->mailbox);
     if (error != 0)
-        return spd_fail(SPD_ERROR_SYSTEM, "the iSCSI door: %s", os_net_text(error));
+        return error;
     door->rx = os_pages_alloc(ISCSI_RX_BUFFER);
     return door->rx == NULL ? spd_fail(SPD_ERROR_NO_MEMORY, "the iSCSI door") : 0;
 }
@@ -229,8 +185,8 @@ int iscsi_door_new(struct spd_unit *unit, const struct iscsi_config *config,
     door->base.ops = &iscsi_door_ops;
     door->base.unit = unit;
     door->config = *config;
-    door->listener = OS_NO_SOCKET;
-    door->mailbox.event = -1;
+    door->listener = (struct spd_watch){ .ready = listener_ready, .socket = OS_NO_SOCKET };
+    door->tick.fire = tick;
     list_init(&door->connections);
     list_init(&door->dropped);
     list_init(&door->ready);
@@ -248,7 +204,6 @@ int iscsi_door_new(struct spd_unit *unit, const struct iscsi_config *config,
         .luns = &door->config.lun,
         .lun_count = 1,
     };
-    door->now = (uint32_t)(os_now_ns() / 1000000000u);
     error = open_loop(door);
     if (error == 0) {
         *made = door;
@@ -264,12 +219,9 @@ void iscsi_door_free(struct iscsi_door *door)
     buffer_trim(&door->pool);
     if (door->rx != NULL)
         os_pages_free(door->rx, ISCSI_RX_BUFFER);
-    if (door->mailbox.event != -1)
-        spd_mailbox_close(&door->mailbox);
-    if (door->polling)
-        os_poller_free(&door->poller);
-    if (door->listener != OS_NO_SOCKET)
-        os_socket_close(door->listener);
+    spd_loop_close(&door->loop);
+    if (door->listener.socket != OS_NO_SOCKET)
+        os_socket_close(door->listener.socket);
     config_free(&door->config);
     free(door);
 }
@@ -288,7 +240,7 @@ static int door_open(struct spd_unit *unit, const struct spd_uri *uri, struct sp
         config_free(&config);
         return error;
     }
-    error = address_listen(uri, guarded, &door->listener);
+    error = address_listen(uri, guarded, &door->listener.socket);
     if (error == 0) {
         listen_again(door);
         error = address_name(uri, door);
@@ -317,30 +269,26 @@ static void warn_of_blocks(const struct spd_door *base)
 static int door_start(struct spd_door *base)
 {
     struct iscsi_door *door = (struct iscsi_door *)(void *)base;
-    int error = os_thread_create(&door->thread, "spd-iscsi", run, door);
+    int error = spd_loop_start(&door->loop, "spd-iscsi");
 
-    if (error != 0)
-        return spd_fail(SPD_ERROR_THREADS, "the iSCSI door: %s", strerror(error));
-    warn_of_blocks(base);
-    return 0;
+    if (error == 0)
+        warn_of_blocks(base);
+    return error;
 }
 
 static void door_stop(struct spd_door *base)
 {
-    struct iscsi_door *door = (struct iscsi_door *)(void *)base;
-
-    atomic_store(&door->stopping, true);
-    spd_mailbox_wake(&door->mailbox);
+    spd_loop_stop(&((struct iscsi_door *)(void *)base)->loop);
 }
 
 static void door_look(struct spd_door *base)
 {
-    spd_mailbox_wake(&((struct iscsi_door *)(void *)base)->mailbox);
+    spd_loop_wake(&((struct iscsi_door *)(void *)base)->loop);
 }
 
 static void door_join(struct spd_door *base)
 {
-    os_thread_join(((struct iscsi_door *)(void *)base)->thread);
+    spd_loop_join(&((struct iscsi_door *)(void *)base)->loop);
 }
 
 static void door_close(struct spd_door *base)

@@ -44,7 +44,7 @@
 #include "doors/iscsi/pdu.h"
 #include "doors/iscsi/peer.h"
 #include "lib/door.h"
-#include "lib/mailbox.h"
+#include "lib/loop.h"
 #include "lib/session_log.h"
 #include "os/net.h"
 #include "os/os.h"
@@ -228,7 +228,7 @@ struct connection {
     struct peer *peer;
     struct session *session; /* NULL before login */
     struct login *login;     /* NULL after it */
-    os_socket socket;
+    struct spd_watch watch;
     char host[OS_HOST_MAX]; /* the peer's */
     char port[OS_PORT_MAX];
     uint8_t state; /* enum connection_state */
@@ -275,14 +275,11 @@ struct iscsi_door {
     struct iscsi_config config;
     struct scsi_port port;
     uint8_t designators[3 * 256];
-    struct spd_mailbox mailbox;
-    os_socket listener; /* OS_NO_SOCKET: none, as in tests */
-    struct os_poller poller;
-    bool polling; /* the poller is open */
-    os_thread thread;
+    struct spd_loop loop;
+    struct spd_watch listener; /* OS_NO_SOCKET: none, as in tests */
+    struct spd_timer tick;     /* a second, while there is anything that can grow old */
     bool listening; /* the listener is watched */
-    bool draining;  /* the loop has seen `stopping` */
-    atomic_bool stopping;
+    bool draining;  /* it is being stopped */
 
     struct list connections;
     struct list dropped;
@@ -295,8 +292,6 @@ struct iscsi_door {
     struct peers peers;
     uint32_t connection_count;
     uint16_t next_tsih;
-    uint32_t now;       /* seconds, monotonic */
-    uint32_t last_tick;
     uint32_t last_busy; /* when anything last arrived */
     bool sessions_ended;
     bool data_given_up; /* a command ended that others may have waited for */
@@ -332,12 +327,6 @@ uint16_t config_designators(
 int iscsi_door_new(
     struct spd_unit *unit, const struct iscsi_config *config, struct iscsi_door **made);
 void iscsi_door_free(struct iscsi_door *door);
-/* One turn of the loop: waits at most timeout milliseconds (-1: for ever). */
-void iscsi_door_turn(struct iscsi_door *door, int timeout);
-/* Drops all connections and their tasks; true when nothing is under way any more. */
-bool iscsi_door_drain(struct iscsi_door *door);
-/* True on the door's own thread. */
-bool iscsi_door_here(const struct iscsi_door *door);
 
 /* connection.c: takes over the socket, also when it fails. */
 struct connection *connection_new(struct iscsi_door *door, os_socket socket);

@@ -78,7 +78,7 @@ static void send_refusal(struct connection *c, uint16_t status)
  * Only those who guess wrong wait. */
 static void delay_refusal(struct connection *c, uint16_t status)
 {
-    uint32_t now = c->door->now, before = c->peer->refused_until;
+    uint32_t now = c->door->loop.now, before = c->peer->refused_until;
 
     c->login->refusal = status;
     c->state = CONNECTION_DELAYED;

@@ -150,7 +150,7 @@ void peer_hold(struct connection *c, enum hold hold)
 {
     peer_let_go(c);
     c->hold = (uint8_t)hold;
-    c->held_since = c->door->now;
+    c->held_since = c->door->loop.now;
     c->peer->counts[hold]++;
     c->door->peers.counts[hold]++;
     list_append(&c->peer->held[hold], &c->hold_link);

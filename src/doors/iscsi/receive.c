@@ -228,14 +228,15 @@ static bool receive_once(struct connection *c)
     if (direct > 0 || rx->large)
         beside = BESIDE_LARGE;
     vecs[1] = (struct os_vec){ .base = c->door->rx, .length = beside };
-    n = direct > 0 ? os_receive(c->socket, vecs, 2) : os_receive(c->socket, vecs + 1, 1);
+    n = direct > 0 ? os_receive(c->watch.socket, vecs, 2)
+                   : os_receive(c->watch.socket, vecs + 1, 1);
     if (n <= 0) {
         if (n != -OS_NET_WOULD_BLOCK)
             connection_drop(c, n == 0 ? SPD_END_CLOSED : SPD_END_LOST,
                 n == 0 ? NULL : os_net_text((int)-n));
         return false;
     }
-    c->last_heard = c->door->last_busy = c->door->now;
+    c->last_heard = c->door->last_busy = c->door->loop.now;
     c->pinged = false;
     got = (size_t)n;
     peer_works(&c->door->peers, c->peer, (uint32_t)got);

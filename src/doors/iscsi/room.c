@@ -126,7 +126,7 @@ static bool attach(struct command *command)
     if (task->direction == SCSI_DATA_OUT) {
         command->state = COMMAND_RECEIVING;
         command->moved = command->received;
-        command->moved_at = command->session->door->now;
+        command->moved_at = command->session->door->loop.now;
     } else {
         peer_works(&command->session->door->peers, command->session->peer, length);
     }
@@ -135,7 +135,7 @@ static bool attach(struct command *command)
 
 bool room_is_idle(const struct session *session, uint32_t seconds)
 {
-    uint32_t now = session->door->now;
+    uint32_t now = session->door->loop.now;
 
     list_each(link, &session->active) {
         const struct command *command = list_entry(link, struct command, link);

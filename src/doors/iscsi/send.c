@@ -274,7 +274,7 @@ static void wrote(struct connection *c, size_t n)
     struct batch *batch = tx->batch;
 
     tx->written += n;
-    tx->last_moved = c->door->now;
+    tx->last_moved = c->door->loop.now;
     list_each(link, &tx->sent) {
         struct send_item *item = list_entry(link, struct send_item, link);
 
@@ -301,9 +301,9 @@ static void block(struct connection *c, bool blocked)
     if (c->tx.blocked == blocked)
         return;
     c->tx.blocked = blocked;
-    c->tx.last_moved = c->door->now;
-    error = os_poller_change(
-        &c->door->poller, c->socket, blocked ? OS_POLL_IN | OS_POLL_OUT : OS_POLL_IN, c);
+    c->tx.last_moved = c->door->loop.now;
+    error = spd_loop_change(
+        &c->door->loop, &c->watch, blocked ? OS_POLL_IN | OS_POLL_OUT : OS_POLL_IN);
     if (error != 0)
         connection_drop(c, SPD_END_NO_ROOM, os_net_text(error));
 }
@@ -346,7 +346,7 @@ void send_flush(struct connection *c)
             build(c);
         if (batch->count == 0)
             break;
-        n = os_send(c->socket, batch->vecs + batch->first, batch->count - batch->first);
+        n = os_send(c->watch.socket, batch->vecs + batch->first, batch->count - batch->first);
         if (n == -OS_NET_WOULD_BLOCK) {
             block(c, true);
             return;
@@ -368,7 +368,7 @@ void send_flush(struct connection *c)
     block(c, false);
     give_batch_back(c);
     if (c->state == CONNECTION_CLOSING)
-        os_socket_end(c->socket);
+        os_socket_end(c->watch.socket);
 }
 
 void send_drop(struct connection *c)

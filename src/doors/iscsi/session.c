@@ -197,7 +197,7 @@ struct session *session_new(struct connection *c, const struct iscsi_params *par
     if (session == NULL)
         return NULL;
     session->door = door;
-    session->began = door->now;
+    session->began = door->loop.now;
     session->peer = c->peer;
     session->peer->users++;
     session->params = *params;

@@ -96,14 +96,14 @@ bool waiting_is_over(const struct connection *c)
 void waiting_begin(struct connection *c)
 {
     c->state = CONNECTION_WAITING;
-    c->waiting_since = c->waiting_told = c->door->now;
+    c->waiting_since = c->waiting_told = c->door->loop.now;
 }
 
 void waiting_tick(struct connection *c)
 {
     static struct spd_log_limit limit = { .kind = "iscsi: logins that wait" };
     const struct login_claims *claims = login_claims(c->login);
-    uint32_t now = c->door->now, waited = now - c->waiting_since;
+    uint32_t now = c->door->loop.now, waited = now - c->waiting_since;
     struct obstacle obstacle;
     char text[TEXT_MAX], why[TEXT_MAX + 32];
     bool first = c->waiting_told == c->waiting_since;

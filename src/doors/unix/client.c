@@ -12,14 +12,9 @@
 
 #include "doors/unix/door.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 enum {
     MESSAGES_PER_TURN = 64, /* then other clients have theirs */
@@ -36,6 +31,11 @@ static const struct spd_request_ops request_ops = {
     .later = later,
     .done = done,
 };
+
+static struct unix_client *client_of(struct spd_watch *watch)
+{
+    return (struct unix_client *)(void *)((char *)watch - offsetof(struct unix_client, watch));
+}
 
 static uint32_t block_length(const struct unix_client *client)
 {
@@ -76,22 +76,22 @@ static void release(struct unix_command *command)
 }
 
 /* The oldest responses as one list, without what is sent already. */
-static int gather(struct unix_client *client, struct iovec *iov)
+static unsigned gather(struct unix_client *client, struct os_vec *vecs)
 {
     struct unix_command *c = client->sending;
     size_t skip = client->sent;
-    int count = 0;
+    unsigned count = 0;
 
     for (; c && count < 2 * RESPONSES_PER_SEND; c = c->next) {
-        iov[count++] = (struct iovec){ c->wire, sizeof c->wire };
+        vecs[count++] = (struct os_vec){ .base = c->wire, .length = sizeof c->wire };
         if (c->payload > 0)
-            iov[count++] = (struct iovec){ c->buffer, c->payload };
-        for (int i = 0; skip > 0 && i < count; i++) {
-            size_t cut = skip < iov[i].iov_len ? skip : iov[i].iov_len;
+            vecs[count++] = (struct os_vec){ .base = c->buffer, .length = c->payload };
+        for (unsigned i = 0; skip > 0 && i < count; i++) {
+            size_t part = skip < vecs[i].length ? skip : vecs[i].length;
 
-            iov[i].iov_base = (uint8_t *)iov[i].iov_base + cut;
-            iov[i].iov_len -= cut;
-            skip -= cut;
+            vecs[i].base = (uint8_t *)vecs[i].base + part;
+            vecs[i].length -= part;
+            skip -= part;
         }
     }
     return count;
@@ -116,19 +116,17 @@ static void sent(struct unix_client *client, size_t length)
 
 static void send_responses(struct unix_client *client)
 {
-    struct iovec iov[2 * RESPONSES_PER_SEND + 1];
+    struct os_vec vecs[2 * RESPONSES_PER_SEND + 1];
 
     while (client->sending) {
-        struct msghdr message = { .msg_iov = iov, .msg_iovlen = (size_t)gather(client, iov) };
-        ssize_t n = sendmsg(client->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ptrdiff_t n = os_send(client->watch.socket, vecs, gather(client, vecs));
 
-        if (n >= 0) {
-            sent(client, (size_t)n);
-        } else if (errno != EINTR) {
-            if (errno != EAGAIN)
-                unix_client_kill(client, SPD_END_LOST, strerror(errno));
+        if (n < 0) {
+            if (n != -OS_NET_WOULD_BLOCK)
+                unix_client_kill(client, SPD_END_LOST, os_net_text((int)-n));
             return;
         }
+        sent(client, (size_t)n);
     }
 }
 
@@ -175,19 +173,12 @@ static bool map(struct spd_request *request)
 
 static void later(struct spd_request *request)
 {
-    spd_mailbox_post(&((struct unix_command *)request)->client->door->mailbox, request);
+    spd_loop_post(&((struct unix_command *)request)->client->door->loop, request);
 }
 
 static void done(struct spd_request *request)
 {
-    struct unix_door *door = ((struct unix_command *)request)->client->door;
-
-    if (pthread_equal(pthread_self(), door->loop)) {
-        request->next = door->completed;
-        door->completed = request;
-    } else {
-        spd_mailbox_post(&door->mailbox, request);
-    }
+    spd_loop_done(&((struct unix_command *)request)->client->door->loop, request);
 }
 
 /* Clients get no unit attention, so that the status says it: TASK ABORTED (SAM-5 5.3.1). */
@@ -205,7 +196,7 @@ void unix_client_completed(struct spd_request *request)
     spd_request_release(request);
     command->running = false;
     client->running--;
-    if (client->fd < 0)
+    if (unix_client_is_gone(client))
         return;
     if (command->aborted) {
         respond_aborted(command);
@@ -275,19 +266,17 @@ static void execute(struct unix_command *command)
 static bool fill(struct unix_client *client, uint8_t *base, size_t length)
 {
     while (client->received < length) {
-        ssize_t n = recv(client->fd, base + client->received, length - client->received,
-            MSG_DONTWAIT);
+        struct os_vec rest = { .base = base + client->received,
+            .length = length - client->received };
+        ptrdiff_t n = os_receive(client->watch.socket, &rest, 1);
 
-        if (n > 0) {
-            client->received += (size_t)n;
-        } else if (n == 0) {
-            client->eof = true;
-            return false;
-        } else if (errno != EINTR) {
-            if (errno != EAGAIN)
-                unix_client_kill(client, SPD_END_LOST, strerror(errno));
+        if (n <= 0) {
+            client->eof = n == 0;
+            if (n < 0 && n != -OS_NET_WOULD_BLOCK)
+                unix_client_kill(client, SPD_END_LOST, os_net_text((int)-n));
             return false;
         }
+        client->received += (size_t)n;
     }
     client->received = 0;
     return true;
@@ -344,12 +333,13 @@ static void receive(struct unix_client *client)
 
 void unix_client_pump(struct unix_client *client)
 {
-    struct epoll_event event = { .data.ptr = client };
+    uint32_t flags = 0;
+    int error;
 
-    if (client->fd < 0)
+    if (unix_client_is_gone(client))
         return;
     send_responses(client);
-    if (client->fd < 0)
+    if (unix_client_is_gone(client))
         return;
     if (client->eof && client->running == 0 && !client->sending) {
         unix_client_kill(client, SPD_END_CLOSED, NULL);
@@ -357,21 +347,21 @@ void unix_client_pump(struct unix_client *client)
     }
     /* A client that has all its commands in use is not read from: it waits, we stay bounded. */
     if (!client->eof && (client->receiving || client->free))
-        event.events |= EPOLLIN;
+        flags |= OS_POLL_IN;
     if (client->sending)
-        event.events |= EPOLLOUT;
-    if (event.events == client->events)
-        return;
-    client->events = event.events;
-    if (epoll_ctl(client->door->epoll, EPOLL_CTL_MOD, client->fd, &event))
-        unix_client_kill(client, SPD_END_NO_ROOM, strerror(errno));
+        flags |= OS_POLL_OUT;
+    error = spd_loop_change(&client->door->loop, &client->watch, flags);
+    if (error)
+        unix_client_kill(client, SPD_END_NO_ROOM, os_net_text(error));
 }
 
-void unix_client_event(struct unix_client *client, uint32_t events)
+static void ready(struct spd_watch *watch, uint32_t flags)
 {
-    if (client->fd >= 0 && (events & EPOLLIN))
+    struct unix_client *client = client_of(watch);
+
+    if (!unix_client_is_gone(client) && flags & OS_POLL_IN)
         receive(client);
-    if (client->fd >= 0 && (events & (EPOLLHUP | EPOLLERR)))
+    if (!unix_client_is_gone(client) && flags & OS_POLL_GONE)
         unix_client_kill(client, SPD_END_CLOSED, NULL);
 }
 
@@ -397,7 +387,7 @@ void unix_client_abort(struct unix_client *client, uint32_t round)
             !spd_request_is_before(&command->request, round))
             continue;
         command->aborted = true;
-        if (cancel(command) && client->fd >= 0)
+        if (cancel(command) && !unix_client_is_gone(client))
             respond_aborted(command);
     }
 }
@@ -427,11 +417,10 @@ void unix_client_kill(struct unix_client *client, enum spd_ending ending, const 
 {
     struct spd_visitor visitor = visitor_of(client);
 
-    if (client->fd < 0)
+    if (unix_client_is_gone(client))
         return;
     spd_session_ends(&visitor, (os_now_ns() - client->began) / 1000000000u, ending, detail);
-    close(client->fd);
-    client->fd = -1;
+    spd_loop_close_socket(&client->door->loop, &client->watch);
     atomic_fetch_sub(&client->door->door.nexuses, 1);
     for (uint32_t i = 0; i < client->depth; i++)
         cancel(&client->commands[i]);
@@ -458,7 +447,8 @@ static bool greet(struct unix_client *client)
     memcpy(params.product_revision, p->product_revision, sizeof params.product_revision);
     transact_encode_params(&params, wire);
     /* The buffer of a new socket is empty and has room for this. */
-    return send(client->fd, wire, sizeof wire, MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof wire;
+    return os_send(client->watch.socket, &(struct os_vec){ .base = wire, .length = sizeof wire },
+               1) == sizeof wire;
 }
 
 static bool make_buffers(struct unix_client *client, size_t stride)
@@ -479,14 +469,13 @@ static bool make_buffers(struct unix_client *client, size_t stride)
     return true;
 }
 
-struct unix_client *unix_client_new(struct unix_door *door, int fd)
+struct unix_client *unix_client_new(struct unix_door *door, os_socket socket)
 {
     const spd_params *params = spd_unit_params(door->door.unit);
     size_t stride = (params->max_transfer_length + PAGE - 1) / PAGE * PAGE;
     size_t depth = UNIX_CLIENT_MEMORY / stride;
     struct unix_client *client;
     struct spd_visitor visitor;
-    struct epoll_event event = { .events = EPOLLIN };
 
     if (depth > UNIX_CLIENT_DEPTH_MAX)
         depth = UNIX_CLIENT_DEPTH_MAX;
@@ -494,27 +483,25 @@ struct unix_client *unix_client_new(struct unix_door *door, int fd)
         depth = UNIX_CLIENT_DEPTH_MIN;
     client = calloc(1, sizeof *client + depth * sizeof client->commands[0]);
     if (!client) {
-        close(fd);
+        os_socket_close(socket);
         return NULL;
     }
     client->door = door;
-    client->fd = fd;
+    client->watch = (struct spd_watch){ .ready = ready, .socket = socket };
     client->depth = (uint32_t)depth;
     client->number = door->accepted++;
     client->began = os_now_ns();
     client->sending_end = &client->sending;
-    client->events = event.events;
-    event.data.ptr = client;
     scsi_nexus_init(&client->nexus, spd_unit_scsi(door->door.unit), &door->port);
     /* Clients are block drivers, not initiators. */
     client->nexus.no_attentions = true;
     if (!make_buffers(client, stride) || !greet(client) ||
-        epoll_ctl(door->epoll, EPOLL_CTL_ADD, fd, &event)) {
+        spd_loop_add(&door->loop, &client->watch, OS_POLL_IN)) {
         unix_client_free(client);
         return NULL;
     }
     atomic_fetch_add(&door->door.nexuses, 1);
-    unix_socket_peer(fd, client->who, client->user);
+    unix_socket_peer(socket, client->who, client->user);
     visitor = visitor_of(client);
     spd_session_begins(&visitor);
     return client;
@@ -522,8 +509,8 @@ struct unix_client *unix_client_new(struct unix_door *door, int fd)
 
 void unix_client_free(struct unix_client *client)
 {
-    if (client->fd >= 0)
-        close(client->fd);
+    if (!unix_client_is_gone(client))
+        os_socket_close(client->watch.socket);
     if (client->buffers)
         os_pages_free(client->buffers, client->buffers_length);
     free(client);

@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -62,57 +60,52 @@ static void report_refusal(const struct unix_door *door, int fd, const char *why
  * readable, forever. */
 static void refuse(struct unix_door *door)
 {
-    int fd;
+    os_socket socket;
 
     close(door->spare);
-    fd = accept4(door->listener, NULL, NULL, SOCK_CLOEXEC);
-    if (fd >= 0) {
-        report_refusal(door, fd, "this process has no descriptor for it");
-        close(fd);
+    if (os_accept(door->listener.socket, &socket) == OS_ACCEPTED) {
+        report_refusal(door, socket, "this process has no descriptor for it");
+        os_socket_close(socket);
     }
     door->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
+static void admit(struct unix_door *door, os_socket socket)
+{
+    struct unix_client **place = free_place(door);
+
+    if (!place)
+        place = silent_place(door);
+    if (place) {
+        *place = unix_client_new(door, socket);
+    } else {
+        report_refusal(door, socket, "all places have clients at work");
+        os_socket_close(socket);
+    }
+}
+
 static void accept_clients(struct unix_door *door)
 {
-    for (;;) {
-        struct unix_client **place = free_place(door);
-        int fd = accept4(door->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    enum os_accepted accepted;
+    os_socket socket;
 
-        if (fd < 0) {
-            if (errno == EMFILE || errno == ENFILE)
-                refuse(door);
-            else if (errno == EINTR || errno == ECONNABORTED)
-                continue;
-            return;
-        }
-        if (!place)
-            place = silent_place(door);
-        if (place) {
-            *place = unix_client_new(door, fd);
-        } else {
-            report_refusal(door, fd, "all places have clients at work");
-            close(fd);
-        }
-    }
+    door->accepting = false;
+    while ((accepted = os_accept(door->listener.socket, &socket)) == OS_ACCEPTED)
+        admit(door, socket);
+    if (accepted == OS_ACCEPTED_EXHAUSTED)
+        refuse(door);
 }
 
-/* Handling one may complete more, on this thread, so until there are none. */
-static void handle_completed(struct unix_door *door, struct spd_request *mail)
+/* At the end of the turn, since a silent client that has an event yet may lose its place. */
+static void listener_ready(struct spd_watch *watch, uint32_t flags)
 {
-    while (mail || door->completed) {
-        struct spd_request **list = mail ? &mail : &door->completed;
-        struct spd_request *request = *list;
-
-        *list = request->next;
-        if (!spd_request_go_on(request))
-            unix_client_completed(request);
-    }
+    (void)flags;
+    ((struct unix_door *)(void *)((char *)watch - offsetof(struct unix_door, listener)))
+        ->accepting = true;
 }
 
-/* After each round: answers go out, and clients that have gone and run nothing are freed. No event
- * of this round points at them any more. */
-static void settle(struct unix_door *door)
+/* Answers go out, and clients that have gone and run nothing are freed. */
+static void serve_clients(struct unix_door *door)
 {
     for (int i = 0; i < UNIX_CLIENTS_MAX; i++) {
         struct unix_client *client = door->clients[i];
@@ -120,14 +113,14 @@ static void settle(struct unix_door *door)
         if (!client)
             continue;
         unix_client_pump(client);
-        if (client->fd < 0 && client->running == 0) {
+        if (unix_client_is_gone(client) && client->running == 0) {
             unix_client_free(client);
             door->clients[i] = NULL;
         }
     }
 }
 
-/* Task management of other doors. Ending some may complete others, which are handled next. */
+/* Task management of other doors. Ending some may complete others; then this is called again. */
 static void look(struct unix_door *door)
 {
     uint32_t round = spd_round(&door->door);
@@ -139,7 +132,6 @@ static void look(struct unix_door *door)
     }
     door->owes_report |= round != door->round;
     door->round = round;
-    handle_completed(door, NULL);
     for (int i = 0; i < UNIX_CLIENTS_MAX; i++)
         changes |= door->clients[i] && unix_client_changes(door->clients[i]);
     if (door->owes_report && !changes) {
@@ -148,54 +140,58 @@ static void look(struct unix_door *door)
     }
 }
 
-static bool has_clients(const struct unix_door *door)
+static struct unix_door *door_of(const struct spd_loop *loop)
 {
-    for (int i = 0; i < UNIX_CLIENTS_MAX; i++) {
-        if (door->clients[i])
-            return true;
-    }
+    return (struct unix_door *)(void *)((char *)loop - offsetof(struct unix_door, loop));
+}
+
+static void mailed(struct spd_loop *loop, struct spd_request *request)
+{
+    (void)loop;
+    unix_client_completed(request);
+}
+
+static bool settle(struct spd_loop *loop)
+{
+    struct unix_door *door = door_of(loop);
+
+    if (door->accepting && door->listening)
+        accept_clients(door);
+    look(door);
+    serve_clients(door);
     return false;
 }
 
-static void begin_stop(struct unix_door *door)
+static void stop(struct spd_loop *loop)
 {
-    epoll_ctl(door->epoll, EPOLL_CTL_DEL, door->listener, NULL);
+    struct unix_door *door = door_of(loop);
+
+    if (door->listening)
+        spd_loop_remove(loop, &door->listener);
+    door->listening = false;
     for (int i = 0; i < UNIX_CLIENTS_MAX; i++) {
         if (door->clients[i])
             unix_client_kill(door->clients[i], SPD_END_STOPPED, NULL);
     }
 }
 
-static void loop(void *argument)
+static bool has_no_client(const struct spd_loop *loop)
 {
-    struct unix_door *door = argument;
-    struct epoll_event events[UNIX_CLIENTS_MAX + 2];
+    const struct unix_door *door = door_of(loop);
 
-    door->loop = pthread_self();
-    for (;;) {
-        struct spd_request *mail = NULL;
-        bool accepting = false;
-        int count = epoll_wait(door->epoll, events, UNIX_CLIENTS_MAX + 2, -1);
-
-        for (int i = 0; i < count; i++) {
-            if (events[i].data.ptr == &door->listener)
-                accepting = true;
-            else if (events[i].data.ptr == &door->mailbox)
-                mail = spd_mailbox_take(&door->mailbox);
-            else
-                unix_client_event(events[i].data.ptr, events[i].events);
-        }
-        if (atomic_load(&door->stopping))
-            begin_stop(door);
-        else if (accepting)
-            accept_clients(door);
-        handle_completed(door, mail);
-        look(door);
-        settle(door);
-        if (atomic_load(&door->stopping) && !has_clients(door))
-            return;
+    for (int i = 0; i < UNIX_CLIENTS_MAX; i++) {
+        if (door->clients[i])
+            return false;
     }
+    return true;
 }
+
+static const struct spd_loop_ops loop_ops = {
+    .mailed = mailed,
+    .settle = settle,
+    .stop = stop,
+    .is_empty = has_no_client,
+};
 
 /* The ops. */
 
@@ -219,47 +215,36 @@ static void close_door(struct spd_door *base)
     struct unix_door *door = (struct unix_door *)base;
     struct stat st;
 
-    if (door->listener >= 0) {
-        close(door->listener);
+    if (door->listener.socket != OS_NO_SOCKET) {
+        os_socket_close(door->listener.socket);
         if (lstat(door->path, &st) == 0 && st.st_dev == door->path_device &&
             st.st_ino == door->path_inode)
             unlink(door->path);
     }
-    if (door->epoll >= 0)
-        close(door->epoll);
     if (door->spare >= 0)
         close(door->spare);
-    if (door->mailbox.event >= 0)
-        spd_mailbox_close(&door->mailbox);
+    spd_loop_close(&door->loop);
     free(door->path);
     free(door);
 }
 
-static int watch(struct unix_door *door, int fd, void *what)
-{
-    struct epoll_event event = { .events = EPOLLIN, .data.ptr = what };
-
-    return epoll_ctl(door->epoll, EPOLL_CTL_ADD, fd, &event);
-}
-
 static int open_descriptors(struct unix_door *door, mode_t mode)
 {
-    int error = spd_mailbox_open(&door->mailbox);
+    int error = spd_loop_open(&door->loop, &loop_ops), fd;
 
-    if (error) {
-        door->mailbox.event = -1;
+    if (error)
         return error;
-    }
-    door->epoll = epoll_create1(EPOLL_CLOEXEC);
     door->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (door->epoll < 0 || door->spare < 0)
-        return spd_fail(SPD_ERROR_SYSTEM, "cannot make an epoll instance: %s", strerror(errno));
-    door->listener = unix_socket_listen(door->path, mode, &door->path_device, &door->path_inode);
-    if (door->listener < 0)
-        return door->listener;
-    if (watch(door, door->listener, &door->listener) ||
-        watch(door, door->mailbox.event, &door->mailbox))
-        return spd_fail(SPD_ERROR_SYSTEM, "epoll: %s", strerror(errno));
+    if (door->spare < 0)
+        return spd_fail(SPD_ERROR_SYSTEM, "cannot open /dev/null: %s", strerror(errno));
+    fd = unix_socket_listen(door->path, mode, &door->path_device, &door->path_inode);
+    if (fd < 0)
+        return fd;
+    door->listener.socket = fd;
+    error = spd_loop_add(&door->loop, &door->listener, OS_POLL_IN);
+    if (error)
+        return spd_fail(SPD_ERROR_SYSTEM, "waiting for clients: %s", os_net_text(error));
+    door->listening = true;
     return 0;
 }
 
@@ -282,7 +267,8 @@ static int open_door(struct spd_unit *unit, const struct spd_uri *uri, struct sp
     door->door.ops = &unix_door_ops;
     door->door.unit = unit;
     door->port = (struct scsi_port){ .relative_port = 1, .luns = luns, .lun_count = 1 };
-    door->listener = door->epoll = door->spare = door->mailbox.event = -1;
+    door->listener = (struct spd_watch){ .ready = listener_ready, .socket = OS_NO_SOCKET };
+    door->spare = -1;
     door->path = strdup(uri->path);
     error = door->path ? open_descriptors(door, mode) : SPD_ERROR_NO_MEMORY;
     if (error == 0) {
@@ -299,37 +285,29 @@ static int open_door(struct spd_unit *unit, const struct spd_uri *uri, struct sp
     return 0;
 }
 
+static struct spd_loop *loop_of(struct spd_door *base)
+{
+    return &((struct unix_door *)base)->loop;
+}
+
 static int start_door(struct spd_door *base)
 {
-    struct unix_door *door = (struct unix_door *)base;
-    int error = os_thread_create(&door->thread, "spd-unix", loop, door);
-
-    if (error)
-        return spd_fail(SPD_ERROR_THREADS, "%s", strerror(error));
-    door->started = true;
-    return 0;
+    return spd_loop_start(loop_of(base), "spd-unix");
 }
 
 static void stop_door(struct spd_door *base)
 {
-    struct unix_door *door = (struct unix_door *)base;
-
-    atomic_store(&door->stopping, true);
-    spd_mailbox_wake(&door->mailbox);
+    spd_loop_stop(loop_of(base));
 }
 
 static void look_door(struct spd_door *base)
 {
-    spd_mailbox_wake(&((struct unix_door *)base)->mailbox);
+    spd_loop_wake(loop_of(base));
 }
 
 static void join_door(struct spd_door *base)
 {
-    struct unix_door *door = (struct unix_door *)base;
-
-    if (door->started)
-        os_thread_join(door->thread);
-    door->started = false;
+    spd_loop_join(loop_of(base));
 }
 
 const struct spd_door_ops unix_door_ops = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Inside of the unix: door: one thread, one epoll, a bounded number of clients. */
+/* Inside of the unix: door: one loop, a bounded number of clients. */
 
 #ifndef DOORS_UNIX_DOOR_H
 #define DOORS_UNIX_DOOR_H
@@ -11,7 +11,7 @@
 
 #include "transact/command.h"
 #include "lib/door.h"
-#include "lib/mailbox.h"
+#include "lib/loop.h"
 #include "lib/session_log.h"
 #include "os/os.h"
 
@@ -47,8 +47,7 @@ struct unix_command {
 /* One connection. Each has its own commands, so that none can starve another. */
 struct unix_client {
     struct unix_door *door;
-    int fd;                         /* -1: gone, waiting for its running commands */
-    uint32_t events;                /* what epoll watches */
+    struct spd_watch watch;         /* no socket: gone, waiting for its running commands */
     bool eof;                       /* nothing more comes; answer what there is, then close */
     bool spoke;                     /* it has sent the header of a message */
     uint64_t number;                /* how many came before it */
@@ -79,17 +78,13 @@ struct unix_door {
     char *path;
     dev_t path_device;    /* of the socket file we made: only that one is removed */
     ino_t path_inode;
-    int listener;
-    int epoll;
+    struct spd_loop loop;
+    struct spd_watch listener;
+    bool listening;       /* the listener is watched */
+    bool accepting;       /* somebody waits there */
     int spare;            /* a descriptor kept back, to refuse clients when there are no more */
-    struct spd_mailbox mailbox;
-    os_thread thread;
-    pthread_t loop;       /* the same, set by the thread itself before anyone can ask */
-    bool started;
-    _Atomic bool stopping;
     uint32_t round;      /* of task management: what began before it was aborted */
     bool owes_report;    /* and the library does not know yet that it has ended */
-    struct spd_request *completed; /* done on the loop's own thread, newest first */
     struct unix_client *clients[UNIX_CLIENTS_MAX];
     uint64_t accepted;
 };
@@ -110,13 +105,15 @@ void unix_socket_peer(int fd, char who[UNIX_WHO_MAX], char user[UNIX_USER_MAX]);
 
 /* Takes over a connected, non-blocking socket and greets. NULL: no memory or it is gone already;
  * the socket is then closed. */
-struct unix_client *unix_client_new(struct unix_door *door, int fd);
+struct unix_client *unix_client_new(struct unix_door *door, os_socket socket);
 void unix_client_free(struct unix_client *client);
 
-/* Something happened on the socket: EPOLLIN, EPOLLOUT, ... */
-void unix_client_event(struct unix_client *client, uint32_t events);
+static inline bool unix_client_is_gone(const struct unix_client *c)
+{
+    return c->watch.socket == OS_NO_SOCKET;
+}
 
-/* Sends what waits to be sent, and tells epoll what to wait for. */
+/* Sends what waits to be sent, and tells the loop what to wait for. */
 void unix_client_pump(struct unix_client *client);
 
 /* Aborts what began before a round of task management. */

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+#include "lib/loop.h"
+
+#include <limits.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "lib/door.h"
+
+enum { EVENTS_MAX = 256 };
+static const uint64_t NS_PER_MS = 1000000, NS_PER_SECOND = 1000000000;
+
+/* Which loop runs on this thread. */
+static _Thread_local struct spd_loop *here __attribute__((tls_model("initial-exec")));
+
+bool spd_loop_here(const struct spd_loop *loop)
+{
+    return here == loop;
+}
+
+static void read_clock(struct spd_loop *loop)
+{
+    loop->now = (uint32_t)(os_now_ns() / NS_PER_SECOND);
+}
+
+/* Requests. */
+
+static void take(struct spd_loop *loop, struct spd_request *request)
+{
+    if (!spd_request_go_on(request))
+        loop->ops->mailed(loop, request);
+}
+
+static void read_mail(struct spd_watch *watch, uint32_t flags)
+{
+    struct spd_loop *loop = (struct spd_loop *)(void *)((char *)watch -
+        offsetof(struct spd_loop, mail));
+
+    (void)flags;
+    for (struct spd_request *r = spd_mailbox_take(&loop->mailbox), *next; r != NULL; r = next) {
+        next = r->next;
+        take(loop, r);
+    }
+}
+
+static void take_done(struct spd_loop *loop)
+{
+    while (loop->done != NULL) {
+        struct spd_request *request = loop->done;
+
+        loop->done = request->next;
+        if (loop->done == NULL)
+            loop->done_end = &loop->done;
+        take(loop, request);
+    }
+}
+
+void spd_loop_post(struct spd_loop *loop, struct spd_request *request)
+{
+    spd_mailbox_post(&loop->mailbox, request);
+}
+
+void spd_loop_done(struct spd_loop *loop, struct spd_request *request)
+{
+    if (!spd_loop_here(loop)) {
+        spd_loop_post(loop, request);
+        return;
+    }
+    request->next = NULL;
+    *loop->done_end = request;
+    loop->done_end = &request->next;
+}
+
+void spd_loop_wake(struct spd_loop *loop)
+{
+    spd_mailbox_wake(&loop->mailbox);
+}
+
+/* What it watches. */
+
+int spd_loop_add(struct spd_loop *loop, struct spd_watch *watch, uint32_t flags)
+{
+    watch->flags = flags;
+    return os_poller_add(&loop->poller, watch->socket, flags, watch);
+}
+
+int spd_loop_change(struct spd_loop *loop, struct spd_watch *watch, uint32_t flags)
+{
+    if (watch->flags == flags)
+        return 0;
+    watch->flags = flags;
+    return os_poller_change(&loop->poller, watch->socket, flags, watch);
+}
+
+void spd_loop_remove(struct spd_loop *loop, struct spd_watch *watch)
+{
+    os_poller_remove(&loop->poller, watch->socket);
+}
+
+void spd_loop_close_socket(struct spd_loop *loop, struct spd_watch *watch)
+{
+    os_poller_close(&loop->poller, watch->socket);
+    watch->socket = OS_NO_SOCKET;
+}
+
+/* Timers. */
+
+void spd_timer_start(struct spd_loop *loop, struct spd_timer *timer, uint32_t milliseconds)
+{
+    struct spd_timer **at = &loop->timers;
+
+    spd_timer_stop(loop, timer);
+    timer->due = os_now_ns() + milliseconds * NS_PER_MS;
+    while (*at != NULL && (*at)->due <= timer->due)
+        at = &(*at)->next;
+    timer->next = *at;
+    *at = timer;
+}
+
+void spd_timer_stop(struct spd_loop *loop, struct spd_timer *timer)
+{
+    struct spd_timer **at = &loop->timers;
+
+    if (!spd_timer_is_started(timer))
+        return;
+    while (*at != timer)
+        at = &(*at)->next;
+    *at = timer->next;
+    timer->due = 0;
+}
+
+/* A timer that is started again by its own end waits for the next turn. */
+static void fire_timers(struct spd_loop *loop)
+{
+    uint64_t now = loop->timers == NULL ? 0 : os_now_ns();
+
+    while (loop->timers != NULL && loop->timers->due <= now) {
+        struct spd_timer *timer = loop->timers;
+
+        spd_timer_stop(loop, timer);
+        timer->fire(timer);
+    }
+}
+
+/* Milliseconds that a turn may wait, rounded up: a timer that is not quite due would fire in none
+ * of the turns until then. */
+static int patience(const struct spd_loop *loop, int timeout)
+{
+    uint64_t now, wait;
+
+    if (loop->hurries)
+        return 0;
+    if (loop->timers == NULL)
+        return timeout;
+    now = os_now_ns();
+    wait = loop->timers->due <= now ? 0 : (loop->timers->due - now + NS_PER_MS - 1) / NS_PER_MS;
+    if (wait > INT_MAX)
+        wait = INT_MAX;
+    return timeout >= 0 && (uint64_t)timeout < wait ? timeout : (int)wait;
+}
+
+/* Turns. */
+
+static void settle(struct spd_loop *loop)
+{
+    do {
+        take_done(loop);
+        loop->hurries = loop->ops->settle(loop);
+    } while (loop->done != NULL);
+}
+
+void spd_loop_turn(struct spd_loop *loop, int timeout)
+{
+    os_poll_event events[EVENTS_MAX];
+    int count;
+
+    here = loop;
+    count = os_poller_wait(&loop->poller, events, EVENTS_MAX, patience(loop, timeout));
+    loop->turn++;
+    read_clock(loop);
+    /* Not always from the first: it might use up all that its peer has of a turn. */
+    for (int i = 0; i < count; i++) {
+        const os_poll_event *event = &events[(loop->turn + (uint32_t)i) % (uint32_t)count];
+        struct spd_watch *watch = os_poll_data(event);
+
+        watch->ready(watch, os_poll_flags(event));
+    }
+    fire_timers(loop);
+    settle(loop);
+    here = NULL;
+}
+
+bool spd_loop_drain(struct spd_loop *loop)
+{
+    here = loop;
+    loop->ops->stop(loop);
+    settle(loop);
+    here = NULL;
+    return loop->ops->is_empty(loop);
+}
+
+static void run(void *argument)
+{
+    struct spd_loop *loop = argument;
+
+    while (!atomic_load(&loop->stopping) || !spd_loop_drain(loop))
+        spd_loop_turn(loop, -1);
+}
+
+/* Life. */
+
+int spd_loop_open(struct spd_loop *loop, const struct spd_loop_ops *ops)
+{
+    int error = spd_mailbox_open(&loop->mailbox);
+
+    if (error != 0)
+        return error;
+    error = os_poller_open(&loop->poller);
+    if (error != 0) {
+        spd_mailbox_close(&loop->mailbox);
+        return spd_fail(SPD_ERROR_SYSTEM, "waiting for sockets: %s", os_net_text(error));
+    }
+    loop->opened = true;
+    loop->ops = ops;
+    loop->done_end = &loop->done;
+    loop->mail = (struct spd_watch){ .ready = read_mail, .socket = (os_socket)loop->mailbox.event };
+    read_clock(loop);
+    error = spd_loop_add(loop, &loop->mail, OS_POLL_IN);
+    if (error != 0) {
+        spd_loop_close(loop);
+        return spd_fail(SPD_ERROR_SYSTEM, "waiting for requests: %s", os_net_text(error));
+    }
+    return 0;
+}
+
+void spd_loop_close(struct spd_loop *loop)
+{
+    if (!loop->opened)
+        return;
+    os_poller_free(&loop->poller);
+    spd_mailbox_close(&loop->mailbox);
+    loop->opened = false;
+}
+
+int spd_loop_start(struct spd_loop *loop, const char *name)
+{
+    int error = os_thread_create(&loop->thread, name, run, loop);
+
+    if (error != 0)
+        return spd_fail(SPD_ERROR_THREADS, "%s: %s", name, strerror(error));
+    loop->started = true;
+    return 0;
+}
+
+void spd_loop_stop(struct spd_loop *loop)
+{
+    atomic_store(&loop->stopping, true);
+    spd_loop_wake(loop);
+}
+
+void spd_loop_join(struct spd_loop *loop)
+{
+    if (loop->started)
+        os_thread_join(loop->thread);
+    loop->started = false;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * A door's event loop: one thread that waits for sockets, for timers and for requests that other
+ * threads post. Each turn ends with settle(), in which a door sends what has gathered and frees
+ * what has ended, so that a batch costs a system call and no event points at freed memory.
+ *
+ *   spd_loop_open()    before anything is watched; a door embeds the loop
+ *   spd_loop_start()   its thread; tests and fuzzers take turns of their own instead
+ *   spd_loop_stop()    any thread: from now on stop() is called, until is_empty() says so
+ *   spd_loop_join()    the thread has ended
+ *   spd_loop_close()   in the door's close(), for the reason that mailbox.h gives
+ *
+ * Unless it says so, a function is for the loop's thread, or for the opener before the start.
+ */
+
+#ifndef SPD_LIB_LOOP_H
+#define SPD_LIB_LOOP_H
+
+#include <stdatomic.h>
+
+#include "lib/mailbox.h"
+#include "os/net.h"
+#include "os/os.h"
+
+struct spd_loop;
+struct spd_request;
+
+/* A socket that the loop waits for. Its owner embeds it, sets `ready` and `socket`, and keeps it
+ * until settle(): events of the same turn may still come for one that is watched no more. */
+struct spd_watch {
+    /* flags: OS_POLL_IN, OS_POLL_OUT and OS_POLL_GONE, as far as they are true. */
+    void (*ready)(struct spd_watch *watch, uint32_t flags);
+    os_socket socket;
+    uint32_t flags; /* the loop's: what is waited for */
+};
+
+/* Zeroed before it is first started. */
+struct spd_timer {
+    void (*fire)(struct spd_timer *timer);
+    uint64_t due;           /* os_now_ns(); 0: it is not started */
+    struct spd_timer *next; /* the loop's: started ones, soonest first */
+};
+
+struct spd_loop_ops {
+    /* A request that the library is done with. */
+    void (*mailed)(struct spd_loop *loop, struct spd_request *request);
+    /* The end of a turn; more than once where requests ended in it. True: there is more to do, so
+     * the next turn does not wait. */
+    bool (*settle)(struct spd_loop *loop);
+    /* Again and again after spd_loop_stop(): begins to end what there is. */
+    void (*stop)(struct spd_loop *loop);
+    bool (*is_empty)(const struct spd_loop *loop);
+};
+
+struct spd_loop {
+    const struct spd_loop_ops *ops;
+    uint32_t now;  /* of this turn: seconds, monotonic */
+    uint32_t turn; /* the number of turns so far */
+
+    /* The loop's own. */
+    struct os_poller poller;
+    struct spd_mailbox mailbox;
+    struct spd_watch mail;
+    struct spd_timer *timers;
+    struct spd_request *done, **done_end; /* by spd_loop_done(), oldest first */
+    os_thread thread;
+    bool opened, started, hurries;
+    atomic_bool stopping;
+};
+
+/* The loop is zeroed. 0 or a spd_error with its detail. */
+int spd_loop_open(struct spd_loop *loop, const struct spd_loop_ops *ops);
+/* Does nothing to a loop that is not open. */
+void spd_loop_close(struct spd_loop *loop);
+/* 0 or a spd_error with its detail. */
+int spd_loop_start(struct spd_loop *loop, const char *name);
+/* Any thread. */
+void spd_loop_stop(struct spd_loop *loop);
+/* Any thread but the loop's. Does nothing to a loop that was not started. */
+void spd_loop_join(struct spd_loop *loop);
+
+/* flags: OS_POLL_IN, OS_POLL_OUT, both or 0; level-triggered. 0 or an error of os/net.h. */
+int spd_loop_add(struct spd_loop *loop, struct spd_watch *watch, uint32_t flags);
+int spd_loop_change(struct spd_loop *loop, struct spd_watch *watch, uint32_t flags);
+/* The socket stays open. */
+void spd_loop_remove(struct spd_loop *loop, struct spd_watch *watch);
+/* And here it does not; watch->socket is OS_NO_SOCKET. */
+void spd_loop_close_socket(struct spd_loop *loop, struct spd_watch *watch);
+
+/* fire() is called once, that many milliseconds from now or a little later. One that is started
+ * already begins again. */
+void spd_timer_start(struct spd_loop *loop, struct spd_timer *timer, uint32_t milliseconds);
+void spd_timer_stop(struct spd_loop *loop, struct spd_timer *timer);
+static inline bool spd_timer_is_started(const struct spd_timer *timer)
+{
+    return timer->due != 0;
+}
+
+/* Any thread. mailed() gets the request in another turn, or where its command only gave way
+ * (door.h, later()), it goes on there. Uses request->next. */
+void spd_loop_post(struct spd_loop *loop, struct spd_request *request);
+/* Any thread. The same, but in this turn where the thread is the loop's: not from within the
+ * call, which may lie below the door's own work on that request. */
+void spd_loop_done(struct spd_loop *loop, struct spd_request *request);
+/* Any thread: a turn with nothing in the mail. */
+void spd_loop_wake(struct spd_loop *loop);
+/* Any thread: whether it is the loop's, within a turn. */
+bool spd_loop_here(const struct spd_loop *loop);
+
+/* What the loop's thread does, for those who have none. A turn waits at most timeout milliseconds,
+ * or for ever (-1). A drain ends what there is; true: nothing is left. */
+void spd_loop_turn(struct spd_loop *loop, int timeout);
+bool spd_loop_drain(struct spd_loop *loop);
+
+#endif
