@@ -33,6 +33,18 @@ void say(struct run *run, const char *format, ...)
     fflush(run->out);
 }
 
+void say_text(struct run *run, const char *text)
+{
+    while (*text) {
+        size_t length = strcspn(text, "\n");
+        size_t shown = length && text[length - 1] == '\r' ? length - 1 : length;
+
+        if (strncmp(text, "Property(", 9))
+            say(run, "%.*s%s", (int)shown, text, text[length] ? "\n" : "");
+        text += length + (text[length] == '\n');
+    }
+}
+
 /* The options, and the findings of the first start, hold after a restart. */
 static void save_state(const struct run *run)
 {

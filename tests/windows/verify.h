@@ -57,6 +57,9 @@ extern const unsigned step_count;
 
 /* Writes to the report and to the screen. */
 void say(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same, of a text with Windows' ends of lines; without lines that name the machine or its user,
+ * which Windows Installer tells. */
+void say_text(struct run *run, const char *text);
 /* Runs a command and takes down what it prints. Its exit status; NO_PROGRAM: it is not there;
  * HANGS: it was ended. */
 enum { NO_PROGRAM = 0x10000001, HANGS = 0x10000002 };

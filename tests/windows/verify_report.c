@@ -33,7 +33,7 @@ static void report_end_of(struct run *run, const char *path)
     }
     if (length == TAIL && strchr(from, '\n'))
         from = strchr(from, '\n') + 1;
-    say(run, "%s\n", from);
+    say_text(run, from);
 }
 
 bool report_setup_log(struct run *run)

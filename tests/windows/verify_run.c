@@ -96,8 +96,9 @@ static void say_line(struct run *run, const char *line, int length, UINT code_pa
     char text[3 * 4096];
     int count = MultiByteToWideChar(code_page, 0, line, length, wide, 4096);
 
-    count = WideCharToMultiByte(CP_UTF8, 0, wide, count, text, sizeof(text), NULL, NULL);
-    say(run, "%.*s", count, text);
+    count = WideCharToMultiByte(CP_UTF8, 0, wide, count, text, sizeof(text) - 1, NULL, NULL);
+    text[count] = 0;
+    say_text(run, text);
 }
 
 static void take_down(struct run *run, HANDLE output, UINT code_page)

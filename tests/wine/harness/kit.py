@@ -98,7 +98,11 @@ def a_dry_run_has_every_step(machine):
 
 
 def sections(report):
-    return dict(re.findall(r"^=== ([^\n]+)\n(.*?)(?=^=== |^\w+: \d+ steps)", report, re.M | re.S))
+    """By the name of the step; Windows Installer's log has such lines, too."""
+    names = "|".join(map(re.escape, re.findall(r'^    \{ "([^"]+)"', PLAN.read_text(), re.M)))
+    heading = rf"^=== (?:{names}|FAILED: [^\n]+|the run goes on)\n"
+    return dict(re.findall(rf"^=== ({names})\n(.*?)(?={heading}|^\w+: \d+ steps)", report,
+                           re.M | re.S))
 
 
 def it_installs_tests_and_removes(machine):
