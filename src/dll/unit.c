@@ -10,6 +10,7 @@
 #include "lib/door.h"
 #include "lib/log.h"
 #include "lib/serve.h"
+#include "scsi/guid.h"
 
 enum { NAME_MAX_BYTES = 1024 };
 
@@ -66,15 +67,6 @@ static void copy_text(char *to, const UCHAR *from, size_t length)
         to[i] = (char)from[i];
 }
 
-/* RFC 4122's bytes are in network order. */
-static void copy_guid(uint8_t bytes[16], const GUID *guid)
-{
-    static const uint8_t order[16] = { 3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15 };
-
-    for (unsigned i = 0; i < sizeof order; i++)
-        bytes[i] = ((const uint8_t *)guid)[order[i]];
-}
-
 static spd_params params_of(
     const SPD_STORAGE_UNIT_PARAMS *from, const SPD_STORAGE_UNIT_INTERFACE *calls)
 {
@@ -85,7 +77,7 @@ static spd_params params_of(
     UINT32 physical = SPD_IOCTL_PARAMS_PHYSICAL_BLOCK_LENGTH(from);
     spd_params params = SPD_PARAMS_INIT;
 
-    copy_guid(params.guid, &from->Guid);
+    scsi_guid_swap(&from->Guid, params.guid);
     params.block_count = from->BlockCount;
     params.block_length = from->BlockLength;
     params.physical_block_length = physical ? physical : from->BlockLength;

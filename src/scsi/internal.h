@@ -14,6 +14,9 @@
 /* Off the hot path: reads and writes pay nothing for it. */
 #define SCSI_COLD __attribute__((noinline, cold))
 
+/* T10 VENDOR IDENTIFICATION (SPC-4 6.6.2), of 8 bytes. */
+#define SCSI_VENDOR "WinSpd  "
+
 /*
  * Profiles, as bits: a row of a table names those that have it.
  */

@@ -49,7 +49,7 @@ static uint8_t *put_t10_with(const struct scsi_task *task, uint8_t *at, uint8_t 
     char text[37];
 
     scsi_guid_text(params->guid, text);
-    memcpy(data, "WinSpd  ", 8);
+    memcpy(data, SCSI_VENDOR, 8);
     memcpy(data + 8, params->product_id, 16);
     memcpy(data + 24, params->product_revision, revision);
     memcpy(data + 24 + revision, text, 36);

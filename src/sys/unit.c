@@ -5,6 +5,8 @@
 
 #include "sys.h"
 
+#include "scsi/guid.h"
+
 UINT32 sys_unit_address(ULONG number)
 {
     return SPD_IOCTL_BTL(
@@ -86,14 +88,6 @@ static void text_normal(UCHAR *to, const UCHAR *from, ULONG length)
     }
 }
 
-static void guid_bytes(uint8_t bytes[16], const GUID *guid)
-{
-    static const uint8_t order[16] = { 3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15 };
-
-    for (unsigned i = 0; i < 16; i++)
-        bytes[i] = ((const uint8_t *)guid)[order[i]];
-}
-
 static struct scsi_unit_params engine_params(const SPD_IOCTL_STORAGE_UNIT_PARAMS *params)
 {
     UINT32 physical = SPD_IOCTL_PARAMS_PHYSICAL_BLOCK_LENGTH(params);
@@ -115,7 +109,7 @@ static struct scsi_unit_params engine_params(const SPD_IOCTL_STORAGE_UNIT_PARAMS
         .unmap_zeros = params->Reserved[0] & SPD_IOCTL_UNMAP_ZEROS,
     };
 
-    guid_bytes(engine.guid, &params->Guid);
+    scsi_guid_swap(&params->Guid, engine.guid);
     memcpy(engine.wwn, SPD_IOCTL_PARAMS_WWN(params), sizeof engine.wwn);
     memset(engine.product_id, ' ', sizeof engine.product_id);
     memset(engine.product_revision, ' ', sizeof engine.product_revision);

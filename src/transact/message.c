@@ -3,19 +3,10 @@
 
 #include "transact/message.h"
 #include "os/endian.h"
+#include "scsi/guid.h"
 #include "scsi/scsi.h"
 
 #include <string.h>
-
-/* Windows keeps a GUID's first three fields in its own byte order; RFC 4122 prints them big-endian.
- * The exchange is its own inverse. */
-static void swap_guid(const uint8_t in[16], uint8_t out[16])
-{
-    static const uint8_t from[16] = { 3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15 };
-
-    for (int i = 0; i < 16; i++)
-        out[i] = in[from[i]];
-}
 
 void transact_encode_params(const struct transact_params *params,
     uint8_t wire[TRANSACT_PARAMS_LENGTH])
@@ -29,7 +20,7 @@ void transact_encode_params(const struct transact_params *params,
         .reserved = { htole64(params->modern_profile ? TRANSACT_MODERN_PROFILE : 0) },
     };
 
-    swap_guid(params->guid, w.guid);
+    scsi_guid_swap(params->guid, w.guid);
     memcpy(w.product_id, params->product_id, sizeof w.product_id);
     memcpy(w.product_revision, params->product_revision, sizeof w.product_revision);
     memcpy(wire, &w, sizeof w);
@@ -49,7 +40,7 @@ bool transact_decode_params(const uint8_t wire[TRANSACT_PARAMS_LENGTH],
         .device_type = w.device_type,
         .modern_profile = le64toh(w.reserved[0]) & TRANSACT_MODERN_PROFILE,
     };
-    swap_guid(w.guid, params->guid);
+    scsi_guid_swap(w.guid, params->guid);
     memcpy(params->product_id, w.product_id, sizeof w.product_id);
     memcpy(params->product_revision, w.product_revision, sizeof w.product_revision);
     return params->block_count != 0 && params->block_length >= 16 &&

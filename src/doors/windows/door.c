@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "lib/uri.h"
+#include "scsi/guid.h"
 
 enum { NAME_MAX_CHARS = 512 };
 
@@ -343,23 +344,9 @@ static void serve(struct spd_door *base)
 
 /* Names and parameters. */
 
-/* RFC 4122's bytes are in network order. */
-static GUID guid_of(const uint8_t bytes[16])
-{
-    GUID guid = {
-        .Data1 = (ULONG)bytes[0] << 24 | (ULONG)bytes[1] << 16 | (ULONG)bytes[2] << 8 | bytes[3],
-        .Data2 = (USHORT)(bytes[4] << 8 | bytes[5]),
-        .Data3 = (USHORT)(bytes[6] << 8 | bytes[7]),
-    };
-
-    memcpy(guid.Data4, bytes + 8, sizeof guid.Data4);
-    return guid;
-}
-
 static SPD_STORAGE_UNIT_PARAMS params_of(const spd_params *from)
 {
     SPD_STORAGE_UNIT_PARAMS params = {
-        .Guid = guid_of(from->guid),
         .BlockCount = from->block_count,
         .BlockLength = from->block_length,
         .WriteProtected = (from->flags & SPD_WRITE_PROTECTED) != 0,
@@ -369,6 +356,7 @@ static SPD_STORAGE_UNIT_PARAMS params_of(const spd_params *from)
         .MaxTransferLength = from->max_transfer_length,
     };
 
+    scsi_guid_swap(from->guid, &params.Guid);
     memcpy(params.ProductId, from->product_id, strlen(from->product_id));
     memcpy(params.ProductRevisionLevel, from->product_revision, strlen(from->product_revision));
     params.Reserved[0] = from->grace | SPD_IOCTL_MODERN_PROFILE |
