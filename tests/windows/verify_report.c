@@ -7,24 +7,34 @@
 
 #define TAIL (64 * 1024L)
 
-/* The end of a log, from the begin of a line on. Windows Installer writes UTF-16. */
+/* UTF-16, as Windows Installer writes it: with a mark at the begin. */
+static bool is_wide(FILE *file)
+{
+    unsigned char mark[2] = { 0 };
+
+    return fread(mark, 1, 2, file) == 2 && mark[0] == 0xff && mark[1] == 0xfe;
+}
+
+/* The end of a log, from the begin of a line on. */
 static void report_end_of(struct run *run, const char *path)
 {
     static char text[TAIL + 2], bytes[TAIL * 3 / 2 + 1];
     char *from = text;
     size_t length;
+    bool wide;
     FILE *file = fopen(path, "rb");
 
     if (!file) {
         say(run, "%s is not there\n", path);
         return;
     }
+    wide = is_wide(file);
     if (fseek(file, -TAIL, SEEK_END))
         rewind(file);
     length = fread(text, 1, TAIL, file);
     fclose(file);
     memset(text + length, 0, 2);
-    if (length > 2 && (!text[1] || !text[3])) {
+    if (wide) {
         int got = WideCharToMultiByte(CP_UTF8, 0, (const wchar_t *)text, (int)(length / 2), bytes,
             sizeof(bytes) - 1, NULL, NULL);
 
