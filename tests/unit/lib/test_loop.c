@@ -33,6 +33,7 @@ struct end {
     int other;
     char letter;
     bool closes;
+    struct end *victim, *heir; /* whom it closes, once, and who gets its number */
 };
 
 static void tell(char letter)
@@ -107,6 +108,8 @@ static int teardown(void **state)
     return 0;
 }
 
+static void replace_victim(struct end *end);
+
 static void ready(struct spd_watch *watch, uint32_t flags)
 {
     struct end *end = (struct end *)watch;
@@ -119,6 +122,8 @@ static void ready(struct spd_watch *watch, uint32_t flags)
         tell(recv(watch->socket, bytes, sizeof bytes, MSG_DONTWAIT) > 0 ? 'i' : 'e');
     if (end->closes)
         spd_loop_close_socket(&loop, watch);
+    if (end->victim)
+        replace_victim(end);
 }
 
 static struct end pair(char letter)
@@ -142,6 +147,19 @@ static void part(struct end *end)
 static void say(const struct end *end)
 {
     assert_int_equal(write(end->other, "x", 1), 1);
+}
+
+static void replace_victim(struct end *end)
+{
+    struct end *victim = end->victim;
+    os_socket number = victim->watch.socket;
+
+    end->victim = victim->victim = NULL;
+    spd_loop_close_socket(&loop, &victim->watch);
+    *end->heir = pair('c');
+    assert_int_equal(end->heir->watch.socket, number);
+    assert_int_equal(spd_loop_add(&loop, &end->heir->watch, OS_POLL_IN), 0);
+    say(end->heir);
 }
 
 static void a_turn_brings_what_is_ready_and_settles(void **state)
@@ -193,6 +211,28 @@ static void a_socket_is_closed_in_the_middle_of_a_turn(void **state)
     assert_int_equal(a.watch.socket, OS_NO_SOCKET);
     assert_int_equal(recv(a.other, &(char){ 0 }, 1, 0), 0);
     part(&a);
+}
+
+/* What comes for the one that was closed is not the other's, who has its number by now. */
+static void a_number_that_is_used_again_in_a_turn_is_another_socket(void **state)
+{
+    struct end a = pair('a'), b = pair('b'), heir;
+
+    (void)state;
+    a.victim = &b;
+    b.victim = &a;
+    a.heir = b.heir = &heir;
+    assert_int_equal(spd_loop_add(&loop, &a.watch, OS_POLL_IN), 0);
+    assert_int_equal(spd_loop_add(&loop, &b.watch, OS_POLL_IN), 0);
+    say(&a);
+    say(&b);
+    spd_loop_turn(&loop, FOR_EVER);
+    assert_null(strchr(story, 'c'));
+    spd_loop_turn(&loop, FOR_EVER);
+    assert_non_null(strstr(story, ".ci."));
+    part(&a);
+    part(&b);
+    part(&heir);
 }
 
 static void nobody_is_always_first(void **state)
@@ -365,6 +405,7 @@ int main(void)
         TEST(a_turn_brings_what_is_ready_and_settles),
         TEST(a_watch_can_wait_for_something_else),
         TEST(a_socket_is_closed_in_the_middle_of_a_turn),
+        TEST(a_number_that_is_used_again_in_a_turn_is_another_socket),
         TEST(nobody_is_always_first),
         TEST(mail_comes_in_another_turn),
         TEST(a_request_that_ends_on_the_loops_thread_is_told_in_its_turn),
