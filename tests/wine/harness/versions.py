@@ -29,8 +29,10 @@ def records_are_printed(machine):
     """By Wine, of the event log, for programs that start meanwhile."""
     before = machine.prefix.env["WINEDEBUG"]
     machine.prefix.env["WINEDEBUG"] = f"{before},warn+eventlog,trace+eventlog"
-    yield
-    machine.prefix.env["WINEDEBUG"] = before
+    try:
+        yield
+    finally:
+        machine.prefix.env["WINEDEBUG"] = before
 
 
 def work_together_and_say_so(machine, program, driver, dll):
