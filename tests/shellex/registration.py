@@ -5,7 +5,7 @@
 import re
 
 CLASSES = r"HKLM\SOFTWARE\Classes"
-HANDLERS = CLASSES + r"\Drive\shellex\ContextMenuHandlers"
+NEIGHBOUR = CLASSES + r"\Drive\shellex\ContextMenuHandlers\Other"
 MOUNT = "{62AD20C1-8F38-452A-AB7A-F281004D0283}"
 EJECT = "{18F72BBE-CE30-4EBA-8691-911D158A883C}"
 DLL = r"C:\winspd\shellex-x64.dll"
@@ -51,9 +51,10 @@ def its_keys_are_those_of_the_original(machine):
 
 
 def nothing_is_left_when_it_is_unregistered(machine):
-    """And nothing else is gone. The handlers' key is there on every Windows, and not under Wine."""
-    machine.prefix.check(["wine", "reg", "add", HANDLERS, "/f"])
+    """And nothing else is gone: another program's handler is not."""
+    machine.prefix.check(["wine", "reg", "add", NEIGHBOUR, "/ve", "/d", "x", "/f"])
     regsvr32(machine, "/u")
+    assert machine.prefix.registry(NEIGHBOUR), "another program's handler is gone"
     before = everything(machine)
     for tree in TREES:
         assert not machine.prefix.registry(rf"{CLASSES}\{tree}"), tree

@@ -166,6 +166,23 @@ static void other_instances_keep_their_volumes(void)
     holds_what_is_written(other);
 }
 
+/* A stop takes no other volumes than its own. */
+static void a_volume_in_use_hinders_no_other_instance(void)
+{
+    HANDLE volume;
+    int other;
+
+    add_rawdisk("");
+    start(path);
+    other = start(other_path);
+    WAIT_UNTIL(has_volume(path) && has_volume(other_path));
+    volume = use_volume(other);
+    ANSWERS(message('T', path, false), "$");
+    WAIT_UNTIL(!is_listed(path));
+    CHECK(is_listed(other_path));
+    CloseHandle(volume);
+}
+
 static void a_view_tells_the_disks_guid(void)
 {
     struct view found;
@@ -211,6 +228,8 @@ const struct test launched_disks_tests[] = {
     { "launcher: a volume in use is stopped by force alone",
         a_volume_in_use_is_stopped_by_force_alone, .needs = NEEDS_DOUBLE },
     { "launcher: other instances keep their volumes", other_instances_keep_their_volumes },
+    { "launcher: a volume in use hinders no other instance",
+        a_volume_in_use_hinders_no_other_instance, .needs = NEEDS_DOUBLE },
     { "launcher: a view tells the disk's GUID", a_view_tells_the_disks_guid },
     { 0 }
 };
