@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include <winspd/winspd.h>
-#include <rpc.h>
 
 enum { BLOCK = 512, BLOCKS = 131072 }; /* 64 MiB */
 
