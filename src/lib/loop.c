@@ -33,7 +33,7 @@ static void take(struct spd_loop *loop, struct spd_request *request)
         loop->ops->mailed(loop, request);
 }
 
-static void read_mail(struct spd_watch *watch, uint32_t flags)
+static void read_mail(struct spd_loop_socket *watch, uint32_t flags)
 {
     struct spd_loop *loop = (struct spd_loop *)(void *)((char *)watch -
         offsetof(struct spd_loop, mail));
@@ -80,13 +80,13 @@ void spd_loop_wake(struct spd_loop *loop)
 
 /* What it watches. */
 
-int spd_loop_add(struct spd_loop *loop, struct spd_watch *watch, uint32_t flags)
+int spd_loop_add(struct spd_loop *loop, struct spd_loop_socket *watch, uint32_t flags)
 {
     watch->flags = flags;
     return os_poller_add(&loop->poller, watch->socket, flags, watch);
 }
 
-int spd_loop_change(struct spd_loop *loop, struct spd_watch *watch, uint32_t flags)
+int spd_loop_change(struct spd_loop *loop, struct spd_loop_socket *watch, uint32_t flags)
 {
     if (watch->flags == flags)
         return 0;
@@ -94,12 +94,12 @@ int spd_loop_change(struct spd_loop *loop, struct spd_watch *watch, uint32_t fla
     return os_poller_change(&loop->poller, watch->socket, flags, watch);
 }
 
-void spd_loop_remove(struct spd_loop *loop, struct spd_watch *watch)
+void spd_loop_remove(struct spd_loop *loop, struct spd_loop_socket *watch)
 {
     os_poller_remove(&loop->poller, watch->socket);
 }
 
-void spd_loop_close_socket(struct spd_loop *loop, struct spd_watch *watch)
+void spd_loop_close_socket(struct spd_loop *loop, struct spd_loop_socket *watch)
 {
     os_poller_close(&loop->poller, watch->socket);
     watch->socket = OS_NO_SOCKET;
@@ -183,7 +183,7 @@ void spd_loop_turn(struct spd_loop *loop, int timeout)
     /* Not always from the first: it might use up all that its peer has of a turn. */
     for (int i = 0; i < count; i++) {
         const os_poll_event *event = &events[(loop->turn + (uint32_t)i) % (uint32_t)count];
-        struct spd_watch *watch = os_poll_data(event);
+        struct spd_loop_socket *watch = os_poll_data(event);
 
         watch->ready(watch, os_poll_flags(event));
     }
@@ -225,7 +225,8 @@ int spd_loop_open(struct spd_loop *loop, const struct spd_loop_ops *ops)
     loop->opened = true;
     loop->ops = ops;
     loop->done_end = &loop->done;
-    loop->mail = (struct spd_watch){ .ready = read_mail, .socket = (os_socket)loop->mailbox.event };
+    loop->mail = (struct spd_loop_socket){ .ready = read_mail,
+        .socket = (os_socket)loop->mailbox.event };
     read_clock(loop);
     error = spd_loop_add(loop, &loop->mail, OS_POLL_IN);
     if (error != 0) {

@@ -29,9 +29,9 @@ struct spd_request;
 
 /* A socket that the loop waits for. Its owner embeds it, sets `ready` and `socket`, and keeps it
  * until settle(): events of the same turn may still come for one that is watched no more. */
-struct spd_watch {
+struct spd_loop_socket {
     /* flags: OS_POLL_IN, OS_POLL_OUT and OS_POLL_GONE, as far as they are true. */
-    void (*ready)(struct spd_watch *watch, uint32_t flags);
+    void (*ready)(struct spd_loop_socket *watch, uint32_t flags);
     os_socket socket;
     uint32_t flags; /* the loop's: what is waited for */
 };
@@ -62,7 +62,7 @@ struct spd_loop {
     /* The loop's own. */
     struct os_poller poller;
     struct spd_mailbox mailbox;
-    struct spd_watch mail;
+    struct spd_loop_socket mail;
     struct spd_timer *timers;
     struct spd_request *done, **done_end; /* by spd_loop_done(), oldest first */
     os_thread thread;
@@ -82,12 +82,12 @@ void spd_loop_stop(struct spd_loop *loop);
 void spd_loop_join(struct spd_loop *loop);
 
 /* flags: OS_POLL_IN, OS_POLL_OUT, both or 0; level-triggered. 0 or an error of os/net.h. */
-int spd_loop_add(struct spd_loop *loop, struct spd_watch *watch, uint32_t flags);
-int spd_loop_change(struct spd_loop *loop, struct spd_watch *watch, uint32_t flags);
+int spd_loop_add(struct spd_loop *loop, struct spd_loop_socket *watch, uint32_t flags);
+int spd_loop_change(struct spd_loop *loop, struct spd_loop_socket *watch, uint32_t flags);
 /* The socket stays open. */
-void spd_loop_remove(struct spd_loop *loop, struct spd_watch *watch);
+void spd_loop_remove(struct spd_loop *loop, struct spd_loop_socket *watch);
 /* And here it does not; watch->socket is OS_NO_SOCKET. */
-void spd_loop_close_socket(struct spd_loop *loop, struct spd_watch *watch);
+void spd_loop_close_socket(struct spd_loop *loop, struct spd_loop_socket *watch);
 
 /* fire() is called once, that many milliseconds from now or a little later. One that is started
  * already begins again. */

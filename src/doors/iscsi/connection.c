@@ -10,7 +10,7 @@
 
 enum { WHO_MAX = OS_HOST_MAX + OS_PORT_MAX + ISCSI_NAME_MAX + CHAP_NAME_MAX + 64 };
 
-static void connection_ready(struct spd_watch *watch, uint32_t flags)
+static void connection_ready(struct spd_loop_socket *watch, uint32_t flags)
 {
     struct connection *c = list_entry(watch, struct connection, watch);
 
@@ -29,7 +29,7 @@ struct connection *connection_new(struct iscsi_door *door, os_socket socket)
         return NULL;
     }
     c->door = door;
-    c->watch = (struct spd_watch){ .ready = connection_ready, .socket = socket };
+    c->watch = (struct spd_loop_socket){ .ready = connection_ready, .socket = socket };
     os_socket_peer(socket, c->host, c->port);
     c->state = CONNECTION_LOGIN;
     c->login = login_new();

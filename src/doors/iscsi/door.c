@@ -68,7 +68,7 @@ static void accept_some(struct iscsi_door *door)
     }
 }
 
-static void listener_ready(struct spd_watch *watch, uint32_t flags)
+static void listener_ready(struct spd_loop_socket *watch, uint32_t flags)
 {
     (void)flags;
     accept_some(list_entry(watch, struct iscsi_door, listener));
@@ -185,7 +185,7 @@ int iscsi_door_new(struct spd_unit *unit, const struct iscsi_config *config,
     door->base.ops = &iscsi_door_ops;
     door->base.unit = unit;
     door->config = *config;
-    door->listener = (struct spd_watch){ .ready = listener_ready, .socket = OS_NO_SOCKET };
+    door->listener = (struct spd_loop_socket){ .ready = listener_ready, .socket = OS_NO_SOCKET };
     door->tick.fire = tick;
     list_init(&door->connections);
     list_init(&door->dropped);

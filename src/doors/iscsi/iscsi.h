@@ -228,7 +228,7 @@ struct connection {
     struct peer *peer;
     struct session *session; /* NULL before login */
     struct login *login;     /* NULL after it */
-    struct spd_watch watch;
+    struct spd_loop_socket watch;
     char host[OS_HOST_MAX]; /* the peer's */
     char port[OS_PORT_MAX];
     uint8_t state; /* enum connection_state */
@@ -276,7 +276,7 @@ struct iscsi_door {
     struct scsi_port port;
     uint8_t designators[3 * 256];
     struct spd_loop loop;
-    struct spd_watch listener; /* OS_NO_SOCKET: none, as in tests */
+    struct spd_loop_socket listener; /* OS_NO_SOCKET: none, as in tests */
     struct spd_timer tick;     /* a second, while there is anything that can grow old */
     bool listening; /* the listener is watched */
     bool draining;  /* it is being stopped */

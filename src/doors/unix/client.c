@@ -32,7 +32,7 @@ static const struct spd_request_ops request_ops = {
     .done = done,
 };
 
-static struct unix_client *client_of(struct spd_watch *watch)
+static struct unix_client *client_of(struct spd_loop_socket *watch)
 {
     return (struct unix_client *)(void *)((char *)watch - offsetof(struct unix_client, watch));
 }
@@ -355,7 +355,7 @@ void unix_client_pump(struct unix_client *client)
         unix_client_kill(client, SPD_END_NO_ROOM, os_net_text(error));
 }
 
-static void ready(struct spd_watch *watch, uint32_t flags)
+static void ready(struct spd_loop_socket *watch, uint32_t flags)
 {
     struct unix_client *client = client_of(watch);
 
@@ -487,7 +487,7 @@ struct unix_client *unix_client_new(struct unix_door *door, os_socket socket)
         return NULL;
     }
     client->door = door;
-    client->watch = (struct spd_watch){ .ready = ready, .socket = socket };
+    client->watch = (struct spd_loop_socket){ .ready = ready, .socket = socket };
     client->depth = (uint32_t)depth;
     client->number = door->accepted++;
     client->began = os_now_ns();

@@ -97,7 +97,7 @@ static void accept_clients(struct unix_door *door)
 }
 
 /* At the end of the turn, since a silent client that has an event yet may lose its place. */
-static void listener_ready(struct spd_watch *watch, uint32_t flags)
+static void listener_ready(struct spd_loop_socket *watch, uint32_t flags)
 {
     (void)flags;
     ((struct unix_door *)(void *)((char *)watch - offsetof(struct unix_door, listener)))
@@ -267,7 +267,7 @@ static int open_door(struct spd_unit *unit, const struct spd_uri *uri, struct sp
     door->door.ops = &unix_door_ops;
     door->door.unit = unit;
     door->port = (struct scsi_port){ .relative_port = 1, .luns = luns, .lun_count = 1 };
-    door->listener = (struct spd_watch){ .ready = listener_ready, .socket = OS_NO_SOCKET };
+    door->listener = (struct spd_loop_socket){ .ready = listener_ready, .socket = OS_NO_SOCKET };
     door->spare = -1;
     door->path = strdup(uri->path);
     error = door->path ? open_descriptors(door, mode) : SPD_ERROR_NO_MEMORY;

@@ -47,7 +47,7 @@ struct unix_command {
 /* One connection. Each has its own commands, so that none can starve another. */
 struct unix_client {
     struct unix_door *door;
-    struct spd_watch watch;         /* no socket: gone, waiting for its running commands */
+    struct spd_loop_socket watch;         /* no socket: gone, waiting for its running commands */
     bool eof;                       /* nothing more comes; answer what there is, then close */
     bool spoke;                     /* it has sent the header of a message */
     uint64_t number;                /* how many came before it */
@@ -79,7 +79,7 @@ struct unix_door {
     dev_t path_device;    /* of the socket file we made: only that one is removed */
     ino_t path_inode;
     struct spd_loop loop;
-    struct spd_watch listener;
+    struct spd_loop_socket listener;
     bool listening;       /* the listener is watched */
     bool accepting;       /* somebody waits there */
     int spare;            /* a descriptor kept back, to refuse clients when there are no more */

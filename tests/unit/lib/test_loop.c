@@ -29,7 +29,7 @@ static unsigned stays;              /* how many drains leave something */
 static struct spd_request first, second, third;
 
 struct end {
-    struct spd_watch watch;
+    struct spd_loop_socket watch;
     int other;
     char letter;
     bool closes;
@@ -110,7 +110,7 @@ static int teardown(void **state)
 
 static void replace_victim(struct end *end);
 
-static void ready(struct spd_watch *watch, uint32_t flags)
+static void ready(struct spd_loop_socket *watch, uint32_t flags)
 {
     struct end *end = (struct end *)watch;
     char bytes[8];
@@ -132,7 +132,7 @@ static struct end pair(char letter)
     int ends[2];
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-    end.watch = (struct spd_watch){ .ready = ready, .socket = ends[0] };
+    end.watch = (struct spd_loop_socket){ .ready = ready, .socket = ends[0] };
     end.other = ends[1];
     return end;
 }
