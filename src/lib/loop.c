@@ -12,7 +12,7 @@
 enum { EVENTS_MAX = 256 };
 static const uint64_t NS_PER_MS = 1000000, NS_PER_SECOND = 1000000000;
 
-/* Which loop runs on this thread. */
+/* The loop that runs on this thread. */
 static _Thread_local struct spd_loop *here __attribute__((tls_model("initial-exec")));
 
 bool spd_loop_here(const struct spd_loop *loop)
@@ -78,7 +78,7 @@ void spd_loop_wake(struct spd_loop *loop)
     spd_mailbox_wake(&loop->mailbox);
 }
 
-/* What it watches. */
+/* Sockets. */
 
 int spd_loop_add(struct spd_loop *loop, struct spd_loop_socket *watch, uint32_t flags)
 {

@@ -4,7 +4,7 @@
 /*
  * The two byte orders of a GUID. RFC 4122 4.1.2 has every field big-endian, as it is printed; the
  * engine and spd.h keep that. Windows' GUID has its first three fields in the machine's order.
- * It is little-endian wherever Windows runs, and in the structures of winspd/ioctl.h on any wire.
+ * Its order is little-endian wherever Windows runs, and in winspd/ioctl.h's structures on any wire.
  */
 
 #ifndef SCSI_GUID_H
