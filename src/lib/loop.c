@@ -22,7 +22,8 @@ bool spd_loop_here(const struct spd_loop *loop)
 
 static void read_clock(struct spd_loop *loop)
 {
-    loop->now = (uint32_t)(os_now_ns() / NS_PER_SECOND);
+    loop->now_ns = os_now_ns();
+    loop->now = (uint32_t)(loop->now_ns / NS_PER_SECOND);
 }
 
 /* Requests. */
@@ -112,7 +113,9 @@ void spd_timer_start(struct spd_loop *loop, struct spd_timer *timer, uint32_t mi
     struct spd_timer **at = &loop->timers;
 
     spd_timer_stop(loop, timer);
-    timer->due = os_now_ns() + milliseconds * NS_PER_MS;
+    if (!spd_loop_here(loop))
+        read_clock(loop);
+    timer->due = loop->now_ns + milliseconds * NS_PER_MS + 1;
     while (*at != NULL && (*at)->due <= timer->due)
         at = &(*at)->next;
     timer->next = *at;
@@ -131,12 +134,10 @@ void spd_timer_stop(struct spd_loop *loop, struct spd_timer *timer)
     timer->due = 0;
 }
 
-/* A timer that is started again by its own end waits for the next turn. */
+/* A timer that is started again by its own end is due after this moment, so in another turn. */
 static void fire_timers(struct spd_loop *loop)
 {
-    uint64_t now = loop->timers == NULL ? 0 : os_now_ns();
-
-    while (loop->timers != NULL && loop->timers->due <= now) {
+    while (loop->timers != NULL && loop->timers->due <= loop->now_ns) {
         struct spd_timer *timer = loop->timers;
 
         spd_timer_stop(loop, timer);
@@ -144,17 +145,16 @@ static void fire_timers(struct spd_loop *loop)
     }
 }
 
-/* Milliseconds that a turn may wait, rounded up: a timer that is not quite due would fire in none
- * of the turns until then. */
+/* Milliseconds that a turn may wait, from the last one's beginning: a look at the clock costs.
+ * Rounded up: a timer that is not quite due would fire in none of the turns until then. */
 static int patience(const struct spd_loop *loop, int timeout)
 {
-    uint64_t now, wait;
+    uint64_t now = loop->now_ns, wait;
 
     if (loop->hurries)
         return 0;
     if (loop->timers == NULL)
         return timeout;
-    now = os_now_ns();
     wait = loop->timers->due <= now ? 0 : (loop->timers->due - now + NS_PER_MS - 1) / NS_PER_MS;
     if (wait > INT_MAX)
         wait = INT_MAX;

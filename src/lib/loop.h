@@ -60,6 +60,7 @@ struct spd_loop {
     uint32_t turn; /* the number of turns so far */
 
     /* The loop's own. */
+    uint64_t now_ns;
     struct os_poller poller;
     struct spd_mailbox mailbox;
     struct spd_loop_socket mail;
@@ -89,8 +90,8 @@ void spd_loop_remove(struct spd_loop *loop, struct spd_loop_socket *watch);
 /* And here it does not; watch->socket is OS_NO_SOCKET. */
 void spd_loop_close_socket(struct spd_loop *loop, struct spd_loop_socket *watch);
 
-/* fire() is called once, that many milliseconds from now or a little later. One that is started
- * already begins again. */
+/* fire() is called once, that many milliseconds from the beginning of this turn or a little later.
+ * One that is started already begins again. */
 void spd_timer_start(struct spd_loop *loop, struct spd_timer *timer, uint32_t milliseconds);
 void spd_timer_stop(struct spd_loop *loop, struct spd_timer *timer);
 static inline bool spd_timer_is_started(const struct spd_timer *timer)
