@@ -91,7 +91,7 @@ void spd_loop_remove(struct spd_loop *loop, struct spd_loop_socket *watch);
 void spd_loop_close_socket(struct spd_loop *loop, struct spd_loop_socket *watch);
 
 /* fire() is called once, that many milliseconds from the beginning of this turn or a little later.
- * One that is started already begins again. */
+ * A timer that is started already begins again. */
 void spd_timer_start(struct spd_loop *loop, struct spd_timer *timer, uint32_t milliseconds);
 void spd_timer_stop(struct spd_loop *loop, struct spd_timer *timer);
 static inline bool spd_timer_is_started(const struct spd_timer *timer)
@@ -110,8 +110,8 @@ void spd_loop_wake(struct spd_loop *loop);
 /* Any thread: whether it is the loop's, within a turn. */
 bool spd_loop_here(const struct spd_loop *loop);
 
-/* What the loop's thread does, for those who have none. A turn waits at most timeout milliseconds,
- * or for ever (-1). A drain ends what there is; true: nothing is left. */
+/* The steps of the loop's thread, for callers that have none. A turn waits at most timeout
+ * milliseconds, or for ever (-1). A drain ends what there is; true: nothing is left. */
 void spd_loop_turn(struct spd_loop *loop, int timeout);
 bool spd_loop_drain(struct spd_loop *loop);
 

@@ -169,7 +169,7 @@ static struct outcome eject(const struct launch_owner *owner)
     other = error ? view_any(owner, &reply, &found) : 0;
     if (!error || !other)
         return stop(found.class_name, found.instance_name);
-    /* Who may not ask for an instance does not learn that there is one. */
+    /* A client that may not ask for an instance does not learn that there is one. */
     if (error == LAUNCH_ERROR_ACCESS_DENIED || other == LAUNCH_ERROR_ACCESS_DENIED)
         return outcome_of(ERROR_ACCESS_DENIED, HINT_NOT_YOURS);
     return outcome_of(ERROR_NO_ASSOCIATION, HINT_NOT_LAUNCHED);
