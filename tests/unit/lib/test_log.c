@@ -308,7 +308,7 @@ static int in_child(void (*function)(void), char *output, size_t size)
     pid_t pid;
 
     assert_int_equal(pipe(ends), 0);
-    pid = fork();
+    pid = child_fork();
     assert_true(pid >= 0);
     if (pid == 0) {
         dup2(ends[1], 2);

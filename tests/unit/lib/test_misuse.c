@@ -199,7 +199,7 @@ static void an_operation_may_delete_another_unit(void **state)
 
 static void fork_a_child_with_signals_of_its_own(void)
 {
-    pid_t child = fork();
+    pid_t child = child_fork();
     int status;
 
     if (child == 0) {

@@ -117,7 +117,7 @@ static void after_deletion(void)
 /* In a child of this process, which then ends as the child does. */
 static void in_child(void (*call)(void))
 {
-    pid_t child = fork();
+    pid_t child = child_fork();
     int status;
 
     if (child == 0) {
@@ -216,7 +216,7 @@ static void end_a_child(void)
     open_unit(&test_simple_ops, SPD_CACHE);
     if (spd_unit_shutdown_on_signal(unit))
         return;
-    child = fork();
+    child = child_fork();
     if (child == 0) {
         alarm(ALONE_SECONDS);
         raise(SIGTERM);

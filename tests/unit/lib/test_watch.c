@@ -215,7 +215,7 @@ static void a_child_tells_of_its_own_calls_alone(void **state)
     device.hold = true;
     caller_begin(&caller, unit, 9);
     log_lines_wait("at block 9 has been under way for ");
-    child = fork();
+    child = child_fork();
     assert_int_not_equal(child, -1);
     if (child == 0) {
         if (spd_watch_look() != SPD_WATCH_NEVER)
