@@ -14,8 +14,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "doors/iscsi/iscsi.h"
+#include "doors/iscsi/connection.h"
+#include "doors/iscsi/door.h"
 #include "lib/unit.h"
+#include "scsi/be.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -3,11 +3,16 @@
 
 /* Where a door listens, and the names that lead there. */
 
+#include "doors/iscsi/address.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "doors/iscsi/iscsi.h"
+#include "doors/iscsi/door.h"
+#include "doors/iscsi/limits.h"
+#include "lib/door.h"
 #include "lib/uri.h"
+#include "os/net.h"
 
 static char here[] = "127.0.0.1";
 

@@ -13,11 +13,19 @@
  * Behind a port map or NAT the server cannot know its address: announce= has what to say instead.
  */
 
+#include "doors/iscsi/announce.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "doors/iscsi/iscsi.h"
+#include "doors/iscsi/config.h"
+#include "doors/iscsi/connection.h"
+#include "doors/iscsi/door.h"
+#include "doors/iscsi/keys.h"
+#include "doors/iscsi/limits.h"
+#include "lib/door.h"
 #include "lib/uri.h"
+#include "os/net.h"
 
 /* RFC 1123 2.1, and the '_' that names of containers have. A last label of digits would be an
  * address that is mistyped. */

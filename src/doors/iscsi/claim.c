@@ -5,7 +5,11 @@
 
 #include <string.h>
 
-#include "doors/iscsi/iscsi.h"
+#include "doors/iscsi/door.h"
+#include "doors/iscsi/list.h"
+#include "doors/iscsi/session.h"
+#include "lib/door.h"
+#include "scsi/scsi.h"
 
 /* A registration ends without our being asked, so that its claim is looked at when it matters. */
 static bool is_alive(const struct iscsi_door *door, const struct claim *claim)

@@ -3,12 +3,33 @@
 
 /* SCSI commands: RFC 7143 11.3. */
 
+#include "doors/iscsi/command.h"
+
 #include <string.h>
 
-#include "doors/iscsi/iscsi.h"
+#include "doors/iscsi/buffers.h"
+#include "doors/iscsi/command_pool.h"
+#include "doors/iscsi/connection.h"
+#include "doors/iscsi/door.h"
+#include "doors/iscsi/limits.h"
+#include "doors/iscsi/list.h"
+#include "doors/iscsi/pdu.h"
+#include "doors/iscsi/peer.h"
+#include "doors/iscsi/progress.h"
+#include "doors/iscsi/receive.h"
+#include "doors/iscsi/reject.h"
+#include "doors/iscsi/room.h"
+#include "doors/iscsi/session.h"
+#include "doors/iscsi/transfer.h"
+#include "doors/iscsi/window.h"
+#include "lib/door.h"
+#include "lib/loop.h"
+#include "scsi/be.h"
+#include "scsi/scsi.h"
 
 static bool command_map(struct spd_request *request);
 static void command_later(struct spd_request *request);
+static void command_done(struct spd_request *request);
 
 static const struct spd_request_ops request_ops = {
     .map = command_map,
@@ -80,74 +101,14 @@ static void fill_task(struct command *command, const uint8_t *bhs)
         task->expected_length = 0;
 }
 
-/* Initiators count tags up, shift them, or use addresses: the product's high bits depend on all. */
-static struct list *tags_of(const struct session *session, uint32_t itt)
-{
-    return &session->tags[itt * 0x9e3779b1u >> (32 - SESSION_TAGS_SHIFT)];
-}
-
-/* NULL when there is no place for it: then it is an immediate one too many. */
-struct command *command_new(struct connection *c, const uint8_t *bhs, uint32_t length)
-{
-    struct session *session = c->session;
-    bool immediate = bhs[0] & ISCSI_IMMEDIATE;
-    struct command *command;
-
-    if (session->chunks == NULL || (immediate && session->immediate == ISCSI_IMMEDIATE_MAX))
-        return NULL;
-    if (list_empty(&session->free) && !session_grow(session))
-        return NULL;
-    command = list_entry(session->free.next, struct command, link);
-    list_remove(&command->link);
-    list_append(&session->active, &command->link);
-    /* At the head, for command_find(). */
-    list_append(tags_of(session, be32_get(bhs + BHS_ITT))->next, &command->tag);
-    session->running++;
-    session->immediate += immediate;
-    command->state = COMMAND_RUNNING;
-    command->aborted = false;
-    command->unsolicited = length > 0 || !(bhs[BHS_FLAGS] & ISCSI_FINAL);
-    command->fault = FAULT_NONE;
-    command->done = false;
-    command->release = false;
-    command->windowed = false;
-    command->want = 0;
-    command->received = 0;
-    command->burst_end = 0;
-    command->ttt = ISCSI_NO_TAG;
-    command->r2t_sn = 0;
-    command->data_sn = 0;
-    command->sent = 0;
-    memcpy(command->bhs, bhs, ISCSI_BHS);
-    return command;
-}
-
 static bool command_map(struct spd_request *request)
 {
     struct command *command = command_of(request);
 
     if (request->task.buffer_length <= ISCSI_TRANSFER_MAX)
-        return room_map(command);
+        return transfer_map(command);
     command->fault = FAULT_TOO_LONG;
     return false;
-}
-
-void command_refuse(struct command *command)
-{
-    static const struct scsi_outcome outcomes[] = {
-        [FAULT_NO_ROOM] = { .status = SCSI_TASK_SET_FULL },
-        /* INVALID FIELD IN CDB */
-        [FAULT_TOO_LONG] = { .status = SCSI_CHECK_CONDITION, .sense_key = 5, .asc = 0x24 },
-        /* RFC 7143 11.4.7.2: PROTOCOL SERVICE CRC ERROR */
-        [FAULT_LOST] = { .status = SCSI_CHECK_CONDITION, .sense_key = 0x0b, .asc = 0x47,
-            .ascq = 0x05 },
-    };
-
-    if (!spd_request_cancel(&command->request))
-        return;
-    scsi_task_fail(&command->request.task, &outcomes[command->fault]);
-    command->done = true;
-    data_out_progress(command);
 }
 
 void command_start(struct command *command)
@@ -155,11 +116,11 @@ void command_start(struct command *command)
     command->state = COMMAND_RUNNING;
     spd_request_start(&command->request);
     if (command->fault != FAULT_NONE && !command->done)
-        command_refuse(command);
+        progress_refuse(command);
     else if (command_awaits_data(command)) {
         if (command->request.task.attribute == SCSI_ORDERED)
             command->session->barrier = command;
-        data_out_progress(command);
+        progress(command);
     }
 }
 
@@ -201,7 +162,7 @@ static void place(struct session *session, struct command *command, enum order o
 
     if (order == ORDER_NOW) {
         if (!(bhs[0] & ISCSI_IMMEDIATE)) {
-            session_advance(session, bhs);
+            window_advance(session, bhs);
             session->windowed++;
             command->windowed = true;
         }
@@ -243,7 +204,7 @@ bool command_begin(struct connection *c, uint32_t length)
         reject_and_close(c, bhs, REJECT_PROTOCOL, wrong);
         return false;
     }
-    order = immediate ? ORDER_NOW : session_order(session, bhs);
+    order = immediate ? ORDER_NOW : window_order(session, bhs);
     if (order == ORDER_NEVER)
         return true;
     /* Its CmdSN does not count, so the initiator may send it again (RFC 7143 7.3). */
@@ -251,8 +212,9 @@ bool command_begin(struct connection *c, uint32_t length)
         reject(c, bhs, REJECT_TASK_IN_PROGRESS);
         return true;
     }
-    command = immediate && !fits_beside_window(session, bhs, length) ? NULL
-                                                                     : command_new(c, bhs, length);
+    command = immediate && !fits_beside_window(session, bhs, length)
+        ? NULL
+        : command_new(session, bhs, length);
     if (command == NULL) {
         reject(c, bhs, REJECT_TOO_MANY_IMMEDIATE);
         return true;
@@ -277,76 +239,18 @@ bool command_begin(struct connection *c, uint32_t length)
     return true;
 }
 
-void command_end(struct command *command)
-{
-    struct session *session = command->session;
-
-    if (command->release)
-        spd_request_release(&command->request);
-    if (session->connection != NULL)
-        receive_forget(session->connection, command);
-    room_drop(command);
-    session->windowed -= command->windowed;
-    session->immediate -= (command->bhs[0] & ISCSI_IMMEDIATE) != 0;
-    session->running--;
-    if (session->barrier == command)
-        session->barrier = NULL;
-    if (session->connection == NULL)
-        session->door->sessions_ended = true;
-    session->door->data_given_up |= command_awaits_data(command);
-    command->state = COMMAND_FREE;
-    list_remove(&command->tag);
-    list_remove(&command->link);
-    /* At the head: its memory is still in the cache. */
-    list_append(session->free.next, &command->link);
-}
-
 void command_abort(struct command *command)
 {
     struct session *session = command->session;
     bool started = command_awaits_data(command) || command->state == COMMAND_RUNNING;
 
-    send_cancel(&command->item);
+    list_remove(&command->item.link);
     if (session->connection != NULL)
-        receive_forget(session->connection, command);
+        receive_forget(&session->connection->rx, command);
     command->aborted = true;
     /* It may also end within the call. */
     if (!started || command->done || spd_request_cancel(&command->request))
         command_end(command);
-}
-
-/* The engine's replies lie in memory that all initiators share: one that is slow to read must not
- * keep it. They are short, so their copies need no limit of their own. */
-static void release(struct command *command)
-{
-    struct scsi_task *task = &command->request.task;
-    uint64_t length = task->moved_length;
-
-    if (task->reply != NULL && length > 0) {
-        if (length > ISCSI_REPLY_MAX || !room_buffer(command, ROOM_TRANSFER, (uint32_t)length))
-            return;
-        memcpy(command->buffer.base, task->reply, (size_t)length);
-        task->reply = NULL;
-    }
-    spd_request_release(&command->request);
-    command->release = false;
-}
-
-void command_answer(struct command *command)
-{
-    struct connection *c = command->session->connection;
-    const struct scsi_task *task = &command->request.task;
-
-    if (command->release)
-        release(command);
-    /* The next command gets the same memory while it is in the cache. */
-    if (task->direction == SCSI_DATA_OUT)
-        room_drop(command);
-    else if (task->moved_length < ISCSI_TX_EARLY) /* more than that has left the cache anyway */
-        c->tx.queued += task->moved_length;
-    command->state = COMMAND_ANSWERING;
-    command->item.kind = SEND_COMMAND;
-    send_queue(c, &command->item);
 }
 
 static void command_later(struct spd_request *request)
@@ -354,7 +258,6 @@ static void command_later(struct spd_request *request)
     spd_loop_post(&command_of(request)->session->door->loop, request);
 }
 
-/* The request is the door's again; on the door's thread. */
 void command_mailed(struct spd_request *request)
 {
     struct command *command = command_of(request);
@@ -365,13 +268,13 @@ void command_mailed(struct spd_request *request)
     /* Ending one task of a session that ends may let another run to its end. */
     if (command->aborted || session->connection == NULL) {
         command_end(command);
-        task_ended(session->door);
+        session->door->tasks_ended = true;
     } else if (!command->unsolicited) {
-        command_answer(command);
+        progress_answer(command);
     }
 }
 
-void command_done(struct spd_request *request)
+static void command_done(struct spd_request *request)
 {
     struct iscsi_door *door = command_of(request)->session->door;
 
@@ -381,13 +284,3 @@ void command_done(struct spd_request *request)
         spd_loop_post(&door->loop, request);
 }
 
-struct command *command_find(struct session *session, uint32_t itt)
-{
-    list_each(link, tags_of(session, itt)) {
-        struct command *command = list_entry(link, struct command, tag);
-
-        if (be32_get(command->bhs + BHS_ITT) == itt)
-            return command;
-    }
-    return NULL;
-}

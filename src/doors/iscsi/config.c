@@ -3,12 +3,18 @@
 
 /* What the URI says. */
 
+#include "doors/iscsi/config.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "doors/iscsi/iscsi.h"
+#include "doors/iscsi/announce.h"
+#include "doors/iscsi/chap.h"
+#include "doors/iscsi/keys.h"
+#include "doors/iscsi/limits.h"
 #include "doors/iscsi/name.h"
+#include "lib/door.h"
 #include "lib/uri.h"
 
 static int read_number(const struct spd_uri *uri, const char *name, uint32_t low, uint32_t high,

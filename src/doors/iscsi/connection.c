@@ -3,12 +3,29 @@
 
 /* A connection's begin and end, and its clock. */
 
+#include "doors/iscsi/connection.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "doors/iscsi/iscsi.h"
-
-enum { WHO_MAX = OS_HOST_MAX + OS_PORT_MAX + ISCSI_NAME_MAX + CHAP_NAME_MAX + 64 };
+#include "doors/iscsi/buffers.h"
+#include "doors/iscsi/config.h"
+#include "doors/iscsi/door.h"
+#include "doors/iscsi/list.h"
+#include "doors/iscsi/login.h"
+#include "doors/iscsi/nop.h"
+#include "doors/iscsi/pdu.h"
+#include "doors/iscsi/peer.h"
+#include "doors/iscsi/receive.h"
+#include "doors/iscsi/send.h"
+#include "doors/iscsi/session.h"
+#include "doors/iscsi/share.h"
+#include "doors/iscsi/transfer.h"
+#include "doors/iscsi/waiting.h"
+#include "doors/iscsi/wire.h"
+#include "lib/loop.h"
+#include "lib/session_log.h"
+#include "os/net.h"
 
 static void connection_ready(struct spd_loop_socket *watch, uint32_t flags)
 {
@@ -44,7 +61,7 @@ struct connection *connection_new(struct iscsi_door *door, os_socket socket)
     /* A batch is complete when it is written, so there is nothing to wait for. */
     os_socket_no_delay(socket);
     if (c->login == NULL || c->peer == NULL ||
-        !peer_admit(&door->peers, c->peer, SHARE_LOGINS) ||
+        !share_admit(&door->peers, c->peer, SHARE_LOGINS) ||
         spd_loop_add(&door->loop, &c->watch, OS_POLL_IN) != 0) {
         login_free(c->login);
         if (c->peer != NULL)
@@ -57,91 +74,6 @@ struct connection *connection_new(struct iscsi_door *door, os_socket socket)
     list_append(&door->connections, &c->link);
     door->connection_count++;
     return c;
-}
-
-static const char *initiator_of(const struct connection *c)
-{
-    if (c->session != NULL)
-        return c->session->initiator;
-    return c->login == NULL ? "" : login_claims(c->login)->initiator;
-}
-
-/* Only for a connection with a session. The visitor points to the text in who. */
-static struct spd_visitor visitor_of(const struct connection *c, char who[WHO_MAX])
-{
-    const struct session *session = c->session;
-    const char *user = session->account;
-
-    snprintf(who, WHO_MAX, "%s port %s, initiator %s%s%s", c->host, c->port, session->initiator,
-        user != NULL ? ", user " : "", user != NULL ? user : "");
-    return (struct spd_visitor){
-        .door = &c->door->base,
-        .what = session->params.discovery ? "discovery session" : "session",
-        .who = who,
-        .peer = c->host,
-    };
-}
-
-void connection_begins(const struct connection *c)
-{
-    char who[WHO_MAX];
-    struct spd_visitor visitor = visitor_of(c, who);
-
-    spd_session_begins(&visitor);
-}
-
-/* A connection that was no session yet. If a peer closes it, it may be anybody's who looks which
- * ports are open, and a refused login has a line already. */
-static void report_drop(const struct connection *c, enum spd_ending ending, const char *detail)
-{
-    static struct spd_log_limit limit = { .kind = "iscsi: connections dropped" };
-    const char *initiator = initiator_of(c);
-
-    if (detail == NULL)
-        return;
-    spd_log_limited(&limit, c->host, SPD_LOG_WARNING,
-        "iscsi: %s port %s, connection dropped before a session, %s (%s)%s%s", c->host, c->port,
-        spd_ending_text(ending), detail, *initiator == '\0' ? "" : "; initiator ", initiator);
-}
-
-void connection_ends(struct connection *c, enum spd_ending ending, const char *detail)
-{
-    struct spd_visitor visitor;
-    char who[WHO_MAX];
-
-    if (c->told)
-        return;
-    c->told = true;
-    if (c->session == NULL) {
-        report_drop(c, ending, detail);
-        return;
-    }
-    visitor = visitor_of(c, who);
-    spd_session_ends(&visitor, c->door->loop.now - c->session->began, ending, detail);
-}
-
-void connection_drop(struct connection *c, enum spd_ending ending, const char *detail)
-{
-    if (c->state == CONNECTION_DROPPED)
-        return;
-    connection_ends(c, ending, detail);
-    c->state = CONNECTION_DROPPED;
-    /* Closed now, freed at the end of the turn: callers up the stack may still hold it. */
-    spd_loop_close_socket(&c->door->loop, &c->watch);
-    peer_let_go(c);
-    list_remove(&c->ready);
-    list_remove(&c->link);
-    list_append(&c->door->dropped, &c->link);
-}
-
-void connection_close_after_send(struct connection *c)
-{
-    if (c->state == CONNECTION_DROPPED)
-        return;
-    c->state = CONNECTION_CLOSING;
-    c->deadline = c->door->loop.now + ISCSI_CLOSING_SECONDS + 1;
-    if (list_empty(&c->ready))
-        list_append(&c->door->ready, &c->ready);
 }
 
 static void connection_free(struct connection *c)
@@ -175,14 +107,14 @@ static void look_after(struct connection *c)
     uint32_t patience = config->nop_interval + config->nop_timeout;
 
     if (c->pinged && silent >= patience) {
-        connection_drop(c, SPD_END_TIMEOUT, "no answer to a NOP-In");
+        wire_drop(c, SPD_END_TIMEOUT, "no answer to a NOP-In");
     } else if (c->tx.blocked && now - c->tx.last_moved >= patience) {
-        connection_drop(c, SPD_END_TIMEOUT, "it does not read what it asked for");
-    } else if (c->door->room_wanted && room_is_idle(c->session, patience)) {
-        connection_drop(
+        wire_drop(c, SPD_END_TIMEOUT, "it does not read what it asked for");
+    } else if (c->door->room_wanted && transfer_is_idle(c->session, patience)) {
+        wire_drop(
             c, SPD_END_SHARE, "others wait for the room of data that it does not send");
     } else if (c->hold == HOLD_DISCOVERY && now - c->held_since >= patience) {
-        connection_drop(c, SPD_END_TIMEOUT, "a discovery session that asks nothing");
+        wire_drop(c, SPD_END_TIMEOUT, "a discovery session that asks nothing");
     } else if (!c->pinged && silent >= config->nop_interval) {
         c->pinged = true;
         nop_ping(c);
@@ -190,6 +122,15 @@ static void look_after(struct connection *c)
 }
 
 /* Once a second. */
+static void look_at_waiting(struct connection *c)
+{
+    char why[WAITING_TEXT_MAX];
+    uint16_t status = waiting_tick(c, why);
+
+    if (status != LOGIN_SUCCESS)
+        login_refuse(c, status, why);
+}
+
 void connection_tick(struct connection *c)
 {
     uint32_t now = c->door->loop.now;
@@ -200,15 +141,15 @@ void connection_tick(struct connection *c)
             login_refuse_late(c);
         break;
     case CONNECTION_WAITING:
-        waiting_tick(c);
+        look_at_waiting(c);
         break;
     case CONNECTION_LOGIN:
         if ((int32_t)(now - c->deadline) >= 0)
-            connection_drop(c, SPD_END_TIMEOUT, "its login took too long");
+            wire_drop(c, SPD_END_TIMEOUT, "its login took too long");
         break;
     case CONNECTION_CLOSING:
         if ((int32_t)(now - c->deadline) >= 0)
-            connection_drop(c, SPD_END_TIMEOUT, NULL);
+            wire_drop(c, SPD_END_TIMEOUT, NULL);
         break;
     case CONNECTION_FULL:
         look_after(c);

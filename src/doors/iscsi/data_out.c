@@ -10,7 +10,19 @@
  * do not wait for it, since the library puts tasks in order only once it has their data.
  */
 
-#include "doors/iscsi/iscsi.h"
+#include "doors/iscsi/data_out.h"
+
+#include "doors/iscsi/command.h"
+#include "doors/iscsi/command_pool.h"
+#include "doors/iscsi/connection.h"
+#include "doors/iscsi/door.h"
+#include "doors/iscsi/limits.h"
+#include "doors/iscsi/pdu.h"
+#include "doors/iscsi/progress.h"
+#include "doors/iscsi/receive.h"
+#include "doors/iscsi/reject.h"
+#include "doors/iscsi/session.h"
+#include "scsi/be.h"
 
 /* The command that a Data-Out belongs to; NULL when there is none (any more): it may have been
  * aborted while its data was on the way. */
@@ -26,7 +38,7 @@ static struct command *find(struct session *session, const uint8_t *bhs)
     index = ttt & 0xffff;
     if (index >= session->command_count)
         return NULL;
-    command = session_command(session, index);
+    command = command_at(session, index);
     return command->state == COMMAND_RECEIVING && command->ttt == ttt ? command : NULL;
 }
 
@@ -104,40 +116,8 @@ void data_out_end(struct command *command, uint32_t length, bool final)
     if (command->unsolicited)
         command->unsolicited = !final;
     if (lost && command_awaits_data(command))
-        command_refuse(command);
+        progress_refuse(command);
     else
-        data_out_progress(command);
+        progress(command);
 }
 
-/* RFC 7143 11.8: the low half of a tag finds the command, the high half tells its uses apart. */
-static void ask(struct command *command)
-{
-    struct session *session = command->session;
-    uint32_t rest = command->want - command->received;
-    uint32_t burst = session->params.max_burst;
-
-    command->burst_end = command->received + (rest < burst ? rest : burst);
-    command->data_sn = 0;
-    session->next_ttt = (session->next_ttt + 1) % 0xffff;
-    command->ttt = session->next_ttt << 16 | command->index;
-    command->item.kind = SEND_R2T;
-    send_queue(session->connection, &command->item);
-}
-
-void data_out_progress(struct command *command)
-{
-    if (command->unsolicited || command->state == COMMAND_HELD)
-        return;
-    if (command->done) {
-        command_answer(command);
-        return;
-    }
-    if (command->state != COMMAND_RECEIVING)
-        return;
-    if (command->received < command->want) {
-        ask(command);
-        return;
-    }
-    command->state = COMMAND_RUNNING;
-    spd_request_mapped(&command->request);
-}

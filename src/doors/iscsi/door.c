@@ -3,12 +3,36 @@
 
 /* The door: its loop, its clock and its life. */
 
+#include "doors/iscsi/door.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "doors/iscsi/iscsi.h"
+#include "doors/iscsi/address.h"
+#include "doors/iscsi/buffers.h"
+#include "doors/iscsi/command.h"
+#include "doors/iscsi/config.h"
+#include "doors/iscsi/connection.h"
+#include "doors/iscsi/deliver.h"
+#include "doors/iscsi/limits.h"
+#include "doors/iscsi/list.h"
+#include "doors/iscsi/login.h"
+#include "doors/iscsi/logout.h"
+#include "doors/iscsi/peer.h"
+#include "doors/iscsi/send.h"
+#include "doors/iscsi/session.h"
+#include "doors/iscsi/share.h"
+#include "doors/iscsi/task.h"
+#include "doors/iscsi/transfer.h"
+#include "doors/iscsi/wire.h"
+#include "lib/door.h"
+#include "lib/loop.h"
+#include "lib/session_log.h"
 #include "lib/uri.h"
+#include "os/net.h"
+#include "os/os.h"
+#include "scsi/scsi.h"
 
 enum {
     TICK_MS = 1000,
@@ -45,7 +69,7 @@ static void make_room(struct iscsi_door *door)
 {
     static struct spd_log_limit limit = { .kind = "iscsi: connections that wait" };
 
-    if (peer_evict_login(&door->peers) && accept_one(door) != OS_ACCEPTED_EXHAUSTED)
+    if (share_evict_login(&door->peers) && accept_one(door) != OS_ACCEPTED_EXHAUSTED)
         return;
     spd_log_limited(&limit, NULL, SPD_LOG_WARNING,
         "%s: connections wait, since this process may open no more descriptors: raise its limit",
@@ -105,14 +129,17 @@ static bool settle(struct spd_loop *loop)
 
     do {
         task_look(door);
-        session_deliver_all(door);
-        room_serve(door);
+        deliver_all(door);
+        transfer_serve(door);
         while (!list_empty(&door->ready))
             send_flush(list_entry(door->ready.next, struct connection, ready));
         connection_reap(door);
-        session_reap(door);
-    } while (!list_empty(&door->ready) || !list_empty(&door->dropped) || door->data_given_up ||
-        (door->room_freed && !list_empty(&door->hungry)));
+        if (door->sessions_ended) {
+            session_reap(door);
+            login_resume(door);
+        }
+    } while (!list_empty(&door->ready) || !list_empty(&door->dropped) || door->tasks_ended ||
+        door->data_given_up || (door->room_freed && !list_empty(&door->hungry)));
     if (can_grow_old(door) && !spd_timer_is_started(&door->tick))
         spd_timer_start(loop, &door->tick, TICK_MS);
     door->peers.turn++;
@@ -135,7 +162,7 @@ static void stop(struct spd_loop *loop)
             async_drop(c);
             send_flush(c);
         }
-        connection_drop(c, SPD_END_STOPPED, NULL);
+        wire_drop(c, SPD_END_STOPPED, NULL);
     }
 }
 
@@ -194,6 +221,7 @@ int iscsi_door_new(struct spd_unit *unit, const struct iscsi_config *config,
     list_init(&door->waits);
     list_init(&door->hungry);
     peers_init(&door->peers);
+    share_init(&door->peers);
     door->port = (struct scsi_port){
         .designators = door->designators,
         .designators_length = config_designators(config, number, door->designators),

@@ -46,7 +46,8 @@ enum {
     ISCSI_BURST_MAX = 16776192,         /* the greatest that fits in 24 bits, in whole blocks */
 
     ISCSI_TRANSFER_MAX = 16 << 20,      /* data of one command */
-    ISCSI_SESSION_DATA_MAX = 128 << 20, /* data of all commands of a session; more waits: room.c */
+    ISCSI_SESSION_DATA_MAX = 128 << 20, /* data of all commands of a session; transfer.c
+                                         * has how more of it waits */
     ISCSI_DATA_MAX = 512 << 20,         /* and of all sessions; one peer has half of it */
     ISCSI_SESSION_DATA_SURE = 2 << 20,  /* what a session has room for whatever others take */
     ISCSI_WINDOW_MAX = 256 << 20,       /* data that may come unasked, of all sessions */

@@ -3,10 +3,30 @@
 
 /* Login: RFC 7143 6.3, 11.12, 11.13. */
 
+#include "doors/iscsi/login.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "doors/iscsi/login.h"
+#include "doors/iscsi/chap.h"
+#include "doors/iscsi/claim.h"
+#include "doors/iscsi/config.h"
+#include "doors/iscsi/connection.h"
+#include "doors/iscsi/door.h"
+#include "doors/iscsi/keys.h"
+#include "doors/iscsi/limits.h"
+#include "doors/iscsi/list.h"
+#include "doors/iscsi/pdu.h"
+#include "doors/iscsi/peer.h"
+#include "doors/iscsi/refusal.h"
+#include "doors/iscsi/send.h"
+#include "doors/iscsi/session.h"
+#include "doors/iscsi/share.h"
+#include "doors/iscsi/waiting.h"
+#include "doors/iscsi/wire.h"
+#include "lib/session_log.h"
+#include "os/os.h"
+#include "scsi/be.h"
 
 struct login *login_new(void)
 {
@@ -41,11 +61,6 @@ static bool keep_text(struct login *login, const char *text, uint32_t length)
     return true;
 }
 
-const struct login_claims *login_claims(const struct login *login)
-{
-    return &login->claims;
-}
-
 static struct reply *respond(struct connection *c, uint8_t flags, uint16_t status, uint32_t length)
 {
     const struct login *login = c->login;
@@ -71,7 +86,7 @@ static void send_refusal(struct connection *c, uint16_t status)
     if (reply == NULL)
         return;
     send_queue(c, &reply->item);
-    connection_close_after_send(c);
+    wire_close(c);
 }
 
 /* Guesses of a secret or a name are as slow as one a second, however many connections make them.
@@ -94,16 +109,11 @@ void login_refuse_late(struct connection *c)
 void login_refuse(struct connection *c, uint16_t status, const char *why)
 {
     refusal_report(c, status, why);
-    connection_ends(c, SPD_END_REFUSED, NULL);
+    wire_ends(c, SPD_END_REFUSED, NULL);
     if (status == LOGIN_AUTHENTICATION || status == LOGIN_FORBIDDEN)
         delay_refusal(c, status);
     else
         send_refusal(c, status);
-}
-
-bool login_has_begun(const struct login *login)
-{
-    return login->begun;
 }
 
 void login_begin(struct connection *c, const uint8_t *bhs)
@@ -236,7 +246,7 @@ static const char *no_place(struct connection *c)
 {
     const struct login *login = c->login;
 
-    if (!peer_admit(&c->door->peers, c->peer,
+    if (!share_admit(&c->door->peers, c->peer,
             login->params.discovery ? SHARE_DISCOVERY : SHARE_SESSIONS))
         return "its host, or all together, have as many sessions as they may";
     if (!login->params.discovery &&
@@ -271,7 +281,7 @@ static void complete(struct connection *c, uint8_t stage)
         }
         old = session_find(c->door, login->claims.initiator, login->isid);
         if (old != NULL)
-            connection_drop(old->connection, SPD_END_REINSTATED, NULL);
+            wire_drop(old->connection, SPD_END_REINSTATED, NULL);
         if (old != NULL || !waiting_is_over(c)) {
             waiting_begin(c);
             login->stage = stage;
@@ -285,7 +295,7 @@ static void complete(struct connection *c, uint8_t stage)
         return;
     }
     enter_full_feature(c, session);
-    connection_begins(c);
+    wire_begins(c);
     reply = respond(c, (uint8_t)(LOGIN_TRANSIT | stage << 2 | STAGE_FULL_FEATURE), LOGIN_SUCCESS,
         login->text_length);
     if (reply != NULL) {
@@ -297,14 +307,19 @@ static void complete(struct connection *c, uint8_t stage)
     login_free(login);
 }
 
-const uint8_t *login_isid(const struct login *login)
+/* One of them: it may drop another connection, so the list is walked anew for the next one. We are
+ * called again as long as there are answers to send or connections to bury. */
+void login_resume(struct iscsi_door *door)
 {
-    return login->isid;
-}
+    list_each(link, &door->connections) {
+        struct connection *c = list_entry(link, struct connection, link);
 
-void login_resume(struct connection *c)
-{
-    complete(c, c->login->stage);
+        if (c->state == CONNECTION_WAITING && waiting_is_over(c)) {
+            complete(c, c->login->stage);
+            door->sessions_ended = true;
+            return;
+        }
+    }
 }
 
 /* All keys of an exchange have come. */
@@ -337,7 +352,7 @@ static void answer_keys(struct connection *c)
             if (keep_text(login, bytes, answer.length))
                 complete(c, stage);
             else
-                connection_drop(c, SPD_END_NO_ROOM, "not enough memory for its login");
+                wire_drop(c, SPD_END_NO_ROOM, "not enough memory for its login");
             return;
         }
         login->stage = login->next;
@@ -363,7 +378,7 @@ void login_request(struct connection *c, const uint8_t *bhs, char *data, uint32_
         return;
     }
     if (!keep_text(login, data, length)) {
-        connection_drop(c, SPD_END_NO_ROOM, "not enough memory for its login");
+        wire_drop(c, SPD_END_NO_ROOM, "not enough memory for its login");
         return;
     }
     if (!(bhs[BHS_FLAGS] & LOGIN_CONTINUE)) {

@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* A login under way, for login.c, which has its stages, and login_keys.c, which takes its keys. */
+/* A login: RFC 7143 6.3, 11.12, 11.13. login.c has its stages, login_keys.c takes its keys. */
 
 #ifndef ISCSI_LOGIN_H
 #define ISCSI_LOGIN_H
 
-#include "doors/iscsi/iscsi.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "doors/iscsi/chap.h"
+#include "doors/iscsi/keys.h"
+#include "doors/iscsi/limits.h"
+#include "os/os.h"
+
+struct connection;
+struct iscsi_door;
 
 enum stage {
     STAGE_SECURITY = 0,
@@ -18,6 +27,14 @@ enum method {
     METHOD_UNKNOWN,
     METHOD_NONE,
     METHOD_CHAP,
+};
+
+/* Claims hold what the initiator has said of itself so far, as it said it; the others are empty. */
+struct login_claims {
+    char initiator[ISCSI_NAME_MAX + 1];
+    char target[ISCSI_NAME_MAX + 1];
+    char user[CHAP_NAME_MAX + 1];
+    char why[160]; /* of what comes to be refused; empty: the status says it all */
 };
 
 struct login {
@@ -45,11 +62,24 @@ struct login {
     char *text;
 };
 
-/* Notes for the log what the status does not say; returns the status. */
+/* NULL: not enough memory. */
+struct login *login_new(void);
+void login_free(struct login *login);
+/* Answers with that status, tells the log who was refused and why, and closes. why: NULL or empty
+ * where the status says it all. An initiator that may not come in gets the answer later, at
+ * c->deadline. */
+void login_refuse(struct connection *c, uint16_t status, const char *why);
+void login_refuse_late(struct connection *c);
+/* The header of a login request has come, the first of which begins the login. */
+void login_begin(struct connection *c, const uint8_t *bhs);
+void login_request(struct connection *c, const uint8_t *bhs, char *data, uint32_t length);
+/* Continues a login that waited and need not any more; one in each turn. */
+void login_resume(struct iscsi_door *door);
+
+/* login_keys.c: notes for the log what the status does not say; returns the status. */
 OS_PRINTF(3, 4) uint16_t login_fault(
     struct login *login, uint16_t status, const char *format, ...);
-
-/* login_keys.c: takes the keys of login->text, which are complete, and writes the answers. */
+/* Takes the keys of login->text, which are complete, and writes the answers. */
 uint16_t login_take_keys(struct connection *c, struct iscsi_text *answer);
 
 #endif

@@ -7,8 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "doors/iscsi/connection.h"
+#include "doors/iscsi/door.h"
+#include "doors/iscsi/keys.h"
+#include "doors/iscsi/limits.h"
 #include "doors/iscsi/login.h"
 #include "doors/iscsi/name.h"
+#include "doors/iscsi/pdu.h"
 
 uint16_t login_fault(struct login *login, uint16_t status, const char *format, ...)
 {

@@ -3,9 +3,16 @@
 
 /* How a session ends in words, at either end's wish: RFC 7143 11.14, 11.15, 11.9. */
 
+#include "doors/iscsi/logout.h"
+
 #include <string.h>
 
-#include "doors/iscsi/iscsi.h"
+#include "doors/iscsi/connection.h"
+#include "doors/iscsi/pdu.h"
+#include "doors/iscsi/send.h"
+#include "doors/iscsi/session.h"
+#include "doors/iscsi/task.h"
+#include "scsi/be.h"
 
 void logout_request(struct connection *c, const uint8_t *bhs)
 {

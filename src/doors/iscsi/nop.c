@@ -3,9 +3,14 @@
 
 /* NOP-Out, and our pings: RFC 7143 11.18, 11.19. */
 
+#include "doors/iscsi/nop.h"
+
 #include <string.h>
 
-#include "doors/iscsi/iscsi.h"
+#include "doors/iscsi/connection.h"
+#include "doors/iscsi/pdu.h"
+#include "doors/iscsi/send.h"
+#include "scsi/be.h"
 
 /* Our pings carry this tag; the answer is told by it, and by any other sign of life. */
 #define PING_TAG 0x50494e47u

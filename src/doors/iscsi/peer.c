@@ -6,38 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "doors/iscsi/iscsi.h"
-
-/* A share says which connections count together, and which of them lose a place in it. */
-static const struct {
-    uint8_t first, last; /* enum hold: those that count */
-    uint8_t evicted;     /* the last hold from which a place may be taken */
-    bool from_self;      /* also for a newcomer of the same peer */
-    uint8_t part;        /* one peer's share is the total divided by this */
-    uint8_t descriptors; /* the total is at most the process's descriptors divided by this */
-    uint32_t total;
-    const char *why;
-} shares[SHARES] = {
-    [SHARE_LOGINS] = { HOLD_SILENT, HOLD_LOGIN, HOLD_LOGIN, true, 4, 2, ISCSI_LOGINS_MAX,
-        "another connection takes the place of this one, which has not logged in" },
-    [SHARE_DISCOVERY] = { HOLD_DISCOVERY, HOLD_DISCOVERY, HOLD_DISCOVERY, true, 4, 16,
-        ISCSI_DISCOVERIES_MAX, "another discovery session takes the place of this one" },
-    [SHARE_SESSIONS] = { HOLD_UNUSED, HOLD_ENDED, HOLD_UNUSED, false, 2, 4, ISCSI_SESSIONS_MAX,
-        "a session of another peer takes the place of this one, which was not used" },
-};
+#include "doors/iscsi/connection.h"
+#include "doors/iscsi/door.h"
+#include "doors/iscsi/list.h"
+#include "os/net.h"
+#include "scsi/be.h"
 
 void peers_init(struct peers *peers)
 {
-    uint32_t descriptors = os_descriptor_limit();
-
     memset(peers->counts, 0, sizeof(peers->counts));
     for (unsigned i = 0; i < PEER_CHAINS; i++)
         list_init(&peers->chains[i]);
-    for (unsigned i = 0; i < SHARES; i++) {
-        uint32_t most = descriptors / shares[i].descriptors;
-
-        peers->totals[i] = most < shares[i].total ? most : shares[i].total;
-    }
 }
 
 static struct list *chain_of(struct peers *peers, const uint8_t network[OS_NETWORK])
@@ -79,61 +58,6 @@ void peer_leave(struct peer *peer)
         return;
     list_remove(&peer->link);
     free(peer);
-}
-
-static uint32_t count(const uint32_t counts[HOLDS], enum share share)
-{
-    uint32_t sum = 0;
-
-    for (unsigned i = shares[share].first; i <= shares[share].last; i++)
-        sum += counts[i];
-    return sum;
-}
-
-static struct peer *greediest(struct peers *peers, enum share share)
-{
-    struct peer *most = NULL;
-
-    for (unsigned i = 0; i < PEER_CHAINS; i++)
-        list_each(link, &peers->chains[i]) {
-            struct peer *peer = list_entry(link, struct peer, link);
-
-            if (most == NULL || count(peer->counts, share) > count(most->counts, share))
-                most = peer;
-        }
-    return most;
-}
-
-static bool evict(struct peer *peer, enum share share)
-{
-    for (unsigned i = shares[share].first; i <= shares[share].evicted; i++)
-        if (!list_empty(&peer->held[i])) {
-            struct connection *c = list_entry(peer->held[i].next, struct connection, hold_link);
-
-            connection_drop(c, SPD_END_SHARE, shares[share].why);
-            return true;
-        }
-    return false;
-}
-
-bool peer_admit(struct peers *peers, struct peer *peer, enum share share)
-{
-    uint32_t total = peers->totals[share];
-    struct peer *loser = peer;
-
-    if (count(peer->counts, share) < total / shares[share].part) {
-        if (count(peers->counts, share) < total)
-            return true;
-        loser = greediest(peers, share);
-    }
-    return (loser != peer || shares[share].from_self) && evict(loser, share);
-}
-
-bool peer_evict_login(struct peers *peers)
-{
-    struct peer *most = greediest(peers, SHARE_LOGINS);
-
-    return most != NULL && evict(most, SHARE_LOGINS);
 }
 
 void peer_let_go(struct connection *c)

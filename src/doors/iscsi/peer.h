@@ -2,12 +2,9 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Shares: how much of the door one peer may take. A peer is an IPv4 address or an IPv6 network of
- * 64 bits, since a host that has one address of such a network has them all.
- *
- * Connections are kept by what they have come to, the oldest first. Where a share or all places are
- * taken, a newcomer may have the place of the oldest that has not come far; it is taken from the
- * peer that has most. So a peer that asks for everything takes it from itself.
+ * Peers, and what each has of the door. A peer is an IPv4 address or an IPv6 network of 64 bits,
+ * since a host that has one address of such a network has them all. Its connections are kept by
+ * what they have come to, the oldest first: share.h says how many it may have.
  */
 
 #ifndef ISCSI_PEER_H
@@ -74,10 +71,6 @@ void peers_init(struct peers *peers);
 struct peer *peer_of(struct peers *peers, os_socket socket);
 /* The peer loses one user. */
 void peer_leave(struct peer *peer);
-/* Whether one more may come; another connection may have been dropped for it. */
-bool peer_admit(struct peers *peers, struct peer *peer, enum share share);
-/* For want of descriptors drops a connection that has not logged in; false: there is none. */
-bool peer_evict_login(struct peers *peers);
 /* The connection has come to this: it is the last of its kind now. */
 void peer_hold(struct connection *c, enum hold hold);
 void peer_let_go(struct connection *c);

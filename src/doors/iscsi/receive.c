@@ -3,10 +3,24 @@
 
 /* From bytes to PDUs. */
 
+#include "doors/iscsi/receive.h"
+
 #include <string.h>
 
+#include "doors/iscsi/buffers.h"
+#include "doors/iscsi/connection.h"
 #include "doors/iscsi/digest.h"
-#include "doors/iscsi/iscsi.h"
+#include "doors/iscsi/door.h"
+#include "doors/iscsi/limits.h"
+#include "doors/iscsi/login.h"
+#include "doors/iscsi/pdu.h"
+#include "doors/iscsi/peer.h"
+#include "doors/iscsi/request.h"
+#include "doors/iscsi/send.h"
+#include "doors/iscsi/wire.h"
+#include "lib/session_log.h"
+#include "os/net.h"
+#include "scsi/be.h"
 
 enum {
     PHASE_HEADER,
@@ -26,21 +40,6 @@ void receive_init(struct receive *rx)
     rx->need = ISCSI_BHS;
 }
 
-void receive_into(struct receive *rx, uint8_t *data, uint32_t keep)
-{
-    rx->data = data;
-    rx->keep = keep;
-}
-
-void receive_forget(struct connection *c, const struct command *command)
-{
-    if (c->rx.command != command)
-        return;
-    c->rx.command = NULL;
-    c->rx.data = NULL;
-    c->rx.keep = 0;
-}
-
 static bool listening(const struct connection *c)
 {
     return c->state == CONNECTION_LOGIN || c->state == CONNECTION_FULL;
@@ -54,9 +53,9 @@ static void finish(struct connection *c, bool intact)
 
     peer_works(&c->door->peers, c->peer, ISCSI_PDU_WORK);
     if (intact)
-        pdu_end(c, length);
+        request_end(c, length);
     else
-        pdu_damaged(c, length);
+        request_damaged(c, length);
     rx->command = NULL;
     buffer_put(&c->door->pool, &rx->buffer);
     receive_init(rx);
@@ -79,7 +78,7 @@ static void header_done(struct connection *c)
     if (rx->header_digest &&
         digest_add(DIGEST_SEED, rx->header, header) != digest_get(rx->header + header)) {
         /* RFC 7143 7.8: nothing in the header can be trusted, so there is nobody to answer. */
-        connection_drop(c, SPD_END_LOST, "header digest error");
+        wire_drop(c, SPD_END_LOST, "header digest error");
         return;
     }
     rx->command = NULL;
@@ -90,7 +89,7 @@ static void header_done(struct connection *c)
     rx->have = 0;
     if (length > 0)
         rx->large = length >= LARGE_SEGMENT;
-    if (!pdu_begin(c, length))
+    if (!request_begin(c, length))
         return;
     rx->phase = PHASE_DATA;
     rx->need = length == 0 ? 0 : padding(length) + (rx->data_digest ? ISCSI_DIGEST : 0);
@@ -232,7 +231,7 @@ static bool receive_once(struct connection *c)
                    : os_receive(c->watch.socket, vecs + 1, 1);
     if (n <= 0) {
         if (n != -OS_NET_WOULD_BLOCK)
-            connection_drop(c, n == 0 ? SPD_END_CLOSED : SPD_END_LOST,
+            wire_drop(c, n == 0 ? SPD_END_CLOSED : SPD_END_LOST,
                 n == 0 ? NULL : os_net_text((int)-n));
         return false;
     }

@@ -4,7 +4,12 @@
 /* Logins that were refused, as the operator reads of them. The reason comes before the names,
  * since these are the initiator's choice and may fill the line. */
 
-#include "doors/iscsi/iscsi.h"
+#include "doors/iscsi/refusal.h"
+
+#include "doors/iscsi/connection.h"
+#include "doors/iscsi/login.h"
+#include "doors/iscsi/pdu.h"
+#include "lib/door.h"
 
 /* RFC 7143 11.13.5 */
 static const struct {
@@ -36,7 +41,7 @@ static const char *text_of(uint16_t status)
 void refusal_report(const struct connection *c, uint16_t status, const char *why)
 {
     static struct spd_log_limit limit = { .kind = "iscsi: refused logins" };
-    const struct login_claims *claims = login_claims(c->login);
+    const struct login_claims *claims = &c->login->claims;
 
     spd_log_limited(&limit, c->host, SPD_LOG_WARNING,
         "iscsi: %s port %s, login refused (%04Xh): %s; initiator '%s', target '%s'%s%s%s", c->host,

@@ -3,9 +3,15 @@
 
 /* Reject: RFC 7143 11.17. */
 
+#include "doors/iscsi/reject.h"
+
 #include <string.h>
 
-#include "doors/iscsi/iscsi.h"
+#include "doors/iscsi/pdu.h"
+#include "doors/iscsi/send.h"
+#include "doors/iscsi/wire.h"
+#include "lib/session_log.h"
+#include "scsi/be.h"
 
 void reject(struct connection *c, const uint8_t *bhs, enum iscsi_reject_reason reason)
 {
@@ -23,7 +29,7 @@ void reject_and_close(struct connection *c, const uint8_t *bhs, enum iscsi_rejec
     const char *why)
 {
     /* Digests find what the network did. */
-    connection_ends(c, reason == REJECT_DATA_DIGEST ? SPD_END_LOST : SPD_END_PROTOCOL, why);
+    wire_ends(c, reason == REJECT_DATA_DIGEST ? SPD_END_LOST : SPD_END_PROTOCOL, why);
     reject(c, bhs, reason);
-    connection_close_after_send(c);
+    wire_close(c);
 }

@@ -6,11 +6,26 @@
  * data (where it lies), and a batch is written with as few system calls as the socket allows.
  */
 
+#include "doors/iscsi/send.h"
+
 #include <stdlib.h>
 #include <string.h>
 
+#include "doors/iscsi/command.h"
+#include "doors/iscsi/connection.h"
 #include "doors/iscsi/digest.h"
-#include "doors/iscsi/iscsi.h"
+#include "doors/iscsi/door.h"
+#include "doors/iscsi/limits.h"
+#include "doors/iscsi/list.h"
+#include "doors/iscsi/pdu.h"
+#include "doors/iscsi/session.h"
+#include "doors/iscsi/window.h"
+#include "doors/iscsi/wire.h"
+#include "lib/loop.h"
+#include "lib/session_log.h"
+#include "os/net.h"
+#include "scsi/be.h"
+#include "scsi/scsi.h"
 
 enum {
     SENSE_SEGMENT_MAX = 2 + SCSI_SENSE_MAX + 2,
@@ -32,11 +47,6 @@ void send_queue(struct connection *c, struct send_item *item)
     list_append(&c->tx.queue, &item->link);
     if (list_empty(&c->ready))
         list_append(&c->door->ready, &c->ready);
-}
-
-void send_cancel(struct send_item *item)
-{
-    list_remove(&item->link);
 }
 
 static bool room(const struct batch *batch)
@@ -84,7 +94,7 @@ static void put_numbers(const struct connection *c, uint8_t *bhs)
 
     if (session == NULL)
         return;
-    session_offer(session);
+    window_offer(session);
     be32_put(bhs + BHS_EXP_CMD_SN, session->exp_cmd_sn);
     be32_put(bhs + BHS_MAX_CMD_SN, session->max_cmd_sn);
 }
@@ -255,18 +265,6 @@ static void build(struct connection *c)
     }
 }
 
-static void item_sent(struct connection *c, struct send_item *item)
-{
-    list_remove(&item->link);
-    if (item->kind == SEND_REPLY) {
-        struct reply *reply = list_entry(item, struct reply, item);
-
-        reply_free(c, reply);
-    } else {
-        command_end(list_entry(item, struct command, item));
-    }
-}
-
 /* n bytes of the batch are the kernel's now. */
 static void wrote(struct connection *c, size_t n)
 {
@@ -280,7 +278,8 @@ static void wrote(struct connection *c, size_t n)
 
         if (item->end > tx->written)
             break;
-        item_sent(c, item);
+        list_remove(&item->link);
+        item->sent(c, item);
     }
     while (batch->first < batch->count && n >= batch->vecs[batch->first].length)
         n -= batch->vecs[batch->first++].length;
@@ -305,7 +304,7 @@ static void block(struct connection *c, bool blocked)
     error = spd_loop_change(
         &c->door->loop, &c->watch, blocked ? OS_POLL_IN | OS_POLL_OUT : OS_POLL_IN);
     if (error != 0)
-        connection_drop(c, SPD_END_NO_ROOM, os_net_text(error));
+        wire_drop(c, SPD_END_NO_ROOM, os_net_text(error));
 }
 
 /* It is large, so a connection has none before it has something to say, and again none when it has
@@ -316,7 +315,7 @@ static bool take_batch(struct connection *c)
         return true;
     c->tx.batch = malloc(sizeof(*c->tx.batch));
     if (c->tx.batch == NULL) {
-        connection_drop(c, SPD_END_NO_ROOM, "not enough memory for a reply");
+        wire_drop(c, SPD_END_NO_ROOM, "not enough memory for a reply");
         return false;
     }
     c->tx.batch->first = c->tx.batch->count = c->tx.batch->arena_used = 0;
@@ -352,7 +351,7 @@ void send_flush(struct connection *c)
             return;
         }
         if (n < 0) {
-            connection_drop(c, SPD_END_LOST, os_net_text((int)-n));
+            wire_drop(c, SPD_END_LOST, os_net_text((int)-n));
             return;
         }
         wrote(c, (size_t)n);
@@ -387,6 +386,11 @@ void send_drop(struct connection *c)
     c->tx.batch = NULL;
 }
 
+static void reply_sent(struct connection *c, struct send_item *item)
+{
+    reply_free(c, list_entry(item, struct reply, item));
+}
+
 static bool too_many_replies(const struct transmit *tx, uint32_t length)
 {
     return tx->replies >= ISCSI_REPLIES_MAX || tx->reply_bytes + length > ISCSI_REPLY_BYTES_MAX;
@@ -399,17 +403,18 @@ struct reply *reply_new(struct connection *c, enum iscsi_opcode opcode, uint32_t
     if (too_many_replies(&c->tx, length))
         send_flush(c);
     if (too_many_replies(&c->tx, length)) {
-        connection_drop(c, SPD_END_SHARE, "it sends requests and does not read the replies");
+        wire_drop(c, SPD_END_SHARE, "it sends requests and does not read the replies");
         return NULL;
     }
     reply = malloc(sizeof(*reply) + length);
     if (reply == NULL) {
-        connection_drop(c, SPD_END_NO_ROOM, "not enough memory for a reply");
+        wire_drop(c, SPD_END_NO_ROOM, "not enough memory for a reply");
         return NULL;
     }
     memset(reply, 0, sizeof(*reply));
     list_init(&reply->item.link);
     reply->item.kind = SEND_REPLY;
+    reply->item.sent = reply_sent;
     reply->takes_stat_sn = true;
     reply->length = length;
     reply->bhs[0] = (uint8_t)opcode;

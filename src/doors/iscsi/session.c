@@ -1,170 +1,31 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Sessions: the command window and the order of requests (RFC 7143 4.2.2.1), begin and end. */
+#include "doors/iscsi/session.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#include "doors/iscsi/iscsi.h"
-
-/* Serial number arithmetic (RFC 1982). */
-static int32_t serial_distance(uint32_t from, uint32_t to)
-{
-    return (int32_t)(to - from);
-}
-
-/* Twice as much as it uses and some more, so that idle ones leave room to others, and busy ones
- * have all places after a few answers. A place that was offered stays so (RFC 7143 11.4.10). */
-void session_offer(struct session *session)
-{
-    uint32_t offered = session->max_cmd_sn + 1 - session->exp_cmd_sn;
-    uint32_t most = session->depth - session->windowed;
-    uint32_t want = session->windowed + ISCSI_WINDOW_START;
-
-    if (want > most)
-        want = most;
-    while (offered < want && room_take(session, ROOM_WINDOW, session->burst)) {
-        session->max_cmd_sn++;
-        offered++;
-    }
-}
-
-static bool is_receiving(const struct session *session)
-{
-    list_each(link, &session->active)
-        if (command_awaits_data(list_entry(link, struct command, link)))
-            return true;
-    return false;
-}
-
-/* SAM-5 8.7.3: an ORDERED command waits for all before it, also for those whose data is still to
- * come, and those after it wait for its own. They do so as if they had not come yet. */
-static bool barred(const struct session *session, const uint8_t *bhs)
-{
-    if ((bhs[0] & ISCSI_OPCODE_MASK) != ISCSI_SCSI_COMMAND)
-        return false;
-    if (session->barrier != NULL && command_awaits_data(session->barrier))
-        return true;
-    return (bhs[BHS_FLAGS] & COMMAND_ATTRIBUTE) == COMMAND_ORDERED && is_receiving(session);
-}
-
-enum order session_order(const struct session *session, const uint8_t *bhs)
-{
-    uint32_t cmd_sn = be32_get(bhs + BHS_CMD_SN);
-
-    if (serial_distance(session->exp_cmd_sn, cmd_sn) < 0 ||
-        serial_distance(cmd_sn, session->max_cmd_sn) < 0)
-        return ORDER_NEVER;
-    if (cmd_sn == session->exp_cmd_sn && !barred(session, bhs))
-        return ORDER_NOW;
-    if (session->held != NULL && session->held[cmd_sn % session->depth] != NULL)
-        return ORDER_NEVER;
-    return ORDER_LATER;
-}
-
-void session_advance(struct session *session, const uint8_t *bhs)
-{
-    session->exp_cmd_sn = be32_get(bhs + BHS_CMD_SN) + 1;
-    room_give(session, ROOM_WINDOW, session->burst);
-}
-
-void session_deliver(struct connection *c)
-{
-    struct session *session = c->session;
-
-    if (session == NULL || session->held == NULL)
-        return;
-    while (c->state == CONNECTION_FULL) {
-        struct command **slot = &session->held[session->exp_cmd_sn % session->depth];
-        struct command *command = *slot;
-
-        if (command == NULL || (!command->aborted && barred(session, command->bhs)))
-            return;
-        *slot = NULL;
-        session_advance(session, command->bhs);
-        if (command->aborted) {
-            command_end(command);
-        } else if ((command->bhs[0] & ISCSI_OPCODE_MASK) == ISCSI_SCSI_COMMAND) {
-            session->windowed++;
-            command->windowed = true;
-            command_start(command);
-        } else {
-            pdu_deliver(c, command->bhs, command->buffer.base,
-                be24_get(command->bhs + BHS_DATA_LENGTH));
-            command_end(command);
-        }
-    }
-}
-
-void session_deliver_all(struct iscsi_door *door)
-{
-    if (!door->data_given_up)
-        return;
-    door->data_given_up = false;
-    list_each(link, &door->sessions) {
-        struct session *session = list_entry(link, struct session, link);
-
-        if (session->connection != NULL)
-            session_deliver(session->connection);
-    }
-}
-
-static bool make_commands(struct session *session)
-{
-    uint32_t chunks;
-
-    /* One more than can be under way: a command whose last byte is being sent still has its place
-     * here when the initiator already sees the window open. */
-    session->command_most = session->depth + ISCSI_IMMEDIATE_MAX + 1;
-    chunks = (session->command_most + ISCSI_COMMANDS_CHUNK - 1) / ISCSI_COMMANDS_CHUNK;
-    session->chunks = calloc(chunks, sizeof(struct command *));
-    session->held = calloc(session->depth, sizeof(struct command *));
-    session->tags = calloc(SESSION_TAGS, sizeof(*session->tags));
-    if (session->chunks == NULL || session->held == NULL || session->tags == NULL)
-        return false;
-    for (uint32_t i = 0; i < SESSION_TAGS; i++)
-        list_init(&session->tags[i]);
-    return session_grow(session);
-}
-
-bool session_grow(struct session *session)
-{
-    uint32_t first = session->command_count;
-    struct command *chunk;
-
-    if (first >= session->command_most)
-        return false;
-    chunk = calloc(ISCSI_COMMANDS_CHUNK, sizeof(*chunk));
-    if (chunk == NULL)
-        return false;
-    session->chunks[first / ISCSI_COMMANDS_CHUNK] = chunk;
-    for (; session->command_count < first + ISCSI_COMMANDS_CHUNK &&
-        session->command_count < session->command_most; session->command_count++) {
-        struct command *command = session_command(session, session->command_count);
-
-        command->session = session;
-        command->index = (uint16_t)session->command_count;
-        list_init(&command->item.link);
-        list_append(&session->free, &command->link);
-    }
-    return true;
-}
+#include "doors/iscsi/buffers.h"
+#include "doors/iscsi/claim.h"
+#include "doors/iscsi/command.h"
+#include "doors/iscsi/command_pool.h"
+#include "doors/iscsi/connection.h"
+#include "doors/iscsi/door.h"
+#include "doors/iscsi/list.h"
+#include "doors/iscsi/peer.h"
+#include "doors/iscsi/room.h"
+#include "doors/iscsi/task.h"
+#include "lib/door.h"
+#include "scsi/be.h"
+#include "scsi/scsi.h"
 
 /* Whatever the session was at can no longer change the medium. */
 static void leave(struct session *session)
 {
     session->left = true;
     scsi_nexus_end(&session->nexus, spd_unit_scsi(session->door->base.unit));
-}
-
-static void free_commands(struct session *session)
-{
-    for (uint32_t i = 0; i < session->command_count; i += ISCSI_COMMANDS_CHUNK)
-        free(session->chunks[i / ISCSI_COMMANDS_CHUNK]);
-    free(session->chunks);
 }
 
 static void session_free(struct session *session)
@@ -175,9 +36,7 @@ static void session_free(struct session *session)
         peer_count_ended(session->door, session->peer, -1);
     peer_leave(session->peer);
     claim_keep(session);
-    free_commands(session);
-    free(session->held);
-    free(session->tags);
+    command_pool_free(session);
     free(session);
 }
 
@@ -213,7 +72,7 @@ struct session *session_new(struct connection *c, const struct iscsi_params *par
         session->tsih = ++door->next_tsih; /* 0 means none (RFC 7143 11.13.3) */
     while (session->tsih == 0 || tsih_taken(door, session->tsih));
     list_append(&door->sessions, &session->link);
-    if (!params->discovery && !make_commands(session)) {
+    if (!params->discovery && !command_pool_make(session)) {
         session_free(session);
         return NULL;
     }
@@ -259,7 +118,7 @@ void session_end(struct session *session)
     session->burst = 0;
     /* By index: ending one command may end others, which the unit had parked behind it. */
     for (uint32_t i = 0; i < session->command_count; i++)
-        discard(session_command(session, i));
+        discard(command_at(session, i));
     session->door->sessions_ended = true;
 }
 
@@ -297,25 +156,8 @@ struct session *session_find(struct iscsi_door *door, const char *initiator, con
     return NULL;
 }
 
-/* One login that waited. Since it may drop another connection, the list is walked anew for the
- * next one: we are called again as long as there are answers to send or connections to bury. */
-static void resume_login(struct iscsi_door *door)
-{
-    list_each(link, &door->connections) {
-        struct connection *c = list_entry(link, struct connection, link);
-
-        if (c->state == CONNECTION_WAITING && waiting_is_over(c)) {
-            login_resume(c);
-            door->sessions_ended = true;
-            return;
-        }
-    }
-}
-
 void session_reap(struct iscsi_door *door)
 {
-    if (!door->sessions_ended)
-        return;
     door->sessions_ended = false;
     list_each(link, &door->sessions) {
         struct session *session = list_entry(link, struct session, link);
@@ -327,5 +169,4 @@ void session_reap(struct iscsi_door *door)
         if (session->running == 0)
             session_free(session);
     }
-    resume_login(door);
 }

@@ -8,10 +8,25 @@
  * the tasks of the unit's other doors.
  */
 
+#include "doors/iscsi/task.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "doors/iscsi/iscsi.h"
+#include "doors/iscsi/command.h"
+#include "doors/iscsi/command_pool.h"
+#include "doors/iscsi/connection.h"
+#include "doors/iscsi/door.h"
+#include "doors/iscsi/limits.h"
+#include "doors/iscsi/list.h"
+#include "doors/iscsi/pdu.h"
+#include "doors/iscsi/send.h"
+#include "doors/iscsi/session.h"
+#include "doors/iscsi/wire.h"
+#include "lib/door.h"
+#include "lib/session_log.h"
+#include "scsi/be.h"
+#include "scsi/scsi.h"
 
 static bool changes(const struct command *command)
 {
@@ -68,11 +83,11 @@ static void answer(const struct task_wait *wait)
     send_queue(c, &wait->reply->item);
     if (!wait->closes)
         return;
-    connection_ends(c, wait->logout ? SPD_END_LOGOUT : SPD_END_RESET, NULL);
-    connection_close_after_send(c);
+    wire_ends(c, wait->logout ? SPD_END_LOGOUT : SPD_END_RESET, NULL);
+    wire_close(c);
 }
 
-void task_ended(struct iscsi_door *door)
+static void answer_all(struct iscsi_door *door)
 {
     list_each(link, &door->waits) {
         struct task_wait *wait = list_entry(link, struct task_wait, link);
@@ -96,7 +111,7 @@ static void answer_in_time(struct connection *c, const struct task_wait *now)
     later = malloc(sizeof(*later));
     if (later == NULL) {
         reply_free(c, now->reply);
-        connection_drop(c, SPD_END_NO_ROOM, "not enough memory to wait for tasks");
+        wire_drop(c, SPD_END_NO_ROOM, "not enough memory to wait for tasks");
         return;
     }
     *later = *now;
@@ -131,7 +146,7 @@ static void abort_session(struct session *session)
 {
     /* By index: ending one command may end others, which the unit had parked behind it. */
     for (uint32_t i = 0; i < session->command_count; i++)
-        abort_started(session_command(session, i));
+        abort_started(command_at(session, i));
 }
 
 /* Aborts the commands that have begun before the present round. */
@@ -143,7 +158,7 @@ static void abort_round(struct iscsi_door *door, uint32_t round)
         struct session *session = list_entry(link, struct session, link);
 
         for (uint32_t i = 0; i < session->command_count; i++) {
-            struct command *command = session_command(session, i);
+            struct command *command = command_at(session, i);
 
             if (abortable(command) && !command->aborted &&
                 spd_request_is_before(&command->request, round))
@@ -156,14 +171,14 @@ void task_look(struct iscsi_door *door)
 {
     uint32_t round = spd_round(&door->base);
 
+    door->tasks_ended = false;
     if (round != door->round)
         abort_round(door, round);
     if (door->owes_report && !any_runs(door)) {
         door->owes_report = false;
         spd_round_report(&door->base, door->round);
     }
-    if (!list_empty(&door->waits))
-        task_ended(door);
+    answer_all(door);
 }
 
 /* Commands that came before the function and whose turn has not come: RFC 7143 11.5.1. Their CmdSN
@@ -215,7 +230,7 @@ static void drop_others(struct iscsi_door *door, const struct connection *c)
         struct connection *other = list_entry(link, struct connection, link);
 
         if (other != c && other->session != NULL)
-            connection_drop(other, SPD_END_RESET, NULL);
+            wire_drop(other, SPD_END_RESET, NULL);
     }
 }
 

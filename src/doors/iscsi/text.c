@@ -3,12 +3,26 @@
 
 /* Text requests: SendTargets (RFC 7143 appendix C), and keys that may change after login. */
 
+#include "doors/iscsi/text.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "doors/iscsi/iscsi.h"
+#include "doors/iscsi/announce.h"
+#include "doors/iscsi/connection.h"
+#include "doors/iscsi/door.h"
+#include "doors/iscsi/keys.h"
+#include "doors/iscsi/limits.h"
 #include "doors/iscsi/name.h"
+#include "doors/iscsi/pdu.h"
+#include "doors/iscsi/peer.h"
+#include "doors/iscsi/reject.h"
+#include "doors/iscsi/send.h"
+#include "doors/iscsi/session.h"
+#include "doors/iscsi/wire.h"
+#include "lib/session_log.h"
+#include "scsi/be.h"
 
 enum { TEXT_TAG = 1 }; /* the target transfer tag while an exchange goes on */
 
@@ -83,7 +97,7 @@ void text_request(struct connection *c, const uint8_t *bhs, const char *data, ui
     if (c->text == NULL)
         c->text = malloc(ISCSI_TEXT_MAX);
     if (c->text == NULL) {
-        connection_drop(c, SPD_END_NO_ROOM, "not enough memory for a text request");
+        wire_drop(c, SPD_END_NO_ROOM, "not enough memory for a text request");
         return;
     }
     if (c->hold == HOLD_DISCOVERY)

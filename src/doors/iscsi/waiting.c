@@ -11,13 +11,25 @@
  * back, so an initiator may leave only so much behind.
  */
 
+#include "doors/iscsi/waiting.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "doors/iscsi/iscsi.h"
+#include "doors/iscsi/command.h"
+#include "doors/iscsi/connection.h"
+#include "doors/iscsi/door.h"
+#include "doors/iscsi/limits.h"
+#include "doors/iscsi/list.h"
+#include "doors/iscsi/login.h"
+#include "doors/iscsi/pdu.h"
+#include "doors/iscsi/peer.h"
+#include "doors/iscsi/session.h"
+#include "lib/door.h"
+#include "os/os.h"
 
-enum { TEXT_MAX = 160 };
+enum { TEXT_MAX = WAITING_TEXT_MAX - 32 };
 
 /* An obstacle is what a login waits for. */
 struct obstacle {
@@ -43,7 +55,7 @@ static void add_command(struct obstacle *obstacle, const struct command *command
 
 static void find(const struct connection *c, struct obstacle *obstacle)
 {
-    const struct login_claims *claims = login_claims(c->login);
+    const struct login_claims *claims = &c->login->claims;
     struct iscsi_door *door = c->door;
 
     memset(obstacle, 0, sizeof(*obstacle));
@@ -54,7 +66,7 @@ static void find(const struct connection *c, struct obstacle *obstacle)
             continue;
         obstacle->left += session->left;
         obstacle->left_bytes += session->left ? session->room[ROOM_TRANSFER] : 0;
-        if (session->left || !session_is(session, claims->initiator, login_isid(c->login)))
+        if (session->left || !session_is(session, claims->initiator, c->login->isid))
             continue;
         obstacle->session = true;
         list_each(at, &session->active)
@@ -99,25 +111,26 @@ void waiting_begin(struct connection *c)
     c->waiting_since = c->waiting_told = c->door->loop.now;
 }
 
-void waiting_tick(struct connection *c)
+uint16_t waiting_tick(struct connection *c, char why[WAITING_TEXT_MAX])
 {
     static struct spd_log_limit limit = { .kind = "iscsi: logins that wait" };
-    const struct login_claims *claims = login_claims(c->login);
+    const struct login_claims *claims = &c->login->claims;
     uint32_t now = c->door->loop.now, waited = now - c->waiting_since;
     struct obstacle obstacle;
-    char text[TEXT_MAX], why[TEXT_MAX + 32];
+    char text[TEXT_MAX];
     bool first = c->waiting_told == c->waiting_since;
 
     find(c, &obstacle);
     describe(&obstacle, text);
     if (waited >= c->door->config.write_wait) {
-        snprintf(why, sizeof(why), "it waited %u s for %s", waited, text);
-        login_refuse(
-            c, obstacle.commands == 0 ? LOGIN_OUT_OF_RESOURCES : LOGIN_UNAVAILABLE, why);
-    } else if (now - c->waiting_told >= (first ? ISCSI_WAIT_TOLD : ISCSI_WAIT_TOLD_AGAIN)) {
+        snprintf(why, WAITING_TEXT_MAX, "it waited %u s for %s", waited, text);
+        return obstacle.commands == 0 ? LOGIN_OUT_OF_RESOURCES : LOGIN_UNAVAILABLE;
+    }
+    if (now - c->waiting_told >= (first ? ISCSI_WAIT_TOLD : ISCSI_WAIT_TOLD_AGAIN)) {
         c->waiting_told = now;
         spd_log_limited(&limit, c->host, SPD_LOG_WARNING,
             "iscsi: %s port %s, login of %s waits for %s", c->host, c->port, claims->initiator,
             text);
     }
+    return LOGIN_SUCCESS;
 }

@@ -3,9 +3,29 @@
 
 /* What each type of request needs before its data segment, and what it does after it. */
 
+#include "doors/iscsi/request.h"
+
 #include <string.h>
 
-#include "doors/iscsi/iscsi.h"
+#include "doors/iscsi/buffers.h"
+#include "doors/iscsi/command.h"
+#include "doors/iscsi/command_pool.h"
+#include "doors/iscsi/connection.h"
+#include "doors/iscsi/data_out.h"
+#include "doors/iscsi/deliver.h"
+#include "doors/iscsi/door.h"
+#include "doors/iscsi/limits.h"
+#include "doors/iscsi/login.h"
+#include "doors/iscsi/pdu.h"
+#include "doors/iscsi/peer.h"
+#include "doors/iscsi/receive.h"
+#include "doors/iscsi/reject.h"
+#include "doors/iscsi/room.h"
+#include "doors/iscsi/session.h"
+#include "doors/iscsi/window.h"
+#include "doors/iscsi/wire.h"
+#include "lib/session_log.h"
+#include "scsi/be.h"
 
 /* A segment that is no command's goes to a buffer of its own. */
 static bool begin_buffered(struct connection *c, uint32_t length)
@@ -15,7 +35,7 @@ static bool begin_buffered(struct connection *c, uint32_t length)
     if (length == 0)
         return true;
     if (!buffer_get(&c->door->pool, length, &rx->buffer)) {
-        connection_drop(c, SPD_END_NO_ROOM, "not enough memory for its data segment");
+        wire_drop(c, SPD_END_NO_ROOM, "not enough memory for its data segment");
         return false;
     }
     receive_into(rx, rx->buffer.base, length);
@@ -31,8 +51,8 @@ static bool begin_login(struct connection *c, uint8_t opcode, uint32_t length)
 
     if (opcode == ISCSI_LOGIN_REQUEST)
         login_begin(c, c->rx.header);
-    if (!login_has_begun(c->login)) {
-        connection_drop(c, SPD_END_PROTOCOL, "its first PDU is no login request");
+    if (!c->login->begun) {
+        wire_drop(c, SPD_END_PROTOCOL, "its first PDU is no login request");
         return false;
     }
     if (opcode != ISCSI_LOGIN_REQUEST) {
@@ -48,7 +68,7 @@ static bool begin_login(struct connection *c, uint8_t opcode, uint32_t length)
     return wrong == NULL && begin_buffered(c, length);
 }
 
-bool pdu_begin(struct connection *c, uint32_t length)
+bool request_begin(struct connection *c, uint32_t length)
 {
     uint8_t opcode = c->rx.header[0] & ISCSI_OPCODE_MASK;
 
@@ -72,35 +92,15 @@ bool pdu_begin(struct connection *c, uint32_t length)
     }
 }
 
-void pdu_deliver(struct connection *c, const uint8_t *bhs, uint8_t *data, uint32_t length)
-{
-    switch (bhs[0] & ISCSI_OPCODE_MASK) {
-    case ISCSI_NOP_OUT:
-        nop_out(c, bhs, data, length);
-        break;
-    case ISCSI_TASK_REQUEST:
-        task_request(c, bhs);
-        break;
-    case ISCSI_TEXT_REQUEST:
-        text_request(c, bhs, (const char *)data, length);
-        break;
-    case ISCSI_LOGOUT_REQUEST:
-        logout_request(c, bhs);
-        break;
-    default:
-        break;
-    }
-}
-
 /* Keeps a request until those before it have come. */
 static void hold(struct connection *c, uint32_t length)
 {
     struct receive *rx = &c->rx;
     struct session *session = c->session;
-    struct command *command = command_new(c, rx->header, 0);
+    struct command *command = command_new(session, rx->header, 0);
 
     if (command == NULL || !room_take(session, ROOM_TRANSFER, rx->buffer.length)) {
-        connection_drop(
+        wire_drop(
             c, SPD_END_SHARE, "requests out of order in a session that has no room for them");
         return;
     }
@@ -120,13 +120,13 @@ static void end_ordered(struct connection *c, uint32_t length)
     struct receive *rx = &c->rx;
 
     if (rx->header[0] & ISCSI_IMMEDIATE) {
-        pdu_deliver(c, rx->header, rx->buffer.base, length);
+        deliver_request(c, rx->header, rx->buffer.base, length);
         return;
     }
-    switch (session_order(c->session, rx->header)) {
+    switch (window_order(c->session, rx->header)) {
     case ORDER_NOW:
-        session_advance(c->session, rx->header);
-        pdu_deliver(c, rx->header, rx->buffer.base, length);
+        window_advance(c->session, rx->header);
+        deliver_request(c, rx->header, rx->buffer.base, length);
         break;
     case ORDER_LATER:
         hold(c, length);
@@ -136,7 +136,7 @@ static void end_ordered(struct connection *c, uint32_t length)
     }
 }
 
-void pdu_end(struct connection *c, uint32_t length)
+void request_end(struct connection *c, uint32_t length)
 {
     struct receive *rx = &c->rx;
 
@@ -164,10 +164,10 @@ void pdu_end(struct connection *c, uint32_t length)
         reject(c, rx->header, REJECT_NOT_SUPPORTED);
         return;
     }
-    session_deliver(c);
+    deliver_held(c);
 }
 
-void pdu_damaged(struct connection *c, uint32_t length)
+void request_damaged(struct connection *c, uint32_t length)
 {
     struct receive *rx = &c->rx;
 
@@ -181,6 +181,6 @@ void pdu_damaged(struct connection *c, uint32_t length)
     if (rx->command != NULL) {
         rx->command->fault = FAULT_LOST;
         data_out_end(rx->command, length, rx->header[BHS_FLAGS] & ISCSI_FINAL);
-        session_deliver(c);
+        deliver_held(c);
     }
 }

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* Where SendTargets says that the target is. */
+
+#ifndef ISCSI_ANNOUNCE_H
+#define ISCSI_ANNOUNCE_H
+
+struct connection;
+struct iscsi_config;
+struct iscsi_text;
+struct spd_uri;
+
+/* Sets the config's portals. 0 or a spd_error with a detail. */
+int announce_read(const struct spd_uri *uri, struct iscsi_config *config);
+/* The TargetAddress keys that the initiator of this connection gets. */
+void announce_put(const struct connection *c, struct iscsi_text *answer);
+
+#endif

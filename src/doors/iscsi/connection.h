@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* Connections: what one is, its begin and end, and its clock. wire.h has how it is dropped. */
+
+#ifndef ISCSI_CONNECTION_H
+#define ISCSI_CONNECTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "doors/iscsi/list.h"
+#include "doors/iscsi/peer.h"
+#include "doors/iscsi/receive.h"
+#include "doors/iscsi/send.h"
+#include "lib/loop.h"
+#include "os/net.h"
+
+struct iscsi_door;
+struct login;
+struct session;
+
+enum connection_state {
+    CONNECTION_LOGIN,
+    CONNECTION_DELAYED, /* login refused, the answer waits; input is thrown away */
+    CONNECTION_WAITING, /* login done, but tasks of a former session still run */
+    CONNECTION_FULL,
+    CONNECTION_CLOSING, /* sends what is queued, then closes; input is thrown away */
+    CONNECTION_DROPPED,
+};
+
+struct connection {
+    struct list link;  /* door's connections */
+    struct list ready; /* door's ready: there is something to send */
+    struct list hold_link; /* peer's held, by hold; alone when it was let go */
+    struct iscsi_door *door;
+    struct peer *peer;
+    struct session *session; /* NULL before login */
+    struct login *login;     /* NULL after it */
+    struct spd_loop_socket watch;
+    char host[OS_HOST_MAX]; /* the peer's */
+    char port[OS_PORT_MAX];
+    uint8_t state; /* enum connection_state */
+    uint8_t hold;  /* enum hold; HOLDS: none */
+    uint32_t held_since; /* second */
+    bool told; /* the log has its end */
+    uint16_t cid;
+    uint32_t stat_sn;
+    uint32_t deadline;  /* login and closing: second */
+    uint32_t waiting_since; /* waiting: second, and when the log was last told */
+    uint32_t waiting_told;
+    uint32_t last_heard;
+    bool pinged;
+    uint32_t max_send;  /* RFC 7143 13.12, in whole words */
+    char *text;         /* keys of a text request that goes on; ISCSI_TEXT_MAX */
+    uint32_t text_length;
+    struct receive rx;
+    struct transmit tx;
+};
+
+/* Takes over the socket, also when it fails: then NULL. */
+struct connection *connection_new(struct iscsi_door *door, os_socket socket);
+/* Frees those that were dropped, at the end of the turn. */
+void connection_reap(struct iscsi_door *door);
+/* Once a second. */
+void connection_tick(struct connection *c);
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* Requests in the order of their CmdSN (RFC 7143 4.2.2.1). */
+
+#ifndef ISCSI_DELIVER_H
+#define ISCSI_DELIVER_H
+
+#include <stdint.h>
+
+struct connection;
+struct iscsi_door;
+
+/* Acts on a request that is no SCSI command, whose turn by CmdSN has come. */
+void deliver_request(struct connection *c, const uint8_t *bhs, uint8_t *data, uint32_t length);
+/* Delivers held requests whose turn has come. */
+void deliver_held(struct connection *c);
+/* The same in all sessions, when a command ended that others may have waited for. */
+void deliver_all(struct iscsi_door *door);
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* NOP-Out, and our pings: RFC 7143 11.18, 11.19. */
+
+#ifndef ISCSI_NOP_H
+#define ISCSI_NOP_H
+
+#include <stdint.h>
+
+struct connection;
+
+void nop_out(struct connection *c, const uint8_t *bhs, const uint8_t *data, uint32_t length);
+void nop_ping(struct connection *c);
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+#include "doors/iscsi/progress.h"
+
+#include <string.h>
+
+#include "doors/iscsi/command.h"
+#include "doors/iscsi/connection.h"
+#include "doors/iscsi/limits.h"
+#include "doors/iscsi/peer.h"
+#include "doors/iscsi/room.h"
+#include "doors/iscsi/send.h"
+#include "doors/iscsi/session.h"
+#include "lib/door.h"
+#include "scsi/scsi.h"
+
+/* The engine's replies lie in memory that all initiators share: one that is slow to read must not
+ * keep it. They are short, so their copies need no limit of their own. */
+static void release(struct command *command)
+{
+    struct scsi_task *task = &command->request.task;
+    uint64_t length = task->moved_length;
+
+    if (task->reply != NULL && length > 0) {
+        if (length > ISCSI_REPLY_MAX || !room_buffer(command, ROOM_TRANSFER, (uint32_t)length))
+            return;
+        memcpy(command->buffer.base, task->reply, (size_t)length);
+        task->reply = NULL;
+    }
+    spd_request_release(&command->request);
+    command->release = false;
+}
+
+void progress_answer(struct command *command)
+{
+    struct connection *c = command->session->connection;
+    const struct scsi_task *task = &command->request.task;
+
+    if (command->release)
+        release(command);
+    /* The next command gets the same memory while it is in the cache. */
+    if (task->direction == SCSI_DATA_OUT)
+        room_drop(command);
+    else if (task->moved_length < ISCSI_TX_EARLY) /* more than that has left the cache anyway */
+        c->tx.queued += task->moved_length;
+    command->state = COMMAND_ANSWERING;
+    command->item.kind = SEND_COMMAND;
+    send_queue(c, &command->item);
+}
+
+/* RFC 7143 11.8: the low half of a tag finds the command, the high half tells its uses apart. */
+static void ask(struct command *command)
+{
+    struct session *session = command->session;
+    uint32_t rest = command->want - command->received;
+    uint32_t burst = session->params.max_burst;
+
+    command->burst_end = command->received + (rest < burst ? rest : burst);
+    command->data_sn = 0;
+    session->next_ttt = (session->next_ttt + 1) % 0xffff;
+    command->ttt = session->next_ttt << 16 | command->index;
+    command->item.kind = SEND_R2T;
+    send_queue(session->connection, &command->item);
+}
+
+void progress(struct command *command)
+{
+    if (command->unsolicited || command->state == COMMAND_HELD)
+        return;
+    if (command->done) {
+        progress_answer(command);
+        return;
+    }
+    if (command->state != COMMAND_RECEIVING)
+        return;
+    if (command->received < command->want) {
+        ask(command);
+        return;
+    }
+    command->state = COMMAND_RUNNING;
+    spd_request_mapped(&command->request);
+}
+
+void progress_refuse(struct command *command)
+{
+    static const struct scsi_outcome outcomes[] = {
+        [FAULT_NO_ROOM] = { .status = SCSI_TASK_SET_FULL },
+        /* INVALID FIELD IN CDB */
+        [FAULT_TOO_LONG] = { .status = SCSI_CHECK_CONDITION, .sense_key = 5, .asc = 0x24 },
+        /* RFC 7143 11.4.7.2: PROTOCOL SERVICE CRC ERROR */
+        [FAULT_LOST] = { .status = SCSI_CHECK_CONDITION, .sense_key = 0x0b, .asc = 0x47,
+            .ascq = 0x05 },
+    };
+
+    if (!spd_request_cancel(&command->request))
+        return;
+    scsi_task_fail(&command->request.task, &outcomes[command->fault]);
+    command->done = true;
+    progress(command);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * From bytes to PDUs. Whoever takes a PDU says with receive_into(), before its data comes, where
+ * that goes: it is read straight into a command's buffer.
+ */
+
+#ifndef ISCSI_RECEIVE_H
+#define ISCSI_RECEIVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "doors/iscsi/buffers.h"
+#include "doors/iscsi/pdu.h"
+
+struct command;
+struct connection;
+
+struct receive {
+    uint8_t header[ISCSI_HEADER_MAX];
+    uint32_t have; /* bytes of the header, or of the trailer */
+    uint32_t need;
+    uint8_t phase;
+    bool header_digest;
+    bool data_digest;
+    bool large;          /* the last segment was, so the next may be: read its header alone */
+    struct command *command; /* whose buffer `data` points into */
+    struct buffer buffer;    /* of PDUs that are no command's */
+    uint8_t *data;       /* where the next byte of the segment goes */
+    uint32_t keep;       /* bytes that go there; those after them are thrown away */
+    uint32_t left;       /* bytes of the segment still to come */
+    uint32_t crc;
+    uint8_t trailer[8];  /* padding and digest */
+};
+
+void receive_init(struct receive *rx);
+void receive_ready(struct connection *c); /* the socket is readable */
+
+/* The segment's next `keep` bytes go to data, the rest nowhere. */
+static inline void receive_into(struct receive *rx, uint8_t *data, uint32_t keep)
+{
+    rx->data = data;
+    rx->keep = keep;
+}
+
+/* The command's buffer goes away: what still arrives for it is thrown away. */
+static inline void receive_forget(struct receive *rx, const struct command *command)
+{
+    if (rx->command != command)
+        return;
+    rx->command = NULL;
+    receive_into(rx, NULL, 0);
+}
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* Reject: RFC 7143 11.17. */
+
+#ifndef ISCSI_REJECT_H
+#define ISCSI_REJECT_H
+
+#include <stdint.h>
+
+#include "doors/iscsi/pdu.h"
+
+struct connection;
+
+void reject(struct connection *c, const uint8_t *bhs, enum iscsi_reject_reason reason);
+/* Reject, then close: the peer broke the protocol. why: for the log. */
+void reject_and_close(struct connection *c, const uint8_t *bhs, enum iscsi_reject_reason reason,
+    const char *why);
+
+#endif

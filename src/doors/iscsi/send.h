@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * From answers to bytes. What is queued is sent at the end of the loop's turn, all of a connection
+ * with one system call, and its owner learns by `sent` when its memory is no longer needed.
+ */
+
+#ifndef ISCSI_SEND_H
+#define ISCSI_SEND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "doors/iscsi/limits.h"
+#include "doors/iscsi/list.h"
+#include "doors/iscsi/pdu.h"
+#include "os/net.h"
+
+struct connection;
+
+enum send_kind {
+    SEND_REPLY,   /* struct reply */
+    SEND_COMMAND, /* struct command: Data-In, status */
+    SEND_R2T,     /* struct command; it is not in the sent list afterwards */
+};
+
+/* Something that waits to be sent. */
+struct send_item {
+    /* In the session's `waiting`, the connection's queue or its sent list; alone when in none. */
+    struct list link;
+    uint8_t kind;
+    /* The kernel has its bytes, so that its memory is its owner's again. The item is in no list.
+     * Not for an R2T. */
+    void (*sent)(struct connection *c, struct send_item *item);
+    uint64_t end; /* in the sent list: the position in the byte stream where it ends */
+};
+
+/* An answer that is no command's: allocated, since these are rare. */
+struct reply {
+    struct send_item item;
+    bool takes_stat_sn;
+    bool plain;    /* login: no digests */
+    uint8_t bhs[ISCSI_BHS];
+    uint32_t length;
+    uint8_t data[];
+};
+
+/* A batch holds what one write gathers. */
+struct batch {
+    uint32_t arena_used;
+    uint32_t first;
+    uint32_t count;
+    struct os_vec vecs[ISCSI_TX_VECS];
+    uint8_t arena[ISCSI_TX_ARENA];
+};
+
+struct transmit {
+    struct list queue; /* send_item.link; not yet in the batch */
+    struct list sent;  /* in the batch: their memory is in use until it is written */
+    struct batch *batch; /* before login only while there is something to send; else NULL */
+    uint64_t built;    /* position in the byte stream */
+    uint64_t written;
+    uint64_t queued;   /* bytes of data-in in the queue, about */
+    uint32_t replies;
+    uint32_t reply_bytes;
+    uint32_t last_moved; /* second in which the socket last took something */
+    bool blocked; /* the socket is full: OS_POLL_OUT is asked for */
+};
+
+void send_init(struct transmit *tx);
+void send_queue(struct connection *c, struct send_item *item);
+void send_flush(struct connection *c);
+void send_drop(struct connection *c); /* frees what is queued */
+/* NULL, and the connection is dropped, when the peer reads none of its replies. */
+struct reply *reply_new(struct connection *c, enum iscsi_opcode opcode, uint32_t length);
+void reply_free(struct connection *c, struct reply *reply);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* Sessions: their begin and end (RFC 7143 4.4.1, 6.3.5). */
+
+#ifndef ISCSI_SESSION_H
+#define ISCSI_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "doors/iscsi/keys.h"
+#include "doors/iscsi/limits.h"
+#include "doors/iscsi/list.h"
+#include "doors/iscsi/peer.h"
+#include "scsi/scsi.h"
+
+struct command;
+struct connection;
+struct iscsi_door;
+
+enum { SESSION_TAGS_SHIFT = 8, SESSION_TAGS = 1 << SESSION_TAGS_SHIFT };
+
+struct session {
+    struct list link; /* door's */
+    struct iscsi_door *door;
+    struct peer *peer;
+    const char *account; /* that was proven; NULL: no CHAP, or a discovery session */
+    struct connection *connection; /* NULL: the session has ended, its tasks have not */
+    bool ended; /* and it is counted as such */
+    uint32_t began; /* second */
+    bool left;  /* none of those can change the medium: a new session may begin */
+    struct scsi_nexus nexus;
+    char initiator[ISCSI_NAME_MAX + 1];
+    uint8_t isid[6];
+    uint8_t transport_id[SCSI_TRANSPORT_ID_MAX];
+    uint16_t tsih;
+    struct iscsi_params params;
+
+    uint32_t exp_cmd_sn;
+    uint32_t max_cmd_sn; /* what the initiator was told */
+    uint32_t burst;      /* room that a place in the window needs, for data that comes unasked */
+    uint32_t depth;      /* places in the command window */
+    uint32_t windowed;   /* taken ones */
+    uint32_t immediate;  /* immediate commands under way */
+    uint32_t running;    /* commands that are not free */
+    uint32_t room[ROOMS]; /* bytes in buffers of commands, and offered */
+    uint32_t next_ttt;
+    uint32_t waits;      /* struct task_wait of this session */
+    struct command **chunks; /* of ISCSI_COMMANDS_CHUNK each; NULL in a discovery session */
+    uint32_t command_count;  /* in them; more are made when they are needed */
+    uint32_t command_most;
+    struct command **held;    /* by CmdSN modulo depth */
+    struct command *barrier;  /* ORDERED: while it waits for its data nothing after it begins */
+    struct list free;
+    struct list active;
+    struct list waiting; /* commands' item.link: the first that came is the first to begin */
+    struct list hungry;  /* door's hungry, while `waiting` is not empty */
+    struct list *tags; /* SESSION_TAGS of them: active ones by a hash of their task tag */
+};
+
+/* Of the connection's peer and with what its login has settled; NULL: not enough memory. */
+struct session *session_new(struct connection *c, const struct iscsi_params *params);
+/* Whose it is: once, before its first command. */
+void session_name(struct session *session, const char *initiator, const uint8_t isid[6]);
+/* It has lost its connection: ends its commands. session_reap() frees it when they have ended. */
+void session_end(struct session *session);
+/* Leaves or frees sessions that have ended, as far as their tasks have. */
+void session_reap(struct iscsi_door *door);
+/* Sessions of an initiator, those included that have ended and whose writes have not. */
+uint32_t session_count(const struct iscsi_door *door, const char *initiator);
+/* Whether it is a session of this initiator port. */
+bool session_is(const struct session *session, const char *initiator, const uint8_t isid[6]);
+/* That which has a connection; NULL: there is none. */
+struct session *session_find(struct iscsi_door *door, const char *initiator, const uint8_t isid[6]);
+
+#endif

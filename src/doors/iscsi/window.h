@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* The command window, and the order of requests by CmdSN (RFC 7143 4.2.2.1). */
+
+#ifndef ISCSI_WINDOW_H
+#define ISCSI_WINDOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct session;
+
+/* What to do with a request that has this CmdSN. */
+enum order {
+    ORDER_NOW,
+    ORDER_LATER, /* within the window, but others are missing before it */
+    ORDER_NEVER, /* outside the window: ignore it (RFC 7143 4.2.2.1) */
+};
+enum order window_order(const struct session *session, const uint8_t *bhs);
+/* Whether the command waits for an ORDERED one, or is one that waits for others. */
+bool window_bars(const struct session *session, const uint8_t *bhs);
+/* Counts a request that is acted upon now. */
+void window_advance(struct session *session, const uint8_t *bhs);
+/* Offers as many places in the window as there is room for, before a PDU tells the initiator. */
+void window_offer(struct session *session);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+#include "doors/iscsi/wire.h"
+
+#include <stdio.h>
+
+#include "doors/iscsi/chap.h"
+#include "doors/iscsi/connection.h"
+#include "doors/iscsi/door.h"
+#include "doors/iscsi/limits.h"
+#include "doors/iscsi/list.h"
+#include "doors/iscsi/login.h"
+#include "doors/iscsi/peer.h"
+#include "doors/iscsi/session.h"
+#include "lib/door.h"
+#include "lib/loop.h"
+#include "lib/session_log.h"
+#include "os/net.h"
+
+enum { WHO_MAX = OS_HOST_MAX + OS_PORT_MAX + ISCSI_NAME_MAX + CHAP_NAME_MAX + 64 };
+
+static const char *initiator_of(const struct connection *c)
+{
+    if (c->session != NULL)
+        return c->session->initiator;
+    return c->login == NULL ? "" : c->login->claims.initiator;
+}
+
+/* Only for a connection with a session. The visitor points to the text in who. */
+static struct spd_visitor visitor_of(const struct connection *c, char who[WHO_MAX])
+{
+    const struct session *session = c->session;
+    const char *user = session->account;
+
+    snprintf(who, WHO_MAX, "%s port %s, initiator %s%s%s", c->host, c->port, session->initiator,
+        user != NULL ? ", user " : "", user != NULL ? user : "");
+    return (struct spd_visitor){
+        .door = &c->door->base,
+        .what = session->params.discovery ? "discovery session" : "session",
+        .who = who,
+        .peer = c->host,
+    };
+}
+
+void wire_begins(const struct connection *c)
+{
+    char who[WHO_MAX];
+    struct spd_visitor visitor = visitor_of(c, who);
+
+    spd_session_begins(&visitor);
+}
+
+/* A connection that was no session yet. If a peer closes it, it may be anybody's who looks which
+ * ports are open, and a refused login has a line already. */
+static void report_drop(const struct connection *c, enum spd_ending ending, const char *detail)
+{
+    static struct spd_log_limit limit = { .kind = "iscsi: connections dropped" };
+    const char *initiator = initiator_of(c);
+
+    if (detail == NULL)
+        return;
+    spd_log_limited(&limit, c->host, SPD_LOG_WARNING,
+        "iscsi: %s port %s, connection dropped before a session, %s (%s)%s%s", c->host, c->port,
+        spd_ending_text(ending), detail, *initiator == '\0' ? "" : "; initiator ", initiator);
+}
+
+void wire_ends(struct connection *c, enum spd_ending ending, const char *detail)
+{
+    struct spd_visitor visitor;
+    char who[WHO_MAX];
+
+    if (c->told)
+        return;
+    c->told = true;
+    if (c->session == NULL) {
+        report_drop(c, ending, detail);
+        return;
+    }
+    visitor = visitor_of(c, who);
+    spd_session_ends(&visitor, c->door->loop.now - c->session->began, ending, detail);
+}
+
+void wire_drop(struct connection *c, enum spd_ending ending, const char *detail)
+{
+    if (c->state == CONNECTION_DROPPED)
+        return;
+    wire_ends(c, ending, detail);
+    c->state = CONNECTION_DROPPED;
+    /* Closed now, freed at the end of the turn: callers up the stack may still hold it. */
+    spd_loop_close_socket(&c->door->loop, &c->watch);
+    peer_let_go(c);
+    list_remove(&c->ready);
+    list_remove(&c->link);
+    list_append(&c->door->dropped, &c->link);
+}
+
+void wire_close(struct connection *c)
+{
+    if (c->state == CONNECTION_DROPPED)
+        return;
+    c->state = CONNECTION_CLOSING;
+    c->deadline = c->door->loop.now + ISCSI_CLOSING_SECONDS + 1;
+    if (list_empty(&c->ready))
+        list_append(&c->door->ready, &c->ready);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * How a connection ends, for everything above that finds a reason. A dropped connection stays in
+ * memory until the end of the turn, since callers up the stack may still hold it.
+ */
+
+#ifndef ISCSI_WIRE_H
+#define ISCSI_WIRE_H
+
+#include "lib/session_log.h"
+
+struct connection;
+
+/* Closes the socket now; connection_reap() frees the rest at the end of the turn. detail: what the
+ * ending does not say, or NULL. Does nothing to one that was dropped. */
+void wire_drop(struct connection *c, enum spd_ending ending, const char *detail);
+/* Closes after everything that is queued was sent. */
+void wire_close(struct connection *c);
+/* Tells the log that its session begins. */
+void wire_begins(const struct connection *c);
+/* Tells the log why it ends, which later endings do not change. */
+void wire_ends(struct connection *c, enum spd_ending ending, const char *detail);
+
+#endif
