@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/door.h"
+#include "lib/hex.h"
 #include "lib/misuse.h"
 #include "os/os.h"
 
@@ -35,17 +36,6 @@ void spd_guid_format(const uint8_t guid[16], char text[37])
     scsi_guid_text(guid, text);
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 int spd_guid_parse(const char *text, uint8_t guid[16])
 {
     static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
@@ -57,7 +47,7 @@ int spd_guid_parse(const char *text, uint8_t guid[16])
     if (strlen(text) != sizeof shape - 1)
         return spd_fail(SPD_ERROR_TEXT, "a GUID has 36 characters as in %s", shape);
     for (unsigned i = 0; shape[i]; i++) {
-        int digit = hex_digit(text[i]);
+        int digit = spd_hex_value(text[i]);
 
         if (shape[i] == '-' ? text[i] != '-' : digit < 0)
             return spd_fail(SPD_ERROR_TEXT, "character %u of the GUID '%s' is not as in %s", i + 1,

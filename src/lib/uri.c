@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lib/door.h"
+#include "lib/hex.h"
 
 enum { URI_MAX = 4096 };
 
@@ -22,14 +23,6 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-static int hex_value(char c)
-{
-    if (is_digit(c))
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* In place (RFC 3986 2.1). */
 static int percent_decode(char *text)
 {
@@ -41,8 +34,8 @@ static int percent_decode(char *text)
         *to = *from;
         if (*from != '%')
             continue;
-        high = hex_value(from[1]);
-        low = high < 0 ? -1 : hex_value(from[2]);
+        high = spd_hex_value(from[1]);
+        low = high < 0 ? -1 : spd_hex_value(from[2]);
         if (low < 0 || !(high || low))
             return spd_fail(SPD_ERROR_URI,
                 "'%.3s': a %% is followed by two hexadecimal digits, not both 0", from);

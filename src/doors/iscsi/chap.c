@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/door.h"
+#include "lib/hex.h"
 #include "os/os.h"
 
 /* Preferred first. SHA1 (6) is registered too, but nothing that lacks SHA-256 needs it. */
@@ -40,13 +41,6 @@ size_t chap_hash(uint8_t algorithm, uint8_t identifier, const char *secret,
     return hashed;
 }
 
-static int digit_of(const char *digits, char c)
-{
-    const char *found = c == '\0' ? NULL : strchr(digits, c);
-
-    return found == NULL ? -1 : (int)(found - digits);
-}
-
 static size_t hex_bytes(const char *text, uint8_t *bytes, size_t size)
 {
     size_t digits = strlen(text), count = 0;
@@ -56,7 +50,7 @@ static size_t hex_bytes(const char *text, uint8_t *bytes, size_t size)
     if (digits == 0 || (digits + 1) / 2 > size)
         return 0;
     for (; *text != '\0'; text++) {
-        int value = digit_of("0123456789abcdef", (char)(*text | 0x20));
+        int value = spd_hex_value(*text);
 
         if (value < 0)
             return 0;
@@ -77,11 +71,11 @@ static size_t base64_bytes(const char *text, uint8_t *bytes, size_t size)
     size_t count = 0;
 
     for (; *text != '\0' && *text != '='; text++) {
-        int value = digit_of(digits, *text);
+        const char *digit = strchr(digits, *text);
 
-        if (value < 0)
+        if (digit == NULL)
             return 0;
-        bits = bits << 6 | (uint32_t)value;
+        bits = bits << 6 | (uint32_t)(digit - digits);
         have += 6;
         if (have >= 8) {
             have -= 8;

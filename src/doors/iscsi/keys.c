@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "doors/iscsi/limits.h"
+#include "lib/hex.h"
 
 /* How two values become one: the result functions of RFC 7143 13. */
 enum key_kind {
@@ -162,7 +163,7 @@ bool iscsi_text_next(char *text, uint32_t length, uint32_t *position, char **key
 bool iscsi_number(const char *text, uint32_t *number)
 {
     uint64_t value = 0;
-    uint32_t base = 10;
+    int base = 10;
 
     if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {
         base = 16;
@@ -171,15 +172,11 @@ bool iscsi_number(const char *text, uint32_t *number)
     if (*text == '\0')
         return false;
     for (; *text != '\0'; text++) {
-        char c = *text;
-        uint32_t digit = c >= '0' && c <= '9' ? (uint32_t)(c - '0')
-            : c >= 'a' && c <= 'f'            ? (uint32_t)(c - 'a') + 10
-            : c >= 'A' && c <= 'F'            ? (uint32_t)(c - 'A') + 10
-                                              : 99;
+        int digit = spd_hex_value(*text);
 
-        if (digit >= base)
+        if (digit < 0 || digit >= base)
             return false;
-        value = value * base + digit;
+        value = value * (unsigned)base + (unsigned)digit;
         if (value > UINT32_MAX)
             return false;
     }

@@ -262,6 +262,7 @@ static void binary_values_are_hex_or_base64(void **state)
     assert_int_equal(0, chap_binary("0x0102030405", bytes, 4));
     assert_int_equal(0, chap_binary("0bAQIDBAU=", bytes, 4));
     assert_int_equal(0, chap_binary("0xzz", bytes, 4));
+    assert_int_equal(0, chap_binary("0x1\x11", bytes, 4)); /* with a bit more it is a 1 */
     assert_int_equal(0, chap_binary("0bA*", bytes, 4));
     assert_int_equal(0, chap_binary("abc", bytes, 4));
     assert_int_equal(0, chap_binary("", bytes, 4));
