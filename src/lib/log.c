@@ -11,7 +11,6 @@
 #include <stdio.h>
 
 #include "lib/log.h"
-#include "lib/watch.h"
 #include "spd/spd.h"
 
 struct line {
@@ -44,8 +43,9 @@ static struct {
     bool running;    /* there is a thread */
     bool delivering; /* the program's function has a line */
     bool ending;     /* one thread joins it */
-    bool changed;    /* there may be more to watch */
+    bool changed;    /* the errand may be due */
     os_thread thread;
+    const struct spd_log_errand *errand; /* NULL before there is one */
 } spool;
 
 static _Thread_local bool on_log_thread;
@@ -106,20 +106,21 @@ static void deliver(void)
     os_cond_broadcast(&quiet);
 }
 
-/* There is no line. Looks after slow calls, which may make one, and waits. */
-static void watch_and_wait(void)
+/* There is no line. The errand may make one. */
+static void run_errand_and_wait(void)
 {
+    const struct spd_log_errand *errand = spool.errand;
     int64_t ms;
 
     spool.changed = false;
     os_mutex_unlock(&lock);
-    ms = spd_watch_look();
+    ms = errand ? errand->run() : SPD_LOG_NEVER;
     os_mutex_lock(&lock);
     if (spool.count || spool.ending || spool.changed)
         return;
-    if (spd_limit_pending() && (ms == SPD_WATCH_NEVER || ms > SPD_LOG_SUMMARY_SECONDS * 1000))
+    if (spd_limit_pending() && (ms == SPD_LOG_NEVER || ms > SPD_LOG_SUMMARY_SECONDS * 1000))
         ms = SPD_LOG_SUMMARY_SECONDS * 1000;
-    if (ms == SPD_WATCH_NEVER)
+    if (ms == SPD_LOG_NEVER)
         os_cond_wait(&work, &lock);
     else
         os_cond_wait_ms(&work, &lock, (uint32_t)ms);
@@ -135,21 +136,28 @@ static void run(void *unused)
         if (spool.count)
             deliver();
         else
-            watch_and_wait();
+            run_errand_and_wait();
     }
     os_mutex_unlock(&lock);
 }
 
-/* In the order in which a look takes them. */
+/* The errand's lock comes before ours, as in its run(). A thread that brings an errand does so
+ * before it takes that lock: where there is none yet, it waits here until the fork is over. */
 static void before_fork(void)
 {
-    spd_watch_before_fork();
+    os_mutex_lock(&lock);
+    if (!spool.errand)
+        return;
+    os_mutex_unlock(&lock);
+    spool.errand->before_fork();
     os_mutex_lock(&lock);
 }
 
 /* The child has no thread yet. What was in the ring, or counted, is the parent's to deliver. */
 static void after_fork(bool child)
 {
+    const struct spd_log_errand *errand = spool.errand;
+
     if (child) {
         spool.count = 0;
         spool.lost = 0;
@@ -160,7 +168,8 @@ static void after_fork(bool child)
         os_cond_init(&quiet);
     }
     os_mutex_unlock(&lock);
-    spd_watch_after_fork(child);
+    if (errand)
+        errand->after_fork(child);
 }
 
 static void at_exit(void);
@@ -221,6 +230,13 @@ static void at_exit(void)
     os_mutex_lock(&lock);
     if (drain())
         end_thread();
+    os_mutex_unlock(&lock);
+}
+
+void spd_log_take_errand(const struct spd_log_errand *errand)
+{
+    os_mutex_lock(&lock);
+    spool.errand = errand;
     os_mutex_unlock(&lock);
 }
 

@@ -84,6 +84,22 @@ void spd_log_last(const char *line);
 /* The calling thread is the one that calls that function. */
 bool spd_log_is_own_thread(void);
 
+enum { SPD_LOG_NEVER = -1 };
+
+/* What the thread of the log does while there is no line. */
+struct spd_log_errand {
+    /* Called without a lock of the log, and may log. Returns the milliseconds to the next call,
+     * which spd_log_begin() brings forward, or SPD_LOG_NEVER. */
+    int64_t (*run)(void);
+    /* Around fork(): take and release the lock that run() takes. */
+    void (*before_fork)(void);
+    void (*after_fork)(bool child);
+};
+
+/* Any thread, before it first takes the errand's lock. There is one errand, static, and it is the
+ * log's from then on. */
+void spd_log_take_errand(const struct spd_log_errand *errand);
+
 /* unit.c: a unit was started, after spd_watch_add(); one that was started is gone. The last one to
  * go waits for the lines that are left, within the patience. */
 void spd_log_begin(void);

@@ -41,10 +41,30 @@ void spd_watch_destroy(struct spd_watch *watch)
         os_pages_free(watch->calls, CALLS * sizeof *watch->calls);
 }
 
+static void before_fork(void)
+{
+    os_mutex_lock(&lock);
+}
+
+/* A child has none of the threads that would take the calls out. */
+static void after_fork(bool child)
+{
+    if (child)
+        watched = NULL;
+    os_mutex_unlock(&lock);
+}
+
+static const struct spd_log_errand errand = {
+    .run = spd_watch_look,
+    .before_fork = before_fork,
+    .after_fork = after_fork,
+};
+
 void spd_watch_add(struct spd_unit *unit)
 {
     if (unit->watch.slow == UINT64_MAX)
         return;
+    spd_log_take_errand(&errand);
     os_mutex_lock(&lock);
     unit->watch.next = watched;
     watched = unit;
@@ -59,18 +79,6 @@ void spd_watch_remove(struct spd_unit *unit)
             *at = unit->watch.next;
             break;
         }
-    os_mutex_unlock(&lock);
-}
-
-void spd_watch_before_fork(void)
-{
-    os_mutex_lock(&lock);
-}
-
-void spd_watch_after_fork(bool child)
-{
-    if (child)
-        watched = NULL;
     os_mutex_unlock(&lock);
 }
 
@@ -243,5 +251,5 @@ int64_t spd_watch_look(void)
             due = unit->watch.due;
     }
     os_mutex_unlock(&lock);
-    return due == UINT64_MAX ? SPD_WATCH_NEVER : (int64_t)((due - now) / MS + 1);
+    return due == UINT64_MAX ? SPD_LOG_NEVER : (int64_t)((due - now) / MS + 1);
 }

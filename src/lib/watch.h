@@ -26,7 +26,6 @@ enum {
     SPD_WATCH_SHARED = 256,
     SPD_WATCH_PROBES = 8, /* entries that a call looks at */
     SPD_WATCH_PERIOD_LEAST = 20, /* ms between two looks */
-    SPD_WATCH_NEVER = -1,
     SPD_WATCH_TEXT_MAX = 120,
 };
 
@@ -71,12 +70,8 @@ void spd_watch_tell_end(const struct spd_unit *unit, spd_operation operation, ui
  * or none is watched. */
 bool spd_watch_oldest(const struct spd_unit *unit, char text[SPD_WATCH_TEXT_MAX]);
 
-/* The thread of the log: looks where it is time to. Returns the milliseconds to the next look, or
- * SPD_WATCH_NEVER. */
+/* The errand of the log's thread: looks where it is time to. Returns the milliseconds to the next
+ * look, or SPD_LOG_NEVER. */
 int64_t spd_watch_look(void);
-
-/* log.c, around fork(). A child has none of the threads that would take the calls out. */
-void spd_watch_before_fork(void);
-void spd_watch_after_fork(bool child);
 
 #endif

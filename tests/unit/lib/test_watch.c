@@ -218,7 +218,7 @@ static void a_child_tells_of_its_own_calls_alone(void **state)
     child = child_fork();
     assert_int_not_equal(child, -1);
     if (child == 0) {
-        if (spd_watch_look() != SPD_WATCH_NEVER)
+        if (spd_watch_look() != SPD_LOG_NEVER)
             child_exit(2);
         os_mutex_init(&log_lines.lock); /* another thread may have had it */
         log_lines_begin();
