@@ -18,30 +18,6 @@ static atomic_uint_fast64_t trace_hint; /* pairs the two lines of an operation *
 static atomic_uint trace_threads;
 static _Thread_local unsigned trace_thread;
 
-/* SAM-5 5.3.1 */
-static const char *const status_names[256] = {
-    [0x00] = "GOOD",
-    [0x02] = "CHECK_CONDITION",
-    [0x04] = "CONDITION_MET",
-    [0x08] = "BUSY",
-    [0x18] = "RESERVATION_CONFLICT",
-    [0x28] = "TASK_SET_FULL",
-    [0x30] = "ACA_ACTIVE",
-    [0x40] = "TASK_ABORTED",
-};
-
-/* SPC-4 4.5.6, with the original's words: scripts read these lines. */
-static const char *const sense_key_names[256] = {
-    "NO_SENSE", "RECOVERED_ERROR", "NOT_READY", "MEDIUM_ERROR", "HARDWARE_ERROR",
-    "ILLEGAL_REQUEST", "UNIT_ATTENTION", "DATA_PROTECT", "BLANK_CHECK", "VENDOR_SPECIFIC",
-    "COPY_ABORTED", "ABORTED_COMMAND", NULL, "VOL_OVERFLOW", "MISCOMPARE", "COMPLETED",
-};
-
-static const char *name_of(const char *const names[256], uint8_t value)
-{
-    return names[value] ? names[value] : "UNKNOWN";
-}
-
 static bool trace_wants(spd_operation operation)
 {
     return trace_mask >> operation & 1;
@@ -81,7 +57,7 @@ static void trace_response(uint64_t hint, const char *name, int error, const spd
         snprintf(information, sizeof information, " Information=%" PRIx32 ":%" PRIx32,
             (uint32_t)(status->information >> 32), (uint32_t)status->information);
     trace_line(hint, "<<%s Status=%s SenseKey=%s ASC/ASCQ=%d/%d%s", name,
-        name_of(status_names, status->scsi_status), name_of(sense_key_names, status->sense_key),
+        spd_scsi_status_name(status->scsi_status), spd_sense_key_name(status->sense_key),
         status->asc, status->ascq, information);
 }
 

@@ -202,6 +202,11 @@ SPD_API void spd_status_set_busy(spd_status *status);
 SPD_API void spd_status_set_errno(spd_status *status, int errnum, spd_operation operation,
     uint64_t lba);
 
+/* For the lines of a program: the name of a SCSI status, as "CHECK_CONDITION", and of a sense key,
+ * as "MEDIUM_ERROR". Static; "UNKNOWN" where SAM-5 5.3.1 or SPC-4 4.5.6 has no such value. */
+SPD_API const char *spd_scsi_status_name(uint8_t scsi_status);
+SPD_API const char *spd_sense_key_name(uint8_t sense_key);
+
 /*
  * Parameters of a storage unit. Fill with SPD_PARAMS_INIT, then change what matters.
  */

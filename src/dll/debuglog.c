@@ -112,41 +112,6 @@ VOID SPD_CALL SpdDebugLogRequest(SPD_IOCTL_TRANSACT_REQ *Request)
     write_line(line);
 }
 
-static const char *status_name(UINT8 status)
-{
-    switch (status) {
-    case 0x00:
-        return "GOOD";
-    case 0x02:
-        return "CHECK_CONDITION";
-    case 0x04:
-        return "CONDITION_MET";
-    case 0x08:
-        return "BUSY";
-    case 0x18:
-        return "RESERVATION_CONFLICT";
-    case 0x28:
-        return "TASK_SET_FULL";
-    case 0x30:
-        return "ACA_ACTIVE";
-    case 0x40:
-        return "TASK_ABORTED";
-    default:
-        return "UNKNOWN";
-    }
-}
-
-/* SPC-4 4.5.6, with the original's words: scripts read these lines. */
-static const char *sense_key_name(UINT8 key)
-{
-    static const char *const names[] = { "NO_SENSE", "RECOVERED_ERROR", "NOT_READY",
-        "MEDIUM_ERROR", "HARDWARE_ERROR", "ILLEGAL_REQUEST", "UNIT_ATTENTION", "DATA_PROTECT",
-        "BLANK_CHECK", "VENDOR_SPECIFIC", "COPY_ABORTED", "ABORTED_COMMAND", "UNKNOWN",
-        "VOL_OVERFLOW", "MISCOMPARE", "COMPLETED" };
-
-    return key < ARRAYSIZE(names) ? names[key] : "UNKNOWN";
-}
-
 VOID SPD_CALL SpdDebugLogResponse(SPD_IOCTL_TRANSACT_RSP *Response)
 {
     static const char *const kinds[SpdIoctlTransactKindCount] = { "INVLD", "Read ", "Write",
@@ -156,9 +121,10 @@ VOID SPD_CALL SpdDebugLogResponse(SPD_IOCTL_TRANSACT_RSP *Response)
     char line[LINE_MAX_BYTES];
     char *at = line + put_origin(line, Response->Hint);
 
-    at += wsprintfA(at, "<<%s Status=%s", kinds[kind], status_name(status->ScsiStatus));
+    at += wsprintfA(at, "<<%s Status=%s", kinds[kind],
+        spd_scsi_status_name(status->ScsiStatus));
     if (status->ScsiStatus) {
-        at += wsprintfA(at, " SenseKey=%s ASC/ASCQ=%u/%u", sense_key_name(status->SenseKey),
+        at += wsprintfA(at, " SenseKey=%s ASC/ASCQ=%u/%u", spd_sense_key_name(status->SenseKey),
             status->ASC, status->ASCQ);
         if (status->InformationValid)
             at += wsprintfA(

@@ -6,6 +6,7 @@
 using System;
 using System.Diagnostics;
 using System.IO;
+using System.Runtime.InteropServices;
 
 namespace Spd.Interop
 {
@@ -16,16 +17,13 @@ namespace Spd.Interop
         private static readonly String Program = ProgramName();
 
         private static readonly String[] KindNames = { null, "Read ", "Write", "Flush", "Unmap" };
-        private static readonly String[] SenseKeyNames = {
-            "NO_SENSE", "RECOVERED_ERROR", "NOT_READY", "MEDIUM_ERROR", "HARDWARE_ERROR",
-            "ILLEGAL_REQUEST", "UNIT_ATTENTION", "DATA_PROTECT", "BLANK_CHECK", "VENDOR_SPECIFIC",
-            "COPY_ABORTED", "ABORTED_COMMAND", "UNKNOWN", "VOL_OVERFLOW", "MISCOMPARE",
-            "COMPLETED" };
 
+        private readonly SpdExports Exports;
         private readonly UInt32 Mask;
 
-        internal DebugLog(UInt32 Mask)
+        internal DebugLog(SpdExports Exports, UInt32 Mask)
         {
+            this.Exports = Exports;
             this.Mask = Mask;
         }
 
@@ -68,10 +66,10 @@ namespace Spd.Interop
         {
             if (!Wants(Kind))
                 return;
-            String Text = "Status=" + StatusName(Status.ScsiStatus);
+            String Text = "Status=" + Name(Exports.spd_scsi_status_name(Status.ScsiStatus));
             if (Status.ScsiStatus != 0)
-                Text += " SenseKey=" + SenseKeyNames[Status.SenseKey & 0xf] + " ASC/ASCQ=" +
-                    Status.ASC + "/" + Status.ASCQ;
+                Text += " SenseKey=" + Name(Exports.spd_sense_key_name(Status.SenseKey)) +
+                    " ASC/ASCQ=" + Status.ASC + "/" + Status.ASCQ;
             if (Status.Clean().Flags != 0)
                 Text += " Information=" + Halves(Status.Information);
             Line(Hint, "<<" + KindNames[(Int32)Kind] + " " + Text);
@@ -94,21 +92,9 @@ namespace Spd.Interop
             return String.Format("{0:x}:{1:x}", Value >> 32, Value & 0xffffffff);
         }
 
-        // SAM-5 5.3.1
-        private static String StatusName(Byte Status)
+        private static String Name(IntPtr Text)
         {
-            switch (Status)
-            {
-            case 0x00: return "GOOD";
-            case 0x02: return "CHECK_CONDITION";
-            case 0x04: return "CONDITION_MET";
-            case 0x08: return "BUSY";
-            case 0x18: return "RESERVATION_CONFLICT";
-            case 0x28: return "TASK_SET_FULL";
-            case 0x30: return "ACA_ACTIVE";
-            case 0x40: return "TASK_ABORTED";
-            default: return "UNKNOWN";
-            }
+            return Marshal.PtrToStringAnsi(Text);
         }
     }
 }

@@ -44,6 +44,8 @@ namespace Spd.Interop
         [UnmanagedFunctionPointer(C)]
         internal delegate IntPtr TextFunction();
         [UnmanagedFunctionPointer(C)]
+        internal delegate IntPtr NameFunction(Byte Value);
+        [UnmanagedFunctionPointer(C)]
         internal delegate UInt32 VersionFunction();
         [UnmanagedFunctionPointer(C)]
         internal delegate Int32 PartitionFunction([In] Partition[] Partitions, UInt32 Count,
@@ -71,6 +73,8 @@ namespace Spd.Interop
         internal StrErrorFunction spd_strerror = null;
         internal TextFunction spd_error_detail = null;
         internal VersionFunction spd_version = null;
+        internal NameFunction spd_scsi_status_name = null;
+        internal NameFunction spd_sense_key_name = null;
         internal PartitionFunction spd_define_partition_table = null;
     }
 
@@ -195,7 +199,7 @@ namespace Spd.Interop
             this.Server = Server;
             BlockLength = Params.BlockLength;
             MaxTransferLength = Params.MaxTransferLength;
-            Log = new DebugLog(Params.DebugLog);
+            Log = new DebugLog(Exports, Params.DebugLog);
         }
 
         internal Int32 Create(String Name, UnitParams From)

@@ -141,6 +141,23 @@ static void what_may_pass_is_busy_but_for_a_flush(void **state)
     assert_memory_equal(&status, (&(spd_status){ .scsi_status = 8 }), sizeof status);
 }
 
+/* Scripts know the original's spelling, and a value of no name prints, too. */
+static void a_status_and_a_sense_key_have_names(void **state)
+{
+    (void)state;
+    assert_string_equal("GOOD", spd_scsi_status_name(SPD_STATUS_GOOD));
+    assert_string_equal("TASK_SET_FULL", spd_scsi_status_name(SPD_STATUS_TASK_SET_FULL));
+    assert_string_equal("TASK_ABORTED", spd_scsi_status_name(0x40));
+    assert_string_equal("UNKNOWN", spd_scsi_status_name(0x01));
+    assert_string_equal("UNKNOWN", spd_scsi_status_name(0xff));
+    assert_string_equal("NO_SENSE", spd_sense_key_name(SPD_SENSE_NO_SENSE));
+    assert_string_equal("MEDIUM_ERROR", spd_sense_key_name(SPD_SENSE_MEDIUM_ERROR));
+    assert_string_equal("UNKNOWN", spd_sense_key_name(0x0c));
+    assert_string_equal("VOL_OVERFLOW", spd_sense_key_name(SPD_SENSE_VOLUME_OVERFLOW));
+    assert_string_equal("COMPLETED", spd_sense_key_name(SPD_SENSE_COMPLETED));
+    assert_string_equal("UNKNOWN", spd_sense_key_name(0x10));
+}
+
 /* SPC-4 annex F.2 and SAM-5 5.3.1 */
 static void names_of_sense_are_two_arguments(void **state)
 {
@@ -334,6 +351,7 @@ int main(void)
         cmocka_unit_test(setting_a_status_leaves_nothing_of_the_old_one),
         cmocka_unit_test(errno_values_become_what_a_disk_would_say),
         cmocka_unit_test(what_may_pass_is_busy_but_for_a_flush),
+        cmocka_unit_test(a_status_and_a_sense_key_have_names),
         cmocka_unit_test(names_of_sense_are_two_arguments),
         cmocka_unit_test(a_guid_is_parsed_and_printed),
         cmocka_unit_test(text_that_is_no_guid_is_refused_and_changes_nothing),
