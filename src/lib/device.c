@@ -261,9 +261,14 @@ static bool begin_handing(struct spd_request *request)
     return false;
 }
 
-/* On a dispatcher thread, where it may take its time and the initiator lose patience. False: put
- * down. */
-static bool perform_queued(struct spd_request *request, enum scsi_step step, void *bounce)
+bool spd_device_call(struct spd_request *request, enum scsi_step step, uint32_t nowait)
+{
+    request->started = os_now_ns();
+    return perform_simple(request, step, NULL, nowait);
+}
+
+/* Meanwhile the initiator may lose patience. */
+bool spd_device_call_on_own(struct spd_request *request, enum scsi_step step, void *bounce)
 {
     request->step = step;
     if (!begin_handing(request))
@@ -331,7 +336,7 @@ static bool call_submit(struct spd_request *request)
     return true;
 }
 
-static bool perform_async(struct spd_request *request, enum scsi_step step)
+bool spd_device_submit(struct spd_request *request, enum scsi_step step)
 {
     struct scsi_vec scratch;
     struct span span;
@@ -353,46 +358,27 @@ static bool perform_async(struct spd_request *request, enum scsi_step step)
     return call_submit(request);
 }
 
-/* The device has one call at a time on a lent thread: what that sets going is for another. */
-static bool perform_lent(struct spd_request *request, enum scsi_step step)
+bool spd_device_post(struct spd_request *request, enum scsi_step step)
 {
-    struct spd_unit *unit = request->unit;
-    bool ended;
-
-    spd_lent_to = NULL;
-    ended = perform_async(request, step);
-    spd_lent_to = unit;
-    return ended;
+    request->step = step;
+    atomic_store(&request->state, SPD_REQUEST_QUEUED);
+    if (atomic_load(&request->aborted))
+        return spd_request_end_aborted(request);
+    if (spd_dispatchers_post(&request->unit->dispatchers, request))
+        return false;
+    request->outcome = no_room;
+    return true;
 }
 
 bool spd_device_perform(struct spd_request *request, enum scsi_step step, void *bounce)
 {
     struct spd_unit *unit = request->unit;
 
-    if (unit->kind == SPD_DEVICE_ASYNC)
-        return perform_async(request, step);
-    if (unit->kind == SPD_DEVICE_LENT && spd_lent_to == unit)
-        return perform_lent(request, step);
     if (step == SCSI_FLUSH && !unit->ops.flush && !unit->ops.submit) {
         request->outcome = (struct scsi_outcome){ 0 };
         return true;
     }
-    if (bounce)
-        return perform_queued(request, step, bounce);
-    request->started = os_now_ns();
-    if (unit->kind == SPD_DEVICE_INLINE)
-        return perform_simple(request, step, NULL, 0);
-    if (unit->kind == SPD_DEVICE_TRY && perform_simple(request, step, NULL, SPD_NOWAIT))
-        return true;
-
-    request->step = step;
-    atomic_store(&request->state, SPD_REQUEST_QUEUED);
-    if (atomic_load(&request->aborted))
-        return spd_request_end_aborted(request);
-    if (spd_dispatchers_post(&unit->dispatchers, request))
-        return false;
-    request->outcome = no_room;
-    return true;
+    return unit->executor->perform(request, step, bounce);
 }
 
 /* The call that a request is in while the device has it. */

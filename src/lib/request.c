@@ -179,7 +179,7 @@ static bool is_turn_over(struct spd_request *request, enum scsi_step step, const
     request->spent = 0;
     if (bounce)
         return spd_dispatchers_busy(&unit->dispatchers);
-    return unit->kind != SPD_DEVICE_LENT && request->ops->later;
+    return !unit->executor->keeps_thread && request->ops->later;
 }
 
 static void end_turn(struct spd_request *request, enum scsi_step step, const void *bounce)

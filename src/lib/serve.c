@@ -1,15 +1,64 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
+/* The executor of threads that the program lends. A door that serves calls the device on them from
+ * within its own commands; for other doors they are dispatchers. */
+
 #include "lib/serve.h"
 
 #include "lib/unit.h"
 
-_Thread_local struct spd_unit *spd_lent_to;
+/* The unit that the calling thread may call the device of; NULL: none, or it is there. */
+static _Thread_local struct spd_unit *lent_to;
+
+/* The device has one call at a time on a lent thread: what that sets going is for another. */
+static bool perform(struct spd_request *request, enum scsi_step step, void *bounce)
+{
+    struct spd_unit *unit = request->unit;
+    bool ended;
+
+    (void)bounce;
+    if (lent_to != unit)
+        return spd_device_post(request, step);
+    lent_to = NULL;
+    ended = spd_device_submit(request, step);
+    lent_to = unit;
+    return ended;
+}
+
+static int start(struct spd_unit *unit, uint32_t threads)
+{
+    (void)threads; /* they come by spd_unit_serve() */
+    return unit->doors[0]->ops->serve ? 0 : spd_dispatchers_start(unit, 0, 0);
+}
+
+static struct spd_request *close(struct spd_unit *unit)
+{
+    return unit->dispatchers.started ? spd_dispatchers_close(&unit->dispatchers) : NULL;
+}
+
+static void leave(struct spd_unit *unit)
+{
+    os_mutex_lock(&unit->lock);
+    while (unit->serving)
+        os_cond_wait(&unit->changed, &unit->lock);
+    os_mutex_unlock(&unit->lock);
+}
+
+const struct spd_executor spd_executor_lent = {
+    .perform = perform,
+    .start = start,
+    .close = close,
+    .leave = leave,
+    .stop = spd_dispatchers_stop,
+    .keeps_thread = true,
+    .ranges_in_buffer = true,
+    .waits_on_own = true,
+};
 
 bool spd_unit_is_lent(const struct spd_unit *unit)
 {
-    return unit->kind == SPD_DEVICE_LENT;
+    return unit->executor == &spd_executor_lent;
 }
 
 void *spd_unit_native(const struct spd_unit *unit)
@@ -28,12 +77,12 @@ void spd_unit_serve(spd_unit *unit)
     os_mutex_unlock(&unit->lock);
     if (!running)
         return;
-    spd_lent_to = unit;
+    lent_to = unit;
     if (door->ops->serve)
         door->ops->serve(door);
     else
         spd_dispatchers_serve(unit);
-    spd_lent_to = NULL;
+    lent_to = NULL;
     os_mutex_lock(&unit->lock);
     unit->serving--;
     os_cond_broadcast(&unit->changed);

@@ -9,13 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum spd_device_kind kind_of(const spd_params *params, const spd_ops *ops)
+static const struct spd_executor *executor_of(const spd_params *params, const spd_ops *ops)
 {
     if (ops->submit)
-        return SPD_DEVICE_ASYNC;
+        return &spd_executor_async;
     if (params->flags & SPD_NEVER_BLOCKS)
-        return SPD_DEVICE_INLINE;
-    return params->flags & SPD_TRY_FIRST ? SPD_DEVICE_TRY : SPD_DEVICE_QUEUED;
+        return &spd_executor_inline;
+    return params->flags & SPD_TRY_FIRST ? &spd_executor_try : &spd_executor_pool;
 }
 
 static void free_unit(struct spd_unit *unit)
@@ -60,7 +60,6 @@ static struct spd_unit *new_unit(const spd_params *params, const struct scsi_uni
     unit->params = *params;
     unit->ops = *ops;
     unit->context = context;
-    unit->kind = kind_of(params, ops);
     unit->block_shift = (uint32_t)__builtin_ctz(params->block_length);
     unit->fua = params->flags & SPD_CACHE ? 0 : SPD_FUA;
     unit->shards = shards;
@@ -94,8 +93,10 @@ static int add_door(struct spd_unit *unit, const char *device_name)
     return error;
 }
 
+/* executor NULL: the one that the device asks for. */
 static int create(const char *device_name, const spd_params *params, enum scsi_profile profile,
-    const spd_ops *ops, void *context, bool lent, void *native, spd_unit **unit)
+    const spd_ops *ops, void *context, const struct spd_executor *executor, void *native,
+    spd_unit **unit)
 {
     struct scsi_unit_params scsi;
     struct spd_unit *created;
@@ -112,14 +113,15 @@ static int create(const char *device_name, const spd_params *params, enum scsi_p
         error = spd_ops_import(ops, &checked, &operations);
     if (error)
         return error;
+    if (!executor)
+        executor = executor_of(&checked, &operations);
     scsi.profile = profile;
-    if (lent)
+    if (executor->ranges_in_buffer)
         scsi.max_op_ranges = checked.max_transfer_length / (uint32_t)sizeof(spd_range);
     created = new_unit(&checked, &scsi, &operations, context);
     if (!created)
         return SPD_ERROR_NO_MEMORY;
-    if (lent)
-        created->kind = SPD_DEVICE_LENT;
+    created->executor = executor;
     created->native = native;
     error = add_door(created, device_name);
     if (error) {
@@ -136,13 +138,14 @@ int spd_unit_create(const char *device_name, const spd_params *params, const spd
     SPD_NEEDS(params);
     SPD_NEEDS(ops);
     SPD_NEEDS(unit);
-    return create(device_name, params, SCSI_PROFILE_MODERN, ops, context, false, NULL, unit);
+    return create(device_name, params, SCSI_PROFILE_MODERN, ops, context, NULL, NULL, unit);
 }
 
 int spd_unit_create_lent(const char *device_name, const spd_params *params,
     enum scsi_profile profile, const spd_ops *ops, void *context, void *native, spd_unit **unit)
 {
-    return create(device_name, params, profile, ops, context, true, native, unit);
+    return create(
+        device_name, params, profile, ops, context, &spd_executor_lent, native, unit);
 }
 
 int spd_unit_add_door(spd_unit *unit, const char *device_name)
@@ -163,16 +166,15 @@ static int tear_down(struct spd_unit *unit, uint32_t doors)
 {
     int error = 0;
 
-    os_mutex_lock(&unit->lock);
-    while (unit->serving)
-        os_cond_wait(&unit->changed, &unit->lock);
-    os_mutex_unlock(&unit->lock);
+    if (unit->executor->leave)
+        unit->executor->leave(unit);
     for (uint32_t i = 0; i < doors; i++)
         unit->doors[i]->ops->join(unit->doors[i]);
     /* A device's thread may still be on its way out of the last spd_request_complete(). */
     while (atomic_load(&unit->completing))
         os_yield();
-    spd_dispatchers_stop(unit);
+    if (unit->executor->stop)
+        unit->executor->stop(unit);
     if (unit->params.flags & SPD_CACHE && !(unit->params.flags & SPD_WRITE_PROTECTED))
         error = spd_device_flush_all(unit);
     return error;
@@ -194,41 +196,19 @@ static void set_state(struct spd_unit *unit, enum spd_unit_state state)
     os_cond_broadcast(&unit->changed);
 }
 
-/* The lock is held. Lent threads come back; returns what waited for them, to be aborted. */
+/* The lock is held. Returns what waited for threads that will not take it, to be aborted. */
 static struct spd_request *begin_stop(struct spd_unit *unit)
 {
     stop_doors(unit, unit->door_count);
     set_state(unit, SPD_UNIT_STOPPING);
-    if (unit->kind != SPD_DEVICE_LENT || !unit->dispatchers.started)
-        return NULL;
-    return spd_dispatchers_close(&unit->dispatchers);
-}
-
-/* Most operations that reach a dispatcher wait rather than compute, and flushes share their wait:
- * there is work for more threads than processors. There is one thread more than a nexus can have,
- * so that its operations that take long keep no other nexus waiting. */
-static int start_dispatchers(struct spd_unit *unit, uint32_t threads)
-{
-    uint32_t share = os_cpu_count();
-
-    if (threads)
-        return spd_dispatchers_start(unit, threads, 0);
-    if (share < SPD_THREADS_LEAST)
-        share = SPD_THREADS_LEAST;
-    if (share >= SPD_THREADS_MAX)
-        share = SPD_THREADS_MAX - 1;
-    return spd_dispatchers_start(unit, share + 1, share);
+    return unit->executor->close ? unit->executor->close(unit) : NULL;
 }
 
 /* *started: how many doors were; on failure they want stopping. */
 static int start_all(struct spd_unit *unit, uint32_t threads, uint32_t *started)
 {
-    int error = 0;
+    int error = unit->executor->start ? unit->executor->start(unit, threads) : 0;
 
-    if (unit->kind == SPD_DEVICE_QUEUED || unit->kind == SPD_DEVICE_TRY)
-        error = start_dispatchers(unit, threads);
-    else if (unit->kind == SPD_DEVICE_LENT && !unit->doors[0]->ops->serve)
-        error = spd_dispatchers_start(unit, 0, 0);
     while (!error && *started < unit->door_count) {
         error = unit->doors[*started]->ops->start(unit->doors[*started]);
         if (!error)

@@ -8,6 +8,7 @@
 
 #include "lib/dispatcher.h"
 #include "lib/door.h"
+#include "lib/executor.h"
 #include "lib/gate.h"
 #include "lib/misuse.h"
 #include "lib/pool.h"
@@ -20,15 +21,6 @@ enum {
     SPD_DOORS_MAX = 16,
     SPD_LISTS_LIMIT = 64, /* scatter lists that have no room in their requests */
     SPD_LIST_LENGTH = 128 << 10, /* bytes of one of them */
-};
-
-/* How operations reach the device. */
-enum spd_device_kind {
-    SPD_DEVICE_INLINE, /* called on whatever thread has the request */
-    SPD_DEVICE_TRY,    /* the same with SPD_NOWAIT, then queued */
-    SPD_DEVICE_QUEUED, /* called on the dispatcher threads */
-    SPD_DEVICE_ASYNC,  /* submitted */
-    SPD_DEVICE_LENT,   /* submitted on lent threads */
 };
 
 enum spd_unit_state {
@@ -46,7 +38,7 @@ struct spd_unit {
     spd_ops ops;
     void *context;
     void *native; /* serve.h */
-    enum spd_device_kind kind;
+    const struct spd_executor *executor;
     uint32_t block_shift;
     uint32_t fua; /* SPD_FUA when the device has no cache, so that every operation carries it */
 
@@ -109,9 +101,6 @@ void spd_requests_run(struct spd_request *granted);
 /* request.c: ends requests that waited, a list of their own. */
 void spd_requests_abort(struct spd_request *waiting);
 
-/* serve.c: the unit that the calling thread may call the device of; NULL: none, or it is there. */
-extern _Thread_local struct spd_unit *spd_lent_to;
-
 /* device.c: the unit of whose device the calling thread is in an operation; NULL: of none. */
 extern _Thread_local struct spd_unit *spd_in_device;
 
@@ -124,9 +113,20 @@ static inline struct spd_unit *spd_enter_device(struct spd_unit *unit)
     return outer;
 }
 
-/* device.c: takes the step to the device. True: it has ended, with request->outcome. False: the
- * request is on its way and must not be touched. */
+/* device.c: takes the step to the device, by its executor. True: it has ended, with
+ * request->outcome. False: the request is on its way and must not be touched. */
 bool spd_device_perform(struct spd_request *request, enum scsi_step step, void *bounce);
+
+/* device.c, for executors: what they may do with a step. The same is returned, but by
+ * spd_device_call() with SPD_NOWAIT: false, it would block.
+ * Calls a simple device on this thread. nowait: SPD_NOWAIT or 0. */
+bool spd_device_call(struct spd_request *request, enum scsi_step step, uint32_t nowait);
+/* The same on a dispatcher thread, where it may take its time. */
+bool spd_device_call_on_own(struct spd_request *request, enum scsi_step step, void *bounce);
+/* Passes the request on to the dispatchers. */
+bool spd_device_post(struct spd_request *request, enum scsi_step step);
+/* Submits the operation to an asynchronous device on this thread. */
+bool spd_device_submit(struct spd_request *request, enum scsi_step step);
 
 /* device.c: the flags that the operation of this step has. */
 uint32_t spd_device_flags(const struct spd_request *request, enum scsi_step step);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * An executor decides on which thread the device is called: on the one that has the request, on one
+ * of a pool, or on those that the program lends. The unit gets it when it is created, and keeps it.
+ * Everything else of the library asks the executor and knows no kinds of devices.
+ */
+
+#ifndef SPD_LIB_EXECUTOR_H
+#define SPD_LIB_EXECUTOR_H
+
+#include "scsi/scsi.h"
+
+struct spd_request;
+struct spd_unit;
+
+/* The functions save perform may be NULL: the executor has nothing to do there. */
+struct spd_executor {
+    /* Takes the step to the device, or passes the request on. True: it has ended, with
+     * request->outcome. False: it is on its way and must not be touched. bounce: see
+     * spd_request_run(). */
+    bool (*perform)(struct spd_request *request, enum scsi_step step, void *bounce);
+
+    /* Before the doors start. threads: as for spd_unit_start(). 0 or a spd_error. */
+    int (*start)(struct spd_unit *unit, uint32_t threads);
+    /* The doors take no more commands. Returns the requests that none of its threads will take, a
+     * list. The unit's lock is held. */
+    struct spd_request *(*close)(struct spd_unit *unit);
+    /* After close, before the doors are joined: its threads that are in a door have left it. */
+    void (*leave)(struct spd_unit *unit);
+    /* All requests have ended, or it was not started. Joins its threads. */
+    void (*stop)(struct spd_unit *unit);
+
+    bool keeps_thread;     /* a long command goes on without giving way to others */
+    bool ranges_in_buffer; /* those of an unmap are no longer than max_transfer_length together */
+    bool waits_on_own;     /* a thread of the device is in spd_unit_wait() while it is deleted */
+};
+
+extern const struct spd_executor spd_executor_inline; /* simple, never blocks */
+extern const struct spd_executor spd_executor_try;    /* simple; the pool where it would block */
+extern const struct spd_executor spd_executor_pool;   /* simple, on dispatcher threads */
+extern const struct spd_executor spd_executor_async;  /* submitted, on the thread that has it */
+extern const struct spd_executor spd_executor_lent;   /* serve.c: submitted on lent threads */
+
+#endif
