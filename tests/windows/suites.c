@@ -10,10 +10,11 @@
 extern const struct test ioctl_tests[], transact_tests[], batch_tests[], process_tests[],
     scsi_tests[], error_tests[], reset_tests[], disk_tests[], large_tests[], double_tests[],
     timeout_tests[], load_tests[], volume_tests[], power_tests[], self_tests[], api_call_tests[],
-    api_unit_tests[], api_thread_tests[], unit_tests[], dispatch_tests[], log_tests[],
-    pipe_tests[], transport_tests[], spd_tests[], uri_tests[], launched_protocol_tests[],
-    launched_classes_tests[], launched_lives_tests[], launched_clients_tests[],
-    launched_disks_tests[], launched_rights_tests[], launched_users_tests[];
+    api_unit_tests[], api_thread_tests[], api_leader_tests[], unit_tests[], dispatch_tests[],
+    log_tests[], pipe_tests[], transport_tests[], spd_tests[], uri_tests[],
+    launched_protocol_tests[], launched_classes_tests[], launched_lives_tests[],
+    launched_clients_tests[], launched_disks_tests[], launched_rights_tests[],
+    launched_users_tests[];
 
 void driver_begin(void);
 void driver_before(void);
@@ -54,6 +55,7 @@ const struct suite suites[] = {
     { "api", api_call_tests, API },
     { "api", api_unit_tests, API },
     { "api", api_thread_tests, API },
+    { "api", api_leader_tests, API },
     { "dll", unit_tests, 0, unit_begin, NULL },
     { "dll", dispatch_tests, 0, dispatch_begin, NULL },
     { "dll", log_tests, 0, NULL, NULL },

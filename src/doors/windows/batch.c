@@ -7,6 +7,7 @@
  * A call brings what waits in the driver. The thread that makes it serves the first request; the
  * others are for the threads that come for work next, or for itself. Calls are handed over one at a
  * time, so that a thread never waits in the driver for a request that another has just taken.
+ * Who asks for requests at all, lead.h decides: a thread that does not lead sends its answer alone.
  *
  * An answer goes with the call that asks for more. Where requests are there already, a quick device
  * is called with the next one before its answer leaves, and so all leave together; the answer of a
@@ -21,7 +22,6 @@
 
 enum {
     WANTED = 16,        /* requests of a call */
-    QUICK_NS = 100000,  /* a call of the system costs some of these */
     CROWDED = 8,        /* calls: the system makes a long buffer for each, which costs time */
 };
 
@@ -87,9 +87,10 @@ static bool put_answer(struct ioq_batch *batch, struct windows_command *command)
     return true;
 }
 
-/* Fills the carrier's frame with its answer and those that are ready, which go to `sent`. Returns
- * its length. The lock is held. */
-static DWORD fill(struct windows_command *carrier, bool answered, struct windows_queue *sent)
+/* Fills the carrier's frame with its answer and those that are ready, which go to `sent`; asks: for
+ * requests as well. Returns its length. The lock is held. */
+static DWORD fill(
+    struct windows_command *carrier, bool answered, bool asks, struct windows_queue *sent)
 {
     struct windows_batches *batches = &carrier->door->batches;
     SPD_IOCTL_BATCH_PARAMS *head = head_of(carrier);
@@ -105,7 +106,7 @@ static DWORD fill(struct windows_command *carrier, bool answered, struct windows
         put(sent, get(&batches->ready));
     head->Count = batch.count;
     /* An answer that is left must not wait for a request. */
-    head->Wanted = batches->taken.first || batches->ready.first ? 0 : WANTED;
+    head->Wanted = !asks || batches->taken.first || batches->ready.first ? 0 : WANTED;
     return (DWORD)(sizeof *head + batch.used);
 }
 
@@ -203,13 +204,22 @@ static DWORD hand_over(struct windows_command *carrier, DWORD in, DWORD *got, bo
     struct windows_door *door = carrier->door;
     OVERLAPPED overlapped = { .hEvent = windows_unported(carrier->event) };
     DWORD out = room_for(&door->batches, head_of(carrier));
-    DWORD error = windows_service_begin(door->handle, carrier->frame, in, out, &overlapped);
+    bool asks = head_of(carrier)->Wanted;
+    uint64_t began = os_now_ns();
+    DWORD error;
 
+    if (asks)
+        windows_lead_leaves(&door->lead);
+    error = windows_service_begin(door->handle, carrier->frame, in, out, &overlapped);
+    windows_lead_note_driver(&door->lead, os_now_ns() - began);
     if (error == ERROR_IO_PENDING && !HasOverlappedIoCompleted(&overlapped)) {
         ReleaseSRWLockExclusive(&door->issuing);
         *locked = false;
     }
-    return windows_finish(door->handle, error, &overlapped, got);
+    error = windows_finish(door->handle, error, &overlapped, got);
+    if (asks)
+        windows_lead_returns(&door->lead);
+    return error;
 }
 
 static void lock(struct windows_door *door, bool *locked)
@@ -228,7 +238,8 @@ static bool is_alone(struct windows_command *carrier, DWORD got)
 }
 
 /* The lock is held, and after it as *locked says. */
-static DWORD call(struct windows_command *carrier, bool answered, bool *has_first, bool *locked)
+static DWORD call(
+    struct windows_command *carrier, bool answered, bool asks, bool *has_first, bool *locked)
 {
     struct windows_door *door = carrier->door;
     struct windows_queue sent;
@@ -236,7 +247,7 @@ static DWORD call(struct windows_command *carrier, bool answered, bool *has_firs
 
     queue_init(&sent);
     *has_first = false;
-    in = fill(carrier, answered, &sent);
+    in = fill(carrier, answered, asks, &sent);
     error = hand_over(carrier, in, &got, locked);
     if (error || *locked || !is_alone(carrier, got))
         lock(door, locked);
@@ -257,6 +268,17 @@ static bool may_go_on(const struct windows_batches *batches, bool answered, bool
     return batches->taken.first && (quick || (!answered && !batches->ready.first));
 }
 
+/* The lock is held, but not while it sleeps. Whether to ask for requests. */
+static bool follow(struct windows_door *door)
+{
+    bool asks;
+
+    ReleaseSRWLockExclusive(&door->issuing);
+    asks = windows_lead_follow(&door->lead, GetCurrentThreadId());
+    AcquireSRWLockExclusive(&door->issuing);
+    return asks;
+}
+
 /* The lock is held, and after it as *locked says. */
 static DWORD receive(
     struct windows_command **at, bool answered, bool quick, bool *got, bool *locked)
@@ -264,16 +286,24 @@ static DWORD receive(
     struct windows_command *mine = *at;
     struct windows_door *door = mine->door;
     struct windows_batches *batches = &door->batches;
+    bool asks = false;
     DWORD error;
 
-    if (door->stopped)
-        return ERROR_OPERATION_ABORTED;
-    if (!may_go_on(batches, answered, quick)) {
-        error = call(mine, answered, got, locked);
-        if (error || *got || !*locked || !batches->taken.first)
+    while (!door->stopped && !may_go_on(batches, answered, quick)) {
+        asks = asks || windows_lead_asks(&door->lead, GetCurrentThreadId());
+        if (!asks && !answered && !batches->ready.first) {
+            asks = follow(door);
+            continue;
+        }
+        error = call(mine, answered, asks, got, locked);
+        if (error || *got || !*locked)
             return error;
+        if (asks && !batches->taken.first)
+            return 0;
         answered = false;
     }
+    if (door->stopped)
+        return ERROR_OPERATION_ABORTED;
     *at = get(&batches->taken);
     *got = true;
     if (answered)
@@ -286,17 +316,21 @@ static DWORD receive(
 DWORD windows_batch_receive(struct windows_command **command, bool answered, bool *got)
 {
     struct windows_door *door = (*command)->door;
-    bool quick = answered && os_now_ns() - (*command)->since < QUICK_NS;
+    uint64_t took = answered ? os_now_ns() - (*command)->since : 0;
+    bool quick = answered && took < WINDOWS_LEAD_QUICK_NS;
     bool locked = false;
     DWORD error;
 
     lock(door, &locked);
+    if (answered)
+        windows_lead_note_device(&door->lead, took);
     error = receive(command, answered, quick, got, &locked);
     if (error) {
         /* Nobody waits for these any more. */
         lock(door, &locked);
         give_back_all(&door->batches.ready);
         give_back_all(&door->batches.taken);
+        windows_lead_end(&door->lead);
     }
     if (locked)
         ReleaseSRWLockExclusive(&door->issuing);

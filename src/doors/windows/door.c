@@ -402,6 +402,7 @@ static void free_door(struct windows_door *door)
         free_command(command);
     }
     windows_round_close(door);
+    windows_lead_destroy(&door->lead);
     os_cond_destroy(&door->idle);
     os_mutex_destroy(&door->lock);
     free(door);
@@ -418,6 +419,7 @@ static struct windows_door *new_door(struct spd_unit *unit, PCWSTR name)
     door->params = native ? *native->params : params_of(spd_unit_params(unit));
     door->frame_length = (DWORD)door->transport->header + door->params.MaxTransferLength;
     windows_batches_init(&door->batches);
+    windows_lead_init(&door->lead);
     door->port = (struct scsi_port){ .relative_port = 1, .luns = luns, .lun_count = 1 };
     /* The system, or a client of the pipe, which may come and go at any time. */
     atomic_init(&door->door.nexuses, 1);

@@ -106,6 +106,7 @@ static void driver_stop(struct windows_door *door)
     AcquireSRWLockExclusive(&door->issuing);
     door->stopped = true;
     ReleaseSRWLockExclusive(&door->issuing);
+    windows_lead_end(&door->lead);
     SpdIoctlUnprovision(door->handle, &door->params.Guid);
 }
 

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "transact/command.h"
+#include "doors/windows/lead.h"
 #include "doors/windows/native.h"
 #include "lib/door.h"
 #include "lib/session_log.h"
@@ -102,6 +103,7 @@ struct windows_door {
     SRWLOCK issuing; /* driver: shared while a transaction is handed over, exclusive for a batch */
     bool stopped;    /* driver: guarded by it */
     struct windows_batches batches; /* driver: guarded by it */
+    struct windows_lead lead;       /* driver: who asks for batches */
     atomic_bool in_session; /* the log has its begin, and not its end */
     uint64_t began; /* os_now_ns(), of the session */
     char who[48];

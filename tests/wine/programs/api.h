@@ -36,9 +36,12 @@ void api_wait(struct command *command);
 /* Neither an error nor a status. */
 BOOL api_good(const struct command *command);
 
-extern const struct test api_call_tests[], api_unit_tests[], api_thread_tests[];
+extern const struct test api_call_tests[], api_unit_tests[], api_thread_tests[],
+    api_leader_tests[];
 void api_begin(void);
 void api_before(void);
 int api_child(const char *child);
+/* Serves a unit until it is killed. */
+int api_serve(void);
 
 #endif

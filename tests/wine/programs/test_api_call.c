@@ -287,6 +287,7 @@ int api_child(const char *child)
         int (*run)(void);
     } children[] = {
         { "api: dies", child_dies },
+        { "api: serves", api_serve },
         { "api: without rights", child_without_rights },
         { "api: transacts", child_transacts },
     };
