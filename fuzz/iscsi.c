@@ -141,7 +141,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
         abort();
-    if (fcntl(pair[0], F_SETFL, O_NONBLOCK) != 0 || connection_new(door, pair[0]) == NULL)
+    if (fcntl(pair[0], F_SETFL, O_NONBLOCK) != 0 || iscsi_connection_new(door, pair[0]) == NULL)
         abort();
     late = data[0] & LATE;
     if (data[0] & LOGGED_IN)

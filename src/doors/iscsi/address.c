@@ -36,7 +36,7 @@ static int listen_error(
     return spd_fail(code, "%s port %s: %s", host, port, os_net_text(error));
 }
 
-int address_listen(const struct spd_uri *uri, bool guarded, os_socket *listener)
+int iscsi_address_listen(const struct spd_uri *uri, bool guarded, os_socket *listener)
 {
     const char *host = host_of(uri), *why;
     struct os_address addresses[OS_ADDRESSES_MAX];
@@ -58,7 +58,7 @@ int address_listen(const struct spd_uri *uri, bool guarded, os_socket *listener)
     return listen_error(host, port, &addresses[count - 1], error);
 }
 
-int address_name(const struct spd_uri *uri, struct iscsi_door *door)
+int iscsi_address_name(const struct spd_uri *uri, struct iscsi_door *door)
 {
     char host[OS_HOST_MAX], port[OS_PORT_MAX], path[ISCSI_NAME_MAX + sizeof "/65535"];
     struct spd_uri initiators = { .scheme = uri->scheme, .host = host, .path = path };

@@ -14,9 +14,9 @@ struct iscsi_door;
 struct spd_uri;
 
 /* 0 or a spd_error with a detail. guarded: an address that others reach is fine. */
-int address_listen(const struct spd_uri *uri, bool guarded, os_socket *listener);
+int iscsi_address_listen(const struct spd_uri *uri, bool guarded, os_socket *listener);
 /* Gives the door, which listens, its URI and name; the caller frees both when it fails. 0 or a
  * spd_error with a detail. */
-int address_name(const struct spd_uri *uri, struct iscsi_door *door);
+int iscsi_address_name(const struct spd_uri *uri, struct iscsi_door *door);
 
 #endif

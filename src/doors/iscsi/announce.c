@@ -135,7 +135,7 @@ static bool fits(const struct iscsi_config *config)
     return room <= ISCSI_SEGMENT_MIN;
 }
 
-int announce_read(const struct spd_uri *uri, struct iscsi_config *config)
+int iscsi_announce_read(const struct spd_uri *uri, struct iscsi_config *config)
 {
     const char *list = spd_uri_query(uri, "announce");
 
@@ -172,7 +172,7 @@ static void put(struct iscsi_text *answer, const char *host, unsigned port, unsi
     iscsi_text_put(answer, "TargetAddress", address);
 }
 
-void announce_put(const struct connection *c, struct iscsi_text *answer)
+void iscsi_announce_put(const struct iscsi_connection *c, struct iscsi_text *answer)
 {
     const struct iscsi_config *config = &c->door->config;
     char host[OS_HOST_MAX], port[OS_PORT_MAX];

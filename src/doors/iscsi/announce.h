@@ -6,14 +6,14 @@
 #ifndef ISCSI_ANNOUNCE_H
 #define ISCSI_ANNOUNCE_H
 
-struct connection;
+struct iscsi_connection;
 struct iscsi_config;
 struct iscsi_text;
 struct spd_uri;
 
 /* Sets the config's portals. 0 or a spd_error with a detail. */
-int announce_read(const struct spd_uri *uri, struct iscsi_config *config);
+int iscsi_announce_read(const struct spd_uri *uri, struct iscsi_config *config);
 /* The TargetAddress keys that the initiator of this connection gets. */
-void announce_put(const struct connection *c, struct iscsi_text *answer);
+void iscsi_announce_put(const struct iscsi_connection *c, struct iscsi_text *answer);
 
 #endif

@@ -17,12 +17,12 @@ static unsigned class_of(uint32_t length)
     return class;
 }
 
-uint32_t buffer_length(uint32_t length)
+uint32_t iscsi_buffer_length(uint32_t length)
 {
     return (uint32_t)1 << (BUFFER_SHIFT + class_of(length));
 }
 
-bool buffer_get(struct buffer_pool *pool, uint32_t length, struct buffer *buffer)
+bool iscsi_buffer_get(struct iscsi_buffer_pool *pool, uint32_t length, struct iscsi_buffer *buffer)
 {
     unsigned class = class_of(length);
     void *base = pool->free[class];
@@ -38,7 +38,7 @@ bool buffer_get(struct buffer_pool *pool, uint32_t length, struct buffer *buffer
     return base != NULL;
 }
 
-void buffer_put(struct buffer_pool *pool, struct buffer *buffer)
+void iscsi_buffer_put(struct iscsi_buffer_pool *pool, struct iscsi_buffer *buffer)
 {
     if (buffer->base == NULL)
         return;
@@ -55,7 +55,7 @@ void buffer_put(struct buffer_pool *pool, struct buffer *buffer)
     buffer->length = 0;
 }
 
-void buffer_trim(struct buffer_pool *pool)
+void iscsi_buffer_trim(struct iscsi_buffer_pool *pool)
 {
     for (unsigned class = 0; class < BUFFER_CLASSES; class++)
         while (pool->free[class] != NULL) {

@@ -14,23 +14,24 @@ enum {
     BUFFER_CLASSES = 13, /* the greatest is 16 MiB */
 };
 
-struct buffer_pool {
+struct iscsi_buffer_pool {
     void *free[BUFFER_CLASSES]; /* linked through their first bytes */
     size_t cached;              /* bytes in the free lists */
 };
 
-struct buffer {
+struct iscsi_buffer {
     uint8_t *base;   /* page-aligned; NULL: none */
     uint32_t length; /* of its class */
 };
 
 /* length 1..16 MiB; false when there is no memory. */
-_Bool buffer_get(struct buffer_pool *pool, uint32_t length, struct buffer *buffer);
+_Bool iscsi_buffer_get(
+    struct iscsi_buffer_pool *pool, uint32_t length, struct iscsi_buffer *buffer);
 /* Does nothing when there is none; there is none afterwards. */
-void buffer_put(struct buffer_pool *pool, struct buffer *buffer);
-/* The length that buffer_get() would give. */
-uint32_t buffer_length(uint32_t length);
+void iscsi_buffer_put(struct iscsi_buffer_pool *pool, struct iscsi_buffer *buffer);
+/* The length that iscsi_buffer_get() would give. */
+uint32_t iscsi_buffer_length(uint32_t length);
 /* Gives the free lists back to the system. */
-void buffer_trim(struct buffer_pool *pool);
+void iscsi_buffer_trim(struct iscsi_buffer_pool *pool);
 
 #endif

@@ -23,7 +23,7 @@ static const struct chap_algorithm {
 
 enum { ALGORITHMS = sizeof(algorithms) / sizeof(algorithms[0]) };
 
-size_t chap_hash(uint8_t algorithm, uint8_t identifier, const char *secret,
+size_t iscsi_chap_hash(uint8_t algorithm, uint8_t identifier, const char *secret,
     const uint8_t *challenge, size_t length, uint8_t hash[CHAP_HASH_MAX])
 {
     uint8_t first[1 + CHAP_SECRET_MAX];
@@ -87,7 +87,7 @@ static size_t base64_bytes(const char *text, uint8_t *bytes, size_t size)
     return strspn(text, "=") == strlen(text) && strlen(text) <= 2 ? count : 0;
 }
 
-size_t chap_binary(const char *text, uint8_t *bytes, size_t size)
+size_t iscsi_chap_binary(const char *text, uint8_t *bytes, size_t size)
 {
     if (text[0] != '0')
         return 0;
@@ -109,7 +109,7 @@ static void put_binary(
 }
 
 /* Ours, in our order of preference, when the initiator lists it. */
-static bool choose_algorithm(struct chap *chap, const char *offered)
+static bool choose_algorithm(struct iscsi_chap *chap, const char *offered)
 {
     for (unsigned i = 0; i < ALGORITHMS; i++)
         for (const char *p = offered; *p != '\0';) {
@@ -128,13 +128,13 @@ static bool choose_algorithm(struct chap *chap, const char *offered)
     return false;
 }
 
-static bool fail(struct chap *chap, const char *why)
+static bool fail(struct iscsi_chap *chap, const char *why)
 {
     chap->why = why;
     return false;
 }
 
-static bool begin(struct chap *chap, const char *offered, struct iscsi_text *answer)
+static bool begin(struct iscsi_chap *chap, const char *offered, struct iscsi_text *answer)
 {
     if (offered == NULL || !choose_algorithm(chap, offered))
         return fail(chap, "none of its CHAP_A is SHA-256 (7), SHA1 (6) or MD5 (5)");
@@ -158,17 +158,17 @@ static bool same_bytes(const uint8_t *a, const uint8_t *b, size_t length)
 }
 
 /* An unknown name costs the same time as a wrong secret: a hash over a secret that cannot be. */
-static bool verify(struct chap *chap, const struct chap_accounts *initiators,
-    const struct chap_keys *keys)
+static bool verify(struct iscsi_chap *chap, const struct iscsi_chap_accounts *initiators,
+    const struct iscsi_chap_keys *keys)
 {
-    const struct chap_account *account = NULL;
+    const struct iscsi_chap_account *account = NULL;
     uint8_t expected[CHAP_HASH_MAX], response[CHAP_HASH_MAX];
-    size_t length, given = chap_binary(keys->response, response, sizeof(response));
+    size_t length, given = iscsi_chap_binary(keys->response, response, sizeof(response));
 
     for (uint32_t i = 0; i < initiators->count; i++)
         if (strcmp(initiators->list[i].name, keys->name) == 0)
             account = &initiators->list[i];
-    length = chap_hash(chap->algorithm, chap->identifier,
+    length = iscsi_chap_hash(chap->algorithm, chap->identifier,
         account == NULL ? "no such account" : account->secret, chap->challenge,
         sizeof(chap->challenge), expected);
     if (account == NULL)
@@ -180,12 +180,12 @@ static bool verify(struct chap *chap, const struct chap_accounts *initiators,
 }
 
 /* The initiator asks us to prove ourselves, too. */
-static bool respond(struct chap *chap, const struct chap_accounts *mutual,
-    const struct chap_keys *keys, struct iscsi_text *answer)
+static bool respond(struct iscsi_chap *chap, const struct iscsi_chap_accounts *mutual,
+    const struct iscsi_chap_keys *keys, struct iscsi_text *answer)
 {
     uint8_t challenge[CHAP_CHALLENGE_MAX], hash[CHAP_HASH_MAX];
     uint32_t identifier;
-    size_t length = chap_binary(keys->challenge, challenge, sizeof(challenge));
+    size_t length = iscsi_chap_binary(keys->challenge, challenge, sizeof(challenge));
 
     if (mutual->count == 0)
         return fail(chap, "it demands our secret, and the URI has no mutual=FILE");
@@ -194,8 +194,8 @@ static bool respond(struct chap *chap, const struct chap_accounts *mutual,
     /* RFC 7143 9.2.1: our own challenge, sent back to have us answer it, is an attack. */
     if (length == sizeof(chap->challenge) && memcmp(challenge, chap->challenge, length) == 0)
         return fail(chap, "it sends our own challenge back");
-    length = chap_hash(chap->algorithm, (uint8_t)identifier, mutual->list[0].secret, challenge,
-        length, hash);
+    length = iscsi_chap_hash(
+        chap->algorithm, (uint8_t)identifier, mutual->list[0].secret, challenge, length, hash);
     if (length == 0)
         return fail(chap, "the system has no such hash");
     iscsi_text_put(answer, "CHAP_N", mutual->list[0].name);
@@ -203,8 +203,8 @@ static bool respond(struct chap *chap, const struct chap_accounts *mutual,
     return true;
 }
 
-bool chap_step(struct chap *chap, const struct chap_rules *rules, const struct chap_keys *keys,
-    struct iscsi_text *answer)
+bool iscsi_chap_step(struct iscsi_chap *chap, const struct iscsi_chap_rules *rules,
+    const struct iscsi_chap_keys *keys, struct iscsi_text *answer)
 {
     switch (chap->state) {
     case CHAP_WAIT_ALGORITHM:

@@ -24,44 +24,45 @@ enum {
     CHAP_BINDINGS_MAX = 4096,
 };
 
-struct chap_account {
+struct iscsi_chap_account {
     char name[CHAP_NAME_MAX + 1];
     char secret[CHAP_SECRET_MAX + 1];
 };
 
 /* An account and an InitiatorName that the file binds to each other. */
-struct chap_binding {
+struct iscsi_chap_binding {
     char account[CHAP_NAME_MAX + 1];
     char initiator[ISCSI_NAME_MAX + 1];
     unsigned line;
 };
 
-struct chap_accounts {
-    struct chap_account *list;
+struct iscsi_chap_accounts {
+    struct iscsi_chap_account *list;
     uint32_t count;
     uint32_t binding_count;
-    struct chap_binding *bindings;
+    struct iscsi_chap_binding *bindings;
     bool secret; /* os_secrets_begin() was called for them */
 };
 
 /* secrets.c: a file of lines "name secret" and "@name initiator[,initiator...]"; empty lines and
  * those that begin with # do not count. It must be its owner's alone, who is our user or root. 0,
  * or a spd_error with a detail. */
-int chap_load(const char *path, struct chap_accounts *accounts);
-void chap_free(struct chap_accounts *accounts);
+int iscsi_chap_load(const char *path, struct iscsi_chap_accounts *accounts);
+void iscsi_chap_free(struct iscsi_chap_accounts *accounts);
 
 /* Whether the file lets this account be this initiator: one that is bound uses nothing else, and
  * nobody else uses what it is bound to. Where neither is bound, claim.h decides. */
-bool chap_may_use(const struct chap_accounts *accounts, const char *account, const char *initiator);
+bool iscsi_chap_may_use(
+    const struct iscsi_chap_accounts *accounts, const char *account, const char *initiator);
 
-enum chap_state {
+enum iscsi_chap_state {
     CHAP_WAIT_ALGORITHM, /* for CHAP_A */
     CHAP_WAIT_RESPONSE,  /* for CHAP_N, CHAP_R and perhaps CHAP_I, CHAP_C */
     CHAP_DONE,
 };
 
-struct chap {
-    enum chap_state state;
+struct iscsi_chap {
+    enum iscsi_chap_state state;
     uint8_t algorithm; /* IANA's number */
     uint8_t identifier;
     uint8_t challenge[CHAP_CHALLENGE];
@@ -70,7 +71,7 @@ struct chap {
 };
 
 /* The CHAP keys of one login request; NULL where one was not sent. */
-struct chap_keys {
+struct iscsi_chap_keys {
     const char *algorithms; /* CHAP_A */
     const char *name;       /* CHAP_N */
     const char *response;   /* CHAP_R */
@@ -79,23 +80,24 @@ struct chap_keys {
 };
 
 /* The rules say what a target asks for. */
-struct chap_rules {
-    const struct chap_accounts *initiators;
-    const struct chap_accounts *mutual; /* our own name and secret as its only account, or none */
+struct iscsi_chap_rules {
+    const struct iscsi_chap_accounts *initiators;
+    /* Our own name and secret as its only account, or none. */
+    const struct iscsi_chap_accounts *mutual;
     bool demand_mutual; /* an initiator must have us prove ourselves */
 };
 
 /* Does one step: takes the keys and writes ours. False: the initiator is not who it says, or the
  * exchange is out of order; chap->why says which. */
-bool chap_step(struct chap *chap, const struct chap_rules *rules, const struct chap_keys *keys,
-    struct iscsi_text *answer);
+bool iscsi_chap_step(struct iscsi_chap *chap, const struct iscsi_chap_rules *rules,
+    const struct iscsi_chap_keys *keys, struct iscsi_text *answer);
 
 /* For tests and tools: the response of RFC 1994 4.1. Returns its length, 0 when the algorithm is
  * not one of ours. */
-size_t chap_hash(uint8_t algorithm, uint8_t identifier, const char *secret,
+size_t iscsi_chap_hash(uint8_t algorithm, uint8_t identifier, const char *secret,
     const uint8_t *challenge, size_t length, uint8_t hash[CHAP_HASH_MAX]);
 
 /* Bytes of a 0x or 0b constant (RFC 7143 6.1); 0 when it is not one or does not fit. */
-size_t chap_binary(const char *text, uint8_t *bytes, size_t size);
+size_t iscsi_chap_binary(const char *text, uint8_t *bytes, size_t size);
 
 #endif

@@ -12,16 +12,16 @@
 #include "scsi/scsi.h"
 
 /* A registration ends without our being asked, so that its claim is looked at when it matters. */
-static bool is_alive(const struct iscsi_door *door, const struct claim *claim)
+static bool is_alive(const struct iscsi_door *door, const struct iscsi_claim *claim)
 {
     return claim->port != 0 &&
         scsi_initiator_registered(spd_unit_scsi(door->base.unit), claim->port);
 }
 
-const char *claim_owner(const struct iscsi_door *door, const char *initiator)
+const char *iscsi_claim_owner(const struct iscsi_door *door, const char *initiator)
 {
     list_each(link, &door->sessions) {
-        const struct session *session = list_entry(link, struct session, link);
+        const struct iscsi_session *session = list_entry(link, struct iscsi_session, link);
 
         if (session->account != NULL && strcmp(session->initiator, initiator) == 0)
             return session->account;
@@ -33,10 +33,10 @@ const char *claim_owner(const struct iscsi_door *door, const char *initiator)
 }
 
 /* There is a place for each registration that the unit can hold. */
-void claim_keep(const struct session *session)
+void iscsi_claim_keep(const struct iscsi_session *session)
 {
     struct iscsi_door *door = session->door;
-    struct claim *place = NULL;
+    struct iscsi_claim *place = NULL;
 
     if (session->account == NULL ||
         !scsi_initiator_registered(spd_unit_scsi(door->base.unit), session->nexus.initiator))

@@ -16,19 +16,19 @@
 #include "doors/iscsi/limits.h"
 
 struct iscsi_door;
-struct session;
+struct iscsi_session;
 
 /* An initiator port that is registered and has, or had, no session any more. */
-struct claim {
+struct iscsi_claim {
     uint64_t port;       /* scsi_nexus.initiator; 0: this place is free */
     const char *account; /* one of the door's accounts */
     char initiator[ISCSI_NAME_MAX + 1];
 };
 
 /* The account that has the name; NULL: nobody has. */
-const char *claim_owner(const struct iscsi_door *door, const char *initiator);
+const char *iscsi_claim_owner(const struct iscsi_door *door, const char *initiator);
 
 /* The session goes: what it registered goes on being its account's. */
-void claim_keep(const struct session *session);
+void iscsi_claim_keep(const struct iscsi_session *session);
 
 #endif

@@ -20,7 +20,6 @@
 #include "doors/iscsi/reject.h"
 #include "doors/iscsi/room.h"
 #include "doors/iscsi/session.h"
-#include "doors/iscsi/transfer.h"
 #include "doors/iscsi/window.h"
 #include "lib/door.h"
 #include "lib/loop.h"
@@ -37,9 +36,9 @@ static const struct spd_request_ops request_ops = {
     .done = command_done,
 };
 
-static struct command *command_of(struct spd_request *request)
+static struct iscsi_command *command_of(struct spd_request *request)
 {
-    return (struct command *)(void *)request;
+    return (struct iscsi_command *)(void *)request;
 }
 
 /* Additional header segments (RFC 7143 11.2.2): only the rest of a long CDB means something here.
@@ -65,10 +64,10 @@ static uint32_t read_ahs(const uint8_t *header, uint8_t cdb[SCSI_CDB_MAX])
     return length;
 }
 
-static void fill_task(struct command *command, const uint8_t *bhs)
+static void fill_task(struct iscsi_command *command, const uint8_t *bhs)
 {
     struct scsi_task *task = &command->request.task;
-    struct session *session = command->session;
+    struct iscsi_session *session = command->session;
     struct iscsi_door *door = session->door;
 
     command->request.unit = door->base.unit;
@@ -103,29 +102,29 @@ static void fill_task(struct command *command, const uint8_t *bhs)
 
 static bool command_map(struct spd_request *request)
 {
-    struct command *command = command_of(request);
+    struct iscsi_command *command = command_of(request);
 
     if (request->task.buffer_length <= ISCSI_TRANSFER_MAX)
-        return transfer_map(command);
+        return iscsi_room_map(command);
     command->fault = FAULT_TOO_LONG;
     return false;
 }
 
-void command_start(struct command *command)
+void iscsi_command_start(struct iscsi_command *command)
 {
     command->state = COMMAND_RUNNING;
     spd_request_start(&command->request);
     if (command->fault != FAULT_NONE && !command->done)
-        progress_refuse(command);
-    else if (command_awaits_data(command)) {
+        iscsi_progress_refuse(command);
+    else if (iscsi_command_awaits_data(command)) {
         if (command->request.task.attribute == SCSI_ORDERED)
             command->session->barrier = command;
-        progress(command);
+        iscsi_progress(command);
     }
 }
 
 /* Whether flags, lengths and the session's parameters agree (RFC 7143 11.3, 13.10, 13.11). */
-static const char *check(const struct session *session, const uint8_t *bhs, uint32_t length)
+static const char *check(const struct iscsi_session *session, const uint8_t *bhs, uint32_t length)
 {
     uint8_t flags = bhs[BHS_FLAGS];
     uint32_t expected = be32_get(bhs + COMMAND_EXPECTED_LENGTH);
@@ -147,86 +146,88 @@ static const char *check(const struct session *session, const uint8_t *bhs, uint
 
 /* RFC 7143 11.2.1.8: a tag is unique while its task exists. One that was aborted does not, even if
  * the device still has it: the initiator knows that by the response, or by a unit attention. */
-static bool tag_taken(struct session *session, const uint8_t *bhs)
+static bool tag_taken(struct iscsi_session *session, const uint8_t *bhs)
 {
-    const struct command *command = command_find(session, be32_get(bhs + BHS_ITT));
+    const struct iscsi_command *command = iscsi_command_find(session, be32_get(bhs + BHS_ITT));
 
     return command != NULL && !command->aborted;
 }
 
 /* Puts a command where its order by CmdSN says. */
-static void place(struct session *session, struct command *command, enum order order)
+static void place(
+    struct iscsi_session *session, struct iscsi_command *command, enum iscsi_order order)
 {
     const uint8_t *bhs = command->bhs;
     uint32_t expected = be32_get(bhs + COMMAND_EXPECTED_LENGTH);
 
     if (order == ORDER_NOW) {
         if (!(bhs[0] & ISCSI_IMMEDIATE)) {
-            window_advance(session, bhs);
+            iscsi_window_advance(session, bhs);
             session->windowed++;
             command->windowed = true;
         }
-        command_start(command);
+        iscsi_command_start(command);
         return;
     }
     command->state = COMMAND_HELD;
     session->held[be32_get(bhs + BHS_CMD_SN) % session->depth] = command;
     if (command->unsolicited) {
         command->want = expected;
-        if (!room_for_unsolicited(command, expected))
+        if (!iscsi_room_for_unsolicited(command, expected))
             command->fault = FAULT_NO_ROOM;
     }
 }
 
 /* An immediate command has no place in the window, nor room for data that comes with it. */
-static bool fits_beside_window(struct session *session, const uint8_t *bhs, uint32_t length)
+static bool fits_beside_window(struct iscsi_session *session, const uint8_t *bhs, uint32_t length)
 {
     if (length == 0 && bhs[BHS_FLAGS] & ISCSI_FINAL)
         return true;
-    if (!room_take(session, ROOM_WINDOW, session->burst))
+    if (!iscsi_room_take(session, ROOM_WINDOW, session->burst))
         return false;
-    room_give(session, ROOM_WINDOW, session->burst);
+    iscsi_room_give(session, ROOM_WINDOW, session->burst);
     return true;
 }
 
-bool command_begin(struct connection *c, uint32_t length)
+bool iscsi_command_begin(struct iscsi_connection *c, uint32_t length)
 {
-    struct receive *rx = &c->rx;
+    struct iscsi_receive *rx = &c->rx;
     const uint8_t *bhs = rx->header;
-    struct session *session = c->session;
+    struct iscsi_session *session = c->session;
     const char *wrong = check(session, bhs, length);
     bool immediate = bhs[0] & ISCSI_IMMEDIATE;
-    enum order order;
-    struct command *command;
+    enum iscsi_order order;
+    struct iscsi_command *command;
     uint32_t cdb_length;
 
     if (wrong != NULL) {
-        reject_and_close(c, bhs, REJECT_PROTOCOL, wrong);
+        iscsi_reject_and_close(c, bhs, REJECT_PROTOCOL, wrong);
         return false;
     }
-    order = immediate ? ORDER_NOW : window_order(session, bhs);
+    order = immediate ? ORDER_NOW : iscsi_window_order(session, bhs);
     if (order == ORDER_NEVER)
         return true;
     /* Its CmdSN does not count, so the initiator may send it again (RFC 7143 7.3). */
     if (tag_taken(session, bhs)) {
-        reject(c, bhs, REJECT_TASK_IN_PROGRESS);
+        iscsi_reject(c, bhs, REJECT_TASK_IN_PROGRESS);
         return true;
     }
     command = immediate && !fits_beside_window(session, bhs, length)
         ? NULL
-        : command_new(session, bhs, length);
+        : iscsi_command_new(session, bhs, length);
     if (command == NULL) {
-        reject(c, bhs, REJECT_TOO_MANY_IMMEDIATE);
+        iscsi_reject(c, bhs, REJECT_TOO_MANY_IMMEDIATE);
         return true;
     }
     if (c->hold == HOLD_UNUSED)
-        peer_hold(c, HOLD_USED);
+        iscsi_peer_hold(c, HOLD_USED);
     fill_task(command, bhs);
     if (bhs[BHS_AHS_LENGTH] != 0) {
         cdb_length = read_ahs(bhs, command->request.task.cdb);
         if (cdb_length == 0) {
-            command_end(command);
-            reject_and_close(c, bhs, REJECT_INVALID_FIELD, "malformed additional header segments");
+            iscsi_command_end(command);
+            iscsi_reject_and_close(
+                c, bhs, REJECT_INVALID_FIELD, "malformed additional header segments");
             return false;
         }
         command->request.task.cdb_length = (uint8_t)cdb_length;
@@ -235,22 +236,23 @@ bool command_begin(struct connection *c, uint32_t length)
         rx->command = command;
     place(session, command, order);
     if (length > 0 && command->fault == FAULT_NONE && rx->command == command)
-        receive_into(rx, command->buffer.base, length < command->want ? length : command->want);
+        iscsi_receive_into(
+            rx, command->buffer.base, length < command->want ? length : command->want);
     return true;
 }
 
-void command_abort(struct command *command)
+void iscsi_command_abort(struct iscsi_command *command)
 {
-    struct session *session = command->session;
-    bool started = command_awaits_data(command) || command->state == COMMAND_RUNNING;
+    struct iscsi_session *session = command->session;
+    bool started = iscsi_command_awaits_data(command) || command->state == COMMAND_RUNNING;
 
     list_remove(&command->item.link);
     if (session->connection != NULL)
-        receive_forget(&session->connection->rx, command);
+        iscsi_receive_forget(&session->connection->rx, command);
     command->aborted = true;
     /* It may also end within the call. */
     if (!started || command->done || spd_request_cancel(&command->request))
-        command_end(command);
+        iscsi_command_end(command);
 }
 
 static void command_later(struct spd_request *request)
@@ -258,19 +260,19 @@ static void command_later(struct spd_request *request)
     spd_loop_post(&command_of(request)->session->door->loop, request);
 }
 
-void command_mailed(struct spd_request *request)
+void iscsi_command_mailed(struct spd_request *request)
 {
-    struct command *command = command_of(request);
-    struct session *session = command->session;
+    struct iscsi_command *command = command_of(request);
+    struct iscsi_session *session = command->session;
 
     command->done = true;
     command->release = true;
     /* Ending one task of a session that ends may let another run to its end. */
     if (command->aborted || session->connection == NULL) {
-        command_end(command);
+        iscsi_command_end(command);
         session->door->tasks_ended = true;
     } else if (!command->unsolicited) {
-        progress_answer(command);
+        iscsi_progress_answer(command);
     }
 }
 
@@ -279,7 +281,7 @@ static void command_done(struct spd_request *request)
     struct iscsi_door *door = command_of(request)->session->door;
 
     if (spd_loop_here(&door->loop))
-        command_mailed(request);
+        iscsi_command_mailed(request);
     else
         spd_loop_post(&door->loop, request);
 }

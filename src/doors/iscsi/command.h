@@ -15,18 +15,18 @@
 #include "doors/iscsi/send.h"
 #include "lib/door.h"
 
-struct connection;
-struct session;
+struct iscsi_connection;
+struct iscsi_session;
 
 /* Why a command fails before the device sees it. */
-enum command_fault {
+enum iscsi_command_fault {
     FAULT_NONE,
     FAULT_NO_ROOM, /* the system has no memory for its data */
     FAULT_TOO_LONG,
     FAULT_LOST, /* not all of its data arrived intact */
 };
 
-enum command_state {
+enum iscsi_command_state {
     COMMAND_FREE,
     COMMAND_HELD,      /* arrived before its turn; aborted: its turn comes to nothing */
     COMMAND_WAITING,   /* started; map() waits for room, or for its turn: transfer.c */
@@ -35,23 +35,23 @@ enum command_state {
     COMMAND_ANSWERING, /* done; the answer waits, or is being sent */
 };
 
-struct command {
+struct iscsi_command {
     struct spd_request request; /* first */
-    struct send_item item;
+    struct iscsi_send_item item;
     struct list link; /* session's free or active list */
     struct list tag;  /* session's tags, while it is not free */
-    struct session *session;
-    uint8_t state;       /* enum command_state */
+    struct iscsi_session *session;
+    uint8_t state;       /* enum iscsi_command_state */
     bool aborted;        /* no answer; freed when the device gives it back */
     bool unsolicited;    /* more unsolicited Data-Outs are to come */
-    uint8_t fault;       /* enum command_fault */
+    uint8_t fault;       /* enum iscsi_command_fault */
     bool done;           /* the library is through with it */
     bool release;        /* and its reply is the library's memory */
     bool windowed;       /* it takes a place in the command window */
     uint16_t index;      /* of its session's commands */
     uint8_t bhs[ISCSI_BHS];
-    uint8_t room;        /* enum room: what its buffer is counted as */
-    struct buffer buffer;
+    uint8_t room;        /* enum iscsi_room: what its buffer is counted as */
+    struct iscsi_buffer buffer;
     struct scsi_vec vec;
     uint32_t want;       /* bytes of data-out that matter */
     uint32_t received;   /* bytes of data-out seen, in order */
@@ -64,19 +64,19 @@ struct command {
     uint32_t sent;       /* bytes of data-in */
 };
 
-static inline bool command_awaits_data(const struct command *command)
+static inline bool iscsi_command_awaits_data(const struct iscsi_command *command)
 {
     return command->state == COMMAND_WAITING || command->state == COMMAND_RECEIVING;
 }
 
 /* A command's header has come; false: the connection closes. */
-bool command_begin(struct connection *c, uint32_t length);
+bool iscsi_command_begin(struct iscsi_connection *c, uint32_t length);
 /* Its turn by CmdSN has come. */
-void command_start(struct command *command);
+void iscsi_command_start(struct iscsi_command *command);
 /* Ends it without an answer: at once, or when the device gives it back. */
-void command_abort(struct command *command);
+void iscsi_command_abort(struct iscsi_command *command);
 /* The request is the door's again; on the door's thread. */
-void command_mailed(struct spd_request *request);
+void iscsi_command_mailed(struct spd_request *request);
 
 
 #endif

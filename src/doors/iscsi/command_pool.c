@@ -18,15 +18,15 @@
 #include "lib/door.h"
 #include "scsi/be.h"
 
-void command_end(struct command *command)
+void iscsi_command_end(struct iscsi_command *command)
 {
-    struct session *session = command->session;
+    struct iscsi_session *session = command->session;
 
     if (command->release)
         spd_request_release(&command->request);
     if (session->connection != NULL)
-        receive_forget(&session->connection->rx, command);
-    room_drop(command);
+        iscsi_receive_forget(&session->connection->rx, command);
+    iscsi_room_drop(command);
     session->windowed -= command->windowed;
     session->immediate -= (command->bhs[0] & ISCSI_IMMEDIATE) != 0;
     session->running--;
@@ -34,7 +34,7 @@ void command_end(struct command *command)
         session->barrier = NULL;
     if (session->connection == NULL)
         session->door->sessions_ended = true;
-    session->door->data_given_up |= command_awaits_data(command);
+    session->door->data_given_up |= iscsi_command_awaits_data(command);
     command->state = COMMAND_FREE;
     list_remove(&command->tag);
     list_remove(&command->link);
@@ -42,16 +42,16 @@ void command_end(struct command *command)
     list_append(session->free.next, &command->link);
 }
 
-static void command_sent(struct connection *c, struct send_item *item)
+static void command_sent(struct iscsi_connection *c, struct iscsi_send_item *item)
 {
     (void)c;
-    command_end(list_entry(item, struct command, item));
+    iscsi_command_end(list_entry(item, struct iscsi_command, item));
 }
 
-static bool grow(struct session *session)
+static bool grow(struct iscsi_session *session)
 {
     uint32_t first = session->command_count;
-    struct command *chunk;
+    struct iscsi_command *chunk;
 
     if (first >= session->command_most)
         return false;
@@ -61,7 +61,7 @@ static bool grow(struct session *session)
     session->chunks[first / ISCSI_COMMANDS_CHUNK] = chunk;
     for (; session->command_count < first + ISCSI_COMMANDS_CHUNK &&
         session->command_count < session->command_most; session->command_count++) {
-        struct command *command = command_at(session, session->command_count);
+        struct iscsi_command *command = iscsi_command_at(session, session->command_count);
 
         command->session = session;
         command->index = (uint16_t)session->command_count;
@@ -72,7 +72,7 @@ static bool grow(struct session *session)
     return true;
 }
 
-bool command_pool_make(struct session *session)
+bool iscsi_command_pool_make(struct iscsi_session *session)
 {
     uint32_t chunks;
 
@@ -80,8 +80,8 @@ bool command_pool_make(struct session *session)
      * here when the initiator already sees the window open. */
     session->command_most = session->depth + ISCSI_IMMEDIATE_MAX + 1;
     chunks = (session->command_most + ISCSI_COMMANDS_CHUNK - 1) / ISCSI_COMMANDS_CHUNK;
-    session->chunks = calloc(chunks, sizeof(struct command *));
-    session->held = calloc(session->depth, sizeof(struct command *));
+    session->chunks = calloc(chunks, sizeof(struct iscsi_command *));
+    session->held = calloc(session->depth, sizeof(struct iscsi_command *));
     session->tags = calloc(SESSION_TAGS, sizeof(*session->tags));
     if (session->chunks == NULL || session->held == NULL || session->tags == NULL)
         return false;
@@ -90,7 +90,7 @@ bool command_pool_make(struct session *session)
     return grow(session);
 }
 
-void command_pool_free(struct session *session)
+void iscsi_command_pool_free(struct iscsi_session *session)
 {
     for (uint32_t i = 0; i < session->command_count; i += ISCSI_COMMANDS_CHUNK)
         free(session->chunks[i / ISCSI_COMMANDS_CHUNK]);
@@ -99,26 +99,21 @@ void command_pool_free(struct session *session)
     free(session->tags);
 }
 
-/* Initiators count tags up, shift them, or use addresses: the product's high bits depend on all. */
-static struct list *tags_of(const struct session *session, uint32_t itt)
-{
-    return &session->tags[itt * 0x9e3779b1u >> (32 - SESSION_TAGS_SHIFT)];
-}
-
-struct command *command_new(struct session *session, const uint8_t *bhs, uint32_t length)
+struct iscsi_command *iscsi_command_new(
+    struct iscsi_session *session, const uint8_t *bhs, uint32_t length)
 {
     bool immediate = bhs[0] & ISCSI_IMMEDIATE;
-    struct command *command;
+    struct iscsi_command *command;
 
     if (session->chunks == NULL || (immediate && session->immediate == ISCSI_IMMEDIATE_MAX))
         return NULL;
     if (list_empty(&session->free) && !grow(session))
         return NULL;
-    command = list_entry(session->free.next, struct command, link);
+    command = list_entry(session->free.next, struct iscsi_command, link);
     list_remove(&command->link);
     list_append(&session->active, &command->link);
-    /* At the head, for command_find(). */
-    list_append(tags_of(session, be32_get(bhs + BHS_ITT))->next, &command->tag);
+    /* At the head, for iscsi_command_find(). */
+    list_append(iscsi_command_tags(session, be32_get(bhs + BHS_ITT))->next, &command->tag);
     session->running++;
     session->immediate += immediate;
     command->state = COMMAND_RUNNING;
@@ -139,13 +134,3 @@ struct command *command_new(struct session *session, const uint8_t *bhs, uint32_
     return command;
 }
 
-struct command *command_find(struct session *session, uint32_t itt)
-{
-    list_each(link, tags_of(session, itt)) {
-        struct command *command = list_entry(link, struct command, tag);
-
-        if (be32_get(command->bhs + BHS_ITT) == itt)
-            return command;
-    }
-    return NULL;
-}

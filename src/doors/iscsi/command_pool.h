@@ -10,23 +10,46 @@
 #include <stdint.h>
 
 #include "doors/iscsi/command.h"
+#include "doors/iscsi/list.h"
+#include "doors/iscsi/pdu.h"
 #include "doors/iscsi/session.h"
+#include "scsi/be.h"
 
 /* Memory for the session's first commands; more is made when it is needed. False: not enough. What
- * was made is freed with command_pool_free() in either case. */
-bool command_pool_make(struct session *session);
-void command_pool_free(struct session *session);
+ * was made is freed with iscsi_command_pool_free() in either case. */
+bool iscsi_command_pool_make(struct iscsi_session *session);
+void iscsi_command_pool_free(struct iscsi_session *session);
 
-static inline struct command *command_at(const struct session *session, uint32_t index)
+static inline struct iscsi_command *iscsi_command_at(
+    const struct iscsi_session *session, uint32_t index)
 {
     return &session->chunks[index / ISCSI_COMMANDS_CHUNK][index % ISCSI_COMMANDS_CHUNK];
 }
 
 /* length: of its data segment. NULL when there is no place for it: then it is an immediate one too
  * many. */
-struct command *command_new(struct session *session, const uint8_t *bhs, uint32_t length);
-void command_end(struct command *command); /* frees; its answer was sent, or is not wanted */
+struct iscsi_command *iscsi_command_new(
+    struct iscsi_session *session, const uint8_t *bhs, uint32_t length);
+/* Frees: its answer was sent, or is not wanted. */
+void iscsi_command_end(struct iscsi_command *command);
+
+/* The chain that a task tag is in. Initiators count tags up, shift them, or use addresses: the
+ * high bits of the product depend on all of their bits. */
+static inline struct list *iscsi_command_tags(const struct iscsi_session *session, uint32_t itt)
+{
+    return &session->tags[itt * 0x9e3779b1u >> (32 - SESSION_TAGS_SHIFT)];
+}
+
 /* That with this task tag, the newest of several; NULL: there is none. */
-struct command *command_find(struct session *session, uint32_t itt);
+static inline struct iscsi_command *iscsi_command_find(struct iscsi_session *session, uint32_t itt)
+{
+    list_each(link, iscsi_command_tags(session, itt)) {
+        struct iscsi_command *command = list_entry(link, struct iscsi_command, tag);
+
+        if (be32_get(command->bhs + BHS_ITT) == itt)
+            return command;
+    }
+    return NULL;
+}
 
 #endif

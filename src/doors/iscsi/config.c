@@ -35,9 +35,9 @@ static int read_target(const char *path, size_t length, struct iscsi_config *con
     char name[ISCSI_NAME_MAX + 2];
     const char *fault;
 
-    /* name_fault() refuses a name of one byte too many, so the copy need be no longer. */
+    /* iscsi_name_fault() refuses a name of one byte too many, so the copy need be no longer. */
     snprintf(name, sizeof(name), "%.*s", (int)length, path);
-    fault = name_fault(name);
+    fault = iscsi_name_fault(name);
     /* Whoever types the name shall see it as it is on the wire. */
     if (fault == NULL && memcmp(name, path, length) != 0)
         fault = "it has upper-case letters";
@@ -92,9 +92,9 @@ static int read_secrets(const struct spd_uri *uri, struct iscsi_config *config)
 
     if (mutual != NULL && chap == NULL)
         return spd_fail(SPD_ERROR_URI_PARAMETER, "mutual=FILE needs chap=FILE, too");
-    error = chap == NULL ? 0 : chap_load(chap, &config->chap);
+    error = chap == NULL ? 0 : iscsi_chap_load(chap, &config->chap);
     if (error == 0 && mutual != NULL)
-        error = chap_load(mutual, &config->mutual);
+        error = iscsi_chap_load(mutual, &config->mutual);
     if (error != 0)
         return error;
     if (config->mutual.count > 1)
@@ -107,7 +107,7 @@ static int read_secrets(const struct spd_uri *uri, struct iscsi_config *config)
     return 0;
 }
 
-int config_read(const struct spd_uri *uri, struct iscsi_config *config, bool *guarded)
+int iscsi_config_read(const struct spd_uri *uri, struct iscsi_config *config, bool *guarded)
 {
     static const char *const names[] = { "allow-anonymous", "announce", "chap", "demand-mutual",
         "login-timeout", "lun", "mutual", "nop-interval", "nop-timeout", "resets", "write-wait",
@@ -122,7 +122,7 @@ int config_read(const struct spd_uri *uri, struct iscsi_config *config, bool *gu
     config->write_wait = ISCSI_WRITE_WAIT;
     if ((error = spd_uri_check_query(uri, names)) != 0 ||
         (error = read_path(uri, config, &lun)) != 0 ||
-        (error = announce_read(uri, config)) != 0)
+        (error = iscsi_announce_read(uri, config)) != 0)
         return error;
     if ((error = read_number(uri, "lun", 0, ISCSI_LUN_MAX, &lun)) != 0 ||
         (error = read_number(uri, "allow-anonymous", 0, 1, &anonymous)) != 0 ||
@@ -135,15 +135,15 @@ int config_read(const struct spd_uri *uri, struct iscsi_config *config, bool *gu
     config->lun = (uint64_t)lun << 48; /* peripheral addressing, SAM-5 4.7.7.2 */
     error = read_secrets(uri, config);
     if (error != 0)
-        config_free(config);
+        iscsi_config_free(config);
     *guarded = anonymous != 0 || config->chap.count > 0;
     return error;
 }
 
-void config_free(struct iscsi_config *config)
+void iscsi_config_free(struct iscsi_config *config)
 {
-    chap_free(&config->chap);
-    chap_free(&config->mutual);
+    iscsi_chap_free(&config->chap);
+    iscsi_chap_free(&config->mutual);
 }
 
 /* One designation descriptor (SPC-4 7.8.6.1); returns its length. */
@@ -160,7 +160,7 @@ static uint16_t designator(uint8_t *p, uint8_t code_set, uint8_t association, ui
     return (uint16_t)(4 + padded);
 }
 
-uint16_t config_designators(
+uint16_t iscsi_config_designators(
     const struct iscsi_config *config, uint16_t port, uint8_t *designators)
 {
     enum { BINARY = 1, UTF_8 = 3, TARGET_PORT = 1, TARGET_DEVICE = 2, RELATIVE = 4, NAME = 8 };

@@ -25,8 +25,8 @@ struct iscsi_config {
     struct iscsi_portal portals[ISCSI_PORTALS_MAX]; /* that SendTargets tells of */
     uint32_t portal_count; /* 0: where the discovery came to */
     uint64_t lun; /* as a LUN field has it */
-    struct chap_accounts chap;
-    struct chap_accounts mutual;
+    struct iscsi_chap_accounts chap;
+    struct iscsi_chap_accounts mutual;
     uint32_t nop_interval;
     uint32_t nop_timeout;
     uint32_t login_timeout;
@@ -37,14 +37,14 @@ struct iscsi_config {
 
 /* The caller frees the config. guarded: whether the URI lets initiators of other hosts in. 0, or a
  * spd_error with a detail and nothing to free. */
-int config_read(const struct spd_uri *uri, struct iscsi_config *config, bool *guarded);
-void config_free(struct iscsi_config *config);
+int iscsi_config_read(const struct spd_uri *uri, struct iscsi_config *config, bool *guarded);
+void iscsi_config_free(struct iscsi_config *config);
 
 enum { CONFIG_DESIGNATORS_MAX = 3 * 256 };
 
 /* The designation descriptors of the port with this number and of its target; at most
  * CONFIG_DESIGNATORS_MAX bytes. Returns their length. */
-uint16_t config_designators(
+uint16_t iscsi_config_designators(
     const struct iscsi_config *config, uint16_t port, uint8_t *designators);
 
 #endif

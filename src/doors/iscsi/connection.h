@@ -17,10 +17,10 @@
 #include "os/net.h"
 
 struct iscsi_door;
-struct login;
-struct session;
+struct iscsi_login;
+struct iscsi_session;
 
-enum connection_state {
+enum iscsi_connection_state {
     CONNECTION_LOGIN,
     CONNECTION_DELAYED, /* login refused, the answer waits; input is thrown away */
     CONNECTION_WAITING, /* login done, but tasks of a former session still run */
@@ -29,19 +29,19 @@ enum connection_state {
     CONNECTION_DROPPED,
 };
 
-struct connection {
+struct iscsi_connection {
     struct list link;  /* door's connections */
     struct list ready; /* door's ready: there is something to send */
     struct list hold_link; /* peer's held, by hold; alone when it was let go */
     struct iscsi_door *door;
-    struct peer *peer;
-    struct session *session; /* NULL before login */
-    struct login *login;     /* NULL after it */
+    struct iscsi_peer *peer;
+    struct iscsi_session *session; /* NULL before login */
+    struct iscsi_login *login;     /* NULL after it */
     struct spd_loop_socket watch;
     char host[OS_HOST_MAX]; /* the peer's */
     char port[OS_PORT_MAX];
-    uint8_t state; /* enum connection_state */
-    uint8_t hold;  /* enum hold; HOLDS: none */
+    uint8_t state; /* enum iscsi_connection_state */
+    uint8_t hold;  /* enum iscsi_hold; HOLDS: none */
     uint32_t held_since; /* second */
     bool told; /* the log has its end */
     uint16_t cid;
@@ -54,15 +54,15 @@ struct connection {
     uint32_t max_send;  /* RFC 7143 13.12, in whole words */
     char *text;         /* keys of a text request that goes on; ISCSI_TEXT_MAX */
     uint32_t text_length;
-    struct receive rx;
-    struct transmit tx;
+    struct iscsi_receive rx;
+    struct iscsi_transmit tx;
 };
 
 /* Takes over the socket, also when it fails: then NULL. */
-struct connection *connection_new(struct iscsi_door *door, os_socket socket);
+struct iscsi_connection *iscsi_connection_new(struct iscsi_door *door, os_socket socket);
 /* Frees those that were dropped, at the end of the turn. */
-void connection_reap(struct iscsi_door *door);
+void iscsi_connection_reap(struct iscsi_door *door);
 /* Once a second. */
-void connection_tick(struct connection *c);
+void iscsi_connection_tick(struct iscsi_connection *c);
 
 #endif

@@ -26,23 +26,23 @@
 
 /* The command that a Data-Out belongs to; NULL when there is none (any more): it may have been
  * aborted while its data was on the way. */
-static struct command *find(struct session *session, const uint8_t *bhs)
+static struct iscsi_command *find(struct iscsi_session *session, const uint8_t *bhs)
 {
     uint32_t ttt = be32_get(bhs + BHS_TTT), index;
-    struct command *command;
+    struct iscsi_command *command;
 
     if (ttt == ISCSI_NO_TAG) {
-        command = command_find(session, be32_get(bhs + BHS_ITT));
+        command = iscsi_command_find(session, be32_get(bhs + BHS_ITT));
         return command != NULL && command->unsolicited && !command->aborted ? command : NULL;
     }
     index = ttt & 0xffff;
     if (index >= session->command_count)
         return NULL;
-    command = command_at(session, index);
+    command = iscsi_command_at(session, index);
     return command->state == COMMAND_RECEIVING && command->ttt == ttt ? command : NULL;
 }
 
-static const char *check(const struct session *session, const struct command *command,
+static const char *check(const struct iscsi_session *session, const struct iscsi_command *command,
     const uint8_t *bhs, uint32_t length)
 {
     uint32_t expected = be32_get(command->bhs + COMMAND_EXPECTED_LENGTH), limit;
@@ -69,15 +69,15 @@ static const char *check(const struct session *session, const struct command *co
     return NULL;
 }
 
-bool data_out_begin(struct connection *c, uint32_t length)
+bool iscsi_data_out_begin(struct iscsi_connection *c, uint32_t length)
 {
-    struct receive *rx = &c->rx;
-    struct session *session = c->session;
-    struct command *command;
+    struct iscsi_receive *rx = &c->rx;
+    struct iscsi_session *session = c->session;
+    struct iscsi_command *command;
     const char *wrong;
 
     if (session->chunks == NULL) {
-        reject_and_close(c, rx->header, REJECT_PROTOCOL, "data in a discovery session");
+        iscsi_reject_and_close(c, rx->header, REJECT_PROTOCOL, "data in a discovery session");
         return false;
     }
     command = find(session, rx->header);
@@ -88,7 +88,7 @@ bool data_out_begin(struct connection *c, uint32_t length)
         command->fault = FAULT_LOST;
     wrong = check(session, command, rx->header, length);
     if (wrong != NULL) {
-        reject_and_close(c, rx->header, REJECT_PROTOCOL, wrong);
+        iscsi_reject_and_close(c, rx->header, REJECT_PROTOCOL, wrong);
         return false;
     }
     rx->command = command;
@@ -96,12 +96,13 @@ bool data_out_begin(struct connection *c, uint32_t length)
     if (command->fault == FAULT_NONE && command->received < command->want) {
         uint32_t rest = command->want - command->received;
 
-        receive_into(rx, command->buffer.base + command->received, length < rest ? length : rest);
+        iscsi_receive_into(
+            rx, command->buffer.base + command->received, length < rest ? length : rest);
     }
     return true;
 }
 
-void data_out_end(struct command *command, uint32_t length, bool final)
+void iscsi_data_out_end(struct iscsi_command *command, uint32_t length, bool final)
 {
     bool lost = command->fault == FAULT_LOST;
 
@@ -115,9 +116,9 @@ void data_out_end(struct command *command, uint32_t length, bool final)
         return;
     if (command->unsolicited)
         command->unsolicited = !final;
-    if (lost && command_awaits_data(command))
-        progress_refuse(command);
+    if (lost && iscsi_command_awaits_data(command))
+        iscsi_progress_refuse(command);
     else
-        progress(command);
+        iscsi_progress(command);
 }
 

@@ -9,12 +9,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct command;
-struct connection;
+struct iscsi_command;
+struct iscsi_connection;
 
 /* A Data-Out's header has come; false: the connection closes. */
-bool data_out_begin(struct connection *c, uint32_t length);
+bool iscsi_data_out_begin(struct iscsi_connection *c, uint32_t length);
 /* `length` more bytes of the command's data have come; final: they are the last of a burst. */
-void data_out_end(struct command *command, uint32_t length, bool final);
+void iscsi_data_out_end(struct iscsi_command *command, uint32_t length, bool final);
 
 #endif

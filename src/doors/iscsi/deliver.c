@@ -17,63 +17,64 @@
 #include "doors/iscsi/window.h"
 #include "scsi/be.h"
 
-void deliver_request(struct connection *c, const uint8_t *bhs, uint8_t *data, uint32_t length)
+void iscsi_deliver_request(
+    struct iscsi_connection *c, const uint8_t *bhs, uint8_t *data, uint32_t length)
 {
     switch (bhs[0] & ISCSI_OPCODE_MASK) {
     case ISCSI_NOP_OUT:
-        nop_out(c, bhs, data, length);
+        iscsi_nop_out(c, bhs, data, length);
         break;
     case ISCSI_TASK_REQUEST:
-        task_request(c, bhs);
+        iscsi_task_request(c, bhs);
         break;
     case ISCSI_TEXT_REQUEST:
-        text_request(c, bhs, (const char *)data, length);
+        iscsi_text_request(c, bhs, (const char *)data, length);
         break;
     case ISCSI_LOGOUT_REQUEST:
-        logout_request(c, bhs);
+        iscsi_logout_request(c, bhs);
         break;
     default:
         break;
     }
 }
 
-void deliver_held(struct connection *c)
+void iscsi_deliver_held(struct iscsi_connection *c)
 {
-    struct session *session = c->session;
+    struct iscsi_session *session = c->session;
 
     if (session == NULL || session->held == NULL)
         return;
     while (c->state == CONNECTION_FULL) {
-        struct command **slot = &session->held[session->exp_cmd_sn % session->depth];
-        struct command *command = *slot;
+        struct iscsi_command **slot = &session->held[session->exp_cmd_sn % session->depth];
+        struct iscsi_command *command = *slot;
 
-        if (command == NULL || (!command->aborted && window_bars(session, command->bhs)))
+        if (command == NULL || (!command->aborted && iscsi_window_bars(session, command->bhs)))
             return;
         *slot = NULL;
-        window_advance(session, command->bhs);
+        iscsi_window_advance(session, command->bhs);
         if (command->aborted) {
-            command_end(command);
+            iscsi_command_end(command);
         } else if ((command->bhs[0] & ISCSI_OPCODE_MASK) == ISCSI_SCSI_COMMAND) {
             session->windowed++;
             command->windowed = true;
-            command_start(command);
+            iscsi_command_start(command);
         } else {
-            deliver_request(c, command->bhs, command->buffer.base,
+            iscsi_deliver_request(c, command->bhs, command->buffer.base,
                 be24_get(command->bhs + BHS_DATA_LENGTH));
-            command_end(command);
+            iscsi_command_end(command);
         }
     }
 }
 
-void deliver_all(struct iscsi_door *door)
+void iscsi_deliver_all(struct iscsi_door *door)
 {
     if (!door->data_given_up)
         return;
     door->data_given_up = false;
     list_each(link, &door->sessions) {
-        struct session *session = list_entry(link, struct session, link);
+        struct iscsi_session *session = list_entry(link, struct iscsi_session, link);
 
         if (session->connection != NULL)
-            deliver_held(session->connection);
+            iscsi_deliver_held(session->connection);
     }
 }

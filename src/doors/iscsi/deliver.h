@@ -8,14 +8,15 @@
 
 #include <stdint.h>
 
-struct connection;
+struct iscsi_connection;
 struct iscsi_door;
 
 /* Acts on a request that is no SCSI command, whose turn by CmdSN has come. */
-void deliver_request(struct connection *c, const uint8_t *bhs, uint8_t *data, uint32_t length);
+void iscsi_deliver_request(
+    struct iscsi_connection *c, const uint8_t *bhs, uint8_t *data, uint32_t length);
 /* Delivers held requests whose turn has come. */
-void deliver_held(struct connection *c);
+void iscsi_deliver_held(struct iscsi_connection *c);
 /* The same in all sessions, when a command ended that others may have waited for. */
-void deliver_all(struct iscsi_door *door);
+void iscsi_deliver_all(struct iscsi_door *door);
 
 #endif

@@ -61,7 +61,7 @@ static enum os_accepted accept_one(struct iscsi_door *door)
     enum os_accepted accepted = os_accept(door->listener.socket, &socket);
 
     if (accepted == OS_ACCEPTED)
-        connection_new(door, socket);
+        iscsi_connection_new(door, socket);
     return accepted;
 }
 
@@ -69,7 +69,7 @@ static void make_room(struct iscsi_door *door)
 {
     static struct spd_log_limit limit = { .kind = "iscsi: connections that wait" };
 
-    if (share_evict_login(&door->peers) && accept_one(door) != OS_ACCEPTED_EXHAUSTED)
+    if (iscsi_share_evict_login(&door->peers) && accept_one(door) != OS_ACCEPTED_EXHAUSTED)
         return;
     spd_log_limited(&limit, NULL, SPD_LOG_WARNING,
         "%s: connections wait, since this process may open no more descriptors: raise its limit",
@@ -101,7 +101,7 @@ static void listener_ready(struct spd_loop_socket *watch, uint32_t flags)
 static void mailed(struct spd_loop *loop, struct spd_request *request)
 {
     (void)loop;
-    command_mailed(request);
+    iscsi_command_mailed(request);
 }
 
 static void tick(struct spd_timer *timer)
@@ -111,9 +111,9 @@ static void tick(struct spd_timer *timer)
     if (!door->listening && !door->draining)
         listen_again(door);
     list_each(link, &door->connections)
-        connection_tick(list_entry(link, struct connection, link));
+        iscsi_connection_tick(list_entry(link, struct iscsi_connection, link));
     if (door->loop.now - door->last_busy >= TRIM_SECONDS)
-        buffer_trim(&door->pool);
+        iscsi_buffer_trim(&door->pool);
 }
 
 static bool can_grow_old(const struct iscsi_door *door)
@@ -128,15 +128,15 @@ static bool settle(struct spd_loop *loop)
     struct iscsi_door *door = door_of(loop);
 
     do {
-        task_look(door);
-        deliver_all(door);
-        transfer_serve(door);
+        iscsi_task_look(door);
+        iscsi_deliver_all(door);
+        iscsi_transfer_serve(door);
         while (!list_empty(&door->ready))
-            send_flush(list_entry(door->ready.next, struct connection, ready));
-        connection_reap(door);
+            iscsi_send_flush(list_entry(door->ready.next, struct iscsi_connection, ready));
+        iscsi_connection_reap(door);
         if (door->sessions_ended) {
-            session_reap(door);
-            login_resume(door);
+            iscsi_session_reap(door);
+            iscsi_login_resume(door);
         }
     } while (!list_empty(&door->ready) || !list_empty(&door->dropped) || door->tasks_ended ||
         door->data_given_up || (door->room_freed && !list_empty(&door->hungry)));
@@ -156,13 +156,13 @@ static void stop(struct spd_loop *loop)
             pause_listening(door);
     }
     list_each(link, &door->connections) {
-        struct connection *c = list_entry(link, struct connection, link);
+        struct iscsi_connection *c = list_entry(link, struct iscsi_connection, link);
 
         if (c->state == CONNECTION_FULL) {
-            async_drop(c);
-            send_flush(c);
+            iscsi_async_drop(c);
+            iscsi_send_flush(c);
         }
-        wire_drop(c, SPD_END_STOPPED, NULL);
+        iscsi_wire_drop(c, SPD_END_STOPPED, NULL);
     }
 }
 
@@ -220,11 +220,11 @@ int iscsi_door_new(struct spd_unit *unit, const struct iscsi_config *config,
     list_init(&door->sessions);
     list_init(&door->waits);
     list_init(&door->hungry);
-    peers_init(&door->peers);
-    share_init(&door->peers);
+    iscsi_peers_init(&door->peers);
+    iscsi_share_init(&door->peers);
     door->port = (struct scsi_port){
         .designators = door->designators,
-        .designators_length = config_designators(config, number, door->designators),
+        .designators_length = iscsi_config_designators(config, number, door->designators),
         .version_descriptor = 0x0960, /* SPC-4 table 141: iSCSI, no version claimed */
         .relative_port = number, /* as in the designators */
         .task_management = { SCSI_TM_ABORT_TASK | SCSI_TM_ABORT_TASK_SET | SCSI_TM_CLEAR_TASK_SET |
@@ -244,13 +244,13 @@ int iscsi_door_new(struct spd_unit *unit, const struct iscsi_config *config,
 
 void iscsi_door_free(struct iscsi_door *door)
 {
-    buffer_trim(&door->pool);
+    iscsi_buffer_trim(&door->pool);
     if (door->rx != NULL)
         os_pages_free(door->rx, ISCSI_RX_BUFFER);
     spd_loop_close(&door->loop);
     if (door->listener.socket != OS_NO_SOCKET)
         os_socket_close(door->listener.socket);
-    config_free(&door->config);
+    iscsi_config_free(&door->config);
     free(door);
 }
 
@@ -259,19 +259,19 @@ static int door_open(struct spd_unit *unit, const struct spd_uri *uri, struct sp
     struct iscsi_config config;
     struct iscsi_door *door;
     bool guarded;
-    int error = config_read(uri, &config, &guarded);
+    int error = iscsi_config_read(uri, &config, &guarded);
 
     if (error != 0)
         return error;
     error = iscsi_door_new(unit, &config, &door);
     if (error != 0) {
-        config_free(&config);
+        iscsi_config_free(&config);
         return error;
     }
-    error = address_listen(uri, guarded, &door->listener.socket);
+    error = iscsi_address_listen(uri, guarded, &door->listener.socket);
     if (error == 0) {
         listen_again(door);
-        error = address_name(uri, door);
+        error = iscsi_address_name(uri, door);
     }
     if (error != 0) {
         free(door->base.uri);

@@ -43,10 +43,10 @@ struct iscsi_door {
     struct list ready;
     struct list sessions;
     struct list waits;
-    struct claim claims[SCSI_REGISTRATIONS];
+    struct iscsi_claim claims[SCSI_REGISTRATIONS];
     uint32_t round;   /* of task management: what began before it was aborted */
     bool owes_report; /* and the library does not know yet that it has ended */
-    struct peers peers;
+    struct iscsi_peers peers;
     uint32_t connection_count;
     uint16_t next_tsih;
     uint32_t last_busy; /* when anything last arrived */
@@ -58,7 +58,7 @@ struct iscsi_door {
     bool room_freed;  /* some of it, since it was last given out */
     bool room_wanted; /* a session waits for what all share: nobody else gets more of it */
     bool deferred;    /* a command waits for the next turn alone */
-    struct buffer_pool pool;
+    struct iscsi_buffer_pool pool;
     uint8_t *rx; /* ISCSI_RX_BUFFER; shared, since one connection reads at a time */
 };
 

@@ -28,16 +28,16 @@
 #include "os/os.h"
 #include "scsi/be.h"
 
-struct login *login_new(void)
+struct iscsi_login *iscsi_login_new(void)
 {
-    struct login *login = calloc(1, sizeof(*login));
+    struct iscsi_login *login = calloc(1, sizeof(*login));
 
     if (login != NULL)
         iscsi_params_init(&login->params);
     return login;
 }
 
-void login_free(struct login *login)
+void iscsi_login_free(struct iscsi_login *login)
 {
     if (login == NULL)
         return;
@@ -46,7 +46,7 @@ void login_free(struct login *login)
     free(login);
 }
 
-static bool keep_text(struct login *login, const char *text, uint32_t length)
+static bool keep_text(struct iscsi_login *login, const char *text, uint32_t length)
 {
     char *grown;
 
@@ -61,10 +61,11 @@ static bool keep_text(struct login *login, const char *text, uint32_t length)
     return true;
 }
 
-static struct reply *respond(struct connection *c, uint8_t flags, uint16_t status, uint32_t length)
+static struct iscsi_reply *respond(
+    struct iscsi_connection *c, uint8_t flags, uint16_t status, uint32_t length)
 {
-    const struct login *login = c->login;
-    struct reply *reply = reply_new(c, ISCSI_LOGIN_RESPONSE, length);
+    const struct iscsi_login *login = c->login;
+    struct iscsi_reply *reply = iscsi_reply_new(c, ISCSI_LOGIN_RESPONSE, length);
 
     if (reply == NULL)
         return NULL;
@@ -79,19 +80,19 @@ static struct reply *respond(struct connection *c, uint8_t flags, uint16_t statu
     return reply;
 }
 
-static void send_refusal(struct connection *c, uint16_t status)
+static void send_refusal(struct iscsi_connection *c, uint16_t status)
 {
-    struct reply *reply = respond(c, 0, status, 0);
+    struct iscsi_reply *reply = respond(c, 0, status, 0);
 
     if (reply == NULL)
         return;
-    send_queue(c, &reply->item);
-    wire_close(c);
+    iscsi_send_queue(c, &reply->item);
+    iscsi_wire_close(c);
 }
 
 /* Guesses of a secret or a name are as slow as one a second, however many connections make them.
  * Only those who guess wrong wait. */
-static void delay_refusal(struct connection *c, uint16_t status)
+static void delay_refusal(struct iscsi_connection *c, uint16_t status)
 {
     uint32_t now = c->door->loop.now, before = c->peer->refused_until;
 
@@ -101,29 +102,29 @@ static void delay_refusal(struct connection *c, uint16_t status)
     c->deadline = c->peer->refused_until;
 }
 
-void login_refuse_late(struct connection *c)
+void iscsi_login_refuse_late(struct iscsi_connection *c)
 {
     send_refusal(c, c->login->refusal);
 }
 
-void login_refuse(struct connection *c, uint16_t status, const char *why)
+void iscsi_login_refuse(struct iscsi_connection *c, uint16_t status, const char *why)
 {
-    refusal_report(c, status, why);
-    wire_ends(c, SPD_END_REFUSED, NULL);
+    iscsi_refusal_report(c, status, why);
+    iscsi_wire_ends(c, SPD_END_REFUSED, NULL);
     if (status == LOGIN_AUTHENTICATION || status == LOGIN_FORBIDDEN)
         delay_refusal(c, status);
     else
         send_refusal(c, status);
 }
 
-void login_begin(struct connection *c, const uint8_t *bhs)
+void iscsi_login_begin(struct iscsi_connection *c, const uint8_t *bhs)
 {
-    struct login *login = c->login;
+    struct iscsi_login *login = c->login;
 
     if (login->begun)
         return;
     login->begun = true;
-    peer_hold(c, HOLD_LOGIN);
+    iscsi_peer_hold(c, HOLD_LOGIN);
     login->stage = bhs[BHS_FLAGS] >> 2 & 3;
     memcpy(login->isid, bhs + LOGIN_ISID, 6);
     memcpy(login->itt, bhs + BHS_ITT, 4);
@@ -133,73 +134,73 @@ void login_begin(struct connection *c, const uint8_t *bhs)
 }
 
 /* What must be the same in all requests of a login. False: refused. */
-static bool check_header(struct connection *c, const uint8_t *bhs)
+static bool check_header(struct iscsi_connection *c, const uint8_t *bhs)
 {
-    struct login *login = c->login;
+    struct iscsi_login *login = c->login;
     uint8_t flags = bhs[BHS_FLAGS], stage = flags >> 2 & 3, next = flags & 3;
     bool transit = flags & LOGIN_TRANSIT;
 
     if (bhs[LOGIN_VERSION_MIN] != 0) {
-        login_refuse(c, LOGIN_VERSION, "version 0 is the only one there is");
+        iscsi_login_refuse(c, LOGIN_VERSION, "version 0 is the only one there is");
         return false;
     }
     if (memcmp(login->isid, bhs + LOGIN_ISID, 6) != 0 ||
         login->tsih != be16_get(bhs + LOGIN_TSIH) || c->cid != be16_get(bhs + LOGIN_CID) ||
         memcmp(login->itt, bhs + BHS_ITT, 4) != 0 || !(bhs[0] & ISCSI_IMMEDIATE)) {
-        login_refuse(c, LOGIN_INITIATOR_ERROR, "ISID, TSIH, CID or task tag changed");
+        iscsi_login_refuse(c, LOGIN_INITIATOR_ERROR, "ISID, TSIH, CID or task tag changed");
         return false;
     }
     if (stage != login->stage || stage > STAGE_OPERATIONAL ||
         (transit && (flags & LOGIN_CONTINUE || next <= stage || next == 2)) ||
         ++login->rounds > ISCSI_LOGIN_ROUNDS_MAX) {
-        login_refuse(c, LOGIN_INITIATOR_ERROR, "bad stage, or too many requests");
+        iscsi_login_refuse(c, LOGIN_INITIATOR_ERROR, "bad stage, or too many requests");
         return false;
     }
     login->next = transit ? next : stage;
     return true;
 }
 
-static bool authenticated(const struct connection *c)
+static bool authenticated(const struct iscsi_connection *c)
 {
     return c->door->config.chap.count == 0 || c->login->chap.state == CHAP_DONE;
 }
 
 /* Whatever CHAP has to say to this request's keys. */
-static uint16_t authenticate(struct connection *c, struct iscsi_text *answer)
+static uint16_t authenticate(struct iscsi_connection *c, struct iscsi_text *answer)
 {
-    struct login *login = c->login;
+    struct iscsi_login *login = c->login;
     const struct iscsi_config *config = &c->door->config;
-    const struct chap_rules rules = { &config->chap, &config->mutual, config->demand_mutual };
-    const struct chap_keys none = { 0 };
+    const struct iscsi_chap_rules rules = { &config->chap, &config->mutual, config->demand_mutual };
+    const struct iscsi_chap_keys none = { 0 };
 
     if (memcmp(&login->chap_keys, &none, sizeof(none)) == 0)
         /* The choice of the method alone is fine; whoever wants to go on without CHAP loses. */
         return authenticated(c) ||
                 (login->method == METHOD_CHAP && login->stage == STAGE_SECURITY)
             ? LOGIN_SUCCESS
-            : login_fault(
+            : iscsi_login_fault(
                   login, LOGIN_AUTHENTICATION, "it does not authenticate, and CHAP is needed");
-    return chap_step(&login->chap, &rules, &login->chap_keys, answer)
+    return iscsi_chap_step(&login->chap, &rules, &login->chap_keys, answer)
         ? LOGIN_SUCCESS
-        : login_fault(login, LOGIN_AUTHENTICATION, "%s", login->chap.why);
+        : iscsi_login_fault(login, LOGIN_AUTHENTICATION, "%s", login->chap.why);
 }
 
 /* These checks wait until we know who asks: others learn nothing of them. */
-static uint16_t authorize(struct connection *c)
+static uint16_t authorize(struct iscsi_connection *c)
 {
-    struct login *login = c->login;
+    struct iscsi_login *login = c->login;
 
     if (!authenticated(c))
         return LOGIN_SUCCESS;
     if (login->chap.name != NULL &&
-        !chap_may_use(&c->door->config.chap, login->chap.name, login->claims.initiator))
-        return login_fault(login, LOGIN_FORBIDDEN,
+        !iscsi_chap_may_use(&c->door->config.chap, login->chap.name, login->claims.initiator))
+        return iscsi_login_fault(login, LOGIN_FORBIDDEN,
             "the secrets file binds this InitiatorName or this user to another");
     return login->wrong_target ? LOGIN_NOT_FOUND : LOGIN_SUCCESS;
 }
 
 /* Our own MaxRecvDataSegmentLength, once, when the operational part is under way or skipped. */
-static void declare(struct login *login, struct iscsi_text *answer)
+static void declare(struct iscsi_login *login, struct iscsi_text *answer)
 {
     if (login->declared || (login->stage == STAGE_SECURITY && login->next != STAGE_FULL_FEATURE))
         return;
@@ -209,26 +210,26 @@ static void declare(struct login *login, struct iscsi_text *answer)
 
 /* A TSIH that is not zero names a session to join. With one connection a session that can only be
  * the reinstatement of its connection (RFC 7143 6.3.4), which at level 0 means the session's. */
-static uint16_t check_tsih(const struct connection *c)
+static uint16_t check_tsih(const struct iscsi_connection *c)
 {
-    const struct login *login = c->login;
-    struct session *old;
+    const struct iscsi_login *login = c->login;
+    struct iscsi_session *old;
 
     if (login->tsih == 0)
         return LOGIN_SUCCESS;
-    old = session_find(c->door, login->claims.initiator, login->isid);
+    old = iscsi_session_find(c->door, login->claims.initiator, login->isid);
     if (old == NULL || old->tsih != login->tsih)
         return LOGIN_NO_SESSION;
     return old->connection->cid == c->cid ? LOGIN_SUCCESS : LOGIN_TOO_MANY_CONNECTIONS;
 }
 
-static void enter_full_feature(struct connection *c, struct session *session)
+static void enter_full_feature(struct iscsi_connection *c, struct iscsi_session *session)
 {
-    struct login *login = c->login;
+    struct iscsi_login *login = c->login;
 
     c->session = session;
     session->connection = c;
-    session_name(session, login->claims.initiator, login->isid);
+    iscsi_session_name(session, login->claims.initiator, login->isid);
     session->account = session->params.discovery ? NULL : login->chap.name;
     if (login->tsih != 0)
         session->tsih = login->tsih;
@@ -238,83 +239,84 @@ static void enter_full_feature(struct connection *c, struct session *session)
     c->rx.header_digest = session->params.header_digest;
     c->rx.data_digest = session->params.data_digest;
     c->state = CONNECTION_FULL;
-    peer_hold(c, session->params.discovery ? HOLD_DISCOVERY : HOLD_UNUSED);
+    iscsi_peer_hold(c, session->params.discovery ? HOLD_DISCOVERY : HOLD_UNUSED);
 }
 
 /* Why there is no place for the session; NULL: there is one. */
-static const char *no_place(struct connection *c)
+static const char *no_place(struct iscsi_connection *c)
 {
-    const struct login *login = c->login;
+    const struct iscsi_login *login = c->login;
 
-    if (!share_admit(&c->door->peers, c->peer,
+    if (!iscsi_share_admit(&c->door->peers, c->peer,
             login->params.discovery ? SHARE_DISCOVERY : SHARE_SESSIONS))
         return "its host, or all together, have as many sessions as they may";
     if (!login->params.discovery &&
-        session_count(c->door, login->claims.initiator) >= ISCSI_NAME_SESSIONS_MAX)
+        iscsi_session_count(c->door, login->claims.initiator) >= ISCSI_NAME_SESSIONS_MAX)
         return "this initiator has as many sessions as one may";
     return NULL;
 }
 
 /* Whether the InitiatorName is another account's at present. */
-static bool is_claimed(const struct connection *c)
+static bool is_claimed(const struct iscsi_connection *c)
 {
-    const char *owner = claim_owner(c->door, c->login->claims.initiator);
+    const char *owner = iscsi_claim_owner(c->door, c->login->claims.initiator);
 
     return owner != NULL && strcmp(owner, c->login->chap.name) != 0;
 }
 
 /* The last response of a login: answer holds its keys, which login->text keeps while it waits. */
-static void complete(struct connection *c, uint8_t stage)
+static void complete(struct iscsi_connection *c, uint8_t stage)
 {
-    struct login *login = c->login;
-    struct session *old = NULL, *session;
-    struct reply *reply;
+    struct iscsi_login *login = c->login;
+    struct iscsi_session *old = NULL, *session;
+    struct iscsi_reply *reply;
     const char *why;
 
     /* RFC 7143 6.3.5: the same initiator port again ends its former session; and a new one must
      * not begin while a write of the former could still reach the medium. */
     if (!login->params.discovery) {
         if (is_claimed(c)) {
-            login_refuse(c, LOGIN_FORBIDDEN, "its InitiatorName is in use by another user, or "
+            iscsi_login_refuse(c, LOGIN_FORBIDDEN,
+                "its InitiatorName is in use by another user, or "
                 "registered for a reservation");
             return;
         }
-        old = session_find(c->door, login->claims.initiator, login->isid);
+        old = iscsi_session_find(c->door, login->claims.initiator, login->isid);
         if (old != NULL)
-            wire_drop(old->connection, SPD_END_REINSTATED, NULL);
-        if (old != NULL || !waiting_is_over(c)) {
-            waiting_begin(c);
+            iscsi_wire_drop(old->connection, SPD_END_REINSTATED, NULL);
+        if (old != NULL || !iscsi_waiting_is_over(c)) {
+            iscsi_waiting_begin(c);
             login->stage = stage;
             return;
         }
     }
     why = no_place(c);
-    session = why != NULL ? NULL : session_new(c, &login->params);
+    session = why != NULL ? NULL : iscsi_session_new(c, &login->params);
     if (session == NULL) {
-        login_refuse(c, LOGIN_OUT_OF_RESOURCES, why != NULL ? why : "not enough memory");
+        iscsi_login_refuse(c, LOGIN_OUT_OF_RESOURCES, why != NULL ? why : "not enough memory");
         return;
     }
     enter_full_feature(c, session);
-    wire_begins(c);
+    iscsi_wire_begins(c);
     reply = respond(c, (uint8_t)(LOGIN_TRANSIT | stage << 2 | STAGE_FULL_FEATURE), LOGIN_SUCCESS,
         login->text_length);
     if (reply != NULL) {
         if (login->text_length > 0)
             memcpy(reply->data, login->text, login->text_length);
-        send_queue(c, &reply->item);
+        iscsi_send_queue(c, &reply->item);
     }
     c->login = NULL;
-    login_free(login);
+    iscsi_login_free(login);
 }
 
 /* One of them: it may drop another connection, so the list is walked anew for the next one. We are
  * called again as long as there are answers to send or connections to bury. */
-void login_resume(struct iscsi_door *door)
+void iscsi_login_resume(struct iscsi_door *door)
 {
     list_each(link, &door->connections) {
-        struct connection *c = list_entry(link, struct connection, link);
+        struct iscsi_connection *c = list_entry(link, struct iscsi_connection, link);
 
-        if (c->state == CONNECTION_WAITING && waiting_is_over(c)) {
+        if (c->state == CONNECTION_WAITING && iscsi_waiting_is_over(c)) {
             complete(c, c->login->stage);
             door->sessions_ended = true;
             return;
@@ -323,14 +325,14 @@ void login_resume(struct iscsi_door *door)
 }
 
 /* All keys of an exchange have come. */
-static void answer_keys(struct connection *c)
+static void answer_keys(struct iscsi_connection *c)
 {
-    struct login *login = c->login;
+    struct iscsi_login *login = c->login;
     char bytes[ISCSI_LOGIN_RECEIVE_MAX];
     struct iscsi_text answer = { .bytes = bytes, .size = sizeof(bytes) };
     uint8_t stage = login->stage, flags = (uint8_t)(stage << 2);
-    uint16_t status = login_take_keys(c, &answer);
-    struct reply *reply;
+    uint16_t status = iscsi_login_take_keys(c, &answer);
+    struct iscsi_reply *reply;
 
     if (status == LOGIN_SUCCESS)
         status = authenticate(c, &answer);
@@ -340,9 +342,9 @@ static void answer_keys(struct connection *c)
         status = check_tsih(c);
     declare(login, &answer);
     if (status == LOGIN_SUCCESS && answer.overflow)
-        status = login_fault(login, LOGIN_INITIATOR_ERROR, "its keys want a longer answer");
+        status = iscsi_login_fault(login, LOGIN_INITIATOR_ERROR, "its keys want a longer answer");
     if (status != LOGIN_SUCCESS) {
-        login_refuse(c, status, login->claims.why);
+        iscsi_login_refuse(c, status, login->claims.why);
         return;
     }
     login->text_length = 0;
@@ -352,7 +354,7 @@ static void answer_keys(struct connection *c)
             if (keep_text(login, bytes, answer.length))
                 complete(c, stage);
             else
-                wire_drop(c, SPD_END_NO_ROOM, "not enough memory for its login");
+                iscsi_wire_drop(c, SPD_END_NO_ROOM, "not enough memory for its login");
             return;
         }
         login->stage = login->next;
@@ -362,23 +364,24 @@ static void answer_keys(struct connection *c)
     if (reply == NULL)
         return;
     memcpy(reply->data, bytes, answer.length);
-    send_queue(c, &reply->item);
+    iscsi_send_queue(c, &reply->item);
 }
 
-void login_request(struct connection *c, const uint8_t *bhs, char *data, uint32_t length)
+void iscsi_login_request(
+    struct iscsi_connection *c, const uint8_t *bhs, char *data, uint32_t length)
 {
-    struct login *login = c->login;
-    struct reply *reply;
+    struct iscsi_login *login = c->login;
+    struct iscsi_reply *reply;
 
-    peer_works(&c->door->peers, c->peer, ISCSI_LOGIN_WORK);
+    iscsi_peer_works(&c->door->peers, c->peer, ISCSI_LOGIN_WORK);
     if (!check_header(c, bhs))
         return;
     if (length > ISCSI_TEXT_MAX - login->text_length) {
-        login_refuse(c, LOGIN_INITIATOR_ERROR, "too many keys");
+        iscsi_login_refuse(c, LOGIN_INITIATOR_ERROR, "too many keys");
         return;
     }
     if (!keep_text(login, data, length)) {
-        wire_drop(c, SPD_END_NO_ROOM, "not enough memory for its login");
+        iscsi_wire_drop(c, SPD_END_NO_ROOM, "not enough memory for its login");
         return;
     }
     if (!(bhs[BHS_FLAGS] & LOGIN_CONTINUE)) {
@@ -388,5 +391,5 @@ void login_request(struct connection *c, const uint8_t *bhs, char *data, uint32_
     /* RFC 7143 6.2: an empty response asks for the rest. */
     reply = respond(c, (uint8_t)(login->stage << 2), LOGIN_SUCCESS, 0);
     if (reply != NULL)
-        send_queue(c, &reply->item);
+        iscsi_send_queue(c, &reply->item);
 }

@@ -14,36 +14,36 @@
 #include "doors/iscsi/limits.h"
 #include "os/os.h"
 
-struct connection;
+struct iscsi_connection;
 struct iscsi_door;
 
-enum stage {
+enum iscsi_stage {
     STAGE_SECURITY = 0,
     STAGE_OPERATIONAL = 1,
     STAGE_FULL_FEATURE = 3,
 };
 
-enum method {
+enum iscsi_method {
     METHOD_UNKNOWN,
     METHOD_NONE,
     METHOD_CHAP,
 };
 
 /* Claims hold what the initiator has said of itself so far, as it said it; the others are empty. */
-struct login_claims {
+struct iscsi_login_claims {
     char initiator[ISCSI_NAME_MAX + 1];
     char target[ISCSI_NAME_MAX + 1];
     char user[CHAP_NAME_MAX + 1];
     char why[160]; /* of what comes to be refused; empty: the status says it all */
 };
 
-struct login {
+struct iscsi_login {
     uint8_t stage;
     uint8_t next;         /* stage that the initiator asked for; the present one when it did not */
     bool begun;           /* the first request was taken */
     bool named;           /* its keys were, too */
     bool declared;        /* our MaxRecvDataSegmentLength was sent */
-    uint8_t method;       /* enum method */
+    uint8_t method;       /* enum iscsi_method */
     uint32_t rounds;
     uint8_t isid[6];
     uint16_t tsih;
@@ -54,32 +54,33 @@ struct login {
     bool target;
     bool wrong_target;
     uint16_t refusal;     /* the status that a delayed answer has */
-    struct login_claims claims;
-    struct chap chap;
-    struct chap_keys chap_keys;
+    struct iscsi_login_claims claims;
+    struct iscsi_chap chap;
+    struct iscsi_chap_keys chap_keys;
     struct iscsi_params params;
     uint32_t text_length; /* of keys so far, while the C bit says that more follow */
     char *text;
 };
 
 /* NULL: not enough memory. */
-struct login *login_new(void);
-void login_free(struct login *login);
+struct iscsi_login *iscsi_login_new(void);
+void iscsi_login_free(struct iscsi_login *login);
 /* Answers with that status, tells the log who was refused and why, and closes. why: NULL or empty
  * where the status says it all. An initiator that may not come in gets the answer later, at
  * c->deadline. */
-void login_refuse(struct connection *c, uint16_t status, const char *why);
-void login_refuse_late(struct connection *c);
+void iscsi_login_refuse(struct iscsi_connection *c, uint16_t status, const char *why);
+void iscsi_login_refuse_late(struct iscsi_connection *c);
 /* The header of a login request has come, the first of which begins the login. */
-void login_begin(struct connection *c, const uint8_t *bhs);
-void login_request(struct connection *c, const uint8_t *bhs, char *data, uint32_t length);
+void iscsi_login_begin(struct iscsi_connection *c, const uint8_t *bhs);
+void iscsi_login_request(
+    struct iscsi_connection *c, const uint8_t *bhs, char *data, uint32_t length);
 /* Continues a login that waited and need not any more; one in each turn. */
-void login_resume(struct iscsi_door *door);
+void iscsi_login_resume(struct iscsi_door *door);
 
 /* login_keys.c: notes for the log what the status does not say; returns the status. */
-OS_PRINTF(3, 4) uint16_t login_fault(
-    struct login *login, uint16_t status, const char *format, ...);
+OS_PRINTF(3, 4) uint16_t iscsi_login_fault(
+    struct iscsi_login *login, uint16_t status, const char *format, ...);
 /* Takes the keys of login->text, which are complete, and writes the answers. */
-uint16_t login_take_keys(struct connection *c, struct iscsi_text *answer);
+uint16_t iscsi_login_take_keys(struct iscsi_connection *c, struct iscsi_text *answer);
 
 #endif

@@ -15,7 +15,7 @@
 #include "doors/iscsi/name.h"
 #include "doors/iscsi/pdu.h"
 
-uint16_t login_fault(struct login *login, uint16_t status, const char *format, ...)
+uint16_t iscsi_login_fault(struct iscsi_login *login, uint16_t status, const char *format, ...)
 {
     va_list arguments;
 
@@ -25,41 +25,41 @@ uint16_t login_fault(struct login *login, uint16_t status, const char *format, .
     return status;
 }
 
-static uint16_t take_session_type(struct login *login, const char *value)
+static uint16_t take_session_type(struct iscsi_login *login, const char *value)
 {
     if (login->session_type)
-        return login_fault(login, LOGIN_INITIATOR_ERROR, "SessionType came twice");
+        return iscsi_login_fault(login, LOGIN_INITIATOR_ERROR, "SessionType came twice");
     login->session_type = true;
     /* Which it is was found out before all keys. */
     return strcmp(value, "Normal") == 0 || strcmp(value, "Discovery") == 0 ? LOGIN_SUCCESS
                                                                            : LOGIN_SESSION_TYPE;
 }
 
-static uint16_t take_initiator(struct login *login, const char *value)
+static uint16_t take_initiator(struct iscsi_login *login, const char *value)
 {
     char name[ISCSI_NAME_MAX + 2]; /* one byte too many is a fault, whatever follows it */
     const char *wrong;
 
     if (login->initiator)
-        return login_fault(login, LOGIN_INITIATOR_ERROR, "InitiatorName came twice");
+        return iscsi_login_fault(login, LOGIN_INITIATOR_ERROR, "InitiatorName came twice");
     login->initiator = true;
     snprintf(name, sizeof(name), "%s", value);
-    wrong = name_fault(name);
+    wrong = iscsi_name_fault(name);
     snprintf(login->claims.initiator, sizeof(login->claims.initiator), "%.*s", ISCSI_NAME_MAX,
         name);
     return wrong == NULL ? LOGIN_SUCCESS
-                         : login_fault(login, LOGIN_INITIATOR_ERROR,
+                         : iscsi_login_fault(login, LOGIN_INITIATOR_ERROR,
                                "InitiatorName is no iSCSI name: %s", wrong);
 }
 
-static uint16_t take_target(struct connection *c, const char *value)
+static uint16_t take_target(struct iscsi_connection *c, const char *value)
 {
     if (c->login->target)
-        return login_fault(c->login, LOGIN_INITIATOR_ERROR, "TargetName came twice");
+        return iscsi_login_fault(c->login, LOGIN_INITIATOR_ERROR, "TargetName came twice");
     c->login->target = true;
     snprintf(c->login->claims.target, sizeof(c->login->claims.target), "%s", value);
     c->login->wrong_target =
-        !c->login->params.discovery && !name_is(value, c->door->config.target);
+        !c->login->params.discovery && !iscsi_name_is(value, c->door->config.target);
     return LOGIN_SUCCESS;
 }
 
@@ -78,25 +78,26 @@ static bool lists(const char *list, const char *item)
     return false;
 }
 
-static uint16_t take_method(struct connection *c, const char *value, struct iscsi_text *answer)
+static uint16_t take_method(
+    struct iscsi_connection *c, const char *value, struct iscsi_text *answer)
 {
-    struct login *login = c->login;
+    struct iscsi_login *login = c->login;
     bool chap = c->door->config.chap.count > 0;
     const char *method = chap ? "CHAP" : "None";
 
     if (login->stage != STAGE_SECURITY || login->method != METHOD_UNKNOWN)
-        return login_fault(
+        return iscsi_login_fault(
             login, LOGIN_INITIATOR_ERROR, "AuthMethod came twice, or out of its stage");
     if (!lists(value, method))
-        return login_fault(login, LOGIN_AUTHENTICATION, "it offers AuthMethod=%s; %s is needed",
-            value, method);
+        return iscsi_login_fault(
+            login, LOGIN_AUTHENTICATION, "it offers AuthMethod=%s; %s is needed", value, method);
     login->method = chap ? METHOD_CHAP : METHOD_NONE;
     iscsi_text_put(answer, "AuthMethod", method);
     return LOGIN_SUCCESS;
 }
 
 /* The place for a CHAP key's value; NULL for any other key. */
-static const char **chap_slot(struct login *login, const char *key)
+static const char **chap_slot(struct iscsi_login *login, const char *key)
 {
     const struct {
         const char *name;
@@ -115,15 +116,15 @@ static const char **chap_slot(struct login *login, const char *key)
     return NULL;
 }
 
-static uint16_t take_key(struct connection *c, const char *key, const char *value,
+static uint16_t take_key(struct iscsi_connection *c, const char *key, const char *value,
     struct iscsi_text *answer)
 {
-    struct login *login = c->login;
+    struct iscsi_login *login = c->login;
     const char **slot = chap_slot(login, key);
 
     if (slot != NULL) {
         if (*slot != NULL || login->method != METHOD_CHAP || login->stage != STAGE_SECURITY)
-            return login_fault(
+            return iscsi_login_fault(
                 login, LOGIN_INITIATOR_ERROR, "%s came twice, or out of its turn", key);
         *slot = value;
         if (slot == &login->chap_keys.name)
@@ -140,7 +141,7 @@ static uint16_t take_key(struct connection *c, const char *key, const char *valu
         return take_method(c, value, answer);
     if (iscsi_key_offer(&login->params, PHASE_LOGIN, key, value, answer))
         return LOGIN_SUCCESS;
-    return login_fault(
+    return iscsi_login_fault(
         login, LOGIN_INITIATOR_ERROR, "%s=%s came twice, or has no such value", key, value);
 }
 
@@ -155,9 +156,9 @@ static bool says_discovery(const char *text, uint32_t length)
     return false;
 }
 
-uint16_t login_take_keys(struct connection *c, struct iscsi_text *answer)
+uint16_t iscsi_login_take_keys(struct iscsi_connection *c, struct iscsi_text *answer)
 {
-    struct login *login = c->login;
+    struct iscsi_login *login = c->login;
     uint32_t position = 0;
     char *key, *value, tag[sizeof "65535"];
     bool bad;
@@ -172,7 +173,7 @@ uint16_t login_take_keys(struct connection *c, struct iscsi_text *answer)
             return status;
     }
     if (bad)
-        return login_fault(login, LOGIN_INITIATOR_ERROR, "its text is no list of key=value");
+        return iscsi_login_fault(login, LOGIN_INITIATOR_ERROR, "its text is no list of key=value");
     if (!login->initiator || (!login->params.discovery && !login->target))
         return LOGIN_MISSING_PARAMETER;
     snprintf(tag, sizeof(tag), "%u", c->door->port.relative_port);

@@ -14,12 +14,12 @@
 #include "doors/iscsi/task.h"
 #include "scsi/be.h"
 
-void logout_request(struct connection *c, const uint8_t *bhs)
+void iscsi_logout_request(struct iscsi_connection *c, const uint8_t *bhs)
 {
     enum { CLOSE_SESSION, CLOSE_CONNECTION, REMOVE_FOR_RECOVERY };
     enum { CLOSED, CID_NOT_FOUND, NO_RECOVERY, FAILED };
     uint8_t reason = bhs[BHS_FLAGS] & 0x7f, response = CLOSED;
-    struct reply *reply;
+    struct iscsi_reply *reply;
 
     if (reason == REMOVE_FOR_RECOVERY)
         response = NO_RECOVERY;
@@ -27,22 +27,22 @@ void logout_request(struct connection *c, const uint8_t *bhs)
         response = FAILED;
     else if (reason == CLOSE_CONNECTION && be16_get(bhs + LOGOUT_CID) != c->cid)
         response = CID_NOT_FOUND;
-    reply = reply_new(c, ISCSI_LOGOUT_RESPONSE, 0);
+    reply = iscsi_reply_new(c, ISCSI_LOGOUT_RESPONSE, 0);
     if (reply == NULL)
         return;
     memcpy(reply->bhs + BHS_ITT, bhs + BHS_ITT, 4);
     reply->bhs[BHS_RESPONSE] = response;
     if (response == CLOSED)
-        task_logout(c, reply);
+        iscsi_task_logout(c, reply);
     else
-        send_queue(c, &reply->item);
+        iscsi_send_queue(c, &reply->item);
 }
 
 /* Tells the initiator that we are going away, which saves it a timeout. */
-void async_drop(struct connection *c)
+void iscsi_async_drop(struct iscsi_connection *c)
 {
     enum { DROPS_ALL_CONNECTIONS = 3 };
-    struct reply *reply = reply_new(c, ISCSI_ASYNC, 0);
+    struct iscsi_reply *reply = iscsi_reply_new(c, ISCSI_ASYNC, 0);
 
     if (reply == NULL)
         return;
@@ -50,5 +50,5 @@ void async_drop(struct connection *c)
     reply->bhs[ASYNC_EVENT] = DROPS_ALL_CONNECTIONS;
     be16_put(reply->bhs + ASYNC_PARAMETER_2, (uint16_t)c->session->params.time2wait);
     be16_put(reply->bhs + ASYNC_PARAMETER_3, (uint16_t)c->session->params.time2retain);
-    send_queue(c, &reply->item);
+    iscsi_send_queue(c, &reply->item);
 }

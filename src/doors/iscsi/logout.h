@@ -8,10 +8,10 @@
 
 #include <stdint.h>
 
-struct connection;
+struct iscsi_connection;
 
-void logout_request(struct connection *c, const uint8_t *bhs);
+void iscsi_logout_request(struct iscsi_connection *c, const uint8_t *bhs);
 /* Tells the initiator that we are going away, which saves it a timeout. */
-void async_drop(struct connection *c);
+void iscsi_async_drop(struct iscsi_connection *c);
 
 #endif

@@ -122,7 +122,7 @@ static const char *prepare(char *name)
     return NULL;
 }
 
-const char *name_fault(char *name)
+const char *iscsi_name_fault(char *name)
 {
     const char *fault;
 
@@ -140,11 +140,11 @@ const char *name_fault(char *name)
     return "it begins with none of 'iqn.', 'eui.' and 'naa.'";
 }
 
-bool name_is(const char *text, const char *name)
+bool iscsi_name_is(const char *text, const char *name)
 {
     char copy[ISCSI_NAME_MAX + 2];
 
     /* A name of one byte too many is a fault, so the copy need be no longer. */
     snprintf(copy, sizeof(copy), "%s", text);
-    return name_fault(copy) == NULL && strcmp(copy, name) == 0;
+    return iscsi_name_fault(copy) == NULL && strcmp(copy, name) == 0;
 }

@@ -10,9 +10,9 @@
 
 /* Makes the normal form of a name, in place, whose bytes can be compared; the length stays. Returns
  * what is wrong with it, and then the text is of no use; NULL: nothing. */
-const char *name_fault(char *name);
+const char *iscsi_name_fault(char *name);
 
 /* Whether the text, as it came, is this name, which is in its normal form. */
-bool name_is(const char *text, const char *name);
+bool iscsi_name_is(const char *text, const char *name);
 
 #endif

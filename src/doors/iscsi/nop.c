@@ -15,16 +15,17 @@
 /* Our pings carry this tag; the answer is told by it, and by any other sign of life. */
 #define PING_TAG 0x50494e47u
 
-void nop_out(struct connection *c, const uint8_t *bhs, const uint8_t *data, uint32_t length)
+void iscsi_nop_out(
+    struct iscsi_connection *c, const uint8_t *bhs, const uint8_t *data, uint32_t length)
 {
-    struct reply *reply;
+    struct iscsi_reply *reply;
 
     /* An answer to a ping of ours, or only news of ExpStatSN: no answer to it. */
     if (be32_get(bhs + BHS_ITT) == ISCSI_NO_TAG)
         return;
     if (length > c->max_send)
         length = c->max_send;
-    reply = reply_new(c, ISCSI_NOP_IN, length);
+    reply = iscsi_reply_new(c, ISCSI_NOP_IN, length);
     if (reply == NULL)
         return;
     memcpy(reply->bhs + BHS_LUN, bhs + BHS_LUN, 8);
@@ -32,17 +33,17 @@ void nop_out(struct connection *c, const uint8_t *bhs, const uint8_t *data, uint
     be32_put(reply->bhs + BHS_TTT, ISCSI_NO_TAG);
     if (length > 0)
         memcpy(reply->data, data, length);
-    send_queue(c, &reply->item);
+    iscsi_send_queue(c, &reply->item);
 }
 
-void nop_ping(struct connection *c)
+void iscsi_nop_ping(struct iscsi_connection *c)
 {
-    struct reply *reply = reply_new(c, ISCSI_NOP_IN, 0);
+    struct iscsi_reply *reply = iscsi_reply_new(c, ISCSI_NOP_IN, 0);
 
     if (reply == NULL)
         return;
     reply->takes_stat_sn = false;
     be32_put(reply->bhs + BHS_ITT, ISCSI_NO_TAG);
     be32_put(reply->bhs + BHS_TTT, PING_TAG);
-    send_queue(c, &reply->item);
+    iscsi_send_queue(c, &reply->item);
 }

@@ -8,9 +8,10 @@
 
 #include <stdint.h>
 
-struct connection;
+struct iscsi_connection;
 
-void nop_out(struct connection *c, const uint8_t *bhs, const uint8_t *data, uint32_t length);
-void nop_ping(struct connection *c);
+void iscsi_nop_out(
+    struct iscsi_connection *c, const uint8_t *bhs, const uint8_t *data, uint32_t length);
+void iscsi_nop_ping(struct iscsi_connection *c);
 
 #endif

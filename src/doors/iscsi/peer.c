@@ -12,30 +12,30 @@
 #include "os/net.h"
 #include "scsi/be.h"
 
-void peers_init(struct peers *peers)
+void iscsi_peers_init(struct iscsi_peers *peers)
 {
     memset(peers->counts, 0, sizeof(peers->counts));
     for (unsigned i = 0; i < PEER_CHAINS; i++)
         list_init(&peers->chains[i]);
 }
 
-static struct list *chain_of(struct peers *peers, const uint8_t network[OS_NETWORK])
+static struct list *chain_of(struct iscsi_peers *peers, const uint8_t network[OS_NETWORK])
 {
     uint32_t hash = be32_get(network) * 0x9e3779b1u ^ be32_get(network + 4);
 
     return &peers->chains[(hash * 0x9e3779b1u >> 16) % PEER_CHAINS];
 }
 
-struct peer *peer_of(struct peers *peers, os_socket socket)
+struct iscsi_peer *iscsi_peer_of(struct iscsi_peers *peers, os_socket socket)
 {
     uint8_t network[OS_NETWORK];
     struct list *chain;
-    struct peer *peer;
+    struct iscsi_peer *peer;
 
     os_socket_network(socket, network);
     chain = chain_of(peers, network);
     list_each(link, chain) {
-        peer = list_entry(link, struct peer, link);
+        peer = list_entry(link, struct iscsi_peer, link);
         if (memcmp(peer->network, network, OS_NETWORK) == 0) {
             peer->users++;
             return peer;
@@ -52,7 +52,7 @@ struct peer *peer_of(struct peers *peers, os_socket socket)
     return peer;
 }
 
-void peer_leave(struct peer *peer)
+void iscsi_peer_leave(struct iscsi_peer *peer)
 {
     if (--peer->users > 0)
         return;
@@ -60,7 +60,7 @@ void peer_leave(struct peer *peer)
     free(peer);
 }
 
-void peer_let_go(struct connection *c)
+void iscsi_peer_let_go(struct iscsi_connection *c)
 {
     if (c->hold == HOLDS)
         return;
@@ -70,9 +70,9 @@ void peer_let_go(struct connection *c)
     c->hold = HOLDS;
 }
 
-void peer_hold(struct connection *c, enum hold hold)
+void iscsi_peer_hold(struct iscsi_connection *c, enum iscsi_hold hold)
 {
-    peer_let_go(c);
+    iscsi_peer_let_go(c);
     c->hold = (uint8_t)hold;
     c->held_since = c->door->loop.now;
     c->peer->counts[hold]++;
@@ -80,7 +80,7 @@ void peer_hold(struct connection *c, enum hold hold)
     list_append(&c->peer->held[hold], &c->hold_link);
 }
 
-void peer_count_ended(struct iscsi_door *door, struct peer *peer, int change)
+void iscsi_peer_count_ended(struct iscsi_door *door, struct iscsi_peer *peer, int change)
 {
     peer->counts[HOLD_ENDED] += (uint32_t)change;
     door->peers.counts[HOLD_ENDED] += (uint32_t)change;

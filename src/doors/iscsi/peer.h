@@ -18,10 +18,10 @@
 #include "os/net.h"
 
 struct iscsi_door;
-struct connection;
+struct iscsi_connection;
 
 /* A hold says what a connection has come to. */
-enum hold {
+enum iscsi_hold {
     HOLD_SILENT,    /* it has not sent a request */
     HOLD_LOGIN,     /* it has, and has not logged in */
     HOLD_DISCOVERY, /* the longest idle first */
@@ -31,7 +31,7 @@ enum hold {
     HOLDS,
 };
 
-enum share {
+enum iscsi_share {
     SHARE_LOGINS,
     SHARE_DISCOVERY,
     SHARE_SESSIONS,
@@ -39,13 +39,13 @@ enum share {
 };
 
 /* Kinds of room for data: room.c. */
-enum room {
+enum iscsi_room {
     ROOM_WINDOW,
     ROOM_TRANSFER,
     ROOMS,
 };
 
-struct peer {
+struct iscsi_peer {
     struct list link; /* one of the door's chains */
     uint8_t network[OS_NETWORK];
     uint32_t users; /* connections and sessions that know it */
@@ -59,26 +59,27 @@ struct peer {
 
 enum { PEER_CHAINS = 256 };
 
-struct peers {
+struct iscsi_peers {
     struct list chains[PEER_CHAINS]; /* by a hash of the network */
     uint32_t counts[HOLDS];          /* of all peers */
     uint32_t totals[SHARES];
     uint32_t turn;         /* of the door's loop */
 };
 
-void peers_init(struct peers *peers);
+void iscsi_peers_init(struct iscsi_peers *peers);
 /* The peer at the other end, with one more user; NULL: not enough memory. */
-struct peer *peer_of(struct peers *peers, os_socket socket);
+struct iscsi_peer *iscsi_peer_of(struct iscsi_peers *peers, os_socket socket);
 /* The peer loses one user. */
-void peer_leave(struct peer *peer);
+void iscsi_peer_leave(struct iscsi_peer *peer);
 /* The connection has come to this: it is the last of its kind now. */
-void peer_hold(struct connection *c, enum hold hold);
-void peer_let_go(struct connection *c);
+void iscsi_peer_hold(struct iscsi_connection *c, enum iscsi_hold hold);
+void iscsi_peer_let_go(struct iscsi_connection *c);
 /* A session of this peer has lost its connection, or has ended afterwards. */
-void peer_count_ended(struct iscsi_door *door, struct peer *peer, int change);
+void iscsi_peer_count_ended(struct iscsi_door *door, struct iscsi_peer *peer, int change);
 
 /* A turn of the loop does so much for one peer; what is left waits while others have theirs. */
-static inline void peer_works(const struct peers *peers, struct peer *peer, uint32_t bytes)
+static inline void iscsi_peer_works(
+    const struct iscsi_peers *peers, struct iscsi_peer *peer, uint32_t bytes)
 {
     if (peer->turn != peers->turn) {
         peer->turn = peers->turn;
@@ -87,7 +88,8 @@ static inline void peer_works(const struct peers *peers, struct peer *peer, uint
     peer->work += bytes;
 }
 
-static inline bool peer_is_busy(const struct peers *peers, const struct peer *peer)
+static inline bool iscsi_peer_is_busy(
+    const struct iscsi_peers *peers, const struct iscsi_peer *peer)
 {
     return peer->turn == peers->turn && peer->work >= ISCSI_TURN_WORK;
 }

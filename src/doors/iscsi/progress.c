@@ -17,13 +17,14 @@
 
 /* The engine's replies lie in memory that all initiators share: one that is slow to read must not
  * keep it. They are short, so their copies need no limit of their own. */
-static void release(struct command *command)
+static void release(struct iscsi_command *command)
 {
     struct scsi_task *task = &command->request.task;
     uint64_t length = task->moved_length;
 
     if (task->reply != NULL && length > 0) {
-        if (length > ISCSI_REPLY_MAX || !room_buffer(command, ROOM_TRANSFER, (uint32_t)length))
+        if (length > ISCSI_REPLY_MAX ||
+            !iscsi_room_buffer(command, ROOM_TRANSFER, (uint32_t)length))
             return;
         memcpy(command->buffer.base, task->reply, (size_t)length);
         task->reply = NULL;
@@ -32,27 +33,27 @@ static void release(struct command *command)
     command->release = false;
 }
 
-void progress_answer(struct command *command)
+void iscsi_progress_answer(struct iscsi_command *command)
 {
-    struct connection *c = command->session->connection;
+    struct iscsi_connection *c = command->session->connection;
     const struct scsi_task *task = &command->request.task;
 
     if (command->release)
         release(command);
     /* The next command gets the same memory while it is in the cache. */
     if (task->direction == SCSI_DATA_OUT)
-        room_drop(command);
+        iscsi_room_drop(command);
     else if (task->moved_length < ISCSI_TX_EARLY) /* more than that has left the cache anyway */
         c->tx.queued += task->moved_length;
     command->state = COMMAND_ANSWERING;
     command->item.kind = SEND_COMMAND;
-    send_queue(c, &command->item);
+    iscsi_send_queue(c, &command->item);
 }
 
 /* RFC 7143 11.8: the low half of a tag finds the command, the high half tells its uses apart. */
-static void ask(struct command *command)
+static void ask(struct iscsi_command *command)
 {
-    struct session *session = command->session;
+    struct iscsi_session *session = command->session;
     uint32_t rest = command->want - command->received;
     uint32_t burst = session->params.max_burst;
 
@@ -61,15 +62,15 @@ static void ask(struct command *command)
     session->next_ttt = (session->next_ttt + 1) % 0xffff;
     command->ttt = session->next_ttt << 16 | command->index;
     command->item.kind = SEND_R2T;
-    send_queue(session->connection, &command->item);
+    iscsi_send_queue(session->connection, &command->item);
 }
 
-void progress(struct command *command)
+void iscsi_progress(struct iscsi_command *command)
 {
     if (command->unsolicited || command->state == COMMAND_HELD)
         return;
     if (command->done) {
-        progress_answer(command);
+        iscsi_progress_answer(command);
         return;
     }
     if (command->state != COMMAND_RECEIVING)
@@ -82,7 +83,7 @@ void progress(struct command *command)
     spd_request_mapped(&command->request);
 }
 
-void progress_refuse(struct command *command)
+void iscsi_progress_refuse(struct iscsi_command *command)
 {
     static const struct scsi_outcome outcomes[] = {
         [FAULT_NO_ROOM] = { .status = SCSI_TASK_SET_FULL },
@@ -97,5 +98,5 @@ void progress_refuse(struct command *command)
         return;
     scsi_task_fail(&command->request.task, &outcomes[command->fault]);
     command->done = true;
-    progress(command);
+    iscsi_progress(command);
 }

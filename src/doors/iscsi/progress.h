@@ -6,14 +6,14 @@
 #ifndef ISCSI_PROGRESS_H
 #define ISCSI_PROGRESS_H
 
-struct command;
+struct iscsi_command;
 
 /* What a started command needs next: an R2T, the device, or its answer. Nothing while unsolicited
  * data is still to come. */
-void progress(struct command *command);
+void iscsi_progress(struct iscsi_command *command);
 /* Ends a command that has a fault with the status that says so. */
-void progress_refuse(struct command *command);
+void iscsi_progress_refuse(struct iscsi_command *command);
 /* Queues the answer of one that is done. */
-void progress_answer(struct command *command);
+void iscsi_progress_answer(struct iscsi_command *command);
 
 #endif

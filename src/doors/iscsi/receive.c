@@ -33,34 +33,34 @@ enum {
     ROUNDS_MAX = 16,       /* reads of one connection in one turn of the loop */
 };
 
-void receive_init(struct receive *rx)
+void iscsi_receive_init(struct iscsi_receive *rx)
 {
     rx->phase = PHASE_HEADER;
     rx->have = 0;
     rx->need = ISCSI_BHS;
 }
 
-static bool listening(const struct connection *c)
+static bool listening(const struct iscsi_connection *c)
 {
     return c->state == CONNECTION_LOGIN || c->state == CONNECTION_FULL;
 }
 
 /* The whole PDU is there. */
-static void finish(struct connection *c, bool intact)
+static void finish(struct iscsi_connection *c, bool intact)
 {
-    struct receive *rx = &c->rx;
+    struct iscsi_receive *rx = &c->rx;
     uint32_t length = be24_get(rx->header + BHS_DATA_LENGTH);
 
-    peer_works(&c->door->peers, c->peer, ISCSI_PDU_WORK);
+    iscsi_peer_works(&c->door->peers, c->peer, ISCSI_PDU_WORK);
     if (intact)
-        request_end(c, length);
+        iscsi_request_end(c, length);
     else
-        request_damaged(c, length);
+        iscsi_request_damaged(c, length);
     rx->command = NULL;
-    buffer_put(&c->door->pool, &rx->buffer);
-    receive_init(rx);
+    iscsi_buffer_put(&c->door->pool, &rx->buffer);
+    iscsi_receive_init(rx);
     if (c->tx.queued >= ISCSI_TX_EARLY && !c->tx.blocked && listening(c))
-        send_flush(c);
+        iscsi_send_flush(c);
 }
 
 static uint32_t padding(uint32_t length)
@@ -69,16 +69,16 @@ static uint32_t padding(uint32_t length)
 }
 
 /* The header is whole: checks its digest and finds out where its data goes. */
-static void header_done(struct connection *c)
+static void header_done(struct iscsi_connection *c)
 {
-    struct receive *rx = &c->rx;
+    struct iscsi_receive *rx = &c->rx;
     uint32_t length = be24_get(rx->header + BHS_DATA_LENGTH);
     uint32_t header = rx->need - (rx->header_digest ? ISCSI_DIGEST : 0);
 
     if (rx->header_digest &&
         digest_add(DIGEST_SEED, rx->header, header) != digest_get(rx->header + header)) {
         /* RFC 7143 7.8: nothing in the header can be trusted, so there is nobody to answer. */
-        wire_drop(c, SPD_END_LOST, "header digest error");
+        iscsi_wire_drop(c, SPD_END_LOST, "header digest error");
         return;
     }
     rx->command = NULL;
@@ -89,7 +89,7 @@ static void header_done(struct connection *c)
     rx->have = 0;
     if (length > 0)
         rx->large = length >= LARGE_SEGMENT;
-    if (!request_begin(c, length))
+    if (!iscsi_request_begin(c, length))
         return;
     rx->phase = PHASE_DATA;
     rx->need = length == 0 ? 0 : padding(length) + (rx->data_digest ? ISCSI_DIGEST : 0);
@@ -98,9 +98,9 @@ static void header_done(struct connection *c)
 }
 
 /* AHS length is known only from the BHS: the header is taken in two steps. */
-static size_t take_header(struct connection *c, const uint8_t *bytes, size_t length)
+static size_t take_header(struct iscsi_connection *c, const uint8_t *bytes, size_t length)
 {
-    struct receive *rx = &c->rx;
+    struct iscsi_receive *rx = &c->rx;
     size_t taken = 0;
 
     for (;;) {
@@ -123,18 +123,18 @@ static size_t take_header(struct connection *c, const uint8_t *bytes, size_t len
     }
 }
 
-static void trailer_done(struct connection *c)
+static void trailer_done(struct iscsi_connection *c)
 {
-    struct receive *rx = &c->rx;
+    struct iscsi_receive *rx = &c->rx;
     uint32_t pad = rx->need - (rx->data_digest ? ISCSI_DIGEST : 0);
 
     finish(c, !rx->data_digest ||
             digest_add(rx->crc, rx->trailer, pad) == digest_get(rx->trailer + pad));
 }
 
-static void segment_took(struct connection *c, uint32_t n)
+static void segment_took(struct iscsi_connection *c, uint32_t n)
 {
-    struct receive *rx = &c->rx;
+    struct iscsi_receive *rx = &c->rx;
 
     rx->left -= n;
     if (rx->left > 0)
@@ -145,9 +145,9 @@ static void segment_took(struct connection *c, uint32_t n)
         finish(c, true);
 }
 
-static size_t take_data(struct connection *c, const uint8_t *bytes, size_t length)
+static size_t take_data(struct iscsi_connection *c, const uint8_t *bytes, size_t length)
 {
-    struct receive *rx = &c->rx;
+    struct iscsi_receive *rx = &c->rx;
     uint32_t n = length < rx->left ? (uint32_t)length : rx->left;
     uint32_t keep = n < rx->keep ? n : rx->keep;
 
@@ -162,9 +162,9 @@ static size_t take_data(struct connection *c, const uint8_t *bytes, size_t lengt
     return n;
 }
 
-static size_t take_trailer(struct connection *c, const uint8_t *bytes, size_t length)
+static size_t take_trailer(struct iscsi_connection *c, const uint8_t *bytes, size_t length)
 {
-    struct receive *rx = &c->rx;
+    struct iscsi_receive *rx = &c->rx;
     size_t n = rx->need - rx->have;
 
     if (n > length)
@@ -176,7 +176,7 @@ static size_t take_trailer(struct connection *c, const uint8_t *bytes, size_t le
     return n;
 }
 
-static void take(struct connection *c, const uint8_t *bytes, size_t length)
+static void take(struct iscsi_connection *c, const uint8_t *bytes, size_t length)
 {
     while (length > 0 && listening(c)) {
         size_t n;
@@ -196,13 +196,14 @@ static void take(struct connection *c, const uint8_t *bytes, size_t length)
         length -= n;
     }
     if (length > 0 && c->state == CONNECTION_WAITING)
-        login_refuse(c, LOGIN_INVALID_DURING_LOGIN, "it sent more before its login was answered");
+        iscsi_login_refuse(
+            c, LOGIN_INVALID_DURING_LOGIN, "it sent more before its login was answered");
 }
 
 /* What was read straight into place. */
-static void take_direct(struct connection *c, uint32_t n)
+static void take_direct(struct iscsi_connection *c, uint32_t n)
 {
-    struct receive *rx = &c->rx;
+    struct iscsi_receive *rx = &c->rx;
 
     if (rx->data_digest)
         rx->crc = digest_add(rx->crc, rx->data, n);
@@ -212,9 +213,9 @@ static void take_direct(struct connection *c, uint32_t n)
 }
 
 /* One read; false when the socket has no more for now. */
-static bool receive_once(struct connection *c)
+static bool receive_once(struct iscsi_connection *c)
 {
-    struct receive *rx = &c->rx;
+    struct iscsi_receive *rx = &c->rx;
     struct os_vec vecs[2];
     uint32_t direct = 0, beside = ISCSI_RX_BUFFER;
     size_t got;
@@ -231,14 +232,14 @@ static bool receive_once(struct connection *c)
                    : os_receive(c->watch.socket, vecs + 1, 1);
     if (n <= 0) {
         if (n != -OS_NET_WOULD_BLOCK)
-            wire_drop(c, n == 0 ? SPD_END_CLOSED : SPD_END_LOST,
+            iscsi_wire_drop(c, n == 0 ? SPD_END_CLOSED : SPD_END_LOST,
                 n == 0 ? NULL : os_net_text((int)-n));
         return false;
     }
     c->last_heard = c->door->last_busy = c->door->loop.now;
     c->pinged = false;
     got = (size_t)n;
-    peer_works(&c->door->peers, c->peer, (uint32_t)got);
+    iscsi_peer_works(&c->door->peers, c->peer, (uint32_t)got);
     if (direct > 0) {
         size_t straight = got < direct ? got : direct;
 
@@ -250,11 +251,11 @@ static bool receive_once(struct connection *c)
     return got == direct + beside || rx->phase == PHASE_DATA;
 }
 
-void receive_ready(struct connection *c)
+void iscsi_receive_ready(struct iscsi_connection *c)
 {
     /* Level-triggered: what is left after the last round comes again in the next turn. */
     for (unsigned round = 0; round < ROUNDS_MAX && c->state != CONNECTION_DROPPED &&
-        !peer_is_busy(&c->door->peers, c->peer); round++)
+        !iscsi_peer_is_busy(&c->door->peers, c->peer); round++)
         if (!receive_once(c))
             return;
 }

@@ -2,8 +2,8 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * From bytes to PDUs. Whoever takes a PDU says with receive_into(), before its data comes, where
- * that goes: it is read straight into a command's buffer.
+ * From bytes to PDUs. Whoever takes a PDU says with iscsi_receive_into(), before its data comes,
+ * where that goes: it is read straight into a command's buffer.
  */
 
 #ifndef ISCSI_RECEIVE_H
@@ -15,10 +15,10 @@
 #include "doors/iscsi/buffers.h"
 #include "doors/iscsi/pdu.h"
 
-struct command;
-struct connection;
+struct iscsi_command;
+struct iscsi_connection;
 
-struct receive {
+struct iscsi_receive {
     uint8_t header[ISCSI_HEADER_MAX];
     uint32_t have; /* bytes of the header, or of the trailer */
     uint32_t need;
@@ -26,8 +26,8 @@ struct receive {
     bool header_digest;
     bool data_digest;
     bool large;          /* the last segment was, so the next may be: read its header alone */
-    struct command *command; /* whose buffer `data` points into */
-    struct buffer buffer;    /* of PDUs that are no command's */
+    struct iscsi_command *command; /* whose buffer `data` points into */
+    struct iscsi_buffer buffer;    /* of PDUs that are no command's */
     uint8_t *data;       /* where the next byte of the segment goes */
     uint32_t keep;       /* bytes that go there; those after them are thrown away */
     uint32_t left;       /* bytes of the segment still to come */
@@ -35,23 +35,24 @@ struct receive {
     uint8_t trailer[8];  /* padding and digest */
 };
 
-void receive_init(struct receive *rx);
-void receive_ready(struct connection *c); /* the socket is readable */
+void iscsi_receive_init(struct iscsi_receive *rx);
+void iscsi_receive_ready(struct iscsi_connection *c); /* the socket is readable */
 
 /* The segment's next `keep` bytes go to data, the rest nowhere. */
-static inline void receive_into(struct receive *rx, uint8_t *data, uint32_t keep)
+static inline void iscsi_receive_into(struct iscsi_receive *rx, uint8_t *data, uint32_t keep)
 {
     rx->data = data;
     rx->keep = keep;
 }
 
 /* The command's buffer goes away: what still arrives for it is thrown away. */
-static inline void receive_forget(struct receive *rx, const struct command *command)
+static inline void iscsi_receive_forget(
+    struct iscsi_receive *rx, const struct iscsi_command *command)
 {
     if (rx->command != command)
         return;
     rx->command = NULL;
-    receive_into(rx, NULL, 0);
+    iscsi_receive_into(rx, NULL, 0);
 }
 
 #endif

@@ -38,10 +38,10 @@ static const char *text_of(uint16_t status)
     return "no reason is known";
 }
 
-void refusal_report(const struct connection *c, uint16_t status, const char *why)
+void iscsi_refusal_report(const struct iscsi_connection *c, uint16_t status, const char *why)
 {
     static struct spd_log_limit limit = { .kind = "iscsi: refused logins" };
-    const struct login_claims *claims = &c->login->claims;
+    const struct iscsi_login_claims *claims = &c->login->claims;
 
     spd_log_limited(&limit, c->host, SPD_LOG_WARNING,
         "iscsi: %s port %s, login refused (%04Xh): %s; initiator '%s', target '%s'%s%s%s", c->host,

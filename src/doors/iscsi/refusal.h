@@ -8,9 +8,9 @@
 
 #include <stdint.h>
 
-struct connection;
+struct iscsi_connection;
 
 /* why: NULL or empty where the status says it all. */
-void refusal_report(const struct connection *c, uint16_t status, const char *why);
+void iscsi_refusal_report(const struct iscsi_connection *c, uint16_t status, const char *why);
 
 #endif

@@ -10,11 +10,11 @@
 
 #include "doors/iscsi/pdu.h"
 
-struct connection;
+struct iscsi_connection;
 
-void reject(struct connection *c, const uint8_t *bhs, enum iscsi_reject_reason reason);
+void iscsi_reject(struct iscsi_connection *c, const uint8_t *bhs, enum iscsi_reject_reason reason);
 /* Reject, then close: the peer broke the protocol. why: for the log. */
-void reject_and_close(struct connection *c, const uint8_t *bhs, enum iscsi_reject_reason reason,
-    const char *why);
+void iscsi_reject_and_close(struct iscsi_connection *c, const uint8_t *bhs,
+    enum iscsi_reject_reason reason, const char *why);
 
 #endif

@@ -28,31 +28,31 @@
 #include "scsi/be.h"
 
 /* A segment that is no command's goes to a buffer of its own. */
-static bool begin_buffered(struct connection *c, uint32_t length)
+static bool begin_buffered(struct iscsi_connection *c, uint32_t length)
 {
-    struct receive *rx = &c->rx;
+    struct iscsi_receive *rx = &c->rx;
 
     if (length == 0)
         return true;
-    if (!buffer_get(&c->door->pool, length, &rx->buffer)) {
-        wire_drop(c, SPD_END_NO_ROOM, "not enough memory for its data segment");
+    if (!iscsi_buffer_get(&c->door->pool, length, &rx->buffer)) {
+        iscsi_wire_drop(c, SPD_END_NO_ROOM, "not enough memory for its data segment");
         return false;
     }
-    receive_into(rx, rx->buffer.base, length);
+    iscsi_receive_into(rx, rx->buffer.base, length);
     return true;
 }
 
 /* RFC 7143 4.2.3: before its first login request a peer gets no answer to anything else, and after
  * it a Login reject. */
-static bool begin_login(struct connection *c, uint8_t opcode, uint32_t length)
+static bool begin_login(struct iscsi_connection *c, uint8_t opcode, uint32_t length)
 {
     uint16_t status = LOGIN_INITIATOR_ERROR;
     const char *wrong = NULL;
 
     if (opcode == ISCSI_LOGIN_REQUEST)
-        login_begin(c, c->rx.header);
+        iscsi_login_begin(c, c->rx.header);
     if (!c->login->begun) {
-        wire_drop(c, SPD_END_PROTOCOL, "its first PDU is no login request");
+        iscsi_wire_drop(c, SPD_END_PROTOCOL, "its first PDU is no login request");
         return false;
     }
     if (opcode != ISCSI_LOGIN_REQUEST) {
@@ -64,28 +64,28 @@ static bool begin_login(struct connection *c, uint8_t opcode, uint32_t length)
         wrong = "its login request is longer than 8192 bytes";
     }
     if (wrong != NULL)
-        login_refuse(c, status, wrong);
+        iscsi_login_refuse(c, status, wrong);
     return wrong == NULL && begin_buffered(c, length);
 }
 
-bool request_begin(struct connection *c, uint32_t length)
+bool iscsi_request_begin(struct iscsi_connection *c, uint32_t length)
 {
     uint8_t opcode = c->rx.header[0] & ISCSI_OPCODE_MASK;
 
     if (c->state == CONNECTION_LOGIN)
         return begin_login(c, opcode, length);
     if (length > ISCSI_RECEIVE_MAX) {
-        reject_and_close(c, c->rx.header, REJECT_PROTOCOL,
+        iscsi_reject_and_close(c, c->rx.header, REJECT_PROTOCOL,
             "a data segment longer than our MaxRecvDataSegmentLength");
         return false;
     }
     switch (opcode) {
     case ISCSI_SCSI_COMMAND:
-        return command_begin(c, length);
+        return iscsi_command_begin(c, length);
     case ISCSI_DATA_OUT:
-        return data_out_begin(c, length);
+        return iscsi_data_out_begin(c, length);
     case ISCSI_LOGIN_REQUEST:
-        reject_and_close(c, c->rx.header, REJECT_PROTOCOL, "a login request after its login");
+        iscsi_reject_and_close(c, c->rx.header, REJECT_PROTOCOL, "a login request after its login");
         return false;
     default:
         return begin_buffered(c, length);
@@ -93,14 +93,14 @@ bool request_begin(struct connection *c, uint32_t length)
 }
 
 /* Keeps a request until those before it have come. */
-static void hold(struct connection *c, uint32_t length)
+static void hold(struct iscsi_connection *c, uint32_t length)
 {
-    struct receive *rx = &c->rx;
-    struct session *session = c->session;
-    struct command *command = command_new(session, rx->header, 0);
+    struct iscsi_receive *rx = &c->rx;
+    struct iscsi_session *session = c->session;
+    struct iscsi_command *command = iscsi_command_new(session, rx->header, 0);
 
-    if (command == NULL || !room_take(session, ROOM_TRANSFER, rx->buffer.length)) {
-        wire_drop(
+    if (command == NULL || !iscsi_room_take(session, ROOM_TRANSFER, rx->buffer.length)) {
+        iscsi_wire_drop(
             c, SPD_END_SHARE, "requests out of order in a session that has no room for them");
         return;
     }
@@ -109,24 +109,24 @@ static void hold(struct connection *c, uint32_t length)
         /* The buffer changes its owner. */
         command->buffer = rx->buffer;
         command->room = ROOM_TRANSFER;
-        rx->buffer = (struct buffer){ 0 };
+        rx->buffer = (struct iscsi_buffer){ 0 };
     }
     session->held[be32_get(rx->header + BHS_CMD_SN) % session->depth] = command;
 }
 
 /* A request whose CmdSN counts, unless it is immediate. */
-static void end_ordered(struct connection *c, uint32_t length)
+static void end_ordered(struct iscsi_connection *c, uint32_t length)
 {
-    struct receive *rx = &c->rx;
+    struct iscsi_receive *rx = &c->rx;
 
     if (rx->header[0] & ISCSI_IMMEDIATE) {
-        deliver_request(c, rx->header, rx->buffer.base, length);
+        iscsi_deliver_request(c, rx->header, rx->buffer.base, length);
         return;
     }
-    switch (window_order(c->session, rx->header)) {
+    switch (iscsi_window_order(c->session, rx->header)) {
     case ORDER_NOW:
-        window_advance(c->session, rx->header);
-        deliver_request(c, rx->header, rx->buffer.base, length);
+        iscsi_window_advance(c->session, rx->header);
+        iscsi_deliver_request(c, rx->header, rx->buffer.base, length);
         break;
     case ORDER_LATER:
         hold(c, length);
@@ -136,19 +136,19 @@ static void end_ordered(struct connection *c, uint32_t length)
     }
 }
 
-void request_end(struct connection *c, uint32_t length)
+void iscsi_request_end(struct iscsi_connection *c, uint32_t length)
 {
-    struct receive *rx = &c->rx;
+    struct iscsi_receive *rx = &c->rx;
 
     if (c->state == CONNECTION_LOGIN) {
-        login_request(c, rx->header, (char *)rx->buffer.base, length);
+        iscsi_login_request(c, rx->header, (char *)rx->buffer.base, length);
         return;
     }
     switch (rx->header[0] & ISCSI_OPCODE_MASK) {
     case ISCSI_SCSI_COMMAND:
     case ISCSI_DATA_OUT:
         if (rx->command != NULL)
-            data_out_end(rx->command, length, rx->header[BHS_FLAGS] & ISCSI_FINAL);
+            iscsi_data_out_end(rx->command, length, rx->header[BHS_FLAGS] & ISCSI_FINAL);
         break;
     case ISCSI_NOP_OUT:
     case ISCSI_TASK_REQUEST:
@@ -158,29 +158,29 @@ void request_end(struct connection *c, uint32_t length)
         break;
     case ISCSI_SNACK:
         /* RFC 7143 11.16: recovery of single PDUs needs error recovery level 1. */
-        reject(c, rx->header, REJECT_SNACK);
+        iscsi_reject(c, rx->header, REJECT_SNACK);
         return;
     default:
-        reject(c, rx->header, REJECT_NOT_SUPPORTED);
+        iscsi_reject(c, rx->header, REJECT_NOT_SUPPORTED);
         return;
     }
-    deliver_held(c);
+    iscsi_deliver_held(c);
 }
 
-void request_damaged(struct connection *c, uint32_t length)
+void iscsi_request_damaged(struct iscsi_connection *c, uint32_t length)
 {
-    struct receive *rx = &c->rx;
+    struct iscsi_receive *rx = &c->rx;
 
     /* RFC 7143 7.8: data of a command fails the command once all of it has come; any other request
      * would have to be sent again, which error recovery level 0 does not do. */
     if ((rx->header[0] & ISCSI_OPCODE_MASK) != ISCSI_DATA_OUT) {
-        reject_and_close(c, rx->header, REJECT_DATA_DIGEST, "data digest error");
+        iscsi_reject_and_close(c, rx->header, REJECT_DATA_DIGEST, "data digest error");
         return;
     }
-    reject(c, rx->header, REJECT_DATA_DIGEST);
+    iscsi_reject(c, rx->header, REJECT_DATA_DIGEST);
     if (rx->command != NULL) {
         rx->command->fault = FAULT_LOST;
-        data_out_end(rx->command, length, rx->header[BHS_FLAGS] & ISCSI_FINAL);
-        deliver_held(c);
+        iscsi_data_out_end(rx->command, length, rx->header[BHS_FLAGS] & ISCSI_FINAL);
+        iscsi_deliver_held(c);
     }
 }

@@ -9,13 +9,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct connection;
+struct iscsi_connection;
 
 /* The header in c->rx is complete and its digest right; false: nothing more of it is wanted. */
-bool request_begin(struct connection *c, uint32_t length);
+bool iscsi_request_begin(struct iscsi_connection *c, uint32_t length);
 /* Its data has come, too. */
-void request_end(struct connection *c, uint32_t length);
-/* Instead of request_end(), when the data digest is wrong. */
-void request_damaged(struct connection *c, uint32_t length);
+void iscsi_request_end(struct iscsi_connection *c, uint32_t length);
+/* Instead of iscsi_request_end(), when the data digest is wrong. */
+void iscsi_request_damaged(struct iscsi_connection *c, uint32_t length);
 
 #endif

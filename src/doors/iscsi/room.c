@@ -33,32 +33,32 @@ static const struct {
         ISCSI_DATA_MAX },
 };
 
-static void count(struct session *session, enum room kind, uint32_t bytes)
+static void count(struct iscsi_session *session, enum iscsi_room kind, uint32_t bytes)
 {
     session->room[kind] += bytes;
     session->peer->room[kind] += bytes;
     session->door->room[kind] += bytes;
 }
 
-void room_give(struct session *session, enum room kind, uint32_t bytes)
+void iscsi_room_give(struct iscsi_session *session, enum iscsi_room kind, uint32_t bytes)
 {
     count(session, kind, 0 - bytes);
     session->door->room_freed = true;
 }
 
-static bool is_sure(const struct session *session, enum room kind, uint32_t bytes)
+static bool is_sure(const struct iscsi_session *session, enum iscsi_room kind, uint32_t bytes)
 {
     return session->room[kind] + bytes <= limits[kind].sure;
 }
 
 /* Within the session's and its peer's limits. */
-static bool is_allowed(const struct session *session, enum room kind, uint32_t bytes)
+static bool is_allowed(const struct iscsi_session *session, enum iscsi_room kind, uint32_t bytes)
 {
     return session->room[kind] + bytes <= limits[kind].session &&
         session->peer->room[kind] + bytes <= limits[kind].peer;
 }
 
-bool room_is_there(const struct session *session, enum room kind, uint32_t bytes)
+static bool has_room(const struct iscsi_session *session, enum iscsi_room kind, uint32_t bytes)
 {
     const struct iscsi_door *door = session->door;
 
@@ -66,51 +66,130 @@ bool room_is_there(const struct session *session, enum room kind, uint32_t bytes
             !door->room_wanted && door->room[kind] + bytes <= limits[kind].all);
 }
 
-bool room_is_shared(const struct session *session, enum room kind, uint32_t bytes)
+bool iscsi_room_is_shared(const struct iscsi_session *session, enum iscsi_room kind, uint32_t bytes)
 {
     return !is_sure(session, kind, bytes) && is_allowed(session, kind, bytes);
 }
 
-bool room_take(struct session *session, enum room kind, uint32_t bytes)
+bool iscsi_room_take(struct iscsi_session *session, enum iscsi_room kind, uint32_t bytes)
 {
-    if (!room_is_there(session, kind, bytes))
+    if (!has_room(session, kind, bytes))
         return false;
     count(session, kind, bytes);
     return true;
 }
 
 /* A greater buffer with the data that has come so far. */
-bool room_buffer(struct command *command, enum room kind, uint32_t length)
+bool iscsi_room_buffer(struct iscsi_command *command, enum iscsi_room kind, uint32_t length)
 {
-    struct session *session = command->session;
-    struct buffer grown;
+    struct iscsi_session *session = command->session;
+    struct iscsi_buffer grown;
 
     if (command->buffer.length >= length)
         return true;
-    if (!buffer_get(&session->door->pool, length, &grown))
+    if (!iscsi_buffer_get(&session->door->pool, length, &grown))
         return false;
     if (command->received > 0)
         memcpy(grown.base, command->buffer.base, command->received);
-    room_drop(command);
+    iscsi_room_drop(command);
     command->buffer = grown;
     command->room = (uint8_t)kind;
     count(session, kind, grown.length);
     return true;
 }
 
-void room_drop(struct command *command)
+void iscsi_room_drop(struct iscsi_command *command)
 {
     if (command->buffer.base == NULL)
         return;
-    room_give(command->session, command->room, command->buffer.length);
-    buffer_put(&command->session->door->pool, &command->buffer);
+    iscsi_room_give(command->session, command->room, command->buffer.length);
+    iscsi_buffer_put(&command->session->door->pool, &command->buffer);
 }
 
 /* RFC 7143 13.14: what may come before an R2T. */
-bool room_for_unsolicited(struct command *command, uint32_t length)
+bool iscsi_room_for_unsolicited(struct iscsi_command *command, uint32_t length)
 {
     uint32_t burst = command->session->params.first_burst;
 
-    return room_buffer(command, ROOM_WINDOW, length < burst ? length : burst);
+    return iscsi_room_buffer(command, ROOM_WINDOW, length < burst ? length : burst);
 }
 
+/* The window has room for all of its data: it came with a place there. */
+static bool is_covered(const struct iscsi_command *command, uint32_t length)
+{
+    return command->unsolicited && iscsi_buffer_length(length) <= command->session->burst;
+}
+
+bool iscsi_room_attach(struct iscsi_command *command)
+{
+    struct scsi_task *task = &command->request.task;
+    uint32_t length = (uint32_t)task->buffer_length;
+
+    if (!iscsi_room_buffer(
+            command, is_covered(command, length) ? ROOM_WINDOW : ROOM_TRANSFER, length)) {
+        command->fault = FAULT_NO_ROOM;
+        return false;
+    }
+    command->vec = (struct scsi_vec){ command->buffer.base, length };
+    task->data = &command->vec;
+    task->data_count = 1;
+    if (task->direction == SCSI_DATA_OUT) {
+        command->state = COMMAND_RECEIVING;
+        command->moved = command->received;
+        command->moved_at = command->session->door->loop.now;
+    } else {
+        iscsi_peer_works(&command->session->door->peers, command->session->peer, length);
+    }
+    return true;
+}
+
+bool iscsi_room_is_idle(const struct iscsi_session *session, uint32_t seconds)
+{
+    uint32_t now = session->door->loop.now;
+
+    list_each(link, &session->active) {
+        const struct iscsi_command *command = list_entry(link, struct iscsi_command, link);
+
+        if (command->state == COMMAND_RECEIVING && now - command->moved_at >= seconds)
+            return true;
+    }
+    return false;
+}
+
+/* Whether it may have its buffer now, as the first of its session that waits. */
+bool iscsi_room_may_begin(const struct iscsi_command *command)
+{
+    const struct scsi_task *task = &command->request.task;
+    const struct iscsi_session *session = command->session;
+    uint32_t length = (uint32_t)task->buffer_length;
+
+    if (command->buffer.length >= length || is_covered(command, length))
+        return true;
+    /* Data may be on its way into the buffer that it has. */
+    if (command->unsolicited && command->buffer.base != NULL)
+        return false;
+    if (task->direction != SCSI_DATA_OUT &&
+        iscsi_peer_is_busy(&session->door->peers, session->peer))
+        return false;
+    return has_room(session, ROOM_TRANSFER, iscsi_buffer_length(length));
+}
+
+bool iscsi_room_map(struct iscsi_command *command)
+{
+    struct iscsi_session *session = command->session;
+    const struct scsi_task *task = &command->request.task;
+
+    if (task->direction == SCSI_DATA_OUT)
+        command->want = (uint32_t)task->buffer_length;
+    if (list_empty(&session->waiting) && iscsi_room_may_begin(command))
+        return iscsi_room_attach(command) && task->direction != SCSI_DATA_OUT;
+    if (command->unsolicited && !iscsi_room_for_unsolicited(command, command->want)) {
+        command->fault = FAULT_NO_ROOM;
+        return false;
+    }
+    command->state = COMMAND_WAITING;
+    list_append(&session->waiting, &command->item.link);
+    if (list_empty(&session->hungry))
+        list_append(&session->door->hungry, &session->hungry);
+    return false;
+}

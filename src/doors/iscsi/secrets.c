@@ -50,7 +50,8 @@ static void *grow(void **array, uint32_t *count, size_t size)
     return (char *)*array + have * size;
 }
 
-static const struct chap_account *find(const struct chap_accounts *accounts, const char *name)
+static const struct iscsi_chap_account *find(
+    const struct iscsi_chap_accounts *accounts, const char *name)
 {
     for (uint32_t i = 0; i < accounts->count; i++)
         if (strcmp(accounts->list[i].name, name) == 0)
@@ -82,11 +83,11 @@ static const char *secret_fault(const char *secret)
     return NULL;
 }
 
-static int add_account(struct chap_accounts *accounts, const char *name, const char *secret,
+static int add_account(struct iscsi_chap_accounts *accounts, const char *name, const char *secret,
     const char *path, unsigned line)
 {
     const char *fault = secret_fault(secret);
-    struct chap_account *account;
+    struct iscsi_chap_account *account;
 
     if (fault != NULL)
         return bad_line(path, line, fault);
@@ -104,10 +105,10 @@ static int add_account(struct chap_accounts *accounts, const char *name, const c
     return 0;
 }
 
-static int add_binding(struct chap_accounts *accounts, const char *name, char *initiator,
+static int add_binding(struct iscsi_chap_accounts *accounts, const char *name, char *initiator,
     const char *path, unsigned line)
 {
-    struct chap_binding *binding;
+    struct iscsi_chap_binding *binding;
     const char *fault;
 
     size_t length;
@@ -118,7 +119,7 @@ static int add_binding(struct chap_accounts *accounts, const char *name, char *i
         return bad_line(path, line, "InitiatorNames have commas between them, and a comment has a "
             "line of its own");
     initiator[length] = '\0';
-    fault = name_fault(initiator);
+    fault = iscsi_name_fault(initiator);
     if (fault != NULL)
         return spd_fail(SPD_ERROR_SECRET, "%s, line %u: '%s' is not an iSCSI name: %s", path, line,
             initiator, fault);
@@ -134,7 +135,7 @@ static int add_binding(struct chap_accounts *accounts, const char *name, char *i
     return 0;
 }
 
-static int add_bindings(struct chap_accounts *accounts, const char *name, char *list,
+static int add_bindings(struct iscsi_chap_accounts *accounts, const char *name, char *list,
     const char *path, unsigned line)
 {
     int error = 0;
@@ -148,7 +149,8 @@ static int add_bindings(struct chap_accounts *accounts, const char *name, char *
     return error;
 }
 
-static int add_line(struct chap_accounts *accounts, char *text, const char *path, unsigned line)
+static int add_line(
+    struct iscsi_chap_accounts *accounts, char *text, const char *path, unsigned line)
 {
     char *name = text + strspn(text, " \t"), *rest;
     bool binds = *name == '@';
@@ -169,7 +171,7 @@ static int add_line(struct chap_accounts *accounts, char *text, const char *path
                  : add_account(accounts, name, rest, path, line);
 }
 
-static int check(const struct chap_accounts *accounts, const char *path)
+static int check(const struct iscsi_chap_accounts *accounts, const char *path)
 {
     if (accounts->count == 0)
         return spd_fail(SPD_ERROR_SECRET, "%s: there is no line 'name secret' in it", path);
@@ -218,7 +220,7 @@ static const char *line_fault(char **text, size_t length, unsigned line)
     return NULL;
 }
 
-static int read_lines(FILE *file, const char *path, struct chap_accounts *accounts)
+static int read_lines(FILE *file, const char *path, struct iscsi_chap_accounts *accounts)
 {
     char text[SECRETS_LINE_MAX];
     size_t length;
@@ -237,7 +239,7 @@ static int read_lines(FILE *file, const char *path, struct chap_accounts *accoun
     return error;
 }
 
-static int load(FILE *file, const char *path, struct chap_accounts *accounts)
+static int load(FILE *file, const char *path, struct iscsi_chap_accounts *accounts)
 {
     char buffer[SECRETS_LINE_MAX];
     int error;
@@ -249,7 +251,7 @@ static int load(FILE *file, const char *path, struct chap_accounts *accounts)
     return error != 0 ? error : check(accounts, path);
 }
 
-int chap_load(const char *path, struct chap_accounts *accounts)
+int iscsi_chap_load(const char *path, struct iscsi_chap_accounts *accounts)
 {
     char why[128];
     FILE *file;
@@ -263,11 +265,11 @@ int chap_load(const char *path, struct chap_accounts *accounts)
     accounts->secret = true;
     error = load(file, path, accounts);
     if (error != 0)
-        chap_free(accounts);
+        iscsi_chap_free(accounts);
     return error;
 }
 
-void chap_free(struct chap_accounts *accounts)
+void iscsi_chap_free(struct iscsi_chap_accounts *accounts)
 {
     if (accounts->list != NULL)
         os_wipe(accounts->list, accounts->count * sizeof(*accounts->list));
@@ -278,12 +280,13 @@ void chap_free(struct chap_accounts *accounts)
     memset(accounts, 0, sizeof(*accounts));
 }
 
-bool chap_may_use(const struct chap_accounts *accounts, const char *account, const char *initiator)
+bool iscsi_chap_may_use(
+    const struct iscsi_chap_accounts *accounts, const char *account, const char *initiator)
 {
     bool bound = false;
 
     for (uint32_t i = 0; i < accounts->binding_count; i++) {
-        const struct chap_binding *binding = &accounts->bindings[i];
+        const struct iscsi_chap_binding *binding = &accounts->bindings[i];
         bool same_account = strcmp(binding->account, account) == 0;
         bool same_initiator = strcmp(binding->initiator, initiator) == 0;
 

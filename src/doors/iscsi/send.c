@@ -34,13 +34,13 @@ enum {
     PDU_VECS = 3,
 };
 
-void send_init(struct transmit *tx)
+void iscsi_send_init(struct iscsi_transmit *tx)
 {
     list_init(&tx->queue);
     list_init(&tx->sent);
 }
 
-void send_queue(struct connection *c, struct send_item *item)
+void iscsi_send_queue(struct iscsi_connection *c, struct iscsi_send_item *item)
 {
     /* It may wait there as an R2T, whose data came before it was even sent. */
     list_remove(&item->link);
@@ -49,15 +49,15 @@ void send_queue(struct connection *c, struct send_item *item)
         list_append(&c->door->ready, &c->ready);
 }
 
-static bool room(const struct batch *batch)
+static bool room(const struct iscsi_batch *batch)
 {
     return batch->arena_used + PDU_ARENA <= ISCSI_TX_ARENA &&
         batch->count + PDU_VECS <= ISCSI_TX_VECS;
 }
 
-static uint8_t *arena_take(struct transmit *tx, uint32_t length)
+static uint8_t *arena_take(struct iscsi_transmit *tx, uint32_t length)
 {
-    struct batch *batch = tx->batch;
+    struct iscsi_batch *batch = tx->batch;
     uint8_t *p = batch->arena + batch->arena_used;
 
     batch->arena_used += length;
@@ -65,9 +65,9 @@ static uint8_t *arena_take(struct transmit *tx, uint32_t length)
 }
 
 /* Headers that follow each other in the arena become one piece. */
-static void gather(struct transmit *tx, const void *bytes, uint32_t length)
+static void gather(struct iscsi_transmit *tx, const void *bytes, uint32_t length)
 {
-    struct batch *batch = tx->batch;
+    struct iscsi_batch *batch = tx->batch;
     struct os_vec *last = batch->count > 0 ? &batch->vecs[batch->count - 1] : NULL;
 
     if (last != NULL && (const uint8_t *)last->base + last->length == bytes)
@@ -78,7 +78,7 @@ static void gather(struct transmit *tx, const void *bytes, uint32_t length)
     tx->built += length;
 }
 
-static uint8_t *header_new(struct connection *c, uint8_t opcode, uint8_t flags)
+static uint8_t *header_new(struct iscsi_connection *c, uint8_t opcode, uint8_t flags)
 {
     uint8_t *bhs = arena_take(&c->tx, ISCSI_BHS);
 
@@ -88,22 +88,22 @@ static uint8_t *header_new(struct connection *c, uint8_t opcode, uint8_t flags)
     return bhs;
 }
 
-static void put_numbers(const struct connection *c, uint8_t *bhs)
+static void put_numbers(const struct iscsi_connection *c, uint8_t *bhs)
 {
-    struct session *session = c->session;
+    struct iscsi_session *session = c->session;
 
     if (session == NULL)
         return;
-    window_offer(session);
+    iscsi_window_offer(session);
     be32_put(bhs + BHS_EXP_CMD_SN, session->exp_cmd_sn);
     be32_put(bhs + BHS_MAX_CMD_SN, session->max_cmd_sn);
 }
 
 /* Ends a PDU whose header is the arena's last piece: data, padding, digests. */
-static void put_pdu(struct connection *c, uint8_t *bhs, const uint8_t *data, uint32_t length,
+static void put_pdu(struct iscsi_connection *c, uint8_t *bhs, const uint8_t *data, uint32_t length,
     bool plain)
 {
-    struct transmit *tx = &c->tx;
+    struct iscsi_transmit *tx = &c->tx;
     bool header_digest = c->rx.header_digest && !plain, data_digest = c->rx.data_digest && !plain;
     uint32_t pad = -length & 3, trailer = pad + (data_digest ? ISCSI_DIGEST : 0);
 
@@ -124,7 +124,7 @@ static void put_pdu(struct connection *c, uint8_t *bhs, const uint8_t *data, uin
     }
 }
 
-static void build_reply(struct connection *c, struct reply *reply)
+static void build_reply(struct iscsi_connection *c, struct iscsi_reply *reply)
 {
     uint8_t *bhs = arena_take(&c->tx, ISCSI_BHS);
 
@@ -135,7 +135,7 @@ static void build_reply(struct connection *c, struct reply *reply)
     put_pdu(c, bhs, reply->data, reply->length, reply->plain);
 }
 
-static void build_r2t(struct connection *c, struct command *command)
+static void build_r2t(struct iscsi_connection *c, struct iscsi_command *command)
 {
     uint8_t *bhs = header_new(c, ISCSI_R2T, ISCSI_FINAL);
 
@@ -151,7 +151,7 @@ static void build_r2t(struct connection *c, struct command *command)
 }
 
 /* The status is about to go: from here on the window has its place again. */
-static void put_status(struct connection *c, struct command *command, uint8_t *bhs)
+static void put_status(struct iscsi_connection *c, struct iscsi_command *command, uint8_t *bhs)
 {
     const struct scsi_task *task = &command->request.task;
 
@@ -172,8 +172,8 @@ static void put_status(struct connection *c, struct command *command, uint8_t *b
 }
 
 /* Sequences of at most MaxBurstLength, each with the F bit at its end (RFC 7143 11.7.1). */
-static void build_data_in(struct connection *c, struct command *command, const uint8_t *data,
-    uint32_t total, bool status)
+static void build_data_in(struct iscsi_connection *c, struct iscsi_command *command,
+    const uint8_t *data, uint32_t total, bool status)
 {
     uint32_t burst = c->session->params.max_burst & ~3u;
     uint32_t length = total - command->sent, burst_left = burst - command->sent % burst;
@@ -201,7 +201,7 @@ static void build_data_in(struct connection *c, struct command *command, const u
     command->sent += length;
 }
 
-static void build_response(struct connection *c, struct command *command)
+static void build_response(struct iscsi_connection *c, struct iscsi_command *command)
 {
     const struct scsi_task *task = &command->request.task;
     uint32_t length = task->sense_length == 0 ? 0 : 2u + task->sense_length;
@@ -221,7 +221,7 @@ static void build_response(struct connection *c, struct command *command)
 }
 
 /* True when all of the command's PDUs are in the batch. */
-static bool build_command(struct connection *c, struct command *command)
+static bool build_command(struct iscsi_connection *c, struct iscsi_command *command)
 {
     const struct scsi_task *task = &command->request.task;
     const uint8_t *data = task->reply != NULL ? task->reply : command->buffer.base;
@@ -244,18 +244,18 @@ static bool build_command(struct connection *c, struct command *command)
 }
 
 /* Moves what is queued into the empty batch. */
-static void build(struct connection *c)
+static void build(struct iscsi_connection *c)
 {
-    struct transmit *tx = &c->tx;
+    struct iscsi_transmit *tx = &c->tx;
 
     while (!list_empty(&tx->queue) && room(tx->batch)) {
-        struct send_item *item = list_entry(tx->queue.next, struct send_item, link);
+        struct iscsi_send_item *item = list_entry(tx->queue.next, struct iscsi_send_item, link);
 
         if (item->kind == SEND_REPLY)
-            build_reply(c, list_entry(item, struct reply, item));
+            build_reply(c, list_entry(item, struct iscsi_reply, item));
         else if (item->kind == SEND_R2T)
-            build_r2t(c, list_entry(item, struct command, item));
-        else if (!build_command(c, list_entry(item, struct command, item)))
+            build_r2t(c, list_entry(item, struct iscsi_command, item));
+        else if (!build_command(c, list_entry(item, struct iscsi_command, item)))
             return;
         list_remove(&item->link);
         if (item->kind == SEND_R2T)
@@ -266,15 +266,15 @@ static void build(struct connection *c)
 }
 
 /* n bytes of the batch are the kernel's now. */
-static void wrote(struct connection *c, size_t n)
+static void wrote(struct iscsi_connection *c, size_t n)
 {
-    struct transmit *tx = &c->tx;
-    struct batch *batch = tx->batch;
+    struct iscsi_transmit *tx = &c->tx;
+    struct iscsi_batch *batch = tx->batch;
 
     tx->written += n;
     tx->last_moved = c->door->loop.now;
     list_each(link, &tx->sent) {
-        struct send_item *item = list_entry(link, struct send_item, link);
+        struct iscsi_send_item *item = list_entry(link, struct iscsi_send_item, link);
 
         if (item->end > tx->written)
             break;
@@ -293,7 +293,7 @@ static void wrote(struct connection *c, size_t n)
     }
 }
 
-static void block(struct connection *c, bool blocked)
+static void block(struct iscsi_connection *c, bool blocked)
 {
     int error;
 
@@ -304,25 +304,25 @@ static void block(struct connection *c, bool blocked)
     error = spd_loop_change(
         &c->door->loop, &c->watch, blocked ? OS_POLL_IN | OS_POLL_OUT : OS_POLL_IN);
     if (error != 0)
-        wire_drop(c, SPD_END_NO_ROOM, os_net_text(error));
+        iscsi_wire_drop(c, SPD_END_NO_ROOM, os_net_text(error));
 }
 
 /* It is large, so a connection has none before it has something to say, and again none when it has
  * said it, until it has logged in. */
-static bool take_batch(struct connection *c)
+static bool take_batch(struct iscsi_connection *c)
 {
     if (c->tx.batch != NULL)
         return true;
     c->tx.batch = malloc(sizeof(*c->tx.batch));
     if (c->tx.batch == NULL) {
-        wire_drop(c, SPD_END_NO_ROOM, "not enough memory for a reply");
+        iscsi_wire_drop(c, SPD_END_NO_ROOM, "not enough memory for a reply");
         return false;
     }
     c->tx.batch->first = c->tx.batch->count = c->tx.batch->arena_used = 0;
     return true;
 }
 
-static void give_batch_back(struct connection *c)
+static void give_batch_back(struct iscsi_connection *c)
 {
     if (c->session != NULL)
         return;
@@ -330,15 +330,15 @@ static void give_batch_back(struct connection *c)
     c->tx.batch = NULL;
 }
 
-void send_flush(struct connection *c)
+void iscsi_send_flush(struct iscsi_connection *c)
 {
-    struct transmit *tx = &c->tx;
+    struct iscsi_transmit *tx = &c->tx;
     size_t sent = 0;
 
     list_remove(&c->ready);
     tx->queued = 0;
     while (c->state != CONNECTION_DROPPED && take_batch(c)) {
-        struct batch *batch = tx->batch;
+        struct iscsi_batch *batch = tx->batch;
         ptrdiff_t n;
 
         if (batch->count == 0)
@@ -351,7 +351,7 @@ void send_flush(struct connection *c)
             return;
         }
         if (n < 0) {
-            wire_drop(c, SPD_END_LOST, os_net_text((int)-n));
+            iscsi_wire_drop(c, SPD_END_LOST, os_net_text((int)-n));
             return;
         }
         wrote(c, (size_t)n);
@@ -370,45 +370,46 @@ void send_flush(struct connection *c)
         os_socket_end(c->watch.socket);
 }
 
-void send_drop(struct connection *c)
+void iscsi_send_drop(struct iscsi_connection *c)
 {
     struct list *lists[] = { &c->tx.queue, &c->tx.sent };
 
     for (unsigned i = 0; i < 2; i++)
         list_each(link, lists[i]) {
-            struct send_item *item = list_entry(link, struct send_item, link);
+            struct iscsi_send_item *item = list_entry(link, struct iscsi_send_item, link);
 
             list_remove(&item->link);
             if (item->kind == SEND_REPLY)
-                free(list_entry(item, struct reply, item));
+                free(list_entry(item, struct iscsi_reply, item));
         }
     free(c->tx.batch);
     c->tx.batch = NULL;
 }
 
-static void reply_sent(struct connection *c, struct send_item *item)
+static void reply_sent(struct iscsi_connection *c, struct iscsi_send_item *item)
 {
-    reply_free(c, list_entry(item, struct reply, item));
+    iscsi_reply_free(c, list_entry(item, struct iscsi_reply, item));
 }
 
-static bool too_many_replies(const struct transmit *tx, uint32_t length)
+static bool too_many_replies(const struct iscsi_transmit *tx, uint32_t length)
 {
     return tx->replies >= ISCSI_REPLIES_MAX || tx->reply_bytes + length > ISCSI_REPLY_BYTES_MAX;
 }
 
-struct reply *reply_new(struct connection *c, enum iscsi_opcode opcode, uint32_t length)
+struct iscsi_reply *iscsi_reply_new(
+    struct iscsi_connection *c, enum iscsi_opcode opcode, uint32_t length)
 {
-    struct reply *reply;
+    struct iscsi_reply *reply;
 
     if (too_many_replies(&c->tx, length))
-        send_flush(c);
+        iscsi_send_flush(c);
     if (too_many_replies(&c->tx, length)) {
-        wire_drop(c, SPD_END_SHARE, "it sends requests and does not read the replies");
+        iscsi_wire_drop(c, SPD_END_SHARE, "it sends requests and does not read the replies");
         return NULL;
     }
     reply = malloc(sizeof(*reply) + length);
     if (reply == NULL) {
-        wire_drop(c, SPD_END_NO_ROOM, "not enough memory for a reply");
+        iscsi_wire_drop(c, SPD_END_NO_ROOM, "not enough memory for a reply");
         return NULL;
     }
     memset(reply, 0, sizeof(*reply));
@@ -424,7 +425,7 @@ struct reply *reply_new(struct connection *c, enum iscsi_opcode opcode, uint32_t
     return reply;
 }
 
-void reply_free(struct connection *c, struct reply *reply)
+void iscsi_reply_free(struct iscsi_connection *c, struct iscsi_reply *reply)
 {
     c->tx.replies--;
     c->tx.reply_bytes -= reply->length;

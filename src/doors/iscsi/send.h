@@ -17,28 +17,28 @@
 #include "doors/iscsi/pdu.h"
 #include "os/net.h"
 
-struct connection;
+struct iscsi_connection;
 
-enum send_kind {
-    SEND_REPLY,   /* struct reply */
-    SEND_COMMAND, /* struct command: Data-In, status */
-    SEND_R2T,     /* struct command; it is not in the sent list afterwards */
+enum iscsi_send_kind {
+    SEND_REPLY,   /* struct iscsi_reply */
+    SEND_COMMAND, /* struct iscsi_command: Data-In, status */
+    SEND_R2T,     /* struct iscsi_command; it is not in the sent list afterwards */
 };
 
 /* Something that waits to be sent. */
-struct send_item {
+struct iscsi_send_item {
     /* In the session's `waiting`, the connection's queue or its sent list; alone when in none. */
     struct list link;
     uint8_t kind;
     /* The kernel has its bytes, so that its memory is its owner's again. The item is in no list.
      * Not for an R2T. */
-    void (*sent)(struct connection *c, struct send_item *item);
+    void (*sent)(struct iscsi_connection *c, struct iscsi_send_item *item);
     uint64_t end; /* in the sent list: the position in the byte stream where it ends */
 };
 
 /* An answer that is no command's: allocated, since these are rare. */
-struct reply {
-    struct send_item item;
+struct iscsi_reply {
+    struct iscsi_send_item item;
     bool takes_stat_sn;
     bool plain;    /* login: no digests */
     uint8_t bhs[ISCSI_BHS];
@@ -47,7 +47,7 @@ struct reply {
 };
 
 /* A batch holds what one write gathers. */
-struct batch {
+struct iscsi_batch {
     uint32_t arena_used;
     uint32_t first;
     uint32_t count;
@@ -55,10 +55,10 @@ struct batch {
     uint8_t arena[ISCSI_TX_ARENA];
 };
 
-struct transmit {
+struct iscsi_transmit {
     struct list queue; /* send_item.link; not yet in the batch */
     struct list sent;  /* in the batch: their memory is in use until it is written */
-    struct batch *batch; /* before login only while there is something to send; else NULL */
+    struct iscsi_batch *batch; /* before login only while there is something to send; else NULL */
     uint64_t built;    /* position in the byte stream */
     uint64_t written;
     uint64_t queued;   /* bytes of data-in in the queue, about */
@@ -68,12 +68,13 @@ struct transmit {
     bool blocked; /* the socket is full: OS_POLL_OUT is asked for */
 };
 
-void send_init(struct transmit *tx);
-void send_queue(struct connection *c, struct send_item *item);
-void send_flush(struct connection *c);
-void send_drop(struct connection *c); /* frees what is queued */
+void iscsi_send_init(struct iscsi_transmit *tx);
+void iscsi_send_queue(struct iscsi_connection *c, struct iscsi_send_item *item);
+void iscsi_send_flush(struct iscsi_connection *c);
+void iscsi_send_drop(struct iscsi_connection *c); /* frees what is queued */
 /* NULL, and the connection is dropped, when the peer reads none of its replies. */
-struct reply *reply_new(struct connection *c, enum iscsi_opcode opcode, uint32_t length);
-void reply_free(struct connection *c, struct reply *reply);
+struct iscsi_reply *iscsi_reply_new(
+    struct iscsi_connection *c, enum iscsi_opcode opcode, uint32_t length);
+void iscsi_reply_free(struct iscsi_connection *c, struct iscsi_reply *reply);
 
 #endif

@@ -22,36 +22,37 @@
 #include "scsi/scsi.h"
 
 /* Whatever the session was at can no longer change the medium. */
-static void leave(struct session *session)
+static void leave(struct iscsi_session *session)
 {
     session->left = true;
     scsi_nexus_end(&session->nexus, spd_unit_scsi(session->door->base.unit));
 }
 
-static void session_free(struct session *session)
+static void session_free(struct iscsi_session *session)
 {
     list_remove(&session->link);
     list_remove(&session->hungry);
     if (session->ended)
-        peer_count_ended(session->door, session->peer, -1);
-    peer_leave(session->peer);
-    claim_keep(session);
-    command_pool_free(session);
+        iscsi_peer_count_ended(session->door, session->peer, -1);
+    iscsi_peer_leave(session->peer);
+    iscsi_claim_keep(session);
+    iscsi_command_pool_free(session);
     free(session);
 }
 
 static bool tsih_taken(struct iscsi_door *door, uint16_t tsih)
 {
     list_each(link, &door->sessions)
-        if (list_entry(link, struct session, link)->tsih == tsih)
+        if (list_entry(link, struct iscsi_session, link)->tsih == tsih)
             return true;
     return false;
 }
 
-struct session *session_new(struct connection *c, const struct iscsi_params *params)
+struct iscsi_session *iscsi_session_new(
+    struct iscsi_connection *c, const struct iscsi_params *params)
 {
     struct iscsi_door *door = c->door;
-    struct session *session = calloc(1, sizeof(*session));
+    struct iscsi_session *session = calloc(1, sizeof(*session));
 
     if (session == NULL)
         return NULL;
@@ -67,12 +68,12 @@ struct session *session_new(struct connection *c, const struct iscsi_params *par
     list_init(&session->waiting);
     list_init(&session->hungry);
     if (!params->discovery && (params->immediate_data || !params->initial_r2t))
-        session->burst = buffer_length(params->first_burst);
+        session->burst = iscsi_buffer_length(params->first_burst);
     do
         session->tsih = ++door->next_tsih; /* 0 means none (RFC 7143 11.13.3) */
     while (session->tsih == 0 || tsih_taken(door, session->tsih));
     list_append(&door->sessions, &session->link);
-    if (!params->discovery && !command_pool_make(session)) {
+    if (!params->discovery && !iscsi_command_pool_make(session)) {
         session_free(session);
         return NULL;
     }
@@ -81,7 +82,7 @@ struct session *session_new(struct connection *c, const struct iscsi_params *par
 }
 
 /* The initiator port is name and ISID (SPC-4 7.6.4.6). */
-void session_name(struct session *session, const char *initiator, const uint8_t isid[6])
+void iscsi_session_name(struct iscsi_session *session, const char *initiator, const uint8_t isid[6])
 {
     enum { HEADER = 4, FORMAT_WITH_ISID = 0x40, ISCSI = 0x05 };
     uint8_t *id = session->transport_id;
@@ -98,73 +99,75 @@ void session_name(struct session *session, const char *initiator, const uint8_t 
     scsi_nexus_name(&session->nexus, id, (uint16_t)(HEADER + length));
 }
 
-static void discard(struct command *command)
+static void discard(struct iscsi_command *command)
 {
     if (command->state == COMMAND_HELD || (command->state != COMMAND_FREE && !command->aborted))
-        command_abort(command);
+        iscsi_command_abort(command);
 }
 
-void session_end(struct session *session)
+void iscsi_session_end(struct iscsi_session *session)
 {
     session->connection = NULL;
     if (!session->params.discovery) {
         session->ended = true;
-        peer_count_ended(session->door, session->peer, 1);
+        iscsi_peer_count_ended(session->door, session->peer, 1);
         atomic_fetch_sub(&session->door->base.nexuses, 1);
     }
-    task_forget(session);
-    room_give(session, ROOM_WINDOW,
+    iscsi_task_forget(session);
+    iscsi_room_give(session, ROOM_WINDOW,
         (session->max_cmd_sn + 1 - session->exp_cmd_sn) * session->burst);
     session->burst = 0;
     /* By index: ending one command may end others, which the unit had parked behind it. */
     for (uint32_t i = 0; i < session->command_count; i++)
-        discard(command_at(session, i));
+        discard(iscsi_command_at(session, i));
     session->door->sessions_ended = true;
 }
 
 /* A discovery session is no I_T nexus, so there is nothing to reinstate. */
-static bool is_named(const struct session *session, const char *initiator)
+static bool is_named(const struct iscsi_session *session, const char *initiator)
 {
     return !session->params.discovery && strcmp(session->initiator, initiator) == 0;
 }
 
-uint32_t session_count(const struct iscsi_door *door, const char *initiator)
+uint32_t iscsi_session_count(const struct iscsi_door *door, const char *initiator)
 {
     uint32_t count = 0;
 
     list_each(link, &door->sessions) {
-        const struct session *session = list_entry(link, struct session, link);
+        const struct iscsi_session *session = list_entry(link, struct iscsi_session, link);
 
         count += !session->left && is_named(session, initiator);
     }
     return count;
 }
 
-bool session_is(const struct session *session, const char *initiator, const uint8_t isid[6])
+bool iscsi_session_is(
+    const struct iscsi_session *session, const char *initiator, const uint8_t isid[6])
 {
     return is_named(session, initiator) && memcmp(session->isid, isid, 6) == 0;
 }
 
-struct session *session_find(struct iscsi_door *door, const char *initiator, const uint8_t isid[6])
+struct iscsi_session *iscsi_session_find(
+    struct iscsi_door *door, const char *initiator, const uint8_t isid[6])
 {
     list_each(link, &door->sessions) {
-        struct session *session = list_entry(link, struct session, link);
+        struct iscsi_session *session = list_entry(link, struct iscsi_session, link);
 
-        if (session->connection != NULL && session_is(session, initiator, isid))
+        if (session->connection != NULL && iscsi_session_is(session, initiator, isid))
             return session;
     }
     return NULL;
 }
 
-void session_reap(struct iscsi_door *door)
+void iscsi_session_reap(struct iscsi_door *door)
 {
     door->sessions_ended = false;
     list_each(link, &door->sessions) {
-        struct session *session = list_entry(link, struct session, link);
+        struct iscsi_session *session = list_entry(link, struct iscsi_session, link);
 
         if (session->connection != NULL)
             continue;
-        if (!session->left && !task_any_changes(session))
+        if (!session->left && !iscsi_task_any_changes(session))
             leave(session);
         if (session->running == 0)
             session_free(session);

@@ -15,18 +15,18 @@
 #include "doors/iscsi/peer.h"
 #include "scsi/scsi.h"
 
-struct command;
-struct connection;
+struct iscsi_command;
+struct iscsi_connection;
 struct iscsi_door;
 
 enum { SESSION_TAGS_SHIFT = 8, SESSION_TAGS = 1 << SESSION_TAGS_SHIFT };
 
-struct session {
+struct iscsi_session {
     struct list link; /* door's */
     struct iscsi_door *door;
-    struct peer *peer;
+    struct iscsi_peer *peer;
     const char *account; /* that was proven; NULL: no CHAP, or a discovery session */
-    struct connection *connection; /* NULL: the session has ended, its tasks have not */
+    struct iscsi_connection *connection; /* NULL: the session has ended, its tasks have not */
     bool ended; /* and it is counted as such */
     uint32_t began; /* second */
     bool left;  /* none of those can change the medium: a new session may begin */
@@ -46,12 +46,13 @@ struct session {
     uint32_t running;    /* commands that are not free */
     uint32_t room[ROOMS]; /* bytes in buffers of commands, and offered */
     uint32_t next_ttt;
-    uint32_t waits;      /* struct task_wait of this session */
-    struct command **chunks; /* of ISCSI_COMMANDS_CHUNK each; NULL in a discovery session */
+    uint32_t waits;      /* struct iscsi_task_wait of this session */
+    struct iscsi_command **chunks; /* of ISCSI_COMMANDS_CHUNK each; NULL in a discovery session */
     uint32_t command_count;  /* in them; more are made when they are needed */
     uint32_t command_most;
-    struct command **held;    /* by CmdSN modulo depth */
-    struct command *barrier;  /* ORDERED: while it waits for its data nothing after it begins */
+    struct iscsi_command **held;    /* by CmdSN modulo depth */
+    struct iscsi_command
+        *barrier; /* ORDERED: while it waits for its data nothing after it begins */
     struct list free;
     struct list active;
     struct list waiting; /* commands' item.link: the first that came is the first to begin */
@@ -60,18 +61,23 @@ struct session {
 };
 
 /* Of the connection's peer and with what its login has settled; NULL: not enough memory. */
-struct session *session_new(struct connection *c, const struct iscsi_params *params);
+struct iscsi_session *iscsi_session_new(
+    struct iscsi_connection *c, const struct iscsi_params *params);
 /* Whose it is: once, before its first command. */
-void session_name(struct session *session, const char *initiator, const uint8_t isid[6]);
-/* It has lost its connection: ends its commands. session_reap() frees it when they have ended. */
-void session_end(struct session *session);
+void iscsi_session_name(
+    struct iscsi_session *session, const char *initiator, const uint8_t isid[6]);
+/* It has lost its connection: ends its commands. iscsi_session_reap() frees it when they have
+ * ended. */
+void iscsi_session_end(struct iscsi_session *session);
 /* Leaves or frees sessions that have ended, as far as their tasks have. */
-void session_reap(struct iscsi_door *door);
+void iscsi_session_reap(struct iscsi_door *door);
 /* Sessions of an initiator, those included that have ended and whose writes have not. */
-uint32_t session_count(const struct iscsi_door *door, const char *initiator);
+uint32_t iscsi_session_count(const struct iscsi_door *door, const char *initiator);
 /* Whether it is a session of this initiator port. */
-bool session_is(const struct session *session, const char *initiator, const uint8_t isid[6]);
+bool iscsi_session_is(
+    const struct iscsi_session *session, const char *initiator, const uint8_t isid[6]);
 /* That which has a connection; NULL: there is none. */
-struct session *session_find(struct iscsi_door *door, const char *initiator, const uint8_t isid[6]);
+struct iscsi_session *iscsi_session_find(
+    struct iscsi_door *door, const char *initiator, const uint8_t isid[6]);
 
 #endif

@@ -13,7 +13,7 @@
 
 /* A share says which connections count together, and which of them lose a place in it. */
 static const struct {
-    uint8_t first, last; /* enum hold: those that count */
+    uint8_t first, last; /* enum iscsi_hold: those that count */
     uint8_t evicted;     /* the last hold from which a place may be taken */
     bool from_self;      /* also for a newcomer of the same peer */
     uint8_t part;        /* one peer's share is the total divided by this */
@@ -29,7 +29,7 @@ static const struct {
         "a session of another peer takes the place of this one, which was not used" },
 };
 
-void share_init(struct peers *peers)
+void iscsi_share_init(struct iscsi_peers *peers)
 {
     uint32_t descriptors = os_descriptor_limit();
 
@@ -40,7 +40,7 @@ void share_init(struct peers *peers)
     }
 }
 
-static uint32_t count(const uint32_t counts[HOLDS], enum share share)
+static uint32_t count(const uint32_t counts[HOLDS], enum iscsi_share share)
 {
     uint32_t sum = 0;
 
@@ -49,13 +49,13 @@ static uint32_t count(const uint32_t counts[HOLDS], enum share share)
     return sum;
 }
 
-static struct peer *greediest(struct peers *peers, enum share share)
+static struct iscsi_peer *greediest(struct iscsi_peers *peers, enum iscsi_share share)
 {
-    struct peer *most = NULL;
+    struct iscsi_peer *most = NULL;
 
     for (unsigned i = 0; i < PEER_CHAINS; i++)
         list_each(link, &peers->chains[i]) {
-            struct peer *peer = list_entry(link, struct peer, link);
+            struct iscsi_peer *peer = list_entry(link, struct iscsi_peer, link);
 
             if (most == NULL || count(peer->counts, share) > count(most->counts, share))
                 most = peer;
@@ -63,22 +63,23 @@ static struct peer *greediest(struct peers *peers, enum share share)
     return most;
 }
 
-static bool evict(struct peer *peer, enum share share)
+static bool evict(struct iscsi_peer *peer, enum iscsi_share share)
 {
     for (unsigned i = shares[share].first; i <= shares[share].evicted; i++)
         if (!list_empty(&peer->held[i])) {
-            struct connection *c = list_entry(peer->held[i].next, struct connection, hold_link);
+            struct iscsi_connection *c = list_entry(
+                peer->held[i].next, struct iscsi_connection, hold_link);
 
-            wire_drop(c, SPD_END_SHARE, shares[share].why);
+            iscsi_wire_drop(c, SPD_END_SHARE, shares[share].why);
             return true;
         }
     return false;
 }
 
-bool share_admit(struct peers *peers, struct peer *peer, enum share share)
+bool iscsi_share_admit(struct iscsi_peers *peers, struct iscsi_peer *peer, enum iscsi_share share)
 {
     uint32_t total = peers->totals[share];
-    struct peer *loser = peer;
+    struct iscsi_peer *loser = peer;
 
     if (count(peer->counts, share) < total / shares[share].part) {
         if (count(peers->counts, share) < total)
@@ -88,9 +89,9 @@ bool share_admit(struct peers *peers, struct peer *peer, enum share share)
     return (loser != peer || shares[share].from_self) && evict(loser, share);
 }
 
-bool share_evict_login(struct peers *peers)
+bool iscsi_share_evict_login(struct iscsi_peers *peers)
 {
-    struct peer *most = greediest(peers, SHARE_LOGINS);
+    struct iscsi_peer *most = greediest(peers, SHARE_LOGINS);
 
     return most != NULL && evict(most, SHARE_LOGINS);
 }

@@ -15,10 +15,10 @@
 #include "doors/iscsi/peer.h"
 
 /* Sets the totals, which depend on how many descriptors the process may open. */
-void share_init(struct peers *peers);
+void iscsi_share_init(struct iscsi_peers *peers);
 /* Whether one more may come; another connection may have been dropped for it. */
-bool share_admit(struct peers *peers, struct peer *peer, enum share share);
+bool iscsi_share_admit(struct iscsi_peers *peers, struct iscsi_peer *peer, enum iscsi_share share);
 /* For want of descriptors drops a connection that has not logged in; false: there is none. */
-bool share_evict_login(struct peers *peers);
+bool iscsi_share_evict_login(struct iscsi_peers *peers);
 
 #endif

@@ -28,7 +28,7 @@
 #include "scsi/be.h"
 #include "scsi/scsi.h"
 
-static bool changes(const struct command *command)
+static bool changes(const struct iscsi_command *command)
 {
     /* A command whose turn has not come has never begun. */
     return command->aborted && command->state != COMMAND_HELD &&
@@ -36,10 +36,10 @@ static bool changes(const struct command *command)
 }
 
 /* only: this one; NULL: any. */
-static bool runs(const struct session *session, const struct command *only)
+static bool runs(const struct iscsi_session *session, const struct iscsi_command *only)
 {
     list_each(link, &session->active) {
-        const struct command *command = list_entry(link, struct command, link);
+        const struct iscsi_command *command = list_entry(link, struct iscsi_command, link);
 
         if (changes(command) && (only == NULL || only == command))
             return true;
@@ -47,7 +47,7 @@ static bool runs(const struct session *session, const struct command *only)
     return false;
 }
 
-bool task_any_changes(const struct session *session)
+bool iscsi_task_any_changes(const struct iscsi_session *session)
 {
     return runs(session, NULL);
 }
@@ -55,12 +55,12 @@ bool task_any_changes(const struct session *session)
 static bool any_runs(const struct iscsi_door *door)
 {
     list_each(link, &door->sessions)
-        if (runs(list_entry(link, struct session, link), NULL))
+        if (runs(list_entry(link, struct iscsi_session, link), NULL))
             return true;
     return false;
 }
 
-static bool still_waits(const struct task_wait *wait)
+static bool still_waits(const struct iscsi_task_wait *wait)
 {
     const struct iscsi_door *door = wait->session->door;
 
@@ -69,28 +69,28 @@ static bool still_waits(const struct task_wait *wait)
     return any_runs(door) || !spd_round_ended(&door->base, wait->round);
 }
 
-static void wait_free(struct task_wait *wait)
+static void wait_free(struct iscsi_task_wait *wait)
 {
     list_remove(&wait->link);
     wait->session->waits--;
     free(wait);
 }
 
-static void answer(const struct task_wait *wait)
+static void answer(const struct iscsi_task_wait *wait)
 {
-    struct connection *c = wait->session->connection;
+    struct iscsi_connection *c = wait->session->connection;
 
-    send_queue(c, &wait->reply->item);
+    iscsi_send_queue(c, &wait->reply->item);
     if (!wait->closes)
         return;
-    wire_ends(c, wait->logout ? SPD_END_LOGOUT : SPD_END_RESET, NULL);
-    wire_close(c);
+    iscsi_wire_ends(c, wait->logout ? SPD_END_LOGOUT : SPD_END_RESET, NULL);
+    iscsi_wire_close(c);
 }
 
 static void answer_all(struct iscsi_door *door)
 {
     list_each(link, &door->waits) {
-        struct task_wait *wait = list_entry(link, struct task_wait, link);
+        struct iscsi_task_wait *wait = list_entry(link, struct iscsi_task_wait, link);
 
         if (still_waits(wait))
             continue;
@@ -100,9 +100,9 @@ static void answer_all(struct iscsi_door *door)
 }
 
 /* Answers now, or when the tasks it waits for have ended. */
-static void answer_in_time(struct connection *c, const struct task_wait *now)
+static void answer_in_time(struct iscsi_connection *c, const struct iscsi_task_wait *now)
 {
-    struct task_wait *later;
+    struct iscsi_task_wait *later;
 
     if (!still_waits(now)) {
         answer(now);
@@ -110,8 +110,8 @@ static void answer_in_time(struct connection *c, const struct task_wait *now)
     }
     later = malloc(sizeof(*later));
     if (later == NULL) {
-        reply_free(c, now->reply);
-        wire_drop(c, SPD_END_NO_ROOM, "not enough memory to wait for tasks");
+        iscsi_reply_free(c, now->reply);
+        iscsi_wire_drop(c, SPD_END_NO_ROOM, "not enough memory to wait for tasks");
         return;
     }
     *later = *now;
@@ -119,10 +119,10 @@ static void answer_in_time(struct connection *c, const struct task_wait *now)
     c->session->waits++;
 }
 
-void task_forget(struct session *session)
+void iscsi_task_forget(struct iscsi_session *session)
 {
     list_each(link, &session->door->waits) {
-        struct task_wait *wait = list_entry(link, struct task_wait, link);
+        struct iscsi_task_wait *wait = list_entry(link, struct iscsi_task_wait, link);
 
         if (wait->session == session) {
             free(wait->reply);
@@ -131,22 +131,22 @@ void task_forget(struct session *session)
     }
 }
 
-static bool abortable(const struct command *command)
+static bool abortable(const struct iscsi_command *command)
 {
-    return command_awaits_data(command) || command->state == COMMAND_RUNNING;
+    return iscsi_command_awaits_data(command) || command->state == COMMAND_RUNNING;
 }
 
-static void abort_started(struct command *command)
+static void abort_started(struct iscsi_command *command)
 {
     if (abortable(command) && !command->aborted)
-        command_abort(command);
+        iscsi_command_abort(command);
 }
 
-static void abort_session(struct session *session)
+static void abort_session(struct iscsi_session *session)
 {
     /* By index: ending one command may end others, which the unit had parked behind it. */
     for (uint32_t i = 0; i < session->command_count; i++)
-        abort_started(command_at(session, i));
+        abort_started(iscsi_command_at(session, i));
 }
 
 /* Aborts the commands that have begun before the present round. */
@@ -155,19 +155,19 @@ static void abort_round(struct iscsi_door *door, uint32_t round)
     door->round = round;
     door->owes_report = true;
     list_each(link, &door->sessions) {
-        struct session *session = list_entry(link, struct session, link);
+        struct iscsi_session *session = list_entry(link, struct iscsi_session, link);
 
         for (uint32_t i = 0; i < session->command_count; i++) {
-            struct command *command = command_at(session, i);
+            struct iscsi_command *command = iscsi_command_at(session, i);
 
             if (abortable(command) && !command->aborted &&
                 spd_request_is_before(&command->request, round))
-                command_abort(command);
+                iscsi_command_abort(command);
         }
     }
 }
 
-void task_look(struct iscsi_door *door)
+void iscsi_task_look(struct iscsi_door *door)
 {
     uint32_t round = spd_round(&door->base);
 
@@ -183,10 +183,10 @@ void task_look(struct iscsi_door *door)
 
 /* Commands that came before the function and whose turn has not come: RFC 7143 11.5.1. Their CmdSN
  * must still be counted, so they stay until their turn. */
-static void abort_held(struct session *session, uint32_t cmd_sn)
+static void abort_held(struct iscsi_session *session, uint32_t cmd_sn)
 {
     list_each(link, &session->active) {
-        struct command *command = list_entry(link, struct command, link);
+        struct iscsi_command *command = list_entry(link, struct iscsi_command, link);
 
         if (command->state == COMMAND_HELD &&
             (command->bhs[0] & ISCSI_OPCODE_MASK) == ISCSI_SCSI_COMMAND &&
@@ -196,7 +196,8 @@ static void abort_held(struct session *session, uint32_t cmd_sn)
 }
 
 /* The tasks of all initiators; `why` is what the others learn. */
-static void abort_all(struct task_wait *wait, enum scsi_attention why, struct scsi_nexus *except)
+static void abort_all(
+    struct iscsi_task_wait *wait, enum scsi_attention why, struct scsi_nexus *except)
 {
     struct iscsi_door *door = wait->session->door;
 
@@ -210,40 +211,42 @@ static void abort_all(struct task_wait *wait, enum scsi_attention why, struct sc
 }
 
 /* RFC 7143 11.6.1: a task that is not there and cannot come any more is no failure. */
-static uint8_t abort_one(struct session *session, const uint8_t *bhs, const struct command **found)
+static uint8_t abort_one(
+    struct iscsi_session *session, const uint8_t *bhs, const struct iscsi_command **found)
 {
-    struct command *command = command_find(session, be32_get(bhs + TASK_REFERENCED_TAG));
+    struct iscsi_command *command = iscsi_command_find(
+        session, be32_get(bhs + TASK_REFERENCED_TAG));
 
     if (command == NULL || (!abortable(command) && command->state != COMMAND_HELD))
         return TASK_NO_TASK;
     if (command->state == COMMAND_HELD)
         command->aborted = true;
     else if (!command->aborted)
-        command_abort(command);
+        iscsi_command_abort(command);
     *found = command;
     return TASK_COMPLETE;
 }
 
-static void drop_others(struct iscsi_door *door, const struct connection *c)
+static void drop_others(struct iscsi_door *door, const struct iscsi_connection *c)
 {
     list_each(link, &door->connections) {
-        struct connection *other = list_entry(link, struct connection, link);
+        struct iscsi_connection *other = list_entry(link, struct iscsi_connection, link);
 
         if (other != c && other->session != NULL)
-            wire_drop(other, SPD_END_RESET, NULL);
+            iscsi_wire_drop(other, SPD_END_RESET, NULL);
     }
 }
 
 /* A target reset ends what all initiators are at. A logical unit reset does the same, but they need
  * that one to recover from an error (SAM-5 7.7). */
-static bool may_reset_target(struct connection *c)
+static bool may_reset_target(struct iscsi_connection *c)
 {
     struct iscsi_door *door = c->door;
 
     if (door->config.resets)
         return true;
     list_each(link, &door->sessions) {
-        const struct session *session = list_entry(link, struct session, link);
+        const struct iscsi_session *session = list_entry(link, struct iscsi_session, link);
 
         if (session->connection != NULL && !session->params.discovery &&
             strcmp(session->initiator, c->session->initiator) != 0)
@@ -252,7 +255,7 @@ static bool may_reset_target(struct connection *c)
     return !spd_door_has_others(&door->base);
 }
 
-static uint8_t perform(struct connection *c, const uint8_t *bhs, struct task_wait *wait)
+static uint8_t perform(struct iscsi_connection *c, const uint8_t *bhs, struct iscsi_task_wait *wait)
 {
     struct iscsi_door *door = c->door;
     struct scsi_nexus *nexus = &c->session->nexus;
@@ -290,11 +293,11 @@ static uint8_t perform(struct connection *c, const uint8_t *bhs, struct task_wai
     }
 }
 
-void task_request(struct connection *c, const uint8_t *bhs)
+void iscsi_task_request(struct iscsi_connection *c, const uint8_t *bhs)
 {
-    struct session *session = c->session;
-    struct task_wait now = { .session = session };
-    struct reply *reply = reply_new(c, ISCSI_TASK_RESPONSE, 0);
+    struct iscsi_session *session = c->session;
+    struct iscsi_task_wait now = { .session = session };
+    struct iscsi_reply *reply = iscsi_reply_new(c, ISCSI_TASK_RESPONSE, 0);
     bool cold = (bhs[BHS_FLAGS] & 0x7f) == TASK_COLD_RESET;
 
     if (reply == NULL)
@@ -306,7 +309,7 @@ void task_request(struct connection *c, const uint8_t *bhs)
         reply->bhs[BHS_RESPONSE] = perform(c, bhs, &now);
     now.reply = reply;
     if (reply->bhs[BHS_RESPONSE] != TASK_COMPLETE) {
-        send_queue(c, &reply->item);
+        iscsi_send_queue(c, &reply->item);
     } else if (cold) {
         /* RFC 7143 11.5.1: it also ends all connections, the requester's last. */
         now.closes = true;
@@ -318,10 +321,10 @@ void task_request(struct connection *c, const uint8_t *bhs)
 
 /* RFC 7143 11.15: the response says that the clean-up is done. An initiator that has it may go on
  * by another session, and must not find a write of this one after its own. */
-void task_logout(struct connection *c, struct reply *reply)
+void iscsi_task_logout(struct iscsi_connection *c, struct iscsi_reply *reply)
 {
     abort_held(c->session, c->session->max_cmd_sn + 1);
     abort_session(c->session);
-    answer_in_time(c, &(struct task_wait){
+    answer_in_time(c, &(struct iscsi_task_wait){
         .session = c->session, .closes = true, .logout = true, .reply = reply });
 }

@@ -11,33 +11,33 @@
 
 #include "doors/iscsi/list.h"
 
-struct command;
-struct connection;
+struct iscsi_command;
+struct iscsi_connection;
 struct iscsi_door;
-struct reply;
-struct session;
+struct iscsi_reply;
+struct iscsi_session;
 
 /* A task management function whose tasks have not all ended yet. */
-struct task_wait {
+struct iscsi_task_wait {
     struct list link; /* door's */
-    struct session *session;
-    const struct command *command; /* ABORT TASK: this one; NULL: all that are aborted */
+    struct iscsi_session *session;
+    const struct iscsi_command *command; /* ABORT TASK: this one; NULL: all that are aborted */
     bool all_sessions;
     uint32_t round; /* all_sessions: of the other doors, too */
     bool closes; /* the reply is the connection's last */
     bool logout; /* it answers one */
-    struct reply *reply;
+    struct iscsi_reply *reply;
 };
 
-void task_request(struct connection *c, const uint8_t *bhs);
+void iscsi_task_request(struct iscsi_connection *c, const uint8_t *bhs);
 /* Ends the session's tasks; the reply is sent, as the connection's last, when they have ended. */
-void task_logout(struct connection *c, struct reply *reply);
+void iscsi_task_logout(struct iscsi_connection *c, struct iscsi_reply *reply);
 /* The session has no connection any more: nothing of it is answered. */
-void task_forget(struct session *session);
+void iscsi_task_forget(struct iscsi_session *session);
 /* At the end of a turn: looks at what other doors ask for and have done, and answers functions
  * whose tasks have ended. */
-void task_look(struct iscsi_door *door);
+void iscsi_task_look(struct iscsi_door *door);
 /* Whether a task of it that was aborted may still change the medium. */
-bool task_any_changes(const struct session *session);
+bool iscsi_task_any_changes(const struct iscsi_session *session);
 
 #endif

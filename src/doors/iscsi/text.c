@@ -26,7 +26,7 @@
 
 enum { TEXT_TAG = 1 }; /* the target transfer tag while an exchange goes on */
 
-static void send_targets(struct connection *c, const char *value, struct iscsi_text *answer)
+static void send_targets(struct iscsi_connection *c, const char *value, struct iscsi_text *answer)
 {
     const char *target = c->door->config.target;
 
@@ -35,13 +35,13 @@ static void send_targets(struct connection *c, const char *value, struct iscsi_t
         iscsi_text_put(answer, "SendTargets", "Reject");
         return;
     }
-    if (strcmp(value, "All") != 0 && *value != '\0' && !name_is(value, target))
+    if (strcmp(value, "All") != 0 && *value != '\0' && !iscsi_name_is(value, target))
         return;
     iscsi_text_put(answer, "TargetName", target);
-    announce_put(c, answer);
+    iscsi_announce_put(c, answer);
 }
 
-static bool answer_keys(struct connection *c, struct iscsi_text *answer)
+static bool answer_keys(struct iscsi_connection *c, struct iscsi_text *answer)
 {
     uint32_t position = 0;
     char *key, *value;
@@ -57,17 +57,17 @@ static bool answer_keys(struct connection *c, struct iscsi_text *answer)
     return !bad && !answer->overflow;
 }
 
-static void forget(struct connection *c)
+static void forget(struct iscsi_connection *c)
 {
     free(c->text);
     c->text = NULL;
     c->text_length = 0;
 }
 
-static void respond(struct connection *c, const uint8_t *bhs, const struct iscsi_text *answer,
+static void respond(struct iscsi_connection *c, const uint8_t *bhs, const struct iscsi_text *answer,
     bool final)
 {
-    struct reply *reply = reply_new(c, ISCSI_TEXT_RESPONSE, answer->length);
+    struct iscsi_reply *reply = iscsi_reply_new(c, ISCSI_TEXT_RESPONSE, answer->length);
 
     if (reply == NULL)
         return;
@@ -77,10 +77,11 @@ static void respond(struct connection *c, const uint8_t *bhs, const struct iscsi
     be32_put(reply->bhs + BHS_TTT, final ? ISCSI_NO_TAG : TEXT_TAG);
     if (answer->length > 0)
         memcpy(reply->data, answer->bytes, answer->length);
-    send_queue(c, &reply->item);
+    iscsi_send_queue(c, &reply->item);
 }
 
-void text_request(struct connection *c, const uint8_t *bhs, const char *data, uint32_t length)
+void iscsi_text_request(
+    struct iscsi_connection *c, const uint8_t *bhs, const char *data, uint32_t length)
 {
     uint8_t flags = bhs[BHS_FLAGS];
     char bytes[1024];
@@ -91,17 +92,18 @@ void text_request(struct connection *c, const uint8_t *bhs, const char *data, ui
         forget(c);
     if (length > ISCSI_TEXT_MAX - c->text_length ||
         (flags & ISCSI_FINAL && flags & TEXT_CONTINUE)) {
-        reject_and_close(c, bhs, REJECT_PROTOCOL, "a text request that is too long or malformed");
+        iscsi_reject_and_close(
+            c, bhs, REJECT_PROTOCOL, "a text request that is too long or malformed");
         return;
     }
     if (c->text == NULL)
         c->text = malloc(ISCSI_TEXT_MAX);
     if (c->text == NULL) {
-        wire_drop(c, SPD_END_NO_ROOM, "not enough memory for a text request");
+        iscsi_wire_drop(c, SPD_END_NO_ROOM, "not enough memory for a text request");
         return;
     }
     if (c->hold == HOLD_DISCOVERY)
-        peer_hold(c, HOLD_DISCOVERY);
+        iscsi_peer_hold(c, HOLD_DISCOVERY);
     if (length > 0)
         memcpy(c->text + c->text_length, data, length);
     c->text_length += length;
@@ -110,7 +112,7 @@ void text_request(struct connection *c, const uint8_t *bhs, const char *data, ui
             answer.size = c->max_send;
         if (!answer_keys(c, &answer)) {
             forget(c);
-            reject(c, bhs, REJECT_PROTOCOL);
+            iscsi_reject(c, bhs, REJECT_PROTOCOL);
             return;
         }
         forget(c);

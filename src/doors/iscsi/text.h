@@ -8,8 +8,9 @@
 
 #include <stdint.h>
 
-struct connection;
+struct iscsi_connection;
 
-void text_request(struct connection *c, const uint8_t *bhs, const char *data, uint32_t length);
+void iscsi_text_request(
+    struct iscsi_connection *c, const uint8_t *bhs, const char *data, uint32_t length);
 
 #endif

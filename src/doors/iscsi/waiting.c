@@ -41,7 +41,7 @@ struct obstacle {
     uint64_t left_bytes;
 };
 
-static void add_command(struct obstacle *obstacle, const struct command *command)
+static void add_command(struct obstacle *obstacle, const struct iscsi_command *command)
 {
     const struct spd_held *held = &command->request.held;
     struct spd_held *oldest = &obstacle->oldest;
@@ -53,24 +53,24 @@ static void add_command(struct obstacle *obstacle, const struct command *command
         *oldest = *held;
 }
 
-static void find(const struct connection *c, struct obstacle *obstacle)
+static void find(const struct iscsi_connection *c, struct obstacle *obstacle)
 {
-    const struct login_claims *claims = &c->login->claims;
+    const struct iscsi_login_claims *claims = &c->login->claims;
     struct iscsi_door *door = c->door;
 
     memset(obstacle, 0, sizeof(*obstacle));
     list_each(link, &door->sessions) {
-        struct session *session = list_entry(link, struct session, link);
+        struct iscsi_session *session = list_entry(link, struct iscsi_session, link);
 
         if (session->connection != NULL || strcmp(session->initiator, claims->initiator) != 0)
             continue;
         obstacle->left += session->left;
         obstacle->left_bytes += session->left ? session->room[ROOM_TRANSFER] : 0;
-        if (session->left || !session_is(session, claims->initiator, c->login->isid))
+        if (session->left || !iscsi_session_is(session, claims->initiator, c->login->isid))
             continue;
         obstacle->session = true;
         list_each(at, &session->active)
-            add_command(obstacle, list_entry(at, struct command, link));
+            add_command(obstacle, list_entry(at, struct iscsi_command, link));
     }
 }
 
@@ -97,7 +97,7 @@ static void describe(const struct obstacle *obstacle, char text[TEXT_MAX])
             (os_now_ns() - oldest->since) / 1000000000u);
 }
 
-bool waiting_is_over(const struct connection *c)
+bool iscsi_waiting_is_over(const struct iscsi_connection *c)
 {
     struct obstacle obstacle;
 
@@ -105,16 +105,16 @@ bool waiting_is_over(const struct connection *c)
     return !obstacle.session && !is_full(&obstacle);
 }
 
-void waiting_begin(struct connection *c)
+void iscsi_waiting_begin(struct iscsi_connection *c)
 {
     c->state = CONNECTION_WAITING;
     c->waiting_since = c->waiting_told = c->door->loop.now;
 }
 
-uint16_t waiting_tick(struct connection *c, char why[WAITING_TEXT_MAX])
+uint16_t iscsi_waiting_tick(struct iscsi_connection *c, char why[WAITING_TEXT_MAX])
 {
     static struct spd_log_limit limit = { .kind = "iscsi: logins that wait" };
-    const struct login_claims *claims = &c->login->claims;
+    const struct iscsi_login_claims *claims = &c->login->claims;
     uint32_t now = c->door->loop.now, waited = now - c->waiting_since;
     struct obstacle obstacle;
     char text[TEXT_MAX];

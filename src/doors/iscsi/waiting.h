@@ -10,14 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct connection;
+struct iscsi_connection;
 
 enum { WAITING_TEXT_MAX = 192 };
 
-void waiting_begin(struct connection *c);
-bool waiting_is_over(const struct connection *c);
+void iscsi_waiting_begin(struct iscsi_connection *c);
+bool iscsi_waiting_is_over(const struct iscsi_connection *c);
 /* Once a second. The status with which the login is to be refused, and why; LOGIN_SUCCESS: it may
  * wait on. */
-uint16_t waiting_tick(struct connection *c, char why[WAITING_TEXT_MAX]);
+uint16_t iscsi_waiting_tick(struct iscsi_connection *c, char why[WAITING_TEXT_MAX]);
 
 #endif

@@ -20,7 +20,7 @@ static int32_t serial_distance(uint32_t from, uint32_t to)
 
 /* Twice as much as it uses and some more, so that idle ones leave room to others, and busy ones
  * have all places after a few answers. A place that was offered stays so (RFC 7143 11.4.10). */
-void window_offer(struct session *session)
+void iscsi_window_offer(struct iscsi_session *session)
 {
     uint32_t offered = session->max_cmd_sn + 1 - session->exp_cmd_sn;
     uint32_t most = session->depth - session->windowed;
@@ -28,47 +28,47 @@ void window_offer(struct session *session)
 
     if (want > most)
         want = most;
-    while (offered < want && room_take(session, ROOM_WINDOW, session->burst)) {
+    while (offered < want && iscsi_room_take(session, ROOM_WINDOW, session->burst)) {
         session->max_cmd_sn++;
         offered++;
     }
 }
 
-static bool is_receiving(const struct session *session)
+static bool is_receiving(const struct iscsi_session *session)
 {
     list_each(link, &session->active)
-        if (command_awaits_data(list_entry(link, struct command, link)))
+        if (iscsi_command_awaits_data(list_entry(link, struct iscsi_command, link)))
             return true;
     return false;
 }
 
 /* SAM-5 8.7.3: an ORDERED command waits for all before it, also for those whose data is still to
  * come, and those after it wait for its own. They do so as if they had not come yet. */
-bool window_bars(const struct session *session, const uint8_t *bhs)
+bool iscsi_window_bars(const struct iscsi_session *session, const uint8_t *bhs)
 {
     if ((bhs[0] & ISCSI_OPCODE_MASK) != ISCSI_SCSI_COMMAND)
         return false;
-    if (session->barrier != NULL && command_awaits_data(session->barrier))
+    if (session->barrier != NULL && iscsi_command_awaits_data(session->barrier))
         return true;
     return (bhs[BHS_FLAGS] & COMMAND_ATTRIBUTE) == COMMAND_ORDERED && is_receiving(session);
 }
 
-enum order window_order(const struct session *session, const uint8_t *bhs)
+enum iscsi_order iscsi_window_order(const struct iscsi_session *session, const uint8_t *bhs)
 {
     uint32_t cmd_sn = be32_get(bhs + BHS_CMD_SN);
 
     if (serial_distance(session->exp_cmd_sn, cmd_sn) < 0 ||
         serial_distance(cmd_sn, session->max_cmd_sn) < 0)
         return ORDER_NEVER;
-    if (cmd_sn == session->exp_cmd_sn && !window_bars(session, bhs))
+    if (cmd_sn == session->exp_cmd_sn && !iscsi_window_bars(session, bhs))
         return ORDER_NOW;
     if (session->held != NULL && session->held[cmd_sn % session->depth] != NULL)
         return ORDER_NEVER;
     return ORDER_LATER;
 }
 
-void window_advance(struct session *session, const uint8_t *bhs)
+void iscsi_window_advance(struct iscsi_session *session, const uint8_t *bhs)
 {
     session->exp_cmd_sn = be32_get(bhs + BHS_CMD_SN) + 1;
-    room_give(session, ROOM_WINDOW, session->burst);
+    iscsi_room_give(session, ROOM_WINDOW, session->burst);
 }

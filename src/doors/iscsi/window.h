@@ -9,20 +9,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct session;
+struct iscsi_session;
 
 /* What to do with a request that has this CmdSN. */
-enum order {
+enum iscsi_order {
     ORDER_NOW,
     ORDER_LATER, /* within the window, but others are missing before it */
     ORDER_NEVER, /* outside the window: ignore it (RFC 7143 4.2.2.1) */
 };
-enum order window_order(const struct session *session, const uint8_t *bhs);
+enum iscsi_order iscsi_window_order(const struct iscsi_session *session, const uint8_t *bhs);
 /* Whether the command waits for an ORDERED one, or is one that waits for others. */
-bool window_bars(const struct session *session, const uint8_t *bhs);
+bool iscsi_window_bars(const struct iscsi_session *session, const uint8_t *bhs);
 /* Counts a request that is acted upon now. */
-void window_advance(struct session *session, const uint8_t *bhs);
+void iscsi_window_advance(struct iscsi_session *session, const uint8_t *bhs);
 /* Offers as many places in the window as there is room for, before a PDU tells the initiator. */
-void window_offer(struct session *session);
+void iscsi_window_offer(struct iscsi_session *session);
 
 #endif

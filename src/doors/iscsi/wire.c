@@ -20,7 +20,7 @@
 
 enum { WHO_MAX = OS_HOST_MAX + OS_PORT_MAX + ISCSI_NAME_MAX + CHAP_NAME_MAX + 64 };
 
-static const char *initiator_of(const struct connection *c)
+static const char *initiator_of(const struct iscsi_connection *c)
 {
     if (c->session != NULL)
         return c->session->initiator;
@@ -28,9 +28,9 @@ static const char *initiator_of(const struct connection *c)
 }
 
 /* Only for a connection with a session. The visitor points to the text in who. */
-static struct spd_visitor visitor_of(const struct connection *c, char who[WHO_MAX])
+static struct spd_visitor visitor_of(const struct iscsi_connection *c, char who[WHO_MAX])
 {
-    const struct session *session = c->session;
+    const struct iscsi_session *session = c->session;
     const char *user = session->account;
 
     snprintf(who, WHO_MAX, "%s port %s, initiator %s%s%s", c->host, c->port, session->initiator,
@@ -43,7 +43,7 @@ static struct spd_visitor visitor_of(const struct connection *c, char who[WHO_MA
     };
 }
 
-void wire_begins(const struct connection *c)
+void iscsi_wire_begins(const struct iscsi_connection *c)
 {
     char who[WHO_MAX];
     struct spd_visitor visitor = visitor_of(c, who);
@@ -53,7 +53,8 @@ void wire_begins(const struct connection *c)
 
 /* A connection that was no session yet. If a peer closes it, it may be anybody's who looks which
  * ports are open, and a refused login has a line already. */
-static void report_drop(const struct connection *c, enum spd_ending ending, const char *detail)
+static void report_drop(
+    const struct iscsi_connection *c, enum spd_ending ending, const char *detail)
 {
     static struct spd_log_limit limit = { .kind = "iscsi: connections dropped" };
     const char *initiator = initiator_of(c);
@@ -65,7 +66,7 @@ static void report_drop(const struct connection *c, enum spd_ending ending, cons
         spd_ending_text(ending), detail, *initiator == '\0' ? "" : "; initiator ", initiator);
 }
 
-void wire_ends(struct connection *c, enum spd_ending ending, const char *detail)
+void iscsi_wire_ends(struct iscsi_connection *c, enum spd_ending ending, const char *detail)
 {
     struct spd_visitor visitor;
     char who[WHO_MAX];
@@ -81,21 +82,21 @@ void wire_ends(struct connection *c, enum spd_ending ending, const char *detail)
     spd_session_ends(&visitor, c->door->loop.now - c->session->began, ending, detail);
 }
 
-void wire_drop(struct connection *c, enum spd_ending ending, const char *detail)
+void iscsi_wire_drop(struct iscsi_connection *c, enum spd_ending ending, const char *detail)
 {
     if (c->state == CONNECTION_DROPPED)
         return;
-    wire_ends(c, ending, detail);
+    iscsi_wire_ends(c, ending, detail);
     c->state = CONNECTION_DROPPED;
     /* Closed now, freed at the end of the turn: callers up the stack may still hold it. */
     spd_loop_close_socket(&c->door->loop, &c->watch);
-    peer_let_go(c);
+    iscsi_peer_let_go(c);
     list_remove(&c->ready);
     list_remove(&c->link);
     list_append(&c->door->dropped, &c->link);
 }
 
-void wire_close(struct connection *c)
+void iscsi_wire_close(struct iscsi_connection *c)
 {
     if (c->state == CONNECTION_DROPPED)
         return;

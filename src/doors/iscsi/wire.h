@@ -11,16 +11,16 @@
 
 #include "lib/session_log.h"
 
-struct connection;
+struct iscsi_connection;
 
-/* Closes the socket now; connection_reap() frees the rest at the end of the turn. detail: what the
- * ending does not say, or NULL. Does nothing to one that was dropped. */
-void wire_drop(struct connection *c, enum spd_ending ending, const char *detail);
+/* Closes the socket now; iscsi_connection_reap() frees the rest at the end of the turn. detail:
+ * what the ending does not say, or NULL. Does nothing to one that was dropped. */
+void iscsi_wire_drop(struct iscsi_connection *c, enum spd_ending ending, const char *detail);
 /* Closes after everything that is queued was sent. */
-void wire_close(struct connection *c);
+void iscsi_wire_close(struct iscsi_connection *c);
 /* Tells the log that its session begins. */
-void wire_begins(const struct connection *c);
+void iscsi_wire_begins(const struct iscsi_connection *c);
 /* Tells the log why it ends, which later endings do not change. */
-void wire_ends(struct connection *c, enum spd_ending ending, const char *detail);
+void iscsi_wire_ends(struct iscsi_connection *c, enum spd_ending ending, const char *detail);
 
 #endif

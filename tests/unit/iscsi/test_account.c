@@ -77,8 +77,8 @@ static int login_to(struct client *c, const char *user, const char *secret, cons
     if ((status = client_login_step(c, 0x00, text)) != 0)
         return status;
     assert_int_equal(0, client_login_step(c, 0x00, "CHAP_A=7\n"));
-    chap_binary(client_value(c, "CHAP_C"), challenge, CHAP_CHALLENGE);
-    length = chap_hash(7, (uint8_t)atoi(client_value(c, "CHAP_I")), secret, challenge,
+    iscsi_chap_binary(client_value(c, "CHAP_C"), challenge, CHAP_CHALLENGE);
+    length = iscsi_chap_hash(7, (uint8_t)atoi(client_value(c, "CHAP_I")), secret, challenge,
         CHAP_CHALLENGE, hash);
     for (size_t i = 0; i < length; i++)
         snprintf(response + 2 * i, 3, "%02x", hash[i]);

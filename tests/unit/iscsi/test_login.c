@@ -282,8 +282,9 @@ static int chap_login(const char *algorithms, const char *name, const char *secr
     algorithm = (uint8_t)atoi(client_value(&client, "CHAP_A"));
     identifier = (uint8_t)atoi(client_value(&client, "CHAP_I"));
     assert_int_equal(CHAP_CHALLENGE,
-        chap_binary(client_value(&client, "CHAP_C"), challenge, CHAP_CHALLENGE));
-    hex(hash, chap_hash(algorithm, identifier, secret, challenge, CHAP_CHALLENGE, hash), response);
+        iscsi_chap_binary(client_value(&client, "CHAP_C"), challenge, CHAP_CHALLENGE));
+    hex(hash, iscsi_chap_hash(algorithm, identifier, secret, challenge, CHAP_CHALLENGE, hash),
+        response);
     snprintf(text, sizeof(text), "CHAP_N=%s\nCHAP_R=0x%s\n%s", name, response, more);
     return client_login_step(&client, 0x81, text);
 }
@@ -362,13 +363,14 @@ static void the_target_proves_itself_when_it_is_asked(void **state)
 {
     static const uint8_t theirs[4] = { 0, 0x11, 0x22, 0x33 };
     uint8_t challenge[CHAP_CHALLENGE], expected[CHAP_HASH_MAX], given[CHAP_HASH_MAX];
-    size_t length = chap_hash(7, 9, OURS, theirs, 4, expected);
+    size_t length = iscsi_chap_hash(7, 9, OURS, theirs, 4, expected);
 
     (void)state;
     assert_int_equal(
         0, chap_login("7", "alice", SECRET, "CHAP_I=9\nCHAP_C=0x00112233\n", challenge));
     assert_string_equal("target", client_value(&client, "CHAP_N"));
-    assert_int_equal(length, chap_binary(client_value(&client, "CHAP_R"), given, sizeof(given)));
+    assert_int_equal(
+        length, iscsi_chap_binary(client_value(&client, "CHAP_R"), given, sizeof(given)));
     assert_memory_equal(expected, given, length);
 }
 
@@ -382,9 +384,9 @@ static void a_reflected_challenge_is_not_answered(void **state)
     assert_int_equal(0, client_login_step(&client, 0x00, NAMES "AuthMethod=CHAP\n"));
     assert_int_equal(0, client_login_step(&client, 0x00, "CHAP_A=7\n"));
     identifier = (uint8_t)atoi(client_value(&client, "CHAP_I"));
-    chap_binary(client_value(&client, "CHAP_C"), challenge, CHAP_CHALLENGE);
+    iscsi_chap_binary(client_value(&client, "CHAP_C"), challenge, CHAP_CHALLENGE);
     hex(challenge, CHAP_CHALLENGE, copy);
-    hex(hash, chap_hash(7, identifier, SECRET, challenge, CHAP_CHALLENGE, hash), response);
+    hex(hash, iscsi_chap_hash(7, identifier, SECRET, challenge, CHAP_CHALLENGE, hash), response);
     snprintf(text, sizeof(text), "CHAP_N=alice\nCHAP_R=0x%s\nCHAP_I=%u\nCHAP_C=0x%s\n", response,
         identifier, copy);
     assert_int_equal(LOGIN_AUTHENTICATION, client_login_step(&client, 0x81, text));

@@ -26,15 +26,15 @@ static void every_name_has_one_form(void **state)
     (void)state;
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         snprintf(name, sizeof(name), "%s", rows[i][0]);
-        assert_null(name_fault(name));
+        assert_null(iscsi_name_fault(name));
         assert_string_equal(rows[i][1], name);
-        assert_true(name_is(rows[i][0], rows[i][1]));
-        assert_null(name_fault(name)); /* and keeps it */
+        assert_true(iscsi_name_is(rows[i][0], rows[i][1]));
+        assert_null(iscsi_name_fault(name)); /* and keeps it */
         assert_string_equal(rows[i][1], name);
     }
-    assert_false(name_is(OWN "a", OWN "b"));
-    assert_false(name_is("", OWN "b"));
-    assert_false(name_is(OWN "b\xff", OWN "b"));
+    assert_false(iscsi_name_is(OWN "a", OWN "b"));
+    assert_false(iscsi_name_is("", OWN "b"));
+    assert_false(iscsi_name_is(OWN "b\xff", OWN "b"));
 }
 
 /* A character of each table of RFC 3454 that RFC 3722 names, and bytes that are no UTF-8. */
@@ -71,7 +71,7 @@ static void what_no_preparation_puts_out_is_no_name(void **state)
     (void)state;
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         snprintf(name, sizeof(name), OWN "a%sb", rows[i]);
-        if (name_fault(name) == NULL)
+        if (iscsi_name_fault(name) == NULL)
             fail_msg("row %u passes", i);
     }
 }
@@ -84,14 +84,14 @@ static void a_name_has_at_most_223_bytes(void **state)
 
     (void)state;
     memset(name + length, 'a', ISCSI_NAME_MAX - length);
-    assert_null(name_fault(name));
-    assert_true(name_is(name, name));
+    assert_null(iscsi_name_fault(name));
+    assert_true(iscsi_name_is(name, name));
     strcpy(name + ISCSI_NAME_MAX - 2, "\xc3\xa4");
-    assert_null(name_fault(name));
+    assert_null(iscsi_name_fault(name));
     strcpy(name + ISCSI_NAME_MAX - 1, "\xc3\xa4");
-    assert_non_null(strstr(name_fault(name), "223"));
+    assert_non_null(strstr(iscsi_name_fault(name), "223"));
     memset(name + length, 'a', sizeof(name) - 1 - length);
-    assert_false(name_is(name, name));
+    assert_false(iscsi_name_is(name, name));
 }
 
 /* An initiator whose administrator has typed capitals is the same. */

@@ -14,7 +14,7 @@
 
 #define GOOD "alice twelve-chars\n"
 
-static int load(const char *text, size_t length, struct chap_accounts *accounts)
+static int load(const char *text, size_t length, struct iscsi_chap_accounts *accounts)
 {
     char path[WORK_PATH_MAX];
     int fd = mkstemp(work_template(path, "iscsi-secrets")), error;
@@ -22,7 +22,7 @@ static int load(const char *text, size_t length, struct chap_accounts *accounts)
     assert_true(fd >= 0);
     assert_int_equal(length, write(fd, text, length));
     close(fd);
-    error = chap_load(path, accounts);
+    error = iscsi_chap_load(path, accounts);
     unlink(path);
     return error;
 }
@@ -46,7 +46,7 @@ static void what_cannot_be_meant_otherwise_is_understood(void **state)
         { "alice twelve-chars\n@alice iqn.2026-01.org.example:a , iqn.2026-01.org.example:b \t\n",
             "twelve-chars" },
     };
-    struct chap_accounts accounts;
+    struct iscsi_chap_accounts accounts;
 
     (void)state;
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -54,7 +54,7 @@ static void what_cannot_be_meant_otherwise_is_understood(void **state)
             fail_msg("row %u: %s", i, spd_error_detail());
         assert_string_equal("alice", accounts.list[0].name);
         assert_string_equal(rows[i][1], accounts.list[0].secret);
-        chap_free(&accounts);
+        iscsi_chap_free(&accounts);
     }
 }
 
@@ -85,7 +85,7 @@ static void what_would_silently_become_part_of_a_secret_is_refused_by_its_line(v
         ROW(GOOD "bob thirteen\0chars\n", 2, "ASCII or UTF-8"),
         ROW("alice twelve-chars\rbob thirteen-chars\r", 1, "CR"),
     };
-    struct chap_accounts accounts;
+    struct iscsi_chap_accounts accounts;
 
     (void)state;
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -101,7 +101,7 @@ static void what_would_silently_become_part_of_a_secret_is_refused_by_its_line(v
 static void a_line_that_is_too_long_is_refused(void **state)
 {
     static char text[8192 + 64];
-    struct chap_accounts accounts;
+    struct iscsi_chap_accounts accounts;
 
     (void)state;
     for (size_t length = 4090; length < 4102; length++) {
@@ -109,7 +109,7 @@ static void a_line_that_is_too_long_is_refused(void **state)
         strcpy(text + length, "\r\nalice twelve-chars\n");
         if (length <= 4094) {
             assert_int_equal(0, load(text, strlen(text), &accounts));
-            chap_free(&accounts);
+            iscsi_chap_free(&accounts);
             continue;
         }
         assert_int_equal(SPD_ERROR_SECRET, load(text, strlen(text), &accounts));

@@ -252,21 +252,21 @@ static void binary_values_are_hex_or_base64(void **state)
     uint8_t bytes[4];
 
     (void)state;
-    assert_int_equal(2, chap_binary("0xAb12", bytes, 4));
+    assert_int_equal(2, iscsi_chap_binary("0xAb12", bytes, 4));
     assert_memory_equal("\xab\x12", bytes, 2);
-    assert_int_equal(2, chap_binary("0x112", bytes, 4));
+    assert_int_equal(2, iscsi_chap_binary("0x112", bytes, 4));
     assert_memory_equal("\x01\x12", bytes, 2);
-    assert_int_equal(3, chap_binary("0bAQID", bytes, 4));
+    assert_int_equal(3, iscsi_chap_binary("0bAQID", bytes, 4));
     assert_memory_equal("\x01\x02\x03", bytes, 3);
-    assert_int_equal(1, chap_binary("0bAQ==", bytes, 4));
-    assert_int_equal(0, chap_binary("0x0102030405", bytes, 4));
-    assert_int_equal(0, chap_binary("0bAQIDBAU=", bytes, 4));
-    assert_int_equal(0, chap_binary("0xzz", bytes, 4));
-    assert_int_equal(0, chap_binary("0x1\x11", bytes, 4)); /* with a bit more it is a 1 */
-    assert_int_equal(0, chap_binary("0bA*", bytes, 4));
-    assert_int_equal(0, chap_binary("abc", bytes, 4));
-    assert_int_equal(0, chap_binary("", bytes, 4));
-    assert_int_equal(0, chap_binary("0x", bytes, 4));
+    assert_int_equal(1, iscsi_chap_binary("0bAQ==", bytes, 4));
+    assert_int_equal(0, iscsi_chap_binary("0x0102030405", bytes, 4));
+    assert_int_equal(0, iscsi_chap_binary("0bAQIDBAU=", bytes, 4));
+    assert_int_equal(0, iscsi_chap_binary("0xzz", bytes, 4));
+    assert_int_equal(0, iscsi_chap_binary("0x1\x11", bytes, 4)); /* with a bit more it is a 1 */
+    assert_int_equal(0, iscsi_chap_binary("0bA*", bytes, 4));
+    assert_int_equal(0, iscsi_chap_binary("abc", bytes, 4));
+    assert_int_equal(0, iscsi_chap_binary("", bytes, 4));
+    assert_int_equal(0, iscsi_chap_binary("0x", bytes, 4));
 }
 
 /* MD5 over 01 "secret-secret" 00 01 02 03, and so on, as other tools compute them. */
@@ -286,15 +286,15 @@ static void chap_hashes_identifier_secret_and_challenge(void **state)
     uint8_t hash[CHAP_HASH_MAX];
 
     (void)state;
-    assert_int_equal(16, chap_hash(5, 1, "secret-secret", challenge, 4, hash));
+    assert_int_equal(16, iscsi_chap_hash(5, 1, "secret-secret", challenge, 4, hash));
     assert_memory_equal(md5, hash, 16);
-    assert_int_equal(32, chap_hash(7, 1, "secret-secret", challenge, 4, hash));
+    assert_int_equal(32, iscsi_chap_hash(7, 1, "secret-secret", challenge, 4, hash));
     assert_memory_equal(sha256, hash, 32);
-    assert_int_equal(20, chap_hash(6, 1, "secret-secret", challenge, 4, hash));
-    assert_int_equal(0, chap_hash(8, 1, "secret-secret", challenge, 4, hash));
+    assert_int_equal(20, iscsi_chap_hash(6, 1, "secret-secret", challenge, 4, hash));
+    assert_int_equal(0, iscsi_chap_hash(8, 1, "secret-secret", challenge, 4, hash));
 }
 
-static int load_text(const char *text, mode_t mode, struct chap_accounts *accounts)
+static int load_text(const char *text, mode_t mode, struct iscsi_chap_accounts *accounts)
 {
     char path[WORK_PATH_MAX];
     int fd = mkstemp(work_template(path, "iscsi-secrets")), error;
@@ -303,14 +303,14 @@ static int load_text(const char *text, mode_t mode, struct chap_accounts *accoun
     assert_int_equal(strlen(text), write(fd, text, strlen(text)));
     assert_int_equal(0, fchmod(fd, mode));
     close(fd);
-    error = chap_load(path, accounts);
+    error = iscsi_chap_load(path, accounts);
     unlink(path);
     return error;
 }
 
 static void secrets_come_from_a_private_file(void **state)
 {
-    struct chap_accounts accounts;
+    struct iscsi_chap_accounts accounts;
 
     (void)state;
     assert_int_equal(0, load_text("# ours\n\nalice  twelve-chars\nbob thirteen chars\n", 0600,
@@ -319,12 +319,12 @@ static void secrets_come_from_a_private_file(void **state)
     assert_string_equal("alice", accounts.list[0].name);
     assert_string_equal("twelve-chars", accounts.list[0].secret);
     assert_string_equal("thirteen chars", accounts.list[1].secret);
-    chap_free(&accounts);
+    iscsi_chap_free(&accounts);
 }
 
 static void accounts_are_bound_to_initiators(void **state)
 {
-    struct chap_accounts accounts;
+    struct iscsi_chap_accounts accounts;
 
     (void)state;
     /* The account may come behind what binds it; a secret may have an @, and blanks within. */
@@ -334,12 +334,12 @@ static void accounts_are_bound_to_initiators(void **state)
     assert_int_equal(2, accounts.count);
     assert_string_equal("@twelve chars", accounts.list[0].secret);
     assert_int_equal(3, accounts.binding_count);
-    assert_true(chap_may_use(&accounts, "alice", "iqn.2026-01.org.example:b"));
-    assert_true(chap_may_use(&accounts, "alice", "eui.02004567a425678d"));
-    assert_false(chap_may_use(&accounts, "alice", "iqn.2026-01.org.example:c"));
-    assert_false(chap_may_use(&accounts, "bob", "iqn.2026-01.org.example:a"));
-    assert_true(chap_may_use(&accounts, "bob", "iqn.2026-01.org.example:c"));
-    chap_free(&accounts);
+    assert_true(iscsi_chap_may_use(&accounts, "alice", "iqn.2026-01.org.example:b"));
+    assert_true(iscsi_chap_may_use(&accounts, "alice", "eui.02004567a425678d"));
+    assert_false(iscsi_chap_may_use(&accounts, "alice", "iqn.2026-01.org.example:c"));
+    assert_false(iscsi_chap_may_use(&accounts, "bob", "iqn.2026-01.org.example:a"));
+    assert_true(iscsi_chap_may_use(&accounts, "bob", "iqn.2026-01.org.example:c"));
+    iscsi_chap_free(&accounts);
 }
 
 static void bad_secret_files_are_refused(void **state)
@@ -361,15 +361,15 @@ static void bad_secret_files_are_refused(void **state)
         { "alice twelve-chars\n@alice iqn.2026-01.org.example:b,\n", 0600 },
         { "@alice iqn.2026-01.org.example:b\n", 0600 },
     };
-    struct chap_accounts accounts;
+    struct iscsi_chap_accounts accounts;
 
     (void)state;
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         assert_int_equal(SPD_ERROR_SECRET, load_text(rows[i].text, rows[i].mode, &accounts));
         assert_int_equal(0, accounts.count);
     }
-    assert_int_equal(SPD_ERROR_SECRET, chap_load("/dev/null", &accounts));
-    assert_int_equal(SPD_ERROR_SECRET, chap_load("/nonexistent/secrets", &accounts));
+    assert_int_equal(SPD_ERROR_SECRET, iscsi_chap_load("/dev/null", &accounts));
+    assert_int_equal(SPD_ERROR_SECRET, iscsi_chap_load("/nonexistent/secrets", &accounts));
 }
 
 int main(void)
