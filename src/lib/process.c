@@ -14,11 +14,6 @@ static os_mutex lock = OS_MUTEX_INIT;
 static struct spd_unit *watched;
 static uint32_t watched_forks; /* spd_forks of the process that watches */
 
-static void on_signal(void *context)
-{
-    spd_unit_shutdown(context);
-}
-
 /* The lock is held. A child of fork() takes back what it has of its parent's watch, too. */
 static void forget(void)
 {
@@ -73,18 +68,10 @@ void spd_tell_left_sockets(void)
             "clients that connect there wait until one has it", address);
 }
 
-int spd_unit_shutdown_on_signal(spd_unit *unit)
+int spd_unit_watch_signal(struct spd_unit *unit, void (*on_signal)(void *unit))
 {
     int error = 0;
 
-    if (!unit) {
-        if (spd_in_device)
-            spd_misuse(__func__, "NULL within an operation, which may be on the thread of the "
-                "signal, for which the call would wait forever");
-        spd_unit_forget_signal(NULL);
-        return 0;
-    }
-    spd_unit_check(unit, __func__);
     os_mutex_lock(&lock);
     if (watched && watched_forks != atomic_load(&spd_forks))
         forget();

@@ -86,7 +86,10 @@ int spd_ops_import(const spd_ops *from, const spd_params *params, spd_ops *ops);
 /* doorway.c: finds the door for a device name and opens it. */
 int spd_door_open(struct spd_unit *unit, const char *device_name, struct spd_door **door);
 
-/* process.c */
+/* process.c: from now on a signal that ends programs calls on_signal() instead, on a thread of its
+ * own, for one unit of the process. 0 or a spd_error with a detail. */
+int spd_unit_watch_signal(struct spd_unit *unit, void (*on_signal)(void *unit));
+/* Does nothing where another unit is watched for; NULL: whichever it is. */
 void spd_unit_forget_signal(struct spd_unit *unit);
 /* Warns of the service manager's sockets that no door has taken. */
 void spd_tell_left_sockets(void);
