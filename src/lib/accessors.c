@@ -28,7 +28,7 @@ uint32_t spd_request_blocks(const spd_request *request)
 uint32_t spd_request_flags(const spd_request *request)
 {
     SPD_NEEDS(request);
-    return spd_device_flags(request, (enum scsi_step)request->step);
+    return spd_step_flags(request, (enum scsi_step)request->step);
 }
 
 const spd_vec *spd_request_data(const spd_request *request, uint32_t *count)

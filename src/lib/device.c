@@ -36,11 +36,6 @@ static enum spd_operation operation_of(enum scsi_step step)
     return (enum spd_operation)(step - SCSI_READ + SPD_READ);
 }
 
-static bool moves_data(enum scsi_step step)
-{
-    return step == SCSI_READ || step == SCSI_WRITE;
-}
-
 static struct scsi_outcome outcome_of(const spd_status *status)
 {
     return (struct scsi_outcome){
@@ -165,13 +160,6 @@ static int call(struct spd_request *request, enum scsi_step step, void *buffer, 
     return result;
 }
 
-uint32_t spd_device_flags(const struct spd_request *request, enum scsi_step step)
-{
-    uint32_t fua = request->task.op.fua ? SPD_FUA : 0;
-
-    return moves_data(step) ? fua | request->unit->fua : 0;
-}
-
 /* A request that no door has made: only the last flush is one. */
 static bool is_internal(const struct spd_request *request)
 {
@@ -194,7 +182,7 @@ static void judge(struct spd_request *request, enum scsi_step step, const spd_st
 static bool call_and_judge(
     struct spd_request *request, enum scsi_step step, void *buffer, uint32_t nowait)
 {
-    uint32_t flags = spd_device_flags(request, step) | nowait;
+    uint32_t flags = spd_step_flags(request, step) | nowait;
     struct spd_call *watched = watch_call(request, step, true);
     spd_status status = { 0 };
     int result;
@@ -238,7 +226,7 @@ static bool perform_simple(
     struct scsi_vec scratch;
     struct span span;
 
-    if (!moves_data(step))
+    if (!spd_step_moves_data(step))
         return call_and_judge(request, step, NULL, nowait);
     if (!find_span(request, &scratch, &span)) {
         request->outcome = internal_failure;
@@ -345,7 +333,7 @@ bool spd_device_submit(struct spd_request *request, enum scsi_step step)
     request->op_vec = NULL;
     request->op_vec_count = 0;
     request->op_vec_borrowed = NULL;
-    if (moves_data(step)) {
+    if (spd_step_moves_data(step)) {
         if (!find_span(request, &scratch, &span)) {
             request->outcome = internal_failure;
             return true;

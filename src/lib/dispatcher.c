@@ -88,21 +88,19 @@ static void dispatcher_main(void *argument)
     os_mutex_lock(&dispatchers->lock);
     while ((request = next_request(dispatchers, self))) {
         os_mutex_unlock(&dispatchers->lock);
-        spd_request_run(request, request->step, self->bounce);
+        dispatchers->run(request, request->step, self->bounce);
         os_mutex_lock(&dispatchers->lock);
     }
     os_mutex_unlock(&dispatchers->lock);
 }
 
-void spd_dispatchers_serve(struct spd_unit *unit)
+int spd_dispatchers_serve(struct spd_unit *unit)
 {
     struct spd_dispatchers *dispatchers = &unit->dispatchers;
     struct spd_dispatcher *self = calloc(1, sizeof *self);
 
-    if (!self) {
-        spd_unit_fail(unit, spd_fail(SPD_ERROR_NO_MEMORY, "for a thread that serves"));
-        return;
-    }
+    if (!self)
+        return spd_fail(SPD_ERROR_NO_MEMORY, "for a thread that serves");
     self->unit = unit;
     os_cond_init(&self->wake);
     /* It stays until the end: whoever wakes us may be at it for longer than we sleep. */
@@ -111,6 +109,7 @@ void spd_dispatchers_serve(struct spd_unit *unit)
     dispatchers->lent = self;
     os_mutex_unlock(&dispatchers->lock);
     dispatcher_main(self);
+    return 0;
 }
 
 struct spd_request *spd_dispatchers_close(struct spd_dispatchers *dispatchers)
@@ -187,7 +186,8 @@ static int start_one(struct spd_unit *unit, struct spd_dispatcher *self)
     return 0;
 }
 
-int spd_dispatchers_start(struct spd_unit *unit, uint32_t threads, uint32_t share)
+int spd_dispatchers_start(
+    struct spd_unit *unit, uint32_t threads, uint32_t share, spd_dispatch *run)
 {
     struct spd_dispatchers *dispatchers = &unit->dispatchers;
     int error = 0;
@@ -198,6 +198,7 @@ int spd_dispatchers_start(struct spd_unit *unit, uint32_t threads, uint32_t shar
     os_mutex_init(&dispatchers->lock);
     spd_fair_init(&dispatchers->waiting, SPD_FAIR_DISPATCH);
     dispatchers->share = share;
+    dispatchers->run = run;
     dispatchers->started = true;
     while (!error && dispatchers->count < threads) {
         error = start_one(unit, &dispatchers->each[dispatchers->count]);

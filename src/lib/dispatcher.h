@@ -25,10 +25,13 @@ struct spd_dispatcher {
     struct spd_dispatcher *next; /* lent: the one that came before */
 };
 
+typedef void spd_dispatch(struct spd_request *request, enum scsi_step step, void *bounce);
+
 struct spd_dispatchers {
     os_mutex lock; /* guards the rest, once started */
     bool started;
     bool closed;
+    spd_dispatch *run;
     struct spd_fair waiting;
     struct spd_dispatcher *idle; /* the one that began to wait last is first: its caches are warm */
     struct spd_dispatcher *each;
@@ -37,12 +40,14 @@ struct spd_dispatchers {
     struct spd_dispatcher *lent; /* all that ever came */
 };
 
-/* threads 0: they come by spd_dispatchers_serve(). share 0: one nexus may have all of them. 0 or a
- * spd_error. */
-int spd_dispatchers_start(struct spd_unit *unit, uint32_t threads, uint32_t share);
+/* Each of them takes requests of the unit on, from the step that they wait to take, with run(), to
+ * which it gives its bounce buffer. threads 0: they come by spd_dispatchers_serve(). share 0: one
+ * nexus may have all of them. 0 or a spd_error. */
+int spd_dispatchers_start(
+    struct spd_unit *unit, uint32_t threads, uint32_t share, spd_dispatch *run);
 
-/* The calling thread is one of them until they are closed. */
-void spd_dispatchers_serve(struct spd_unit *unit);
+/* The calling thread is one of them until they are closed. 0, or a spd_error at once. */
+int spd_dispatchers_serve(struct spd_unit *unit);
 
 /* Lent threads leave, and what comes from now on is refused. Returns what has waited, a list. */
 struct spd_request *spd_dispatchers_close(struct spd_dispatchers *dispatchers);

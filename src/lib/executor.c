@@ -40,12 +40,12 @@ static int start_pool(struct spd_unit *unit, uint32_t threads)
     uint32_t share = os_cpu_count();
 
     if (threads)
-        return spd_dispatchers_start(unit, threads, 0);
+        return spd_dispatchers_start(unit, threads, 0, spd_request_run);
     if (share < SPD_THREADS_LEAST)
         share = SPD_THREADS_LEAST;
     if (share >= SPD_THREADS_MAX)
         share = SPD_THREADS_MAX - 1;
-    return spd_dispatchers_start(unit, share + 1, share);
+    return spd_dispatchers_start(unit, share + 1, share, spd_request_run);
 }
 
 const struct spd_executor spd_executor_inline = { .perform = call_here };

@@ -29,7 +29,7 @@ static bool perform(struct spd_request *request, enum scsi_step step, void *boun
 static int start(struct spd_unit *unit, uint32_t threads)
 {
     (void)threads; /* they come by spd_unit_serve() */
-    return unit->doors[0]->ops->serve ? 0 : spd_dispatchers_start(unit, 0, 0);
+    return unit->doors[0]->ops->serve ? 0 : spd_dispatchers_start(unit, 0, 0, spd_request_run);
 }
 
 static struct spd_request *close(struct spd_unit *unit)
@@ -70,6 +70,7 @@ void spd_unit_serve(spd_unit *unit)
 {
     struct spd_door *door = unit->doors[0];
     bool running;
+    int error = 0;
 
     os_mutex_lock(&unit->lock);
     running = unit->state == SPD_UNIT_RUNNING;
@@ -81,8 +82,10 @@ void spd_unit_serve(spd_unit *unit)
     if (door->ops->serve)
         door->ops->serve(door);
     else
-        spd_dispatchers_serve(unit);
+        error = spd_dispatchers_serve(unit);
     lent_to = NULL;
+    if (error)
+        spd_unit_fail(unit, error);
     os_mutex_lock(&unit->lock);
     unit->serving--;
     os_cond_broadcast(&unit->changed);

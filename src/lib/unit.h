@@ -131,8 +131,18 @@ bool spd_device_post(struct spd_request *request, enum scsi_step step);
 /* Submits the operation to an asynchronous device on this thread. */
 bool spd_device_submit(struct spd_request *request, enum scsi_step step);
 
-/* device.c: the flags that the operation of this step has. */
-uint32_t spd_device_flags(const struct spd_request *request, enum scsi_step step);
+static inline bool spd_step_moves_data(enum scsi_step step)
+{
+    return step == SCSI_READ || step == SCSI_WRITE;
+}
+
+/* The flags that the operation of this step has. */
+static inline uint32_t spd_step_flags(const struct spd_request *request, enum scsi_step step)
+{
+    uint32_t fua = request->task.op.fua ? SPD_FUA : 0;
+
+    return spd_step_moves_data(step) ? fua | request->unit->fua : 0;
+}
 
 /* abort.c: the same, of a request that is aborted: it ends without the device. */
 bool spd_request_end_aborted(struct spd_request *request);
