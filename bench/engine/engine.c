@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Runs begin, admit and resume of one command over and over, for an instruction counter to watch:
- *   engine-cost read|write|nothing COUNT
+/* Runs begin, admit and resume of one command, or of one block operation, over and over, for an
+ * instruction counter to watch:
+ *   engine-cost nothing|read(16)|write(16)|block-read|block-write COUNT
  * `nothing` does all but call the engine; the difference is the engine's. */
 
 #include <stdio.h>
@@ -27,6 +28,19 @@ static struct scsi_unit unit;
 static struct scsi_nexus nexus;
 static struct scsi_task task;
 
+static const struct kind {
+    const char *name;
+    uint8_t opcode;
+    uint8_t operation; /* enum scsi_block_operation; 0: a command */
+    bool skipped;
+} kinds[] = {
+    { "nothing", .opcode = 0x88, .skipped = true },
+    { "read(16)", .opcode = 0x88 },
+    { "write(16)", .opcode = 0x8a },
+    { "block-read", .operation = SCSI_BLOCK_READ },
+    { "block-write", .operation = SCSI_BLOCK_WRITE },
+};
+
 static void announce(uint8_t opcode)
 {
     static const uint8_t cdb[16] = { [7] = 0x01, [12] = 0x00, [13] = 0x08 };
@@ -41,23 +55,34 @@ static void announce(uint8_t opcode)
     task.expected_length = 8 * 512;
 }
 
+static const struct kind *find_kind(const char *name)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (!strcmp(kinds[i].name, name))
+            return &kinds[i];
+    fprintf(stderr, "engine-cost: what is %s?\n", name);
+    exit(2);
+}
+
 int main(int argc, char **argv)
 {
-    uint8_t opcode = argc > 1 && !strcmp(argv[1], "write") ? 0x8a : 0x88;
-    bool nothing = argc > 1 && !strcmp(argv[1], "nothing");
+    const struct kind kind = *find_kind(argc > 1 ? argv[1] : "read(16)");
+    const struct scsi_block block = { .operation = kind.operation, .lba = 1 << 16, .blocks = 8 };
     struct scsi_outcome outcome;
     long count = argc > 2 ? atol(argv[2]) : 1;
 
     scsi_unit_init(&unit, &params);
     scsi_nexus_init(&nexus, &unit, NULL);
-    announce(opcode);
-    task.cdb[0] = 0x00; /* TEST UNIT READY takes the power-on attention */
+    announce(0x00); /* TEST UNIT READY takes the power-on attention */
     scsi_begin(&task);
     for (long i = 0; i < count; i++) {
-        announce(opcode);
-        if (nothing)
+        enum scsi_step step;
+
+        announce(kind.opcode);
+        if (kind.skipped)
             continue;
-        if (scsi_begin(&task) == SCSI_DONE || !scsi_admit(&task, &outcome) ||
+        step = kind.operation ? scsi_begin_block(&task, &block) : scsi_begin(&task);
+        if (step == SCSI_DONE || !scsi_admit(&task, &outcome) ||
             scsi_resume(&task, NULL) != SCSI_DONE || task.status != SCSI_GOOD) {
             fprintf(stderr, "engine-cost: the command did not end as it should\n");
             return 1;

@@ -38,7 +38,7 @@ enum scsi_step scsi_compare_and_write(struct scsi_task *task)
             return scsi_fail_information(task, SCSI_MISCOMPARE, same);
         task->op.buffer = SCSI_BUFFER_DATA;
         task->op.offset = length;
-        task->op.fua = scsi_write_fua(task, task->cdb[1] & 0x08);
+        task->op.fua = scsi_write_fua(task, scsi_has_fua_bit(task));
         return scsi_ask(task, SCSI_WRITE, WRITTEN);
     default:
         return scsi_finish(task);
@@ -54,7 +54,7 @@ enum scsi_step scsi_orwrite(struct scsi_task *task)
 {
     uint8_t shift = task->unit->block_shift;
     uint32_t most = scsi_scratch_blocks(task->unit);
-    bool durable = scsi_write_fua(task, task->cdb[1] & 0x08);
+    bool durable = scsi_write_fua(task, scsi_has_fua_bit(task));
     bool flush_last = durable && task->blocks > most && scsi_has_cache(task->unit);
 
     switch (task->phase) {

@@ -14,6 +14,9 @@
 /* Off the hot path: reads and writes pay nothing for it. */
 #define SCSI_COLD __attribute__((noinline, cold))
 
+/* On it: a call would cost more than what it calls. */
+#define SCSI_HOT static inline __attribute__((always_inline))
+
 /* T10 VENDOR IDENTIFICATION (SPC-4 6.6.2), of 8 bytes. */
 #define SCSI_VENDOR "WinSpd  "
 
@@ -81,6 +84,16 @@ enum {
 };
 
 extern const struct scsi_row scsi_rows[256];
+
+/* A block operation is a command but for its beginning, which has no CDB to look at. */
+struct scsi_block_row {
+    const struct scsi_row *row;
+    enum scsi_step (*begin)(struct scsi_task *task); /* phase 0; the rest is row->run's */
+    bool has_data; /* its blocks move */
+    bool has_list; /* of ranges, instead of one */
+};
+
+extern const struct scsi_block_row scsi_block_rows[SCSI_BLOCK_OPERATIONS];
 
 /* Whether the unit has this command (NULL: no unit, so every command there could be). */
 bool scsi_row_enabled(const struct scsi_row *row, const struct scsi_unit *unit);
@@ -306,6 +319,11 @@ static inline enum scsi_step scsi_ask_flush(struct scsi_task *task, uint32_t pha
     return scsi_ask(task, SCSI_FLUSH, phase);
 }
 
+static inline bool scsi_has_fua_bit(const struct scsi_task *task)
+{
+    return task->flags & SCSI_BLOCK_FUA;
+}
+
 /* SBC-3 4.15: the FUA bit; always without a cache, and for writes also when it is switched off. */
 static inline bool scsi_read_fua(const struct scsi_task *task, bool fua_bit)
 {
@@ -318,10 +336,10 @@ static inline bool scsi_write_fua(const struct scsi_task *task, bool fua_bit)
 }
 
 /* Whether a command whose ops were without FUA, such as an unmap, which has none, ends with a
- * flush: the cache is switched off, and what is GOOD is durable (SBC-3 6.5.5). */
+ * flush: the cache is switched off (SBC-3 6.5.5), or a block operation has the bit. */
 static inline bool scsi_must_flush(const struct scsi_task *task)
 {
-    return scsi_has_cache(task->unit) && scsi_write_fua(task, false);
+    return scsi_has_cache(task->unit) && scsi_write_fua(task, scsi_has_fua_bit(task));
 }
 
 /* Within the medium, whatever the numbers are. */
@@ -348,6 +366,16 @@ size_t scsi_data_compare(const struct scsi_task *task, uint64_t offset, const vo
 uint32_t scsi_compare_blocks_max(const struct scsi_unit *unit);
 uint32_t scsi_write_same_blocks_max(const struct scsi_unit *unit);
 uint32_t scsi_unmap_blocks_max(const struct scsi_unit *unit);
+
+/* What one unmap operation takes: of all its ranges; and of a range that begins at lba. */
+static inline uint32_t scsi_unmap_op_blocks(const struct scsi_unit *unit)
+{
+    uint32_t most = SCSI_UNMAP_OP_MAX >> unit->block_shift, blocks = scsi_unmap_blocks_max(unit);
+
+    return blocks < most ? blocks : most;
+}
+
+uint32_t scsi_unmap_piece(const struct scsi_unit *unit, uint64_t lba, uint32_t blocks);
 
 /*
  * Handlers.
@@ -381,7 +409,9 @@ enum scsi_step scsi_verify(struct scsi_task *task);
 enum scsi_step scsi_pre_fetch(struct scsi_task *task);
 enum scsi_step scsi_synchronize_cache(struct scsi_task *task);
 enum scsi_step scsi_write_same(struct scsi_task *task);
+enum scsi_step scsi_write_zeroes(struct scsi_task *task); /* begins what scsi_write_same() ends */
 enum scsi_step scsi_unmap(struct scsi_task *task);
+enum scsi_step scsi_unmap_ranges(struct scsi_task *task); /* begins what scsi_unmap() ends */
 enum scsi_step scsi_compare_and_write(struct scsi_task *task);
 enum scsi_step scsi_orwrite(struct scsi_task *task);
 

@@ -3,7 +3,8 @@
 
 /*
  * The opcode table. To add a command, add its row here and its handler; decoding, the check for
- * reserved bits, write protection, range checks and REPORT SUPPORTED OPERATION CODES follow.
+ * reserved bits, write protection, range checks and REPORT SUPPORTED OPERATION CODES follow. At the
+ * end are the block operations, each with the row that it shares.
  */
 
 #include "scsi/internal.h"
@@ -191,4 +192,13 @@ const struct scsi_row scsi_rows[256] = {
         .run = scsi_write_verify },
     [0xaf] = { CDB12(0xaf, 0x16, F4, F4, GROUP, 0x00), .flags = RANGE | LOOKS,
         .run = scsi_verify },
+};
+
+const struct scsi_block_row scsi_block_rows[SCSI_BLOCK_OPERATIONS] = {
+    [0] = { &scsi_rows[0xff] }, /* which is no command */
+    [SCSI_BLOCK_READ] = { &scsi_rows[0x88], scsi_read, .has_data = true },
+    [SCSI_BLOCK_WRITE] = { &scsi_rows[0x8a], scsi_write, .has_data = true },
+    [SCSI_BLOCK_FLUSH] = { &scsi_rows[0x91], scsi_synchronize_cache },
+    [SCSI_BLOCK_UNMAP] = { &scsi_rows[0x42], scsi_unmap_ranges, .has_list = true },
+    [SCSI_BLOCK_WRITE_ZEROES] = { &scsi_rows[0x93], scsi_write_zeroes },
 };

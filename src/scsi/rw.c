@@ -8,11 +8,6 @@
 
 enum { START, MOVE, MOVE_THEN_FLUSH, FLUSHED };
 
-static inline bool fua_bit(const struct scsi_task *task)
-{
-    return ((const struct scsi_row *)task->row)->length != 6 && (task->cdb[1] & 0x08);
-}
-
 /* Pieces with FUA would cost a flush each; a single one for the whole command does the same. The
  * original's programs get FUA with each piece, and need no Flush for it. */
 static inline bool flushes_for_fua(const struct scsi_task *task)
@@ -45,7 +40,7 @@ enum scsi_step scsi_read(struct scsi_task *task)
         task->buffer_length = task->blocks << shift;
     }
     task->op.buffer = SCSI_BUFFER_DATA;
-    task->op.fua = scsi_read_fua(task, fua_bit(task));
+    task->op.fua = scsi_read_fua(task, scsi_has_fua_bit(task));
     if (task->op.fua && flushes_for_fua(task)) {
         task->op.fua = false;
         return scsi_ask_flush(task, FLUSHED);
@@ -64,7 +59,7 @@ enum scsi_step scsi_write(struct scsi_task *task)
         if (!scsi_transfer(task, SCSI_DATA_OUT, task->blocks << task->unit->block_shift))
             return SCSI_DONE;
         task->op.buffer = SCSI_BUFFER_DATA;
-        task->op.fua = scsi_write_fua(task, fua_bit(task));
+        task->op.fua = scsi_write_fua(task, scsi_has_fua_bit(task));
         task->phase = MOVE;
         if (task->op.fua && flushes_for_fua(task)) {
             task->op.fua = false;

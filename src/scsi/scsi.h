@@ -4,10 +4,11 @@
 /*
  * The SCSI disk: what one command means, and nothing else.
  *
- * A task is one command. scsi_begin() looks at it and either finishes it or says which step it
- * needs next; the caller takes that step and calls scsi_resume() with its outcome, until the
- * answer is SCSI_DONE. Neither blocks, allocates, locks nor logs. Any number of threads may run
- * tasks of one unit at once; one task belongs to one thread at a time.
+ * A task is one command. scsi_begin() looks at its CDB, scsi_begin_block() at a block operation of
+ * a door that has no CDBs; both finish the task or say which step it needs next. The caller takes
+ * that step and calls scsi_resume() with its outcome, until the answer is SCSI_DONE. None of them
+ * blocks, allocates, locks or logs. Any number of threads may run tasks of one unit at once; one
+ * task belongs to one thread at a time.
  *
  * Freestanding C11: the only functions used from outside are memcpy, memmove, memset and memcmp,
  * which every freestanding compiler asks for.
@@ -88,6 +89,33 @@ struct scsi_range {
     uint32_t reserved;
 };
 
+/* What scsi_begin_block() takes. Each means what a command does, and shares its checks. */
+enum scsi_block_operation {
+    SCSI_BLOCK_READ = 1,     /* READ(16) */
+    SCSI_BLOCK_WRITE,        /* WRITE(16) */
+    SCSI_BLOCK_FLUSH,        /* SYNCHRONIZE CACHE(16); 0 blocks: to the end of the medium */
+    SCSI_BLOCK_UNMAP,        /* UNMAP, of any number of ranges and blocks */
+    SCSI_BLOCK_WRITE_ZEROES, /* WRITE SAME(16) of zeros, of any number of blocks */
+    SCSI_BLOCK_OPERATIONS,
+};
+
+enum scsi_block_flag {
+    SCSI_BLOCK_MAY_UNMAP = 0x01, /* WRITE ZEROES: blocks that read as zeros may lose their space */
+    SCSI_BLOCK_FUA = 0x08,       /* as READ(16) and WRITE(16) have it in byte 1. UNMAP and WRITE
+                                  * ZEROES: a flush follows where there is a cache */
+};
+
+/* A private copy, as a CDB is: the requester cannot change it. */
+struct scsi_block {
+    uint8_t operation; /* enum scsi_block_operation; any other ends as an unknown command does */
+    uint8_t flags;     /* enum scsi_block_flag; what has no meaning for the operation is ignored */
+    uint32_t blocks;
+    uint64_t lba;
+    struct scsi_range *ranges; /* UNMAP, instead of lba and blocks: range_count of them. They are
+                                * the engine's, which changes them, until SCSI_DONE */
+    uint32_t range_count;
+};
+
 enum scsi_buffer {
     SCSI_BUFFER_DATA,    /* task->data: what the transport moves */
     SCSI_BUFFER_SCRATCH, /* task->scratch */
@@ -100,7 +128,7 @@ struct scsi_op {
     uint64_t lba;
     uint32_t blocks;
     uint32_t range_count;
-    const struct scsi_range *ranges; /* in the scratch */
+    const struct scsi_range *ranges; /* in the scratch, or those of a struct scsi_block */
     uint64_t offset;                 /* bytes into the buffer */
     enum scsi_buffer buffer;
     bool fua;                        /* the medium itself, not a volatile cache (SBC-3 4.15) */
@@ -252,7 +280,8 @@ struct scsi_nexus {
 
 struct scsi_task {
     /* In: set these before scsi_begin(). Nothing of them may change until SCSI_DONE, save data and
-     * scratch: the engine looks at neither before it has asked for it. */
+     * scratch: the engine looks at neither before it has asked for it. scsi_begin_block() needs
+     * unit, nexus and attribute alone. */
     struct scsi_unit *unit;            /* NULL: there is no logical unit at this LUN */
     struct scsi_nexus *nexus;          /* never NULL */
     uint8_t cdb[SCSI_CDB_MAX];         /* a private copy: the requester cannot change it */
@@ -279,9 +308,9 @@ struct scsi_task {
 
     /* Out, at SCSI_DONE. */
     uint8_t status;                    /* enum scsi_status */
-    struct scsi_outcome outcome;       /* what the last step, or we, said: for doors that speak of
-                                        * errors in other words than sense, which has not room for
-                                        * every LBA */
+    struct scsi_outcome outcome;       /* what the last step, or we, said, with the same status: for
+                                        * doors that speak of errors in other words than sense,
+                                        * which has not room for every LBA */
     uint8_t sense_length;
     uint8_t sense[SCSI_SENSE_MAX];
     const void *reply;                 /* data-in that the engine wrote (in scratch), or NULL: then
@@ -299,7 +328,10 @@ struct scsi_task {
     uint64_t lba;
     uint64_t blocks;
     uint64_t done;
+    struct scsi_range *ranges;         /* unmap.c */
+    uint32_t rest;                     /* unmap.c */
     uint32_t phase;
+    uint8_t flags;                     /* enum scsi_block_flag */
 };
 
 /* Why params are not acceptable. Pure. */
@@ -349,6 +381,13 @@ bool scsi_initiator_registered(struct scsi_unit *unit, uint64_t initiator);
 void scsi_nexus_end(struct scsi_nexus *nexus, struct scsi_unit *unit);
 
 enum scsi_step scsi_begin(struct scsi_task *task);
+
+/* The same for a block operation, which is not kept. The unit is there. The task moves
+ * block->blocks blocks of data for a read or a write, and none otherwise. */
+enum scsi_step scsi_begin_block(struct scsi_task *task, const struct scsi_block *block);
+
+/* Once it has begun: the operation code of its command, or of the one that a block operation is. */
+uint8_t scsi_operation_code(const struct scsi_task *task);
 
 /* A command of this operation code reads or changes the medium. */
 bool scsi_uses_medium(const uint8_t *cdb);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* begin and resume: from a CDB to its row, the checks that all commands share, and the ends. */
+/* begin and resume: from a CDB, or from a block operation, to its row; the checks that all commands
+ * share; and the ends. */
 
 #include "scsi/internal.h"
 
@@ -83,13 +84,16 @@ static SCSI_COLD enum scsi_step fail_reserved_bits(struct scsi_task *task, const
     return scsi_fail_cdb(task, byte, bit);
 }
 
-/* LBA and number of blocks sit in the same place in all CDBs of one length (SPC-4 4.2.2). */
+/* LBA and number of blocks sit in the same place in all CDBs of one length (SPC-4 4.2.2), and FUA
+ * in all that have it. */
 static inline void decode_range(struct scsi_task *task, uint8_t length)
 {
     const uint8_t *cdb = task->cdb;
 
+    task->flags = cdb[1] & SCSI_BLOCK_FUA;
     switch (length) {
     case 6:
+        task->flags = 0;
         task->lba = be24_get(cdb + 1) & 0x1fffff;
         task->blocks = cdb[4] ? cdb[4] : 256;
         break;
@@ -116,8 +120,8 @@ enum scsi_step scsi_fail_blocks(struct scsi_task *task)
     return scsi_fail_cdb(task, field[row->length], SCSI_WHOLE_BYTE);
 }
 
-/* Checks that the medium asks for; false when the task failed. */
-static inline bool check_medium(struct scsi_task *task, const struct scsi_row *row)
+/* Checks that the medium asks for; false when the task failed. has_cdb: the range is there only. */
+SCSI_HOT bool check_medium(struct scsi_task *task, const struct scsi_row *row, bool has_cdb)
 {
     const struct scsi_unit *unit = task->unit;
     uint64_t capacity;
@@ -135,7 +139,8 @@ static inline bool check_medium(struct scsi_task *task, const struct scsi_row *r
     }
     if (!(row->flags & SCSI_ROW_RANGE))
         return true;
-    decode_range(task, row->length);
+    if (has_cdb)
+        decode_range(task, row->length);
     capacity = scsi_capacity(unit);
     if (!scsi_range_ok(capacity, task->lba, task->blocks)) {
         scsi_fail_information(task, SCSI_LBA_OUT_OF_RANGE,
@@ -202,10 +207,9 @@ static SCSI_COLD bool report_attention(struct scsi_task *task)
     return true;
 }
 
-enum scsi_step scsi_begin(struct scsi_task *task)
+/* What a task is before anything of it is known but its row. */
+SCSI_HOT void reset(struct scsi_task *task, const struct scsi_row *row)
 {
-    const struct scsi_row *row = find_row(task);
-
     task->row = row;
     task->phase = 0;
     task->done = 0;
@@ -215,25 +219,69 @@ enum scsi_step scsi_begin(struct scsi_task *task)
     task->exclusive = task->attribute == SCSI_ORDERED || (row->flags & SCSI_ROW_EXCLUSIVE);
     task->medium = false;
     task->outcome = (struct scsi_outcome){ 0 };
+}
+
+/* Checks that the unit asks for; false when the task failed. */
+SCSI_HOT bool check_unit(struct scsi_task *task, const struct scsi_row *row)
+{
+    if (has_attention(task) && !(row->flags & SCSI_ROW_NO_ATTENTION) && report_attention(task))
+        return false;
+    task->reservation = atomic_load_explicit(&task->unit->reservation, memory_order_relaxed);
+    if (scsi_reservation_type(task->reservation) &&
+        scsi_reservation_conflict(task, task->reservation)) {
+        scsi_fail_conflict(task);
+        return false;
+    }
+    return true;
+}
+
+enum scsi_step scsi_begin(struct scsi_task *task)
+{
+    const struct scsi_row *row = find_row(task);
+
+    reset(task, row);
     if (!task->unit) {
         if (!(row->flags & SCSI_ROW_NO_UNIT))
             return scsi_fail(task, SCSI_LUN_NOT_SUPPORTED);
-    } else if (has_attention(task) && !(row->flags & SCSI_ROW_NO_ATTENTION) &&
-        report_attention(task)) {
+    } else if (!check_unit(task, row)) {
         return SCSI_DONE;
-    } else {
-        task->reservation = atomic_load_explicit(&task->unit->reservation, memory_order_relaxed);
-        if (scsi_reservation_type(task->reservation) &&
-            scsi_reservation_conflict(task, task->reservation))
-            return scsi_fail_conflict(task);
     }
     if (has_reserved_bits(task->cdb, row->usage))
         return fail_reserved_bits(task, row->usage);
     if (task->cdb_length < row->length)
         return scsi_fail(task, SCSI_INVALID_FIELD_IN_CDB);
-    if ((row->flags & SCSI_ROW_MEDIUM) && !check_medium(task, row))
+    if ((row->flags & SCSI_ROW_MEDIUM) && !check_medium(task, row, true))
         return SCSI_DONE;
     return row->build ? run_builder(task, row) : row->run(task);
+}
+
+static const struct scsi_block_row unknown_operation = { &unknown_opcode, invalid_operation_code };
+
+static inline const struct scsi_block_row *find_operation(
+    const struct scsi_unit *unit, uint8_t number)
+{
+    if (number < SCSI_BLOCK_OPERATIONS && scsi_row_enabled(scsi_block_rows[number].row, unit))
+        return &scsi_block_rows[number];
+    return &unknown_operation;
+}
+
+enum scsi_step scsi_begin_block(struct scsi_task *task, const struct scsi_block *block)
+{
+    const struct scsi_block_row *operation = find_operation(task->unit, block->operation);
+
+    reset(task, operation->row);
+    task->direction = SCSI_NO_DATA;
+    task->expected_direction = SCSI_ANY_DATA;
+    task->expected_length =
+        operation->has_data ? (uint64_t)block->blocks << task->unit->block_shift : 0;
+    task->flags = block->flags;
+    task->lba = block->lba;
+    task->ranges = block->ranges;
+    task->blocks = operation->has_list ? block->range_count : block->blocks;
+    if (!check_unit(task, operation->row) ||
+        ((operation->row->flags & SCSI_ROW_MEDIUM) && !check_medium(task, operation->row, false)))
+        return SCSI_DONE;
+    return operation->begin(task);
 }
 
 /* With sense to report at the end of the command, which of several operations came last (SPC-4
@@ -261,6 +309,11 @@ enum scsi_step scsi_resume(struct scsi_task *task, const struct scsi_outcome *ou
     if (task->outcome.status != SCSI_GOOD)
         return resume_completed(task);
     return row->build ? run_builder(task, row) : row->run(task);
+}
+
+uint8_t scsi_operation_code(const struct scsi_task *task)
+{
+    return ((const struct scsi_row *)task->row)->usage[0];
 }
 
 bool scsi_uses_medium(const uint8_t *cdb)

@@ -149,6 +149,19 @@ uint32_t scsi_unmap_blocks_max(const struct scsi_unit *unit)
     return unit->params.max_unmap_blocks ? unit->params.max_unmap_blocks : UINT32_MAX;
 }
 
+/* The device meets no more at once than one command could bring. A part of a range ends with a
+ * granule, so that none is cut in two. */
+uint32_t scsi_unmap_piece(const struct scsi_unit *unit, uint64_t lba, uint32_t blocks)
+{
+    uint32_t most = scsi_unmap_op_blocks(unit), granularity = unit->params.unmap_granularity;
+    uint64_t past;
+
+    if (blocks <= most)
+        return blocks;
+    past = granularity ? (lba + most) % granularity : 0;
+    return past < most ? most - (uint32_t)past : most;
+}
+
 void scsi_guid_text(const uint8_t guid[16], char text[37])
 {
     static const char digits[] = "0123456789abcdef";

@@ -4,7 +4,8 @@
 /*
  * WRITE SAME (SBC-3 5.43, 5.44): one block over and over, from the scratch. With the UNMAP bit,
  * which a unit has whose unmapped blocks read as zeros, and a block of zeros whole granules are
- * unmapped instead, and only the ragged ends written.
+ * unmapped instead, and only the ragged ends written. To write zeroes, as a block operation, is the
+ * same; it has no limit, since it goes to the device in pieces anyway.
  */
 
 #include "scsi/internal.h"
@@ -58,12 +59,14 @@ static struct scsi_range granules(const struct scsi_task *task)
     return (struct scsi_range){ .lba = first, .blocks = first < end ? (uint32_t)(end - first) : 0 };
 }
 
-static enum scsi_step unmap_granules(struct scsi_task *task, struct scsi_range granule)
+/* All blocks from lba on are whole granules. */
+static enum scsi_step unmap_granules(struct scsi_task *task, uint64_t lba, uint32_t blocks)
 {
     struct scsi_range *range = (struct scsi_range *)((uint8_t *)task->scratch + RANGE_AT);
 
-    *range = granule;
-    task->op.blocks = granule.blocks;
+    *range = (struct scsi_range){
+        .lba = lba, .blocks = scsi_unmap_piece(task->unit, lba, blocks) };
+    task->op.blocks = range->blocks;
     task->op.ranges = range;
     task->op.range_count = 1;
     return SCSI_UNMAP;
@@ -77,10 +80,11 @@ static enum scsi_step next(struct scsi_task *task)
 
     if (task->phase == UNMAPPING) {
         struct scsi_range granule = granules(task);
+        uint64_t end = granule.lba + granule.blocks;
 
-        if (granule.blocks && at == granule.lba)
-            return unmap_granules(task, granule);
-        if (granule.blocks && at < granule.lba && granule.lba - at < most)
+        if (at >= granule.lba && at < end)
+            return unmap_granules(task, at, (uint32_t)(end - at));
+        if (at < granule.lba && granule.blocks && granule.lba - at < most)
             most = (uint32_t)(granule.lba - at);
     }
     if (scsi_next_op(task, most))
@@ -96,13 +100,21 @@ static enum scsi_step check(struct scsi_task *task)
         return scsi_fail_cdb(task, 1, 3);
     if (!task->blocks || task->blocks > scsi_write_same_blocks_max(unit)) /* WSNZ */
         return scsi_fail_blocks(task);
-    if (task->cdb[1] & NDOB)
+    task->flags = task->cdb[1] & UNMAP ? SCSI_BLOCK_MAY_UNMAP : 0;
+    if (task->cdb[1] & NDOB) {
         task->direction = SCSI_NO_DATA;
-    else if (!scsi_transfer(task, SCSI_DATA_OUT, unit->params.block_length))
-        return SCSI_DONE;
-    if (task->cdb[1] & NDOB)
         return scsi_ask(task, SCSI_SCRATCH, HAVE_SCRATCH);
+    }
+    if (!scsi_transfer(task, SCSI_DATA_OUT, unit->params.block_length))
+        return SCSI_DONE;
     return scsi_ask(task, SCSI_DATA, HAVE_DATA);
+}
+
+enum scsi_step scsi_write_zeroes(struct scsi_task *task)
+{
+    if (!task->unit->params.unmap_zeros)
+        task->flags &= (uint8_t)~SCSI_BLOCK_MAY_UNMAP;
+    return task->blocks ? scsi_ask(task, SCSI_SCRATCH, HAVE_SCRATCH) : scsi_finish(task);
 }
 
 enum scsi_step scsi_write_same(struct scsi_task *task)
@@ -115,7 +127,7 @@ enum scsi_step scsi_write_same(struct scsi_task *task)
     case HAVE_DATA:
         return scsi_ask(task, SCSI_SCRATCH, HAVE_SCRATCH);
     case HAVE_SCRATCH:
-        if (task->cdb[1] & NDOB)
+        if (task->direction == SCSI_NO_DATA)
             memset(task->scratch, 0, length);
         else
             scsi_data_copy(task, 0, task->scratch, length);
@@ -126,7 +138,8 @@ enum scsi_step scsi_write_same(struct scsi_task *task)
         task->done += task->op.blocks;
         return next(task);
     }
-    task->phase = (task->cdb[1] & UNMAP) && is_zero(task->scratch, length) ? UNMAPPING : WRITING;
+    task->phase = (task->flags & SCSI_BLOCK_MAY_UNMAP) && is_zero(task->scratch, length)
+        ? UNMAPPING : WRITING;
     fill_pattern(task);
     task->op.buffer = SCSI_BUFFER_SCRATCH;
     task->op.fua = !scsi_has_cache(task->unit); /* else one flush at the end is cheaper */

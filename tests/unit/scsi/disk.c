@@ -77,6 +77,7 @@ void disk_close(struct disk *disk)
     free(disk->scratch);
     free(disk->data);
     free(disk->vec);
+    free(disk->ranges);
     memset(disk, 0, sizeof *disk);
 }
 
@@ -136,17 +137,23 @@ static void unmap(struct disk *disk)
 {
     const struct scsi_op *op = &disk->task.op;
     const uint8_t *ranges = (const uint8_t *)op->ranges;
-    uint64_t capacity = disk->unit.block_count;
-    uint32_t limit = disk->unit.params.max_unmap_ranges;
+    uint64_t capacity = disk->unit.block_count, total = 0;
+    uint32_t limit = disk->unit.params.max_op_ranges;
 
+    if (!limit)
+        limit = disk->unit.params.max_unmap_ranges;
     CHECK(disk->unit.params.unmap);
     CHECK(op->range_count > 0 && op->range_count <= (limit ? limit : SCSI_UNMAP_RANGES_MAX));
-    CHECK(ranges >= disk->scratch && op->range_count * sizeof *op->ranges <=
-        (size_t)(disk->scratch + SCSI_SCRATCH_LENGTH - ranges));
+    /* A sanitizer knows where the block operation's copy ends. */
+    CHECK(disk->ranges || (ranges >= disk->scratch && op->range_count * sizeof *op->ranges <=
+        (size_t)(disk->scratch + SCSI_SCRATCH_LENGTH - ranges)));
     for (uint32_t i = 0; i < op->range_count; i++) {
         const struct scsi_range *range = &op->ranges[i];
 
         CHECK(range->blocks > 0);
+        total += range->blocks;
+        CHECK(total <= SCSI_UNMAP_OP_MAX / disk->unit.params.block_length);
+        CHECK(!disk->unit.params.max_unmap_blocks || total <= disk->unit.params.max_unmap_blocks);
         CHECK(range->lba < capacity && range->blocks <= capacity - range->lba);
         for (uint64_t b = 0; b < range->blocks && range->lba + b < disk->medium_blocks; b++)
             memset(disk->medium + (range->lba + b) * disk->unit.params.block_length, 0,
@@ -192,6 +199,7 @@ static void check_done(const struct disk *disk)
     CHECK(!(task->overflow && task->underflow));
     CHECK(task->sense_length <= SCSI_SENSE_MAX);
     CHECK((task->status == SCSI_CHECK_CONDITION) == (task->sense_length != 0));
+    CHECK(task->status == task->outcome.status);
     if (task->reply) {
         CHECK(task->direction == SCSI_DATA_IN && task->status == SCSI_GOOD);
         CHECK((const uint8_t *)task->reply >= disk->scratch);
@@ -208,6 +216,7 @@ static void pause(struct disk *disk)
     void (*meanwhile)(struct disk *disk) = disk->meanwhile;
     struct scsi_task task = disk->task;
     uint8_t *data = disk->data, *scratch = disk->scratch;
+    struct scsi_range *ranges = disk->ranges;
     struct scsi_vec *vec = disk->vec;
     unsigned log_count = disk->log_count;
 
@@ -216,15 +225,18 @@ static void pause(struct disk *disk)
     disk->meanwhile = NULL;
     disk->data = NULL;
     disk->vec = NULL;
+    disk->ranges = NULL;
     disk->scratch = aligned_alloc(16, SCSI_SCRATCH_LENGTH);
     CHECK(disk->scratch);
     meanwhile(disk);
     free(disk->data);
     free(disk->vec);
+    free(disk->ranges);
     free(disk->scratch);
     disk->task = task;
     disk->data = data;
     disk->vec = vec;
+    disk->ranges = ranges;
     disk->scratch = scratch;
     disk->log_count = log_count;
 }
@@ -239,33 +251,36 @@ static void give_scratch(struct disk *disk)
     task->scratch = disk->scratch;
 }
 
-bool disk_run(struct disk *disk, unsigned n, struct scsi_unit *unit, const uint8_t *cdb,
-    enum scsi_direction direction, const void *out, uint64_t expected)
+/* Garbage where the engine promises not to look before it has written. */
+static struct scsi_task *new_task(struct disk *disk, unsigned n, struct scsi_unit *unit)
 {
     struct scsi_task *task = &disk->task;
-    enum scsi_step step;
 
     free(disk->data);
     free(disk->vec);
+    free(disk->ranges);
     disk->data = NULL;
     disk->vec = NULL;
+    disk->ranges = NULL;
     disk->log_count = 0;
     disk->steps = 0;
-    /* Garbage where the engine promises not to look before it has written. */
     memset(task, 0xcc, sizeof *task);
     memset(disk->scratch, 0xcc, SCSI_SCRATCH_LENGTH);
     task->unit = unit;
     task->nexus = &disk->nexus[n];
-    memcpy(task->cdb, cdb, 16);
-    memset(task->cdb + 16, 0, sizeof task->cdb - 16);
-    task->cdb_length = 16;
     task->attribute = SCSI_SIMPLE;
-    task->expected_direction = (uint8_t)direction;
-    task->expected_length = expected;
     task->data = NULL;
     task->data_count = 0;
     task->scratch = NULL;
-    for (step = scsi_begin(task); step != SCSI_DONE;) {
+    return task;
+}
+
+/* From its first step to its end. */
+static bool run(struct disk *disk, enum scsi_step step, const void *out)
+{
+    struct scsi_task *task = &disk->task;
+
+    while (step != SCSI_DONE) {
         const struct scsi_outcome *outcome = NULL;
         struct scsi_outcome refusal;
 
@@ -287,6 +302,35 @@ bool disk_run(struct disk *disk, unsigned n, struct scsi_unit *unit, const uint8
     }
     check_done(disk);
     return true;
+}
+
+bool disk_run(struct disk *disk, unsigned n, struct scsi_unit *unit, const uint8_t *cdb,
+    enum scsi_direction direction, const void *out, uint64_t expected)
+{
+    struct scsi_task *task = new_task(disk, n, unit);
+
+    memcpy(task->cdb, cdb, 16);
+    memset(task->cdb + 16, 0, sizeof task->cdb - 16);
+    task->cdb_length = 16;
+    task->expected_direction = (uint8_t)direction;
+    task->expected_length = expected;
+    return run(disk, scsi_begin(task), out);
+}
+
+bool disk_run_block(
+    struct disk *disk, unsigned n, const struct scsi_block *block, const void *out)
+{
+    struct scsi_task *task = new_task(disk, n, &disk->unit);
+    struct scsi_block copy = *block;
+    size_t length = block->range_count * sizeof *block->ranges;
+
+    if (block->operation == SCSI_BLOCK_UNMAP) {
+        copy.ranges = disk->ranges = malloc(length ? length : 1);
+        CHECK(copy.ranges);
+        if (length)
+            memcpy(copy.ranges, block->ranges, length);
+    }
+    return run(disk, scsi_begin_block(task, &copy), out);
 }
 
 const uint8_t *disk_reply(const struct disk *disk)

@@ -46,6 +46,7 @@ struct disk {
     struct scsi_vec *vec;
     struct disk_step log[DISK_LOG_MAX]; /* block operations only */
     unsigned log_count;
+    struct scsi_range *ranges; /* the block operation's copy, at its exact size */
     void (*meanwhile)(struct disk *disk); /* once, while the command waits to be admitted */
     uint64_t steps;
     uint64_t steps_max;      /* the command is abandoned (not DONE) after so many; 0: never */
@@ -67,6 +68,10 @@ void disk_nexus(struct disk *disk, unsigned n);
  * `expected` bytes, or NULL. True when it reached SCSI_DONE. */
 bool disk_run(struct disk *disk, unsigned n, struct scsi_unit *unit, const uint8_t *cdb,
     enum scsi_direction direction, const void *out, uint64_t expected);
+
+/* The same for a block operation; `out` is the data of a write. The ranges are copied. */
+bool disk_run_block(
+    struct disk *disk, unsigned n, const struct scsi_block *block, const void *out);
 
 /* What data-in the initiator got: task.moved_length bytes. */
 const uint8_t *disk_reply(const struct disk *disk);
