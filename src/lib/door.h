@@ -7,13 +7,14 @@
  * A door turns what arrives (PDUs, messages, rings) into requests. It embeds a struct spd_request
  * in its own command structure, of which it keeps a bounded number, and runs it:
  *
- *   spd_request_start(r)   the engine looks at the CDB; the library takes every step from there
+ *   spd_request_start(r)   the engine looks at the CDB; the library takes every step from there. A
+ *                          door that has no CDBs calls spd_request_start_block(r, block)
  *     -> ops->map(r)       at most once: attach the data buffer (see below)
  *     -> ops->later(r)     any number of times: spd_request_go_on(r) in another turn of the loop
- *     -> ops->done(r)      exactly once: status, sense and data-in are in r->task
+ *     -> ops->done(r)      exactly once: status, sense, outcome and data-in are in r->task
  *   spd_request_release(r) the door has sent or copied r->task.reply
  *
- * done may be called before spd_request_start() returns (devices that never block) or later from a
+ * done may be called before the start returns (devices that never block) or later from a
  * dispatcher thread or a device's own thread. A door with an event loop hands it to that by
  * spd_loop_done() (loop.h). done neither blocks nor starts another request (that would
  * recurse).
@@ -43,7 +44,7 @@ struct spd_request_ops {
     /* The command moves data in r->task.direction and needs the buffer now. Set r->task.data and
      * data_count: r->task.buffer_length bytes, which for DATA_OUT have arrived. Returns true when
      * it did; false when it will later, and then calls spd_request_mapped(). Always called from
-     * within spd_request_start(), before the request can be handed to any other thread. Not called
+     * within the start, before the request can be handed to any other thread. Not called
      * for commands that move nothing or whose data-in comes from the engine (task.reply). */
     bool (*map)(struct spd_request *request);
     /* Any thread, also from within the functions below: the request waits for its next turn. The
@@ -61,8 +62,7 @@ struct spd_held {
 };
 
 /* The door sets unit, ops, and the "In" part of task (scsi.h) save data and scratch; the rest is
- * the library's. Zero it once when its memory is made; spd_request_start() resets what needs
- * resetting. */
+ * the library's. Zero it once when its memory is made; the start resets what needs resetting. */
 struct spd_request {
     struct scsi_task task;
     struct spd_unit *unit;
@@ -98,6 +98,16 @@ struct spd_request {
 };
 
 void spd_request_start(struct spd_request *request);
+
+/* The same for a block operation (scsi.h: struct scsi_block), in blocks of the unit: what a door of
+ * another protocol than SCSI asks for. Of the task's "In" part the door sets unit, nexus and
+ * attribute alone. block is not kept; its ranges are the library's until done() or a cancel that
+ * returns true. map() is called for a read and a write alone. Threads are as with
+ * spd_request_start(). The operation meets the checks of the command that it is like. Their answer,
+ * and the device's, is in task.outcome: 5/21/00 with the LBA for a range that the unit does not
+ * have, 5/20/00 for an operation that it does not have, 5/24/00 for more data than SPD_COMMAND_MAX,
+ * 7/27/xx where it is write-protected, RESERVATION CONFLICT by an initiator at another door. */
+void spd_request_start_block(struct spd_request *request, const struct scsi_block *block);
 
 /* The data that map() was waiting for is there. */
 void spd_request_mapped(struct spd_request *request);
@@ -175,8 +185,8 @@ struct spd_door_ops {
      * lent ones. */
     int (*start)(struct spd_door *door);
     /* May be NULL. Serves on the calling thread, one of several, until the door has stopped. The
-     * device of a unit with lent threads (serve.h) is called from within spd_request_start(), and
-     * nowhere else: such a door starts no exclusive command, and none of two block operations. */
+     * device of a unit with lent threads (serve.h) is called from within the start, and nowhere
+     * else: such a door starts no exclusive command, and none of two block operations. */
     void (*serve)(struct spd_door *door);
     /* The round, or how far other doors are with one, has changed. Any thread; returns at once. */
     void (*look)(struct spd_door *door);

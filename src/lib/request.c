@@ -123,7 +123,7 @@ static void tell_waited(const struct spd_request *request, uint32_t inside, cons
     spd_log_limited(&limit, NULL, SPD_LOG_WARNING,
         "%s: command %02Xh, which none may run beside, waited %" PRIu64 " s for %u operation%s of "
         "others that the device has not ended%s%s; %s",
-        unit->doors[0]->uri, request->task.cdb[0],
+        unit->doors[0]->uri, scsi_operation_code(&request->task),
         (os_now_ns() - request->parked) / UINT64_C(1000000000), inside, inside == 1 ? "" : "s",
         known ? ", the oldest " : "", known ? oldest : "", outcome);
 }
@@ -236,7 +236,8 @@ void spd_request_run(struct spd_request *request, enum scsi_step step, void *bou
     }
 }
 
-void spd_request_start(struct spd_request *request)
+/* What a request is before the engine has looked at it. */
+static inline void reset(struct spd_request *request)
 {
     request->mapped = false;
     request->gated = false;
@@ -251,7 +252,18 @@ void spd_request_start(struct spd_request *request)
     request->dispatched = false;
     request->spent = 0;
     set_state(request, SPD_REQUEST_RUNNING);
+}
+
+void spd_request_start(struct spd_request *request)
+{
+    reset(request);
     spd_request_run(request, scsi_begin(&request->task), NULL);
+}
+
+void spd_request_start_block(struct spd_request *request, const struct scsi_block *block)
+{
+    reset(request);
+    spd_request_run(request, scsi_begin_block(&request->task, block), NULL);
 }
 
 void spd_request_mapped(struct spd_request *request)

@@ -132,24 +132,7 @@ static void send_responses(struct unix_client *client)
 
 /* Running a transaction. */
 
-/* The next piece of an unmap: one message may carry more ranges than one UNMAP command. */
-static void build_unmap(struct unix_command *command)
-{
-    const struct unix_client *client = command->client;
-    uint32_t limit = spd_unit_scsi(client->door->door.unit)->params.max_unmap_ranges;
-    uint32_t count = command->message.blocks - command->ranges_done;
-
-    if (count > limit)
-        count = limit;
-    transact_command_build_unmap(count, &command->request.task, command->unmap_header);
-    command->data[0] = (struct scsi_vec){ command->unmap_header, TRANSACT_UNMAP_HEADER_LENGTH };
-    command->data[1] = (struct scsi_vec){
-        command->buffer + (size_t)command->ranges_done * TRANSACT_RANGE_LENGTH,
-        (size_t)count * TRANSACT_RANGE_LENGTH,
-    };
-}
-
-static void run(struct unix_command *command)
+static void run(struct unix_command *command, const struct scsi_block *block)
 {
     struct unix_client *client = command->client;
     struct scsi_task *task = &command->request.task;
@@ -159,15 +142,15 @@ static void run(struct unix_command *command)
     task->attribute = SCSI_SIMPLE;
     command->running = true;
     client->running++;
-    spd_request_start(&command->request);
+    spd_request_start_block(&command->request, block);
 }
 
 static bool map(struct spd_request *request)
 {
     struct unix_command *command = (struct unix_command *)request;
 
-    request->task.data = command->data;
-    request->task.data_count = command->message.kind == TRANSACT_UNMAP ? 2 : 1;
+    request->task.data = &command->data;
+    request->task.data_count = 1;
     return true;
 }
 
@@ -191,7 +174,7 @@ void unix_client_completed(struct spd_request *request)
 {
     struct unix_command *command = (struct unix_command *)request;
     struct unix_client *client = command->client;
-    struct transact_status status = transact_status_from_task(&request->task);
+    struct transact_status status = transact_status_of(&request->task.outcome);
 
     spd_request_release(request);
     command->running = false;
@@ -201,15 +184,6 @@ void unix_client_completed(struct spd_request *request)
     if (command->aborted) {
         respond_aborted(command);
         return;
-    }
-    if (command->message.kind == TRANSACT_UNMAP &&
-        scsi_completed(status.scsi_status, status.sense_key)) {
-        command->ranges_done += (uint32_t)(command->data[1].length / TRANSACT_RANGE_LENGTH);
-        if (command->ranges_done < command->message.blocks) {
-            build_unmap(command);
-            run(command);
-            return;
-        }
     }
     respond(command, status);
 }
@@ -232,7 +206,8 @@ static void execute(struct unix_command *command)
 {
     struct unix_client *client = command->client;
     const struct transact_request *message = &command->message;
-    struct scsi_task *task = &command->request.task;
+    uint64_t length = transact_data_length(message, block_length(client));
+    struct scsi_block block;
 
     if (command->aborted) {
         respond_aborted(command);
@@ -243,21 +218,18 @@ static void execute(struct unix_command *command)
         respond(command, transact_status_check(0x0b, 0x4e, 0x00));
         return;
     }
-    if (message->kind == TRANSACT_UNMAP) {
-        transact_command_convert_ranges(command->buffer, message->blocks);
-        build_unmap(command);
-    } else if (!transact_command_build(message, block_length(client), task)) {
+    if (!transact_block(message, command->buffer, &block)) {
         /* INVALID COMMAND OPERATION CODE */
         respond(command, transact_status_check(0x05, 0x20, 0x00));
         return;
-    } else if (task->expected_length > max_transfer_length(client)) {
+    }
+    if (length > max_transfer_length(client)) {
         /* INVALID FIELD IN CDB */
         respond(command, transact_status_check(0x05, 0x24, 0x00));
         return;
-    } else {
-        command->data[0] = (struct scsi_vec){ command->buffer, task->expected_length };
     }
-    run(command);
+    command->data = (struct scsi_vec){ command->buffer, (size_t)length };
+    run(command, &block);
 }
 
 /* Receiving. */
@@ -302,7 +274,6 @@ static bool begin(struct unix_client *client)
     client->free = command->next;
     command->message = message;
     command->payload = payload;
-    command->ranges_done = 0;
     command->busy = true;
     command->aborted = false;
     client->receiving = command;

@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
-#include "transact/command.h"
+#include "transact/block.h"
 #include "lib/door.h"
 #include "lib/loop.h"
 #include "lib/session_log.h"
@@ -33,14 +33,12 @@ struct unix_command {
     struct unix_client *client;
     struct unix_command *next;  /* on the free list, or among the responses to send */
     struct transact_request message;
-    struct scsi_vec data[2];
+    struct scsi_vec data;
     uint8_t *buffer;
     uint64_t payload;           /* bytes that follow the header, first in, then out */
-    uint32_t ranges_done;       /* unmap */
     bool busy;                  /* between header and response */
     bool running;               /* the library has it */
     bool aborted;               /* by task management of another door */
-    uint8_t unmap_header[TRANSACT_UNMAP_HEADER_LENGTH];
     uint8_t wire[TRANSACT_HEADER_LENGTH]; /* the response */
 };
 

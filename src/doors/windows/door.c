@@ -2,8 +2,8 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * The door of Windows: the driver, or a named pipe. What comes are block operations already; each
- * becomes a command, so that the engine checks and counts it like those of any other door.
+ * The door of Windows: the driver, or a named pipe. What comes are block operations already; the
+ * engine takes them as they are, and checks and counts them like the commands of any other door.
  *
  * The thread that receives a message starts its command. Has it ended by then, the answer goes with
  * the next receive, which is one call for both; otherwise the thread goes on with another message,
@@ -35,26 +35,21 @@ static const uint64_t luns[] = { 0 };
 
 static bool map(struct spd_request *request)
 {
-    struct windows_part *part = (struct windows_part *)request;
-
-    request->task.data = part->data;
-    request->task.data_count = part->data[1].length ? 2 : 1;
+    request->task.data = &((struct windows_command *)request)->data;
+    request->task.data_count = 1;
     return true;
 }
 
 static void done(struct spd_request *request);
 static const struct spd_request_ops request_ops = { .map = map, .done = done };
 
-static void init_part(struct windows_part *part, struct windows_command *command)
+static void init_request(struct spd_request *request, struct windows_door *door)
 {
-    struct windows_door *door = command->door;
-
-    part->command = command;
-    part->request.unit = door->door.unit;
-    part->request.ops = &request_ops;
-    part->request.task.unit = spd_unit_scsi(door->door.unit);
-    part->request.task.nexus = &door->nexus;
-    part->request.task.attribute = SCSI_SIMPLE;
+    request->unit = door->door.unit;
+    request->ops = &request_ops;
+    request->task.unit = spd_unit_scsi(door->door.unit);
+    request->task.nexus = &door->nexus;
+    request->task.attribute = SCSI_SIMPLE;
 }
 
 /* The lock is held. */
@@ -73,7 +68,7 @@ static struct windows_command *new_command(struct windows_door *door)
     command->door = door;
     command->next_made = door->made;
     door->made = command;
-    init_part(&command->part, command);
+    init_request(&command->request, door);
     return command;
 }
 
@@ -113,13 +108,7 @@ void windows_command_give_back(struct windows_command *command)
     os_mutex_unlock(&door->lock);
 }
 
-static void forget_parts(struct windows_command *command)
-{
-    free(command->more);
-    command->more = NULL;
-}
-
-/* From a message to its commands. */
+/* From a message to its operation. */
 
 void windows_refuse(struct windows_command *command, UINT8 asc)
 {
@@ -127,73 +116,32 @@ void windows_refuse(struct windows_command *command, UINT8 asc)
         .SenseKey = SCSI_SENSE_ILLEGAL_REQUEST, .ASC = asc };
 }
 
-static uint32_t build_transfer(struct windows_command *command)
+static struct transact_request request_of(const SPD_IOCTL_TRANSACT_REQ *from)
 {
-    const SPD_IOCTL_TRANSACT_REQ *from = &command->message;
-    struct scsi_task *task = &command->part.request.task;
-    struct transact_request message = {
+    if (from->Kind == SpdIoctlTransactUnmapKind)
+        return (struct transact_request){ .kind = from->Kind, .blocks = from->Op.Unmap.Count };
+    return (struct transact_request){
         .kind = from->Kind,
         .lba = from->Op.Read.BlockAddress,
         .blocks = from->Op.Read.BlockCount,
         .fua = from->Op.Read.ForceUnitAccess,
     };
-
-    transact_command_build(&message, command->door->params.BlockLength, task);
-    command->part.data[0] =
-        (struct scsi_vec){ windows_data(command), (size_t)task->expected_length };
-    command->part.data[1] = (struct scsi_vec){ 0 };
-    return 1;
 }
 
-static void build_part(struct windows_part *part, uint8_t *ranges, uint32_t count)
+/* False: it is refused. */
+static bool build(struct windows_command *command, struct scsi_block *block)
 {
-    transact_command_build_unmap(count, &part->request.task, part->unmap_header);
-    part->data[0] = (struct scsi_vec){ part->unmap_header, TRANSACT_UNMAP_HEADER_LENGTH };
-    part->data[1] = (struct scsi_vec){ ranges, (size_t)count * TRANSACT_RANGE_LENGTH };
-}
+    struct transact_request message = request_of(&command->message);
 
-/* The list is turned around where it lies. */
-static uint32_t build_unmap(struct windows_command *command)
-{
-    uint32_t most = spd_unit_scsi(command->door->door.unit)->params.max_unmap_ranges;
-    uint32_t left = command->message.Op.Unmap.Count;
-    uint32_t parts = left ? (left - 1) / most + 1 : 1;
-    uint8_t *ranges = windows_data(command);
-
-    if (parts > 1 && !(command->more = calloc(parts - 1, sizeof *command->more))) {
-        command->status.ScsiStatus = SCSI_TASK_SET_FULL;
-        return 0;
-    }
-    transact_command_convert_ranges(ranges, left);
-    for (uint32_t i = 0; i < parts; i++) {
-        struct windows_part *part = windows_part(command, i);
-        uint32_t count = left < most ? left : most;
-
-        if (i)
-            init_part(part, command);
-        build_part(part, ranges, count);
-        ranges += (size_t)count * TRANSACT_RANGE_LENGTH;
-        left -= count;
-    }
-    return parts;
-}
-
-/* The number of parts; 0: it is refused. */
-static uint32_t build(struct windows_command *command)
-{
     if (command->status.ScsiStatus)
-        return 0;
-    switch (command->message.Kind) {
-    case SpdIoctlTransactReadKind:
-    case SpdIoctlTransactWriteKind:
-    case SpdIoctlTransactFlushKind:
-        return build_transfer(command);
-    case SpdIoctlTransactUnmapKind:
-        return build_unmap(command);
-    default:
+        return false;
+    if (!transact_block(&message, windows_data(command), block)) {
         windows_refuse(command, SCSI_ADSENSE_ILLEGAL_COMMAND);
-        return 0;
+        return false;
     }
+    command->data = (struct scsi_vec){ windows_data(command),
+        (size_t)transact_data_length(&message, command->door->params.BlockLength) };
+    return true;
 }
 
 /* Answers. */
@@ -252,22 +200,17 @@ static void end(struct windows_door *door, DWORD error)
     }
 }
 
-/* The first of several parts that fails says so for all. A part that needed recovery was done. */
-static void note_status(struct windows_command *command, const struct scsi_task *task)
+static SPD_IOCTL_STORAGE_UNIT_STATUS status_of(const struct scsi_outcome *outcome)
 {
-    const struct scsi_outcome *outcome = &task->outcome;
+    struct transact_status status = transact_status_of(outcome);
 
-    if (command->more &&
-        (scsi_completed(task->status, outcome->sense_key) ||
-            atomic_flag_test_and_set(&command->failed)))
-        return;
-    command->status = (SPD_IOCTL_STORAGE_UNIT_STATUS){
-        .ScsiStatus = task->status,
-        .SenseKey = outcome->sense_key,
-        .ASC = outcome->asc,
-        .ASCQ = outcome->ascq,
-        .Information = outcome->information,
-        .InformationValid = outcome->information_valid,
+    return (SPD_IOCTL_STORAGE_UNIT_STATUS){
+        .ScsiStatus = status.scsi_status,
+        .SenseKey = status.sense_key,
+        .ASC = status.asc,
+        .ASCQ = status.ascq,
+        .Information = status.information,
+        .InformationValid = status.information_valid,
     };
 }
 
@@ -295,15 +238,14 @@ void windows_command_owes_less(struct windows_command *command, uint32_t count)
     error = command->door->transport->send(command);
     if (error)
         end(command->door, error);
-    forget_parts(command);
     windows_command_give_back(command);
 }
 
 static void done(struct spd_request *request)
 {
-    struct windows_command *command = ((struct windows_part *)request)->command;
+    struct windows_command *command = (struct windows_command *)request;
 
-    note_status(command, &request->task);
+    command->status = status_of(&request->task.outcome);
     spd_request_release(request);
     windows_command_owes_less(command, 1);
 }
@@ -311,13 +253,12 @@ static void done(struct spd_request *request)
 /* True: the answer is there, and for the caller to send. False: the command is another's now. */
 static bool start(struct windows_command *command)
 {
-    uint32_t parts = build(command);
+    struct scsi_block block;
 
-    if (!parts)
+    if (!build(command, &block))
         return true;
-    windows_command_begin(command, parts);
-    for (uint32_t i = 0; i < parts; i++)
-        spd_request_start(&windows_part(command, i)->request);
+    windows_command_begin(command);
+    spd_request_start_block(&command->request, &block);
     return owes_nothing(command, windows_command_begun(command));
 }
 
@@ -331,7 +272,6 @@ static void serve(struct spd_door *base)
     while (command && !error) {
         bool got = false;
 
-        forget_parts(command);
         error = door->transport->receive(&command, answered, &got);
         answered = !error && got && start(command);
         if (got && !error && !answered)

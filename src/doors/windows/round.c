@@ -28,29 +28,25 @@ static bool must_end(const struct windows_command *command, uint32_t round)
     return is_useless(command) || (int32_t)(round - atomic_load(&command->round)) > 0;
 }
 
-void windows_command_begin(struct windows_command *command, uint32_t parts)
+void windows_command_begin(struct windows_command *command)
 {
     struct windows_door *door = command->door;
 
-    command->parts = parts;
     atomic_store(&command->phase, STARTING);
     atomic_store(&command->left, false);
-    atomic_flag_clear(&command->failed);
     /* From here on a new round finds the command, or the command finds the round. */
-    atomic_store(&command->owed, parts + 1);
+    atomic_store(&command->owed, 2);
     atomic_store(&command->round, spd_round(&door->door));
     if (is_useless(command) && !spd_unit_is_lent(door->door.unit))
         atomic_store(&command->phase, ABORTED);
 }
 
-/* Returns how many parts have ended by it. */
+/* Returns how much of `owed` has ended by it. */
 static uint32_t cancel(struct windows_command *command)
 {
-    uint32_t ended = 0;
+    bool ended = spd_request_cancel(&command->request);
 
-    for (uint32_t i = 0; i < command->parts; i++)
-        ended += spd_request_cancel(&windows_part(command, i)->request);
-    if (command->parts == 1 && spd_request_is_left(&command->part.request)) {
+    if (spd_request_is_left(&command->request)) {
         atomic_store(&command->left, true);
         windows_look(&command->door->door);
     }

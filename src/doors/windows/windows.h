@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include "transact/command.h"
+#include "transact/block.h"
 #include "doors/windows/lead.h"
 #include "doors/windows/native.h"
 #include "lib/door.h"
@@ -18,24 +18,14 @@
 
 enum { WINDOWS_THREADS_MAX = 8 };
 
-/* One SCSI command: a message is one, except for an unmap that is longer than they may be. */
-struct windows_part {
-    struct spd_request request; /* first: done() gets a pointer to it */
-    struct windows_command *command;
-    struct scsi_vec data[2];
-    uint8_t unmap_header[TRANSACT_UNMAP_HEADER_LENGTH];
-};
-
 /* A message, from its arrival until its answer has been sent. Kept by the door and used again, so
  * that serving one allocates nothing. */
 struct windows_command {
-    struct windows_part part;  /* first */
-    struct windows_part *more; /* of a long unmap */
+    struct spd_request request; /* first: done() gets a pointer to it */
+    struct scsi_vec data;
     struct windows_command *next;
     struct windows_door *door;
-    _Atomic uint32_t owed; /* what the answer waits for: the parts, who starts or ends them */
-    atomic_flag failed;    /* status is that of a part */
-    uint32_t parts;
+    _Atomic uint32_t owed; /* what the answer waits for: the request, who starts or ends it */
     _Atomic uint32_t round; /* of task management, in which it began */
     atomic_int phase;       /* round.c */
     atomic_bool left;       /* it was aborted, and cannot change the medium any more */
@@ -128,11 +118,6 @@ static inline UCHAR *windows_data(struct windows_command *command)
     return (UCHAR *)command->frame + command->door->transport->header;
 }
 
-static inline struct windows_part *windows_part(struct windows_command *command, uint32_t i)
-{
-    return i ? &command->more[i - 1] : &command->part;
-}
-
 /* It is answered with this, whatever it was. */
 void windows_refuse(struct windows_command *command, UINT8 asc);
 
@@ -144,8 +129,8 @@ void windows_command_give_back(struct windows_command *command);
 void windows_command_owes_less(struct windows_command *command, uint32_t count);
 
 /* round.c */
-/* Around the start of the parts. The latter returns how much of `owed` is done. */
-void windows_command_begin(struct windows_command *command, uint32_t parts);
+/* Around the start of the request. The latter returns how much of `owed` is done. */
+void windows_command_begin(struct windows_command *command);
 uint32_t windows_command_begun(struct windows_command *command);
 bool windows_command_was_aborted(const struct windows_command *command);
 /* spd_door_ops.look; also when a command has ended or was left behind. */

@@ -332,6 +332,30 @@ static void a_message_that_the_device_reads_for_is_left_behind(void **state)
     assert_int_equal(0x40, answer(1));
 }
 
+static void a_reservation_by_iscsi_is_a_conflict_for_a_client(void **state)
+{
+    enum { REGISTER = 0, RESERVE = 1, RELEASE = 2, KEY = 1, CONFLICT = 0x18 };
+    uint8_t back[BLOCK];
+
+    (void)state;
+    assert_int_equal(0, reserve_out(&client, REGISTER, 0, KEY));
+    assert_int_equal(0, reserve_out(&client, RESERVE, KEY, 0)); /* write exclusive */
+    send_header(1, TRANSACT_WRITE, 0);
+    assert_int_equal(BLOCK, send(wire, data, BLOCK, MSG_NOSIGNAL));
+    assert_int_equal(CONFLICT, answer(1));
+    assert_int_equal(0, disk.memory[0]);
+    send_header(2, TRANSACT_FLUSH, 0);
+    assert_int_equal(CONFLICT, answer(2));
+    send_header(3, TRANSACT_READ, 0);
+    assert_int_equal(0, answer(3));
+    assert_int_equal(BLOCK, recv(wire, back, BLOCK, MSG_WAITALL));
+    assert_int_equal(0, reserve_out(&client, RELEASE, KEY, 0));
+    send_header(4, TRANSACT_WRITE, 0);
+    assert_int_equal(BLOCK, send(wire, data, BLOCK, MSG_NOSIGNAL));
+    assert_int_equal(0, answer(4));
+    assert_int_equal(0x77, disk.memory[0]);
+}
+
 static void a_client_counts_as_another_initiator(void **state)
 {
     (void)state;
@@ -400,6 +424,7 @@ int main(void)
         WITH(open_both, a_client_counts_as_another_initiator),
         WITH(open_both, each_door_is_a_port_of_its_own),
         WITH_UNIX(open_with_unix, a_message_whose_data_is_to_come_is_aborted),
+        WITH_UNIX(open_with_unix, a_reservation_by_iscsi_is_a_conflict_for_a_client),
         WITH_UNIX(open_with_unix_held, a_message_that_the_device_writes_for_is_waited_for),
         WITH_UNIX(open_with_unix_held, a_message_that_the_device_reads_for_is_left_behind),
     };

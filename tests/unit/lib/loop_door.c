@@ -144,8 +144,8 @@ static const struct spd_request_ops request_ops = {
 /* Of commands on lent threads. */
 static const struct spd_request_ops served_request_ops = { .map = loop_map, .done = loop_done };
 
-bool loop_start(struct loop_door *door, struct loop_command *command, const uint8_t *cdb,
-    uint8_t cdb_length, enum scsi_direction direction, uint64_t expected)
+/* False when the door has stopped. */
+static bool begin_start(struct loop_door *door, struct loop_command *command)
 {
     struct scsi_task *task = &command->request.task;
     bool running;
@@ -165,13 +165,11 @@ bool loop_start(struct loop_door *door, struct loop_command *command, const uint
     command->request.ops = door->base.ops->serve ? &served_request_ops : &request_ops;
     task->unit = spd_unit_scsi(door->base.unit);
     task->nexus = command->nexus ? command->nexus : &door->nexus;
-    memset(task->cdb, 0, sizeof task->cdb);
-    memcpy(task->cdb, cdb, cdb_length);
-    task->cdb_length = cdb_length;
-    task->expected_direction = (uint8_t)direction;
-    task->expected_length = expected;
-    spd_request_start(&command->request);
+    return true;
+}
 
+static void end_start(struct loop_door *door, struct loop_command *command)
+{
     os_mutex_lock(&door->lock);
     if (!atomic_load(&command->dones)) { /* on its way to done, so it can be cancelled */
         command->listed = true;
@@ -184,6 +182,32 @@ bool loop_start(struct loop_door *door, struct loop_command *command, const uint
     door->starting--;
     os_cond_broadcast(&door->changed);
     os_mutex_unlock(&door->lock);
+}
+
+bool loop_start(struct loop_door *door, struct loop_command *command, const uint8_t *cdb,
+    uint8_t cdb_length, enum scsi_direction direction, uint64_t expected)
+{
+    struct scsi_task *task = &command->request.task;
+
+    if (!begin_start(door, command))
+        return false;
+    memset(task->cdb, 0, sizeof task->cdb);
+    memcpy(task->cdb, cdb, cdb_length);
+    task->cdb_length = cdb_length;
+    task->expected_direction = (uint8_t)direction;
+    task->expected_length = expected;
+    spd_request_start(&command->request);
+    end_start(door, command);
+    return true;
+}
+
+bool loop_start_block(
+    struct loop_door *door, struct loop_command *command, const struct scsi_block *block)
+{
+    if (!begin_start(door, command))
+        return false;
+    spd_request_start_block(&command->request, block);
+    end_start(door, command);
     return true;
 }
 

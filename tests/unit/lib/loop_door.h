@@ -42,6 +42,9 @@ struct loop_door *loop_door_last(spd_unit *unit);
 /* False when the door has stopped: the command was not started. */
 bool loop_start(struct loop_door *door, struct loop_command *command, const uint8_t *cdb,
     uint8_t cdb_length, enum scsi_direction direction, uint64_t expected);
+/* The same for a block operation. */
+bool loop_start_block(
+    struct loop_door *door, struct loop_command *command, const struct scsi_block *block);
 void loop_mapped(struct loop_command *command); /* does nothing when it was cancelled */
 /* Commands that wait for their next turn do not get it until they are let go. */
 void loop_hold_turns(struct loop_door *door, bool hold);

@@ -89,13 +89,18 @@ static int test_flush(
     return refused(device, flags) ? SPD_ERROR_WOULD_BLOCK : leave(device, status);
 }
 
+static void clear(struct test_device *device, const spd_range *ranges, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        memset(device->disk[ranges[i].lba], 0, (size_t)ranges[i].blocks * TEST_BLOCK);
+}
+
 static int test_unmap(
     spd_unit *unit, const spd_range *ranges, uint32_t count, uint32_t flags, spd_status *status)
 {
     struct test_device *device = enter(unit, SPD_UNMAP, flags, ranges->lba, ranges->blocks, NULL);
 
-    for (uint32_t i = 0; i < count; i++)
-        memset(device->disk[ranges[i].lba], 0, (size_t)ranges[i].blocks * TEST_BLOCK);
+    clear(device, ranges, count);
     return leave(device, status);
 }
 
@@ -105,6 +110,11 @@ static void move(struct test_device *device, spd_request *request)
     uint32_t count;
     const spd_vec *data = spd_request_data(request, &count);
 
+    if (spd_request_operation(request) == SPD_UNMAP) {
+        const spd_range *ranges = spd_request_ranges(request, &count);
+
+        clear(device, ranges, count);
+    }
     if (spd_request_operation(request) != SPD_READ && spd_request_operation(request) != SPD_WRITE)
         return;
     device->pieces = count;

@@ -65,12 +65,15 @@ static int device_flush(spd_unit *unit, uint64_t lba, uint32_t blocks, uint32_t 
 static int device_unmap(spd_unit *unit, const spd_range *ranges, uint32_t count, uint32_t flags,
     spd_status *status)
 {
-    (void)unit, (void)flags, (void)status;
+    (void)unit, (void)flags;
     pthread_mutex_lock(&fixture.lock);
     fixture.unmap_calls++;
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count && ranges[i].lba != ERROR_LBA; i++)
         memset(fixture.memory + ranges[i].lba * BLOCK, 0, (size_t)ranges[i].blocks * BLOCK);
     pthread_mutex_unlock(&fixture.lock);
+    for (uint32_t i = 0; i < count; i++)
+        if (ranges[i].lba == ERROR_LBA)
+            spd_status_set(status, 0x03, 0x11, 0x00, &ranges[i].lba);
     return 0;
 }
 

@@ -24,7 +24,7 @@ enum {
     BLOCK = 512,
     TRANSFER = 65536,
     GATE_LBA = 1000,  /* a read here waits until the gate opens */
-    ERROR_LBA = 1001, /* a read here is a medium error */
+    ERROR_LBA = 1001, /* a read or an unmap here is a medium error */
     RECOVERED_LBA = 1002, /* a read here is done, and a recovered error */
     ALL = SPD_CACHE | SPD_UNMAP_SUPPORTED,
 };

@@ -60,24 +60,82 @@ static void unmapped_blocks_read_as_zeros(void **state)
     assert_int_equal(back[3 * BLOCK], 14);
 }
 
-static void unmaps_more_ranges_than_one_command_takes(void **state)
+/* One UNMAP command takes 256 ranges. */
+enum { MANY = 600 };
+static uint8_t many_ranges[MANY * TRANSACT_RANGE_LENGTH];
+static const struct transact_request unmap_many = {
+    .hint = 1, .kind = TRANSACT_UNMAP, .blocks = MANY };
+
+/* Each is a block, from 0 on; but for one, which is the block bad. */
+static void make_many_ranges(uint32_t at, uint64_t bad)
 {
-    enum { COUNT = 600 };
-    static uint8_t ranges[COUNT * TRANSACT_RANGE_LENGTH];
-    struct transact_request request = { .hint = 1, .kind = TRANSACT_UNMAP, .blocks = COUNT };
+    for (uint32_t i = 0; i < MANY; i++) {
+        struct transact_range range = { i == at ? bad : i, 1 };
+
+        transact_encode_range(&range, many_ranges + i * TRANSACT_RANGE_LENGTH);
+    }
+}
+
+static void an_error_in_the_middle_of_many_ranges_ends_them(void **state)
+{
+    struct transact_status status;
 
     (void)state;
-    begin(ALL);
-    for (uint32_t i = 0; i < COUNT; i++) {
-        struct transact_range range = { i, 1 };
-
-        transact_encode_range(&range, ranges + i * TRANSACT_RANGE_LENGTH);
+    make_many_ranges(300, ERROR_LBA);
+    for (int k = 0; k < 2; k++) {
+        begin(ALL | kinds[k]);
+        client_send(client, &unmap_many, many_ranges);
+        status = client_receive(client, &unmap_many, NULL).status;
+        assert_check(status, 0x03, 0x11, 0x00);
+        assert_int_equal(status.information, ERROR_LBA);
+        assert_int_equal(fixture.unmap_calls, 2);
+        assert_int_equal(fixture.memory[255 * BLOCK], 0);
+        assert_int_equal(fixture.memory[512 * BLOCK], (uint8_t)(512 + 1));
+        end();
     }
-    client_send(client, &request, ranges);
-    assert_good(client_receive(client, &request, NULL).status);
-    for (uint32_t i = 0; i < COUNT; i++)
+}
+
+static void a_range_that_the_unit_has_not_among_many_unmaps_nothing(void **state)
+{
+    (void)state;
+    make_many_ranges(MANY - 1, BLOCKS);
+    begin(ALL);
+    client_send(client, &unmap_many, many_ranges);
+    assert_check(client_receive(client, &unmap_many, NULL).status, 0x05, 0x21, 0x00);
+    assert_int_equal(fixture.unmap_calls, 0);
+}
+
+static void many_ranges_of_two_clients_do_not_mix(void **state)
+{
+    int other;
+
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        begin(ALL | kinds[k]);
+        other = client_greeted(NULL);
+        make_many_ranges(300, ERROR_LBA);
+        client_send(client, &unmap_many, many_ranges);
+        make_many_ranges(MANY, 0);
+        client_send(other, &unmap_many, many_ranges);
+        assert_check(client_receive(client, &unmap_many, NULL).status, 0x03, 0x11, 0x00);
+        assert_good(client_receive(other, &unmap_many, NULL).status);
+        assert_int_equal(fixture.unmap_calls, 2 + 3);
+        assert_int_equal(fixture.memory[(MANY - 1) * BLOCK], 0);
+        close(other);
+        end();
+    }
+}
+
+static void unmaps_more_ranges_than_one_command_takes(void **state)
+{
+    (void)state;
+    begin(ALL);
+    make_many_ranges(MANY, 0);
+    client_send(client, &unmap_many, many_ranges);
+    assert_good(client_receive(client, &unmap_many, NULL).status);
+    for (uint32_t i = 0; i < MANY; i++)
         assert_int_equal(fixture.memory[i * BLOCK], 0);
-    assert_int_equal(fixture.memory[COUNT * BLOCK], (uint8_t)(COUNT + 1));
+    assert_int_equal(fixture.memory[MANY * BLOCK], (uint8_t)(MANY + 1));
     assert_true(fixture.unmap_calls >= 3);
 }
 
@@ -251,6 +309,9 @@ int main(void)
         TEST(reads_what_was_written),
         TEST(unmapped_blocks_read_as_zeros),
         TEST(unmaps_more_ranges_than_one_command_takes),
+        TEST(an_error_in_the_middle_of_many_ranges_ends_them),
+        TEST(a_range_that_the_unit_has_not_among_many_unmaps_nothing),
+        TEST(many_ranges_of_two_clients_do_not_mix),
         TEST(flush_reaches_the_device),
         TEST(flush_of_no_blocks_flushes_everything),
         TEST(force_unit_access_reaches_the_device),
