@@ -86,7 +86,7 @@ static bool tell(struct spd_request *request)
     request->held = held_of(request);
     told_add(request);
     /* Or an exclusive task would wait for it, and everybody else for that one. */
-    if (request->gated && changes_nothing(request))
+    if (request->waiter.inside && changes_nothing(request))
         granted = spd_gate_leave(&unit->gate, request);
     outer = spd_enter_device(unit);
     if (unit->ops.abort)

@@ -8,30 +8,28 @@
 #include <string.h>
 
 #include "lib/unit.h"
+#include "lib/waiter.h"
 
 /* The lock is held. */
 static bool may_serve(
     const struct spd_dispatchers *dispatchers, const struct spd_request *request)
 {
-    const struct scsi_flow *flow = spd_fair_flow(&dispatchers->waiting, request);
-
-    return !dispatchers->share ||
-        atomic_load_explicit(&flow->held, memory_order_relaxed) < dispatchers->share;
+    return ioq_flow_held(spd_flow_of(request, IOQ_PLACE_DISPATCH)) < dispatchers->share;
 }
 
 static void count(struct spd_dispatchers *dispatchers, struct spd_request *request)
 {
-    struct scsi_flow *flow = spd_fair_flow(&dispatchers->waiting, request);
+    struct ioq_flow *flow = spd_flow_of(request, IOQ_PLACE_DISPATCH);
 
-    if (!dispatchers->share)
+    if (dispatchers->share == IOQ_SHARE_ALL)
         return;
     atomic_fetch_add_explicit(&flow->held, 1, memory_order_relaxed);
     request->dispatched = true;
 }
 
-void spd_dispatchers_leave(struct spd_dispatchers *dispatchers, struct spd_request *request)
+void spd_dispatchers_leave(struct spd_request *request)
 {
-    struct scsi_flow *flow = spd_fair_flow(&dispatchers->waiting, request);
+    struct ioq_flow *flow = spd_flow_of(request, IOQ_PLACE_DISPATCH);
 
     atomic_fetch_sub_explicit(&flow->held, 1, memory_order_relaxed);
     request->dispatched = false;
@@ -40,12 +38,11 @@ void spd_dispatchers_leave(struct spd_dispatchers *dispatchers, struct spd_reque
 /* The lock is held. NULL: none that may be served now. */
 static struct spd_request *take(struct spd_dispatchers *dispatchers)
 {
-    struct spd_request *request = spd_fair_first(&dispatchers->waiting);
+    struct ioq_waiter *waiter = ioq_turns_first_below(&dispatchers->waiting, dispatchers->share);
+    struct spd_request *request = spd_request_of(waiter);
 
-    while (request && !may_serve(dispatchers, request))
-        request = spd_fair_after(&dispatchers->waiting, request);
     if (request) {
-        spd_fair_take(&dispatchers->waiting, request, false);
+        ioq_turns_take(&dispatchers->waiting, waiter, false);
         count(dispatchers, request);
     }
     return request;
@@ -114,20 +111,20 @@ int spd_dispatchers_serve(struct spd_unit *unit)
 
 struct spd_request *spd_dispatchers_close(struct spd_dispatchers *dispatchers)
 {
-    struct spd_request *waiting = NULL, **end = &waiting, *request;
+    struct ioq_waiter *waiters = NULL, **end = &waiters, *waiter;
     struct spd_dispatcher *dispatcher;
 
     os_mutex_lock(&dispatchers->lock);
     dispatchers->closed = true;
-    while ((request = spd_fair_first(&dispatchers->waiting))) {
-        spd_fair_take(&dispatchers->waiting, request, false);
-        *end = request;
-        end = &request->next;
+    while ((waiter = ioq_turns_first(&dispatchers->waiting))) {
+        ioq_turns_take(&dispatchers->waiting, waiter, false);
+        *end = waiter;
+        end = &waiter->next;
     }
     while ((dispatcher = pop_idle(dispatchers)))
         os_cond_signal(&dispatcher->wake);
     os_mutex_unlock(&dispatchers->lock);
-    return waiting;
+    return spd_requests_of(waiters);
 }
 
 bool spd_dispatchers_post(struct spd_dispatchers *dispatchers, struct spd_request *request)
@@ -138,7 +135,7 @@ bool spd_dispatchers_post(struct spd_dispatchers *dispatchers, struct spd_reques
     if (!dispatchers->started)
         return false;
     if (request->dispatched)
-        spd_dispatchers_leave(dispatchers, request);
+        spd_dispatchers_leave(request);
     os_mutex_lock(&dispatchers->lock);
     closed = dispatchers->closed;
     if (!closed && may_serve(dispatchers, request))
@@ -147,7 +144,8 @@ bool spd_dispatchers_post(struct spd_dispatchers *dispatchers, struct spd_reques
         count(dispatchers, request);
         dispatcher->request = request;
     } else if (!closed) {
-        spd_fair_put(&dispatchers->waiting, request);
+        ioq_turns_put(&dispatchers->waiting, spd_flow_of(request, IOQ_PLACE_DISPATCH),
+            &request->waiter);
     }
     os_mutex_unlock(&dispatchers->lock);
 
@@ -162,7 +160,7 @@ bool spd_dispatchers_cancel(struct spd_dispatchers *dispatchers, struct spd_requ
     bool cancelled;
 
     os_mutex_lock(&dispatchers->lock);
-    cancelled = spd_fair_remove(&dispatchers->waiting, request);
+    cancelled = ioq_turns_remove(&dispatchers->waiting, &request->waiter);
     os_mutex_unlock(&dispatchers->lock);
     return cancelled;
 }
@@ -196,8 +194,8 @@ int spd_dispatchers_start(
     if (!dispatchers->each)
         return spd_fail(SPD_ERROR_NO_MEMORY, "for %u dispatcher threads", threads);
     os_mutex_init(&dispatchers->lock);
-    spd_fair_init(&dispatchers->waiting, SPD_FAIR_DISPATCH);
-    dispatchers->share = share;
+    ioq_turns_init(&dispatchers->waiting);
+    dispatchers->share = share ? share : IOQ_SHARE_ALL;
     dispatchers->run = run;
     dispatchers->started = true;
     while (!error && dispatchers->count < threads) {

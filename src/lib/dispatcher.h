@@ -6,7 +6,8 @@
 #ifndef SPD_LIB_DISPATCHER_H
 #define SPD_LIB_DISPATCHER_H
 
-#include "lib/fair.h"
+#include "ioq/share.h"
+#include "lib/door.h"
 #include "os/os.h"
 
 enum {
@@ -32,11 +33,11 @@ struct spd_dispatchers {
     bool started;
     bool closed;
     spd_dispatch *run;
-    struct spd_fair waiting;
+    struct ioq_turns waiting;
     struct spd_dispatcher *idle; /* the one that began to wait last is first: its caches are warm */
     struct spd_dispatcher *each;
     uint32_t count;
-    uint32_t share;              /* how many may serve one nexus at a time; 0: all */
+    uint32_t share;              /* how many may serve one nexus at a time; IOQ_SHARE_ALL */
     struct spd_dispatcher *lent; /* all that ever came */
 };
 
@@ -60,7 +61,7 @@ bool spd_dispatchers_post(struct spd_dispatchers *dispatchers, struct spd_reques
 
 /* A request that is dispatched no longer needs its dispatcher, and does not count in its nexus's
  * share. To be called while it is still the library's, since its nexus may end with it. */
-void spd_dispatchers_leave(struct spd_dispatchers *dispatchers, struct spd_request *request);
+void spd_dispatchers_leave(struct spd_request *request);
 
 /* Whether any request waits for a dispatcher: a look without the lock. */
 static inline bool spd_dispatchers_busy(const struct spd_dispatchers *dispatchers)

@@ -35,7 +35,6 @@
 
 struct spd_uri;
 struct spd_door;
-struct spd_fair;
 
 /* Bytes of data of one command at most: what a door must be able to buffer. */
 enum { SPD_COMMAND_MAX = 16 << 20 };
@@ -69,19 +68,14 @@ struct spd_request {
     const struct spd_request_ops *ops;
 
     /* The library's. */
-    struct spd_request *next;     /* queues, mailbox and free lists */
-    struct spd_request *previous; /* queues */
-    struct spd_fair *_Atomic waits_in; /* the queue that it is in; its lock guards that */
+    struct spd_request *next;     /* lists, mailbox and free lists */
+    struct ioq_waiter waiter;     /* at the gate, for scratch, or for a dispatcher */
     const struct spd_vec *op_vec; /* the scatter list of the present operation */
     uint32_t op_vec_count;
     uint8_t step; /* enum scsi_step that the request waits to take */
     bool mapped;
-    bool gated;       /* it is inside the unit's gate */
-    bool has_scratch; /* it is counted among those that have one */
     bool dispatched;  /* it is counted in its nexus's share of dispatchers */
     uint64_t spent;   /* bytes of its turn */
-    uint64_t parked;  /* os_now_ns() when it came to wait at the gate */
-    uint32_t refused_for; /* operations in the gate, for which it waited too long; 0: it did not */
     struct spd_vec op_vec_inline[4];
     void *op_vec_borrowed; /* a longer scatter list, of unit->lists */
     void *device_context;

@@ -44,7 +44,7 @@ void spd_request_release(struct spd_request *request)
 {
     struct spd_request *granted;
 
-    if (!request->has_scratch)
+    if (!request->waiter.holds)
         return;
     granted = spd_scratch_give(&request->unit->scratch, request);
     if (granted)
@@ -58,8 +58,8 @@ static struct spd_request *finish(struct spd_request *request)
     struct spd_request *granted = NULL;
 
     if (request->dispatched)
-        spd_dispatchers_leave(&unit->dispatchers, request);
-    if (request->gated)
+        spd_dispatchers_leave(request);
+    if (request->waiter.inside)
         granted = spd_gate_leave(&unit->gate, request);
     if (!request->task.reply)
         spd_request_release(request);
@@ -91,7 +91,7 @@ static bool prepare(struct spd_request *request, enum scsi_step step, struct spd
 
     if (task->direction != SCSI_NO_DATA && task->buffer_length && !map(request, step))
         return false;
-    if (!request->gated && (task->medium || task->exclusive || step == SCSI_ENTER)) {
+    if (!request->waiter.inside && (task->medium || task->exclusive || step == SCSI_ENTER)) {
         request->step = step;
         set_state(request, SPD_REQUEST_PARKED);
         return spd_gate_enter(&request->unit->gate, request, granted);
@@ -124,14 +124,14 @@ static void tell_waited(const struct spd_request *request, uint32_t inside, cons
         "%s: command %02Xh, which none may run beside, waited %" PRIu64 " s for %u operation%s of "
         "others that the device has not ended%s%s; %s",
         unit->doors[0]->uri, scsi_operation_code(&request->task),
-        (os_now_ns() - request->parked) / UINT64_C(1000000000), inside, inside == 1 ? "" : "s",
-        known ? ", the oldest " : "", known ? oldest : "", outcome);
+        (os_now_ns() - request->waiter.since) / UINT64_C(1000000000), inside,
+        inside == 1 ? "" : "s", known ? ", the oldest " : "", known ? oldest : "", outcome);
 }
 
 static bool end_refused(struct spd_request *request)
 {
-    tell_waited(request, request->refused_for, "it is answered BUSY, so that others go on");
-    request->refused_for = 0;
+    tell_waited(request, request->waiter.refused_for, "it is answered BUSY, so that others go on");
+    request->waiter.refused_for = 0;
     request->outcome = busy;
     return true;
 }
@@ -149,7 +149,7 @@ static bool take_step(
     default:
         if (atomic_load_explicit(&request->aborted, memory_order_relaxed))
             return spd_request_end_aborted(request);
-        if (request->refused_for)
+        if (request->waiter.refused_for)
             return end_refused(request);
         if (!prepare(request, step, granted))
             return false;
@@ -169,7 +169,7 @@ static bool is_turn_over(struct spd_request *request, enum scsi_step step, const
     const struct spd_unit *unit = request->unit;
     uint64_t bytes = TURN_BYTES;
 
-    if (step < SCSI_READ || !request->gated) /* it has not begun */
+    if (step < SCSI_READ || !request->waiter.inside) /* it has not begun */
         return false;
     if (step == SCSI_READ || step == SCSI_WRITE)
         bytes = (uint64_t)request->task.op.blocks << unit->block_shift;
@@ -240,15 +240,15 @@ void spd_request_run(struct spd_request *request, enum scsi_step step, void *bou
 static inline void reset(struct spd_request *request)
 {
     request->mapped = false;
-    request->gated = false;
-    request->refused_for = 0;
+    request->waiter.inside = false;
+    request->waiter.refused_for = 0;
     request->task.data = NULL;
     request->task.data_count = 0;
     request->task.scratch = NULL;
     request->round = atomic_load_explicit(&request->unit->round, memory_order_acquire);
     request->held.operation = 0;
     atomic_store_explicit(&request->aborted, false, memory_order_relaxed);
-    request->has_scratch = false;
+    request->waiter.holds = false;
     request->dispatched = false;
     request->spent = 0;
     set_state(request, SPD_REQUEST_RUNNING);
@@ -288,7 +288,7 @@ bool spd_request_go_on(struct spd_request *request)
 static bool cancel_parked(struct spd_request *request, struct spd_request **granted)
 {
     struct spd_gate *gate = &request->unit->gate;
-    uint32_t inside = atomic_load(&gate->word) & ~SPD_GATE_SLOW;
+    uint32_t inside = spd_gate_inside(gate);
 
     if (!spd_gate_cancel(gate, request, granted))
         return false;
@@ -326,7 +326,7 @@ bool spd_request_cancel(struct spd_request *request)
     if (!cancelled)
         return false;
 
-    if (request->gated)
+    if (request->waiter.inside)
         granted = spd_gate_leave(&unit->gate, request);
     spd_request_release(request);
     spd_count_aborted(unit->shards);

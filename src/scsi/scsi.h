@@ -22,6 +22,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ioq/turns.h"
+
 enum {
     SCSI_CDB_MAX = 32,             /* longest CDB we look at; longer ones are refused */
     SCSI_SENSE_MAX = 64,           /* room for descriptor sense with every descriptor we write */
@@ -252,18 +254,6 @@ struct scsi_unit {
     struct scsi_registration registrations[SCSI_REGISTRATIONS];
 };
 
-/* Tasks of one nexus that wait at one place. A caller that makes tasks wait there can see by it
- * that every nexus has its turn. The engine does not look at it. */
-struct scsi_flow {
-    struct scsi_flow *next; /* of a ring */
-    struct scsi_flow *previous;
-    void *first;
-    void *last;
-    _Atomic uint32_t held;  /* how much the nexus has of what they wait for */
-};
-
-enum { SCSI_FLOWS = 4 }; /* places of which a caller may keep one */
-
 /* One initiator's standing with one unit (I_T_L nexus). Its door keeps it for as long as any task
  * refers to it; tasks of one nexus may run on several threads. */
 struct scsi_nexus {
@@ -275,7 +265,8 @@ struct scsi_nexus {
                                                   * do with one. Set it before any task */
     _Atomic uint32_t attention_seen;
     _Atomic uint32_t attentions_seen[SCSI_UA_COUNT];
-    struct scsi_flow flows[SCSI_FLOWS];          /* the caller's; all empty at first */
+    struct ioq_flow flows[IOQ_PLACES];           /* its tasks that wait: the caller's, at which the
+                                                  * engine does not look; all zero at first */
 };
 
 struct scsi_task {

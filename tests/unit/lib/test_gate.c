@@ -28,7 +28,7 @@ static int teardown(void **state)
 {
     (void)state;
     assert_int_equal(atomic_load(&gate.word), 0);
-    assert_null(spd_fair_first(&gate.waiting));
+    assert_null(ioq_turns_first(&gate.gate.waiting));
     spd_gate_destroy(&gate);
     return 0;
 }
@@ -69,7 +69,7 @@ static void an_exclusive_one_enters_an_empty_gate(void **state)
     (void)state;
     assert_false(spd_gate_enter(&gate, &x, &granted));
     assert_ptr_equal(granted, &x);
-    assert_true(x.gated);
+    assert_true(x.waiter.inside);
     assert_null(spd_gate_leave(&gate, &x));
 }
 
@@ -180,7 +180,7 @@ static void the_last_one_parked_can_be_cancelled(void **state)
 /* As if it had come this long ago. */
 static void grow_old(struct spd_request *request, uint64_t milliseconds)
 {
-    request->parked -= milliseconds * 1000000;
+    request->waiter.since -= milliseconds * 1000000;
 }
 
 static void an_exclusive_one_that_holds_up_others_for_long_is_refused(void **state)
@@ -197,12 +197,13 @@ static void an_exclusive_one_that_holds_up_others_for_long_is_refused(void **sta
     grow_old(&e, 2000);
     assert_false(spd_gate_enter(&gate, &c, &granted));
     assert_ptr_equal(granted, &e);
-    assert_int_equal(e.refused_for, 1);
-    assert_false(e.gated);
+    assert_int_equal(e.waiter.refused_for, 1);
+    assert_false(e.waiter.inside);
     assert_ptr_equal(e.next, &b);
     assert_ptr_equal(b.next, &c);
     assert_null(c.next);
-    assert_true(b.gated && c.gated && !b.refused_for && !c.refused_for);
+    assert_true(b.waiter.inside && c.waiter.inside);
+    assert_false(b.waiter.refused_for || c.waiter.refused_for);
     assert_null(spd_gate_leave(&gate, &b));
     assert_null(spd_gate_leave(&gate, &c));
     assert_null(spd_gate_leave(&gate, &a));
@@ -219,12 +220,12 @@ static bool is_refused_after(uint64_t milliseconds)
     grow_old(&e, milliseconds);
     assert_false(spd_gate_enter(&gate, &b, &granted));
     granted = spd_gate_leave(&gate, &a);
-    if (!e.refused_for) {
+    if (!e.waiter.refused_for) {
         assert_ptr_equal(granted, &e);
         assert_ptr_equal(spd_gate_leave(&gate, &e), &b);
     }
     assert_null(spd_gate_leave(&gate, &b));
-    return e.refused_for != 0;
+    return e.waiter.refused_for != 0;
 }
 
 static void after_a_refusal_patience_is_short_until_one_gets_in(void **state)
@@ -242,9 +243,9 @@ static void a_slow_device_lets_an_exclusive_one_in_some_time_after_a_refusal(voi
 {
     (void)state;
     assert_true(is_refused_after(11000));
-    gate.short_until -= UINT64_C(29000000000);
+    gate.gate.brief_until -= UINT64_C(29000000000);
     assert_true(is_refused_after(1000));
-    gate.short_until -= UINT64_C(1000000000);
+    gate.gate.brief_until -= UINT64_C(1000000000);
     assert_false(is_refused_after(1000));
 }
 

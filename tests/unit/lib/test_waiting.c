@@ -154,7 +154,7 @@ static void hang_up_all(spd_unit *unit, struct loop_command command[3], unsigned
         assert_true(
             loop_start_write(loop_door_of(unit), &command[i], block, (uint64_t)i, 1, TEST_BLOCK));
     test_wait_held(&device, 1);
-    command[1].request.parked -= 11 * UINT64_C(1000000000);
+    command[1].request.waiter.since -= 11 * UINT64_C(1000000000);
     assert_true(loop_start_write(loop_door_of(unit), &command[2], block, 2, 1, TEST_BLOCK));
 }
 
@@ -195,7 +195,7 @@ static void the_log_says_what_an_exclusive_command_that_was_aborted_waited_for(v
         assert_true(
             loop_start_write(loop_door_of(unit), &command[i], block, (uint64_t)i, 1, TEST_BLOCK));
     test_wait_held(&device, 1);
-    command[1].request.parked -= 30 * UINT64_C(1000000000);
+    command[1].request.waiter.since -= 30 * UINT64_C(1000000000);
     seek("command 8Ah, which none may run beside, waited 30 s for 1 operation of others that the "
          "device has not ended, the oldest a write of 1 block at block 0, 0 s; it has been "
          "aborted");
