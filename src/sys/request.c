@@ -5,60 +5,43 @@
 
 #include "sys.h"
 
-/*
- * The gate (SAM-5 8.6): a task that must be alone waits until all before it have ended, and all
- * that come later wait behind it.
- */
-
-/* The unit's lock is held. */
-static bool gate_open(const struct sys_unit *unit, const struct sys_request *request)
+/* The unit's lock is held. Those that waited go on: to `granted`, for run(). */
+static void go_on(struct ioq_waiter *waiters, PLIST_ENTRY granted)
 {
-    return !unit->exclusive && (!request->task.exclusive || unit->active == 0);
+    for (; waiters; waiters = waiters->next) {
+        struct sys_request *request = CONTAINING_RECORD(waiters, struct sys_request, waiter);
+
+        request->busy = true;
+        InsertTailList(granted, &request->link);
+    }
 }
 
-static void gate_pass(struct sys_unit *unit, struct sys_request *request)
+/* All initiators of a unit are one nexus, also where a request has one of its own. */
+static struct ioq_flow *flow_of(struct sys_unit *unit, enum ioq_place place)
 {
-    unit->active++;
-    unit->exclusive = request->task.exclusive;
-    request->gated = true;
+    return &unit->nexus.flows[place];
 }
 
-/* False: it is parked. */
+/* The unit's lock is held. False: it waits. Of those that waited none goes on: there is but one
+ * flow, and nobody is refused. */
 static bool gate_enter(struct sys_unit *unit, struct sys_request *request)
 {
-    if (IsListEmpty(&unit->parked) && gate_open(unit, request)) {
-        gate_pass(unit, request);
-        return true;
-    }
-    request->parked = true;
-    request->busy = false;
-    InsertTailList(&unit->parked, &request->link);
-    return false;
+    struct ioq_waiter *waiter = &request->waiter;
+
+    waiter->exclusive = request->task.exclusive;
+    waiter->head = request->task.attribute == SCSI_HEAD_OF_QUEUE;
+    ioq_gate_enter(&unit->gate, flow_of(unit, IOQ_PLACE_GATE), waiter, 0);
+    request->busy = waiter->inside;
+    return waiter->inside;
 }
 
-/* Those that may pass now go to `granted`. */
-static void gate_admit(struct sys_unit *unit, PLIST_ENTRY granted)
+/* The unit's lock is held. Also one that had waited, and was taken out, kept others out. */
+static void gate_leave(struct sys_unit *unit, struct sys_request *request, PLIST_ENTRY granted)
 {
-    while (!IsListEmpty(&unit->parked)) {
-        struct sys_request *next = CONTAINING_RECORD(
-            unit->parked.Flink, struct sys_request, link);
+    struct ioq_waiter *waiter = &request->waiter;
 
-        if (!gate_open(unit, next))
-            return;
-        RemoveEntryList(&next->link);
-        gate_pass(unit, next);
-        next->parked = false;
-        next->busy = true;
-        InsertTailList(granted, &next->link);
-    }
-}
-
-static void gate_leave(struct sys_unit *unit, struct sys_request *request)
-{
-    if (request->gated) {
-        unit->active--;
-        unit->exclusive = false;
-    }
+    go_on(waiter->inside ? ioq_gate_leave(&unit->gate, waiter) : ioq_gate_admit(&unit->gate),
+        granted);
 }
 
 /*
@@ -69,28 +52,11 @@ static void gate_leave(struct sys_unit *unit, struct sys_request *request)
  */
 
 /* The unit's lock is held. */
-static void scratch_count(struct sys_unit *unit, struct sys_request *request)
-{
-    unit->scratch_count++;
-    request->scratched = true;
-}
-
-/* The unit's lock is held. A request that waits for this one's share goes to `granted`. */
 static void scratch_leave(struct sys_unit *unit, struct sys_request *request, PLIST_ENTRY granted)
 {
-    struct sys_request *next;
-
-    if (!request->scratched)
-        return;
-    request->scratched = false;
-    unit->scratch_count--;
-    if (IsListEmpty(&unit->thirsty) || unit->scratch_count >= SYS_SCRATCH_SHARE)
-        return;
-    next = CONTAINING_RECORD(RemoveHeadList(&unit->thirsty), struct sys_request, link);
-    scratch_count(unit, next);
-    next->parked = false;
-    next->busy = true;
-    InsertTailList(granted, &next->link);
+    if (request->waiter.holds)
+        go_on(ioq_share_give(&unit->scratch, flow_of(unit, IOQ_PLACE_SCRATCH), &request->waiter),
+            granted);
 }
 
 static void set_deadline(struct sys_request *request)
@@ -104,24 +70,21 @@ static void set_deadline(struct sys_request *request)
 static bool scratch_enter(struct sys_request *request)
 {
     struct sys_unit *unit = request->unit;
-    bool waits;
     KIRQL irql;
+    bool now;
 
-    if (scsi_always_answered(&request->task) || request->scratched)
+    if (scsi_always_answered(&request->task) || request->waiter.holds)
         return true;
     KeAcquireSpinLock(&unit->lock, &irql);
-    waits = unit->scratch_count >= SYS_SCRATCH_SHARE && !request->doomed;
-    if (waits) {
+    now = ioq_share_take(&unit->scratch, flow_of(unit, IOQ_PLACE_SCRATCH), &request->waiter,
+        request->doomed != SYS_NOT_DOOMED);
+    if (!now) {
         request->step = SCSI_SCRATCH;
         set_deadline(request);
-        request->parked = true;
         request->busy = false;
-        InsertTailList(&unit->thirsty, &request->link);
-    } else {
-        scratch_count(unit, request);
     }
     KeReleaseSpinLock(&unit->lock, irql);
-    return !waits;
+    return now;
 }
 
 /* The last of a request. Those whom it kept out go to `granted`. */
@@ -136,8 +99,7 @@ static void finish(struct sys_request *request, PLIST_ENTRY granted)
     unit->adapter->leaving++;
     ioq_cancel(&unit->ioq, &request->queued);
     RemoveEntryList(&request->all);
-    gate_leave(unit, request);
-    gate_admit(unit, granted);
+    gate_leave(unit, request, granted);
     scratch_leave(unit, request, granted);
     KeReleaseSpinLock(&unit->lock, irql);
 
@@ -226,7 +188,7 @@ static enum scsi_step enter(struct sys_request *request, enum scsi_step step, KI
             return SCSI_DONE;
         }
         set_deadline(request);
-        parked = !request->gated && !gate_enter(unit, request);
+        parked = !request->waiter.inside && !gate_enter(unit, request);
         admitted = !parked && scsi_admit(&request->task, &outcome);
         if (admitted && step != SCSI_ENTER)
             return step;
@@ -329,9 +291,8 @@ void sys_request_doom(struct sys_request *request, enum sys_doom why, PLIST_ENTR
     ioq_cancel(&unit->ioq, &request->queued);
     if (request->busy)
         return;
-    if (request->parked)
-        RemoveEntryList(&request->link);
-    request->parked = false;
+    if (!ioq_gate_cancel(&unit->gate, &request->waiter))
+        ioq_share_cancel(&unit->scratch, &request->waiter);
     request->busy = true;
     InsertTailList(ended, &request->link);
 }

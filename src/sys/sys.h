@@ -8,13 +8,13 @@
  *   StartIo -> srb.c -> request.c: engine -> gate -> queue -> transact.c: a program's IRP
  *                            ^------------- its answer ------------'
  *
- * Nothing here blocks. A unit's lock guards its queue and the lists and flags of its requests;
- * the adapter's lock guards the table of units, who owns them, lifetimes and the scratch pool.
- * The adapter's comes first when both are held. Data is moved, the engine runs, and SRBs and IRPs
- * are completed with no lock held: a request meanwhile is `busy`, and who wants to end it says so
- * in `doomed` and leaves it to the one that is busy with it. All that is at DISPATCH_LEVEL, so that
- * who waits there for the busy ones does not keep them from their processor. They look at `doomed`
- * between pieces of data, so that the wait is short.
+ * Nothing here blocks. A unit's lock guards its queue, its gate, its share of scratch, and the list
+ * and flags of its requests; the adapter's lock guards the table of units, who owns them, lifetimes
+ * and the scratch pool. The adapter's comes first when both are held. Data is moved, the engine
+ * runs, and SRBs and IRPs are completed with no lock held: a request meanwhile is `busy`, and who
+ * wants to end it says so in `doomed` and leaves it to the one that is busy with it. All that is at
+ * DISPATCH_LEVEL, so that who waits there for the busy ones does not keep them from their
+ * processor. They look at `doomed` between pieces of data, so that the wait is short.
  */
 
 #ifndef SYS_SYS_H
@@ -28,7 +28,9 @@
 #include <winspd/ioctl.h>
 
 #include "ioq/batch.h"
+#include "ioq/gate.h"
 #include "ioq/ioq.h"
+#include "ioq/share.h"
 #include "scsi/scsi.h"
 
 enum {
@@ -133,7 +135,8 @@ enum sys_doom {
 struct sys_request {
     struct ioq_request queued;
     LIST_ENTRY all;             /* in unit->requests */
-    LIST_ENTRY link;            /* in unit->parked or thirsty, or the list of who is busy with it */
+    LIST_ENTRY link;            /* in the list of who is busy with it */
+    struct ioq_waiter waiter;   /* at the gate, or for scratch */
     PSCSI_REQUEST_BLOCK srb;
     struct sys_unit *unit;      /* referenced */
     struct scsi_task task;
@@ -143,9 +146,6 @@ struct sys_request {
     uint64_t hint;              /* under which it is being delivered */
     uint32_t deadline;          /* in ticks */
     bool busy;                  /* someone works on it without the lock */
-    bool parked;                /* waits at the gate, or for scratch */
-    bool scratched;             /* counted in unit->scratch_count */
-    bool gated;                 /* has passed the gate */
     bool awaited;               /* counted in adapter->ending */
     bool astray;                /* on its way to a server that may not answer it any more */
     _Atomic uint8_t doomed;     /* enum sys_doom; set with the unit's lock held */
@@ -182,11 +182,8 @@ struct sys_unit {
     struct sys_process *server; /* referenced: who may transact; NULL within the grace */
     struct ioq ioq;             /* only the server's transactions wait in it */
     LIST_ENTRY requests;        /* all there are, oldest first */
-    LIST_ENTRY parked;
-    LIST_ENTRY thirsty;         /* those that wait for scratch */
-    ULONG scratch_count;        /* requests that hold scratch, save those always answered */
-    ULONG active;               /* requests past the gate */
-    bool exclusive;             /* the one past the gate must be alone */
+    struct ioq_gate gate;       /* nobody is refused: requests have deadlines */
+    struct ioq_share scratch;   /* of requests, save those always answered */
     bool orphan;                /* nobody is there to serve: requests wait without a deadline */
     uint64_t calls;             /* transactions that brought requests */
     uint64_t brought;           /* those requests */

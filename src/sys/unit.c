@@ -190,9 +190,9 @@ static struct sys_unit *unit_new(struct sys_adapter *adapter,
     unit->user = *user;
     KeInitializeSpinLock(&unit->lock);
     InitializeListHead(&unit->requests);
-    InitializeListHead(&unit->parked);
-    InitializeListHead(&unit->thirsty);
     ioq_init(&unit->ioq, unit->slots, SYS_QUEUE_DEPTH);
+    ioq_gate_init(&unit->gate, NULL);
+    ioq_share_init(&unit->scratch, SYS_SCRATCH_SHARE, IOQ_SHARE_ALL);
 
     /* The text may be all zero, by which programs tell Windows that this is nobody's disk. */
     memcpy(engine.product_id, params->ProductId, sizeof engine.product_id);

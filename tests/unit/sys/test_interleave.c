@@ -124,6 +124,16 @@ static void write_ordered(void)
     shim_srb_send(box);
 }
 
+static void read_at_once(void)
+{
+    struct shim_srb *box = next_box();
+
+    rig_read(box, 0, 3, 1, data[box - boxes]);
+    box->srb.SrbFlags |= SRB_FLAGS_QUEUE_ACTION_ENABLE;
+    box->srb.QueueAction = SRB_HEAD_OF_QUEUE_TAG_REQUEST;
+    shim_srb_send(box);
+}
+
 static void flush(void)
 {
     struct shim_srb *box = next_box();
@@ -273,9 +283,9 @@ static void adapter_stops(void)
 
 static void (*const operations[])(void) = { ask, ask_for_several, answer_and_ask_for_several,
     ask_as_a_stranger, cancel, cancel_the_newest, answer, answer_badly, read_blocks, write_ordered,
-    flush, abort_served, reset_unit, reset_bus, report_luns, tick, provision_again, unprovision,
-    replace, unprovision_as_a_stranger, redirect, list, owner_exits, disk_is_removed, disk_vanishes,
-    adapter_stops };
+    read_at_once, flush, abort_served, reset_unit, reset_bus, report_luns, tick, provision_again,
+    unprovision, replace, unprovision_as_a_stranger, redirect, list, owner_exits, disk_is_removed,
+    disk_vanishes, adapter_stops };
 
 static void stage(void)
 {

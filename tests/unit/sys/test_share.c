@@ -149,6 +149,38 @@ static void test_one_that_waits_for_scratch_can_be_aborted(void **state)
     end_many(SRB_STATUS_SUCCESS);
 }
 
+static struct shim_srb ender;
+
+/* As soon as the request is one of the unit's, whatever the driver does with it then. */
+static void abort_it(void)
+{
+    shim.released = NULL;
+    shim_srb_init(&ender, SRB_FUNCTION_ABORT_COMMAND, 0);
+    ender.srb.NextSrb = &box.srb;
+    shim_srb_send(&ender);
+    if (!ender.done)
+        return;
+    assert_int_equal(ender.srb.SrbStatus, SRB_STATUS_ABORT_FAILED);
+    shim_srb_free(&ender);
+    shim.released = abort_it;
+}
+
+static void test_one_that_is_aborted_before_it_waits_for_scratch_does_not_wait(void **state)
+{
+    (void)state;
+    send_many(0);
+    shim.released = abort_it;
+    send_unmap(&box, 0);
+    assert_true(box.done && ender.done);
+    assert_int_equal(box.srb.SrbStatus, SRB_STATUS_ABORTED);
+    assert_int_equal(ender.srb.SrbStatus, SRB_STATUS_SUCCESS);
+    shim_srb_free(&box);
+    shim_srb_free(&ender);
+    for (unsigned i = 0; i < MANY; i++)
+        serve(btls[0]);
+    end_many(SRB_STATUS_SUCCESS);
+}
+
 static void test_the_end_of_the_unit_ends_them(void **state)
 {
     (void)state;
@@ -204,6 +236,7 @@ int main(void)
         TEST(test_a_unit_has_its_share_and_no_more),
         TEST(test_a_reset_ends_those_that_wait_for_scratch),
         TEST(test_one_that_waits_for_scratch_can_be_aborted),
+        TEST(test_one_that_is_aborted_before_it_waits_for_scratch_does_not_wait),
         TEST(test_the_end_of_the_unit_ends_them),
         TEST(test_a_long_command_gives_way),
     };
