@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "launch/hex.h"
+
 /* STORAGE_DEVICE_DESCRIPTOR: where it says how far the vendor's text is from its begin. */
 enum { VENDOR_OFFSET_AT = 12 };
 static const char vendor[] = "WinSpd  ";
@@ -71,14 +73,6 @@ static bool read_process(const struct identifier *found, struct launch_owner *ow
     return owner->pid != 0;
 }
 
-static int hex_digit(char c)
-{
-    static const char digits[] = "0123456789abcdef";
-    const char *found = c ? strchr(digits, c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c) : NULL;
-
-    return found ? (int)(found - digits) : -1;
-}
-
 bool launch_guid_parse(const char text[LAUNCH_GUID_TEXT], uint8_t guid[16])
 {
     static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
@@ -86,7 +80,7 @@ bool launch_guid_parse(const char text[LAUNCH_GUID_TEXT], uint8_t guid[16])
     unsigned digits = 0;
 
     for (unsigned i = 0; i < GUID_TEXT; i++) {
-        int digit = hex_digit(text[i]);
+        int digit = launch_hex_value(text[i]);
 
         if (shape[i] == '-' ? text[i] != '-' : digit < 0)
             return false;

@@ -3,6 +3,8 @@
 
 #include "launch/text.h"
 
+#include "launch/hex.h"
+
 size_t text_length(const char16_t *text)
 {
     size_t length = 0;
@@ -23,29 +25,19 @@ void text_of_number(uint64_t number, char16_t text[TEXT_NUMBER_MAX])
         text[--digits] = (char16_t)(u'0' + number % 10);
 }
 
-static unsigned digit_of(char16_t letter)
-{
-    if (letter >= u'0' && letter <= u'9')
-        return letter - u'0';
-    if (letter >= u'a' && letter <= u'f')
-        return letter - u'a' + 10U;
-    if (letter >= u'A' && letter <= u'F')
-        return letter - u'A' + 10U;
-    return UINT32_MAX;
-}
-
-static bool number_of_base(const char16_t *text, unsigned base, uint64_t *number)
+static bool number_of_base(const char16_t *text, int base, uint64_t *number)
 {
     uint64_t sum = 0;
 
     if (!*text)
         return false;
     for (; *text; text++) {
-        unsigned digit = digit_of(*text);
+        int digit = launch_hex_value(*text);
 
-        if (digit >= base || sum > (UINT64_MAX - digit) / base)
+        if (digit < 0 || digit >= base ||
+            sum > (UINT64_MAX - (unsigned)digit) / (unsigned)base)
             return false;
-        sum = sum * base + digit;
+        sum = sum * (unsigned)base + (unsigned)digit;
     }
     *number = sum;
     return true;
