@@ -210,15 +210,19 @@ bool scsi_registration_attention(struct scsi_unit *unit, const struct scsi_nexus
     uint8_t code[2]);
 
 /*
- * Mode parameters that can change, as bits of unit->mode.
+ * Mode parameters, as bits of unit->mode; all but SCSI_MODE_RCD can change.
  */
 enum {
     SCSI_MODE_WCE = 1 << 0,
     SCSI_MODE_D_SENSE = 1 << 1,
     SCSI_MODE_SWP = 1 << 2,
+    SCSI_MODE_RCD = 1 << 3, /* without a cache every read goes to the medium */
 };
 
-uint32_t scsi_mode_default(const struct scsi_unit_params *params);
+static inline uint32_t scsi_mode_default(const struct scsi_unit_params *params)
+{
+    return params->cache ? SCSI_MODE_WCE : SCSI_MODE_RCD;
+}
 
 static inline uint32_t scsi_mode(const struct scsi_unit *unit)
 {

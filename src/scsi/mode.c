@@ -32,9 +32,6 @@ static const struct page pages[] = {
 };
 enum { PAGE_COUNT = sizeof pages / sizeof pages[0] };
 
-/* Without a cache every read goes to the medium. */
-enum { SCSI_MODE_RCD = 1 << 3 };
-
 static const struct {
     uint8_t page;
     uint8_t byte;
@@ -47,11 +44,6 @@ static const struct {
     { CONTROL, 4, 0x08, SCSI_MODE_SWP },
 };
 enum { BIT_COUNT = sizeof bits / sizeof bits[0] };
-
-uint32_t scsi_mode_default(const struct scsi_unit_params *params)
-{
-    return params->cache ? SCSI_MODE_WCE : SCSI_MODE_RCD;
-}
 
 static uint32_t changeable(const struct scsi_unit *unit)
 {
