@@ -20,10 +20,11 @@ enum { STOPPED = -1 };
 static const struct device_program *log_program;
 static int log_level;
 
-static void log_line(int level, const char *text)
+static void log_line(void *context, int level, const char *text)
 {
     char now[SINK_TIME_MAX];
 
+    (void)context;
     if (level > log_level)
         return;
     sink_time(now);
@@ -139,7 +140,7 @@ static int open_doors(const struct device_options *options, const spd_params *pa
 static void print_start(struct device_options *options, const spd_unit *unit)
 {
     const char *uris[DEVICE_DOORS_MAX + 1], *again[DEVICE_DOORS_MAX];
-    const spd_params *params = spd_unit_params(unit);
+    spd_params params = { .size = sizeof params };
     uint32_t count = 0;
     FILE *text;
 
@@ -151,8 +152,9 @@ static void print_start(struct device_options *options, const spd_unit *unit)
     }
     uris[count] = NULL;
     notify_ready(uris);
-    options->block_count = params->block_count;
-    spd_guid_format(params->guid, options->guid_text);
+    spd_unit_params(unit, &params);
+    options->block_count = params.block_count;
+    spd_guid_format(params.guid, options->guid_text);
     text = sink_text_open();
     if (!text)
         return;
@@ -188,11 +190,13 @@ static bool give_up_rights(const struct device_options *options, const spd_unit 
 static int start(const struct device_options *options, spd_unit *unit,
     const struct device_store *store, void *context)
 {
+    spd_params params = { .size = sizeof params };
     int status = 0;
     int error;
 
+    spd_unit_params(unit, &params);
     if (store)
-        status = store->make(context, spd_unit_params(unit));
+        status = store->make(context, &params);
     if (status == 0 && !give_up_rights(options, unit))
         status = DEVICE_EXIT_FAILURE;
     if (status == 0) {
@@ -210,7 +214,7 @@ static int start(const struct device_options *options, spd_unit *unit,
 /* A thread is in the device and does not come back: nothing that it may use can be taken down. */
 static void end_at_once(int status)
 {
-    spd_log_set(NULL);
+    spd_log_set(NULL, NULL);
     fflush(stdout);
     _Exit(status);
 }
@@ -298,7 +302,7 @@ int device_run(struct device_options *options, const spd_params *params, const s
 
     log_program = options->program;
     log_level = options->debug ? 3 : 2;
-    spd_log_set(log_line);
+    spd_log_set(log_line, NULL);
     if (!open_debug_log(&log, options))
         return DEVICE_EXIT_FAILURE;
     /* Now it is there, and so is its other name. */

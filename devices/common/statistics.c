@@ -39,6 +39,7 @@ void statistics_print(const spd_unit *unit, FILE *out)
         [SPD_UNMAP] = "unmap",
     };
     spd_statistics statistics = {.size = sizeof statistics};
+    spd_operation_statistics operation = {.size = sizeof operation};
 
     if (spd_unit_statistics(unit, &statistics) != 0)
         return;
@@ -47,6 +48,7 @@ void statistics_print(const spd_unit *unit, FILE *out)
     fprintf(out, "%-8s %12s %10s %16s %10s %10s %10s\n", "", "operations", "errors", "bytes",
         "mean us", "50% <= us", "99% <= us");
     for (int i = SPD_READ; i <= SPD_UNMAP; i++)
-        print_operation(names[i], &statistics.operation[i], out);
+        if (spd_unit_operation_statistics(unit, (spd_operation)i, &operation) == 0)
+            print_operation(names[i], &operation, out);
     fflush(out);
 }

@@ -57,6 +57,13 @@ extern "C" {
 #define SPD_API
 #endif
 
+/* Of every function and every callback: what a compiler's options choose is not the library's. */
+#ifdef _WIN32
+#define SPD_CALL __cdecl
+#else
+#define SPD_CALL
+#endif
+
 /* The version of WinSpd. It is written here alone: scripts/version reads it for everything else. */
 #define SPD_VERSION_MAJOR 0
 #define SPD_VERSION_MINOR 1
@@ -67,86 +74,70 @@ typedef struct spd_request spd_request; /* one block operation of an asynchronou
 typedef struct spd_queue spd_queue;     /* requests that wait for threads of the program */
 
 /*
- * Errors. X(NAME, number, text): the text says what was wrong and what is allowed. The numbers lie
- * beyond those of errno (1 to 4095) and of Windows and Winsock (1 to 15999), since an operation may
- * return a negative errno value.
+ * Errors. spd_strerror() says what was wrong and what is allowed. The numbers lie beyond those of
+ * errno (1 to 4095) and of Windows and Winsock (1 to 15999), since an operation may return a
+ * negative errno value.
  */
-#define SPD_ERROR_MAP(X) \
-    X(NO_MEMORY, -20001, "not enough memory") \
-    X(SIZE, -20002, "the size field of a structure is not one that this library knows") \
-    X(BLOCK_COUNT, -20003, \
-        "the block count must be at least 1, and the capacity at most 2^63 bytes") \
-    X(BLOCK_LENGTH, -20004, "the block length must be a power of two from 512 to 65536 bytes") \
-    X(PHYSICAL_BLOCK_LENGTH, -20005, \
-        "the physical block length must be a power of two, from 1 to 32768 logical blocks") \
-    X(TRANSFER_LENGTH, -20006, \
-        "the maximum transfer length must be a multiple of the block length, at most 16 MiB") \
-    X(UNMAP, -20007, "unmap parameters are out of range, or the unmap operation is missing") \
-    X(TEXT, -20008, \
-        "product id and revision must be printable ASCII, at most 16 and 4 characters") \
-    X(OPS, -20009, "a device needs either submit, or read and (unless write-protected) write") \
-    X(FLAGS, -20010, "an unknown flag is set") \
-    X(URI, -20011, "the device name is not a valid URI") \
-    X(SCHEME, -20012, "there is no door for this URI scheme") \
-    X(DOOR_MISSING, -20013, "this operating system or build does not have that door") \
-    X(URI_PARAMETER, -20014, "the URI has a query parameter that is unknown or has a bad value") \
-    X(ADDRESS, -20015, "the address in the URI cannot be resolved or is not one of this host") \
-    X(ADDRESS_IN_USE, -20016, "the address in the URI is already in use") \
-    X(ACCESS, -20017, "permission denied") \
-    X(ANONYMOUS, -20018, \
-        "an address other than loopback needs CHAP (chap=FILE), or allow-anonymous=1 in the URI") \
-    X(SECRET, -20019, \
-        "the secrets file must be a regular file that only its owner can read, with lines " \
-        "'name secret' of 12 to 255 characters each") \
-    X(STATE, -20020, "the unit is not in a state that allows this call") \
-    X(THREADS, -20021, "threads cannot be created, or more than 1024 were asked for") \
-    X(SYSTEM, -20022, "the operating system refused") \
-    X(NOT_SUPPORTED, -20023, "not supported for this unit") \
-    X(WOULD_BLOCK, -20024, "the operation would block; call it on a dispatcher thread") \
-    X(PARTITION, -20025, \
-        "partitions are 1 to 4, have a type, lie after block 0 within the first 2^32 blocks, " \
-        "and do not overlap") \
-    X(QUEUE_DEPTH, -20026, "the queue depth must be from 1 to 4096") \
-    X(FLUSH, -20027, "the device's last flush failed; data written before may be lost") \
-    X(GRACE, -20028, \
-        "the grace must be at most 3600 seconds, and only the Windows driver gives one") \
-    X(WWN, -20029, \
-        "the WWN must be 8 bytes that begin with NAA 2, 3 or 5, or 16 that begin with NAA 6") \
-    X(HANGS, -20030, "the device does not end an operation; no last flush has been made")
-
 typedef enum spd_error {
     SPD_OK = 0,
-#define X(NAME, NUMBER, TEXT) SPD_ERROR_##NAME = NUMBER,
-    SPD_ERROR_MAP(X)
-#undef X
+    SPD_ERROR_NO_MEMORY = -20001,
+    SPD_ERROR_SIZE = -20002, /* the size of a structure is none that the library knows */
+    SPD_ERROR_BLOCK_COUNT = -20003,
+    SPD_ERROR_BLOCK_LENGTH = -20004,
+    SPD_ERROR_PHYSICAL_BLOCK_LENGTH = -20005,
+    SPD_ERROR_TRANSFER_LENGTH = -20006,
+    SPD_ERROR_UNMAP = -20007,
+    SPD_ERROR_TEXT = -20008, /* product id, revision, or the text of a GUID */
+    SPD_ERROR_OPS = -20009, /* functions of the device are missing */
+    SPD_ERROR_FLAGS = -20010,
+    SPD_ERROR_URI = -20011,
+    SPD_ERROR_SCHEME = -20012,
+    SPD_ERROR_DOOR_MISSING = -20013, /* not on this system, or not in this build */
+    SPD_ERROR_URI_PARAMETER = -20014,
+    SPD_ERROR_ADDRESS = -20015,
+    SPD_ERROR_ADDRESS_IN_USE = -20016,
+    SPD_ERROR_ACCESS = -20017,
+    SPD_ERROR_ANONYMOUS = -20018, /* not on loopback, without CHAP */
+    SPD_ERROR_SECRET = -20019, /* the file of secrets */
+    SPD_ERROR_STATE = -20020, /* not now */
+    SPD_ERROR_THREADS = -20021,
+    SPD_ERROR_SYSTEM = -20022, /* the operating system refused */
+    SPD_ERROR_NOT_SUPPORTED = -20023,
+    SPD_ERROR_WOULD_BLOCK = -20024, /* of an operation, with SPD_NOWAIT */
+    SPD_ERROR_PARTITION = -20025,
+    SPD_ERROR_QUEUE_DEPTH = -20026,
+    SPD_ERROR_FLUSH = -20027, /* the last flush */
+    SPD_ERROR_GRACE = -20028,
+    SPD_ERROR_WWN = -20029,
+    SPD_ERROR_HANGS = -20030, /* the device does not end an operation */
 } spd_error;
 
 /* The text of an error code (a static string, never NULL; "success" for 0). */
-SPD_API const char *spd_strerror(int error);
+SPD_API const char *SPD_CALL spd_strerror(int error);
 
 /* More about the last failure on this thread: which value, which file. Never NULL; empty when there
  * is nothing to add; one line, in which bytes of a name that cannot be printed are \xHH. Valid
- * until the next failing call on this thread. */
-SPD_API const char *spd_error_detail(void);
+ * until the next failing call on this thread. spd_unit_last_error() has it for all threads. */
+SPD_API const char *SPD_CALL spd_error_detail(void);
 
 /* The number that Windows has for the last failure on this thread, where the driver or a pipe is at
  * fault: 2, ERROR_FILE_NOT_FOUND, without the driver. 0: there is none, as on all other systems. */
-SPD_API uint32_t spd_error_system(void);
+SPD_API uint32_t SPD_CALL spd_error_system(void);
 
 /* The library's version, major << 16 | minor. */
-SPD_API uint32_t spd_version(void);
+SPD_API uint32_t SPD_CALL spd_version(void);
 
 /* For a program that opens a file before its unit: opens the null device as each of the descriptors
  * 0 to 2 that is closed. Otherwise that file becomes standard output or error, and messages are
  * written into it. spd_unit_create() does the same for what the library opens. SPD_ERROR_SYSTEM. */
-SPD_API int spd_reserve_descriptors(void);
+SPD_API int SPD_CALL spd_reserve_descriptors(void);
 
 /* For a program that a service manager starts: takes the listening sockets that LISTEN_FDS
  * announces to this process, by the protocol of sd_listen_fds(3). A door uses the one that listens
  * at exactly its own address, and opens none. Call it before there are other threads, since it
  * removes the variables LISTEN_* from the environment. Returns how many there are, 0 also on
  * Windows, or SPD_ERROR_SYSTEM: one is no listening stream socket, or there are more than 64. */
-SPD_API int spd_inherit_sockets(void);
+SPD_API int SPD_CALL spd_inherit_sockets(void);
 
 /*
  * Status of one operation, as a SCSI disk reports it. All zero is GOOD. CHECK CONDITION with sense
@@ -172,13 +163,13 @@ typedef enum spd_operation {
 
 /* CHECK CONDITION with this key (SPD_SENSE_...) and code (SPD_ASC_..., which is both asc and ascq);
  * lba may be NULL (no INFORMATION). Replaces all of *status. */
-SPD_API void spd_status_set(spd_status *status, uint8_t sense_key, uint8_t asc, uint8_t ascq,
-    const uint64_t *lba);
+SPD_API void SPD_CALL spd_status_set(spd_status *status, uint8_t sense_key, uint8_t asc,
+    uint8_t ascq, const uint64_t *lba);
 
 /* BUSY: the trouble may pass, and the initiator tries again after a while. Replaces all of *status.
  * Not for a flush that failed where written data may be lost: a later flush that succeeds would
  * hide it. */
-SPD_API void spd_status_set_busy(spd_status *status);
+SPD_API void SPD_CALL spd_status_set_busy(spd_status *status);
 
 /* Says what errno means for a disk; on Windows also an error of Winsock. A negative errno value
  * means the same. 0 makes the status GOOD.
@@ -199,13 +190,13 @@ SPD_API void spd_status_set_busy(spd_status *status);
  *     ESTALE; EPERM and EACCES of a read
  *     all others                               HARDWARE ERROR, INTERNAL TARGET FAILURE
  */
-SPD_API void spd_status_set_errno(spd_status *status, int errnum, spd_operation operation,
+SPD_API void SPD_CALL spd_status_set_errno(spd_status *status, int errnum, spd_operation operation,
     uint64_t lba);
 
 /* For the lines of a program: the name of a SCSI status, as "CHECK_CONDITION", and of a sense key,
  * as "MEDIUM_ERROR". Static; "UNKNOWN" where SAM-5 5.3.1 or SPC-4 4.5.6 has no such value. */
-SPD_API const char *spd_scsi_status_name(uint8_t scsi_status);
-SPD_API const char *spd_sense_key_name(uint8_t sense_key);
+SPD_API const char *SPD_CALL spd_scsi_status_name(uint8_t scsi_status);
+SPD_API const char *SPD_CALL spd_sense_key_name(uint8_t sense_key);
 
 /*
  * Parameters of a storage unit. Fill with SPD_PARAMS_INIT, then change what matters.
@@ -273,6 +264,10 @@ typedef struct spd_params {
     { sizeof(spd_params), {0}, 0, 512, 0, 0, 0, SPD_CACHE, 0, "WinSpd Disk", "1.0", 0, 0, {0}, \
         0, 0, 5000, 0 }
 
+/* The same as a function: fills in the defaults, as much of them as size says, which is
+ * sizeof(spd_params) of the header that the program was built with; params->size is set to it. */
+SPD_API void SPD_CALL spd_params_init(spd_params *params, size_t size);
+
 /*
  * Operations of a device. A device is simple or asynchronous.
  *
@@ -317,20 +312,21 @@ typedef struct spd_vec {
 
 typedef struct spd_ops {
     size_t size; /* sizeof(spd_ops) */
-    int (*read)(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags,
-        spd_status *status);
-    int (*write)(spd_unit *unit, const void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags,
-        spd_status *status);
+    int (SPD_CALL *read)(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks,
+        uint32_t flags, spd_status *status);
+    int (SPD_CALL *write)(spd_unit *unit, const void *buffer, uint64_t lba, uint32_t blocks,
+        uint32_t flags, spd_status *status);
     /* Makes blocks durable; blocks == 0 means from lba to the end of the medium. Flushes overlap
      * each other and writes with SPD_FUA. Beware of systems that tell an error of write-back to one
      * of them only: it concerns all whose data was written before. */
-    int (*flush)(spd_unit *unit, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status);
+    int (SPD_CALL *flush)(spd_unit *unit, uint64_t lba, uint32_t blocks, uint32_t flags,
+        spd_status *status);
     /* count ranges, 1 or more, each of at least 1 block; they may overlap each other. Together they
      * have at most 256 MiB, which may be more than max_transfer_length; what initiators unmap
      * beyond that comes in more calls. */
-    int (*unmap)(spd_unit *unit, const spd_range *ranges, uint32_t count, uint32_t flags,
+    int (SPD_CALL *unmap)(spd_unit *unit, const spd_range *ranges, uint32_t count, uint32_t flags,
         spd_status *status);
-    void (*submit)(spd_unit *unit, spd_request *request);
+    void (SPD_CALL *submit)(spd_unit *unit, spd_request *request);
     /* May be NULL. Nobody waits for the data or status of this request any more: its initiator has
      * aborted it or is gone, or the unit stops. The device has it: submit has returned, or the
      * simple operation runs, or is about to, on a dispatcher thread. Work that can be ended early
@@ -342,13 +338,16 @@ typedef struct spd_ops {
      * also from within spd_request_complete() of another request. Must not block. The request is
      * valid until abort returns, even if it completes meanwhile, and may be completed from within
      * abort. Lock order: as for submit. */
-    void (*abort)(spd_unit *unit, spd_request *request);
+    void (SPD_CALL *abort)(spd_unit *unit, spd_request *request);
     /* May be NULL. The unit stops: no new commands from now on, and what is under way is aborted.
      * Operations that wait for something outside, such as a server, should end soon. The last flush
      * is called after that. Called once for a unit that was started, from the thread that shuts it
      * down, beside operations. Must not block. */
-    void (*stop)(spd_unit *unit);
+    void (SPD_CALL *stop)(spd_unit *unit);
 } spd_ops;
+
+/* Zeros, and ops->size, which is to be sizeof(spd_ops) of the program's header. */
+SPD_API void SPD_CALL spd_ops_init(spd_ops *ops, size_t size);
 
 /*
  * Requests of an asynchronous device: valid from submit until spd_request_complete(). Those of a
@@ -357,27 +356,28 @@ typedef struct spd_ops {
 /* The request that the calling thread has the simple device at: what abort will name. NULL outside
  * of operations, in the last flush, and where an operation may not block: with SPD_NEVER_BLOCKS and
  * SPD_NOWAIT. */
-SPD_API spd_request *spd_request_current(void);
+SPD_API spd_request *SPD_CALL spd_request_current(void);
 /* Whether it was aborted: 1, else 0. A simple operation that keeps its request for abort to find
  * asks after that, since abort may have been called before. An operation that takes long may also
  * ask now and then. */
-SPD_API int spd_request_is_aborted(const spd_request *request);
-SPD_API spd_operation spd_request_operation(const spd_request *request);
-SPD_API uint64_t spd_request_lba(const spd_request *request);
-SPD_API uint32_t spd_request_blocks(const spd_request *request); /* flush: 0 = to the end */
-SPD_API uint32_t spd_request_flags(const spd_request *request);  /* SPD_FUA */
+SPD_API int SPD_CALL spd_request_is_aborted(const spd_request *request);
+SPD_API spd_operation SPD_CALL spd_request_operation(const spd_request *request);
+SPD_API uint64_t SPD_CALL spd_request_lba(const spd_request *request);
+/* Flush: 0 means to the end of the medium. */
+SPD_API uint32_t SPD_CALL spd_request_blocks(const spd_request *request);
+SPD_API uint32_t SPD_CALL spd_request_flags(const spd_request *request);  /* SPD_FUA */
 /* Read and write: the memory to fill or take from, straight in the door's own buffers. *count
  * pieces whose lengths add up to blocks * block_length; NULL and 0 for all else. Owned by the
  * library; do not write into the data of a write. */
-SPD_API const spd_vec *spd_request_data(const spd_request *request, uint32_t *count);
+SPD_API const spd_vec *SPD_CALL spd_request_data(const spd_request *request, uint32_t *count);
 /* Unmap, as for the operation above; not for all else. Owned by the library. */
-SPD_API const spd_range *spd_request_ranges(const spd_request *request, uint32_t *count);
+SPD_API const spd_range *SPD_CALL spd_request_ranges(const spd_request *request, uint32_t *count);
 /* For the device's own use between submit and complete; NULL at submit. */
-SPD_API void spd_request_set_context(spd_request *request, void *context);
-SPD_API void *spd_request_context(const spd_request *request);
+SPD_API void SPD_CALL spd_request_set_context(spd_request *request, void *context);
+SPD_API void *SPD_CALL spd_request_context(const spd_request *request);
 /* Ends a request of an asynchronous device; status NULL is GOOD. Exactly once. The request must not
  * be touched afterwards. May call submit or abort for others, so hold no lock that they take. */
-SPD_API void spd_request_complete(spd_request *request, const spd_status *status);
+SPD_API void SPD_CALL spd_request_complete(spd_request *request, const spd_status *status);
 
 /*
  * A queue between units and threads of the program: an asynchronous device for runtimes (.NET,
@@ -395,20 +395,20 @@ SPD_API void spd_request_complete(spd_request *request, const spd_status *status
  */
 /* Makes an empty queue, to be deleted with spd_queue_delete(). SPD_ERROR_NO_MEMORY, and then *queue
  * is NULL. */
-SPD_API int spd_queue_create(spd_queue **queue);
+SPD_API int SPD_CALL spd_queue_create(spd_queue **queue);
 /* For spd_ops.submit and nothing else: puts the request into the queue that is the unit's context.
  * Several units may have one queue. */
-SPD_API void spd_queue_submit(spd_unit *unit, spd_request *request);
+SPD_API void SPD_CALL spd_queue_submit(spd_unit *unit, spd_request *request);
 /* Waits for the request that has been in the queue for longest, and takes it. The caller, any
  * number of threads at a time, then has it as submit would. An aborted request comes, too, and must
  * be completed. NULL: the queue has ended, and is empty. */
-SPD_API spd_request *spd_queue_take(spd_queue *queue);
+SPD_API spd_request *SPD_CALL spd_queue_take(spd_queue *queue);
 /* No more requests will come, since spd_unit_wait() has returned for all units of the queue: takers
  * return. Call it after that, as the last flush is a request as well. */
-SPD_API void spd_queue_end(spd_queue *queue);
+SPD_API void SPD_CALL spd_queue_end(spd_queue *queue);
 /* Ends it, waits until no thread is in spd_queue_take(), and frees it; NULL does nothing. Its units
  * have been deleted, and no thread takes from it any more. */
-SPD_API void spd_queue_delete(spd_queue *queue);
+SPD_API void SPD_CALL spd_queue_delete(spd_queue *queue);
 
 /*
  * Life cycle: create, (add doors,) start, ... shutdown, wait, delete. Create, add, start and delete
@@ -431,12 +431,12 @@ SPD_API void spd_queue_delete(spd_queue *queue);
  * TRANSFER_LENGTH, UNMAP, TEXT, FLAGS, QUEUE_DEPTH, GRACE, WWN) or ops (SIZE, OPS, UNMAP); with the
  * name (URI, SCHEME, DOOR_MISSING, URI_PARAMETER, ADDRESS, ADDRESS_IN_USE, ACCESS, ANONYMOUS,
  * SECRET); or with the system (NO_MEMORY, SYSTEM). */
-SPD_API int spd_unit_create(const char *device_name, const spd_params *params, const spd_ops *ops,
-    void *context, spd_unit **unit);
+SPD_API int SPD_CALL spd_unit_create(const char *device_name, const spd_params *params,
+    const spd_ops *ops, void *context, spd_unit **unit);
 
 /* One more door to the same unit, at most 16; before spd_unit_start(), else SPD_ERROR_STATE. Errors
  * as above; the unit stays as it was. */
-SPD_API int spd_unit_add_door(spd_unit *unit, const char *device_name);
+SPD_API int SPD_CALL spd_unit_add_door(spd_unit *unit, const char *device_name);
 
 /* Starts the doors and `threads` dispatcher threads, at most 1024 (0: eight, or one per usable CPU
  * where there are more, and another one, which no initiator gets beside all of those; none are made
@@ -444,12 +444,12 @@ SPD_API int spd_unit_add_door(spd_unit *unit, const char *device_name);
  * be called before this returns. Errors: STATE (it was started or shut down before) and THREADS
  * when too many are asked for leave the unit as it was; after any other the unit has stopped and
  * can only be deleted. */
-SPD_API int spd_unit_start(spd_unit *unit, uint32_t threads);
+SPD_API int SPD_CALL spd_unit_start(spd_unit *unit, uint32_t threads);
 
 /* Stops the doors: no new commands from now on. What waits is aborted, what the device has is
  * waited for (by spd_unit_wait), each exactly once. Returns at once; safe to call twice, and from
  * an operation. Not from a signal handler (see spd_unit_shutdown_on_signal). */
-SPD_API void spd_unit_shutdown(spd_unit *unit);
+SPD_API void SPD_CALL spd_unit_shutdown(spd_unit *unit);
 
 /* Waits until the unit was shut down and all its threads have ended. Last of all, with SPD_CACHE
  * set and SPD_WRITE_PROTECTED clear, the device's flush is called (lba 0, blocks 0), or submitted,
@@ -457,19 +457,19 @@ SPD_API void spd_unit_shutdown(spd_unit *unit);
  * orderly shutdown, otherwise the error that stopped the unit; SPD_ERROR_FLUSH when the last flush
  * failed, and spd_error_detail() says why; SPD_ERROR_STATE when the unit was never started. Several
  * threads may wait. Not from an operation. */
-SPD_API int spd_unit_wait(spd_unit *unit);
+SPD_API int SPD_CALL spd_unit_wait(spd_unit *unit);
 
 /* Waits as spd_unit_wait() does, with a bound: until the unit is shut down without one, and from
  * then on so many seconds at most. SPD_ERROR_HANGS: there are still operations that the device has
  * not ended; the detail names the oldest. The unit stays as it was, so the program may wait again.
  * Otherwise it should end at once (_Exit), since spd_unit_delete() would wait. The last flush is
  * called on a thread of the library; SPD_ERROR_THREADS when that cannot be made. */
-SPD_API int spd_unit_wait_for(spd_unit *unit, uint32_t seconds);
+SPD_API int SPD_CALL spd_unit_wait_for(spd_unit *unit, uint32_t seconds);
 
 /* Shuts down, waits and frees; NULL does nothing. Takes back spd_unit_shutdown_on_signal(). Not
  * from an operation, and nothing but operations may use the unit any more: threads that wait for it
  * have returned. */
-SPD_API void spd_unit_delete(spd_unit *unit);
+SPD_API void SPD_CALL spd_unit_delete(spd_unit *unit);
 
 /* From now on SIGINT, SIGTERM and SIGHUP (console events on Windows) shut this unit down. A SIGINT
  * or SIGTERM that comes a second later, or after that, has the effect it had before, so that a
@@ -480,29 +480,37 @@ SPD_API void spd_unit_delete(spd_unit *unit);
  * takes it back and restores the handlers; where one of these signals has come, later ones act as
  * if it were still on, since the others of its kind may come while the program ends. In a child of
  * fork() signals act as they did before. */
-SPD_API int spd_unit_shutdown_on_signal(spd_unit *unit);
+SPD_API int SPD_CALL spd_unit_shutdown_on_signal(spd_unit *unit);
 
 /* What spd_unit_create() was given. */
-SPD_API void *spd_unit_context(const spd_unit *unit);
+SPD_API void *SPD_CALL spd_unit_context(const spd_unit *unit);
 
-/* The effective parameters, defaults filled in; valid as long as the unit. spd_unit_resize()
- * changes block_count in it. */
-SPD_API const spd_params *spd_unit_params(const spd_unit *unit);
+/* Copies the effective parameters, defaults filled in, with the present capacity: as much of them
+ * as params->size says, which the caller has set. SPD_ERROR_SIZE. */
+SPD_API int SPD_CALL spd_unit_params(const spd_unit *unit, spd_params *params);
+
+/* The present capacity in blocks: spd_unit_resize() changes it. */
+SPD_API uint64_t SPD_CALL spd_unit_block_count(const spd_unit *unit);
 
 /* The URI by which initiators find door `index`, with what was chosen at run time filled in (a port
  * of 0) and the LUN: scsitool(1), QEMU and libiscsi take it as it is. NULL past the last. Valid as
  * long as the unit. */
-SPD_API const char *spd_unit_door_uri(const spd_unit *unit, uint32_t index);
+SPD_API const char *SPD_CALL spd_unit_door_uri(const spd_unit *unit, uint32_t index);
 
 /* The device name that makes door `index` again: what spd_unit_create() or spd_unit_add_door() was
  * given, with its parameters, the port that was chosen, and %HH for what cannot be printed. NULL
  * past the last. Valid as long as the unit. */
-SPD_API const char *spd_unit_door_name(const spd_unit *unit, uint32_t index);
+SPD_API const char *SPD_CALL spd_unit_door_name(const spd_unit *unit, uint32_t index);
+
+/* The error of the last call that failed to change this unit, on any thread, or of what has stopped
+ * it; 0: there was none. Copies its spd_error_detail() as well, cut to size bytes; detail may be
+ * NULL where size is 0. */
+SPD_API int SPD_CALL spd_unit_last_error(const spd_unit *unit, char *detail, size_t size);
 
 /* Changes the capacity, from 1 block to 2^63 bytes, else SPD_ERROR_BLOCK_COUNT; initiators get a
  * CAPACITY DATA HAS CHANGED unit attention. The device must already serve the new range when
  * growing. Tasks under way may still reach the old end. */
-SPD_API int spd_unit_resize(spd_unit *unit, uint64_t block_count);
+SPD_API int SPD_CALL spd_unit_resize(spd_unit *unit, uint64_t block_count);
 
 /*
  * Statistics, since the unit was created. They are counted while they are read, so sums that belong
@@ -511,6 +519,7 @@ SPD_API int spd_unit_resize(spd_unit *unit, uint64_t block_count);
 enum { SPD_LATENCY_BUCKETS = 32 };
 
 typedef struct spd_operation_statistics {
+    size_t size;            /* sizeof(spd_operation_statistics), set by the caller */
     uint64_t operations;    /* that ended, well or not */
     uint64_t errors;        /* those of them that were not completed: their status was not GOOD, and
                              * not CHECK CONDITION with NO SENSE, RECOVERED ERROR or COMPLETED */
@@ -523,11 +532,18 @@ typedef struct spd_statistics {
     size_t size;       /* sizeof(spd_statistics), set by the caller */
     uint64_t commands; /* SCSI commands finished, of any kind */
     uint64_t aborted;  /* those that were ended before: by their initiator or by a shutdown */
-    spd_operation_statistics operation[5]; /* by spd_operation; [0] is unused */
 } spd_statistics;
 
-/* Fills in as much as statistics->size says; SPD_ERROR_SIZE when that makes no sense. */
-SPD_API int spd_unit_statistics(const spd_unit *unit, spd_statistics *statistics);
+/* Zeros, and the size, which is to be that of the program's header. */
+SPD_API void SPD_CALL spd_statistics_init(spd_statistics *statistics, size_t size);
+SPD_API void SPD_CALL spd_operation_statistics_init(spd_operation_statistics *statistics,
+    size_t size);
+
+/* Both fill in as much as statistics->size says; SPD_ERROR_SIZE when that makes no sense. */
+SPD_API int SPD_CALL spd_unit_statistics(const spd_unit *unit, spd_statistics *statistics);
+/* SPD_ERROR_NOT_SUPPORTED: the library does not know the operation. */
+SPD_API int SPD_CALL spd_unit_operation_statistics(const spd_unit *unit, spd_operation operation,
+    spd_operation_statistics *statistics);
 
 /*
  * Helpers.
@@ -541,18 +557,19 @@ SPD_API int spd_unit_statistics(const spd_unit *unit, spd_statistics *statistics
  * that it does not take in time are lost, and a line says how many. spd_log_set(), the deletion of
  * the last unit and exit() wait for the lines written before, at most 2 seconds; then the former
  * function is called no more, unless it still has not returned. It may call this library, but
- * must not delete a unit. After fork() the child gets its own lines. */
-typedef void (*spd_log_function)(int level, const char *text);
-SPD_API void spd_log_set(spd_log_function function);
+ * must not delete a unit. context is passed to it, and is not used any more once it is not called
+ * any more. After fork() the child gets its own lines. */
+typedef void (SPD_CALL *spd_log_function)(void *context, int level, const char *text);
+SPD_API void SPD_CALL spd_log_set(spd_log_function function, void *context);
 
 /* A version-5 (name-based, RFC 4122 4.3) GUID of any text: the same text gives the same GUID, in
  * every version of this library. */
-SPD_API void spd_guid_from_name(const char *name, uint8_t guid[16]);
+SPD_API void SPD_CALL spd_guid_from_name(const char *name, uint8_t guid[16]);
 /* The text of a GUID to bytes and back. "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx" is read in either
  * case; 0 or SPD_ERROR_TEXT, and then guid is untouched. It is written in lower case, with a
  * NUL. */
-SPD_API int spd_guid_parse(const char *text, uint8_t guid[16]);
-SPD_API void spd_guid_format(const uint8_t guid[16], char text[37]);
+SPD_API int SPD_CALL spd_guid_parse(const char *text, uint8_t guid[16]);
+SPD_API void SPD_CALL spd_guid_format(const uint8_t guid[16], char text[37]);
 
 /* A classic master boot record in a 512-byte buffer: 1 to 4 partitions, which may stand in any
  * order; addresses are blocks of the disk; CHS fields as of 255 heads and 63 sectors, clipped; a
@@ -564,7 +581,7 @@ typedef struct spd_partition {
     uint64_t lba;    /* from 1 */
     uint64_t blocks; /* from 1; lba + blocks <= 2^32 */
 } spd_partition;
-SPD_API int spd_define_partition_table(const spd_partition *partitions, uint32_t count,
+SPD_API int SPD_CALL spd_define_partition_table(const spd_partition *partitions, uint32_t count,
     const uint8_t guid[16], uint8_t buffer[512]);
 
 #ifdef __cplusplus

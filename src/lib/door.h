@@ -148,6 +148,9 @@ static inline bool spd_request_is_before(const struct spd_request *request, uint
 /* The tasks of this door that began before the round have ended, or were left behind. */
 void spd_round_report(struct spd_door *door, uint32_t round);
 
+/* The effective parameters, which stay where they are; only the capacity changes. */
+const spd_params *spd_unit_params_here(const struct spd_unit *unit);
+
 /* The engine's unit; NULL is never returned. */
 struct scsi_unit *spd_unit_scsi(struct spd_unit *unit);
 
@@ -212,6 +215,8 @@ bool spd_door_has_others(const struct spd_door *door);
 
 /* doors.c; ends with NULL. */
 extern const struct spd_door_ops *const spd_doors[];
+
+enum { SPD_DETAIL_MAX = 512 }; /* bytes of spd_error_detail() */
 
 /* Records a detail for spd_error_detail() and returns error. */
 int spd_fail(int error, const char *format, ...) OS_PRINTF(2, 3);

@@ -18,11 +18,12 @@ struct line {
     char text[SPD_LOG_LINE_MAX];
 };
 
-static void to_standard_error(int level, const char *text)
+static void to_standard_error(void *context, int level, const char *text)
 {
     static const char *const names[] = { "error", "warning", "information" };
     char now[OS_UTC_MAX];
 
+    (void)context;
     if (level > SPD_LOG_INFO)
         return;
     os_utc_text(now);
@@ -32,6 +33,7 @@ static void to_standard_error(int level, const char *text)
 static _Atomic(spd_log_function) log_function = to_standard_error;
 
 static os_mutex lock = OS_MUTEX_INIT; /* guards the rest, and log_limit.c */
+static void *log_context;              /* of the function */
 static os_cond work = OS_COND_INIT;   /* for the thread */
 static os_cond quiet = OS_COND_INIT;  /* a line was delivered */
 static struct {
@@ -94,13 +96,14 @@ static void take(struct line *line)
 static void deliver(void)
 {
     spd_log_function function = atomic_load(&log_function);
+    void *context = log_context;
     struct line line;
 
     take(&line);
     spool.delivering = true;
     os_mutex_unlock(&lock);
     if (function)
-        function(line.level, line.text);
+        function(context, line.level, line.text);
     os_mutex_lock(&lock);
     spool.delivering = false;
     os_cond_broadcast(&quiet);
@@ -259,13 +262,14 @@ void spd_log_end(void)
     os_mutex_unlock(&lock);
 }
 
-void spd_log_set(spd_log_function function)
+void spd_log_set(spd_log_function function, void *context)
 {
     bool drained;
 
     os_mutex_lock(&lock);
     drained = drain();
     atomic_store(&log_function, function);
+    log_context = context;
     if (drained && !spool.units)
         end_thread();
     else if (function && spool.units)

@@ -40,6 +40,62 @@ static int import(void *to, size_t known, const void *from, size_t least, const 
     return 0;
 }
 
+int spd_export(void *to, const void *from, size_t known, const char *name)
+{
+    size_t size;
+
+    memcpy(&size, to, sizeof size);
+    if (size < sizeof size || size > STRUCT_MAX)
+        return spd_fail(SPD_ERROR_SIZE, "%s has size %zu; it is %zu here", name, size, known);
+    memset(to, 0, size);
+    memcpy(to, from, size < known ? size : known);
+    memcpy(to, &size, sizeof size);
+    return 0;
+}
+
+/* For all structures that begin with their size. */
+static void init(
+    const char *function, void *to, size_t size, const void *defaults, size_t known)
+{
+    if (size < sizeof size || size > STRUCT_MAX)
+        spd_misuse(function, "size is %zu, and here it is %zu", size, known);
+    memset(to, 0, size);
+    memcpy(to, defaults, size < known ? size : known);
+    memcpy(to, &size, sizeof size);
+}
+
+void spd_params_init(spd_params *params, size_t size)
+{
+    static const spd_params defaults = SPD_PARAMS_INIT;
+
+    SPD_NEEDS(params);
+    init(__func__, params, size, &defaults, sizeof defaults);
+}
+
+void spd_ops_init(spd_ops *ops, size_t size)
+{
+    static const spd_ops none;
+
+    SPD_NEEDS(ops);
+    init(__func__, ops, size, &none, sizeof none);
+}
+
+void spd_statistics_init(spd_statistics *statistics, size_t size)
+{
+    static const spd_statistics none;
+
+    SPD_NEEDS(statistics);
+    init(__func__, statistics, size, &none, sizeof none);
+}
+
+void spd_operation_statistics_init(spd_operation_statistics *statistics, size_t size)
+{
+    static const spd_operation_statistics none;
+
+    SPD_NEEDS(statistics);
+    init(__func__, statistics, size, &none, sizeof none);
+}
+
 static int check_text(const char *name, const char *text, size_t room)
 {
     if (memchr(text, 0, room))

@@ -89,5 +89,5 @@ int spd_unit_watch_signal(struct spd_unit *unit, void (*on_signal)(void *unit))
         }
     }
     os_mutex_unlock(&lock);
-    return error;
+    return spd_unit_keep_error(unit, error);
 }

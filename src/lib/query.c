@@ -4,6 +4,7 @@
 /* Answers what programs and doors ask of a unit, and changes it while it serves. */
 
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/unit.h"
@@ -14,10 +15,26 @@ void *spd_unit_context(const spd_unit *unit)
     return unit->context;
 }
 
-const spd_params *spd_unit_params(const spd_unit *unit)
+const spd_params *spd_unit_params_here(const struct spd_unit *unit)
+{
+    return &unit->params;
+}
+
+uint64_t spd_unit_block_count(const spd_unit *unit)
 {
     SPD_NEEDS(unit);
-    return &unit->params;
+    return __atomic_load_n(&unit->params.block_count, __ATOMIC_RELAXED);
+}
+
+int spd_unit_params(const spd_unit *unit, spd_params *params)
+{
+    spd_params now;
+
+    SPD_NEEDS(unit);
+    SPD_NEEDS(params);
+    now = unit->params;
+    now.block_count = spd_unit_block_count(unit);
+    return spd_export(params, &now, sizeof now, "spd_params");
 }
 
 const char *spd_unit_door_uri(const spd_unit *unit, uint32_t index)
@@ -35,12 +52,45 @@ const char *spd_unit_door_name(const spd_unit *unit, uint32_t index)
     return *unit->doors[index]->name ? unit->doors[index]->name : unit->doors[index]->uri;
 }
 
+void spd_unit_keep_locked(struct spd_unit *unit, int error)
+{
+    unit->last_error = error;
+    snprintf(unit->last_detail, sizeof unit->last_detail, "%s", spd_error_detail());
+}
+
+int spd_unit_keep_error(struct spd_unit *unit, int error)
+{
+    if (!error)
+        return 0;
+    os_mutex_lock(&unit->lock);
+    spd_unit_keep_locked(unit, error);
+    os_mutex_unlock(&unit->lock);
+    return error;
+}
+
+int spd_unit_last_error(const spd_unit *unit, char *detail, size_t size)
+{
+    struct spd_unit *locked = (struct spd_unit *)unit;
+    int error;
+
+    spd_unit_check(unit, __func__);
+    if (size)
+        SPD_NEEDS(detail);
+    os_mutex_lock(&locked->lock);
+    error = unit->last_error;
+    if (size)
+        snprintf(detail, size, "%s", unit->last_detail);
+    os_mutex_unlock(&locked->lock);
+    return error;
+}
+
 int spd_unit_resize(spd_unit *unit, uint64_t block_count)
 {
     spd_unit_check(unit, __func__);
     if (!scsi_unit_resize(&unit->scsi, block_count))
-        return spd_fail(SPD_ERROR_BLOCK_COUNT, "%llu blocks of %u bytes",
-            (unsigned long long)block_count, unit->params.block_length);
+        return spd_unit_keep_error(unit,
+            spd_fail(SPD_ERROR_BLOCK_COUNT, "%llu blocks of %u bytes",
+                (unsigned long long)block_count, unit->params.block_length));
     __atomic_store_n(&unit->params.block_count, block_count, __ATOMIC_RELAXED);
     return 0;
 }
@@ -48,19 +98,24 @@ int spd_unit_resize(spd_unit *unit, uint64_t block_count)
 int spd_unit_statistics(const spd_unit *unit, spd_statistics *statistics)
 {
     spd_statistics sum;
-    size_t size;
 
     SPD_NEEDS(unit);
     SPD_NEEDS(statistics);
-    size = statistics->size;
-    if (size < offsetof(spd_statistics, operation) || size > 2 * sizeof sum)
-        return spd_fail(
-            SPD_ERROR_SIZE, "spd_statistics has size %zu; it is %zu here", size, sizeof sum);
     spd_shards_sum(unit->shards, &sum);
-    sum.size = size;
-    memset(statistics, 0, size);
-    memcpy(statistics, &sum, size < sizeof sum ? size : sizeof sum);
-    return 0;
+    return spd_export(statistics, &sum, sizeof sum, "spd_statistics");
+}
+
+int spd_unit_operation_statistics(
+    const spd_unit *unit, spd_operation operation, spd_operation_statistics *statistics)
+{
+    spd_operation_statistics sum;
+
+    SPD_NEEDS(unit);
+    SPD_NEEDS(statistics);
+    if (operation < SPD_READ || operation > SPD_UNMAP)
+        return spd_fail(SPD_ERROR_NOT_SUPPORTED, "there is no operation %d", (int)operation);
+    spd_shards_sum_operation(unit->shards, operation, &sum);
+    return spd_export(statistics, &sum, sizeof sum, "spd_operation_statistics");
 }
 
 struct scsi_unit *spd_unit_scsi(struct spd_unit *unit)

@@ -111,7 +111,7 @@ void spd_count_operation(struct spd_shard *shards, enum spd_operation operation,
         add(place, &counters->bytes, bytes);
 }
 
-static void sum_operation(const struct counters *from, spd_operation_statistics *to)
+static void add_operation(const struct counters *from, spd_operation_statistics *to)
 {
     to->errors += get(&from->errors);
     to->bytes += get(&from->bytes);
@@ -126,12 +126,17 @@ static void sum_operation(const struct counters *from, spd_operation_statistics 
 
 void spd_shards_sum(const struct spd_shard *shards, spd_statistics *statistics)
 {
-    memset(statistics, 0, sizeof *statistics);
-    statistics->size = sizeof *statistics;
+    *statistics = (spd_statistics){ 0 };
     for (int i = 0; i < SHARDS; i++) {
         statistics->commands += get(&shards[i].commands);
         statistics->aborted += get(&shards[i].aborted);
-        for (int o = SPD_READ; o <= SPD_UNMAP; o++)
-            sum_operation(&shards[i].operation[o - SPD_READ], &statistics->operation[o]);
     }
+}
+
+void spd_shards_sum_operation(
+    const struct spd_shard *shards, spd_operation operation, spd_operation_statistics *statistics)
+{
+    *statistics = (spd_operation_statistics){ 0 };
+    for (int i = 0; i < SHARDS; i++)
+        add_operation(&shards[i].operation[operation - SPD_READ], statistics);
 }

@@ -26,5 +26,7 @@ void spd_count_aborted(struct spd_shard *shards);
 void spd_count_operation(struct spd_shard *shards, enum spd_operation operation, bool failed,
     uint64_t bytes, uint64_t nanoseconds);
 void spd_shards_sum(const struct spd_shard *shards, spd_statistics *statistics);
+void spd_shards_sum_operation(const struct spd_shard *shards, spd_operation operation,
+    spd_operation_statistics *statistics);
 
 #endif

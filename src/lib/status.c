@@ -175,9 +175,7 @@ void spd_status_set_errno(spd_status *status, int errnum, spd_operation operatio
     note(status, errnum);
 }
 
-#define X(NAME, NUMBER, TEXT) _Static_assert(NUMBER < -OS_ERRNO_MAX, "it is no errno value");
-SPD_ERROR_MAP(X)
-#undef X
+_Static_assert(SPD_ERROR_NO_MEMORY < -OS_ERRNO_MAX, "the first error is no errno value");
 
 void spd_status_of_result(spd_status *status, int result, spd_operation operation, uint64_t lba)
 {

@@ -151,7 +151,7 @@ int spd_unit_create_lent(const char *device_name, const spd_params *params,
 int spd_unit_add_door(spd_unit *unit, const char *device_name)
 {
     spd_unit_check(unit, __func__);
-    return add_door(unit, device_name);
+    return spd_unit_keep_error(unit, add_door(unit, device_name));
 }
 
 static void stop_doors(struct spd_unit *unit, uint32_t count)
@@ -220,6 +220,8 @@ static int start_all(struct spd_unit *unit, uint32_t threads, uint32_t *started)
 /* The lock is held. The thread that waits is another than the one that met the error. */
 static void record(spd_unit *unit, int error)
 {
+    if (error)
+        spd_unit_keep_locked(unit, error);
     if (!error || unit->error)
         return;
     unit->error = error;
@@ -236,11 +238,12 @@ int spd_unit_start(spd_unit *unit, uint32_t threads)
 
     spd_unit_check(unit, __func__);
     if (threads > SPD_THREADS_MAX)
-        return spd_fail(SPD_ERROR_THREADS, "%u threads were asked for", threads);
+        return spd_unit_keep_error(
+            unit, spd_fail(SPD_ERROR_THREADS, "%u threads were asked for", threads));
     os_mutex_lock(&unit->lock);
     if (unit->state != SPD_UNIT_CREATED) {
         os_mutex_unlock(&unit->lock);
-        return spd_fail(SPD_ERROR_STATE, "a unit is started once");
+        return spd_unit_keep_error(unit, spd_fail(SPD_ERROR_STATE, "a unit is started once"));
     }
     set_state(unit, SPD_UNIT_STARTING);
     unit->started = true;

@@ -70,6 +70,8 @@ struct spd_unit {
     int error;            /* the first, and what was said of it on the thread that met it */
     uint32_t system_error;
     char *detail;
+    int last_error; /* of the last call that failed */
+    char last_detail[SPD_DETAIL_MAX];
     struct spd_door *doors[SPD_DOORS_MAX];
     uint32_t door_count;
 
@@ -83,6 +85,10 @@ struct spd_unit {
 int spd_params_import(const spd_params *from, spd_params *params, struct scsi_unit_params *scsi);
 int spd_ops_import(const spd_ops *from, const spd_params *params, spd_ops *ops);
 
+/* params.c: into a structure of a program whose header may be older or newer, and which begins with
+ * its size: as much as that has, and zeros for what we do not know. 0 or SPD_ERROR_SIZE. */
+int spd_export(void *to, const void *from, size_t known, const char *name);
+
 /* doorway.c: finds the door for a device name and opens it. */
 int spd_door_open(struct spd_unit *unit, const char *device_name, struct spd_door **door);
 
@@ -93,6 +99,11 @@ int spd_unit_watch_signal(struct spd_unit *unit, void (*on_signal)(void *unit));
 void spd_unit_forget_signal(struct spd_unit *unit);
 /* Warns of the service manager's sockets that no door has taken. */
 void spd_tell_left_sockets(void);
+
+/* query.c: keeps the error, and its detail, for spd_unit_last_error(); returns it. */
+int spd_unit_keep_error(struct spd_unit *unit, int error);
+/* The same of one who holds the unit's lock. */
+void spd_unit_keep_locked(struct spd_unit *unit, int error);
 
 /* request.c: takes a request on from a step. bounce: a buffer of max_transfer_length on a
  * dispatcher thread, which may block; NULL on all others. */

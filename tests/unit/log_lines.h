@@ -23,8 +23,9 @@ static struct {
     char text[LOG_LINES_MAX][SPD_LOG_LINE_MAX];
 } log_lines = { .lock = OS_MUTEX_INIT, .changed = OS_COND_INIT };
 
-static void log_lines_catch(int level, const char *text)
+static void log_lines_catch(void *context, int level, const char *text)
 {
+    (void)context;
     os_mutex_lock(&log_lines.lock);
     if (log_lines.count < LOG_LINES_MAX) {
         log_lines.level[log_lines.count] = level;
@@ -37,7 +38,7 @@ static void log_lines_catch(int level, const char *text)
 /* From here on, with none so far. */
 static void log_lines_begin(void)
 {
-    spd_log_set(log_lines_catch);
+    spd_log_set(log_lines_catch, NULL);
     os_mutex_lock(&log_lines.lock);
     log_lines.count = 0;
     os_mutex_unlock(&log_lines.lock);
@@ -46,7 +47,7 @@ static void log_lines_begin(void)
 /* Every line that was written before has been caught when this returns. */
 static inline void log_lines_settle(void)
 {
-    spd_log_set(log_lines_catch);
+    spd_log_set(log_lines_catch, NULL);
 }
 
 /* Locked. */

@@ -287,7 +287,7 @@ static int door_open(struct spd_unit *unit, const struct spd_uri *uri, struct sp
 static void warn_of_blocks(const struct spd_door *base)
 {
     enum { LINUX_BLOCK_MAX = 4096 };
-    uint32_t length = spd_unit_params(base->unit)->block_length;
+    uint32_t length = spd_unit_params_here(base->unit)->block_length;
 
     if (length > LINUX_BLOCK_MAX)
         spd_log(SPD_LOG_WARNING, "%s: the disk has blocks of %u bytes: Linux shows a disk with "

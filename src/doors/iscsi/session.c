@@ -61,7 +61,7 @@ struct iscsi_session *iscsi_session_new(
     session->peer = c->peer;
     session->peer->users++;
     session->params = *params;
-    session->depth = spd_unit_params(door->base.unit)->queue_depth;
+    session->depth = spd_unit_params_here(door->base.unit)->queue_depth;
     scsi_nexus_init(&session->nexus, spd_unit_scsi(door->base.unit), &door->port);
     list_init(&session->free);
     list_init(&session->active);

@@ -407,7 +407,7 @@ static bool greet(struct unix_client *client)
         .max_transfer_length = p->max_transfer_length,
         .flags = (p->write_protected ? TRANSACT_WRITE_PROTECTED : 0) |
             (p->cache ? TRANSACT_CACHE : 0) | (p->unmap ? TRANSACT_UNMAP_SUPPORTED : 0) |
-            (spd_unit_params(client->door->door.unit)->flags & SPD_EJECT_DISABLED ?
+            (spd_unit_params_here(client->door->door.unit)->flags & SPD_EJECT_DISABLED ?
                 TRANSACT_EJECT_DISABLED : 0),
         .modern_profile = p->profile == SCSI_PROFILE_MODERN,
     };
@@ -442,7 +442,7 @@ static bool make_buffers(struct unix_client *client, size_t stride)
 
 struct unix_client *unix_client_new(struct unix_door *door, os_socket socket)
 {
-    const spd_params *params = spd_unit_params(door->door.unit);
+    const spd_params *params = spd_unit_params_here(door->door.unit);
     size_t stride = (params->max_transfer_length + PAGE - 1) / PAGE * PAGE;
     size_t depth = UNIX_CLIENT_MEMORY / stride;
     struct unix_client *client;

@@ -356,7 +356,7 @@ static struct windows_door *new_door(struct spd_unit *unit, PCWSTR name)
     if (!door)
         return NULL;
     door->transport = windows_is_pipe(name) ? &windows_by_pipe : &windows_by_driver;
-    door->params = native ? *native->params : params_of(spd_unit_params(unit));
+    door->params = native ? *native->params : params_of(spd_unit_params_here(unit));
     door->frame_length = (DWORD)door->transport->header + door->params.MaxTransferLength;
     windows_batches_init(&door->batches);
     windows_lead_init(&door->lead);
@@ -388,7 +388,7 @@ static int open_door(struct spd_unit *unit, const struct spd_uri *uri, struct sp
 
     if (!MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, name, -1, wide, NAME_MAX_CHARS))
         return spd_fail(SPD_ERROR_URI, "it is not UTF-8, or too long");
-    if (spd_unit_params(unit)->grace && windows_is_pipe(wide))
+    if (spd_unit_params_here(unit)->grace && windows_is_pipe(wide))
         return spd_fail(SPD_ERROR_GRACE, "%s: a pipe ends with its program", name);
     door = new_door(unit, wide);
     if (!door)

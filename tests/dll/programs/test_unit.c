@@ -95,8 +95,9 @@ static void what_is_reserved_is_refused(void)
 
 static volatile LONG warnings;
 
-static void count_warning(int level, const char *text)
+static void count_warning(void *context, int level, const char *text)
 {
+    (void)context;
     if (level == 1 && strstr(text, "the Guid of this disk is zero") && strstr(text, "spd-unit-"))
         InterlockedIncrement(&warnings);
 }
@@ -111,7 +112,7 @@ static void a_zero_guid_is_served_with_a_warning(void)
 
     wsprintfW(path, L"%s\\0", name);
     warnings = 0;
-    spd_log_set(count_warning);
+    spd_log_set(count_warning, NULL);
     SpdStorageUnitDelete(disk_start(name, &params, 1));
     CHECK(warnings == 0);
     params.Guid = zero;
@@ -122,7 +123,7 @@ static void a_zero_guid_is_served_with_a_warning(void)
     CHECK(SpdStorageUnitCreate(name, &params, &disk_interface, &second) == ERROR_ALREADY_EXISTS);
     CloseHandle(pipe);
     CHECK(disk_end(unit) == 0);
-    spd_log_set(NULL);
+    spd_log_set(NULL, NULL);
 }
 
 static void an_identity_is_used_once(void)

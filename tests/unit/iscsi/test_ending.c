@@ -34,7 +34,7 @@ static int open_logged_watchful(void **state)
 
 static int close_logged(void **state)
 {
-    spd_log_set(NULL);
+    spd_log_set(NULL, NULL);
     return close_disk(state);
 }
 

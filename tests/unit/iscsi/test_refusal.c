@@ -17,8 +17,9 @@ static os_mutex lock = OS_MUTEX_INIT;
 static char lines[LINES_MAX][SPD_LOG_LINE_MAX];
 static unsigned line_count;
 
-static void catch(int level, const char *text)
+static void catch(void *context, int level, const char *text)
 {
+    (void)context;
     if (level > SPD_LOG_WARNING)
         return;
     os_mutex_lock(&lock);
@@ -30,13 +31,13 @@ static void catch(int level, const char *text)
 /* All lines so far have been caught when this returns. */
 static void catch_from_here(void)
 {
-    spd_log_set(catch);
+    spd_log_set(catch, NULL);
     line_count = 0;
 }
 
 static void expect_line(const char *text)
 {
-    spd_log_set(catch);
+    spd_log_set(catch, NULL);
     if (line_count != 1 || strstr(lines[0], text) == NULL)
         fail_msg("%u lines, '%s' and not '%s'", line_count, lines[0], text);
     line_count = 0;
@@ -76,7 +77,7 @@ static void a_refused_login_is_told_with_the_reason(void **state)
         client_connect_from(&client, &disk, (uint8_t)(2 + i));
         snprintf(who, sizeof(who), "iscsi: 127.0.0.%u port ", 2 + i);
         assert_int_not_equal(0, client_login_step(&client, rows[i].flags, rows[i].text));
-        spd_log_set(catch);
+        spd_log_set(catch, NULL);
         assert_memory_equal(lines[0], who, strlen(who));
         expect_line(rows[i].line);
     }
@@ -150,7 +151,7 @@ static void one_that_does_not_stop_has_a_few_lines_and_a_count(void **state)
             "InitiatorName=" INITIATOR "\nTargetName=iqn.2026-01.org.example:other\n"));
         client_expect_closed(&client);
     }
-    spd_log_set(catch);
+    spd_log_set(catch, NULL);
     for (unsigned i = 0; i < line_count; i++) {
         told += strstr(lines[i], "login refused (0203h)") != NULL;
         if (sscanf(lines[i], "iscsi: refused logins: %llu more of 127.0.0.77", &n) == 1)

@@ -14,8 +14,9 @@ static pthread_cond_t change = PTHREAD_COND_INITIALIZER;
 static const char *sought;
 static bool found;
 
-static void look_for(int level, const char *text)
+static void look_for(void *context, int level, const char *text)
 {
+    (void)context;
     (void)level;
     pthread_mutex_lock(&lock);
     found |= strstr(text, sought) != NULL;
@@ -27,7 +28,7 @@ static void seek(const char *text)
 {
     sought = text;
     found = false;
-    spd_log_set(look_for);
+    spd_log_set(look_for, NULL);
 }
 
 static void wait_found(void)
@@ -162,7 +163,7 @@ static void an_initiator_leaves_only_so_many_bytes_behind(void **state)
 
 static int close_quiet(void **state)
 {
-    spd_log_set(NULL);
+    spd_log_set(NULL, NULL);
     return close_disk(state);
 }
 

@@ -232,6 +232,14 @@ spd_unit *test_unit(
     return unit;
 }
 
+spd_operation_statistics test_statistics(const spd_unit *unit, spd_operation operation)
+{
+    spd_operation_statistics statistics = { .size = sizeof statistics };
+
+    assert_int_equal(spd_unit_operation_statistics(unit, operation, &statistics), 0);
+    return statistics;
+}
+
 void test_unit_end(spd_unit *unit, struct test_device *device)
 {
     spd_unit_delete(unit);

@@ -59,6 +59,9 @@ spd_unit *test_unit(
     struct test_device *device, const spd_ops *ops, const spd_params *params, uint32_t threads);
 void test_unit_end(spd_unit *unit, struct test_device *device);
 
+/* What was counted of one operation. */
+spd_operation_statistics test_statistics(const spd_unit *unit, spd_operation operation);
+
 void test_device_init(struct test_device *device);
 void test_device_destroy(struct test_device *device);
 

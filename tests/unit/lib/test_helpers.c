@@ -19,23 +19,17 @@
 
 static void every_error_has_a_number_and_a_text_of_its_own(void **state)
 {
-    static const int numbers[] = {
-#define X(NAME, NUMBER, TEXT) NUMBER,
-        SPD_ERROR_MAP(X)
-#undef X
-    };
-    enum { COUNT = sizeof numbers / sizeof numbers[0] };
+    enum { FIRST = SPD_ERROR_NO_MEMORY, LAST = SPD_ERROR_HANGS };
 
     (void)state;
-    for (int i = 0; i < COUNT; i++) {
-        /* Neither a negative errno value nor one of Windows or Winsock. */
-        assert_true(numbers[i] < -15999);
-        assert_string_not_equal(spd_strerror(numbers[i]), "unknown error");
-        for (int j = 0; j < i; j++) {
-            assert_int_not_equal(numbers[i], numbers[j]);
-            assert_string_not_equal(spd_strerror(numbers[i]), spd_strerror(numbers[j]));
-        }
+    /* Neither a negative errno value nor one of Windows or Winsock. */
+    assert_true(FIRST < -15999);
+    for (int i = FIRST; i >= LAST; i--) {
+        assert_string_not_equal(spd_strerror(i), "unknown error");
+        for (int j = FIRST; j > i; j--)
+            assert_string_not_equal(spd_strerror(i), spd_strerror(j));
     }
+    assert_string_equal(spd_strerror(LAST - 1), "unknown error");
     assert_string_equal(spd_strerror(0), "success");
     assert_string_equal(spd_strerror(-9999), "unknown error");
 }

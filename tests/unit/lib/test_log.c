@@ -32,8 +32,9 @@ static struct {
     char text[CAUGHT_MAX][SPD_LOG_LINE_MAX];
 } caught;
 
-static void catch(int level, const char *text)
+static void catch(void *context, int level, const char *text)
 {
+    (void)context;
     os_mutex_lock(&lock);
     caught.level = level;
     if (caught.count < CAUGHT_MAX)
@@ -65,7 +66,7 @@ static int start(void **state)
 {
     (void)state;
     memset(&caught, 0, sizeof caught);
-    spd_log_set(catch);
+    spd_log_set(catch, NULL);
     return 0;
 }
 
@@ -73,7 +74,7 @@ static int stop(void **state)
 {
     (void)state;
     hold(false);
-    spd_log_set(NULL);
+    spd_log_set(NULL, NULL);
     return 0;
 }
 
@@ -84,7 +85,7 @@ static void lines_arrive_in_their_order(void **state)
     for (int i = 0; i < 100; i++)
         spd_log(SPD_LOG_WARNING, "line %d", i);
     assert_int_equal(errno, 7);
-    spd_log_set(NULL);
+    spd_log_set(NULL, NULL);
     spd_log(SPD_LOG_ERROR, "to nobody");
     assert_int_equal(caught.count, 100);
     assert_int_equal(caught.level, 1);
@@ -101,7 +102,7 @@ static void nobody_waits_for_a_function_that_does_not_return(void **state)
     for (int i = 0; i < SPD_LOG_LINES + 744; i++)
         spd_log(SPD_LOG_ERROR, "line %d", i);
     hold(false);
-    spd_log_set(NULL);
+    spd_log_set(NULL, NULL);
     assert_int_equal(caught.count, 1 + SPD_LOG_LINES + 1);
     assert_string_equal(caught.text[SPD_LOG_LINES], "line 255");
     assert_string_equal(caught.text[SPD_LOG_LINES + 1],
@@ -121,10 +122,10 @@ static void deleting_the_last_unit_does_not_wait_for_ever(void **state)
     wait_until_inside();
     spd_log(SPD_LOG_ERROR, "second");
     test_unit_end(unit, &device);
-    spd_log_set(catch);
+    spd_log_set(catch, NULL);
     assert_int_equal(caught.count, 1);
     hold(false);
-    spd_log_set(NULL);
+    spd_log_set(NULL, NULL);
     assert_int_equal(caught.count, 2);
 }
 
@@ -203,7 +204,7 @@ static void nothing_in_a_line_is_forged(void **state)
         assert_string_equal(line, rows[i].line);
     }
     spd_log(SPD_LOG_ERROR, "%s", "two\nlines");
-    spd_log_set(NULL);
+    spd_log_set(NULL, NULL);
     assert_string_equal(caught.text[0], "two\\x0alines");
 }
 
@@ -215,7 +216,7 @@ static void a_long_line_is_cut_not_overrun(void **state)
     memset(text, '\n', sizeof text - 1);
     text[sizeof text - 1] = 0;
     spd_log(SPD_LOG_ERROR, "%s", text);
-    spd_log_set(NULL);
+    spd_log_set(NULL, NULL);
     assert_true(strlen(caught.text[0]) >= SPD_LOG_LINE_MAX - 5);
     assert_string_equal(caught.text[0] + strlen(caught.text[0]) - 7, "\\x0a...");
     spd_log_escape("0123456789abcdef", line, sizeof line);
@@ -236,7 +237,7 @@ static void a_peer_has_a_few_lines_and_the_others_are_counted(void **state)
     for (int i = 0; i < 1000; i++)
         spd_log_limited(&limit, "192.0.2.1", SPD_LOG_WARNING, "bad login %d", i);
     spd_log_limited(&limit, "192.0.2.2", SPD_LOG_WARNING, "another's");
-    spd_log_set(NULL);
+    spd_log_set(NULL, NULL);
     assert_int_equal(caught.count, SPD_LOG_PEER_LINES + 2);
     assert_string_equal(caught.text[SPD_LOG_PEER_LINES - 1], "bad login 9");
     assert_string_equal(caught.text[SPD_LOG_PEER_LINES], "another's");
@@ -255,7 +256,7 @@ static void many_peers_have_no_more_lines_than_a_kind_has(void **state)
         snprintf(peer, sizeof peer, "2001:db8::%x", i);
         spd_log_limited(&limit, peer, SPD_LOG_WARNING, "flood");
     }
-    spd_log_set(NULL);
+    spd_log_set(NULL, NULL);
     for (unsigned i = 0; i < caught.count; i++) {
         if (strcmp(caught.text[i], "flood") == 0)
             lines++;
@@ -326,17 +327,18 @@ static int in_child(void (*function)(void), char *output, size_t size)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-static void print(int level, const char *text)
+static void print(void *context, int level, const char *text)
 {
+    (void)context;
     fprintf(stderr, "%d %s\n", level, text);
 }
 
 static void log_as_a_child(void)
 {
     caught.hold = false;
-    spd_log_set(print);
+    spd_log_set(print, NULL);
     spd_log(SPD_LOG_INFO, "the child's");
-    spd_log_set(NULL);
+    spd_log_set(NULL, NULL);
     child_exit(3);
 }
 
@@ -354,7 +356,7 @@ static void a_child_has_its_own_lines(void **state)
     assert_int_equal(in_child(log_as_a_child, output, sizeof output), 3);
     assert_string_equal(output, "2 the child's\n");
     hold(false);
-    spd_log_set(NULL);
+    spd_log_set(NULL, NULL);
     assert_int_equal(caught.count, 2);
     assert_string_equal(caught.text[1], "the parent's");
 }
@@ -373,7 +375,7 @@ static void a_child_leaves_what_was_counted_to_its_parent(void **state)
     for (int i = 0; i <= SPD_LOG_PEER_LINES; i++)
         spd_log_limited(&limit, "192.0.2.1", SPD_LOG_WARNING, "line");
     assert_int_equal(in_child(look_for_counts, output, sizeof output), 3);
-    spd_log_set(NULL);
+    spd_log_set(NULL, NULL);
     assert_int_equal(caught.count, SPD_LOG_PEER_LINES + 1);
     assert_string_equal(
         caught.text[SPD_LOG_PEER_LINES], "test: before a fork: 1 more of 192.0.2.1");
@@ -435,11 +437,12 @@ static void a_program_that_sets_none_has_its_lines_on_standard_error_with_the_ti
     assert_string_equal(at, "");
 }
 
-static void to_full_pipe(int level, const char *text)
+static void to_full_pipe(void *context, int level, const char *text)
 {
     static int ends[2];
     char bytes[4096] = { 0 };
 
+    (void)context;
     (void)level;
     (void)text;
     if (pipe(ends) != 0)
@@ -451,7 +454,7 @@ static void to_full_pipe(int level, const char *text)
 
 static void stuck_part(void)
 {
-    spd_log_set(to_full_pipe);
+    spd_log_set(to_full_pipe, NULL);
     for (int i = 0; i < 1000; i++)
         spd_log(SPD_LOG_ERROR, "line %d", i);
 }

@@ -357,8 +357,9 @@ static void delete_by_two_threads(void)
     spd_unit_delete(unit);
 }
 
-static void delete_in_the_log(int level, const char *text)
+static void delete_in_the_log(void *context, int level, const char *text)
 {
+    (void)context;
     (void)level, (void)text;
     spd_unit_delete(unit);
 }
@@ -367,7 +368,7 @@ static void delete_within_the_log_function(void)
 {
     in_operation = NULL;
     open_unit(&async, SPD_WRITE_PROTECTED);
-    spd_log_set(delete_in_the_log);
+    spd_log_set(delete_in_the_log, NULL);
     spd_log(SPD_LOG_ERROR, "a line");
     pause();
 }
@@ -406,7 +407,14 @@ static void a_unit_in_use_is_not_deleted(void **state)
     X(spd_unit_wait, (NULL), "unit")                                                               \
     X(spd_unit_wait_for, (NULL, 0), "unit")                                                        \
     X(spd_unit_context, (NULL), "unit")                                                            \
-    X(spd_unit_params, (NULL), "unit")                                                             \
+    X(spd_unit_params, (NULL, NULL), "unit")                                                       \
+    X(spd_unit_block_count, (NULL), "unit")                                                        \
+    X(spd_unit_last_error, (NULL, NULL, 0), "unit")                                                \
+    X(spd_unit_operation_statistics, (NULL, SPD_READ, NULL), "unit")                               \
+    X(spd_params_init, (NULL, sizeof(spd_params)), "params")                                       \
+    X(spd_ops_init, (NULL, sizeof(spd_ops)), "ops")                                                \
+    X(spd_statistics_init, (NULL, sizeof(spd_statistics)), "statistics")                           \
+    X(spd_operation_statistics_init, (NULL, 64), "statistics")                                     \
     X(spd_unit_door_uri, (NULL, 0), "unit")                                                        \
     X(spd_unit_door_name, (NULL, 0), "unit")                                                       \
     X(spd_unit_resize, (NULL, 1), "unit")                                                          \
@@ -433,15 +441,16 @@ static void null_is_refused_by_name(void **state)
 #undef X
 }
 
-static void print(int level, const char *text)
+static void print(void *context, int level, const char *text)
 {
+    (void)context;
     if (level == SPD_LOG_ERROR)
         dprintf(STDERR_FILENO, "the program says: %s\n", text);
 }
 
 static void misuse_with_a_sink(void)
 {
-    spd_log_set(print);
+    spd_log_set(print, NULL);
     spd_unit_shutdown(NULL);
 }
 

@@ -298,7 +298,6 @@ static void check_medium_error(const spd_ops *ops, uint32_t flags)
     unsigned char block[TEST_BLOCK] = { 0 };
     struct loop_command read = { 0 };
     uint64_t lba = 9;
-    spd_statistics statistics = { .size = sizeof statistics };
 
     spd_status_set(&device.status, 3, 0x11, 0, &lba);
     assert_true(loop_start_read(loop_door_of(unit), &read, block, lba, 1, TEST_BLOCK));
@@ -306,8 +305,7 @@ static void check_medium_error(const spd_ops *ops, uint32_t flags)
     assert_int_equal(read.request.task.sense[2] & 0x0f, 3);
     assert_int_equal(read.request.task.sense[12], 0x11);
     assert_int_equal(read.request.task.sense[6], 9); /* INFORMATION */
-    assert_int_equal(spd_unit_statistics(unit, &statistics), 0);
-    assert_int_equal(statistics.operation[SPD_READ].errors, 1);
+    assert_int_equal(test_statistics(unit, SPD_READ).errors, 1);
     memset(&device.status, 0, sizeof device.status);
     test_unit_end(unit, &device);
 }
@@ -327,7 +325,7 @@ static void check_recovered_error(const spd_ops *ops, uint32_t flags)
     spd_params params = test_params(flags);
     static unsigned char in[BLOCKS * TEST_BLOCK];
     struct loop_command read = { 0 };
-    spd_statistics statistics = { .size = sizeof statistics };
+    spd_operation_statistics statistics;
     uint64_t lba = 9;
     spd_unit *unit;
 
@@ -342,10 +340,10 @@ static void check_recovered_error(const spd_ops *ops, uint32_t flags)
     assert_int_equal(read.request.task.sense[2] & 0x0f, 1);
     assert_int_equal(read.request.task.moved_length, sizeof in);
     assert_memory_equal(in, device.disk[7], sizeof in);
-    assert_int_equal(spd_unit_statistics(unit, &statistics), 0);
-    assert_int_equal(statistics.operation[SPD_READ].operations, OPERATIONS);
-    assert_int_equal(statistics.operation[SPD_READ].errors, 0);
-    assert_int_equal(statistics.operation[SPD_READ].bytes, sizeof in);
+    statistics = test_statistics(unit, SPD_READ);
+    assert_int_equal(statistics.operations, OPERATIONS);
+    assert_int_equal(statistics.errors, 0);
+    assert_int_equal(statistics.bytes, sizeof in);
     memset(&device.status, 0, sizeof device.status);
     test_unit_end(unit, &device);
 }
@@ -453,22 +451,24 @@ static void statistics_count_what_was_done(void **state)
     spd_params params = test_params(SPD_CACHE | SPD_NEVER_BLOCKS);
     spd_unit *unit = test_unit(&device, &test_simple_ops, &params, 0);
     unsigned char blocks[3 * TEST_BLOCK] = { 0 };
-    spd_statistics s = { .size = sizeof s };
+    spd_statistics all = { .size = sizeof all };
+    spd_operation_statistics writes;
     uint64_t in_buckets = 0;
 
     (void)state;
     run_write(unit, blocks, 0, 3);
     run_write(unit, blocks, 0, 1);
     run_flush(unit);
-    assert_int_equal(spd_unit_statistics(unit, &s), 0);
-    assert_int_equal(s.commands, 4); /* one is the door's TEST UNIT READY */
-    assert_int_equal(s.operation[SPD_WRITE].operations, 2);
-    assert_int_equal(s.operation[SPD_WRITE].bytes, 4 * TEST_BLOCK);
-    assert_int_equal(s.operation[SPD_FLUSH].operations, 1);
-    assert_int_equal(s.operation[SPD_FLUSH].bytes, 0);
-    assert_int_equal(s.operation[SPD_READ].operations, 0);
+    assert_int_equal(spd_unit_statistics(unit, &all), 0);
+    assert_int_equal(all.commands, 4); /* one is the door's TEST UNIT READY */
+    writes = test_statistics(unit, SPD_WRITE);
+    assert_int_equal(writes.operations, 2);
+    assert_int_equal(writes.bytes, 4 * TEST_BLOCK);
+    assert_int_equal(test_statistics(unit, SPD_FLUSH).operations, 1);
+    assert_int_equal(test_statistics(unit, SPD_FLUSH).bytes, 0);
+    assert_int_equal(test_statistics(unit, SPD_READ).operations, 0);
     for (int i = 0; i < SPD_LATENCY_BUCKETS; i++)
-        in_buckets += s.operation[SPD_WRITE].latency[i];
+        in_buckets += writes.latency[i];
     assert_int_equal(in_buckets, 2);
     test_unit_end(unit, &device);
 }

@@ -26,8 +26,9 @@ static unsigned calls;
 static char line[SPD_LOG_LINE_MAX]; /* the first error of the log that speaks of a result */
 static unsigned lines;
 
-static void catch(int level, const char *text)
+static void catch(void *context, int level, const char *text)
 {
+    (void)context;
     if (level == SPD_LOG_ERROR && strstr(text, "returned") && !lines++)
         snprintf(line, sizeof line, "%s", text);
 }
@@ -81,7 +82,7 @@ static void open_unit(uint32_t flags)
 
     nowait_result = result = 0;
     memset(&status, 0, sizeof status);
-    spd_log_set(catch);
+    spd_log_set(catch, NULL);
     unit = test_unit(&device, &ops, &params, 1);
     calls = lines = 0;
 }
@@ -90,13 +91,13 @@ static void close_unit(void)
 {
     nowait_result = result = 0;
     test_unit_end(unit, &device);
-    spd_log_set(NULL);
+    spd_log_set(NULL, NULL);
 }
 
 /* Delivers what was logged before. */
 static void deliver(void)
 {
-    spd_log_set(catch);
+    spd_log_set(catch, NULL);
 }
 
 static void run(struct loop_command *command, bool write, uint64_t lba)

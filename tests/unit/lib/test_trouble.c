@@ -21,8 +21,9 @@ static char lines[64][SPD_LOG_LINE_MAX];
 static int levels[64];
 static unsigned line_count;
 
-static void catch(int level, const char *text)
+static void catch(void *context, int level, const char *text)
 {
+    (void)context;
     if (line_count == 64)
         return;
     levels[line_count] = level;
@@ -33,14 +34,14 @@ static int begin(void **state)
 {
     (void)state;
     line_count = 0;
-    spd_log_set(catch);
+    spd_log_set(catch, NULL);
     return 0;
 }
 
 static int end(void **state)
 {
     (void)state;
-    spd_log_set(NULL);
+    spd_log_set(NULL, NULL);
     test_unit_end(unit, &device);
     return 0;
 }
@@ -74,7 +75,7 @@ static void write_block(uint64_t lba)
 
 static void expect_lines(unsigned count)
 {
-    spd_log_set(catch);
+    spd_log_set(catch, NULL);
     assert_int_equal(line_count, count);
 }
 

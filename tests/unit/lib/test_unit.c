@@ -41,19 +41,27 @@ static int create(const spd_params *params, const spd_ops *ops)
     return spd_unit_create("loop:", params, ops, &device, &unit);
 }
 
+static spd_params effective_params(void)
+{
+    spd_params params = { .size = sizeof params };
+
+    assert_int_equal(spd_unit_params(unit, &params), 0);
+    return params;
+}
+
 static void good_parameters_are_taken_and_defaults_filled_in(void **state)
 {
     static const uint8_t zero[16];
     spd_params params = test_params(SPD_CACHE);
-    const spd_params *effective;
+    spd_params effective;
 
     (void)state;
     assert_int_equal(create(&params, &test_simple_ops), 0);
-    effective = spd_unit_params(unit);
-    assert_int_equal(effective->physical_block_length, 4096);
-    assert_int_equal(effective->max_transfer_length, 1 << 20);
-    assert_int_equal(effective->queue_depth, 256);
-    assert_memory_not_equal(effective->guid, zero, 16);
+    effective = effective_params();
+    assert_int_equal(effective.physical_block_length, 4096);
+    assert_int_equal(effective.max_transfer_length, 1 << 20);
+    assert_int_equal(effective.queue_depth, 256);
+    assert_memory_not_equal(effective.guid, zero, 16);
     assert_ptr_equal(spd_unit_context(unit), &device);
     assert_string_equal(spd_unit_door_uri(unit, 0), "loop:canonical");
     assert_null(spd_unit_door_uri(unit, 1));
@@ -66,7 +74,7 @@ static void long_blocks_have_a_physical_length_to_match(void **state)
     (void)state;
     params.block_length = 65536;
     assert_int_equal(create(&params, &test_simple_ops), 0);
-    assert_int_equal(spd_unit_params(unit)->physical_block_length, 65536);
+    assert_int_equal(effective_params().physical_block_length, 65536);
 }
 
 static void each_bad_parameter_has_its_error_and_says_the_value(void **state)
@@ -173,61 +181,30 @@ static void a_write_protected_device_needs_no_write(void **state)
     assert_int_equal(create(&params, &ops), 0);
 }
 
-static void shorter_structures_of_older_programs_get_the_defaults(void **state)
+static void resize_to_nothing(void *argument)
 {
-    spd_params params = test_params(SPD_CACHE);
-    spd_ops ops = test_simple_ops;
-
-    (void)state;
-    params.size = offsetof(spd_params, flags);
-    params.flags = 0xffffffff; /* not there, as far as that program knows */
-    params.product_id[0] = 0x7f;
-    ops.size = offsetof(spd_ops, submit);
-    ops.submit = test_async_ops.submit;
-    assert_int_equal(create(&params, &ops), 0);
-    assert_int_equal(spd_unit_params(unit)->flags, SPD_CACHE);
-    assert_string_equal(spd_unit_params(unit)->product_id, "WinSpd Disk");
-    assert_int_equal(spd_unit_params(unit)->slow_call, 5000);
-    assert_int_equal(spd_unit_params(unit)->size, sizeof(spd_params));
+    assert_int_equal(spd_unit_resize(argument, 0), SPD_ERROR_BLOCK_COUNT);
 }
 
-static void longer_structures_of_newer_programs_must_end_in_zeros(void **state)
-{
-    struct {
-        spd_params params;
-        uint64_t more[2];
-    } longer = { test_params(SPD_CACHE), { 0, 0 } };
-
-    (void)state;
-    longer.params.size = sizeof longer;
-    longer.more[1] = 1;
-    assert_int_equal(create(&longer.params, &test_simple_ops), SPD_ERROR_SIZE);
-    longer.more[1] = 0;
-    assert_int_equal(create(&longer.params, &test_simple_ops), 0);
-}
-
-static void statistics_fit_the_callers_structure(void **state)
+static void the_last_error_is_known_on_other_threads(void **state)
 {
     spd_params params = test_params(SPD_CACHE);
-    struct {
-        spd_statistics statistics;
-        uint64_t more;
-    } longer;
-    spd_statistics shorter;
+    char detail[64] = "x", cut[5];
+    os_thread thread;
 
     (void)state;
     assert_int_equal(create(&params, &test_simple_ops), 0);
-    longer.statistics.size = sizeof longer;
-    longer.more = 7;
-    assert_int_equal(spd_unit_statistics(unit, &longer.statistics), 0);
-    assert_int_equal(longer.more, 0);
-    assert_int_equal(longer.statistics.size, sizeof longer);
-    shorter.size = offsetof(spd_statistics, operation);
-    shorter.operation[0].errors = 7;
-    assert_int_equal(spd_unit_statistics(unit, &shorter), 0);
-    assert_int_equal(shorter.operation[0].errors, 7);
-    shorter.size = 3;
-    assert_int_equal(spd_unit_statistics(unit, &shorter), SPD_ERROR_SIZE);
+    assert_int_equal(spd_unit_last_error(unit, detail, sizeof detail), 0);
+    assert_string_equal(detail, "");
+    assert_int_equal(os_thread_create(&thread, "resizes", resize_to_nothing, unit), 0);
+    os_thread_join(thread);
+    assert_int_equal(spd_unit_last_error(unit, detail, sizeof detail), SPD_ERROR_BLOCK_COUNT);
+    assert_string_equal(detail, "0 blocks of 512 bytes");
+    assert_int_equal(spd_unit_last_error(unit, cut, sizeof cut), SPD_ERROR_BLOCK_COUNT);
+    assert_string_equal(cut, "0 bl");
+    assert_int_equal(spd_unit_last_error(unit, NULL, 0), SPD_ERROR_BLOCK_COUNT);
+    assert_int_equal(spd_unit_add_door(unit, "nothing:"), SPD_ERROR_SCHEME);
+    assert_int_equal(spd_unit_last_error(unit, NULL, 0), SPD_ERROR_SCHEME);
 }
 
 static void a_device_name_without_a_door_is_explained(void **state)
@@ -471,7 +448,7 @@ static void a_resize_changes_the_capacity_and_tells_initiators(void **state)
     assert_int_equal(spd_unit_resize(unit, 0), SPD_ERROR_BLOCK_COUNT);
     assert_int_equal(spd_unit_resize(unit, UINT64_MAX), SPD_ERROR_BLOCK_COUNT);
     assert_int_equal(spd_unit_resize(unit, 0x1000), 0);
-    assert_int_equal(spd_unit_params(unit)->block_count, 0x1000);
+    assert_int_equal(effective_params().block_count, 0x1000);
     loop_start(loop_door_of(unit), &first, test_unit_ready, 6, SCSI_NO_DATA, 0);
     assert_int_equal(loop_wait(&first), SCSI_CHECK_CONDITION);
     assert_int_equal(first.request.task.sense[12], 0x2a);
@@ -546,9 +523,7 @@ int main(void)
         TEST(text_that_is_not_printable_or_not_ended_is_refused),
         TEST(operations_that_do_not_fit_together_are_refused),
         TEST(a_write_protected_device_needs_no_write),
-        TEST(shorter_structures_of_older_programs_get_the_defaults),
-        TEST(longer_structures_of_newer_programs_must_end_in_zeros),
-        TEST(statistics_fit_the_callers_structure),
+        TEST(the_last_error_is_known_on_other_threads),
         TEST(a_device_name_without_a_door_is_explained),
         TEST(a_door_that_does_not_open_leaves_nothing_behind),
         TEST(a_unit_stands_behind_several_doors),

@@ -125,8 +125,9 @@ static void an_exclusive_command_waits_for_those_before_it_and_holds_those_after
 static const char *sought;
 static atomic_bool found;
 
-static void look_for(int level, const char *text)
+static void look_for(void *context, int level, const char *text)
 {
+    (void)context;
     (void)level;
     if (strstr(text, sought))
         atomic_store(&found, true);
@@ -136,14 +137,14 @@ static void seek(const char *text)
 {
     sought = text;
     atomic_store(&found, false);
-    spd_log_set(look_for);
+    spd_log_set(look_for, NULL);
 }
 
 static void wait_found(void)
 {
     while (!atomic_load(&found))
         os_yield();
-    spd_log_set(NULL);
+    spd_log_set(NULL, NULL);
 }
 
 /* A write that the device has, an ORDERED one that waits for it, and one behind. */

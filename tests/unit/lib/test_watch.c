@@ -50,7 +50,7 @@ static int begin(void **state)
 static int end(void **state)
 {
     (void)state;
-    spd_log_set(NULL);
+    spd_log_set(NULL, NULL);
     if (unit) {
         test_let_go(&device); /* a test that failed has not */
         test_unit_end(unit, &device);

@@ -86,7 +86,7 @@ static void each_client_is_told_from_begin_to_end(void **state)
         line = log_lines_wait(" ends after ");
         assert_memory_equal(line, ends, strlen(ends));
         assert_non_null(strstr(line, reason));
-        spd_log_set(NULL);
+        spd_log_set(NULL, NULL);
     }
 }
 
@@ -98,7 +98,7 @@ static void expect_refusal(const char *why)
     snprintf(expected, sizeof expected, "%s: a client is refused, %s: process %d of user %u",
         spd_unit_door_uri(fixture.unit, 0), why, (int)getpid(), (unsigned)getuid());
     assert_string_equal(log_lines_wait("a client is refused"), expected);
-    spd_log_set(NULL);
+    spd_log_set(NULL, NULL);
 }
 
 static void a_client_that_finds_no_place_is_told(void **state)
