@@ -8,14 +8,13 @@ enum {
     WEIGHT = 16,       /* of all calls before, in the mean */
     SLOW = WEIGHT / 2, /* times as long as is quick: so much does a slow call of the device count */
     LOOKS = 50,        /* of a watcher */
-    OWED_MIN = 64,
-    OWED_MAX = 65536,
-    KEPT = 16, /* times what is owed: then less will be owed */
+    PENALTY_MIN = 64,
+    PENALTY_MAX = 4096,
 };
 
 void windows_lead_init(struct windows_lead *lead)
 {
-    *lead = (struct windows_lead){ .device_ns = SLOW_NS, .owed_next = OWED_MIN };
+    *lead = (struct windows_lead){ .device_ns = SLOW_NS, .penalty = PENALTY_MIN };
     os_mutex_init(&lead->lock);
     os_cond_init(&lead->wake);
 }
@@ -34,16 +33,13 @@ static void give_up(struct windows_lead *lead)
     os_cond_broadcast(&lead->wake);
 }
 
-/* The lock is held. Leaders of a device that blocks now and then become rarer, and after a good
- * while more frequent again. */
+/* The lock is held. */
 static void count_call(struct windows_lead *lead)
 {
-    if (lead->owed)
+    if (atomic_load(&lead->on))
+        lead->led++;
+    else if (lead->owed)
         lead->owed--;
-    if (lead->owed_next == OWED_MIN || ++lead->kept < KEPT * lead->owed_next)
-        return;
-    lead->owed_next /= 2;
-    lead->kept = 0;
 }
 
 /* A call that takes longer than `most` may be the fault of a busy machine. */
@@ -106,13 +102,16 @@ void windows_lead_returns(struct windows_lead *lead)
     atomic_fetch_add(&lead->turns, 1);
 }
 
-/* The lock is held. */
+/* The lock is held. A device that blocks often has a leader for a part of the time that becomes
+ * smaller and smaller, and one that blocks seldom, or on a busy machine, for half of it or more. */
 static void give_up_blocked(struct windows_lead *lead)
 {
-    lead->owed = lead->owed_next;
-    lead->kept = 0;
-    if (lead->owed_next < OWED_MAX)
-        lead->owed_next *= 2;
+    if (lead->led < lead->penalty && lead->penalty < PENALTY_MAX)
+        lead->penalty *= 2;
+    else if (lead->led >= lead->penalty && lead->penalty > PENALTY_MIN)
+        lead->penalty /= 2;
+    lead->owed = lead->penalty;
+    lead->led = 0;
     give_up(lead);
 }
 

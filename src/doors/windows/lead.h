@@ -44,9 +44,9 @@ struct windows_lead {
     uint32_t leader;    /* the number of its thread; 0: nobody yet */
     int32_t device_ns;  /* what a call of the device takes; a mean, as is the next */
     int32_t driver_ns;  /* what a call of the driver takes, without the time that it waits */
-    uint32_t owed;      /* calls of the device until there may be a leader again */
-    uint32_t owed_next; /* when a leader is given up the next time */
-    uint32_t kept;      /* calls of the device since owed_next was changed */
+    uint32_t led;       /* calls of the device since a leader was given up last */
+    uint32_t penalty;   /* calls of the device that giving one up costs */
+    uint32_t owed;      /* of these: until there may be a leader again */
     _Atomic uint32_t asking; /* threads that the driver has for requests */
     _Atomic uint32_t turns;  /* how often one has come back from there */
 };
