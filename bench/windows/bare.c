@@ -3,7 +3,8 @@
 
 /*
  * The bare exchange of the StorPort double: the calls of a command and of its transaction, with as
- * many bytes, and nothing behind them. No driver of this interface can be quicker.
+ * many bytes, and nothing behind them, or nothing but the command's SRB. No driver of this
+ * interface can be quicker.
  */
 
 #include "drvbench.h"
@@ -32,8 +33,8 @@ static void begin(const struct client *client, const struct double_exchange *exc
     control(client, DOUBLE_IOCTL_EXCHANGE, exchange, sizeof *exchange, 0);
 }
 
-void bare_begin(
-    const struct client *client, bool write, UINT32 length, unsigned clients, unsigned together)
+void bare_begin(const struct client *client, bool write, bool srb, UINT32 length, unsigned clients,
+    unsigned together)
 {
     const struct double_exchange exchange = {
         .clients = clients,
@@ -41,6 +42,8 @@ void bare_begin(
         .ask_brings = CLIENT_HEADER + (write ? 0 : length),
         .take_carries = ENTRY + (write ? 0 : length),
         .take_brings = ENTRY + (write ? length : 0),
+        .srb = srb ? length : 0,
+        .write = write,
     };
 
     begin(client, &exchange);

@@ -12,8 +12,8 @@
  *     for each line KIND:BYTES:CLIENTS:TOGETHER of its input it says "ready", waits for another
  *     line, makes calls for so long, and says how many. Behind that it says how many transactions
  *     of the disk brought requests, how many these were, and how many of them came together. KIND
- *     is empty, answered, read, write, direct-read, direct-write, bare-read or bare-write.
- *     TOGETHER is for the latter two: requests with a call of the server
+ *     is empty, answered, read, write, direct-read, direct-write, bare-read, bare-write, srb-read
+ *     or srb-write. TOGETHER is for the latter four: requests with a call of the server
  */
 
 #include "drvbench.h"
@@ -32,10 +32,12 @@ enum kind {
     KIND_DIRECT_WRITE,
     KIND_BARE_READ,
     KIND_BARE_WRITE,
+    KIND_SRB_READ,
+    KIND_SRB_WRITE,
 };
 static const char *const kinds[] = {
     "empty", "answered", "read", "write", "direct-read", "direct-write", "bare-read",
-    "bare-write",
+    "bare-write", "srb-read", "srb-write",
 };
 
 /* The disk, and a unit that nobody uses. */
@@ -90,9 +92,19 @@ static LONGLONG ticks_a_second(void)
     return frequency.QuadPart;
 }
 
+static bool has_srb(const struct point *point)
+{
+    return point->kind == KIND_SRB_READ || point->kind == KIND_SRB_WRITE;
+}
+
 static bool is_bare(const struct point *point)
 {
-    return point->kind == KIND_BARE_READ || point->kind == KIND_BARE_WRITE;
+    return point->kind == KIND_BARE_READ || point->kind == KIND_BARE_WRITE || has_srb(point);
+}
+
+static bool bare_writes(const struct point *point)
+{
+    return point->kind == KIND_BARE_WRITE || point->kind == KIND_SRB_WRITE;
 }
 
 static void call(struct worker *worker, UINT64 place)
@@ -110,7 +122,7 @@ static void call(struct worker *worker, UINT64 place)
     else if (point->kind == KIND_ANSWERED)
         client_answered(&worker->client, point->length);
     else if (is_bare(point))
-        bare_move(&worker->client, point->kind == KIND_BARE_WRITE, point->length);
+        bare_move(&worker->client, bare_writes(point), point->length);
     else
         client_move(&worker->client, worker->units->disk, ways[point->kind], place, point->length);
 }
@@ -180,7 +192,7 @@ static LONGLONG count_of(const struct point *point, const struct units *units, L
         start(&workers[i]);
     }
     if (is_bare(point))
-        bare_begin(&workers[0].client, point->kind == KIND_BARE_WRITE, point->length,
+        bare_begin(&workers[0].client, bare_writes(point), has_srb(point), point->length,
             point->clients, point->together);
     say("ready");
     if (!hear(line, sizeof line))

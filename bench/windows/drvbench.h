@@ -53,9 +53,10 @@ void client_move(
 /* bare.c: what the calls alone cost, of a driver that only brings requests to a server. */
 /* Says "serving", and serves until its input ends. */
 int bare_serve(void);
-/* From now on the calls are like these, of so many clients, and so many go together. */
-void bare_begin(
-    const struct client *client, bool write, UINT32 length, unsigned clients, unsigned together);
+/* From now on the calls are like these, of so many clients, and so many go together. srb: the data
+ * go by way of an SRB. */
+void bare_begin(const struct client *client, bool write, bool srb, UINT32 length, unsigned clients,
+    unsigned together);
 void bare_move(const struct client *client, bool write, UINT32 length);
 /* A client's last call. */
 void bare_end(const struct client *client);

@@ -28,14 +28,19 @@ def floor_lines(floors):
         yield f"{what:44}" + "".join(f"{floor['rates'][count]:>11.0f}" for count in clients)
 
 
+WAYS = {"bare": "Bare exchanges", "srb": "Exchanges with SRBs"}
+
+
 def bound_lines(bounds):
     """Of the same exchanges without a driver's work: what no driver exceeds."""
     counts = list(bounds[0]["of_answered"])
-    yield (f"{'Bare exchanges, requests with a call:':38}"
-           + "".join(f"{count:>9}" for count in counts))
-    for bound in bounds:
-        yield f"{name(bound):38}" + "".join(
-            f"{bound['of_answered'][count]:>9.2f}" for count in counts)
+    for way, what in WAYS.items():
+        yield (f"{what + ', requests with a call:':42}"
+               + "".join(f"{count:>9}" for count in counts))
+        for bound in bounds:
+            if bound["way"] == way:
+                yield f"{name(bound):42}" + "".join(
+                    f"{bound['of_answered'][count]:>9.2f}" for count in counts)
 
 
 def line(row):
@@ -50,8 +55,8 @@ def span(rows, column):
     return low if low == high else f"{low} to {high}"
 
 
-def best_bound(bounds, size):
-    return max(share for bound in bounds if bound["size"] == size
+def best_bound(bounds, way, size):
+    return max(share for bound in bounds if bound["size"] == size and bound["way"] == way
                for share in bound["of_answered"].values())
 
 
@@ -62,8 +67,9 @@ def verdict(rows, bounds):
     text = f"MISSED {len(missed)}: {'; '.join(missed)}." if missed else "Every target is met."
     for size in sorted({row["size"] for row in aimed}):
         some = [row for row in aimed if row["size"] == size]
-        text += f""" Bare exchanges of {size >> 10}K reach {best_bound(bounds, size):.2f} of
-            answered calls at best. Commands of {size >> 10}K with a target reach
+        text += f""" Bare exchanges of {size >> 10}K reach {best_bound(bounds, "bare", size):.2f} of
+            answered calls at best, with SRBs {best_bound(bounds, "srb", size):.2f}.
+            Commands of {size >> 10}K with a target reach
             {span(some, "of_answered")} of answered calls, and {span(some, "of_empty")} of empty
             ones."""
     return " ".join(text.split())
@@ -84,7 +90,9 @@ def text(results):
         disk's,
         and something comes back from both. Bare exchanges: the same two trips, for as many
         requests with a call, of a port driver that does nothing but bring them to a server, as a
-        share of answered calls; 4 wait for all clients. need: of answered calls. Median of
+        share of answered calls; 4 wait for all clients. With SRBs: it makes one of each request,
+        and copies its data into that and out again, as commands must. need: of answered
+        calls. Median of
         {results['rounds']} rounds of {results['seconds']} s a point, all on CPU
         {machine['cpu']}, at a load of {results['load']:.1f}."""
     where = f"{machine['model']}, Linux {machine['kernel']}, {results['wine']}"

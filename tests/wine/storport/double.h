@@ -247,7 +247,7 @@ ULONG service_count(struct adapter *adapter);
 /* control.c; FALSE: not a code of ours */
 BOOLEAN control(struct adapter *adapter, IRP *irp, NTSTATUS *status);
 /* exchange.c; the same */
-BOOLEAN exchange(IRP *irp, NTSTATUS *status);
+BOOLEAN exchange(struct adapter *adapter, IRP *irp, NTSTATUS *status);
 
 /* judge.c. A finding fails the test; a note is for whoever reads the log. */
 void judge_open(void);

@@ -35,7 +35,7 @@ static NTSTATUS adapter_control(struct adapter *adapter, IRP *irp)
         complete_irp(irp, STATUS_DEVICE_NOT_READY, 0);
         return STATUS_DEVICE_NOT_READY;
     }
-    if (control(adapter, irp, &status) || exchange(irp, &status))
+    if (control(adapter, irp, &status) || exchange(adapter, irp, &status))
         return status;
     switch (code) {
     case IOCTL_MINIPORT_PROCESS_SERVICE_IRP:

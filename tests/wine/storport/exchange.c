@@ -22,6 +22,45 @@ static ULONG out_of(IRP *irp)
     return IoGetCurrentIrpStackLocation(irp)->Parameters.DeviceIoControl.OutputBufferLength;
 }
 
+static ULONG in_of(IRP *irp)
+{
+    return IoGetCurrentIrpStackLocation(irp)->Parameters.DeviceIoControl.InputBufferLength;
+}
+
+/* An asking IRP's SRB, or NULL. */
+static struct request **srb_of(IRP *irp)
+{
+    return (struct request **)&irp->Tail.Overlay.DriverContext[0];
+}
+
+/* The data of an SRB, which end there in the IRP's buffer of so many bytes; NULL: they do not. */
+static UCHAR *data_of(IRP *irp, ULONG end, ULONG length)
+{
+    UCHAR *buffer = irp->AssociatedIrp.SystemBuffer;
+
+    return end >= current.srb && end <= length ? buffer + end - current.srb : NULL;
+}
+
+static void move(UCHAR *to, const UCHAR *from)
+{
+    if (to && from)
+        RtlCopyMemory(to, from, current.srb);
+}
+
+static NTSTATUS make_srb(struct adapter *adapter, IRP *irp)
+{
+    struct request *request = NULL;
+
+    if (current.srb && !(request = request_new(adapter, 0, current.srb)))
+        return STATUS_INSUFFICIENT_RESOURCES;
+    *srb_of(irp) = request;
+    if (request && current.write)
+        move(request->buffer, data_of(irp, in_of(irp), in_of(irp)));
+    else if (request)
+        RtlZeroMemory(request->buffer, current.srb);
+    return STATUS_SUCCESS;
+}
+
 /* The lock is held. A taker that may go, or NULL. */
 static IRP *ripe(ULONG *count)
 {
@@ -37,12 +76,22 @@ static IRP *ripe(ULONG *count)
     return irp;
 }
 
+/* What was asked for stays where it is until the next TAKE, of which there is one at a time. */
 static void bring(IRP *irp, ULONG count)
 {
     struct double_taken *reply = irp->AssociatedIrp.SystemBuffer;
     ULONG length = sizeof(*reply) + count * current.take_brings;
+    ULONG end = sizeof(*reply);
 
     *reply = (struct double_taken){ count, current };
+    for (LIST_ENTRY *at = taken.Flink; current.write && at != &taken; at = at->Flink) {
+        struct request *request =
+            *srb_of(CONTAINING_RECORD(at, IRP, Tail.Overlay.ListEntry));
+
+        end += current.take_brings;
+        if (request)
+            move(data_of(irp, end, out_of(irp)), request->buffer);
+    }
     complete_irp(irp, STATUS_SUCCESS, min(length, out_of(irp)));
 }
 
@@ -86,20 +135,41 @@ static void leave(IRP *irp)
     look();
 }
 
-static void ask(IRP *irp)
+static NTSTATUS ask(struct adapter *adapter, IRP *irp)
 {
+    NTSTATUS status = make_srb(adapter, irp);
     KIRQL irql;
 
+    if (status) {
+        complete_irp(irp, status, 0);
+        return status;
+    }
     IoMarkIrpPending(irp);
     KeAcquireSpinLock(&lock, &irql);
     InsertTailList(&asked, &irp->Tail.Overlay.ListEntry);
     asked_count++;
     KeReleaseSpinLock(&lock, irql);
     look();
+    return STATUS_PENDING;
 }
 
-static void answer_all(void)
+/* The data of a read come from where the taker has them. */
+static void answer(IRP *irp, const UCHAR *data)
 {
+    struct request *request = *srb_of(irp);
+
+    if (request && !current.write) {
+        move(request->buffer, data);
+        move(data_of(irp, current.ask_brings, out_of(irp)), request->buffer);
+    }
+    if (request)
+        request_free(request);
+    complete_irp(irp, STATUS_SUCCESS, min(current.ask_brings, out_of(irp)));
+}
+
+static void answer_all(IRP *taker_irp)
+{
+    ULONG end = sizeof(struct double_taken);
     LIST_ENTRY answered = { &answered, &answered };
     KIRQL irql;
 
@@ -108,9 +178,8 @@ static void answer_all(void)
         InsertTailList(&answered, &first_of(&taken)->Tail.Overlay.ListEntry);
     KeReleaseSpinLock(&lock, irql);
     while (!IsListEmpty(&answered)) {
-        IRP *irp = first_of(&answered);
-
-        complete_irp(irp, STATUS_SUCCESS, min(current.ask_brings, out_of(irp)));
+        end += current.take_carries;
+        answer(first_of(&answered), data_of(taker_irp, end, in_of(taker_irp)));
     }
 }
 
@@ -119,22 +188,21 @@ static void take(IRP *irp)
     KIRQL irql;
 
     IoMarkIrpPending(irp);
-    answer_all();
+    answer_all(irp);
     KeAcquireSpinLock(&lock, &irql);
     taker = irp;
     KeReleaseSpinLock(&lock, irql);
     look();
 }
 
-BOOLEAN exchange(IRP *irp, NTSTATUS *status)
+BOOLEAN exchange(struct adapter *adapter, IRP *irp, NTSTATUS *status)
 {
     IO_STACK_LOCATION *stack = IoGetCurrentIrpStackLocation(irp);
-    ULONG in = stack->Parameters.DeviceIoControl.InputBufferLength;
 
     *status = STATUS_SUCCESS;
     switch (stack->Parameters.DeviceIoControl.IoControlCode) {
     case DOUBLE_IOCTL_EXCHANGE:
-        if (in >= sizeof(struct double_exchange)) {
+        if (in_of(irp) >= sizeof(struct double_exchange)) {
             begin(irp);
             return TRUE;
         }
@@ -143,8 +211,7 @@ BOOLEAN exchange(IRP *irp, NTSTATUS *status)
         leave(irp);
         return TRUE;
     case DOUBLE_IOCTL_ASK:
-        ask(irp);
-        *status = STATUS_PENDING;
+        *status = ask(adapter, irp);
         return TRUE;
     case DOUBLE_IOCTL_TAKE:
         if (out_of(irp) >= sizeof(struct double_taken)) {

@@ -3,8 +3,10 @@
 
 /*
  * The bare exchange: what a driver costs that does nothing but bring requests to a server. The
- * benchmark of the driver measures it, so that it can be told what the calls alone cost. All codes
- * are buffered, on the adapter's handle, and each adapter has one exchange at a time.
+ * benchmark of the driver measures it, so that it can be told what the calls alone cost. On demand
+ * the data go by way of an SRB, as those of each command do: StorPort's part is in it then, and the
+ * copies that a driver must make. All codes are buffered, on the adapter's handle, and there is one
+ * exchange at a time.
  */
 
 #ifndef STORPORT_EXCHANGE_H
@@ -22,13 +24,15 @@
 /* A client asks no more. */
 #define DOUBLE_IOCTL_LEAVE DOUBLE_CODE(19)
 
-/* The bytes are those of one request. */
+/* The bytes are those of one request. Data are at their end. */
 struct double_exchange {
     ULONG clients;
     ULONG together; /* 0: there is nothing to take any more */
     ULONG ask_brings;
     ULONG take_carries; /* how much the server is to send for an answer */
     ULONG take_brings;
+    ULONG srb; /* length of the data that are moved by way of an SRB; 0: there is none */
+    ULONG write;
 };
 
 struct double_taken {
