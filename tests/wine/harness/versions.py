@@ -64,17 +64,30 @@ def dll_that_is(newer):
     return test
 
 
+def restart_with(machine, image):
+    installed = machine.prefix.drive / DRIVER
+    installed.unlink()  # the running one is another file from now on
+    installed.write_bytes(image)
+    machine.restart()
+
+
+@contextmanager
+def driver_is(machine, image):
+    """Instead of ours, which is there again afterwards, whatever happens."""
+    ours = (machine.prefix.drive / DRIVER).read_bytes()
+    try:
+        restart_with(machine, image)
+        yield
+    finally:
+        restart_with(machine, ours)
+
+
 def driver_that_is(newer):
     def test(machine):
         dll = version_of((machine.package / "winspd-x64.dll").read_bytes())
-        installed = machine.prefix.drive / DRIVER
-        image = installed.read_bytes()
-        for version in (dll + newer, dll):  # and ours again
-            installed.unlink()              # the running one is another file from now on
-            installed.write_bytes(with_version(image, version))
-            machine.restart()
-            if version != dll:
-                work_together_and_say_so(machine, "ramdisk", version, dll)
+        image = (machine.prefix.drive / DRIVER).read_bytes()
+        with driver_is(machine, with_version(image, dll + newer)):
+            work_together_and_say_so(machine, "ramdisk", dll + newer, dll)
     return test
 
 
