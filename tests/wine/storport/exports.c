@@ -40,6 +40,16 @@ ULONG service_count(struct adapter *adapter)
     return count;
 }
 
+/* A call of the driver's interface begins with its length and a letter, which come back as they
+ * are. Where the pool lies low, as Wine's does, they look like an address of it: 0x00620018. */
+static BOOLEAN is_head(ULONG_PTR word)
+{
+    enum { LONGEST = 136 };
+    ULONG_PTR letter = word >> 16;
+
+    return (word & 0xffff) <= LONGEST && letter >= 'A' && letter <= 'z';
+}
+
 /* An address of the kernel tells a program where to aim. What follows the head of a reply may be a
  * disk's data, which is anything. */
 static void judge_reply(struct adapter *adapter, const IRP *irp)
@@ -49,7 +59,11 @@ static void judge_reply(struct adapter *adapter, const IRP *irp)
     SIZE_T length = min(irp->IoStatus.Information, HEAD), i;
     const DRIVER_OBJECT *driver = adapter->miniport->driver;
 
-    for (i = 0; NT_SUCCESS(irp->IoStatus.Status) && i < length / sizeof(*words); i++) {
+    if (!NT_SUCCESS(irp->IoStatus.Status))
+        return;
+    for (i = 0; i < length / sizeof(*words); i++) {
+        if (!i && is_head(words[i]))
+            continue;
         if (words[i] - (ULONG_PTR)irp < sizeof(*irp) ||
             words[i] - (ULONG_PTR)irp->AssociatedIrp.SystemBuffer < HEAD ||
             words[i] - (ULONG_PTR)adapter->extension < adapter->config.DeviceExtensionSize ||
