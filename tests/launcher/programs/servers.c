@@ -8,51 +8,7 @@
 #include <tlhelp32.h>
 
 #include "launched.h"
-
-static const wchar_t *log_path;
-static BOOL stubborn;
-
-static void note(const wchar_t *text)
-{
-    char line[4096];
-    int length = WideCharToMultiByte(CP_UTF8, 0, text, -1, line, sizeof line, NULL, NULL);
-    HANDLE file = CreateFileW(log_path, FILE_APPEND_DATA, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL,
-        OPEN_ALWAYS, 0, NULL);
-    DWORD written;
-
-    line[length - 1] = '\n';
-    WriteFile(file, line, (DWORD)length, &written, NULL);
-    CloseHandle(file);
-}
-
-static BOOL WINAPI on_event(DWORD event)
-{
-    if (event != CTRL_BREAK_EVENT)
-        return FALSE;
-    note(L"break");
-    if (!stubborn)
-        ExitProcess(0);
-    return TRUE;
-}
-
-/* Waits for what tests/launcher/programs/ask.c sends under Wine. */
-static DWORD WINAPI await_event(void *event)
-{
-    for (;;) {
-        WaitForSingleObject(event, INFINITE);
-        on_event(CTRL_BREAK_EVENT);
-    }
-    return 0;
-}
-
-static void await_events(void)
-{
-    wchar_t name[32];
-
-    _snwprintf(name, 32, L"Global\\break-%lu", GetCurrentProcessId());
-    CreateThread(NULL, 0, await_event, CreateEventW(NULL, FALSE, FALSE, name), 0, NULL);
-    SetConsoleCtrlHandler(on_event, TRUE);
-}
+#include "noting.h"
 
 static void note_user(void)
 {
@@ -71,52 +27,12 @@ static void note_user(void)
     note(line);
 }
 
-static BOOL is_there(const wchar_t *path)
-{
-    HANDLE file = CreateFileW(path, GENERIC_WRITE, 0, NULL, CREATE_NEW, 0, NULL);
-
-    if (file == INVALID_HANDLE_VALUE)
-        return TRUE;
-    CloseHandle(file);
-    return FALSE;
-}
-
-static void note_start(int count, wchar_t **words)
-{
-    wchar_t folder[MAX_PATH + 8] = L"folder ";
-
-    note(L"started");
-    for (int i = 3; i < count; i++)
-        note(words[i]);
-    GetCurrentDirectoryW(MAX_PATH, folder + 7);
-    note(folder);
-}
-
 int server_run(void)
 {
-    int count;
-    wchar_t **words = CommandLineToArgvW(GetCommandLineW(), &count);
-    const wchar_t *mode = words && count > 4 ? words[4] : L"run";
+    struct noting noting = { .log = 3, .first = 3, .note_who = note_user };
 
-    if (!words || count < 4)
-        return ERROR_INVALID_PARAMETER;
-    log_path = words[3];
-    setvbuf(stderr, NULL, _IONBF, 0); /* it has a buffer under Wine where it is a pipe */
-    await_events();
-    stubborn = !wcscmp(mode, L"stubborn");
-    note_start(count, words);
-    fwprintf(stderr, L"hello\n");
-    if (!wcscmp(mode, L"exit") && count > 5)
-        return _wtoi(words[5]);
-    if (!wcscmp(mode, L"crash") && count > 5 && !is_there(words[5]))
-        return 3;
-    if (!wcscmp(mode, L"who"))
-        note_user();
-    for (int i = 0; !wcscmp(mode, L"noise") && count > 5 && i < _wtoi(words[5]); i++)
-        fwprintf(stderr, L"line %d %0100d\n", i, 0);
-    note(L"ready");
-    Sleep(INFINITE);
-    return 0;
+    noting.words = CommandLineToArgvW(GetCommandLineW(), &noting.count);
+    return noting.words ? noting_run(&noting) : ERROR_INVALID_PARAMETER;
 }
 
 /* The file, whole; "" while there is none. */

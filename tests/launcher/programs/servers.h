@@ -12,17 +12,7 @@
  * INVALID_HANDLE_VALUE: there is none, GetLastError() says why. */
 HANDLE pipe_connect(DWORD level);
 
-/*
- * --child server LOG MODE ...: a server that serves nothing. It notes in the file LOG what it is
- * started with, each word in a line, and what happens to it.
- *
- *     run                until it is ended; CTRL_BREAK does that
- *     stubborn           CTRL_BREAK does not
- *     exit STATUS        at once
- *     crash FILE         exit status 3 when there is no such file, which it makes; else as run
- *     who                notes the SID of its user, then as run
- *     noise LINES        writes that many lines to standard error, then as run
- */
+/* --child server LOG MODE ...: noting.h. Its MODE who notes the SID of its user. */
 int server_run(void);
 
 /* Clients that keep their pipes, or that never read. Each runs until the end of its process. */
