@@ -176,7 +176,6 @@ static void the_last_one_parked_can_be_cancelled(void **state)
     spd_gate_leave(&gate, &c);
 }
 
-/* The turns of a nexus are one exclusive task, or all before its next one. */
 /* As if it had come this long ago. */
 static void grow_old(struct spd_request *request, uint64_t milliseconds)
 {
@@ -249,6 +248,7 @@ static void a_slow_device_lets_an_exclusive_one_in_some_time_after_a_refusal(voi
     assert_false(is_refused_after(1000));
 }
 
+/* The turns of a nexus are one exclusive task, or all before its next one. */
 static void nexuses_have_turns(void **state)
 {
     struct spd_request x = exclusive(), y = exclusive(), z = exclusive(), *granted = NULL;
@@ -360,6 +360,7 @@ static void visitor_main(void *argument)
     for (int i = 0; i < EACH; i++) {
         seed = seed * 1103515245 + 12345;
         visitor.request.task.exclusive = seed >> 16 & 7 ? false : true;
+        visitor.request.task.attribute = seed >> 20 & 7 ? SCSI_SIMPLE : SCSI_HEAD_OF_QUEUE;
         if (visitor.request.task.exclusive)
             atomic_fetch_add(&exclusives, 1);
         visit(&visitor);
