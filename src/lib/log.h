@@ -86,7 +86,7 @@ bool spd_log_is_own_thread(void);
 
 enum { SPD_LOG_NEVER = -1 };
 
-/* What the thread of the log does while there is no line. */
+/* Work for the thread of the log while there is no line. */
 struct spd_log_errand {
     /* Called without a lock of the log, and may log. Returns the milliseconds to the next call,
      * which spd_log_begin() brings forward, or SPD_LOG_NEVER. */

@@ -40,7 +40,7 @@ static inline struct list *iscsi_command_tags(const struct iscsi_session *sessio
     return &session->tags[itt * 0x9e3779b1u >> (32 - SESSION_TAGS_SHIFT)];
 }
 
-/* That with this task tag, the newest of several; NULL: there is none. */
+/* The command with this task tag, the newest of several; NULL: there is none. */
 static inline struct iscsi_command *iscsi_command_find(struct iscsi_session *session, uint32_t itt)
 {
     list_each(link, iscsi_command_tags(session, itt)) {

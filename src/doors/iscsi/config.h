@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What the URI of a door says. */
+/* The URI of a door: what it asks for. */
 
 #ifndef ISCSI_CONFIG_H
 #define ISCSI_CONFIG_H

@@ -4,13 +4,13 @@
 /*
  * The iSCSI door: RFC 7143, target side, error recovery level 0, one connection a session.
  *
- * One thread and one polling loop a door. A turn of the loop reads what has arrived, runs every
+ * A door has one thread and one polling loop. A turn of the loop reads what has arrived, runs every
  * command in it, and then writes all answers of a connection with one system call. A request that
  * the device ended on another thread comes back through the mailbox. Everything else belongs to the
  * door's thread, so there is no lock.
  *
- * No file is called by one that it calls. HACKING.md has their order. What a lower file has to tell
- * a higher one is a flag here, which the end of the turn reads, or a callback.
+ * No file is called by one that it calls: HACKING.md has their order. A lower file tells a higher
+ * one by a callback, or by a flag here that the end of a turn reads.
  */
 
 #ifndef ISCSI_DOOR_H

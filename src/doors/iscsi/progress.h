@@ -8,8 +8,8 @@
 
 struct iscsi_command;
 
-/* What a started command needs next: an R2T, the device, or its answer. Nothing while unsolicited
- * data is still to come. */
+/* Takes a started command on: asks for its data by an R2T, gives it to the device, or answers it.
+ * Does nothing while unsolicited data is still to come. */
 void iscsi_progress(struct iscsi_command *command);
 /* Ends a command that has a fault with the status that says so. */
 void iscsi_progress_refuse(struct iscsi_command *command);

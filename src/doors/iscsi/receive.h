@@ -2,8 +2,8 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * From bytes to PDUs. Whoever takes a PDU says with iscsi_receive_into(), before its data comes,
- * where that goes: it is read straight into a command's buffer.
+ * From bytes to PDUs. The file that takes a PDU calls iscsi_receive_into() before the data comes,
+ * so that the data is read straight into a command's buffer.
  */
 
 #ifndef ISCSI_RECEIVE_H

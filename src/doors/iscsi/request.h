@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What each type of request PDU needs before its data segment, and what it does after it. */
+/* Request PDUs, by type: before the data segment of each, and after it. */
 
 #ifndef ISCSI_REQUEST_H
 #define ISCSI_REQUEST_H

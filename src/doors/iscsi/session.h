@@ -60,7 +60,7 @@ struct iscsi_session {
     struct list *tags; /* SESSION_TAGS of them: active ones by a hash of their task tag */
 };
 
-/* Of the connection's peer and with what its login has settled; NULL: not enough memory. */
+/* A session of the connection's peer, with what its login has settled; NULL: not enough memory. */
 struct iscsi_session *iscsi_session_new(
     struct iscsi_connection *c, const struct iscsi_params *params);
 /* Whose it is: once, before its first command. */
@@ -76,7 +76,7 @@ uint32_t iscsi_session_count(const struct iscsi_door *door, const char *initiato
 /* Whether it is a session of this initiator port. */
 bool iscsi_session_is(
     const struct iscsi_session *session, const char *initiator, const uint8_t isid[6]);
-/* That which has a connection; NULL: there is none. */
+/* The session of this initiator port that has a connection; NULL: there is none. */
 struct iscsi_session *iscsi_session_find(
     struct iscsi_door *door, const char *initiator, const uint8_t isid[6]);
 

@@ -11,7 +11,7 @@
 
 struct iscsi_session;
 
-/* What to do with a request that has this CmdSN. */
+/* The turn of a request by its CmdSN. */
 enum iscsi_order {
     ORDER_NOW,
     ORDER_LATER, /* within the window, but others are missing before it */
