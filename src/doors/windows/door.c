@@ -200,17 +200,16 @@ static void end(struct windows_door *door, DWORD error)
     }
 }
 
+/* To the byte what the program has said, as the original passes it on. */
 static SPD_IOCTL_STORAGE_UNIT_STATUS status_of(const struct scsi_outcome *outcome)
 {
-    struct transact_status status = transact_status_of(outcome);
-
     return (SPD_IOCTL_STORAGE_UNIT_STATUS){
-        .ScsiStatus = status.scsi_status,
-        .SenseKey = status.sense_key,
-        .ASC = status.asc,
-        .ASCQ = status.ascq,
-        .Information = status.information,
-        .InformationValid = status.information_valid,
+        .ScsiStatus = outcome->status,
+        .SenseKey = outcome->sense_key,
+        .ASC = outcome->asc,
+        .ASCQ = outcome->ascq,
+        .Information = outcome->information,
+        .InformationValid = outcome->information_valid,
     };
 }
 

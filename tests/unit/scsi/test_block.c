@@ -206,6 +206,7 @@ static void no_blocks_are_nothing_to_do(void **state)
         assert_good(disk);
         assert_int_equal(disk->log_count, operations[i] == SCSI_BLOCK_FLUSH);
         assert_int_equal(disk->task.buffer_length, 0);
+        assert_null(disk->task.scratch);
     }
     block_unmap(disk, 0, NULL, 0);
     assert_good(disk);
