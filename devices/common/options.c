@@ -397,7 +397,7 @@ static bool options_check(const struct device_options *o)
     return confine_check(o);
 }
 
-/* getopt's two tables out of ours. */
+/* getopt's two tables from the table of options. */
 static void build_getopt(const struct device_program *program, char *letters,
     struct option *names)
 {

@@ -43,7 +43,7 @@ struct ioq_request {
     uint8_t state; /* enum ioq_state */
 };
 
-/* Embedded in whoever serves. */
+/* Embedded in a structure of the one that serves. */
 struct ioq_server {
     struct ioq_link link;
     bool waiting;

@@ -100,7 +100,7 @@ int spd_dispatchers_serve(struct spd_unit *unit)
         return spd_fail(SPD_ERROR_NO_MEMORY, "for a thread that serves");
     self->unit = unit;
     os_cond_init(&self->wake);
-    /* It stays until the end: whoever wakes us may be at it for longer than we sleep. */
+    /* It stays until the end: the thread that wakes it may be at it for longer than it sleeps. */
     os_mutex_lock(&dispatchers->lock);
     self->next = dispatchers->lent;
     dispatchers->lent = self;

@@ -63,7 +63,7 @@ bool spd_gate_enter(
     waiter->exclusive = exclusive;
     waiter->head = request->task.attribute == SCSI_HEAD_OF_QUEUE;
     os_mutex_lock(&gate->lock);
-    /* Taken back under the lock: whoever left meanwhile and saw this count did not admit anybody,
+    /* Taken back under the lock: a task that left meanwhile and saw this count admitted nobody,
      * so what follows has to. */
     if (!exclusive)
         atomic_fetch_sub(&gate->word, 1);

@@ -7,8 +7,8 @@
  *   start -> [map] -> [scratch] -> [gate] -> device ... device -> leave the gate -> done
  *
  * A request is with one thread at a time. Where it has to wait it is put down (state says where)
- * and whoever ends the wait goes on with it: the door, the task that left the gate, a dispatcher,
- * the device. Nobody touches a request after putting it down.
+ * and the one that ends the wait goes on with it: the door, the task that left the gate, a
+ * dispatcher, the device. Nobody touches a request after putting it down.
  *
  * Between the operations of a long command it goes to the end of the dispatchers' queue, or back to
  * its door for a later turn, so that others have theirs.

@@ -160,8 +160,8 @@ static void stop_doors(struct spd_unit *unit, uint32_t count)
         unit->doors[i]->ops->stop(unit->doors[i]);
 }
 
-/* The doors have been told to stop. Everything that was accepted ends here, then the device is told
- * to keep what it was given. */
+/* The doors take no more commands. Everything that was accepted ends here; then the device flushes
+ * what it was given. */
 static int tear_down(struct spd_unit *unit, uint32_t doors)
 {
     int error = 0;

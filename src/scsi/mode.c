@@ -22,7 +22,7 @@ struct page {
 /* Ascending by code, as MODE SENSE returns them. The original's unit begins with the caching page,
  * its only one; here it also has the control page, for MODE SELECT. */
 static const struct page pages[] = {
-    /* Read-Write Error Recovery: no retries of ours, nothing reassigned */
+    /* Read-Write Error Recovery: the engine retries nothing and reassigns nothing */
     { SCSI_MODERN, 12, { 0x01, 0x0a } },
     { SCSI_EVERY_PROFILE, 20, { CACHING, 0x12 } },
     /* QUEUE ALGORITHM MODIFIER 1: SIMPLE commands may be reordered */

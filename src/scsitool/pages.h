@@ -13,7 +13,7 @@ struct page {
     struct fields fields;
 };
 
-/* NULL when it is none of ours. */
+/* NULL when the table has none. */
 const struct fields *pages_vpd(uint8_t code);
 const struct fields *pages_mode(uint8_t code);
 

@@ -2,8 +2,8 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * A unit behind a pipe. It takes block operations and no CDBs, but says its parameters to whoever
- * connects; the engine answers here as it would answer for them in the driver.
+ * A unit behind a pipe. It takes block operations and no CDBs, but says its parameters to each
+ * client; the engine answers here as it would answer for them in the driver.
  */
 
 #include "scsitool/transport.h"
@@ -98,7 +98,7 @@ static int execute(struct transport *transport, struct command *command)
     return 0;
 }
 
-/* The first command of a nexus is told of the power on. */
+/* The first command of a nexus gets the unit attention of the power on. */
 static void take_attention(struct pipe_unit *pipe)
 {
     struct command test_unit_ready = { .cdb_length = 6 };

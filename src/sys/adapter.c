@@ -204,7 +204,7 @@ static BOOLEAN NTAPI reset_bus(PVOID extension, ULONG path)
     return sys_srb_reset_bus(extension, path);
 }
 
-/* Nothing of ours is pended any more, and units do not outlive their servers' requests. */
+/* No IRP of the driver is pended any more, and units do not outlive their servers' requests. */
 static VOID NTAPI complete_service_irps(PVOID extension)
 {
     struct sys_adapter *adapter = extension;

@@ -91,7 +91,8 @@ static void remove(struct sys_process *process, PIRP irp)
     process->lifetime_count--;
 }
 
-/* It owns the IRP. The units go first: whoever waits for the end of the process finds none. */
+/* It owns the IRP. The units go first: a program that waits for the end of the process finds
+ * none. */
 static VOID NTAPI cancel(PDEVICE_OBJECT device, PIRP irp)
 {
     struct sys_process *process = process_of(irp);

@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * What an administrator or a debugger is told: events of units, never of requests one by one.
+ * Lines for an administrator or a debugger: events of units, never of requests one by one.
  * StorPortLogSystemEvent() and DbgPrintEx() are both allowed up to DISPATCH_LEVEL; no lock is held.
  */
 
@@ -15,7 +15,7 @@ enum {
     FROM_IHV = 77,   /* DPFLTR_IHVDRIVER_ID */
 };
 
-/* Also DbgPrintEx()'s levels: a debugger shows errors unless it is told otherwise. */
+/* Also DbgPrintEx()'s levels: a debugger shows errors unless its filter says otherwise. */
 enum level { ERRORS, WARNINGS, NOTES, DETAILS };
 
 /* '#' is the unit's number, '%' the event's, '@' the driver's version. Details are for debuggers

@@ -117,7 +117,7 @@ static struct sys_wait *matched(
     while (result == IOQ_MATCHED) {
         struct sys_wait *wait = CONTAINING_RECORD(server, struct sys_wait, server);
 
-        /* Whoever takes the cancel routine away owns the IRP; here its canceller was first. */
+        /* The IRP belongs to the thread that takes the cancel routine away: its canceller, here. */
         if (IoSetCancelRoutine(wait->irp, NULL)) {
             wait->room.wanted = 0; /* nothing else waits */
             unit->calls++;

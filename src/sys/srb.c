@@ -277,7 +277,7 @@ void sys_srb_ended(struct sys_adapter *adapter)
             SRB_STATUS_SUCCESS);
 }
 
-/* Every request of the unit ends, and every initiator is told. */
+/* Every request of the unit ends, and every initiator gets a unit attention. */
 static void reset(struct sys_unit *unit, enum scsi_attention attention)
 {
     LIST_ENTRY ended;

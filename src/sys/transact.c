@@ -34,7 +34,7 @@ void sys_transact_cancel_all(struct sys_unit *unit, PLIST_ENTRY irps)
     }
 }
 
-/* Whoever holds the adapter's lock says who may transact from now on, or nobody. What waits would
+/* The holder of the adapter's lock says who may transact from now on, or nobody. What waits would
  * get requests that it may not answer any more: it goes to `irps`. Returns the one before, whose
  * reference becomes the caller's. */
 struct sys_process *sys_transact_redirect(

@@ -18,7 +18,7 @@ enum {
     CHAP_SECRET_MAX = 255,
     CHAP_NAME_MAX = 255,
     CHAP_HASH_MAX = 32,
-    CHAP_CHALLENGE = 32,      /* bytes of ours */
+    CHAP_CHALLENGE = 32,      /* bytes of the challenge of this side */
     CHAP_CHALLENGE_MAX = 1024, /* RFC 7143 12.1.3: bytes of theirs */
     CHAP_ACCOUNTS_MAX = 1024,
     CHAP_BINDINGS_MAX = 4096,
@@ -93,7 +93,7 @@ bool iscsi_chap_step(struct iscsi_chap *chap, const struct iscsi_chap_rules *rul
     const struct iscsi_chap_keys *keys, struct iscsi_text *answer);
 
 /* For tests and tools: the response of RFC 1994 4.1. Returns its length, 0 when the algorithm is
- * not one of ours. */
+ * not one that this side offers. */
 size_t iscsi_chap_hash(uint8_t algorithm, uint8_t identifier, const char *secret,
     const uint8_t *challenge, size_t length, uint8_t hash[CHAP_HASH_MAX]);
 

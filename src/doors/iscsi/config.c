@@ -38,7 +38,7 @@ static int read_target(const char *path, size_t length, struct iscsi_config *con
     /* iscsi_name_fault() refuses a name of one byte too many, so the copy need be no longer. */
     snprintf(name, sizeof(name), "%.*s", (int)length, path);
     fault = iscsi_name_fault(name);
-    /* Whoever types the name shall see it as it is on the wire. */
+    /* A person who types the name shall see it as it is on the wire. */
     if (fault == NULL && memcmp(name, path, length) != 0)
         fault = "it has upper-case letters";
     if (fault != NULL)

@@ -174,7 +174,7 @@ static uint16_t authenticate(struct iscsi_connection *c, struct iscsi_text *answ
     const struct iscsi_chap_keys none = { 0 };
 
     if (memcmp(&login->chap_keys, &none, sizeof(none)) == 0)
-        /* The choice of the method alone is fine; whoever wants to go on without CHAP loses. */
+        /* The choice of the method alone is fine; an initiator that goes on without CHAP fails. */
         return authenticated(c) ||
                 (login->method == METHOD_CHAP && login->stage == STAGE_SECURITY)
             ? LOGIN_SUCCESS

@@ -12,7 +12,7 @@
 #include "doors/iscsi/send.h"
 #include "scsi/be.h"
 
-/* Our pings carry this tag; the answer is told by it, and by any other sign of life. */
+/* The pings of this side carry this tag, which the answer repeats. */
 #define PING_TAG 0x50494e47u
 
 void iscsi_nop_out(
@@ -20,7 +20,7 @@ void iscsi_nop_out(
 {
     struct iscsi_reply *reply;
 
-    /* An answer to a ping of ours, or only news of ExpStatSN: no answer to it. */
+    /* An answer to our ping, or only news of ExpStatSN: no answer to it. */
     if (be32_get(bhs + BHS_ITT) == ISCSI_NO_TAG)
         return;
     if (length > c->max_send)

@@ -7,7 +7,7 @@
  *
  * The thread that receives a message starts its command. Has it ended by then, the answer goes with
  * the next receive, which is one call for both; otherwise the thread goes on with another message,
- * and whoever ends the command sends the answer.
+ * and the thread that ends the command sends the answer.
  */
 
 #include "doors/windows/windows.h"
