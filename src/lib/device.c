@@ -70,8 +70,11 @@ static uint64_t blocks_of(const struct scsi_op *op, enum scsi_step step)
 static struct spd_call *watch_call(
     const struct spd_request *request, enum scsi_step step, bool here)
 {
-    return spd_watch_begin(request->unit, operation_of(step), first_lba(request, step),
-        blocks_of(&request->task.op, step), request->started, here);
+    enum spd_operation operation = operation_of(step);
+    uint64_t lba = first_lba(request, step), blocks = blocks_of(&request->task.op, step);
+
+    OS_PROBE4(device_begin, request, operation, lba, blocks);
+    return spd_watch_begin(request->unit, operation, lba, blocks, request->started, here);
 }
 
 static void count_operation(const struct spd_request *request, enum scsi_step step)
@@ -79,6 +82,7 @@ static void count_operation(const struct spd_request *request, enum scsi_step st
     const struct spd_unit *unit = request->unit;
     uint64_t blocks = blocks_of(&request->task.op, step), taken = os_now_ns() - request->started;
 
+    OS_PROBE3(device_end, request, request->outcome.status, request->outcome.sense_key);
     spd_count_operation(unit->shards, operation_of(step),
         !scsi_outcome_completed(&request->outcome), blocks << unit->block_shift, taken);
     if (taken >= unit->watch.slow)

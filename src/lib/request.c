@@ -65,6 +65,7 @@ static struct spd_request *finish(struct spd_request *request)
         spd_request_release(request);
     spd_count_command(unit->shards);
     set_state(request, SPD_REQUEST_DONE);
+    OS_PROBE2(request_done, request, request->task.status);
     request->ops->done(request);
     return granted;
 }
@@ -94,6 +95,7 @@ static bool prepare(struct spd_request *request, enum scsi_step step, struct spd
     if (!request->waiter.inside && (task->medium || task->exclusive || step == SCSI_ENTER)) {
         request->step = step;
         set_state(request, SPD_REQUEST_PARKED);
+        OS_PROBE2(gate, request, task->exclusive);
         return spd_gate_enter(&request->unit->gate, request, granted);
     }
     return true;
@@ -256,14 +258,22 @@ static inline void reset(struct spd_request *request)
 
 void spd_request_start(struct spd_request *request)
 {
+    enum scsi_step step;
+
     reset(request);
-    spd_request_run(request, scsi_begin(&request->task), NULL);
+    step = scsi_begin(&request->task);
+    OS_PROBE3(request_begin, request, request->task.cdb[0], request->task.transfer_length);
+    spd_request_run(request, step, NULL);
 }
 
 void spd_request_start_block(struct spd_request *request, const struct scsi_block *block)
 {
+    enum scsi_step step;
+
     reset(request);
-    spd_request_run(request, scsi_begin_block(&request->task, block), NULL);
+    step = scsi_begin_block(&request->task, block);
+    OS_PROBE4(block_begin, request, block->operation, block->lba, block->blocks);
+    spd_request_run(request, step, NULL);
 }
 
 void spd_request_mapped(struct spd_request *request)

@@ -17,8 +17,10 @@
 /* os_mutex, os_cond, OS_MUTEX_INIT and OS_COND_INIT (instead of their init()), os_thread, and
  * OS_PRINTF for what is like printf. */
 #if defined(_WIN32)
+#include "os/windows/probes.h"
 #include "os/windows/types.h"
 #else
+#include "os/posix/probes.h"
 #include "os/posix/types.h"
 #endif
 
