@@ -5,6 +5,7 @@
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -16,6 +17,17 @@ while [ $# -gt 2 ]; do shift; done
 mkdir -p "$1/meson-info"
 touch "$1/build.ninja"
 for what in targets buildoptions; do echo '[]' > "$1/meson-info/intro-$what.json"; done
+"""
+
+
+LINK = """
+import importlib.machinery, importlib.util, pathlib, sys
+loader = importlib.machinery.SourceFileLoader("build", sys.argv[1])
+build = importlib.util.module_from_spec(importlib.util.spec_from_loader("build", loader))
+sys.dont_write_bytecode = True
+loader.exec_module(build)
+for _ in range(2000):
+    build.link(pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]))
 """
 
 
@@ -50,6 +62,20 @@ class Build(unittest.TestCase):
         self.assertEqual([place for place, link in links.items() if link.is_symlink()], [])
         self.assertTrue(kept.exists())
         self.assertTrue((self.tree / "build/windows/winspd.inf").exists())
+
+    def test_two_builds_may_publish_the_same_file(self):
+        """And others find it at every moment."""
+        made, place = self.tree / "meson.build", self.tree / "build/windows"
+        place.mkdir(parents=True)
+        (place / made.name).symlink_to(made)
+        builds = [subprocess.Popen([sys.executable, "-c", LINK, self.tree / "scripts/build", made,
+                                    place]) for _ in range(2)]
+        missing = 0
+        while any(build.poll() is None for build in builds):
+            missing += not (place / made.name).exists()
+        self.assertEqual([build.wait() for build in builds], [0, 0])
+        self.assertEqual(missing, 0)
+        self.assertEqual([found.name for found in place.iterdir()], [made.name])
 
 
 if __name__ == "__main__":
