@@ -57,7 +57,8 @@ extern "C" {
 #define SPD_API
 #endif
 
-/* Of every function and every callback: what a compiler's options choose is not the library's. */
+/* Every function and every callback has this calling convention, whatever a compiler's options
+ * choose. */
 #ifdef _WIN32
 #define SPD_CALL __cdecl
 #else
@@ -103,7 +104,7 @@ typedef enum spd_error {
     SPD_ERROR_THREADS = -20021,
     SPD_ERROR_SYSTEM = -20022, /* the operating system refused */
     SPD_ERROR_NOT_SUPPORTED = -20023,
-    SPD_ERROR_WOULD_BLOCK = -20024, /* of an operation, with SPD_NOWAIT */
+    SPD_ERROR_WOULD_BLOCK = -20024, /* an operation with SPD_NOWAIT returns it */
     SPD_ERROR_PARTITION = -20025,
     SPD_ERROR_QUEUE_DEPTH = -20026,
     SPD_ERROR_FLUSH = -20027, /* the last flush */
