@@ -563,6 +563,12 @@ SPD_API int SPD_CALL spd_unit_operation_statistics(const spd_unit *unit, spd_ope
 typedef void (SPD_CALL *spd_log_function)(void *context, int level, const char *text);
 SPD_API void SPD_CALL spd_log_set(spd_log_function function, void *context);
 
+/* Writes a line of the program where the library's own go: a device that fails may say why. level
+ * is that of spd_log_set(); text may be anything and is made fit to print, at most 1023 bytes of
+ * it. Ten lines may come at once, and then one each ten seconds; a line gives the number of those
+ * that were left out, for initiators can make a device fail. Any thread; never waits. */
+SPD_API void SPD_CALL spd_log_line(int level, const char *text);
+
 /* A version-5 (name-based, RFC 4122 4.3) GUID of any text: the same text gives the same GUID, in
  * every version of this library. */
 SPD_API void SPD_CALL spd_guid_from_name(const char *name, uint8_t guid[16]);

@@ -153,3 +153,13 @@ void spd_trouble_report(
         completed ? "needed recovery" : "failed", where, times, text,
         advice ? ": " : "", advice ? advice : "");
 }
+
+void spd_log_line(int level, const char *text)
+{
+    static struct spd_log_limit limit = { .kind = "lines of the program" };
+
+    SPD_NEEDS(text);
+    if (level < SPD_LOG_ERROR || level > SPD_LOG_DEBUG)
+        level = SPD_LOG_ERROR;
+    spd_log_limited(&limit, NULL, level, "%s", text);
+}

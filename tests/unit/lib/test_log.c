@@ -245,6 +245,20 @@ static void a_peer_has_a_few_lines_and_the_others_are_counted(void **state)
         caught.text[SPD_LOG_PEER_LINES + 1], "test: bad logins: 990 more of 192.0.2.1");
 }
 
+static void a_program_adds_lines_as_a_peer_does(void **state)
+{
+    (void)state;
+    spd_log_line(SPD_LOG_WARNING, "it\nbroke");
+    spd_log_set(catch, NULL);
+    assert_int_equal(caught.level, SPD_LOG_WARNING);
+    assert_string_equal(caught.text[0], "it\\x0abroke");
+    for (int i = 0; i < 100; i++)
+        spd_log_line(i ? SPD_LOG_INFO : 77, "again");
+    spd_log_set(NULL, NULL);
+    assert_int_equal(caught.count, SPD_LOG_PEER_LINES + 1);
+    assert_string_equal(caught.text[SPD_LOG_PEER_LINES], "lines of the program: 91 more");
+}
+
 static void many_peers_have_no_more_lines_than_a_kind_has(void **state)
 {
     static struct spd_log_limit limit = { .kind = "test: flood" };
@@ -478,6 +492,7 @@ int main(int argc, char **argv)
         TEST(nothing_in_a_line_is_forged),
         TEST(a_long_line_is_cut_not_overrun),
         TEST(a_peer_has_a_few_lines_and_the_others_are_counted),
+        TEST(a_program_adds_lines_as_a_peer_does),
         TEST(many_peers_have_no_more_lines_than_a_kind_has),
         TEST(a_quiet_peer_gets_its_lines_back),
         TEST(a_child_has_its_own_lines),
