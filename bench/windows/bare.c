@@ -15,6 +15,7 @@
 #include <winioctl.h>
 
 #include "exchange.h"
+#include "gather.h"
 
 enum { TOGETHER_MAX = CLIENTS_MAX };
 
@@ -26,6 +27,18 @@ static void control(const struct client *client, DWORD code, const void *in, DWO
     if (!DeviceIoControl(client->device, code, (void *)in, in_length, client->buffer, out_length,
             &got, NULL))
         fail("the double exchanges nothing: error %lu", GetLastError());
+}
+
+void gather_begin(const struct client *client, unsigned clients, unsigned together)
+{
+    const struct double_gather gather = { clients, together };
+
+    control(client, DOUBLE_IOCTL_GATHER, &gather, sizeof gather, 0);
+}
+
+void gather_end(const struct client *client)
+{
+    control(client, DOUBLE_IOCTL_PART, NULL, 0, 0);
 }
 
 static void begin(const struct client *client, const struct double_exchange *exchange)

@@ -12,8 +12,9 @@
  *     for each line KIND:BYTES:CLIENTS:TOGETHER of its input it says "ready", waits for another
  *     line, makes calls for so long, and says how many. Behind that it says how many transactions
  *     of the disk brought requests, how many these were, and how many of them came together. KIND
- *     is empty, answered, read, write, direct-read, direct-write, bare-read, bare-write, srb-read
- *     or srb-write. TOGETHER is for the latter four: requests with a call of the server
+ *     is empty, answered, read, write, direct-read, direct-write, gathered-read, gathered-write,
+ *     bare-read, bare-write, srb-read or srb-write. TOGETHER is for the latter six: requests with a
+ *     call of the server
  */
 
 #include "drvbench.h"
@@ -30,14 +31,16 @@ enum kind {
     KIND_WRITE,
     KIND_DIRECT_READ,
     KIND_DIRECT_WRITE,
+    KIND_GATHERED_READ,
+    KIND_GATHERED_WRITE,
     KIND_BARE_READ,
     KIND_BARE_WRITE,
     KIND_SRB_READ,
     KIND_SRB_WRITE,
 };
 static const char *const kinds[] = {
-    "empty", "answered", "read", "write", "direct-read", "direct-write", "bare-read",
-    "bare-write", "srb-read", "srb-write",
+    "empty", "answered", "read", "write", "direct-read", "direct-write", "gathered-read",
+    "gathered-write", "bare-read", "bare-write", "srb-read", "srb-write",
 };
 
 /* The disk, and a unit that nobody uses. */
@@ -97,6 +100,11 @@ static bool has_srb(const struct point *point)
     return point->kind == KIND_SRB_READ || point->kind == KIND_SRB_WRITE;
 }
 
+static bool is_gathered(const struct point *point)
+{
+    return point->kind == KIND_GATHERED_READ || point->kind == KIND_GATHERED_WRITE;
+}
+
 static bool is_bare(const struct point *point)
 {
     return point->kind == KIND_BARE_READ || point->kind == KIND_BARE_WRITE || has_srb(point);
@@ -114,6 +122,8 @@ static void call(struct worker *worker, UINT64 place)
         [KIND_WRITE] = CLIENT_WRITE,
         [KIND_DIRECT_READ] = CLIENT_DIRECT_READ,
         [KIND_DIRECT_WRITE] = CLIENT_DIRECT_WRITE,
+        [KIND_GATHERED_READ] = CLIENT_READ,
+        [KIND_GATHERED_WRITE] = CLIENT_WRITE,
     };
     const struct point *point = worker->point;
 
@@ -142,6 +152,8 @@ static DWORD WINAPI work(void *argument)
     }
     if (is_bare(worker->point))
         bare_end(&worker->client);
+    if (is_gathered(worker->point))
+        gather_end(&worker->client);
     return 0;
 }
 
@@ -194,6 +206,8 @@ static LONGLONG count_of(const struct point *point, const struct units *units, L
     if (is_bare(point))
         bare_begin(&workers[0].client, bare_writes(point), has_srb(point), point->length,
             point->clients, point->together);
+    if (is_gathered(point))
+        gather_begin(&workers[0].client, point->clients, point->together);
     say("ready");
     if (!hear(line, sizeof line))
         fail("nobody is there any more");

@@ -50,7 +50,8 @@ enum client_way { CLIENT_READ, CLIENT_WRITE, CLIENT_DIRECT_READ, CLIENT_DIRECT_W
 void client_move(
     const struct client *client, UINT32 btl, enum client_way way, UINT64 place, UINT32 length);
 
-/* bare.c: what the calls alone cost, of a driver that only brings requests to a server. */
+/* bare.c: what bounds a driver. First what the calls alone cost, of a driver that only brings
+ * requests to a server. */
 /* Says "serving", and serves until its input ends. */
 int bare_serve(void);
 /* From now on the calls are like these, of so many clients, and so many go together. srb: the data
@@ -60,5 +61,9 @@ void bare_begin(const struct client *client, bool write, bool srb, UINT32 length
 void bare_move(const struct client *client, bool write, UINT32 length);
 /* A client's last call. */
 void bare_end(const struct client *client);
+/* From now on the double keeps the disk's calls back until so many commands wait, of so many
+ * clients; and a client has sent its last one. */
+void gather_begin(const struct client *client, unsigned clients, unsigned together);
+void gather_end(const struct client *client);
 
 #endif

@@ -21,7 +21,7 @@
  *   passthrough.c  SCSI pass-through of adapters and disks
  *   exports.c      what the miniport calls
  *   control.c      what only tests ask for
- *   exchange.c     what only the benchmark asks for
+ *   exchange.c, gather.c  what only the benchmark asks for
  *   linger.c       against Wine's cancelling what is no more; not for other kernels
  *   judge.c        findings; judge_pool.c, judge_imports.c: by way of the miniport's own calls
  *   judge_log.c    where they are written
@@ -248,6 +248,13 @@ ULONG service_count(struct adapter *adapter);
 BOOLEAN control(struct adapter *adapter, IRP *irp, NTSTATUS *status);
 /* exchange.c; the same */
 BOOLEAN exchange(struct adapter *adapter, IRP *irp, NTSTATUS *status);
+/* gather.c; the same. gather_service() may keep a service IRP back before the miniport has it; a
+ * client's command has gone to the miniport; and TRUE: an IRP that the miniport completes is kept,
+ * and its caller hears nothing of it yet. */
+BOOLEAN gather(struct adapter *adapter, IRP *irp, NTSTATUS *status);
+void gather_service(struct adapter *adapter, IRP *irp);
+void gather_asked(struct adapter *adapter);
+BOOLEAN gather_keeps(IRP *irp);
 
 /* judge.c. A finding fails the test; a note is for whoever reads the log. */
 void judge_open(void);

@@ -35,14 +35,15 @@ static NTSTATUS adapter_control(struct adapter *adapter, IRP *irp)
         complete_irp(irp, STATUS_DEVICE_NOT_READY, 0);
         return STATUS_DEVICE_NOT_READY;
     }
-    if (control(adapter, irp, &status) || exchange(adapter, irp, &status))
+    if (control(adapter, irp, &status) || exchange(adapter, irp, &status) ||
+        gather(adapter, irp, &status))
         return status;
     switch (code) {
     case IOCTL_MINIPORT_PROCESS_SERVICE_IRP:
         if (!adapter->miniport->hw.HwProcessServiceRequest)
             break;
         IoMarkIrpPending(irp);
-        service_request(adapter, irp);
+        gather_service(adapter, irp);
         return STATUS_PENDING;
     case IOCTL_SCSI_PASS_THROUGH:
     case IOCTL_SCSI_PASS_THROUGH_DIRECT:

@@ -104,6 +104,8 @@ static void service_completed(struct adapter *adapter, IRP *irp)
         IoGetCurrentIrpStackLocation(irp)->Parameters.DeviceIoControl.OutputBufferLength)
         judge_finding("a service IRP returns more than its buffer holds");
     judge_reply(adapter, irp);
+    if (gather_keeps(irp))
+        return;
     IoCompleteRequest(irp, IO_NO_INCREMENT);
 }
 

@@ -156,5 +156,6 @@ NTSTATUS pass_through(struct adapter *adapter, IRP *irp, ULONG code, const struc
     seconds = header->TimeOutValue ? header->TimeOutValue : 10;
     IoMarkIrpPending(irp);
     request_issue(request, seconds);
+    gather_asked(adapter);
     return STATUS_PENDING;
 }
