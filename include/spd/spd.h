@@ -371,7 +371,7 @@ SPD_API uint32_t SPD_CALL spd_request_flags(const spd_request *request);  /* SPD
  * pieces whose lengths add up to blocks * block_length; NULL and 0 for all else. Owned by the
  * library; do not write into the data of a write. */
 SPD_API const spd_vec *SPD_CALL spd_request_data(const spd_request *request, uint32_t *count);
-/* Unmap, as for the operation above; not for all else. Owned by the library. */
+/* Unmap, as for the operation above; NULL and 0 for all else. Owned by the library. */
 SPD_API const spd_range *SPD_CALL spd_request_ranges(const spd_request *request, uint32_t *count);
 /* For the device's own use between submit and complete; NULL at submit. */
 SPD_API void SPD_CALL spd_request_set_context(spd_request *request, void *context);

@@ -227,6 +227,8 @@ JOBS = [
     Script("devices", "rawdisk and memdisk", ["build-release"],
            tools=("iscsi-inq", "pkg-config", "qemu-io")),
     Script("tools", "scsitool and stgtest", ["build-release"]),
+    Script("bindings", "disks in C++", ["build-release"],
+           tools=("g++", "clang++", "qemu-io", "iscsi-readcapacity16")),
     Script("dotnet", "the .NET layer under Mono and .NET Core, and its NuGet package",
            ["build-release"], tools=("mono", "qemu-io", "nuget", "xbuild")),
     Script("bench", "data at full speed; what the benchmarks report",
