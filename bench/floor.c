@@ -61,7 +61,7 @@ static bool connect_pair(int fd[2])
 {
     struct sockaddr_in address = { .sin_family = AF_INET,
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t length = sizeof(address);
+    socklen_t length = sizeof address;
     int on = 1, listener = socket(AF_INET, SOCK_STREAM, 0);
     bool good;
 
@@ -72,7 +72,7 @@ static bool connect_pair(int fd[2])
            (fd[1] = accept(listener, NULL, NULL)) >= 0;
     close(listener);
     for (int i = 0; good && i < 2; i++)
-        setsockopt(fd[i], IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        setsockopt(fd[i], IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     return good;
 }
 
@@ -108,7 +108,7 @@ bool floor_run(struct load *load, struct meter *meter)
     int fd[2];
     bool good;
 
-    if (server.buffer == NULL || !connect_pair(fd)) {
+    if (!server.buffer || !connect_pair(fd)) {
         perror("spdbench: floor");
         free(server.buffer);
         return false;

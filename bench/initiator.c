@@ -14,7 +14,7 @@ bool initiator_fail(struct initiator *ini, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    vsnprintf(ini->error, sizeof(ini->error), format, args);
+    vsnprintf(ini->error, sizeof ini->error, format, args);
     va_end(args);
     return false;
 }
@@ -83,7 +83,7 @@ static bool queue_data_out(
     while (offset < end) {
         uint32_t length = min32(end - offset, ini->max_send);
         uint8_t *bhs = initiator_new_pdu(ini, DATA_OUT);
-        if (bhs == NULL)
+        if (!bhs)
             return false;
         bhs[1] = offset + length == end ? FINAL : 0;
         bhs[9] = ini->lun;
@@ -108,7 +108,7 @@ bool initiator_submit(struct initiator *ini, uint32_t tag)
     uint32_t immediate = 0, unsolicited = 0;
     uint8_t *bhs = initiator_new_pdu(ini, SCSI_COMMAND);
 
-    if (bhs == NULL)
+    if (!bhs)
         return false;
     if (task->write && !task->silent) {
         unsolicited = min32(task->length, ini->first_burst);
@@ -127,7 +127,7 @@ bool initiator_submit(struct initiator *ini, uint32_t tag)
     put32(bhs + 16, tag);
     put32(bhs + 20, task->length);
     put32(bhs + 24, ini->cmd_sn++);
-    memcpy(bhs + 32, task->cdb, sizeof(task->cdb));
+    memcpy(bhs + 32, task->cdb, sizeof task->cdb);
     initiator_queue_pdu(ini, bhs, task->data, immediate);
     return queue_data_out(ini, tag, NO_TAG, immediate, unsolicited);
 }
@@ -160,7 +160,7 @@ static void take_numbers(struct initiator *ini, const uint8_t *bhs, bool stat_sn
 
 static bool finish(struct initiator *ini, struct initiator_task *task, uint8_t status)
 {
-    if (task == NULL)
+    if (!task)
         return false;
     if (status == 0 && !task->write && task->received != task->length)
         return initiator_fail(ini, "a read returned %u bytes of %u", task->received, task->length);
@@ -188,23 +188,23 @@ static bool begin_data(struct initiator *ini)
     switch (bhs[0] & OPCODE_MASK) {
     case LOGIN_RESPONSE:
         ini->sink = (uint8_t *)ini->text + ini->text_length;
-        ini->sink_room = (uint32_t)sizeof(ini->text) - 1 - ini->text_length;
+        ini->sink_room = (uint32_t)sizeof ini->text - 1 - ini->text_length;
         break;
     case SCSI_RESPONSE:
-        memset(ini->scratch, 0, sizeof(ini->scratch));
+        memset(ini->scratch, 0, sizeof ini->scratch);
         ini->sink = ini->scratch;
-        ini->sink_room = sizeof(ini->scratch);
+        ini->sink_room = sizeof ini->scratch;
         break;
     case DATA_IN:
         task = task_of(ini, bhs);
-        if (task == NULL)
+        if (!task)
             return false;
         /* RFC 7143 4.1: data and status numbers are in order, and so must the offsets be here */
         if (task->write || get32(bhs + 40) != task->received ||
             length > task->length - task->received)
             return initiator_fail(ini, "Data-In at %u of %u bytes, expected at %u", get32(bhs + 40),
                 length, task->received);
-        if (task->data != NULL) {
+        if (task->data) {
             ini->sink = task->data + task->received;
             ini->sink_room = length;
         }
@@ -222,7 +222,7 @@ static bool answer_nop_in(struct initiator *ini, const uint8_t *bhs)
     if (get32(bhs + 20) == NO_TAG) /* no answer wanted, 11.19 */
         return true;
     out = initiator_new_pdu(ini, NOP_OUT | IMMEDIATE);
-    if (out == NULL)
+    if (!out)
         return false;
     out[1] = FINAL;
     memcpy(out + 8, bhs + 8, 8);
@@ -239,7 +239,7 @@ static bool answer_r2t(struct initiator *ini, const uint8_t *bhs)
     uint32_t offset = get32(bhs + 40), length = get32(bhs + 44);
 
     take_numbers(ini, bhs, false);
-    if (task == NULL)
+    if (!task)
         return false;
     if (!task->write || offset > task->length || length > task->length - offset ||
         length > ini->max_burst || length == 0)
@@ -255,7 +255,7 @@ static bool take_login_response(struct initiator *ini, const uint8_t *bhs)
     if (bhs[36] != 0)
         return initiator_fail(ini, "login refused: status %02X%02Xh", bhs[36], bhs[37]);
     ini->text_length += min32(
-        get32(bhs + 4) & 0xffffff, (uint32_t)sizeof(ini->text) - 1 - ini->text_length);
+        get32(bhs + 4) & 0xffffff, (uint32_t)sizeof ini->text - 1 - ini->text_length);
     ini->text[ini->text_length] = '\0';
     ini->exp_stat_sn = get32(bhs + 24) + 1;
     ini->max_cmd_sn = get32(bhs + 32);
@@ -280,8 +280,8 @@ static bool finish_pdu(struct initiator *ini)
         task = task_of(ini, bhs);
         if (bhs[2] != 0)
             return initiator_fail(ini, "SCSI Response with response code %02Xh", bhs[2]);
-        if (task != NULL)
-            memcpy(task->sense, ini->scratch + 2, sizeof(task->sense));
+        if (task)
+            memcpy(task->sense, ini->scratch + 2, sizeof task->sense);
         return finish(ini, task, bhs[3]);
     case R2T:
         return answer_r2t(ini, bhs);

@@ -17,7 +17,7 @@
 
 bool initiator_url_parse(const char *text, struct initiator_url *url)
 {
-    char host[sizeof(url->host)], target[sizeof(url->target)], port[sizeof(url->port)] = "3260";
+    char host[sizeof url->host], target[sizeof url->target], port[sizeof url->port] = "3260";
     unsigned lun;
     int end = 0;
 
@@ -29,9 +29,9 @@ bool initiator_url_parse(const char *text, struct initiator_url *url)
         return false;
     if (end == 0 || text[end] != '\0' || lun > 255)
         return false;
-    memcpy(url->host, host, sizeof(host));
-    memcpy(url->port, port, sizeof(port));
-    memcpy(url->target, target, sizeof(target));
+    memcpy(url->host, host, sizeof host);
+    memcpy(url->port, port, sizeof port);
+    memcpy(url->target, target, sizeof target);
     url->lun = (uint8_t)lun;
     return true;
 }
@@ -43,7 +43,7 @@ static bool open_socket(struct initiator *ini, const struct initiator_url *url)
 
     if (error != 0)
         return initiator_fail(ini, "%s: %s", url->host, gai_strerror(error));
-    for (a = list; a != NULL; a = a->ai_next) {
+    for (a = list; a; a = a->ai_next) {
         ini->fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (ini->fd >= 0 && connect(ini->fd, a->ai_addr, a->ai_addrlen) == 0)
             break;
@@ -54,7 +54,7 @@ static bool open_socket(struct initiator *ini, const struct initiator_url *url)
     }
     freeaddrinfo(list);
     if (ini->fd >= 0)
-        setsockopt(ini->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        setsockopt(ini->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     return ini->fd >= 0;
 }
 
@@ -95,7 +95,7 @@ static bool login_round(struct initiator *ini, const char *keys, uint32_t length
 static bool login(struct initiator *ini, const struct initiator_url *url)
 {
     char keys[1024] = "";
-    int length = snprintf(keys, sizeof(keys) - 4,
+    int length = snprintf(keys, sizeof keys - 4,
         "InitiatorName=iqn.2026-01.org.winspd:bench%cTargetName=%s%cSessionType=Normal%c"
         "HeaderDigest=None%cDataDigest=None%cInitialR2T=No%cImmediateData=Yes%c"
         "MaxRecvDataSegmentLength=%u%cMaxBurstLength=16776192%cFirstBurstLength=%u%c"
@@ -127,7 +127,7 @@ bool initiator_connect(struct initiator *ini, const struct initiator_url *url)
     ini->lun = url->lun;
     ini->max_receive = 1 << 20;
     ini->receive = malloc(INITIATOR_RECEIVE);
-    if (ini->receive == NULL)
+    if (!ini->receive)
         return initiator_fail(ini, "not enough memory");
     return open_socket(ini, url) && login(ini, url);
 }
@@ -138,7 +138,7 @@ void initiator_close(struct initiator *ini)
 
     if (ini->fd >= 0) {
         if (ini->error[0] == '\0' &&
-            (bhs = initiator_new_pdu(ini, LOGOUT_REQUEST | IMMEDIATE)) != NULL) {
+            (bhs = initiator_new_pdu(ini, LOGOUT_REQUEST | IMMEDIATE))) {
             bhs[1] = FINAL; /* close the session */
             put32(bhs + 24, ini->cmd_sn);
             initiator_queue_pdu(ini, bhs, NULL, 0);

@@ -87,7 +87,7 @@ static bool submit_one(struct bench *bench, struct initiator *ini)
     bench->spot[tag] = spot;
     bench->submitted++;
     lba = spot * bench->load.block / bench->block_length;
-    memset(task->cdb, 0, sizeof(task->cdb));
+    memset(task->cdb, 0, sizeof task->cdb);
     if (lba > UINT32_MAX) { /* READ(16), WRITE(16); SBC-3 5.14, 5.36 */
         task->cdb[0] = bench->load.write ? 0x8a : 0x88;
         put64(task->cdb + 2, lba);
@@ -151,7 +151,7 @@ static bool single(struct initiator *ini, const uint8_t *cdb, uint8_t *data, uin
 {
     struct initiator_task *task = &ini->tasks[0];
 
-    memcpy(task->cdb, cdb, sizeof(task->cdb));
+    memcpy(task->cdb, cdb, sizeof task->cdb);
     task->write = false;
     task->data = data;
     task->length = length;
@@ -179,7 +179,7 @@ static bool look_at_disk(struct bench *bench, struct initiator *ini, uint64_t si
     while (ini->tasks[0].status != 0 && ++tries < 8);
     if (ini->tasks[0].status != 0)
         return initiator_fail(ini, "the disk is not ready");
-    if (!single(ini, read_capacity, capacity, sizeof(capacity)))
+    if (!single(ini, read_capacity, capacity, sizeof capacity))
         return false;
     if (ini->tasks[0].status != 0)
         return initiator_fail(ini, "READ CAPACITY (16) failed");
@@ -204,7 +204,7 @@ static bool make_tasks(struct bench *bench, struct initiator *ini)
         task->data = NULL; /* what is read is dropped */
         if (bench->verify || bench->load.write) {
             task->data = malloc(bench->load.block);
-            if (task->data == NULL)
+            if (!task->data)
                 return initiator_fail(ini, "not enough memory");
             fill(task->data, tag, bench->load.block);
         }
@@ -219,7 +219,7 @@ static void print_result(const struct bench *bench, const struct initiator *ini)
 
     printf("{\"rw\": \"%s\", \"block\": %u, \"depth\": %u, ", load->write ? "write" : "read",
         load->block, load->depth);
-    if (ini != NULL)
+    if (ini)
         printf("\"random\": %s, \"verified\": %s, \"max_send\": %u, \"first_burst\": %u, "
                "\"max_burst\": %u, \"initial_r2t\": %s, \"immediate_data\": %s, ",
             bench->random ? "true" : "false", bench->verify ? "true" : "false", ini->max_send,
@@ -340,7 +340,7 @@ int main(int argc, char **argv)
             return 2;
         }
     }
-    if (optind != argc || (url == NULL) != floor) {
+    if (optind != argc || (!url) != floor) {
         fputs(usage, stderr);
         return 2;
     }

@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { MANY = 32 }; /* lines; to look each of more up takes too long */
 
-static void must(int holds)
+static void must(bool holds)
 {
     if (!holds)
         abort();
@@ -29,9 +29,9 @@ static void must_find(const struct inf *inf, const struct inf_line *wanted)
     size_t at = 0;
 
     do
-        must((found = inf_next(inf, wanted->section, &at)) != NULL);
+        must((found = inf_next(inf, wanted->section, &at)));
     while (found != wanted);
-    must(inf_value(inf, wanted->section, wanted->key) != NULL);
+    must(inf_value(inf, wanted->section, wanted->key));
 }
 
 static void try_list(const char *list)
@@ -54,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *bytes = malloc(size + 1);
     size_t lines;
 
-    must(bytes != NULL);
+    must(bytes);
     memcpy(bytes, data, size);
     bytes[size] = '\0';
     if (!inf_parse(&inf, bytes, size, &lines))

@@ -62,7 +62,7 @@ static void submit(spd_unit *of, spd_request *request)
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-    const spd_ops ops = { .size = sizeof(ops), .submit = submit };
+    const spd_ops ops = { .size = sizeof ops, .submit = submit };
     spd_params params = SPD_PARAMS_INIT;
 
     (void)argc;
@@ -84,7 +84,7 @@ static void drain(int fd)
 {
     char bytes[65536];
 
-    while (recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+    while (recv(fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
         ;
 }
 
@@ -141,7 +141,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
         abort();
-    if (fcntl(pair[0], F_SETFL, O_NONBLOCK) != 0 || iscsi_connection_new(door, pair[0]) == NULL)
+    if (fcntl(pair[0], F_SETFL, O_NONBLOCK) != 0 || !iscsi_connection_new(door, pair[0]))
         abort();
     late = data[0] & LATE;
     if (data[0] & LOGGED_IN)

@@ -74,7 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size > LAUNCH_MESSAGE_MAX * sizeof *message)
         return 0;
     message = malloc(size ? size : 1);
-    must(message != NULL);
+    must(message);
     memcpy(message, data, size);
     try_request(message, size);
     try_answer(message, size);

@@ -100,7 +100,7 @@ static void set_up(void)
     };
     char name[WORK_SHORT_MAX];
 
-    must(mkdtemp(work_template(folder, "fuzz-unix")) != NULL);
+    must(mkdtemp(work_template(folder, "fuzz-unix")));
     must(work_shorten(name, folder) >= 0);
     for (int i = 0; i < 2; i++) {
         struct disk *disk = &disks[i];

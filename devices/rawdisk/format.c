@@ -93,7 +93,7 @@ static bool vmdk_fits(const struct medium *medium, const uint8_t *header)
 static bool vmdk_text_fits(const struct medium *medium, const uint8_t *header)
 {
     (void)medium;
-    return strstr((const char *)header, "createType=") != NULL;
+    return strstr((const char *)header, "createType=");
 }
 
 static bool vdi_fits(const struct medium *medium, const uint8_t *header)

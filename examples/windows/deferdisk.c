@@ -53,7 +53,7 @@ static BOOLEAN defer(
     SPD_STORAGE_UNIT_OPERATION_CONTEXT *context = SpdStorageUnitGetOperationContext();
     struct job *job = malloc(sizeof *job);
 
-    if (job == NULL) {
+    if (!job) {
         status->ScsiStatus = SCSISTAT_BUSY;
         return TRUE;
     }
@@ -113,7 +113,7 @@ int wmain(int argc, wchar_t **argv)
     params.Guid = (GUID){ 0x5d2c1c6e, 0x9a3f, 0x4e0a,
         { 0x8b, 0x11, 0x3f, 0x6d, 0x20, 0x7c, 0x5e, 0x9d } };
     memory = calloc(BLOCKS, BLOCK);
-    if (memory == NULL)
+    if (!memory)
         return ERROR_NOT_ENOUGH_MEMORY;
     error = SpdStorageUnitCreate(argc > 1 ? argv[1] : NULL, &params, &interface_of_disk, &unit);
     if (error != 0) {

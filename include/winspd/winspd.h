@@ -158,7 +158,7 @@ static inline VOID SpdStorageUnitStatusSetSense(
     Status->ScsiStatus = 2;
     Status->SenseKey = SenseKey;
     Status->ASC = ASC;
-    if (PInformation != NULL) {
+    if (PInformation) {
         Status->Information = *PInformation;
         Status->InformationValid = 1;
     }
@@ -226,7 +226,7 @@ static inline VOID SpdGuardSet(SPD_GUARD *Guard, PVOID Pointer)
 static inline VOID SpdGuardExecute(SPD_GUARD *Guard, VOID(SPD_CALL *Function)(PVOID Pointer))
 {
     AcquireSRWLockShared(&Guard->Lock);
-    if (Guard->Pointer != NULL)
+    if (Guard->Pointer)
         Function(Guard->Pointer);
     ReleaseSRWLockShared(&Guard->Lock);
 }

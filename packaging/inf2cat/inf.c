@@ -127,7 +127,7 @@ const char *inf_value(const struct inf *inf, const char *section, const char *ke
     const struct inf_line *line;
     size_t at = 0;
 
-    while ((line = inf_next(inf, section, &at)) != NULL) {
+    while ((line = inf_next(inf, section, &at))) {
         if (strcasecmp(line->key, key) == 0)
             return line->value;
     }

@@ -83,7 +83,7 @@ static void add_files(struct package *package, const char *section)
     const struct inf_line *line;
     size_t at = 0;
 
-    while ((line = inf_next(package->inf, section, &at)) != NULL)
+    while ((line = inf_next(package->inf, section, &at)))
         add_member(package, line->key);
 }
 
@@ -92,10 +92,10 @@ static void add_hardware(struct package *package, const char *models)
     const struct inf_line *line;
     size_t at = 0, count = 0;
 
-    while ((line = inf_next(package->inf, models, &at)) != NULL) {
+    while ((line = inf_next(package->inf, models, &at))) {
         char *id;
 
-        for (unsigned item = 1; (id = inf_item(line->value, item)) != NULL; item++) {
+        for (unsigned item = 1; (id = inf_item(line->value, item)); item++) {
             if (count >= MAX_HARDWARE)
                 fail("%s: it has more than %d hardware ids", package->inf->path, MAX_HARDWARE);
             for (char *c = id; *c; c++)

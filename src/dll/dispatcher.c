@@ -70,7 +70,7 @@ static void end_unit(struct dll_unit *unit, const SPD_STORAGE_UNIT_OPERATION_CON
     spd_request *request;
 
     outstanding_wait(&unit->outstanding, LATE_MS);
-    while ((request = outstanding_take_any(&unit->outstanding)) != NULL)
+    while ((request = outstanding_take_any(&unit->outstanding)))
         dll_abort(request);
     SpdStorageUnitSetDispatcherError(base, dll_error(spd_unit_wait(unit->spd)));
     if (!base->StorageUnitParams.CacheSupported || !base->Interface->Flush)

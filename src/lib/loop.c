@@ -40,7 +40,7 @@ static void read_mail(struct spd_loop_socket *watch, uint32_t flags)
         offsetof(struct spd_loop, mail));
 
     (void)flags;
-    for (struct spd_request *r = spd_mailbox_take(&loop->mailbox), *next; r != NULL; r = next) {
+    for (struct spd_request *r = spd_mailbox_take(&loop->mailbox), *next; r; r = next) {
         next = r->next;
         take(loop, r);
     }
@@ -48,11 +48,11 @@ static void read_mail(struct spd_loop_socket *watch, uint32_t flags)
 
 static void take_done(struct spd_loop *loop)
 {
-    while (loop->done != NULL) {
+    while (loop->done) {
         struct spd_request *request = loop->done;
 
         loop->done = request->next;
-        if (loop->done == NULL)
+        if (!loop->done)
             loop->done_end = &loop->done;
         take(loop, request);
     }
@@ -116,7 +116,7 @@ void spd_timer_start(struct spd_loop *loop, struct spd_timer *timer, uint32_t mi
     if (!spd_loop_here(loop))
         read_clock(loop);
     timer->due = loop->now_ns + milliseconds * NS_PER_MS + 1;
-    while (*at != NULL && (*at)->due <= timer->due)
+    while (*at && (*at)->due <= timer->due)
         at = &(*at)->next;
     timer->next = *at;
     *at = timer;
@@ -137,7 +137,7 @@ void spd_timer_stop(struct spd_loop *loop, struct spd_timer *timer)
 /* A timer that is started again by its own end is due after this moment, so in another turn. */
 static void fire_timers(struct spd_loop *loop)
 {
-    while (loop->timers != NULL && loop->timers->due <= loop->now_ns) {
+    while (loop->timers && loop->timers->due <= loop->now_ns) {
         struct spd_timer *timer = loop->timers;
 
         spd_timer_stop(loop, timer);
@@ -153,7 +153,7 @@ static int patience(const struct spd_loop *loop, int timeout)
 
     if (loop->hurries)
         return 0;
-    if (loop->timers == NULL)
+    if (!loop->timers)
         return timeout;
     wait = loop->timers->due <= now ? 0 : (loop->timers->due - now + NS_PER_MS - 1) / NS_PER_MS;
     if (wait > INT_MAX)
@@ -168,7 +168,7 @@ static void settle(struct spd_loop *loop)
     do {
         take_done(loop);
         loop->hurries = loop->ops->settle(loop);
-    } while (loop->done != NULL);
+    } while (loop->done);
 }
 
 void spd_loop_turn(struct spd_loop *loop, int timeout)

@@ -32,7 +32,7 @@ bool spd_watch_init(struct spd_watch *watch, uint32_t slow_ms)
     watch->slow = slow_ms * (uint64_t)MS;
     watch->period = MS * (period < SPD_WATCH_PERIOD_LEAST ? SPD_WATCH_PERIOD_LEAST : period);
     watch->calls = os_pages_alloc(CALLS * sizeof *watch->calls);
-    return watch->calls != NULL;
+    return watch->calls;
 }
 
 void spd_watch_destroy(struct spd_watch *watch)

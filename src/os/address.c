@@ -28,7 +28,7 @@ unsigned os_resolve(const char *host, const char *port,
         *why = os_resolve_text(error);
         return 0;
     }
-    for (const struct addrinfo *a = list; a != NULL && count < OS_ADDRESSES_MAX; a = a->ai_next) {
+    for (const struct addrinfo *a = list; a && count < OS_ADDRESSES_MAX; a = a->ai_next) {
         memcpy(addresses[count].bytes, a->ai_addr, a->ai_addrlen);
         addresses[count++].length = (uint32_t)a->ai_addrlen;
     }
@@ -53,7 +53,7 @@ bool os_address_is_loopback(const struct os_address *address)
 void os_socket_network(os_socket socket, uint8_t network[OS_NETWORK])
 {
     struct sockaddr_storage address;
-    socklen_t length = sizeof(address);
+    socklen_t length = sizeof address;
     const struct sockaddr *any = (const struct sockaddr *)&address;
 
     memset(network, 0, OS_NETWORK);
@@ -80,15 +80,15 @@ static bool numbers_of(const struct sockaddr_storage *address, socklen_t length,
     if (getnameinfo((const struct sockaddr *)address, length, host, OS_HOST_MAX, port, OS_PORT_MAX,
             NI_NUMERICHOST | NI_NUMERICSERV) != 0)
         return false;
-    if (strncmp(host, mapped, sizeof(mapped) - 1) == 0 && strchr(host, '.') != NULL)
-        memmove(host, host + sizeof(mapped) - 1, strlen(host) + 2 - sizeof(mapped));
+    if (strncmp(host, mapped, sizeof mapped - 1) == 0 && strchr(host, '.'))
+        memmove(host, host + sizeof mapped - 1, strlen(host) + 2 - sizeof mapped);
     return true;
 }
 
 bool os_socket_here(os_socket socket, char host[OS_HOST_MAX], char port[OS_PORT_MAX])
 {
     struct sockaddr_storage address;
-    socklen_t length = sizeof(address);
+    socklen_t length = sizeof address;
 
     return getsockname(socket, (struct sockaddr *)&address, &length) == 0 &&
         (address.ss_family == AF_INET || address.ss_family == AF_INET6) &&
@@ -124,9 +124,9 @@ enum os_host os_host_kind(const char *host)
     struct in6_addr six;
 
     os_windows_net_start();
-    if (length >= sizeof(bare))
+    if (length >= sizeof bare)
         return OS_HOST_NAME;
-    snprintf(bare, sizeof(bare), "%.*s", (int)length, host);
+    snprintf(bare, sizeof bare, "%.*s", (int)length, host);
     if (inet_pton(AF_INET, bare, &four) == 1)
         return kind_of_four(ntohl(four.s_addr));
     return inet_pton(AF_INET6, bare, &six) == 1 ? kind_of_six(&six) : OS_HOST_NAME;
@@ -135,7 +135,7 @@ enum os_host os_host_kind(const char *host)
 void os_socket_peer(os_socket socket, char host[OS_HOST_MAX], char port[OS_PORT_MAX])
 {
     struct sockaddr_storage address;
-    socklen_t length = sizeof(address);
+    socklen_t length = sizeof address;
 
     if (getpeername(socket, (struct sockaddr *)&address, &length) == 0 &&
         (address.ss_family == AF_INET || address.ss_family == AF_INET6) &&

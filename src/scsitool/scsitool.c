@@ -150,17 +150,19 @@ static void show(const struct query *query, const struct command *command, bool 
 
     printer_begin(&printer, stdout, table);
     if (command->status == 0) {
-        if (query->decode)
+        if (query->decode) {
             query->decode(&printer, command->data, command->data_length);
-        else
+            printer_end(&printer);
+        } else {
             puts("OK");
+        }
     } else {
         printf("ScsiStatus=%u\n", command->status);
-        if (command->sense_length > 0)
+        if (command->sense_length > 0) {
             decode_sense(&printer, command->sense, command->sense_length);
+            printer_end(&printer);
+        }
     }
-    if (command->status == 0 ? query->decode != NULL : command->sense_length > 0)
-        printer_end(&printer);
 }
 
 static int ask(const struct query *query, const char *device, const unsigned long address[3],

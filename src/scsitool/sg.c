@@ -25,7 +25,7 @@ struct sg {
 
 static bool knows(const char *device)
 {
-    return strstr(device, "://") == NULL;
+    return !strstr(device, "://");
 }
 
 static int open_sg(const char *device, struct transport **result)

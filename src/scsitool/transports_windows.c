@@ -38,7 +38,7 @@ static bool widen(const char *text, WCHAR wide[NAME_MAX_CHARS])
 
 static bool knows(const char *device)
 {
-    return strstr(device, "://") == NULL;
+    return !strstr(device, "://");
 }
 
 static int open_device(const char *name, struct transport **result)

@@ -24,7 +24,7 @@ void sys_lifetime_prepare(void)
     UNICODE_STRING name;
 
     RtlInitUnicodeString(&name, L"wine_ntoskrnl_main_loop");
-    emulated = MmGetSystemRoutineAddress(&name) != NULL;
+    emulated = MmGetSystemRoutineAddress(&name);
 }
 
 static struct sys_process *process_of(PIRP irp)

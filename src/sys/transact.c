@@ -26,7 +26,7 @@ void sys_transact_cancel_all(struct sys_unit *unit, PLIST_ENTRY irps)
 {
     struct ioq_server *server;
 
-    while ((server = ioq_drain_server(&unit->ioq)) != NULL) {
+    while ((server = ioq_drain_server(&unit->ioq))) {
         struct sys_wait *wait = CONTAINING_RECORD(server, struct sys_wait, server);
 
         if (IoSetCancelRoutine(wait->irp, NULL))
@@ -88,7 +88,7 @@ static void take(struct sys_unit *unit, struct sys_wait *wait, PLIST_ENTRY reque
     ULONG count = 0;
     struct ioq_request *next;
 
-    while (count < wait->room.wanted && (next = ioq_peek(&unit->ioq)) != NULL) {
+    while (count < wait->room.wanted && (next = ioq_peek(&unit->ioq))) {
         struct sys_request *request = CONTAINING_RECORD(next, struct sys_request, queued);
 
         if (wait->room.bytes && !sys_deliver_spends(request, &room))

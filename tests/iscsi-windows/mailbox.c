@@ -43,7 +43,7 @@ static int receive(struct os_poller *poller)
     while (count < THREADS * POSTS) {
         if (os_poller_wait(poller, &event, 1, PATIENCE_MS) == 0)
             break;
-        for (struct spd_request *r = spd_mailbox_take(&mailbox), *next; r != NULL; r = next) {
+        for (struct spd_request *r = spd_mailbox_take(&mailbox), *next; r; r = next) {
             next = r->next;
             count++;
             atomic_store(&taken[r - requests], true);

@@ -14,12 +14,12 @@ HANDLE open_adapter(void)
     for (number = 0; number < 16; number++) {
         HANDLE device;
 
-        snprintf(path, sizeof(path), "\\\\.\\Scsi%d:", number);
+        snprintf(path, sizeof path, "\\\\.\\Scsi%d:", number);
         device = CreateFileA(path, GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE,
             NULL, OPEN_EXISTING, FILE_FLAG_OVERLAPPED, NULL);
         if (device == INVALID_HANDLE_VALUE)
             continue;
-        if (!device_control(device, DOUBLE_IOCTL_STATE, NULL, 0, &state, sizeof(state), NULL))
+        if (!device_control(device, DOUBLE_IOCTL_STATE, NULL, 0, &state, sizeof state, NULL))
             return device;
         CloseHandle(device);
     }

@@ -44,13 +44,13 @@ HANDLE WINAPI CreateFileA(LPCSTR name, DWORD access, DWORD share, LPSECURITY_ATT
     (void)security;
     (void)disposition; /* all open what there is */
     (void)template;
-    if (strlen(name) >= sizeof(copy)) {
+    if (strlen(name) >= sizeof copy) {
         SetLastError(ERROR_FILENAME_EXCED_RANGE);
         return INVALID_HANDLE_VALUE;
     }
     memcpy(copy, name, strlen(name) + 1);
-    if (!memcmp(name, device, sizeof(device) - 1))
-        memcpy(copy, directory, sizeof(directory) - 1);
+    if (!memcmp(name, device, sizeof device - 1))
+        memcpy(copy, directory, sizeof directory - 1);
     return nt_ok(nt_open(&file, copy, access,
                flags & FILE_FLAG_OVERLAPPED ? 0 : FILE_SYNCHRONOUS_IO_NONALERT))
                ? file

@@ -21,13 +21,13 @@ int nt_main(int argc, char **argv)
 
 HANDLE nt_spawn(const char *arguments)
 {
-    STARTUPINFOA startup = { .cb = sizeof(startup) };
+    STARTUPINFOA startup = { .cb = sizeof startup };
     PROCESS_INFORMATION process;
     char program[MAX_PATH], line[2 * MAX_PATH];
 
-    if (!GetModuleFileNameA(NULL, program, sizeof(program)))
+    if (!GetModuleFileNameA(NULL, program, sizeof program))
         return NULL;
-    snprintf(line, sizeof(line), "\"%s\" %s", program, arguments);
+    snprintf(line, sizeof line, "\"%s\" %s", program, arguments);
     if (!CreateProcessA(NULL, line, NULL, NULL, FALSE, 0, NULL, NULL, &startup, &process))
         return NULL;
     CloseHandle(process.hThread);

@@ -25,10 +25,10 @@ static void put_line(void)
 int vprintf(const char *format, va_list arguments)
 {
     char text[LINE];
-    int length = _vsnprintf(text, sizeof(text) - 1, format, arguments), i;
+    int length = _vsnprintf(text, sizeof text - 1, format, arguments), i;
 
     if (length < 0)
-        length = sizeof(text) - 1;
+        length = sizeof text - 1;
     for (i = 0; i < length; i++) {
         if (text[i] == '\n' || used == LINE - 1)
             put_line();

@@ -9,7 +9,7 @@
 static BOOL query(HANDLE process, PROCESS_BASIC_INFORMATION *basic)
 {
     return nt_ok(
-        NtQueryInformationProcess(process, ProcessBasicInformation, basic, sizeof(*basic), NULL));
+        NtQueryInformationProcess(process, ProcessBasicInformation, basic, sizeof *basic, NULL));
 }
 
 DWORD WINAPI GetProcessId(HANDLE process)
@@ -53,13 +53,13 @@ DWORD WINAPI GetModuleFileNameA(HMODULE module, LPSTR name, DWORD room)
     unsigned count = path->Length / sizeof(WCHAR), at = 0, i;
 
     (void)module;
-    if (count + sizeof(directory) > room) {
+    if (count + sizeof directory > room) {
         SetLastError(ERROR_INSUFFICIENT_BUFFER);
         return 0;
     }
     if (path->Buffer[0] != L'\\') {
-        memcpy(name, directory, sizeof(directory) - 1);
-        at = sizeof(directory) - 1;
+        memcpy(name, directory, sizeof directory - 1);
+        at = sizeof directory - 1;
     }
     for (i = 0; i < count; i++)
         name[at + i] = (char)path->Buffer[i];
@@ -75,14 +75,14 @@ static NTSTATUS start(const char *line, BOOL inherit, struct nt_process *process
     char name[MAX_PATH];
     NTSTATUS status;
 
-    GetModuleFileNameA(NULL, name, sizeof(name));
+    GetModuleFileNameA(NULL, name, sizeof name);
     nt_unicode(&image, image_buffer, MAX_PATH, name);
     nt_unicode(&command_line, line_buffer, 2 * MAX_PATH, line);
     status = RtlCreateProcessParameters(
         &parameters, &image, NULL, NULL, &command_line, NULL, NULL, NULL, NULL, NULL);
     if (!NT_SUCCESS(status))
         return status;
-    process->size = sizeof(*process);
+    process->size = sizeof *process;
     status = RtlCreateUserProcess(&image, OBJ_CASE_INSENSITIVE, parameters, NULL, NULL, NULL,
         (BOOLEAN)inherit, NULL, NULL, process);
     RtlDestroyProcessParameters(parameters);

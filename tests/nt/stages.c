@@ -40,7 +40,7 @@ static BOOL stage_test(const char *name)
     char arguments[MAX_PATH];
     DWORD code;
 
-    snprintf(arguments, sizeof(arguments), "\"%s\"", name);
+    snprintf(arguments, sizeof arguments, "\"%s\"", name);
     code = run_process(arguments, HANGS);
     if (code)
         printf("not ok - %s: exit status %lu\n", name, code);
@@ -109,7 +109,7 @@ int stage_run(const char *name, const char *argument)
 {
     unsigned i;
 
-    for (i = 0; i < sizeof(stages) / sizeof(*stages); i++)
+    for (i = 0; i < sizeof stages / sizeof *stages; i++)
         if (!strcmp(stages[i].name, name))
             return !stages[i].run(argument);
     printf("%s is no stage\n", name);
@@ -125,7 +125,7 @@ static BOOL run_line(char *line)
 
     if (argument)
         *argument++ = 0;
-    snprintf(arguments, sizeof(arguments), "--stage \"%s\" \"%s\"", line, argument ? argument : "");
+    snprintf(arguments, sizeof arguments, "--stage \"%s\" \"%s\"", line, argument ? argument : "");
     printf("stage %s %s\n", line, argument ? argument : "");
     code = run_process(arguments, INFINITE);
     printf("stage %s: %s\n", line, code ? "FAILED" : "passed");
@@ -139,7 +139,7 @@ static DWORD read_stages(char *text, DWORD room)
     HANDLE file;
     char *suffix;
 
-    if (!GetModuleFileNameA(NULL, name, sizeof(name)))
+    if (!GetModuleFileNameA(NULL, name, sizeof name))
         return 0;
     suffix = strrchr(name, '.');
     if (!suffix || strlen(suffix) < 4)
@@ -179,7 +179,7 @@ int stages_run(void)
     unsigned good = 0, bad = 0;
     char *rest = text, *line;
 
-    if (!read_stages(text, sizeof(text)))
+    if (!read_stages(text, sizeof text))
         printf("there are no stages\n");
     while ((line = next_line(&rest))) {
         if (!*line || *line == '#')

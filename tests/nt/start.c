@@ -18,7 +18,7 @@ static int split(const UNICODE_STRING *line)
     BOOL within = FALSE, quoted = FALSE;
     int words = 0;
 
-    for (i = 0; i < count && at < sizeof(text) - 1; i++) {
+    for (i = 0; i < count && at < sizeof text - 1; i++) {
         char letter = (char)line->Buffer[i];
 
         if (letter == ' ' && !quoted) {

@@ -94,7 +94,7 @@ static VOID NTAPI run(PVOID context)
 HANDLE WINAPI CreateThread(LPSECURITY_ATTRIBUTES security, SIZE_T stack,
     LPTHREAD_START_ROUTINE routine, LPVOID context, DWORD flags, LPDWORD id)
 {
-    struct start *start = malloc(sizeof(*start));
+    struct start *start = malloc(sizeof *start);
     CLIENT_ID client;
     HANDLE thread;
 
@@ -123,7 +123,7 @@ BOOL WINAPI GetExitCodeThread(HANDLE thread, LPDWORD code)
     struct nt_thread_basic basic;
 
     if (!nt_ok(
-            NtQueryInformationThread(thread, ThreadBasicInformation, &basic, sizeof(basic), NULL)))
+            NtQueryInformationThread(thread, ThreadBasicInformation, &basic, sizeof basic, NULL)))
         return FALSE;
     *code = (DWORD)basic.exit_status;
     return TRUE;

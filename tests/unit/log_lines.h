@@ -54,7 +54,7 @@ static inline void log_lines_settle(void)
 static const char *log_lines_find(const char *text)
 {
     for (unsigned i = 0; i < log_lines.count; i++)
-        if (strstr(log_lines.text[i], text) != NULL)
+        if (strstr(log_lines.text[i], text))
             return log_lines.text[i];
     return NULL;
 }
@@ -65,7 +65,7 @@ static const char *log_lines_wait(const char *text)
     const char *line;
 
     os_mutex_lock(&log_lines.lock);
-    while ((line = log_lines_find(text)) == NULL)
+    while (!(line = log_lines_find(text)))
         os_cond_wait(&log_lines.changed, &log_lines.lock);
     os_mutex_unlock(&log_lines.lock);
     return line;

@@ -6,12 +6,12 @@
 
 HANDLE start_child(const char *child, const char *argument, BOOL suspended, HANDLE *thread)
 {
-    STARTUPINFOA startup = { .cb = sizeof(startup) };
+    STARTUPINFOA startup = { .cb = sizeof startup };
     PROCESS_INFORMATION process;
     char program[MAX_PATH], line[2 * MAX_PATH];
 
-    CHECK(GetModuleFileNameA(NULL, program, sizeof(program)));
-    snprintf(line, sizeof(line), "\"%s\" --child \"%s\" \"%s\"", program, child, argument);
+    CHECK(GetModuleFileNameA(NULL, program, sizeof program));
+    snprintf(line, sizeof line, "\"%s\" --child \"%s\" \"%s\"", program, child, argument);
     CHECK(CreateProcessA(NULL, line, NULL, NULL, TRUE, suspended ? CREATE_SUSPENDED : 0, NULL,
         NULL, &startup, &process));
     if (thread)

@@ -42,17 +42,17 @@ static bool read_from(HANDLE disk, struct disk_identity *identity)
     GET_LENGTH_INFORMATION length;
     DWORD got = 0;
 
-    if (!DeviceIoControl(disk, IOCTL_STORAGE_QUERY_PROPERTY, &query, sizeof(query), &reply,
-            sizeof(reply), &got, NULL) || got < sizeof(reply.header))
+    if (!DeviceIoControl(disk, IOCTL_STORAGE_QUERY_PROPERTY, &query, sizeof query, &reply,
+            sizeof reply, &got, NULL) || got < sizeof reply.header)
         return false;
-    take_text(identity->vendor, sizeof(identity->vendor), reply.text, got,
+    take_text(identity->vendor, sizeof identity->vendor, reply.text, got,
         reply.header.VendorIdOffset);
-    take_text(identity->product, sizeof(identity->product), reply.text, got,
+    take_text(identity->product, sizeof identity->product, reply.text, got,
         reply.header.ProductIdOffset);
-    take_text(identity->serial, sizeof(identity->serial), reply.text, got,
+    take_text(identity->serial, sizeof identity->serial, reply.text, got,
         reply.header.SerialNumberOffset);
     if (!DeviceIoControl(
-            disk, IOCTL_DISK_GET_LENGTH_INFO, NULL, 0, &length, sizeof(length), &got, NULL))
+            disk, IOCTL_DISK_GET_LENGTH_INFO, NULL, 0, &length, sizeof length, &got, NULL))
         return false;
     identity->bytes = (unsigned long long)length.Length.QuadPart;
     return true;
@@ -64,7 +64,7 @@ bool identity_read(int number, struct disk_identity *identity)
     HANDLE disk;
     bool known;
 
-    snprintf(path, sizeof(path), "\\\\.\\PhysicalDrive%d", number);
+    snprintf(path, sizeof path, "\\\\.\\PhysicalDrive%d", number);
     disk = CreateFileA(path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING,
         0, NULL);
     if (disk == INVALID_HANDLE_VALUE)
@@ -92,13 +92,13 @@ static bool has_ended(HANDLE process)
 
 void kit_disk_start(struct kit_disk *disk)
 {
-    STARTUPINFOA startup = { .cb = sizeof(startup) };
+    STARTUPINFOA startup = { .cb = sizeof startup };
     PROCESS_INFORMATION process;
     char folder[MAX_PATH], line[3 * MAX_PATH];
 
-    CHECK(GetModuleFileNameA(NULL, folder, sizeof(folder)));
+    CHECK(GetModuleFileNameA(NULL, folder, sizeof folder));
     *strrchr(folder, '\\') = 0;
-    snprintf(line, sizeof(line),
+    snprintf(line, sizeof line,
         "\"%s\\rawdisk-" ARCH ".exe\" -f \"%s\" --size %llu --guid %s -i " PRODUCT " --no-mbr",
         folder, disk->image, disk->identity.bytes, disk->identity.serial);
     if (!CreateProcessA(
@@ -134,12 +134,12 @@ static void empty_folder(const char *folder)
     WIN32_FIND_DATAA found;
     HANDLE search;
 
-    snprintf(path, sizeof(path), "%s\\*", folder);
+    snprintf(path, sizeof path, "%s\\*", folder);
     search = FindFirstFileA(path, &found);
     if (search == INVALID_HANDLE_VALUE)
         return;
     do {
-        snprintf(path, sizeof(path), "%s\\%s", folder, found.cFileName);
+        snprintf(path, sizeof path, "%s\\%s", folder, found.cFileName);
         DeleteFileA(path); /* and no folder */
     } while (FindNextFileA(search, &found));
     FindClose(search);
@@ -151,7 +151,7 @@ static void tidy_up(void)
 
     if (!made)
         return;
-    snprintf(root, sizeof(root), "%s\\", made->volume);
+    snprintf(root, sizeof root, "%s\\", made->volume);
     DeleteVolumeMountPointA(root);
     end_server(made);
     RemoveDirectoryA(made->volume);
@@ -184,18 +184,18 @@ void kit_disk_make(struct kit_disk *disk, unsigned gibibytes)
 {
     char place[MAX_PATH];
 
-    memset(disk, 0, sizeof(*disk));
+    memset(disk, 0, sizeof *disk);
     strcpy(disk->identity.vendor, "WinSpd");
     strcpy(disk->identity.product, PRODUCT);
-    draw_serial(disk->identity.serial, sizeof(disk->identity.serial));
+    draw_serial(disk->identity.serial, sizeof disk->identity.serial);
     disk->identity.bytes = (unsigned long long)gibibytes << 30;
-    CHECK(GetTempPathA(sizeof(place), place));
+    CHECK(GetTempPathA(sizeof place, place));
     CHECK(strlen(place) < MAX_PATH - 60);
-    snprintf(disk->folder, sizeof(disk->folder), "%.200swinspd-kit-%.8s", place,
+    snprintf(disk->folder, sizeof disk->folder, "%.200swinspd-kit-%.8s", place,
         disk->identity.serial);
-    snprintf(disk->image, sizeof(disk->image), "%.240s\\image", disk->folder);
-    snprintf(disk->script, sizeof(disk->script), "%.240s\\script", disk->folder);
-    snprintf(disk->volume, sizeof(disk->volume), "%.240s\\volume", disk->folder);
+    snprintf(disk->image, sizeof disk->image, "%.240s\\image", disk->folder);
+    snprintf(disk->script, sizeof disk->script, "%.240s\\script", disk->folder);
+    snprintf(disk->volume, sizeof disk->volume, "%.240s\\volume", disk->folder);
     CHECK(CreateDirectoryA(disk->folder, NULL));
     CHECK(CreateDirectoryA(disk->volume, NULL));
     made = disk;

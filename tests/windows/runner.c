@@ -45,7 +45,7 @@ void skip(const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
-    vsnprintf(skip_reason, sizeof(skip_reason), format, arguments);
+    vsnprintf(skip_reason, sizeof skip_reason, format, arguments);
     va_end(arguments);
     if (skip_here)
         longjmp(skip_to, 1);
@@ -130,7 +130,7 @@ static void run_elsewhere(const struct test *test)
     }
     GetExitCodeProcess(process, &code);
     CloseHandle(process);
-    snprintf(reason, sizeof(reason), "exit status %lu (%#lx)", code, code);
+    snprintf(reason, sizeof reason, "exit status %lu (%#lx)", code, code);
     if (code == CHILD_SKIPS)
         end_line(SKIPPED, "it said why");
     else

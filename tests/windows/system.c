@@ -26,7 +26,7 @@ static bool is_elevated(void)
 
     if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token))
         return false;
-    GetTokenInformation(token, TokenElevation, &elevation, sizeof(elevation), &length);
+    GetTokenInformation(token, TokenElevation, &elevation, sizeof elevation, &length);
     CloseHandle(token);
     return elevation.TokenIsElevated;
 }
@@ -38,17 +38,17 @@ static ULONG code_integrity(void)
     enum { CODE_INTEGRITY = 103 };
     struct {
         ULONG length, options;
-    } integrity = { sizeof(integrity), 0 };
+    } integrity = { sizeof integrity, 0 };
 
     return NtQuerySystemInformation(
-               (SYSTEM_INFORMATION_CLASS)CODE_INTEGRITY, &integrity, sizeof(integrity), NULL)
+               (SYSTEM_INFORMATION_CLASS)CODE_INTEGRITY, &integrity, sizeof integrity, NULL)
         ? 0
         : integrity.options;
 }
 
 static DWORD registry_number(const char *path, const char *name)
 {
-    DWORD value = 0, length = sizeof(value);
+    DWORD value = 0, length = sizeof value;
 
     RegGetValueA(HKEY_LOCAL_MACHINE, path, name, RRF_RT_REG_DWORD, NULL, &value, &length);
     return value;
@@ -68,7 +68,7 @@ static void look_for_device(struct system *system)
 {
     HDEVINFO devices =
         SetupDiGetClassDevsW(NULL, L"ROOT", NULL, DIGCF_ALLCLASSES | DIGCF_PRESENT);
-    SP_DEVINFO_DATA device = { .cbSize = sizeof(device) };
+    SP_DEVINFO_DATA device = { .cbSize = sizeof device };
     DWORD i;
 
     for (i = 0; SetupDiEnumDeviceInfo(devices, i, &device); i++) {
@@ -76,7 +76,7 @@ static void look_for_device(struct system *system)
         ULONG status, problem;
 
         SetupDiGetDeviceRegistryPropertyW(
-            devices, &device, SPDRP_HARDWAREID, NULL, (BYTE *)ids, sizeof(ids) - 4, NULL);
+            devices, &device, SPDRP_HARDWAREID, NULL, (BYTE *)ids, sizeof ids - 4, NULL);
         if (lstrcmpiW(ids, L"root\\winspd"))
             continue;
         system->device = true;
@@ -98,14 +98,14 @@ static void look_at_adapter(struct system *system)
         return;
     }
     system->has_double = has_double();
-    if (!list_units(list, sizeof(list), &bytes))
-        system->units = bytes / sizeof(*list);
+    if (!list_units(list, sizeof list, &bytes))
+        system->units = bytes / sizeof *list;
     CloseHandle(adapter);
 }
 
 static bool is_wine(void)
 {
-    return GetProcAddress(GetModuleHandleA("ntdll.dll"), "wine_get_version") != NULL;
+    return GetProcAddress(GetModuleHandleA("ntdll.dll"), "wine_get_version");
 }
 
 static void look_for_launcher(struct system *system)
@@ -119,7 +119,7 @@ static void look_for_launcher(struct system *system)
     DWORD length;
 
     system->launcher =
-        service && QueryServiceConfigA(service, &found.config, sizeof(found), &length);
+        service && QueryServiceConfigA(service, &found.config, sizeof found, &length);
     system->launcher_knows = !is_wine() ||
         (system->launcher && strstr(found.config.lpBinaryPathName, "launcher-test-"));
     CloseServiceHandle(service);
@@ -128,7 +128,7 @@ static void look_for_launcher(struct system *system)
 
 void system_look(struct system *system)
 {
-    memset(system, 0, sizeof(*system));
+    memset(system, 0, sizeof *system);
     system->elevated = is_elevated();
     system->test_signing = code_integrity() & TEST_SIGNING;
     system->memory_integrity = code_integrity() & MEMORY_INTEGRITY;
@@ -145,7 +145,7 @@ static void print_file(const char *name, const char *path)
     VS_FIXEDFILEINFO *info;
     UINT length;
 
-    if (!GetFileVersionInfoA(path, 0, sizeof(block), block) ||
+    if (!GetFileVersionInfoA(path, 0, sizeof block, block) ||
         !VerQueryValueA(block, "\\", (void **)&info, &length))
         printf("%s: %s, which has no version (error %lu)\n", name, path, GetLastError());
     else
@@ -158,9 +158,9 @@ static void print_files(void)
 {
     char path[MAX_PATH];
 
-    if (GetModuleFileNameA(GetModuleHandleA("winspd-" ARCH ".dll"), path, sizeof(path)))
+    if (GetModuleFileNameA(GetModuleHandleA("winspd-" ARCH ".dll"), path, sizeof path))
         print_file("DLL", path);
-    GetSystemDirectoryA(path, sizeof(path) - 40);
+    GetSystemDirectoryA(path, sizeof path - 40);
     strcat(path, "\\drivers\\winspd-" ARCH ".sys");
     print_file("driver", path);
 }
@@ -170,18 +170,18 @@ static void print_windows(void)
     static const char key[] = "SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion";
     const char *(*wine_version)(void);
     FARPROC found = GetProcAddress(GetModuleHandleA("ntdll.dll"), "wine_get_version");
-    RTL_OSVERSIONINFOW version = { .dwOSVersionInfoSize = sizeof(version) };
+    RTL_OSVERSIONINFOW version = { .dwOSVersionInfoSize = sizeof version };
     char product[128] = "", edition[128] = "";
-    DWORD length = sizeof(product);
+    DWORD length = sizeof product;
 
     RtlGetVersion(&version);
     RegGetValueA(HKEY_LOCAL_MACHINE, key, "ProductName", RRF_RT_REG_SZ, NULL, product, &length);
-    length = sizeof(edition);
+    length = sizeof edition;
     RegGetValueA(HKEY_LOCAL_MACHINE, key, "EditionID", RRF_RT_REG_SZ, NULL, edition, &length);
     printf("Windows: %lu.%lu.%lu.%lu, %s, edition %s\n", version.dwMajorVersion,
         version.dwMinorVersion, version.dwBuildNumber, registry_number(key, "UBR"), product,
         edition);
-    memcpy(&wine_version, &found, sizeof(found));
+    memcpy(&wine_version, &found, sizeof found);
     if (found)
         printf("Wine: %s\n", wine_version());
 }
@@ -190,14 +190,14 @@ static void print_windows(void)
 static void print_machine(void)
 {
     static const char key[] = "HARDWARE\\DESCRIPTION\\System\\BIOS";
-    MEMORYSTATUSEX memory = { .dwLength = sizeof(memory) };
+    MEMORYSTATUSEX memory = { .dwLength = sizeof memory };
     char maker[80] = "", product[80] = "";
-    DWORD length = sizeof(maker);
+    DWORD length = sizeof maker;
     SYSTEM_INFO info;
 
     RegGetValueA(
         HKEY_LOCAL_MACHINE, key, "SystemManufacturer", RRF_RT_REG_SZ, NULL, maker, &length);
-    length = sizeof(product);
+    length = sizeof product;
     RegGetValueA(
         HKEY_LOCAL_MACHINE, key, "SystemProductName", RRF_RT_REG_SZ, NULL, product, &length);
     GetNativeSystemInfo(&info);
@@ -243,7 +243,7 @@ static void explain_problem(const struct system *system)
     unsigned i;
 
     fprintf(stderr, "The device root\\winspd does not work: code %lu.\n", system->problem);
-    for (i = 0; i < sizeof(problems) / sizeof(*problems); i++)
+    for (i = 0; i < sizeof problems / sizeof *problems; i++)
         if (problems[i].problem == system->problem)
             fprintf(stderr, "%s\n", problems[i].advice);
     if (!system->test_signing)

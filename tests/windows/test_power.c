@@ -28,21 +28,21 @@ static bool has_number(HDEVINFO devices, SP_DEVICE_INTERFACE_DATA *entry, int nu
     union {
         SP_DEVICE_INTERFACE_DETAIL_DATA_A header;
         char room[1024];
-    } detail = { .header = { .cbSize = sizeof(detail.header) } };
+    } detail = { .header = { .cbSize = sizeof detail.header } };
     STORAGE_DEVICE_NUMBER found = { .DeviceNumber = (DWORD)-1 };
     HANDLE handle;
     DWORD got;
 
-    device->cbSize = sizeof(*device);
+    device->cbSize = sizeof *device;
     if (!SetupDiGetDeviceInterfaceDetailA(
-            devices, entry, &detail.header, sizeof(detail), NULL, device))
+            devices, entry, &detail.header, sizeof detail, NULL, device))
         return false;
     handle = CreateFileA(detail.header.DevicePath, 0, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL,
         OPEN_EXISTING, 0, NULL);
     if (handle == INVALID_HANDLE_VALUE)
         return false;
     DeviceIoControl(
-        handle, IOCTL_STORAGE_GET_DEVICE_NUMBER, NULL, 0, &found, sizeof(found), &got, NULL);
+        handle, IOCTL_STORAGE_GET_DEVICE_NUMBER, NULL, 0, &found, sizeof found, &got, NULL);
     CloseHandle(handle);
     return found.DeviceNumber == (DWORD)number;
 }
@@ -52,7 +52,7 @@ static DEVINST node_of(int number)
 {
     HDEVINFO devices = SetupDiGetClassDevsA(
         &disk_interface, NULL, NULL, DIGCF_PRESENT | DIGCF_DEVICEINTERFACE);
-    SP_DEVICE_INTERFACE_DATA entry = { .cbSize = sizeof(entry) };
+    SP_DEVICE_INTERFACE_DATA entry = { .cbSize = sizeof entry };
     SP_DEVINFO_DATA device;
     DEVINST node = 0;
     DWORD i;
@@ -83,7 +83,7 @@ static HANDLE open_disk(void)
     char path[40];
     HANDLE handle;
 
-    snprintf(path, sizeof(path), "\\\\.\\PhysicalDrive%d", disk.number);
+    snprintf(path, sizeof path, "\\\\.\\PhysicalDrive%d", disk.number);
     handle = CreateFileA(path, GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE,
         NULL, OPEN_EXISTING, FILE_FLAG_NO_BUFFERING, NULL);
     CHECK(handle != INVALID_HANDLE_VALUE);

@@ -19,13 +19,13 @@ static struct kit_disk disk;
 /* The program's own lines stay in the output: they say why. */
 static DWORD run_program(const char *line)
 {
-    STARTUPINFOA startup = { .cb = sizeof(startup) };
+    STARTUPINFOA startup = { .cb = sizeof startup };
     PROCESS_INFORMATION process;
     char copy[3 * MAX_PATH];
     DWORD code = 1;
 
     fflush(stdout);
-    snprintf(copy, sizeof(copy), "%s", line);
+    snprintf(copy, sizeof copy, "%s", line);
     if (!CreateProcessA(NULL, copy, NULL, NULL, TRUE, 0, NULL, NULL, &startup, &process))
         fail(__FILE__, __LINE__, "%s cannot be started: error %lu", line, GetLastError());
     CloseHandle(process.hThread);
@@ -50,7 +50,7 @@ static BOOL format(const char *system)
         "clean\ncreate partition primary\nformat fs=%s quick label=WINSPDKIT\n"
         "assign mount=\"%s\"\n", disk.number, system, disk.volume);
     CHECK(!fclose(file));
-    snprintf(line, sizeof(line), "diskpart /s \"%s\"", disk.script);
+    snprintf(line, sizeof line, "diskpart /s \"%s\"", disk.script);
     return run_program(line) == 0;
 }
 
@@ -89,8 +89,8 @@ static void write_file(UINT32 number, UINT32 *words)
     HANDLE file;
 
     fill(words, number);
-    name_of(path, sizeof(path), "file", number);
-    name_of(copy, sizeof(copy), "copy", number);
+    name_of(path, sizeof path, "file", number);
+    name_of(copy, sizeof copy, "copy", number);
     file = CreateFileA(path, GENERIC_WRITE, 0, NULL, CREATE_NEW, 0, NULL);
     CHECK(file != INVALID_HANDLE_VALUE);
     CHECK(WriteFile(file, words, FILE_LENGTH, &done, NULL) && done == FILE_LENGTH);
@@ -105,7 +105,7 @@ static void check_file(const char *kind, UINT32 number, const UINT32 *wanted, UI
     DWORD done;
     HANDLE file;
 
-    name_of(path, sizeof(path), kind, number);
+    name_of(path, sizeof path, kind, number);
     file = CreateFileA(
         path, GENERIC_READ, FILE_SHARE_READ, NULL, OPEN_EXISTING, FILE_FLAG_NO_BUFFERING, NULL);
     CHECK(file != INVALID_HANDLE_VALUE);
@@ -131,8 +131,8 @@ static void flush_volume(void)
     char volume[80], root[MAX_PATH + 2];
     HANDLE handle;
 
-    snprintf(root, sizeof(root), "%s\\", disk.volume);
-    CHECK(GetVolumeNameForVolumeMountPointA(root, volume, sizeof(volume)));
+    snprintf(root, sizeof root, "%s\\", disk.volume);
+    CHECK(GetVolumeNameForVolumeMountPointA(root, volume, sizeof volume));
     volume[strlen(volume) - 1] = 0;
     handle = CreateFileA(volume, GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE,
         NULL, OPEN_EXISTING, 0, NULL);
@@ -145,7 +145,7 @@ static BOOL is_there_again(void)
 {
     char path[MAX_PATH];
 
-    name_of(path, sizeof(path), "copy", FILES - 1);
+    name_of(path, sizeof path, "copy", FILES - 1);
     return GetFileAttributesA(path) != INVALID_FILE_ATTRIBUTES;
 }
 
@@ -167,7 +167,7 @@ static void holds_what_was_copied(const char *system, unsigned gibibytes, BOOL m
     kit_disk_start(&disk);
     WAIT_UNTIL(is_there_again());
     check_files(wanted, words);
-    snprintf(line, sizeof(line), "chkdsk \"%s\"", disk.volume);
+    snprintf(line, sizeof line, "chkdsk \"%s\"", disk.volume);
     CHECK(!must || run_program(line) == 0);
     kit_disk_remove(&disk);
     CHECK(GetFileAttributesA(disk.folder) == INVALID_FILE_ATTRIBUTES);

@@ -83,7 +83,7 @@ static bool is_here(const struct run *run, const char *name)
 {
     char path[2 * MAX_PATH];
 
-    snprintf(path, sizeof(path), "%s\\%s", run->folder, name);
+    snprintf(path, sizeof path, "%s\\%s", run->folder, name);
     return GetFileAttributesA(path) != INVALID_FILE_ATTRIBUTES;
 }
 
@@ -127,7 +127,7 @@ static void take_step(struct run *run, const struct step *step)
 
     say(run, "\n=== %s\n", step->name);
     if (step->command) {
-        command_line(run, step->command, line, sizeof(line));
+        command_line(run, step->command, line, sizeof line);
         say(run, "> %s\n", line);
     }
     good = take(run, step);
@@ -187,7 +187,7 @@ static int print_plan(struct run *run)
         char line[1024];
 
         printf("%2u. %s", i + 1, steps[i].name);
-        for (unsigned k = 0; k < sizeof(notes) / sizeof(notes[0]); k++)
+        for (unsigned k = 0; k < sizeof notes / sizeof notes[0]; k++)
             if (steps[i].flags & notes[k].flag)
                 printf("; %s", notes[k].text);
         if (steps[i].file)
@@ -195,7 +195,7 @@ static int print_plan(struct run *run)
         printf("\n");
         if (!steps[i].command)
             continue;
-        if (!command_line(run, steps[i].command, line, sizeof(line))) {
+        if (!command_line(run, steps[i].command, line, sizeof line)) {
             printf("    MISSING: this program is not in %s\n", run->folder);
             missing++;
         }
@@ -208,7 +208,7 @@ static bool read_options(struct run *run, int argc, char **argv)
 {
     const char *home = getenv("USERPROFILE");
 
-    snprintf(run->report, sizeof(run->report), "%.200s\\winspd-report.txt", home ? home : ".");
+    snprintf(run->report, sizeof run->report, "%.200s\\winspd-report.txt", home ? home : ".");
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--dry-run"))
             run->dry = true;
@@ -219,11 +219,11 @@ static bool read_options(struct run *run, int argc, char **argv)
         else if (!strcmp(argv[i], "--tests") && i + 1 < argc)
             run->tests = argv[++i];
         else if (!strcmp(argv[i], "--report") && i + 1 < argc)
-            snprintf(run->report, sizeof(run->report), "%.240s", argv[++i]);
+            snprintf(run->report, sizeof run->report, "%.240s", argv[++i]);
         else
             return false;
     }
-    snprintf(run->state, sizeof(run->state), "%.240s.state", run->report);
+    snprintf(run->state, sizeof run->state, "%.240s.state", run->report);
     return true;
 }
 
@@ -253,13 +253,13 @@ static void look_for_package(struct run *run)
     WIN32_FIND_DATAA found;
     HANDLE search;
 
-    snprintf(pattern, sizeof(pattern), "%.240s\\winspd-*.msi", run->folder);
+    snprintf(pattern, sizeof pattern, "%.240s\\winspd-*.msi", run->folder);
     search = FindFirstFileA(pattern, &found);
     if (search == INVALID_HANDLE_VALUE)
         return;
     do
         if (lstrcmpiA(found.cFileName, run->package) > 0)
-            snprintf(run->package, sizeof(run->package), "%s", found.cFileName);
+            snprintf(run->package, sizeof run->package, "%s", found.cFileName);
     while (FindNextFileA(search, &found));
     FindClose(search);
 }
@@ -268,7 +268,7 @@ int main(int argc, char **argv)
 {
     struct run run = { 0 };
 
-    GetModuleFileNameA(NULL, run.folder, sizeof(run.folder));
+    GetModuleFileNameA(NULL, run.folder, sizeof run.folder);
     *strrchr(run.folder, '\\') = 0;
     if (!read_options(&run, argc, argv)) {
         fprintf(stderr, "winspd-verify: allowed are --dry-run, --verifier, --sleep, "

@@ -40,10 +40,10 @@ static bool has_files(struct run *run, const char *folder)
         "sys\\devsetup-" ARCH ".exe" };
     bool good = true;
 
-    for (unsigned i = 0; i < sizeof(files) / sizeof(*files); i++) {
+    for (unsigned i = 0; i < sizeof files / sizeof *files; i++) {
         char path[2 * MAX_PATH];
 
-        snprintf(path, sizeof(path), "%s%s", folder, files[i]);
+        snprintf(path, sizeof path, "%s%s", folder, files[i]);
         good &= tell(run, files[i], GetFileAttributesA(path) != INVALID_FILE_ATTRIBUTES, "");
     }
     return good;
@@ -58,7 +58,7 @@ static bool service_runs(struct run *run)
 
     if (service)
         QueryServiceStatus(service, &status);
-    snprintf(more, sizeof(more), "state %lu", status.dwCurrentState);
+    snprintf(more, sizeof more, "state %lu", status.dwCurrentState);
     CloseServiceHandle(service);
     CloseServiceHandle(manager);
     return tell(run, "the service WinSpd.Launcher runs", status.dwCurrentState == SERVICE_RUNNING,
@@ -80,9 +80,9 @@ static bool is_registered(struct run *run)
     };
     bool good = true;
 
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+    for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
         char text[MAX_PATH] = "";
-        bool there = read_text(rows[i].key, rows[i].name, rows[i].view, text, sizeof(text));
+        bool there = read_text(rows[i].key, rows[i].name, rows[i].view, text, sizeof text);
 
         there = there && GetFileAttributesA(text) != INVALID_FILE_ATTRIBUTES;
         /* This run has asked for the developer feature; another installation need not. */
@@ -97,13 +97,13 @@ bool check_installation(struct run *run)
     char folder[MAX_PATH] = "";
     bool good;
 
-    if (!read_text(PRODUCT, "InstallDir", VIEW, folder, sizeof(folder))) {
+    if (!read_text(PRODUCT, "InstallDir", VIEW, folder, sizeof folder)) {
         say(run, "WinSpd is not installed by its package.\n");
         return !(run->asked & IF_INSTALLING && run->asked & IF_PACKAGE);
     }
     say(run, "InstallDir: %s\n", folder);
     if (*folder && folder[strlen(folder) - 1] != '\\')
-        strncat(folder, "\\", sizeof(folder) - strlen(folder) - 1);
+        strncat(folder, "\\", sizeof folder - strlen(folder) - 1);
     good = has_files(run, folder);
     good &= service_runs(run);
     return is_registered(run) && good;

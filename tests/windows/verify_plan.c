@@ -75,4 +75,4 @@ const struct step steps[] = {
     { "what is left", "winspd-tests-" ARCH " --facts", FOR_REPORT, 2 },
 };
 
-const unsigned step_count = sizeof(steps) / sizeof(steps[0]);
+const unsigned step_count = sizeof steps / sizeof steps[0];

@@ -36,7 +36,7 @@ static void report_end_of(struct run *run, const char *path)
     memset(text + length, 0, 2);
     if (wide) {
         int got = WideCharToMultiByte(CP_UTF8, 0, (const wchar_t *)text, (int)(length / 2), bytes,
-            sizeof(bytes) - 1, NULL, NULL);
+            sizeof bytes - 1, NULL, NULL);
 
         bytes[got > 0 ? got : 0] = 0;
         from = bytes;
@@ -50,7 +50,7 @@ bool report_setup_log(struct run *run)
 {
     char path[MAX_PATH];
 
-    GetWindowsDirectoryA(path, sizeof(path) - 40);
+    GetWindowsDirectoryA(path, sizeof path - 40);
     strcat(path, "\\INF\\setupapi.dev.log");
     report_end_of(run, path);
     return true;
@@ -60,7 +60,7 @@ bool report_package_log(struct run *run)
 {
     char path[MAX_PATH + 10];
 
-    snprintf(path, sizeof(path), "%s.msi.log", run->report);
+    snprintf(path, sizeof path, "%s.msi.log", run->report);
     report_end_of(run, path);
     DeleteFileA(path);
     return true;
@@ -73,7 +73,7 @@ static void list_files(struct run *run, const char *pattern)
     SYSTEMTIME time;
     HANDLE search;
 
-    GetWindowsDirectoryA(path, sizeof(path) - 40);
+    GetWindowsDirectoryA(path, sizeof path - 40);
     strcat(path, pattern);
     search = FindFirstFileA(path, &found);
     if (search == INVALID_HANDLE_VALUE) {
@@ -100,7 +100,7 @@ static bool has_test_certificate(const struct run *run)
 {
     char path[2 * MAX_PATH];
 
-    snprintf(path, sizeof(path), "%s\\winspd-test.cer", run->folder);
+    snprintf(path, sizeof path, "%s\\winspd-test.cer", run->folder);
     return GetFileAttributesA(path) != INVALID_FILE_ATTRIBUTES;
 }
 

@@ -65,7 +65,7 @@ bool command_line(const struct run *run, const char *command, char *line, size_t
         fill_in(run, command, line, room);
         return true;
     }
-    snprintf(program, sizeof(program), "%s\\%.*s.exe", run->folder, (int)word, command);
+    snprintf(program, sizeof program, "%s\\%.*s.exe", run->folder, (int)word, command);
     snprintf(line, room, "\"%s\"%s", program, command + word);
     if (run->tests && starts_with(command, "winspd-tests-") && strstr(command, "--tap"))
         append_tests(run->tests, line, room);
@@ -96,7 +96,7 @@ static void say_line(struct run *run, const char *line, int length, UINT code_pa
     char text[3 * 4096];
     int count = MultiByteToWideChar(code_page, 0, line, length, wide, 4096);
 
-    count = WideCharToMultiByte(CP_UTF8, 0, wide, count, text, sizeof(text) - 1, NULL, NULL);
+    count = WideCharToMultiByte(CP_UTF8, 0, wide, count, text, sizeof text - 1, NULL, NULL);
     text[count] = 0;
     say_text(run, text);
 }
@@ -106,13 +106,13 @@ static void take_down(struct run *run, HANDLE output, UINT code_page)
     char text[4096];
     DWORD got, used = 0;
 
-    while (ReadFile(output, text + used, sizeof(text) - used, &got, NULL) && got) {
+    while (ReadFile(output, text + used, sizeof text - used, &got, NULL) && got) {
         DWORD whole = used + got;
 
         used = whole;
         while (whole && text[whole - 1] != '\n') /* a character may be cut in two at its end */
             whole--;
-        if (!whole && used < sizeof(text))
+        if (!whole && used < sizeof text)
             continue;
         whole = whole ? whole : used;
         say_line(run, text, (int)whole, code_page);
@@ -124,18 +124,18 @@ static void take_down(struct run *run, HANDLE output, UINT code_page)
 
 static bool start(const char *line, HANDLE output, PROCESS_INFORMATION *process)
 {
-    STARTUPINFOA startup = { .cb = sizeof(startup), .dwFlags = STARTF_USESTDHANDLES,
+    STARTUPINFOA startup = { .cb = sizeof startup, .dwFlags = STARTF_USESTDHANDLES,
         .hStdInput = INVALID_HANDLE_VALUE, .hStdOutput = output, .hStdError = output };
     char copy[1024];
 
-    snprintf(copy, sizeof(copy), "%s", line);
+    snprintf(copy, sizeof copy, "%s", line);
     return CreateProcessA(
         NULL, copy, NULL, NULL, TRUE, CREATE_SUSPENDED, NULL, NULL, &startup, process);
 }
 
 DWORD run_command(struct run *run, const char *command, unsigned minutes)
 {
-    SECURITY_ATTRIBUTES inherited = { sizeof(inherited), NULL, TRUE };
+    SECURITY_ATTRIBUTES inherited = { sizeof inherited, NULL, TRUE };
     PROCESS_INFORMATION process;
     struct limit limit = { .job = CreateJobObjectW(NULL, NULL), .ms = minutes * 60000 };
     HANDLE output, input, watcher;
@@ -143,7 +143,7 @@ DWORD run_command(struct run *run, const char *command, unsigned minutes)
     DWORD code = NO_PROGRAM;
     bool started;
 
-    if (!command_line(run, command, line, sizeof(line)) ||
+    if (!command_line(run, command, line, sizeof line) ||
         !CreatePipe(&output, &input, &inherited, 0))
         return NO_PROGRAM;
     SetHandleInformation(output, HANDLE_FLAG_INHERIT, 0);

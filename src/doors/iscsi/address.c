@@ -18,7 +18,7 @@ static char here[] = "127.0.0.1";
 
 static char *host_of(const struct spd_uri *uri)
 {
-    return uri->host == NULL || uri->host[0] == '\0' ? here : uri->host;
+    return !uri->host || uri->host[0] == '\0' ? here : uri->host;
 }
 
 static int listen_error(
@@ -30,7 +30,7 @@ static int listen_error(
         : error == OS_NET_DENIED     ? SPD_ERROR_ACCESS
                                      : SPD_ERROR_SYSTEM;
 
-    if (error == OS_NET_IN_USE && os_inherited_address(address, held, sizeof(held)))
+    if (error == OS_NET_IN_USE && os_inherited_address(address, held, sizeof held))
         return spd_fail(code, "%s port %s: the service manager listens at %s: give that address",
             host, port, held);
     return spd_fail(code, "%s port %s: %s", host, port, os_net_text(error));
@@ -44,7 +44,7 @@ int iscsi_address_listen(const struct spd_uri *uri, bool guarded, os_socket *lis
     char port[12];
     int error = 0;
 
-    snprintf(port, sizeof(port), "%d", uri->port < 0 ? ISCSI_PORT : uri->port);
+    snprintf(port, sizeof port, "%d", uri->port < 0 ? ISCSI_PORT : uri->port);
     count = os_resolve(host, port, addresses, &why);
     if (count == 0)
         return spd_fail(SPD_ERROR_ADDRESS, "%s: %s", host, why);
@@ -68,12 +68,12 @@ int iscsi_address_name(const struct spd_uri *uri, struct iscsi_door *door)
         return spd_fail(SPD_ERROR_SYSTEM, "the iSCSI door: its address is not known");
     initiators.port = again.port = atoi(port);
     /* QEMU, libiscsi and scsitool want the LUN, also when it is 0. */
-    snprintf(path, sizeof(path), "%s/%u", door->config.target,
+    snprintf(path, sizeof path, "%s/%u", door->config.target,
         (unsigned)(door->config.lun >> 48));
     again.host = host_of(uri);
     door->base.uri = spd_uri_text(&initiators);
     door->base.name = spd_uri_text(&again);
-    return door->base.uri != NULL && door->base.name != NULL
+    return door->base.uri && door->base.name
         ? 0
         : spd_fail(SPD_ERROR_NO_MEMORY, "the iSCSI door");
 }

@@ -50,11 +50,11 @@ static const char *name_fault_of(const char *host)
 
 static const char *host_fault(const char *host)
 {
-    if (strchr(host, '%') != NULL)
+    if (strchr(host, '%'))
         return "a zone means something on its own host alone";
     switch (os_host_kind(host)) {
     case OS_HOST_NAME:
-        return strchr(host, ':') != NULL ? "it is no IPv6 address" : name_fault_of(host);
+        return strchr(host, ':') ? "it is no IPv6 address" : name_fault_of(host);
     case OS_HOST_ANY:
         return "the wildcard is no address that an initiator can reach";
     case OS_HOST_LINK_LOCAL:
@@ -88,10 +88,10 @@ static const char *read_portal(char *text, struct iscsi_portal *portal)
 
     if (*host == '[') {
         port = strchr(++host, ']');
-        if (port == NULL)
+        if (!port)
             return "a ']' is missing";
         *port++ = '\0';
-        if (strchr(host, ':') == NULL)
+        if (!strchr(host, ':'))
             return "brackets are for IPv6 addresses";
         if (*port != '\0' && *port++ != ':')
             return "the ']' is followed by ':' and a port, or by nothing";
@@ -99,15 +99,15 @@ static const char *read_portal(char *text, struct iscsi_portal *portal)
         port = host + strcspn(host, ":");
         if (*port != '\0')
             *port++ = '\0';
-        if (strchr(port, ':') != NULL)
+        if (strchr(port, ':'))
             return "an IPv6 address needs brackets";
     }
     if (strlen(host) > ISCSI_HOST_MAX)
         return "it is longer than 253 characters";
     fault = host_fault(host);
-    if (fault == NULL)
+    if (!fault)
         fault = read_port(port, &portal->port);
-    snprintf(portal->host, sizeof(portal->host), "%s", host);
+    snprintf(portal->host, sizeof portal->host, "%s", host);
     return fault;
 }
 
@@ -140,18 +140,18 @@ int iscsi_announce_read(const struct spd_uri *uri, struct iscsi_config *config)
     const char *list = spd_uri_query(uri, "announce");
 
     config->portal_count = 0;
-    while (list != NULL) {
+    while (list) {
         size_t length = strcspn(list, ",");
         char text[ISCSI_HOST_MAX + sizeof "[]:65535" + 1], copy[sizeof text];
         const char *fault;
 
-        snprintf(text, sizeof(text), "%.*s", (int)(length < 300 ? length : 300), list);
+        snprintf(text, sizeof text, "%.*s", (int)(length < 300 ? length : 300), list);
         if (config->portal_count == ISCSI_PORTALS_MAX)
             return refuse(text, "there are more than 4");
         strcpy(copy, text);
-        fault = length >= sizeof(text) ? "it is too long"
+        fault = length >= sizeof text ? "it is too long"
                                        : read_portal(copy, &config->portals[config->portal_count]);
-        if (fault != NULL)
+        if (fault)
             return refuse(text, fault);
         config->portal_count++;
         list = list[length] == ',' ? list + length + 1 : NULL;
@@ -167,7 +167,7 @@ static void put(struct iscsi_text *answer, const char *host, unsigned port, unsi
 {
     char address[ISCSI_HOST_MAX + sizeof "[]:65535,65535"];
 
-    snprintf(address, sizeof(address), strchr(host, ':') != NULL ? "[%s]:%u,%u" : "%s:%u,%u", host,
+    snprintf(address, sizeof address, strchr(host, ':') ? "[%s]:%u,%u" : "%s:%u,%u", host,
         port, group);
     iscsi_text_put(answer, "TargetAddress", address);
 }

@@ -28,19 +28,19 @@ bool iscsi_buffer_get(struct iscsi_buffer_pool *pool, uint32_t length, struct is
     void *base = pool->free[class];
 
     buffer->length = (uint32_t)1 << (BUFFER_SHIFT + class);
-    if (base != NULL) {
+    if (base) {
         pool->free[class] = *(void **)base;
         pool->cached -= buffer->length;
     } else {
         base = os_pages_alloc(buffer->length);
     }
     buffer->base = base;
-    return base != NULL;
+    return base;
 }
 
 void iscsi_buffer_put(struct iscsi_buffer_pool *pool, struct iscsi_buffer *buffer)
 {
-    if (buffer->base == NULL)
+    if (!buffer->base)
         return;
     if (pool->cached + buffer->length > ISCSI_CACHE_MAX) {
         os_pages_free(buffer->base, buffer->length);
@@ -58,7 +58,7 @@ void iscsi_buffer_put(struct iscsi_buffer_pool *pool, struct iscsi_buffer *buffe
 void iscsi_buffer_trim(struct iscsi_buffer_pool *pool)
 {
     for (unsigned class = 0; class < BUFFER_CLASSES; class++)
-        while (pool->free[class] != NULL) {
+        while (pool->free[class]) {
             void *base = pool->free[class];
 
             pool->free[class] = *(void **)base;

@@ -21,7 +21,7 @@ static const struct chap_algorithm {
     { 5, OS_MD5 },
 };
 
-enum { ALGORITHMS = sizeof(algorithms) / sizeof(algorithms[0]) };
+enum { ALGORITHMS = sizeof algorithms / sizeof algorithms[0] };
 
 size_t iscsi_chap_hash(uint8_t algorithm, uint8_t identifier, const char *secret,
     const uint8_t *challenge, size_t length, uint8_t hash[CHAP_HASH_MAX])
@@ -37,7 +37,7 @@ size_t iscsi_chap_hash(uint8_t algorithm, uint8_t identifier, const char *secret
         if (algorithms[i].number == algorithm)
             hashed = os_hash(
                 algorithms[i].hash, first, 1 + secret_length, challenge, length, hash);
-    os_wipe(first, sizeof(first));
+    os_wipe(first, sizeof first);
     return hashed;
 }
 
@@ -73,7 +73,7 @@ static size_t base64_bytes(const char *text, uint8_t *bytes, size_t size)
     for (; *text != '\0' && *text != '='; text++) {
         const char *digit = strchr(digits, *text);
 
-        if (digit == NULL)
+        if (!digit)
             return 0;
         bits = bits << 6 | (uint32_t)(digit - digits);
         have += 6;
@@ -117,7 +117,7 @@ static bool choose_algorithm(struct iscsi_chap *chap, const char *offered)
             size_t length = strcspn(p, ",");
             uint32_t number;
 
-            snprintf(item, sizeof(item), "%.*s", (int)(length < 7 ? length : 7), p);
+            snprintf(item, sizeof item, "%.*s", (int)(length < 7 ? length : 7), p);
             if (iscsi_number(item, &number) && number == algorithms[i].number) {
                 chap->algorithm = (uint8_t)number;
                 return true;
@@ -136,13 +136,13 @@ static bool fail(struct iscsi_chap *chap, const char *why)
 
 static bool begin(struct iscsi_chap *chap, const char *offered, struct iscsi_text *answer)
 {
-    if (offered == NULL || !choose_algorithm(chap, offered))
+    if (!offered || !choose_algorithm(chap, offered))
         return fail(chap, "none of its CHAP_A is SHA-256 (7), SHA1 (6) or MD5 (5)");
     os_random(&chap->identifier, 1);
-    os_random(chap->challenge, sizeof(chap->challenge));
+    os_random(chap->challenge, sizeof chap->challenge);
     iscsi_text_put_number(answer, "CHAP_A", chap->algorithm);
     iscsi_text_put_number(answer, "CHAP_I", chap->identifier);
-    put_binary(answer, "CHAP_C", chap->challenge, sizeof(chap->challenge));
+    put_binary(answer, "CHAP_C", chap->challenge, sizeof chap->challenge);
     chap->state = CHAP_WAIT_RESPONSE;
     return true;
 }
@@ -163,15 +163,15 @@ static bool verify(struct iscsi_chap *chap, const struct iscsi_chap_accounts *in
 {
     const struct iscsi_chap_account *account = NULL;
     uint8_t expected[CHAP_HASH_MAX], response[CHAP_HASH_MAX];
-    size_t length, given = iscsi_chap_binary(keys->response, response, sizeof(response));
+    size_t length, given = iscsi_chap_binary(keys->response, response, sizeof response);
 
     for (uint32_t i = 0; i < initiators->count; i++)
         if (strcmp(initiators->list[i].name, keys->name) == 0)
             account = &initiators->list[i];
     length = iscsi_chap_hash(chap->algorithm, chap->identifier,
-        account == NULL ? "no such account" : account->secret, chap->challenge,
-        sizeof(chap->challenge), expected);
-    if (account == NULL)
+        account ? account->secret : "no such account", chap->challenge,
+        sizeof chap->challenge, expected);
+    if (!account)
         return fail(chap, "the secrets file does not have its user");
     if (length == 0 || given != length || !same_bytes(expected, response, length))
         return fail(chap, "its secret is not the user's");
@@ -185,14 +185,14 @@ static bool respond(struct iscsi_chap *chap, const struct iscsi_chap_accounts *m
 {
     uint8_t challenge[CHAP_CHALLENGE_MAX], hash[CHAP_HASH_MAX];
     uint32_t identifier;
-    size_t length = iscsi_chap_binary(keys->challenge, challenge, sizeof(challenge));
+    size_t length = iscsi_chap_binary(keys->challenge, challenge, sizeof challenge);
 
     if (mutual->count == 0)
         return fail(chap, "it demands our secret, and the URI has no mutual=FILE");
     if (length == 0 || !iscsi_number(keys->identifier, &identifier) || identifier > 255)
         return fail(chap, "its CHAP_I or CHAP_C has no such value");
     /* RFC 7143 9.2.1: our own challenge, sent back to have us answer it, is an attack. */
-    if (length == sizeof(chap->challenge) && memcmp(challenge, chap->challenge, length) == 0)
+    if (length == sizeof chap->challenge && memcmp(challenge, chap->challenge, length) == 0)
         return fail(chap, "it sends our own challenge back");
     length = iscsi_chap_hash(
         chap->algorithm, (uint8_t)identifier, mutual->list[0].secret, challenge, length, hash);
@@ -210,14 +210,14 @@ bool iscsi_chap_step(struct iscsi_chap *chap, const struct iscsi_chap_rules *rul
     case CHAP_WAIT_ALGORITHM:
         return begin(chap, keys->algorithms, answer);
     case CHAP_WAIT_RESPONSE:
-        if (keys->name == NULL || keys->response == NULL ||
-            (keys->identifier == NULL) != (keys->challenge == NULL))
+        if (!keys->name || !keys->response ||
+            (!keys->identifier) != (!keys->challenge))
             return fail(chap, "CHAP_N, CHAP_R, CHAP_I or CHAP_C is missing");
         if (!verify(chap, rules->initiators, keys))
             return false;
-        if (keys->challenge == NULL && rules->demand_mutual)
+        if (!keys->challenge && rules->demand_mutual)
             return fail(chap, "it does not ask us to prove ourselves, as demand-mutual=1 wants");
-        if (keys->challenge != NULL && !respond(chap, rules->mutual, keys, answer))
+        if (keys->challenge && !respond(chap, rules->mutual, keys, answer))
             return false;
         chap->state = CHAP_DONE;
         return true;

@@ -23,7 +23,7 @@ const char *iscsi_claim_owner(const struct iscsi_door *door, const char *initiat
     list_each(link, &door->sessions) {
         const struct iscsi_session *session = list_entry(link, struct iscsi_session, link);
 
-        if (session->account != NULL && strcmp(session->initiator, initiator) == 0)
+        if (session->account && strcmp(session->initiator, initiator) == 0)
             return session->account;
     }
     for (unsigned i = 0; i < SCSI_REGISTRATIONS; i++)
@@ -38,7 +38,7 @@ void iscsi_claim_keep(const struct iscsi_session *session)
     struct iscsi_door *door = session->door;
     struct iscsi_claim *place = NULL;
 
-    if (session->account == NULL ||
+    if (!session->account ||
         !scsi_initiator_registered(spd_unit_scsi(door->base.unit), session->nexus.initiator))
         return;
     for (unsigned i = 0; i < SCSI_REGISTRATIONS; i++) {
@@ -46,12 +46,12 @@ void iscsi_claim_keep(const struct iscsi_session *session)
             place = &door->claims[i];
             break;
         }
-        if (place == NULL && !is_alive(door, &door->claims[i]))
+        if (!place && !is_alive(door, &door->claims[i]))
             place = &door->claims[i];
     }
-    if (place == NULL)
+    if (!place)
         return;
     place->port = session->nexus.initiator;
     place->account = session->account;
-    memcpy(place->initiator, session->initiator, sizeof(place->initiator));
+    memcpy(place->initiator, session->initiator, sizeof place->initiator);
 }

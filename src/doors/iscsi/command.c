@@ -129,7 +129,7 @@ static const char *check(const struct iscsi_session *session, const uint8_t *bhs
     uint8_t flags = bhs[BHS_FLAGS];
     uint32_t expected = be32_get(bhs + COMMAND_EXPECTED_LENGTH);
 
-    if (session->chunks == NULL)
+    if (!session->chunks)
         return "a SCSI command in a discovery session";
     if (be32_get(bhs + BHS_ITT) == ISCSI_NO_TAG)
         return "a SCSI command with the reserved task tag";
@@ -150,7 +150,7 @@ static bool tag_taken(struct iscsi_session *session, const uint8_t *bhs)
 {
     const struct iscsi_command *command = iscsi_command_find(session, be32_get(bhs + BHS_ITT));
 
-    return command != NULL && !command->aborted;
+    return command && !command->aborted;
 }
 
 /* Puts a command where its order by CmdSN says. */
@@ -200,7 +200,7 @@ bool iscsi_command_begin(struct iscsi_connection *c, uint32_t length)
     struct iscsi_command *command;
     uint32_t cdb_length;
 
-    if (wrong != NULL) {
+    if (wrong) {
         iscsi_reject_and_close(c, bhs, REJECT_PROTOCOL, wrong);
         return false;
     }
@@ -215,7 +215,7 @@ bool iscsi_command_begin(struct iscsi_connection *c, uint32_t length)
     command = immediate && !fits_beside_window(session, bhs, length)
         ? NULL
         : iscsi_command_new(session, bhs, length);
-    if (command == NULL) {
+    if (!command) {
         iscsi_reject(c, bhs, REJECT_TOO_MANY_IMMEDIATE);
         return true;
     }
@@ -247,7 +247,7 @@ void iscsi_command_abort(struct iscsi_command *command)
     bool started = iscsi_command_awaits_data(command) || command->state == COMMAND_RUNNING;
 
     list_remove(&command->item.link);
-    if (session->connection != NULL)
+    if (session->connection)
         iscsi_receive_forget(&session->connection->rx, command);
     command->aborted = true;
     /* It may also end within the call. */
@@ -268,7 +268,7 @@ void iscsi_command_mailed(struct spd_request *request)
     command->done = true;
     command->release = true;
     /* Ending one task of a session that ends may let another run to its end. */
-    if (command->aborted || session->connection == NULL) {
+    if (command->aborted || !session->connection) {
         iscsi_command_end(command);
         session->door->tasks_ended = true;
     } else if (!command->unsolicited) {

@@ -24,7 +24,7 @@ void iscsi_command_end(struct iscsi_command *command)
 
     if (command->release)
         spd_request_release(&command->request);
-    if (session->connection != NULL)
+    if (session->connection)
         iscsi_receive_forget(&session->connection->rx, command);
     iscsi_room_drop(command);
     session->windowed -= command->windowed;
@@ -32,7 +32,7 @@ void iscsi_command_end(struct iscsi_command *command)
     session->running--;
     if (session->barrier == command)
         session->barrier = NULL;
-    if (session->connection == NULL)
+    if (!session->connection)
         session->door->sessions_ended = true;
     session->door->data_given_up |= iscsi_command_awaits_data(command);
     command->state = COMMAND_FREE;
@@ -55,8 +55,8 @@ static bool grow(struct iscsi_session *session)
 
     if (first >= session->command_most)
         return false;
-    chunk = calloc(ISCSI_COMMANDS_CHUNK, sizeof(*chunk));
-    if (chunk == NULL)
+    chunk = calloc(ISCSI_COMMANDS_CHUNK, sizeof *chunk);
+    if (!chunk)
         return false;
     session->chunks[first / ISCSI_COMMANDS_CHUNK] = chunk;
     for (; session->command_count < first + ISCSI_COMMANDS_CHUNK &&
@@ -82,8 +82,8 @@ bool iscsi_command_pool_make(struct iscsi_session *session)
     chunks = (session->command_most + ISCSI_COMMANDS_CHUNK - 1) / ISCSI_COMMANDS_CHUNK;
     session->chunks = calloc(chunks, sizeof(struct iscsi_command *));
     session->held = calloc(session->depth, sizeof(struct iscsi_command *));
-    session->tags = calloc(SESSION_TAGS, sizeof(*session->tags));
-    if (session->chunks == NULL || session->held == NULL || session->tags == NULL)
+    session->tags = calloc(SESSION_TAGS, sizeof *session->tags);
+    if (!session->chunks || !session->held || !session->tags)
         return false;
     for (uint32_t i = 0; i < SESSION_TAGS; i++)
         list_init(&session->tags[i]);
@@ -105,7 +105,7 @@ struct iscsi_command *iscsi_command_new(
     bool immediate = bhs[0] & ISCSI_IMMEDIATE;
     struct iscsi_command *command;
 
-    if (session->chunks == NULL || (immediate && session->immediate == ISCSI_IMMEDIATE_MAX))
+    if (!session->chunks || (immediate && session->immediate == ISCSI_IMMEDIATE_MAX))
         return NULL;
     if (list_empty(&session->free) && !grow(session))
         return NULL;

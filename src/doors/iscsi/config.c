@@ -22,7 +22,7 @@ static int read_number(const struct spd_uri *uri, const char *name, uint32_t low
 {
     const char *text = spd_uri_query(uri, name);
 
-    if (text == NULL)
+    if (!text)
         return 0;
     if (!iscsi_number(text, number) || *number < low || *number > high)
         return spd_fail(SPD_ERROR_URI_PARAMETER, "%s=%s: a number from %u to %u is needed", name,
@@ -36,12 +36,12 @@ static int read_target(const char *path, size_t length, struct iscsi_config *con
     const char *fault;
 
     /* iscsi_name_fault() refuses a name of one byte too many, so the copy need be no longer. */
-    snprintf(name, sizeof(name), "%.*s", (int)length, path);
+    snprintf(name, sizeof name, "%.*s", (int)length, path);
     fault = iscsi_name_fault(name);
     /* A person who types the name shall see it as it is on the wire. */
-    if (fault == NULL && memcmp(name, path, length) != 0)
+    if (!fault && memcmp(name, path, length) != 0)
         fault = "it has upper-case letters";
-    if (fault != NULL)
+    if (fault)
         return spd_fail(SPD_ERROR_URI, "'%.*s' is not an iSCSI name, which looks like "
             "iqn.2026-01.org.example:disk: %s", (int)(length < 300 ? length : 300), path, fault);
     memcpy(config->target, name, length + 1);
@@ -51,7 +51,7 @@ static int read_target(const char *path, size_t length, struct iscsi_config *con
 /* IQN[/LUN] */
 static int read_path(const struct spd_uri *uri, struct iscsi_config *config, uint32_t *lun)
 {
-    const char *path = uri->path == NULL ? "" : uri->path;
+    const char *path = uri->path ? uri->path : "";
     size_t length = strcspn(path, "/");
     const char *query = spd_uri_query(uri, "lun");
     int error;
@@ -59,7 +59,7 @@ static int read_path(const struct spd_uri *uri, struct iscsi_config *config, uin
     if ((error = read_target(path, length, config)) != 0)
         return error;
     if (path[length] == '/' && path[length + 1] != '\0') {
-        if (query != NULL || !iscsi_number(path + length + 1, lun) || *lun > ISCSI_LUN_MAX)
+        if (query || !iscsi_number(path + length + 1, lun) || *lun > ISCSI_LUN_MAX)
             return spd_fail(SPD_ERROR_URI, "the LUN '%s' is not a number from 0 to %d, given once",
                 path + length + 1, ISCSI_LUN_MAX);
     }
@@ -70,8 +70,8 @@ static int read_resets(const struct spd_uri *uri, bool *resets)
 {
     const char *text = spd_uri_query(uri, "resets");
 
-    *resets = text != NULL && strcmp(text, "all") == 0;
-    if (text != NULL && !*resets && strcmp(text, "none") != 0)
+    *resets = text && strcmp(text, "all") == 0;
+    if (text && !*resets && strcmp(text, "none") != 0)
         return spd_fail(SPD_ERROR_URI_PARAMETER,
             "resets=%s: 'all' lets an initiator reset the target while others use it; with 'none' "
             "it cannot", text);
@@ -87,13 +87,13 @@ static int read_secrets(const struct spd_uri *uri, struct iscsi_config *config)
     if (error != 0)
         return error;
     config->demand_mutual = demand != 0;
-    if (config->demand_mutual && mutual == NULL)
+    if (config->demand_mutual && !mutual)
         return spd_fail(SPD_ERROR_URI_PARAMETER, "demand-mutual=1 needs mutual=FILE, too");
 
-    if (mutual != NULL && chap == NULL)
+    if (mutual && !chap)
         return spd_fail(SPD_ERROR_URI_PARAMETER, "mutual=FILE needs chap=FILE, too");
-    error = chap == NULL ? 0 : iscsi_chap_load(chap, &config->chap);
-    if (error == 0 && mutual != NULL)
+    error = chap ? iscsi_chap_load(chap, &config->chap) : 0;
+    if (error == 0 && mutual)
         error = iscsi_chap_load(mutual, &config->mutual);
     if (error != 0)
         return error;
@@ -115,7 +115,7 @@ int iscsi_config_read(const struct spd_uri *uri, struct iscsi_config *config, bo
     uint32_t anonymous = 0, lun = 0;
     int error;
 
-    memset(config, 0, sizeof(*config));
+    memset(config, 0, sizeof *config);
     config->nop_interval = ISCSI_NOP_INTERVAL;
     config->nop_timeout = ISCSI_NOP_TIMEOUT;
     config->login_timeout = ISCSI_LOGIN_SECONDS;
@@ -169,7 +169,7 @@ uint16_t iscsi_config_designators(
     uint16_t used = 0;
 
     /* SPC-4 7.8.6.11: names end with a zero. RFC 7143 4.4.1: the port's has its group's tag. */
-    snprintf(name, sizeof(name), "%s,t,0x%04x", config->target, port);
+    snprintf(name, sizeof name, "%s,t,0x%04x", config->target, port);
     used += designator(designators, BINARY, TARGET_PORT, RELATIVE, relative, 4);
     used += designator(designators + used, UTF_8, TARGET_PORT, NAME, name, strlen(name) + 1);
     used += designator(designators + used, UTF_8, TARGET_DEVICE, NAME, config->target,

@@ -39,9 +39,9 @@ static void connection_ready(struct spd_loop_socket *watch, uint32_t flags)
 
 struct iscsi_connection *iscsi_connection_new(struct iscsi_door *door, os_socket socket)
 {
-    struct iscsi_connection *c = calloc(1, sizeof(*c));
+    struct iscsi_connection *c = calloc(1, sizeof *c);
 
-    if (c == NULL) {
+    if (!c) {
         os_socket_close(socket);
         return NULL;
     }
@@ -60,11 +60,11 @@ struct iscsi_connection *iscsi_connection_new(struct iscsi_door *door, os_socket
     list_init(&c->hold_link);
     /* A batch is complete when it is written, so there is nothing to wait for. */
     os_socket_no_delay(socket);
-    if (c->login == NULL || c->peer == NULL ||
+    if (!c->login || !c->peer ||
         !iscsi_share_admit(&door->peers, c->peer, SHARE_LOGINS) ||
         spd_loop_add(&door->loop, &c->watch, OS_POLL_IN) != 0) {
         iscsi_login_free(c->login);
-        if (c->peer != NULL)
+        if (c->peer)
             iscsi_peer_leave(c->peer);
         os_socket_close(socket);
         free(c);
@@ -85,7 +85,7 @@ static void connection_free(struct iscsi_connection *c)
     door->connection_count--;
     iscsi_login_free(c->login);
     iscsi_send_drop(c);
-    if (c->session != NULL)
+    if (c->session)
         iscsi_session_end(c->session);
     iscsi_peer_leave(c->peer);
     iscsi_buffer_put(&door->pool, &c->rx.buffer);

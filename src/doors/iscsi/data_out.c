@@ -33,7 +33,7 @@ static struct iscsi_command *find(struct iscsi_session *session, const uint8_t *
 
     if (ttt == ISCSI_NO_TAG) {
         command = iscsi_command_find(session, be32_get(bhs + BHS_ITT));
-        return command != NULL && command->unsolicited && !command->aborted ? command : NULL;
+        return command && command->unsolicited && !command->aborted ? command : NULL;
     }
     index = ttt & 0xffff;
     if (index >= session->command_count)
@@ -76,18 +76,18 @@ bool iscsi_data_out_begin(struct iscsi_connection *c, uint32_t length)
     struct iscsi_command *command;
     const char *wrong;
 
-    if (session->chunks == NULL) {
+    if (!session->chunks) {
         iscsi_reject_and_close(c, rx->header, REJECT_PROTOCOL, "data in a discovery session");
         return false;
     }
     command = find(session, rx->header);
-    if (command == NULL)
+    if (!command)
         return true;
     /* RFC 7143 7.9: a gap means that data was lost, which costs the command, not the session. */
     if (be32_get(rx->header + BHS_DATA_SN) != command->data_sn)
         command->fault = FAULT_LOST;
     wrong = check(session, command, rx->header, length);
-    if (wrong != NULL) {
+    if (wrong) {
         iscsi_reject_and_close(c, rx->header, REJECT_PROTOCOL, wrong);
         return false;
     }

@@ -42,13 +42,13 @@ void iscsi_deliver_held(struct iscsi_connection *c)
 {
     struct iscsi_session *session = c->session;
 
-    if (session == NULL || session->held == NULL)
+    if (!session || !session->held)
         return;
     while (c->state == CONNECTION_FULL) {
         struct iscsi_command **slot = &session->held[session->exp_cmd_sn % session->depth];
         struct iscsi_command *command = *slot;
 
-        if (command == NULL || (!command->aborted && iscsi_window_bars(session, command->bhs)))
+        if (!command || (!command->aborted && iscsi_window_bars(session, command->bhs)))
             return;
         *slot = NULL;
         iscsi_window_advance(session, command->bhs);
@@ -74,7 +74,7 @@ void iscsi_deliver_all(struct iscsi_door *door)
     list_each(link, &door->sessions) {
         struct iscsi_session *session = list_entry(link, struct iscsi_session, link);
 
-        if (session->connection != NULL)
+        if (session->connection)
             iscsi_deliver_held(session->connection);
     }
 }

@@ -186,7 +186,7 @@ static int open_loop(struct iscsi_door *door)
     if (error != 0)
         return error;
     door->rx = os_pages_alloc(ISCSI_RX_BUFFER);
-    return door->rx == NULL ? spd_fail(SPD_ERROR_NO_MEMORY, "the iSCSI door") : 0;
+    return door->rx ? 0 : spd_fail(SPD_ERROR_NO_MEMORY, "the iSCSI door");
 }
 
 /* Doors of one unit are ports, and portal groups, of one number each: sessions of different ones
@@ -203,11 +203,11 @@ static uint16_t next_port(const struct spd_unit *unit)
 int iscsi_door_new(struct spd_unit *unit, const struct iscsi_config *config,
     struct iscsi_door **made)
 {
-    struct iscsi_door *door = calloc(1, sizeof(*door));
+    struct iscsi_door *door = calloc(1, sizeof *door);
     uint16_t number = next_port(unit);
     int error;
 
-    if (door == NULL)
+    if (!door)
         return spd_fail(SPD_ERROR_NO_MEMORY, "the iSCSI door");
     door->base.ops = &iscsi_door_ops;
     door->base.unit = unit;
@@ -245,7 +245,7 @@ int iscsi_door_new(struct spd_unit *unit, const struct iscsi_config *config,
 void iscsi_door_free(struct iscsi_door *door)
 {
     iscsi_buffer_trim(&door->pool);
-    if (door->rx != NULL)
+    if (door->rx)
         os_pages_free(door->rx, ISCSI_RX_BUFFER);
     spd_loop_close(&door->loop);
     if (door->listener.socket != OS_NO_SOCKET)

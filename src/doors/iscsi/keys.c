@@ -78,7 +78,7 @@ static const struct key_row rows[] = {
     { "TargetPortalGroupTag", KEY_TARGETS_OWN },
 };
 
-enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
+enum { ROWS = sizeof rows / sizeof rows[0] };
 
 static uint32_t *param_of(struct iscsi_params *params, const struct key_row *row)
 {
@@ -87,7 +87,7 @@ static uint32_t *param_of(struct iscsi_params *params, const struct key_row *row
 
 void iscsi_params_init(struct iscsi_params *params)
 {
-    memset(params, 0, sizeof(*params));
+    memset(params, 0, sizeof *params);
     for (const struct key_row *row = rows; row < rows + ROWS; row++)
         if (row->kind <= KEY_MAXIMUM && row->kind != KEY_DECLARED_TEXT)
             *param_of(params, row) = row->initial;
@@ -117,7 +117,7 @@ void iscsi_text_put_number(struct iscsi_text *text, const char *key, uint32_t va
 {
     char number[12];
 
-    snprintf(number, sizeof(number), "%u", value);
+    snprintf(number, sizeof number, "%u", value);
     iscsi_text_put(text, key, number);
 }
 
@@ -125,7 +125,7 @@ void iscsi_text_put_number(struct iscsi_text *text, const char *key, uint32_t va
 static bool key_character(char c)
 {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-        (c != '\0' && strchr(".-+@_/#", c) != NULL);
+        (c != '\0' && strchr(".-+@_/#", c));
 }
 
 bool iscsi_text_next(char *text, uint32_t length, uint32_t *position, char **key, char **value,
@@ -146,7 +146,7 @@ bool iscsi_text_next(char *text, uint32_t length, uint32_t *position, char **key
         return false;
     }
     *bad = true;
-    if (end == NULL)
+    if (!end)
         return false;
     while (key_character(*c))
         c++;
@@ -190,7 +190,7 @@ static const char *choose(const struct key_row *row, const char *list, uint32_t 
     while (*list != '\0') {
         size_t length = strcspn(list, ",");
 
-        for (uint32_t i = 0; row->values[i] != NULL; i++)
+        for (uint32_t i = 0; row->values[i]; i++)
             if (strlen(row->values[i]) == length && memcmp(row->values[i], list, length) == 0) {
                 *chosen = i;
                 return row->values[i];

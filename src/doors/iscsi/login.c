@@ -30,18 +30,18 @@
 
 struct iscsi_login *iscsi_login_new(void)
 {
-    struct iscsi_login *login = calloc(1, sizeof(*login));
+    struct iscsi_login *login = calloc(1, sizeof *login);
 
-    if (login != NULL)
+    if (login)
         iscsi_params_init(&login->params);
     return login;
 }
 
 void iscsi_login_free(struct iscsi_login *login)
 {
-    if (login == NULL)
+    if (!login)
         return;
-    os_wipe(&login->chap, sizeof(login->chap));
+    os_wipe(&login->chap, sizeof login->chap);
     free(login->text);
     free(login);
 }
@@ -53,7 +53,7 @@ static bool keep_text(struct iscsi_login *login, const char *text, uint32_t leng
     if (length == 0)
         return true;
     grown = realloc(login->text, login->text_length + length);
-    if (grown == NULL)
+    if (!grown)
         return false;
     memcpy(grown + login->text_length, text, length);
     login->text = grown;
@@ -67,12 +67,12 @@ static struct iscsi_reply *respond(
     const struct iscsi_login *login = c->login;
     struct iscsi_reply *reply = iscsi_reply_new(c, ISCSI_LOGIN_RESPONSE, length);
 
-    if (reply == NULL)
+    if (!reply)
         return NULL;
     reply->plain = true;
     reply->bhs[BHS_FLAGS] = flags;
     memcpy(reply->bhs + LOGIN_ISID, login->isid, 6);
-    be16_put(reply->bhs + LOGIN_TSIH, c->session != NULL ? c->session->tsih : login->tsih);
+    be16_put(reply->bhs + LOGIN_TSIH, c->session ? c->session->tsih : login->tsih);
     memcpy(reply->bhs + BHS_ITT, login->itt, 4);
     be32_put(reply->bhs + BHS_EXP_CMD_SN, login->cmd_sn);
     be32_put(reply->bhs + BHS_MAX_CMD_SN, login->cmd_sn);
@@ -84,7 +84,7 @@ static void send_refusal(struct iscsi_connection *c, uint16_t status)
 {
     struct iscsi_reply *reply = respond(c, 0, status, 0);
 
-    if (reply == NULL)
+    if (!reply)
         return;
     iscsi_send_queue(c, &reply->item);
     iscsi_wire_close(c);
@@ -173,7 +173,7 @@ static uint16_t authenticate(struct iscsi_connection *c, struct iscsi_text *answ
     const struct iscsi_chap_rules rules = { &config->chap, &config->mutual, config->demand_mutual };
     const struct iscsi_chap_keys none = { 0 };
 
-    if (memcmp(&login->chap_keys, &none, sizeof(none)) == 0)
+    if (memcmp(&login->chap_keys, &none, sizeof none) == 0)
         /* The choice of the method alone is fine; an initiator that goes on without CHAP fails. */
         return authenticated(c) ||
                 (login->method == METHOD_CHAP && login->stage == STAGE_SECURITY)
@@ -192,7 +192,7 @@ static uint16_t authorize(struct iscsi_connection *c)
 
     if (!authenticated(c))
         return LOGIN_SUCCESS;
-    if (login->chap.name != NULL &&
+    if (login->chap.name &&
         !iscsi_chap_may_use(&c->door->config.chap, login->chap.name, login->claims.initiator))
         return iscsi_login_fault(login, LOGIN_FORBIDDEN,
             "the secrets file binds this InitiatorName or this user to another");
@@ -218,7 +218,7 @@ static uint16_t check_tsih(const struct iscsi_connection *c)
     if (login->tsih == 0)
         return LOGIN_SUCCESS;
     old = iscsi_session_find(c->door, login->claims.initiator, login->isid);
-    if (old == NULL || old->tsih != login->tsih)
+    if (!old || old->tsih != login->tsih)
         return LOGIN_NO_SESSION;
     return old->connection->cid == c->cid ? LOGIN_SUCCESS : LOGIN_TOO_MANY_CONNECTIONS;
 }
@@ -261,7 +261,7 @@ static bool is_claimed(const struct iscsi_connection *c)
 {
     const char *owner = iscsi_claim_owner(c->door, c->login->claims.initiator);
 
-    return owner != NULL && strcmp(owner, c->login->chap.name) != 0;
+    return owner && strcmp(owner, c->login->chap.name) != 0;
 }
 
 /* The last response of a login: answer holds its keys, which login->text keeps while it waits. */
@@ -282,25 +282,25 @@ static void complete(struct iscsi_connection *c, uint8_t stage)
             return;
         }
         old = iscsi_session_find(c->door, login->claims.initiator, login->isid);
-        if (old != NULL)
+        if (old)
             iscsi_wire_drop(old->connection, SPD_END_REINSTATED, NULL);
-        if (old != NULL || !iscsi_waiting_is_over(c)) {
+        if (old || !iscsi_waiting_is_over(c)) {
             iscsi_waiting_begin(c);
             login->stage = stage;
             return;
         }
     }
     why = no_place(c);
-    session = why != NULL ? NULL : iscsi_session_new(c, &login->params);
-    if (session == NULL) {
-        iscsi_login_refuse(c, LOGIN_OUT_OF_RESOURCES, why != NULL ? why : "not enough memory");
+    session = why ? NULL : iscsi_session_new(c, &login->params);
+    if (!session) {
+        iscsi_login_refuse(c, LOGIN_OUT_OF_RESOURCES, why ? why : "not enough memory");
         return;
     }
     enter_full_feature(c, session);
     iscsi_wire_begins(c);
     reply = respond(c, (uint8_t)(LOGIN_TRANSIT | stage << 2 | STAGE_FULL_FEATURE), LOGIN_SUCCESS,
         login->text_length);
-    if (reply != NULL) {
+    if (reply) {
         if (login->text_length > 0)
             memcpy(reply->data, login->text, login->text_length);
         iscsi_send_queue(c, &reply->item);
@@ -329,7 +329,7 @@ static void answer_keys(struct iscsi_connection *c)
 {
     struct iscsi_login *login = c->login;
     char bytes[ISCSI_LOGIN_RECEIVE_MAX];
-    struct iscsi_text answer = { .bytes = bytes, .size = sizeof(bytes) };
+    struct iscsi_text answer = { .bytes = bytes, .size = sizeof bytes };
     uint8_t stage = login->stage, flags = (uint8_t)(stage << 2);
     uint16_t status = iscsi_login_take_keys(c, &answer);
     struct iscsi_reply *reply;
@@ -361,7 +361,7 @@ static void answer_keys(struct iscsi_connection *c)
         flags |= LOGIN_TRANSIT | login->next;
     }
     reply = respond(c, flags, LOGIN_SUCCESS, answer.length);
-    if (reply == NULL)
+    if (!reply)
         return;
     memcpy(reply->data, bytes, answer.length);
     iscsi_send_queue(c, &reply->item);
@@ -390,6 +390,6 @@ void iscsi_login_request(
     }
     /* RFC 7143 6.2: an empty response asks for the rest. */
     reply = respond(c, (uint8_t)(login->stage << 2), LOGIN_SUCCESS, 0);
-    if (reply != NULL)
+    if (reply)
         iscsi_send_queue(c, &reply->item);
 }

@@ -20,7 +20,7 @@ uint16_t iscsi_login_fault(struct iscsi_login *login, uint16_t status, const cha
     va_list arguments;
 
     va_start(arguments, format);
-    vsnprintf(login->claims.why, sizeof(login->claims.why), format, arguments);
+    vsnprintf(login->claims.why, sizeof login->claims.why, format, arguments);
     va_end(arguments);
     return status;
 }
@@ -43,11 +43,11 @@ static uint16_t take_initiator(struct iscsi_login *login, const char *value)
     if (login->initiator)
         return iscsi_login_fault(login, LOGIN_INITIATOR_ERROR, "InitiatorName came twice");
     login->initiator = true;
-    snprintf(name, sizeof(name), "%s", value);
+    snprintf(name, sizeof name, "%s", value);
     wrong = iscsi_name_fault(name);
-    snprintf(login->claims.initiator, sizeof(login->claims.initiator), "%.*s", ISCSI_NAME_MAX,
+    snprintf(login->claims.initiator, sizeof login->claims.initiator, "%.*s", ISCSI_NAME_MAX,
         name);
-    return wrong == NULL ? LOGIN_SUCCESS
+    return !wrong ? LOGIN_SUCCESS
                          : iscsi_login_fault(login, LOGIN_INITIATOR_ERROR,
                                "InitiatorName is no iSCSI name: %s", wrong);
 }
@@ -57,7 +57,7 @@ static uint16_t take_target(struct iscsi_connection *c, const char *value)
     if (c->login->target)
         return iscsi_login_fault(c->login, LOGIN_INITIATOR_ERROR, "TargetName came twice");
     c->login->target = true;
-    snprintf(c->login->claims.target, sizeof(c->login->claims.target), "%s", value);
+    snprintf(c->login->claims.target, sizeof c->login->claims.target, "%s", value);
     c->login->wrong_target =
         !c->login->params.discovery && !iscsi_name_is(value, c->door->config.target);
     return LOGIN_SUCCESS;
@@ -110,7 +110,7 @@ static const char **chap_slot(struct iscsi_login *login, const char *key)
         { "CHAP_C", &login->chap_keys.challenge },
     };
 
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (strcmp(rows[i].name, key) == 0)
             return rows[i].slot;
     return NULL;
@@ -122,13 +122,13 @@ static uint16_t take_key(struct iscsi_connection *c, const char *key, const char
     struct iscsi_login *login = c->login;
     const char **slot = chap_slot(login, key);
 
-    if (slot != NULL) {
-        if (*slot != NULL || login->method != METHOD_CHAP || login->stage != STAGE_SECURITY)
+    if (slot) {
+        if (*slot || login->method != METHOD_CHAP || login->stage != STAGE_SECURITY)
             return iscsi_login_fault(
                 login, LOGIN_INITIATOR_ERROR, "%s came twice, or out of its turn", key);
         *slot = value;
         if (slot == &login->chap_keys.name)
-            snprintf(login->claims.user, sizeof(login->claims.user), "%s", value);
+            snprintf(login->claims.user, sizeof login->claims.user, "%s", value);
         return LOGIN_SUCCESS;
     }
     if (strcmp(key, "InitiatorName") == 0)
@@ -150,8 +150,8 @@ static bool says_discovery(const char *text, uint32_t length)
 {
     static const char pair[] = "SessionType=Discovery";
 
-    for (uint32_t i = 0; i + sizeof(pair) <= length; i++)
-        if ((i == 0 || text[i - 1] == '\0') && memcmp(text + i, pair, sizeof(pair)) == 0)
+    for (uint32_t i = 0; i + sizeof pair <= length; i++)
+        if ((i == 0 || text[i - 1] == '\0') && memcmp(text + i, pair, sizeof pair) == 0)
             return true;
     return false;
 }
@@ -163,7 +163,7 @@ uint16_t iscsi_login_take_keys(struct iscsi_connection *c, struct iscsi_text *an
     char *key, *value, tag[sizeof "65535"];
     bool bad;
 
-    memset(&login->chap_keys, 0, sizeof(login->chap_keys));
+    memset(&login->chap_keys, 0, sizeof login->chap_keys);
     if (!login->named)
         login->params.discovery = says_discovery(login->text, login->text_length);
     while (iscsi_text_next(login->text, login->text_length, &position, &key, &value, &bad)) {
@@ -176,7 +176,7 @@ uint16_t iscsi_login_take_keys(struct iscsi_connection *c, struct iscsi_text *an
         return iscsi_login_fault(login, LOGIN_INITIATOR_ERROR, "its text is no list of key=value");
     if (!login->initiator || (!login->params.discovery && !login->target))
         return LOGIN_MISSING_PARAMETER;
-    snprintf(tag, sizeof(tag), "%u", c->door->port.relative_port);
+    snprintf(tag, sizeof tag, "%u", c->door->port.relative_port);
     if (!login->named && !login->params.discovery)
         iscsi_text_put(answer, "TargetPortalGroupTag", tag);
     login->named = true;

@@ -28,7 +28,7 @@ void iscsi_logout_request(struct iscsi_connection *c, const uint8_t *bhs)
     else if (reason == CLOSE_CONNECTION && be16_get(bhs + LOGOUT_CID) != c->cid)
         response = CID_NOT_FOUND;
     reply = iscsi_reply_new(c, ISCSI_LOGOUT_RESPONSE, 0);
-    if (reply == NULL)
+    if (!reply)
         return;
     memcpy(reply->bhs + BHS_ITT, bhs + BHS_ITT, 4);
     reply->bhs[BHS_RESPONSE] = response;
@@ -44,7 +44,7 @@ void iscsi_async_drop(struct iscsi_connection *c)
     enum { DROPS_ALL_CONNECTIONS = 3 };
     struct iscsi_reply *reply = iscsi_reply_new(c, ISCSI_ASYNC, 0);
 
-    if (reply == NULL)
+    if (!reply)
         return;
     be32_put(reply->bhs + BHS_ITT, ISCSI_NO_TAG);
     reply->bhs[ASYNC_EVENT] = DROPS_ALL_CONNECTIONS;

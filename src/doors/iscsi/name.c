@@ -47,7 +47,7 @@ static bool is_ascii(char c)
 static const char *iqn_fault(const char *rest)
 {
     static const char pattern[] = "dddd-dd.";
-    const char *domain = rest + sizeof(pattern) - 1;
+    const char *domain = rest + sizeof pattern - 1;
     int month;
 
     for (size_t i = 0; pattern[i] != '\0'; i++)
@@ -97,7 +97,7 @@ static bool is_prohibited(uint32_t character)
 {
     if ((character & 0xfffe) == 0xfffe) /* C.4: the last two of each plane */
         return true;
-    for (size_t i = 0; i < sizeof(prohibited) / sizeof(prohibited[0]); i++)
+    for (size_t i = 0; i < sizeof prohibited / sizeof prohibited[0]; i++)
         if (character >= prohibited[i].first && character <= prohibited[i].last)
             return true;
     return false;
@@ -129,7 +129,7 @@ const char *iscsi_name_fault(char *name)
     if (strlen(name) > ISCSI_NAME_MAX)
         return "it is longer than 223 bytes";
     fault = prepare(name);
-    if (fault != NULL)
+    if (fault)
         return fault;
     if (strncmp(name, "iqn.", 4) == 0)
         return iqn_fault(name + 4);
@@ -145,6 +145,6 @@ bool iscsi_name_is(const char *text, const char *name)
     char copy[ISCSI_NAME_MAX + 2];
 
     /* A name of one byte too many is a fault, so the copy need be no longer. */
-    snprintf(copy, sizeof(copy), "%s", text);
-    return iscsi_name_fault(copy) == NULL && strcmp(copy, name) == 0;
+    snprintf(copy, sizeof copy, "%s", text);
+    return !iscsi_name_fault(copy) && strcmp(copy, name) == 0;
 }

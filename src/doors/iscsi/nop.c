@@ -26,7 +26,7 @@ void iscsi_nop_out(
     if (length > c->max_send)
         length = c->max_send;
     reply = iscsi_reply_new(c, ISCSI_NOP_IN, length);
-    if (reply == NULL)
+    if (!reply)
         return;
     memcpy(reply->bhs + BHS_LUN, bhs + BHS_LUN, 8);
     memcpy(reply->bhs + BHS_ITT, bhs + BHS_ITT, 4);
@@ -40,7 +40,7 @@ void iscsi_nop_ping(struct iscsi_connection *c)
 {
     struct iscsi_reply *reply = iscsi_reply_new(c, ISCSI_NOP_IN, 0);
 
-    if (reply == NULL)
+    if (!reply)
         return;
     reply->takes_stat_sn = false;
     be32_put(reply->bhs + BHS_ITT, ISCSI_NO_TAG);

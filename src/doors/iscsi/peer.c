@@ -14,7 +14,7 @@
 
 void iscsi_peers_init(struct iscsi_peers *peers)
 {
-    memset(peers->counts, 0, sizeof(peers->counts));
+    memset(peers->counts, 0, sizeof peers->counts);
     for (unsigned i = 0; i < PEER_CHAINS; i++)
         list_init(&peers->chains[i]);
 }
@@ -41,8 +41,8 @@ struct iscsi_peer *iscsi_peer_of(struct iscsi_peers *peers, os_socket socket)
             return peer;
         }
     }
-    peer = calloc(1, sizeof(*peer));
-    if (peer == NULL)
+    peer = calloc(1, sizeof *peer);
+    if (!peer)
         return NULL;
     memcpy(peer->network, network, OS_NETWORK);
     peer->users = 1;

@@ -22,7 +22,7 @@ static void release(struct iscsi_command *command)
     struct scsi_task *task = &command->request.task;
     uint64_t length = task->moved_length;
 
-    if (task->reply != NULL && length > 0) {
+    if (task->reply && length > 0) {
         if (length > ISCSI_REPLY_MAX ||
             !iscsi_room_buffer(command, ROOM_TRANSFER, (uint32_t)length))
             return;

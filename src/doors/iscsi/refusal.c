@@ -32,7 +32,7 @@ static const struct {
 
 static const char *text_of(uint16_t status)
 {
-    for (unsigned i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
+    for (unsigned i = 0; i < sizeof statuses / sizeof statuses[0]; i++)
         if (statuses[i].status == status)
             return statuses[i].text;
     return "no reason is known";
@@ -45,7 +45,7 @@ void iscsi_refusal_report(const struct iscsi_connection *c, uint16_t status, con
 
     spd_log_limited(&limit, c->host, SPD_LOG_WARNING,
         "iscsi: %s port %s, login refused (%04Xh): %s; initiator '%s', target '%s'%s%s%s", c->host,
-        c->port, status, why == NULL || *why == '\0' ? text_of(status) : why, claims->initiator,
+        c->port, status, !why || *why == '\0' ? text_of(status) : why, claims->initiator,
         claims->target, *claims->user == '\0' ? "" : ", user '", claims->user,
         *claims->user == '\0' ? "" : "'");
 }

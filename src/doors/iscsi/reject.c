@@ -17,7 +17,7 @@ void iscsi_reject(struct iscsi_connection *c, const uint8_t *bhs, enum iscsi_rej
 {
     struct iscsi_reply *reply = iscsi_reply_new(c, ISCSI_REJECT, ISCSI_BHS);
 
-    if (reply == NULL)
+    if (!reply)
         return;
     reply->bhs[BHS_RESPONSE] = (uint8_t)reason;
     be32_put(reply->bhs + BHS_ITT, ISCSI_NO_TAG);

@@ -63,9 +63,9 @@ static bool begin_login(struct iscsi_connection *c, uint8_t opcode, uint32_t len
     } else if (length > ISCSI_LOGIN_RECEIVE_MAX) {
         wrong = "its login request is longer than 8192 bytes";
     }
-    if (wrong != NULL)
+    if (wrong)
         iscsi_login_refuse(c, status, wrong);
-    return wrong == NULL && begin_buffered(c, length);
+    return !wrong && begin_buffered(c, length);
 }
 
 bool iscsi_request_begin(struct iscsi_connection *c, uint32_t length)
@@ -99,7 +99,7 @@ static void hold(struct iscsi_connection *c, uint32_t length)
     struct iscsi_session *session = c->session;
     struct iscsi_command *command = iscsi_command_new(session, rx->header, 0);
 
-    if (command == NULL || !iscsi_room_take(session, ROOM_TRANSFER, rx->buffer.length)) {
+    if (!command || !iscsi_room_take(session, ROOM_TRANSFER, rx->buffer.length)) {
         iscsi_wire_drop(
             c, SPD_END_SHARE, "requests out of order in a session that has no room for them");
         return;
@@ -147,7 +147,7 @@ void iscsi_request_end(struct iscsi_connection *c, uint32_t length)
     switch (rx->header[0] & ISCSI_OPCODE_MASK) {
     case ISCSI_SCSI_COMMAND:
     case ISCSI_DATA_OUT:
-        if (rx->command != NULL)
+        if (rx->command)
             iscsi_data_out_end(rx->command, length, rx->header[BHS_FLAGS] & ISCSI_FINAL);
         break;
     case ISCSI_NOP_OUT:
@@ -178,7 +178,7 @@ void iscsi_request_damaged(struct iscsi_connection *c, uint32_t length)
         return;
     }
     iscsi_reject(c, rx->header, REJECT_DATA_DIGEST);
-    if (rx->command != NULL) {
+    if (rx->command) {
         rx->command->fault = FAULT_LOST;
         iscsi_data_out_end(rx->command, length, rx->header[BHS_FLAGS] & ISCSI_FINAL);
         iscsi_deliver_held(c);

@@ -100,7 +100,7 @@ bool iscsi_room_buffer(struct iscsi_command *command, enum iscsi_room kind, uint
 
 void iscsi_room_drop(struct iscsi_command *command)
 {
-    if (command->buffer.base == NULL)
+    if (!command->buffer.base)
         return;
     iscsi_room_give(command->session, command->room, command->buffer.length);
     iscsi_buffer_put(&command->session->door->pool, &command->buffer);
@@ -166,7 +166,7 @@ bool iscsi_room_may_begin(const struct iscsi_command *command)
     if (command->buffer.length >= length || is_covered(command, length))
         return true;
     /* Data may be on its way into the buffer that it has. */
-    if (command->unsolicited && command->buffer.base != NULL)
+    if (command->unsolicited && command->buffer.base)
         return false;
     if (task->direction != SCSI_DATA_OUT &&
         iscsi_peer_is_busy(&session->door->peers, session->peer))

@@ -37,7 +37,7 @@ static void *grow(void **array, uint32_t *count, size_t size)
     if ((have & (have - 1)) == 0) {
         void *grown = calloc(have == 0 ? 1 : 2 * (size_t)have, size);
 
-        if (grown == NULL)
+        if (!grown)
             return NULL;
         if (have > 0) {
             memcpy(grown, *array, have * size);
@@ -89,19 +89,19 @@ static int add_account(struct iscsi_chap_accounts *accounts, const char *name, c
     const char *fault = secret_fault(secret);
     struct iscsi_chap_account *account;
 
-    if (fault != NULL)
+    if (fault)
         return bad_line(path, line, fault);
     if (strlen(secret) < CHAP_SECRET_MIN || strlen(secret) > CHAP_SECRET_MAX)
         return bad_line(path, line, "the secret must have 12 to 255 characters");
-    if (find(accounts, name) != NULL)
+    if (find(accounts, name))
         return bad_line(path, line, "the name was there before");
     if (accounts->count == CHAP_ACCOUNTS_MAX)
         return bad_line(path, line, "a file may have 1024 names");
-    account = grow((void **)(void *)&accounts->list, &accounts->count, sizeof(*account));
-    if (account == NULL)
+    account = grow((void **)(void *)&accounts->list, &accounts->count, sizeof *account);
+    if (!account)
         return spd_fail(SPD_ERROR_NO_MEMORY, "%s", path);
-    snprintf(account->name, sizeof(account->name), "%s", name);
-    snprintf(account->secret, sizeof(account->secret), "%s", secret);
+    snprintf(account->name, sizeof account->name, "%s", name);
+    snprintf(account->secret, sizeof account->secret, "%s", secret);
     return 0;
 }
 
@@ -120,17 +120,17 @@ static int add_binding(struct iscsi_chap_accounts *accounts, const char *name, c
             "line of its own");
     initiator[length] = '\0';
     fault = iscsi_name_fault(initiator);
-    if (fault != NULL)
+    if (fault)
         return spd_fail(SPD_ERROR_SECRET, "%s, line %u: '%s' is not an iSCSI name: %s", path, line,
             initiator, fault);
     if (accounts->binding_count == CHAP_BINDINGS_MAX)
         return bad_line(path, line, "a file may bind 4096 initiators");
     binding = grow((void **)(void *)&accounts->bindings, &accounts->binding_count,
-        sizeof(*binding));
-    if (binding == NULL)
+        sizeof *binding);
+    if (!binding)
         return spd_fail(SPD_ERROR_NO_MEMORY, "%s", path);
-    snprintf(binding->account, sizeof(binding->account), "%s", name);
-    snprintf(binding->initiator, sizeof(binding->initiator), "%s", initiator);
+    snprintf(binding->account, sizeof binding->account, "%s", name);
+    snprintf(binding->initiator, sizeof binding->initiator, "%s", initiator);
     binding->line = line;
     return 0;
 }
@@ -140,9 +140,9 @@ static int add_bindings(struct iscsi_chap_accounts *accounts, const char *name, 
 {
     int error = 0;
 
-    for (char *next; list != NULL && error == 0; list = next) {
+    for (char *next; list && error == 0; list = next) {
         next = strchr(list, ',');
-        if (next != NULL)
+        if (next)
             *next++ = '\0';
         error = add_binding(accounts, name, list, path, line);
     }
@@ -176,7 +176,7 @@ static int check(const struct iscsi_chap_accounts *accounts, const char *path)
     if (accounts->count == 0)
         return spd_fail(SPD_ERROR_SECRET, "%s: there is no line 'name secret' in it", path);
     for (uint32_t i = 0; i < accounts->binding_count; i++)
-        if (find(accounts, accounts->bindings[i].account) == NULL)
+        if (!find(accounts, accounts->bindings[i].account))
             return bad_line(path, accounts->bindings[i].line,
                 "there is no line 'name secret' for the name behind '@'");
     return 0;
@@ -210,13 +210,13 @@ static const char *line_fault(char **text, size_t length, unsigned line)
         return "the line is too long";
     if (strncmp(*text, little, 2) == 0 || strncmp(*text, big, 2) == 0 || strlen(*text) != length)
         return "it is no text of ASCII or UTF-8: save the file in one of these";
-    if (strchr(*text, '\r') != NULL)
+    if (strchr(*text, '\r'))
         return "it has a CR in it: lines end with LF, or with CR and LF";
-    if (strncmp(*text, mark, sizeof(mark) - 1) != 0)
+    if (strncmp(*text, mark, sizeof mark - 1) != 0)
         return NULL;
     if (line > 1)
         return "it begins with a byte order mark: remove it";
-    *text += sizeof(mark) - 1;
+    *text += sizeof mark - 1;
     return NULL;
 }
 
@@ -230,10 +230,10 @@ static int read_lines(FILE *file, const char *path, struct iscsi_chap_accounts *
         char *begin = text;
         const char *fault = line_fault(&begin, length, line);
 
-        error = fault != NULL ? bad_line(path, line, fault)
+        error = fault ? bad_line(path, line, fault)
                               : add_line(accounts, begin, path, line);
     }
-    os_wipe(text, sizeof(text));
+    os_wipe(text, sizeof text);
     if (error == 0 && ferror(file))
         error = spd_fail(SPD_ERROR_SYSTEM, "%s: %s", path, strerror(errno));
     return error;
@@ -244,10 +244,10 @@ static int load(FILE *file, const char *path, struct iscsi_chap_accounts *accoun
     char buffer[SECRETS_LINE_MAX];
     int error;
 
-    setvbuf(file, buffer, _IOFBF, sizeof(buffer));
+    setvbuf(file, buffer, _IOFBF, sizeof buffer);
     error = read_lines(file, path, accounts);
     fclose(file);
-    os_wipe(buffer, sizeof(buffer));
+    os_wipe(buffer, sizeof buffer);
     return error != 0 ? error : check(accounts, path);
 }
 
@@ -255,9 +255,9 @@ int iscsi_chap_load(const char *path, struct iscsi_chap_accounts *accounts)
 {
     char why[128];
     FILE *file;
-    int error = os_secret_open(path, &file, why, sizeof(why));
+    int error = os_secret_open(path, &file, why, sizeof why);
 
-    memset(accounts, 0, sizeof(*accounts));
+    memset(accounts, 0, sizeof *accounts);
     if (error != 0)
         return spd_fail(
             error == EACCES ? SPD_ERROR_ACCESS : SPD_ERROR_SECRET, "%s: %s", path, why);
@@ -271,13 +271,13 @@ int iscsi_chap_load(const char *path, struct iscsi_chap_accounts *accounts)
 
 void iscsi_chap_free(struct iscsi_chap_accounts *accounts)
 {
-    if (accounts->list != NULL)
-        os_wipe(accounts->list, accounts->count * sizeof(*accounts->list));
+    if (accounts->list)
+        os_wipe(accounts->list, accounts->count * sizeof *accounts->list);
     if (accounts->secret)
         os_secrets_end();
     free(accounts->list);
     free(accounts->bindings);
-    memset(accounts, 0, sizeof(*accounts));
+    memset(accounts, 0, sizeof *accounts);
 }
 
 bool iscsi_chap_may_use(

@@ -70,7 +70,7 @@ static void gather(struct iscsi_transmit *tx, const void *bytes, uint32_t length
     struct iscsi_batch *batch = tx->batch;
     struct os_vec *last = batch->count > 0 ? &batch->vecs[batch->count - 1] : NULL;
 
-    if (last != NULL && (const uint8_t *)last->base + last->length == bytes)
+    if (last && (const uint8_t *)last->base + last->length == bytes)
         last->length += length;
     else
         batch->vecs[batch->count++] = (struct os_vec){ .base = (void *)(uintptr_t)bytes,
@@ -92,7 +92,7 @@ static void put_numbers(const struct iscsi_connection *c, uint8_t *bhs)
 {
     struct iscsi_session *session = c->session;
 
-    if (session == NULL)
+    if (!session)
         return;
     iscsi_window_offer(session);
     be32_put(bhs + BHS_EXP_CMD_SN, session->exp_cmd_sn);
@@ -224,7 +224,7 @@ static void build_response(struct iscsi_connection *c, struct iscsi_command *com
 static bool build_command(struct iscsi_connection *c, struct iscsi_command *command)
 {
     const struct scsi_task *task = &command->request.task;
-    const uint8_t *data = task->reply != NULL ? task->reply : command->buffer.base;
+    const uint8_t *data = task->reply ? task->reply : command->buffer.base;
     bool collapse = task->sense_length == 0;
     uint32_t total = 0;
 
@@ -311,10 +311,10 @@ static void block(struct iscsi_connection *c, bool blocked)
  * said it, until it has logged in. */
 static bool take_batch(struct iscsi_connection *c)
 {
-    if (c->tx.batch != NULL)
+    if (c->tx.batch)
         return true;
-    c->tx.batch = malloc(sizeof(*c->tx.batch));
-    if (c->tx.batch == NULL) {
+    c->tx.batch = malloc(sizeof *c->tx.batch);
+    if (!c->tx.batch) {
         iscsi_wire_drop(c, SPD_END_NO_ROOM, "not enough memory for a reply");
         return false;
     }
@@ -324,7 +324,7 @@ static bool take_batch(struct iscsi_connection *c)
 
 static void give_batch_back(struct iscsi_connection *c)
 {
-    if (c->session != NULL)
+    if (c->session)
         return;
     free(c->tx.batch);
     c->tx.batch = NULL;
@@ -407,12 +407,12 @@ struct iscsi_reply *iscsi_reply_new(
         iscsi_wire_drop(c, SPD_END_SHARE, "it sends requests and does not read the replies");
         return NULL;
     }
-    reply = malloc(sizeof(*reply) + length);
-    if (reply == NULL) {
+    reply = malloc(sizeof *reply + length);
+    if (!reply) {
         iscsi_wire_drop(c, SPD_END_NO_ROOM, "not enough memory for a reply");
         return NULL;
     }
-    memset(reply, 0, sizeof(*reply));
+    memset(reply, 0, sizeof *reply);
     list_init(&reply->item.link);
     reply->item.kind = SEND_REPLY;
     reply->item.sent = reply_sent;

@@ -52,9 +52,9 @@ struct iscsi_session *iscsi_session_new(
     struct iscsi_connection *c, const struct iscsi_params *params)
 {
     struct iscsi_door *door = c->door;
-    struct iscsi_session *session = calloc(1, sizeof(*session));
+    struct iscsi_session *session = calloc(1, sizeof *session);
 
-    if (session == NULL)
+    if (!session)
         return NULL;
     session->door = door;
     session->began = door->loop.now;
@@ -90,7 +90,7 @@ void iscsi_session_name(struct iscsi_session *session, const char *initiator, co
 
     strcpy(session->initiator, initiator);
     memcpy(session->isid, isid, 6);
-    length = snprintf((char *)id + HEADER, sizeof(session->transport_id) - HEADER,
+    length = snprintf((char *)id + HEADER, sizeof session->transport_id - HEADER,
         "%s,i,0x%02x%02x%02x%02x%02x%02x", initiator, isid[0], isid[1], isid[2], isid[3], isid[4],
         isid[5]);
     length = (length + 1 + 3) & ~3; /* with its NUL; the session was zeroed */
@@ -153,7 +153,7 @@ struct iscsi_session *iscsi_session_find(
     list_each(link, &door->sessions) {
         struct iscsi_session *session = list_entry(link, struct iscsi_session, link);
 
-        if (session->connection != NULL && iscsi_session_is(session, initiator, isid))
+        if (session->connection && iscsi_session_is(session, initiator, isid))
             return session;
     }
     return NULL;
@@ -165,7 +165,7 @@ void iscsi_session_reap(struct iscsi_door *door)
     list_each(link, &door->sessions) {
         struct iscsi_session *session = list_entry(link, struct iscsi_session, link);
 
-        if (session->connection != NULL)
+        if (session->connection)
             continue;
         if (!session->left && !iscsi_task_any_changes(session))
             leave(session);

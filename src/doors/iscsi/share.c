@@ -57,7 +57,7 @@ static struct iscsi_peer *greediest(struct iscsi_peers *peers, enum iscsi_share 
         list_each(link, &peers->chains[i]) {
             struct iscsi_peer *peer = list_entry(link, struct iscsi_peer, link);
 
-            if (most == NULL || count(peer->counts, share) > count(most->counts, share))
+            if (!most || count(peer->counts, share) > count(most->counts, share))
                 most = peer;
         }
     return most;
@@ -93,5 +93,5 @@ bool iscsi_share_evict_login(struct iscsi_peers *peers)
 {
     struct iscsi_peer *most = greediest(peers, SHARE_LOGINS);
 
-    return most != NULL && evict(most, SHARE_LOGINS);
+    return most && evict(most, SHARE_LOGINS);
 }

@@ -41,7 +41,7 @@ static bool runs(const struct iscsi_session *session, const struct iscsi_command
     list_each(link, &session->active) {
         const struct iscsi_command *command = list_entry(link, struct iscsi_command, link);
 
-        if (changes(command) && (only == NULL || only == command))
+        if (changes(command) && (!only || only == command))
             return true;
     }
     return false;
@@ -108,8 +108,8 @@ static void answer_in_time(struct iscsi_connection *c, const struct iscsi_task_w
         answer(now);
         return;
     }
-    later = malloc(sizeof(*later));
-    if (later == NULL) {
+    later = malloc(sizeof *later);
+    if (!later) {
         iscsi_reply_free(c, now->reply);
         iscsi_wire_drop(c, SPD_END_NO_ROOM, "not enough memory to wait for tasks");
         return;
@@ -217,7 +217,7 @@ static uint8_t abort_one(
     struct iscsi_command *command = iscsi_command_find(
         session, be32_get(bhs + TASK_REFERENCED_TAG));
 
-    if (command == NULL || (!abortable(command) && command->state != COMMAND_HELD))
+    if (!command || (!abortable(command) && command->state != COMMAND_HELD))
         return TASK_NO_TASK;
     if (command->state == COMMAND_HELD)
         command->aborted = true;
@@ -232,7 +232,7 @@ static void drop_others(struct iscsi_door *door, const struct iscsi_connection *
     list_each(link, &door->connections) {
         struct iscsi_connection *other = list_entry(link, struct iscsi_connection, link);
 
-        if (other != c && other->session != NULL)
+        if (other != c && other->session)
             iscsi_wire_drop(other, SPD_END_RESET, NULL);
     }
 }
@@ -248,7 +248,7 @@ static bool may_reset_target(struct iscsi_connection *c)
     list_each(link, &door->sessions) {
         const struct iscsi_session *session = list_entry(link, struct iscsi_session, link);
 
-        if (session->connection != NULL && !session->params.discovery &&
+        if (session->connection && !session->params.discovery &&
             strcmp(session->initiator, c->session->initiator) != 0)
             return false;
     }
@@ -300,10 +300,10 @@ void iscsi_task_request(struct iscsi_connection *c, const uint8_t *bhs)
     struct iscsi_reply *reply = iscsi_reply_new(c, ISCSI_TASK_RESPONSE, 0);
     bool cold = (bhs[BHS_FLAGS] & 0x7f) == TASK_COLD_RESET;
 
-    if (reply == NULL)
+    if (!reply)
         return;
     memcpy(reply->bhs + BHS_ITT, bhs + BHS_ITT, 4);
-    if (session->chunks == NULL || session->waits == ISCSI_TMF_MAX)
+    if (!session->chunks || session->waits == ISCSI_TMF_MAX)
         reply->bhs[BHS_RESPONSE] = TASK_REJECTED;
     else
         reply->bhs[BHS_RESPONSE] = perform(c, bhs, &now);

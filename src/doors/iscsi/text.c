@@ -69,7 +69,7 @@ static void respond(struct iscsi_connection *c, const uint8_t *bhs, const struct
 {
     struct iscsi_reply *reply = iscsi_reply_new(c, ISCSI_TEXT_RESPONSE, answer->length);
 
-    if (reply == NULL)
+    if (!reply)
         return;
     reply->bhs[BHS_FLAGS] = final ? ISCSI_FINAL : 0;
     memcpy(reply->bhs + BHS_LUN, bhs + BHS_LUN, 8);
@@ -85,7 +85,7 @@ void iscsi_text_request(
 {
     uint8_t flags = bhs[BHS_FLAGS];
     char bytes[1024];
-    struct iscsi_text answer = { .bytes = bytes, .size = sizeof(bytes) };
+    struct iscsi_text answer = { .bytes = bytes, .size = sizeof bytes };
 
     /* A new exchange ends an old one (RFC 7143 11.10.4). */
     if (be32_get(bhs + BHS_TTT) == ISCSI_NO_TAG)
@@ -96,9 +96,9 @@ void iscsi_text_request(
             c, bhs, REJECT_PROTOCOL, "a text request that is too long or malformed");
         return;
     }
-    if (c->text == NULL)
+    if (!c->text)
         c->text = malloc(ISCSI_TEXT_MAX);
-    if (c->text == NULL) {
+    if (!c->text) {
         iscsi_wire_drop(c, SPD_END_NO_ROOM, "not enough memory for a text request");
         return;
     }

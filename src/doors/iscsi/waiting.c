@@ -58,11 +58,11 @@ static void find(const struct iscsi_connection *c, struct obstacle *obstacle)
     const struct iscsi_login_claims *claims = &c->login->claims;
     struct iscsi_door *door = c->door;
 
-    memset(obstacle, 0, sizeof(*obstacle));
+    memset(obstacle, 0, sizeof *obstacle);
     list_each(link, &door->sessions) {
         struct iscsi_session *session = list_entry(link, struct iscsi_session, link);
 
-        if (session->connection != NULL || strcmp(session->initiator, claims->initiator) != 0)
+        if (session->connection || strcmp(session->initiator, claims->initiator) != 0)
             continue;
         obstacle->left += session->left;
         obstacle->left_bytes += session->left ? session->room[ROOM_TRANSFER] : 0;

@@ -48,7 +48,7 @@ bool iscsi_window_bars(const struct iscsi_session *session, const uint8_t *bhs)
 {
     if ((bhs[0] & ISCSI_OPCODE_MASK) != ISCSI_SCSI_COMMAND)
         return false;
-    if (session->barrier != NULL && iscsi_command_awaits_data(session->barrier))
+    if (session->barrier && iscsi_command_awaits_data(session->barrier))
         return true;
     return (bhs[BHS_FLAGS] & COMMAND_ATTRIBUTE) == COMMAND_ORDERED && is_receiving(session);
 }
@@ -62,7 +62,7 @@ enum iscsi_order iscsi_window_order(const struct iscsi_session *session, const u
         return ORDER_NEVER;
     if (cmd_sn == session->exp_cmd_sn && !iscsi_window_bars(session, bhs))
         return ORDER_NOW;
-    if (session->held != NULL && session->held[cmd_sn % session->depth] != NULL)
+    if (session->held && session->held[cmd_sn % session->depth])
         return ORDER_NEVER;
     return ORDER_LATER;
 }

@@ -22,9 +22,9 @@ enum { WHO_MAX = OS_HOST_MAX + OS_PORT_MAX + ISCSI_NAME_MAX + CHAP_NAME_MAX + 64
 
 static const char *initiator_of(const struct iscsi_connection *c)
 {
-    if (c->session != NULL)
+    if (c->session)
         return c->session->initiator;
-    return c->login == NULL ? "" : c->login->claims.initiator;
+    return c->login ? c->login->claims.initiator : "";
 }
 
 /* Only for a connection with a session. The visitor points to the text in who. */
@@ -34,7 +34,7 @@ static struct spd_visitor visitor_of(const struct iscsi_connection *c, char who[
     const char *user = session->account;
 
     snprintf(who, WHO_MAX, "%s port %s, initiator %s%s%s", c->host, c->port, session->initiator,
-        user != NULL ? ", user " : "", user != NULL ? user : "");
+        user ? ", user " : "", user ? user : "");
     return (struct spd_visitor){
         .door = &c->door->base,
         .what = session->params.discovery ? "discovery session" : "session",
@@ -59,7 +59,7 @@ static void report_drop(
     static struct spd_log_limit limit = { .kind = "iscsi: connections dropped" };
     const char *initiator = initiator_of(c);
 
-    if (detail == NULL)
+    if (!detail)
         return;
     spd_log_limited(&limit, c->host, SPD_LOG_WARNING,
         "iscsi: %s port %s, connection dropped before a session, %s (%s)%s%s", c->host, c->port,
@@ -74,7 +74,7 @@ void iscsi_wire_ends(struct iscsi_connection *c, enum spd_ending ending, const c
     if (c->told)
         return;
     c->told = true;
-    if (c->session == NULL) {
+    if (!c->session) {
         report_drop(c, ending, detail);
         return;
     }

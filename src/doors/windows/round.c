@@ -154,7 +154,7 @@ void windows_look(struct spd_door *base)
 bool windows_round_open(struct windows_door *door)
 {
     door->work = CreateThreadpoolWork(end_one, door, NULL);
-    return door->work != NULL;
+    return door->work;
 }
 
 /* A lender of threads has each request until the lender ends it. */

@@ -121,7 +121,7 @@ DWORD SPD_CALL SpdIoctlTransact(HANDLE DeviceHandle, UINT32 Btl, SPD_IOCTL_TRANS
     block = malloc(sizeof *block + max_length);
     if (!block)
         return ERROR_NO_SYSTEM_RESOURCES;
-    windows_block_init(block, Btl, Req != NULL);
+    windows_block_init(block, Btl, Req);
     if (Rsp)
         in += put_answer(block, Rsp, DataBuffer, max_length);
     error = windows_service(DeviceHandle, block, in, sizeof *block + (Req ? max_length : 0), &got);

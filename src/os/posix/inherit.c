@@ -28,7 +28,7 @@ static atomic_int inherited[SOCKETS_MAX];
 static bool is_listener(int fd)
 {
     int listens = 0, type = 0;
-    socklen_t size = sizeof(listens);
+    socklen_t size = sizeof listens;
 
     return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens &&
         getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
@@ -49,7 +49,7 @@ static unsigned long number_of(const char *variable)
     char *end;
     unsigned long number;
 
-    if (text == NULL || *text < '0' || *text > '9')
+    if (!text || *text < '0' || *text > '9')
         return 0;
     number = strtoul(text, &end, 10);
     return *end == '\0' ? number : 0;
@@ -82,7 +82,7 @@ int os_inherit_sockets(unsigned *count, int *failed)
 static bool same_inet6(const struct sockaddr_in6 *a, const struct sockaddr_in6 *b)
 {
     return a->sin6_port == b->sin6_port && a->sin6_scope_id == b->sin6_scope_id &&
-        memcmp(&a->sin6_addr, &b->sin6_addr, sizeof(a->sin6_addr)) == 0;
+        memcmp(&a->sin6_addr, &b->sin6_addr, sizeof a->sin6_addr) == 0;
 }
 
 static bool same(const void *one, const void *other)
@@ -98,7 +98,7 @@ static bool same(const void *one, const void *other)
     case AF_INET6: return same_inet6(one, other);
     case AF_UNIX:
         return a_unix->sun_path[0] != '\0' &&
-            strncmp(a_unix->sun_path, b_unix->sun_path, sizeof(a_unix->sun_path)) == 0;
+            strncmp(a_unix->sun_path, b_unix->sun_path, sizeof a_unix->sun_path) == 0;
     default: return false;
     }
 }
@@ -106,9 +106,9 @@ static bool same(const void *one, const void *other)
 /* True: nobody has taken the one at this place; its descriptor and address. */
 static bool is_left(unsigned place, int *fd, struct os_address *own)
 {
-    socklen_t length = sizeof(own->bytes);
+    socklen_t length = sizeof own->bytes;
 
-    memset(own, 0, sizeof(*own));
+    memset(own, 0, sizeof *own);
     *fd = atomic_load(&inherited[place]);
     return *fd != 0 && getsockname(*fd, (struct sockaddr *)(void *)own->bytes, &length) == 0;
 }
@@ -144,9 +144,9 @@ static bool describe(int fd, const struct os_address *own, char *text, size_t si
     char host[OS_HOST_MAX], port[OS_PORT_MAX];
 
     if (local->sun_family == AF_UNIX)
-        snprintf(text, size, "%.*s", (int)sizeof(local->sun_path), local->sun_path);
+        snprintf(text, size, "%.*s", (int)sizeof local->sun_path, local->sun_path);
     else if (os_socket_here(fd, host, port))
-        snprintf(text, size, strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
+        snprintf(text, size, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
     else
         return false;
     return *text != '\0';

@@ -27,7 +27,7 @@ int os_listen(const struct os_address *address, int backlog, os_socket *listener
         return errno;
     /* So that a server that was killed can come back while its old connections linger; two
      * listeners cannot share a port with it. */
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
         bind(fd, to, address->length) == 0 && listen(fd, backlog) == 0) {
         *listener = fd;
         return 0;
@@ -51,7 +51,7 @@ void os_socket_no_delay(os_socket socket)
 {
     int on = 1;
 
-    setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
 void os_socket_end(os_socket socket)

@@ -71,7 +71,7 @@ int os_secret_open(const char *path, FILE **file, char *why, size_t size)
     error = check(fd, why, size);
     if (error == 0) {
         *file = fdopen(fd, "r");
-        if (*file != NULL)
+        if (*file)
             return 0;
         error = errno;
         snprintf(why, size, "%s", strerror(error));

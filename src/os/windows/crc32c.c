@@ -32,7 +32,7 @@ __attribute__((target("sse4.2"))) static uint32_t by_instruction(
     for (; length >= sizeof(uintptr_t); bytes += sizeof(uintptr_t), length -= sizeof(uintptr_t)) {
         uintptr_t word;
 
-        memcpy(&word, bytes, sizeof(word));
+        memcpy(&word, bytes, sizeof word);
 #ifdef __x86_64__
         crc = (uint32_t)_mm_crc32_u64(crc, word);
 #else

@@ -21,12 +21,12 @@ static SOCKET socket_of(int event)
 static bool connect_to_itself(SOCKET made)
 {
     struct sockaddr_in address = { .sin_family = AF_INET };
-    int length = sizeof(address), on = 1;
+    int length = sizeof address, on = 1;
     u_long nonblocking = 1;
 
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return setsockopt(made, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (const char *)&on, sizeof(on)) == 0 &&
-        bind(made, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+    return setsockopt(made, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (const char *)&on, sizeof on) == 0 &&
+        bind(made, (struct sockaddr *)&address, sizeof address) == 0 &&
         getsockname(made, (struct sockaddr *)&address, &length) == 0 &&
         connect(made, (struct sockaddr *)&address, length) == 0 &&
         ioctlsocket(made, (long)FIONBIO, &nonblocking) == 0;

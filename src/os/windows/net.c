@@ -44,12 +44,12 @@ const char *os_net_text(int error)
 {
     static _Thread_local char text[256];
     DWORD length = FormatMessageA(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS, NULL,
-        (DWORD)error, 0, text, sizeof(text), NULL);
+        (DWORD)error, 0, text, sizeof text, NULL);
 
-    while (length > 0 && strchr("\r\n. ", text[length - 1]) != NULL)
+    while (length > 0 && strchr("\r\n. ", text[length - 1]))
         text[--length] = '\0';
     if (length == 0)
-        snprintf(text, sizeof(text), "Windows error %d", error);
+        snprintf(text, sizeof text, "Windows error %d", error);
     return text;
 }
 
@@ -64,7 +64,7 @@ static bool make_private(SOCKET socket)
 
 static int set(SOCKET socket, int level, int option, int value)
 {
-    return setsockopt(socket, level, option, (const char *)&value, sizeof(value));
+    return setsockopt(socket, level, option, (const char *)&value, sizeof value);
 }
 
 int os_listen(const struct os_address *address, int backlog, os_socket *listener)

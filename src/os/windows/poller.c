@@ -39,13 +39,13 @@ static bool make_room(struct os_poller *poller)
 
     if (poller->count < poller->room)
         return true;
-    sockets = realloc(poller->sockets, room * sizeof(*sockets));
-    if (sockets != NULL)
+    sockets = realloc(poller->sockets, room * sizeof *sockets);
+    if (sockets)
         poller->sockets = sockets;
-    data = realloc(poller->data, room * sizeof(*data));
-    if (data != NULL)
+    data = realloc(poller->data, room * sizeof *data);
+    if (data)
         poller->data = data;
-    if (sockets == NULL || data == NULL)
+    if (!sockets || !data)
         return false;
     poller->room = room;
     return true;

@@ -53,7 +53,7 @@ static PSID self(TOKEN_USER *user, DWORD size)
 /* The owner, us, and those who can read every file anyway. S-1-3-4 stands for the owner. */
 static bool is_trusted(PSID sid, PSID owner, PSID me)
 {
-    return EqualSid(sid, owner) || (me != NULL && EqualSid(sid, me)) ||
+    return EqualSid(sid, owner) || (me && EqualSid(sid, me)) ||
         IsWellKnownSid(sid, WinLocalSystemSid) ||
         IsWellKnownSid(sid, WinBuiltinAdministratorsSid) ||
         IsWellKnownSid(sid, WinCreatorOwnerRightsSid);
@@ -81,10 +81,10 @@ static bool is_open_to_others(PACL list, PSID owner)
         TOKEN_USER user;
         uint8_t bytes[sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE];
     } token;
-    PSID me = self(&token.user, sizeof(token));
+    PSID me = self(&token.user, sizeof token);
     void *ace;
 
-    if (list == NULL) /* no list is no protection */
+    if (!list) /* no list is no protection */
         return true;
     for (DWORD i = 0; GetAce(list, i, &ace); i++)
         if (gives_away(ace, owner, me))
@@ -136,7 +136,7 @@ int os_secret_open(const char *path, FILE **file, char *why, size_t size)
     }
     fd = _open_osfhandle((intptr_t)handle, _O_RDONLY | _O_TEXT);
     *file = fd < 0 ? NULL : _fdopen(fd, "r");
-    if (*file != NULL)
+    if (*file)
         return 0;
     if (fd < 0)
         CloseHandle(handle);

@@ -35,7 +35,7 @@ static void greet(HANDLE pipe)
 {
     SPD_STORAGE_UNIT_PARAMS params = { .Guid.Data1 = 1, .BlockCount = BLOCKS, .BlockLength = BLOCK,
         .CacheSupported = 1, .UnmapSupported = 1, .MaxTransferLength = TRANSFER };
-    UCHAR longer[sizeof(params) + 24] = { 0 };
+    UCHAR longer[sizeof params + 24] = { 0 };
     DWORD sent;
 
     if (lies("no blocks"))
@@ -46,9 +46,9 @@ static void greet(HANDLE pipe)
         params.MaxTransferLength = 0;
     if (lies("odd transfers"))
         params.MaxTransferLength = BLOCK + 1;
-    memcpy(longer, &params, sizeof(params));
+    memcpy(longer, &params, sizeof params);
     WriteFile(pipe, longer, lies("short greeting") ? 100 :
-        lies("long greeting") ? sizeof(longer) : sizeof(params), &sent, NULL);
+        lies("long greeting") ? sizeof longer : sizeof params, &sent, NULL);
 }
 
 /* The length of the answer's data. */
@@ -81,7 +81,7 @@ static BOOL answer(HANDLE pipe)
     SPD_IOCTL_TRANSACT_REQ request;
     DWORD length, moved;
 
-    if (!ReadFile(pipe, &message, sizeof(message), &moved, NULL) || moved < HEADER ||
+    if (!ReadFile(pipe, &message, sizeof message, &moved, NULL) || moved < HEADER ||
         lies("hang-up"))
         return FALSE;
     request = message.request;
@@ -107,9 +107,9 @@ int main(int argc, char **argv)
     if (argc != 3)
         return ERROR_INVALID_PARAMETER;
     lie = argv[2];
-    snprintf(name, sizeof(name), "%s\\0", argv[1]);
+    snprintf(name, sizeof name, "%s\\0", argv[1]);
     pipe = CreateNamedPipeA(name, PIPE_ACCESS_DUPLEX | FILE_FLAG_FIRST_PIPE_INSTANCE,
-        PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE, 1, sizeof(message), sizeof(message), 0, NULL);
+        PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE, 1, sizeof message, sizeof message, 0, NULL);
     if (pipe == INVALID_HANDLE_VALUE)
         return (int)GetLastError();
     printf("serving\n");

@@ -318,9 +318,9 @@ static DWORD WINAPI take_away_or_use(void *argument)
     unsigned char mine[CHUNK];
     int bad = 0;
 
-    while (argument == NULL && users > 0)
+    while (!argument && users > 0)
         memory_unmap(&memory, 0, 2 * CHUNK);
-    for (int round = 0; argument != NULL && round < 10 * ROUNDS && !bad; round++) {
+    for (int round = 0; argument && round < 10 * ROUNDS && !bad; round++) {
         bad = memory_write(&memory, data, CHUNK, CHUNK / 2);
         memory_read(&memory, mine, CHUNK, CHUNK / 2);
         for (int i = 0; i < CHUNK; i++)

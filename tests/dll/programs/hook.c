@@ -40,7 +40,7 @@ void *hook_set(const char *function, void *replacement)
     DWORD protection;
     void *before;
 
-    CHECK(slot != NULL);
+    CHECK(slot);
     if (!slot || !VirtualProtect(slot, sizeof *slot, PAGE_READWRITE, &protection))
         return NULL;
     before = *slot;

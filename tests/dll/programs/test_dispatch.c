@@ -194,7 +194,7 @@ static BOOLEAN SPD_CALL note_flush(
 
     (void)unit;
     CHECK(address == 0 && count == 0 && status->ScsiStatus == 0);
-    flush_has_context = context != NULL;
+    flush_has_context = context;
     if (context)
         flush_request = *context->Request;
     if (answered < held)
@@ -253,9 +253,9 @@ static void the_last_flush_has_a_context(void)
     SPD_STORAGE_UNIT *unit = create(&holding);
 
     held = answered = flushed = 0;
-    CHECK(SpdStorageUnitGetOperationContext() == NULL);
+    CHECK(!SpdStorageUnitGetOperationContext());
     CloseHandle(start(unit, 2));
-    CHECK(SpdStorageUnitGetOperationContext() == NULL);
+    CHECK(!SpdStorageUnitGetOperationContext());
     CHECK(disk_end(unit) == 0);
     CHECK(flushed == 1 && flush_has_context);
     CHECK(flush_request.Kind == SpdIoctlTransactFlushKind && flush_request.Hint == 0);
@@ -339,7 +339,7 @@ static void a_call_may_shut_down(void)
     CHECK(client_send(pipe, &message, DISK_BLOCK));
     SpdStorageUnitWaitDispatcher(unit);
     SpdStorageUnitGetDispatcherError(unit, &error);
-    CHECK(error == 0 && flushed == 1 && unit->DispatcherThread == NULL);
+    CHECK(error == 0 && flushed == 1 && !unit->DispatcherThread);
     SpdStorageUnitDelete(unit);
     CloseHandle(pipe);
 }
@@ -377,7 +377,7 @@ static void a_thread_that_cannot_be_made_is_an_error(void)
     threads_left = 0;
     unit = create(NULL);
     CHECK(SpdStorageUnitStartDispatcher(unit, 2) == ERROR_TOO_MANY_TCBS);
-    CHECK(unit->DispatcherThread == NULL);
+    CHECK(!unit->DispatcherThread);
     SpdStorageUnitWaitDispatcher(unit);
     threads_left = 1;
     CHECK(SpdStorageUnitStartDispatcher(unit, 2) == 0);
@@ -391,7 +391,7 @@ static void the_number_of_threads_has_a_bound(void)
     SPD_STORAGE_UNIT *unit = create(NULL);
 
     CHECK(SpdStorageUnitStartDispatcher(unit, 1025) == ERROR_INVALID_PARAMETER);
-    CHECK(unit->DispatcherThread == NULL);
+    CHECK(!unit->DispatcherThread);
     SpdStorageUnitDelete(unit);
 }
 

@@ -211,7 +211,7 @@ static int count(const char *text, const char *what)
 {
     int found = 0;
 
-    while ((text = strstr(text, what)) != NULL) {
+    while ((text = strstr(text, what))) {
         text += strlen(what);
         found++;
     }
@@ -256,7 +256,7 @@ static struct {
 
 static HANDLE WINAPI open_source(LPCWSTR server, LPCWSTR source)
 {
-    CHECK(server == NULL);
+    CHECK(!server);
     lstrcpynW(event.source, source, 32);
     event.opened++;
     return (HANDLE)&event;

@@ -189,7 +189,7 @@ static void deferred_responses_in_any_order(void)
     }
     CHECK(disk_await(&disk_held, 3));
     for (int i = 2; i >= 0; i--) {
-        CHECK(SpdStorageUnitGetOperationContext() == NULL);
+        CHECK(!SpdStorageUnitGetOperationContext());
         disk_answer(unit, &disk_hold[i]);
         disk_answer(unit, &disk_hold[i]); /* once is enough */
         CHECK(client_receive(pipe, &message) == DISK_BLOCK);

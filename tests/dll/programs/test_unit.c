@@ -18,7 +18,7 @@ static void shutdown_is_no_error(void)
     SPD_STORAGE_UNIT *unit = disk_start(name, &params, 4);
 
     CHECK(SpdStorageUnitStartDispatcher(unit, 1) == ERROR_INVALID_PARAMETER);
-    CHECK(unit->DispatcherThreadId != 0 && unit->DispatcherThread != NULL);
+    CHECK(unit->DispatcherThreadId != 0 && unit->DispatcherThread);
     SpdStorageUnitShutdown(unit);
     CHECK(disk_end(unit) == 0);
     CHECK(disk_flushes == 1);
@@ -42,7 +42,7 @@ static void bad_parameters_are_refused(void)
 
     params.BlockLength = 0;
     CHECK(SpdStorageUnitCreate(name, &params, NULL, &unit) == ERROR_INVALID_PARAMETER);
-    CHECK(unit == NULL);
+    CHECK(!unit);
     params = disk_params();
     params.MaxTransferLength = DISK_BLOCK + 1;
     CHECK(SpdStorageUnitCreate(name, &params, NULL, &unit) == ERROR_INVALID_PARAMETER);
@@ -239,7 +239,7 @@ static void without_a_driver_there_is_no_device(void)
     HANDLE device = NULL;
 
     CHECK(SpdStorageUnitCreate(NULL, &params, &disk_interface, &unit) == ERROR_FILE_NOT_FOUND);
-    CHECK(unit == NULL);
+    CHECK(!unit);
     CHECK(SpdIoctlOpenDevice(L"no-such-device", &device) != 0 && device == INVALID_HANDLE_VALUE);
 }
 

@@ -29,7 +29,7 @@ static void the_port_that_was_chosen_is_known(void)
     SPD_STORAGE_UNIT *unit = create(uri);
 
     CHECK(!wcsncmp(name, L"iscsi://127.0.0.1:", 18) && name[18] >= L'1' && name[18] <= L'9');
-    CHECK(wcsstr(name, L"/iqn.2026-01.org.example:dll") != NULL);
+    CHECK(wcsstr(name, L"/iqn.2026-01.org.example:dll"));
     CHECK(((ULONG_PTR)unit->Handle & 1) == 1); /* no device */
     SpdStorageUnitDelete(unit);
 }
@@ -41,7 +41,7 @@ static void an_address_is_used_once_and_free_again(void)
 
     params.Guid.Data1++;
     CHECK(SpdStorageUnitCreate(name, &params, &disk_interface, &other) == WSAEADDRINUSE);
-    CHECK(other == NULL);
+    CHECK(!other);
     SpdStorageUnitDelete(unit);
     CHECK(SpdStorageUnitCreate(name, &params, &disk_interface, &other) == 0);
     SpdStorageUnitDelete(other);
@@ -72,8 +72,8 @@ static void bad_uris_are_refused_with_a_reason(void)
         SPD_STORAGE_UNIT *unit = (void *)1;
         DWORD error = SpdStorageUnitCreate(rows[i].uri, &params, &disk_interface, &unit);
 
-        CHECK(error == rows[i].error && unit == NULL);
-        CHECK(strstr(spd_error_detail(), rows[i].reason) != NULL);
+        CHECK(error == rows[i].error && !unit);
+        CHECK(strstr(spd_error_detail(), rows[i].reason));
         if (error != rows[i].error)
             printf("# %ls: %lu %s\n", rows[i].uri, error, spd_error_detail());
     }
@@ -148,7 +148,7 @@ static void a_thread_that_cannot_be_made_ends_the_unit(void)
         unit = create(uri);
         threads_left = i;
         error = SpdStorageUnitStartDispatcher(unit, THREADS);
-        CHECK((error != 0) == (unit->DispatcherThread == NULL));
+        CHECK((error != 0) == (!unit->DispatcherThread));
         SpdStorageUnitWaitDispatcher(unit);
         CHECK(error != 0 || disk_end(unit) == ERROR_TOO_MANY_TCBS);
         if (error)

@@ -21,7 +21,7 @@ static SC_HANDLE open_service(void)
 
 bool service_exists(void)
 {
-    return open_service() != NULL;
+    return open_service();
 }
 
 const char *service_program(void)

@@ -92,7 +92,7 @@ static bool is_listed(const char *instance)
     char line[3 * MAX_PATH];
 
     snprintf(line, sizeof line, "kit-rawdisk %s\n", instance);
-    return strstr(instances(), line) != NULL;
+    return strstr(instances(), line);
 }
 
 static void a_disk_is_served_and_ejected(void)

@@ -74,7 +74,7 @@ static int run_tests(int argc, char **argv)
     BOOL list = !strcmp(wanted, "--list"), all_behind = argc == 4, running = FALSE;
     unsigned count = 0;
 
-    for (unsigned i = 0; i < sizeof(groups) / sizeof(*groups); i++) {
+    for (unsigned i = 0; i < sizeof groups / sizeof *groups; i++) {
         for (const struct test *test = groups[i]; test->name; test++) {
             if (list)
                 printf("%s\n", test->name);

@@ -20,7 +20,7 @@ bool client_has_ipv6(void)
 {
     struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
     int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool has = fd >= 0 && bind(fd, (struct sockaddr *)&any, sizeof(any)) == 0;
+    bool has = fd >= 0 && bind(fd, (struct sockaddr *)&any, sizeof any) == 0;
 
     if (fd >= 0)
         close(fd);
@@ -34,11 +34,11 @@ void client_connect_from(struct client *c, const struct disk *disk, uint8_t host
     struct sockaddr_in from = { .sin_family = AF_INET,
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + host) };
     struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
-    bool is_six = strstr(uri, "//[") != NULL;
+    bool is_six = strstr(uri, "//[");
     uint16_t port = htons((uint16_t)atoi(strstr(uri, is_six ? "]:" : "1:") + 2));
     int result;
 
-    memset(c, 0, sizeof(*c));
+    memset(c, 0, sizeof *c);
     four.sin_port = six.sin6_port = port;
     c->cmd_sn = 100;
     c->itt = 0x1000;
@@ -46,9 +46,9 @@ void client_connect_from(struct client *c, const struct disk *disk, uint8_t host
     c->fd = socket(is_six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(c->fd >= 0);
     if (!is_six)
-        assert_int_equal(0, bind(c->fd, (struct sockaddr *)&from, sizeof(from)));
-    result = is_six ? connect(c->fd, (struct sockaddr *)&six, sizeof(six))
-                    : connect(c->fd, (struct sockaddr *)&four, sizeof(four));
+        assert_int_equal(0, bind(c->fd, (struct sockaddr *)&from, sizeof from));
+    result = is_six ? connect(c->fd, (struct sockaddr *)&six, sizeof six)
+                    : connect(c->fd, (struct sockaddr *)&four, sizeof four);
     assert_int_equal(0, result);
 }
 
@@ -134,7 +134,7 @@ bool client_receive(struct client *c)
         assert_int_equal(digest_add(DIGEST_SEED, c->bhs, ISCSI_BHS), digest_get(digest));
     }
     c->length = be24_get(c->bhs + BHS_DATA_LENGTH);
-    assert_true(c->length <= sizeof(c->data));
+    assert_true(c->length <= sizeof c->data);
     padding = -c->length & 3;
     if (c->length == 0)
         return true;
@@ -169,7 +169,7 @@ void client_send_login(struct client *c, uint8_t flags, const char *text)
     char keys[9000];
     uint32_t length = (uint32_t)strlen(text);
 
-    assert_true(length < sizeof(keys));
+    assert_true(length < sizeof keys);
     for (uint32_t i = 0; i <= length; i++)
         keys[i] = text[i] == '\n' ? '\0' : text[i];
     if (length > 0 && keys[length - 1] != '\0')
@@ -210,14 +210,14 @@ void client_login_port(struct client *c, const struct disk *disk, uint8_t port, 
 
     client_connect(c, disk);
     c->isid[5] = port;
-    snprintf(text, sizeof(text), NAMES "SessionType=Normal\n%s", extra);
+    snprintf(text, sizeof text, NAMES "SessionType=Normal\n%s", extra);
     assert_int_equal(0, client_login_step(c, 0x87, text));
     assert_int_equal(0x87, c->bhs[BHS_FLAGS]);
     c->tsih = be16_get(c->bhs + LOGIN_TSIH);
     assert_int_not_equal(0, c->tsih);
-    if (client_value(c, "HeaderDigest") != NULL)
+    if (client_value(c, "HeaderDigest"))
         c->header_digest = strcmp(client_value(c, "HeaderDigest"), "CRC32C") == 0;
-    if (client_value(c, "DataDigest") != NULL)
+    if (client_value(c, "DataDigest"))
         c->data_digest = strcmp(client_value(c, "DataDigest"), "CRC32C") == 0;
 }
 
@@ -260,7 +260,7 @@ static void transfer10(struct client *c, uint8_t *bhs, uint8_t opcode, uint8_t f
 
     be32_put(cdb + 2, lba);
     be16_put(cdb + 7, blocks);
-    client_command(c, bhs, flags, (uint32_t)blocks * BLOCK, cdb, sizeof(cdb));
+    client_command(c, bhs, flags, (uint32_t)blocks * BLOCK, cdb, sizeof cdb);
 }
 
 void client_read10(struct client *c, uint8_t *bhs, uint32_t lba, uint16_t blocks)
@@ -326,7 +326,7 @@ void client_settle(struct client *c)
 {
     uint8_t bhs[ISCSI_BHS], cdb[6] = { 0 };
 
-    client_command(c, bhs, ISCSI_FINAL, 0, cdb, sizeof(cdb));
+    client_command(c, bhs, ISCSI_FINAL, 0, cdb, sizeof cdb);
     client_send(c, bhs, NULL, 0);
     assert_int_equal(2, client_status(c, c->itt)); /* POWER ON */
 }
@@ -398,7 +398,7 @@ uint32_t client_start_test(struct client *c, uint8_t attribute)
 {
     uint8_t bhs[ISCSI_BHS], cdb[6] = { 0 };
 
-    client_command(c, bhs, ISCSI_FINAL | attribute, 0, cdb, sizeof(cdb));
+    client_command(c, bhs, ISCSI_FINAL | attribute, 0, cdb, sizeof cdb);
     client_send(c, bhs, NULL, 0);
     return c->itt;
 }

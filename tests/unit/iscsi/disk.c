@@ -93,7 +93,7 @@ static void *release_all(void *context)
 
     pthread_mutex_lock(&held.lock);
     count = held.count;
-    memcpy(requests, held.requests, count * sizeof(*requests));
+    memcpy(requests, held.requests, count * sizeof *requests);
     held.count = 0;
     pthread_mutex_unlock(&held.lock);
     for (unsigned i = 0; i < count; i++) {
@@ -131,9 +131,9 @@ static void make(struct disk *disk, const char *authority, const char *query, co
     char uri[512];
     int error;
 
-    snprintf(uri, sizeof(uri), "iscsi://%s/" TARGET "%s",
-        authority == NULL ? "127.0.0.1:0" : authority, query);
-    memset(disk, 0, sizeof(*disk));
+    snprintf(uri, sizeof uri, "iscsi://%s/" TARGET "%s",
+        authority ? authority : "127.0.0.1:0", query);
+    memset(disk, 0, sizeof *disk);
     held.count = held.aborted = 0;
     disk->memory = calloc(BLOCKS, BLOCK);
     disk->hold = hold;
@@ -141,7 +141,7 @@ static void make(struct disk *disk, const char *authority, const char *query, co
     params.flags = hold ? 0 : SPD_NEVER_BLOCKS;
     params.queue_depth = QUEUE_DEPTH;
     error = spd_unit_create(uri, &params, hold ? &held_ops : &simple_ops, disk, &disk->unit);
-    if (error == 0 && second != NULL)
+    if (error == 0 && second)
         error = spd_unit_add_door(disk->unit, second);
     if (error != 0)
         fail_msg("%s: %s: %s", uri, spd_strerror(error), spd_error_detail());

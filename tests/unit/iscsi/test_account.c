@@ -38,7 +38,7 @@ static int open_accounts(void **state)
     (void)state;
     write_file(path, "alice a secret of alice\nbob a secret of bob\ncarol a secret of carol\n"
                      "@carol iqn.2026-01.org.example:other, " HERS "\n");
-    snprintf(query, sizeof(query), "?chap=%s", path);
+    snprintf(query, sizeof query, "?chap=%s", path);
     open_with(query);
     return 0;
 }
@@ -50,7 +50,7 @@ static int open_mutual(void **state)
     (void)state;
     write_file(path, "alice a secret of alice\n");
     write_file(mutual, "target a secret of the target\n");
-    snprintf(query, sizeof(query), "?chap=%s&mutual=%s&demand-mutual=1", path, mutual);
+    snprintf(query, sizeof query, "?chap=%s&mutual=%s&demand-mutual=1", path, mutual);
     open_with(query);
     return 0;
 }
@@ -72,8 +72,8 @@ static int login_to(struct client *c, const char *user, const char *secret, cons
     int status;
 
     client_connect(c, &disk);
-    snprintf(text, sizeof(text), "InitiatorName=%s\n%s%s\nAuthMethod=CHAP\n", initiator,
-        target == NULL ? "SessionType=Discovery" : "TargetName=", target == NULL ? "" : target);
+    snprintf(text, sizeof text, "InitiatorName=%s\n%s%s\nAuthMethod=CHAP\n", initiator,
+        target ? "TargetName=" : "SessionType=Discovery", target ? target : "");
     if ((status = client_login_step(c, 0x00, text)) != 0)
         return status;
     assert_int_equal(0, client_login_step(c, 0x00, "CHAP_A=7\n"));
@@ -82,7 +82,7 @@ static int login_to(struct client *c, const char *user, const char *secret, cons
         CHAP_CHALLENGE, hash);
     for (size_t i = 0; i < length; i++)
         snprintf(response + 2 * i, 3, "%02x", hash[i]);
-    snprintf(text, sizeof(text), "CHAP_N=%s\nCHAP_R=0x%s\n%s", user, response, more);
+    snprintf(text, sizeof text, "CHAP_N=%s\nCHAP_R=0x%s\n%s", user, response, more);
     status = client_login_step(c, 0x83, text);
     return status;
 }
@@ -145,8 +145,8 @@ static void enroll(struct client *c, uint8_t key)
     const uint8_t list[24] = { [15] = key };
     uint8_t bhs[ISCSI_BHS];
 
-    client_command(c, bhs, ISCSI_FINAL | COMMAND_WRITE, sizeof(list), cdb, sizeof(cdb));
-    client_send(c, bhs, list, sizeof(list));
+    client_command(c, bhs, ISCSI_FINAL | COMMAND_WRITE, sizeof list, cdb, sizeof cdb);
+    client_send(c, bhs, list, sizeof list);
     assert_int_equal(0, client_status(c, c->itt));
 }
 
@@ -268,9 +268,9 @@ static void names_are_those_of_the_rfc(void **state)
     char text[512];
 
     (void)state;
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         client_connect(&client, &disk);
-        snprintf(text, sizeof(text), "InitiatorName=%s\nTargetName=" TARGET "\n", rows[i].name);
+        snprintf(text, sizeof text, "InitiatorName=%s\nTargetName=" TARGET "\n", rows[i].name);
         if (client_login_step(&client, 0x87, text) != rows[i].status)
             fail_msg("'%s' has status %04x", rows[i].name, be16_get(client.bhs + LOGIN_STATUS));
         client_close(&client);

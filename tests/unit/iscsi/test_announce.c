@@ -26,7 +26,7 @@ static unsigned port_of(const char *uri)
 /* Logs client in for discovery at this address. */
 static void discover(const struct sockaddr *address, socklen_t length)
 {
-    memset(&client, 0, sizeof(client));
+    memset(&client, 0, sizeof client);
     client.cmd_sn = 100;
     client.isid[0] = 0x80;
     client.fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -42,7 +42,7 @@ static void discover_at(const char *host)
 
     four.sin_port = htons((uint16_t)port_of(spd_unit_door_uri(disk.unit, disk.door)));
     assert_int_equal(1, inet_pton(AF_INET, host, &four.sin_addr));
-    discover((struct sockaddr *)&four, sizeof(four));
+    discover((struct sockaddr *)&four, sizeof four);
 }
 
 static void send_targets(void)
@@ -52,7 +52,7 @@ static void send_targets(void)
 
     client_header(&client, bhs, ISCSI_TEXT_REQUEST | ISCSI_IMMEDIATE, ISCSI_FINAL);
     be32_put(bhs + BHS_TTT, ISCSI_NO_TAG);
-    client_send(&client, bhs, all, sizeof(all));
+    client_send(&client, bhs, all, sizeof all);
     client_expect(&client, ISCSI_TEXT_RESPONSE);
 }
 
@@ -63,11 +63,11 @@ static void assert_answer(const char *expected)
     uint32_t length = client.length;
     unsigned port = port_of(spd_unit_door_uri(disk.unit, disk.door));
 
-    assert_true(length > 0 && length < sizeof(answer));
+    assert_true(length > 0 && length < sizeof answer);
     for (uint32_t i = 0; i < length; i++)
         answer[i] = client.data[i] == '\0' ? '|' : (char)client.data[i];
     answer[length - 1] = '\0';
-    snprintf(text, sizeof(text), expected, port, port);
+    snprintf(text, sizeof text, expected, port, port);
     assert_string_equal(text, answer);
 }
 
@@ -99,7 +99,7 @@ static void ipv6_stands_in_brackets_and_ipv4_is_ipv4(void **state)
         SKIP_BECAUSE("this system has no IPv6 loopback");
     reopen("[::]:0", "?allow-anonymous=1");
     six.sin6_port = htons((uint16_t)port_of(spd_unit_door_uri(disk.unit, 0)));
-    discover((struct sockaddr *)&six, sizeof(six));
+    discover((struct sockaddr *)&six, sizeof six);
     send_targets();
     assert_answer("TargetName=" TARGET "|TargetAddress=[::1]:%u,1");
     client_close(&client);
@@ -116,10 +116,10 @@ static bool find_link_local(struct sockaddr_in6 *found)
     bool has = false;
 
     assert_int_equal(0, getifaddrs(&all));
-    for (const struct ifaddrs *a = all; a != NULL && !has; a = a->ifa_next) {
+    for (const struct ifaddrs *a = all; a && !has; a = a->ifa_next) {
         const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)(const void *)a->ifa_addr;
 
-        has = six != NULL && six->sin6_family == AF_INET6 && (a->ifa_flags & IFF_UP) &&
+        has = six && six->sin6_family == AF_INET6 && (a->ifa_flags & IFF_UP) &&
             IN6_IS_ADDR_LINKLOCAL(&six->sin6_addr);
         if (has)
             *found = *six;
@@ -137,14 +137,14 @@ static void a_link_local_address_and_its_zone_are_kept_to_oneself(void **state)
         SKIP_BECAUSE("this system has no link-local address");
     reopen("[::]:0", "?allow-anonymous=1");
     six.sin6_port = htons((uint16_t)port_of(spd_unit_door_uri(disk.unit, 0)));
-    discover((struct sockaddr *)&six, sizeof(six));
+    discover((struct sockaddr *)&six, sizeof six);
     send_targets();
     assert_answer("TargetName=" TARGET);
     client_close(&client);
     /* The address that is announced is another matter. */
     reopen("[::]:0", "?allow-anonymous=1&announce=disks.example.org");
     six.sin6_port = htons((uint16_t)port_of(spd_unit_door_uri(disk.unit, 0)));
-    discover((struct sockaddr *)&six, sizeof(six));
+    discover((struct sockaddr *)&six, sizeof six);
     send_targets();
     assert_answer("TargetName=" TARGET "|TargetAddress=disks.example.org:%u,1");
 }
@@ -159,19 +159,19 @@ static void a_door_on_a_link_has_names_with_the_zone(void **state)
     (void)state;
     if (!find_link_local(&six))
         SKIP_BECAUSE("this system has no link-local address");
-    inet_ntop(AF_INET6, &six.sin6_addr, host, sizeof(host));
+    inet_ntop(AF_INET6, &six.sin6_addr, host, sizeof host);
     assert_non_null(if_indextoname(six.sin6_scope_id, zone));
-    snprintf(authority, sizeof(authority), "[%s%%25%s]:0", host, zone);
+    snprintf(authority, sizeof authority, "[%s%%25%s]:0", host, zone);
     reopen(authority, "?allow-anonymous=1");
-    snprintf(again, sizeof(again), "%s", spd_unit_door_name(disk.unit, 0));
-    snprintf(expected, sizeof(expected), "iscsi://[%s%%%s]:%u/" TARGET "?allow-anonymous=1", host,
+    snprintf(again, sizeof again, "%s", spd_unit_door_name(disk.unit, 0));
+    snprintf(expected, sizeof expected, "iscsi://[%s%%%s]:%u/" TARGET "?allow-anonymous=1", host,
         zone, port_of(again));
     assert_string_equal(expected, again);
-    snprintf(expected, sizeof(expected), "iscsi://[%s%%%s]:%u/" TARGET "/0", host, zone,
+    snprintf(expected, sizeof expected, "iscsi://[%s%%%s]:%u/" TARGET "/0", host, zone,
         port_of(again));
     assert_string_equal(expected, spd_unit_door_uri(disk.unit, 0));
     /* And the form of that line can be typed. */
-    snprintf(authority, sizeof(authority), "[%s%%%s]:%u", host, zone, port_of(again));
+    snprintf(authority, sizeof authority, "[%s%%%s]:%u", host, zone, port_of(again));
     reopen(authority, "?allow-anonymous=1");
     assert_string_equal(again, spd_unit_door_name(disk.unit, 0));
 }
@@ -193,12 +193,12 @@ static void what_is_announced_is_all_that_is_told(void **state)
     char query[256], expected[512];
 
     (void)state;
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        snprintf(query, sizeof(query), "?announce=%s", rows[i].announce);
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        snprintf(query, sizeof query, "?announce=%s", rows[i].announce);
         reopen(NULL, query);
         client_login_discovery(&client, &disk);
         send_targets();
-        snprintf(expected, sizeof(expected), "TargetName=" TARGET "|%s", rows[i].answer);
+        snprintf(expected, sizeof expected, "TargetName=" TARGET "|%s", rows[i].answer);
         assert_answer(expected);
         client_close(&client);
     }
@@ -224,15 +224,15 @@ static void the_answer_fits_the_shortest_segment(void **state)
     uint8_t bhs[ISCSI_BHS];
 
     (void)state;
-    memset(name, 'a', sizeof(name) - 1);
-    name[sizeof(name) - 1] = '\0';
-    snprintf(query, sizeof(query), "?announce=%s.%s:65535,%s.%s:65535,%s.%s:65535", name, name,
+    memset(name, 'a', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    snprintf(query, sizeof query, "?announce=%s.%s:65535,%s.%s:65535,%s.%s:65535", name, name,
         name, name, name, name);
     reopen(NULL, query);
     client_login_discovery(&client, &disk);
     client_header(&client, bhs, ISCSI_TEXT_REQUEST | ISCSI_IMMEDIATE, ISCSI_FINAL);
     be32_put(bhs + BHS_TTT, ISCSI_NO_TAG);
-    client_send(&client, bhs, declare, sizeof(declare));
+    client_send(&client, bhs, declare, sizeof declare);
     client_expect(&client, ISCSI_TEXT_RESPONSE);
     send_targets();
     assert_true(client.length > 480 && client.length <= 512);
@@ -292,10 +292,10 @@ static void what_no_initiator_could_reach_is_refused(void **state)
     spd_unit *unit;
 
     (void)state;
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        snprintf(uri, sizeof(uri), "iscsi://127.0.0.1:0/" TARGET "?announce=%s", rows[i][0]);
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        snprintf(uri, sizeof uri, "iscsi://127.0.0.1:0/" TARGET "?announce=%s", rows[i][0]);
         assert_int_equal(SPD_ERROR_URI_PARAMETER, create(uri, &unit));
-        if (strstr(spd_error_detail(), rows[i][1]) == NULL)
+        if (!strstr(spd_error_detail(), rows[i][1]))
             fail_msg("%s: %s", rows[i][0], spd_error_detail());
     }
 }
@@ -306,13 +306,13 @@ static void hosts_that_are_too_long_for_one_answer_are_refused(void **state)
     spd_unit *unit;
 
     (void)state;
-    memset(label, 'a', sizeof(label) - 1);
-    label[sizeof(label) - 1] = '\0';
-    snprintf(uri, sizeof(uri), "iscsi://127.0.0.1:0/" TARGET "?announce=%s.%s.%s,%s.%s.%s", label,
+    memset(label, 'a', sizeof label - 1);
+    label[sizeof label - 1] = '\0';
+    snprintf(uri, sizeof uri, "iscsi://127.0.0.1:0/" TARGET "?announce=%s.%s.%s,%s.%s.%s", label,
         label, label, label, label, label);
     assert_int_equal(0, create(uri, &unit));
     spd_unit_delete(unit);
-    snprintf(uri, sizeof(uri), "iscsi://127.0.0.1:0/" TARGET "?announce=%s.%s.%s.%s,%s.%s.%s.%s",
+    snprintf(uri, sizeof uri, "iscsi://127.0.0.1:0/" TARGET "?announce=%s.%s.%s.%s,%s.%s.%s.%s",
         label, label, label, label, label, label, label, label);
     assert_int_equal(SPD_ERROR_URI_PARAMETER, create(uri, &unit));
     assert_non_null(strstr(spd_error_detail(), "512 bytes"));
@@ -339,18 +339,18 @@ static void names_can_be_typed_again(void **state)
     };
 
     (void)state;
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char name[256], uri[256], expected[256];
         spd_unit *unit;
 
         assert_int_equal(0, create(rows[i][0], &unit));
-        snprintf(name, sizeof(name), "%s", spd_unit_door_name(unit, 0));
-        snprintf(uri, sizeof(uri), "%s", spd_unit_door_uri(unit, 0));
+        snprintf(name, sizeof name, "%s", spd_unit_door_name(unit, 0));
+        snprintf(uri, sizeof uri, "%s", spd_unit_door_uri(unit, 0));
         assert_null(spd_unit_door_name(unit, 1));
         spd_unit_delete(unit);
-        snprintf(expected, sizeof(expected), rows[i][1], port_of(name));
+        snprintf(expected, sizeof expected, rows[i][1], port_of(name));
         assert_string_equal(expected, name);
-        snprintf(expected, sizeof(expected), rows[i][2], port_of(name));
+        snprintf(expected, sizeof expected, rows[i][2], port_of(name));
         assert_string_equal(expected, uri);
 
         assert_int_equal(0, create(name, &unit));

@@ -13,9 +13,9 @@ static uint8_t pattern[BLOCKS * BLOCK], back[BLOCKS * BLOCK];
 
 static int open_patterned(void **state)
 {
-    for (size_t i = 0; i < sizeof(pattern); i++)
+    for (size_t i = 0; i < sizeof pattern; i++)
         pattern[i] = (uint8_t)(i * 7 + i / 509);
-    memset(back, 0, sizeof(back));
+    memset(back, 0, sizeof back);
     return open_disk(state);
 }
 
@@ -33,7 +33,7 @@ static void status_comes_with_the_last_data(void **state)
 
     (void)state;
     begin("");
-    memcpy(disk.memory, pattern, sizeof(pattern));
+    memcpy(disk.memory, pattern, sizeof pattern);
     client_read10(&client, bhs, 3, 2);
     client_send(&client, bhs, NULL, 0);
     client_expect(&client, ISCSI_DATA_IN);
@@ -50,7 +50,7 @@ static void reads_are_cut_as_the_initiator_declared(void **state)
 
     (void)state;
     begin("MaxRecvDataSegmentLength=1536\nMaxBurstLength=4096\n");
-    memcpy(disk.memory, pattern, sizeof(pattern));
+    memcpy(disk.memory, pattern, sizeof pattern);
     client_read10(&client, bhs, 0, 20);
     client_send(&client, bhs, NULL, 0);
     for (uint32_t sn = 0; offset < 20 * BLOCK; sn++) {
@@ -78,7 +78,7 @@ static void a_new_declaration_after_login_holds(void **state)
     begin("");
     client_header(&client, bhs, ISCSI_TEXT_REQUEST, ISCSI_FINAL);
     be32_put(bhs + BHS_TTT, ISCSI_NO_TAG);
-    client_send(&client, bhs, text, sizeof(text));
+    client_send(&client, bhs, text, sizeof text);
     client_expect(&client, ISCSI_TEXT_RESPONSE);
     client_read10(&client, bhs, 0, 2);
     client_send(&client, bhs, NULL, 0);
@@ -158,7 +158,7 @@ static void data_before_its_r2t_does_no_harm(void **state)
     memcpy(out + BHS_ITT, bytes + BHS_ITT, 4);
     be32_put(out + BHS_TTT, 0x10000); /* the first tag, the first place */
     memcpy(out + ISCSI_BHS, pattern, BLOCK);
-    client_send_bytes(&client, bytes, sizeof(bytes));
+    client_send_bytes(&client, bytes, sizeof bytes);
     assert_true(client_receive(&client));
     if (client.bhs[0] == ISCSI_R2T) {
         assert_int_equal(0x10000, be32_get(client.bhs + BHS_TTT));
@@ -182,9 +182,9 @@ static void large_transfers_arrive_whole(void **state)
     client_expect(&client, ISCSI_R2T);
     answer_r2t(ISCSI_RECEIVE_MAX);
     assert_int_equal(0, client_status(&client, client.itt));
-    assert_memory_equal(pattern, disk.memory, sizeof(pattern));
+    assert_memory_equal(pattern, disk.memory, sizeof pattern);
     assert_int_equal(0, client_read(&client, 0, BLOCKS, back));
-    assert_memory_equal(pattern, back, sizeof(pattern));
+    assert_memory_equal(pattern, back, sizeof pattern);
 }
 
 static void digests_protect_both_ways(void **state)
@@ -269,7 +269,7 @@ static void data_with_sense_to_report_comes_before_the_response(void **state)
 
     (void)state;
     begin("MaxRecvDataSegmentLength=1536\nMaxBurstLength=4096\n");
-    memcpy(disk.memory, pattern, sizeof(pattern));
+    memcpy(disk.memory, pattern, sizeof pattern);
     spd_status_set(&disk.status, 1, 0x17, 0x01, NULL); /* RECOVERED DATA WITH RETRIES */
     client_read10(&client, bhs, 0, COUNT);
     be32_put(bhs + COMMAND_EXPECTED_LENGTH, (COUNT + 1) * BLOCK);
@@ -315,7 +315,7 @@ static void a_write_that_is_announced_too_short_writes_nothing(void **state)
 
     (void)state;
     begin("InitialR2T=Yes\nImmediateData=Yes\n");
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         uint8_t bhs[ISCSI_BHS];
 
         client_write10(&client, bhs, 0, 2);
@@ -346,7 +346,7 @@ static void residuals_say_what_was_not_moved(void **state)
 
     (void)state;
     begin("");
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         uint8_t bhs[ISCSI_BHS];
 
         client_read10(&client, bhs, 0, 2);
@@ -397,7 +397,7 @@ static void a_transfer_that_is_too_long_is_refused(void **state)
     (void)state;
     begin("");
     be32_put(cdb + 10, 0xffffffff);
-    client_command(&client, bhs, ISCSI_FINAL | COMMAND_READ, 0xffffffff, cdb, sizeof(cdb));
+    client_command(&client, bhs, ISCSI_FINAL | COMMAND_READ, 0xffffffff, cdb, sizeof cdb);
     client_send(&client, bhs, NULL, 0);
     assert_int_equal(2, client_status(&client, client.itt));
     assert_int_equal(5, client.data[4]);
@@ -409,7 +409,7 @@ static void another_lun_is_not_there(void **state)
 
     (void)state;
     begin("");
-    client_command(&client, bhs, ISCSI_FINAL, 0, cdb, sizeof(cdb));
+    client_command(&client, bhs, ISCSI_FINAL, 0, cdb, sizeof cdb);
     bhs[BHS_LUN + 1] = 1;
     client_send(&client, bhs, NULL, 0);
     assert_int_equal(2, client_status(&client, client.itt));
@@ -424,7 +424,7 @@ static void a_disk_may_be_another_lun(void **state)
     disk_close(&disk);
     disk_open(&disk, NULL, "/7");
     client_login(&client, &disk, "");
-    client_command(&client, bhs, ISCSI_FINAL, 0, cdb, sizeof(cdb));
+    client_command(&client, bhs, ISCSI_FINAL, 0, cdb, sizeof cdb);
     bhs[BHS_LUN + 1] = 7;
     client_send(&client, bhs, NULL, 0);
     assert_int_equal(2, client_status(&client, client.itt));

@@ -26,7 +26,7 @@ static void open_two(bool hold)
 {
     client.fd = other.fd = -1;
     disk_open_doors(&disk, "?resets=all", SECOND, hold);
-    memset(data, 0x77, sizeof(data));
+    memset(data, 0x77, sizeof data);
     client_login(&client, &disk, "ImmediateData=No\n");
     disk.door = 1;
     client_connect(&other, &disk);
@@ -73,7 +73,7 @@ static void a_write_that_waits_for_its_data_is_aborted(void **state)
         { TASK_WARM_RESET, 0x2902 }, { TASK_COLD_RESET, 0x2902 } };
 
     (void)state;
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         uint32_t ttt, tag = client_start_write(&other, 1, &ttt);
 
         assert_int_equal(TASK_COMPLETE, ask(&client, rows[i].function));
@@ -182,11 +182,11 @@ static int reserve_out(struct client *c, uint8_t action, uint8_t key, uint8_t ac
     uint8_t bhs[ISCSI_BHS];
     uint32_t tag;
 
-    client_command(c, bhs, ISCSI_FINAL | COMMAND_WRITE, sizeof(list), cdb, sizeof(cdb));
+    client_command(c, bhs, ISCSI_FINAL | COMMAND_WRITE, sizeof list, cdb, sizeof cdb);
     client_send(c, bhs, NULL, 0);
     tag = c->itt;
     client_expect(c, ISCSI_R2T);
-    client_data_out(c, tag, be32_get(c->bhs + BHS_TTT), 0, 0, list, sizeof(list), true);
+    client_data_out(c, tag, be32_get(c->bhs + BHS_TTT), 0, 0, list, sizeof list, true);
     return client_status(c, tag);
 }
 
@@ -218,7 +218,7 @@ static void send_header(uint64_t hint, uint8_t kind, uint64_t lba)
     uint8_t bytes[TRANSACT_HEADER_LENGTH];
 
     transact_encode_request(&message, bytes);
-    assert_int_equal(sizeof(bytes), send(wire, bytes, sizeof(bytes), MSG_NOSIGNAL));
+    assert_int_equal(sizeof bytes, send(wire, bytes, sizeof bytes, MSG_NOSIGNAL));
 }
 
 static uint8_t answer(uint64_t hint)
@@ -226,7 +226,7 @@ static uint8_t answer(uint64_t hint)
     uint8_t bytes[TRANSACT_HEADER_LENGTH];
     struct transact_response response;
 
-    assert_int_equal(sizeof(bytes), recv(wire, bytes, sizeof(bytes), MSG_WAITALL));
+    assert_int_equal(sizeof bytes, recv(wire, bytes, sizeof bytes, MSG_WAITALL));
     transact_decode_response(bytes, &response);
     assert_int_equal(hint, response.hint);
     return response.status.scsi_status;
@@ -241,16 +241,16 @@ static int open_unix(bool hold)
     client.fd = other.fd = -1;
     assert_non_null(mkdtemp(work_template(folder, "spd-doors")));
     folder_fd = work_shorten(near, folder);
-    snprintf(path, sizeof(path), "%s/socket", near);
-    snprintf(uri, sizeof(uri), "unix:%s", path);
+    snprintf(path, sizeof path, "%s/socket", near);
+    snprintf(uri, sizeof uri, "unix:%s", path);
     disk_open_doors(&disk, "?resets=all", uri, hold);
-    memset(data, 0x77, sizeof(data));
+    memset(data, 0x77, sizeof data);
     client_login(&client, &disk, "");
     client_settle(&client);
     strcpy(address.sun_path, path);
     wire = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(0, connect(wire, (struct sockaddr *)&address, sizeof(address)));
-    assert_int_equal(sizeof(greeting), recv(wire, greeting, sizeof(greeting), MSG_WAITALL));
+    assert_int_equal(0, connect(wire, (struct sockaddr *)&address, sizeof address));
+    assert_int_equal(sizeof greeting, recv(wire, greeting, sizeof greeting, MSG_WAITALL));
     /* The door watches it once it has answered; no disk has this kind of request. */
     send_header(1, 99, 0);
     assert_int_equal(2, answer(1));
@@ -288,8 +288,8 @@ static void let_it_arrive(void)
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     strcpy(address.sun_path, path);
-    assert_int_equal(0, connect(fd, (struct sockaddr *)&address, sizeof(address)));
-    assert_int_equal(sizeof(greeting), recv(fd, greeting, sizeof(greeting), MSG_WAITALL));
+    assert_int_equal(0, connect(fd, (struct sockaddr *)&address, sizeof address));
+    assert_int_equal(sizeof greeting, recv(fd, greeting, sizeof greeting, MSG_WAITALL));
     close(fd);
 }
 
@@ -377,7 +377,7 @@ static uint32_t relative_port(struct client *c)
     static const uint8_t cdb[] = { 0x12, 0x01, 0x83, 0x04, 0x00, 0x00 };
     uint8_t bhs[ISCSI_BHS];
 
-    client_command(c, bhs, ISCSI_FINAL | COMMAND_READ, 1024, cdb, sizeof(cdb));
+    client_command(c, bhs, ISCSI_FINAL | COMMAND_READ, 1024, cdb, sizeof cdb);
     client_send(c, bhs, NULL, 0);
     client_expect(c, ISCSI_DATA_IN);
     for (const uint8_t *at = c->data + 4; at < c->data + c->length; at += 4 + at[3])
@@ -403,7 +403,7 @@ static void each_door_is_a_port_of_its_own(void **state)
     client_login_discovery(&other, &disk);
     client_header(&other, bhs, ISCSI_TEXT_REQUEST | ISCSI_IMMEDIATE, ISCSI_FINAL);
     be32_put(bhs + BHS_TTT, ISCSI_NO_TAG);
-    client_send(&other, bhs, all, sizeof(all));
+    client_send(&other, bhs, all, sizeof all);
     client_expect(&other, ISCSI_TEXT_RESPONSE);
     assert_non_null(strstr(client_value(&other, "TargetAddress"), ",2"));
 }

@@ -18,7 +18,7 @@ static void anything_but_a_login_first_gets_no_answer(void **state)
     uint8_t bhs[ISCSI_BHS];
 
     (void)state;
-    for (unsigned i = 0; i < sizeof(opcodes); i++) {
+    for (unsigned i = 0; i < sizeof opcodes; i++) {
         client_connect(&client, &disk);
         client_header(&client, bhs, opcodes[i] | ISCSI_IMMEDIATE, ISCSI_FINAL);
         client_send(&client, bhs, "data", 4);
@@ -33,7 +33,7 @@ static void anything_but_a_login_within_one_gets_a_login_reject(void **state)
     uint8_t bhs[ISCSI_BHS], itt[4];
 
     (void)state;
-    for (unsigned i = 0; i < sizeof(opcodes); i++) {
+    for (unsigned i = 0; i < sizeof opcodes; i++) {
         client_connect(&client, &disk);
         assert_int_equal(0, client_login_step(&client, 0x81, NAMES "AuthMethod=None\n"));
         memcpy(itt, client.bhs + BHS_ITT, 4);
@@ -59,7 +59,7 @@ static void a_login_reject_comes_whatever_follows_the_header(void **state)
     client_expect(&client, ISCSI_LOGIN_RESPONSE);
     client_header(&client, bhs, ISCSI_TEXT_REQUEST | ISCSI_IMMEDIATE, ISCSI_FINAL);
     be24_put(bhs + BHS_DATA_LENGTH, 0xffffff);
-    client_send_bytes(&client, bhs, sizeof(bhs));
+    client_send_bytes(&client, bhs, sizeof bhs);
     client_expect(&client, ISCSI_LOGIN_RESPONSE);
     assert_int_equal(LOGIN_INVALID_DURING_LOGIN, be16_get(client.bhs + LOGIN_STATUS));
     client_expect_closed(&client);
@@ -74,7 +74,7 @@ static void a_login_request_of_the_wrong_form_is_refused(void **state)
     } rows[] = { { 1, 0 }, { 0, ISCSI_LOGIN_RECEIVE_MAX + 1 } };
 
     (void)state;
-    for (unsigned i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
+    for (unsigned i = 0; i < 2 * sizeof rows / sizeof rows[0]; i++) {
         uint8_t bhs[ISCSI_BHS + 4] = { ISCSI_LOGIN_REQUEST | ISCSI_IMMEDIATE, 0x87 };
 
         client_connect(&client, &disk);

@@ -51,7 +51,7 @@ static void expect_begin(const char *what, uint8_t host)
     char begin[256];
     const char *line, *at;
 
-    snprintf(begin, sizeof(begin), "%s: a %s begins: 127.0.0.%u port ",
+    snprintf(begin, sizeof begin, "%s: a %s begins: 127.0.0.%u port ",
         spd_unit_door_uri(disk.unit, 0), what, host);
     line = log_lines_wait(" begins: ");
     assert_memory_equal(line, begin, strlen(begin));
@@ -65,12 +65,12 @@ static void expect_end(const char *what, const char *why)
     char begin[256], reason[160], who[SPD_LOG_LINE_MAX];
     const char *line;
 
-    snprintf(who, sizeof(who), "%s", strstr(log_lines_wait(" begins: "), " begins: ") + 8);
-    snprintf(begin, sizeof(begin), "%s: a %s ends after ", spd_unit_door_uri(disk.unit, 0), what);
-    snprintf(reason, sizeof(reason), " s, %s:", why);
+    snprintf(who, sizeof who, "%s", strstr(log_lines_wait(" begins: "), " begins: ") + 8);
+    snprintf(begin, sizeof begin, "%s: a %s ends after ", spd_unit_door_uri(disk.unit, 0), what);
+    snprintf(reason, sizeof reason, " s, %s:", why);
     line = log_lines_wait(" ends after ");
     assert_memory_equal(line, begin, strlen(begin));
-    if (strstr(line, reason) == NULL || strstr(line, who) == NULL)
+    if (!strstr(line, reason) || !strstr(line, who))
         fail_msg("'%s' lacks '%s' or '%s'", line, reason, who);
     assert_int_equal(1, log_lines_with(" ends after "));
 }
@@ -100,7 +100,7 @@ static void break_connection(void)
     struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
 
     assert_int_equal(0,
-        setsockopt(client.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)));
+        setsockopt(client.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once));
     client_close(&client);
 }
 
@@ -150,7 +150,7 @@ static void each_session_is_told_from_begin_to_end(void **state)
         { stop_server, "the server stops", SPD_LOG_INFO },
     };
 
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (i > 0) {
             close_logged(state);
             open_logged(state);
@@ -160,7 +160,7 @@ static void each_session_is_told_from_begin_to_end(void **state)
         rows[i].act();
         expect_end("session", rows[i].why);
         for (unsigned at = 0; at < log_lines.count; at++)
-            if (strstr(log_lines.text[at], " ends after ") != NULL)
+            if (strstr(log_lines.text[at], " ends after "))
                 assert_int_equal(rows[i].level, log_lines.level[at]);
     }
 }
@@ -189,7 +189,7 @@ static void a_connection_that_was_no_session_is_told_where_it_broke_a_rule(void 
     client_connect(&client, &disk);
     client_close(&client);
     client_connect(&client, &disk);
-    client_send_bytes(&client, bhs, sizeof(bhs));
+    client_send_bytes(&client, bhs, sizeof bhs);
     client_expect_closed(&client);
     assert_non_null(strstr(log_lines_wait("connection dropped before a session, "),
         "it broke the protocol (its first PDU is no login request)"));
@@ -239,8 +239,8 @@ static void connections_that_wait_for_a_descriptor_are_told(void **state)
     assert_int_equal(0, getrlimit(RLIMIT_NOFILE, &before));
     limit = (struct rlimit){ .rlim_cur = (rlim_t)next, .rlim_max = before.rlim_max };
     assert_int_equal(0, setrlimit(RLIMIT_NOFILE, &limit));
-    assert_int_equal(0, connect(fd, (struct sockaddr *)&address, sizeof(address)));
-    snprintf(line, sizeof(line), "%s: connections wait, since this process may open no more ",
+    assert_int_equal(0, connect(fd, (struct sockaddr *)&address, sizeof address));
+    snprintf(line, sizeof line, "%s: connections wait, since this process may open no more ",
         spd_unit_door_uri(disk.unit, 0));
     log_lines_wait(line);
     assert_int_equal(0, setrlimit(RLIMIT_NOFILE, &before));

@@ -24,7 +24,7 @@ static void their_abort_is_answered_at_once(void **state)
         TASK_LUN_RESET, TASK_WARM_RESET };
 
     (void)state;
-    for (unsigned i = 0; i < sizeof(functions); i++) {
+    for (unsigned i = 0; i < sizeof functions; i++) {
         uint32_t tag = client_start_read(&client);
 
         disk_wait_held(&disk, i + 1);
@@ -79,7 +79,7 @@ static void an_exclusive_command_does_not_wait_for_them(void **state)
     (void)state;
     disk_wait_held(&disk, 1);
     assert_int_equal(TASK_COMPLETE, ask(&client, TASK_ABORT, tag));
-    client_command(&client, bhs, ISCSI_FINAL, 0, reserve, sizeof(reserve));
+    client_command(&client, bhs, ISCSI_FINAL, 0, reserve, sizeof reserve);
     client_send(&client, bhs, NULL, 0);
     assert_int_equal(0, client_status(&client, client.itt));
 }
@@ -90,7 +90,7 @@ static void they_keep_no_reservation(void **state)
     uint8_t bhs[ISCSI_BHS], reserve[10] = { 0x56 };
 
     (void)state;
-    client_command(&client, bhs, ISCSI_FINAL, 0, reserve, sizeof(reserve));
+    client_command(&client, bhs, ISCSI_FINAL, 0, reserve, sizeof reserve);
     client_send(&client, bhs, NULL, 0);
     assert_int_equal(0, client_status(&client, client.itt));
     client_start_read(&client);
@@ -99,7 +99,7 @@ static void they_keep_no_reservation(void **state)
     client_login(&client, &disk, "");
     client_settle(&client);
     client_login_other(&other, &disk);
-    client_command(&client, bhs, ISCSI_FINAL, 0, reserve, sizeof(reserve));
+    client_command(&client, bhs, ISCSI_FINAL, 0, reserve, sizeof reserve);
     client_send(&client, bhs, NULL, 0);
     assert_int_equal(0, client_status(&client, client.itt));
     disk_release(&disk);

@@ -15,7 +15,7 @@ static void requests_without_reading_replies_end(void **state)
     (void)state;
     begin("MaxRecvDataSegmentLength=262144\n");
     for (int i = 0; i < 4 * ISCSI_REPLIES_MAX; i++)
-        client_nop_out(&client, ISCSI_NOP_OUT | ISCSI_IMMEDIATE, data, sizeof(data));
+        client_nop_out(&client, ISCSI_NOP_OUT | ISCSI_IMMEDIATE, data, sizeof data);
     client_expect_closed(&client);
 }
 
@@ -27,9 +27,9 @@ static void long_replies_that_are_not_read_end_it_sooner(void **state)
 
     (void)state;
     begin("MaxRecvDataSegmentLength=262144\n");
-    setsockopt(client.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+    setsockopt(client.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
     for (int i = 0; i < ISCSI_REPLIES_MAX - 4; i++)
-        client_nop_out(&client, ISCSI_NOP_OUT | ISCSI_IMMEDIATE, data, sizeof(data));
+        client_nop_out(&client, ISCSI_NOP_OUT | ISCSI_IMMEDIATE, data, sizeof data);
     client_expect_closed(&client);
 }
 

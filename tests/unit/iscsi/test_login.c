@@ -50,7 +50,7 @@ static void keys_may_come_in_pieces(void **state)
     bhs[LOGIN_ISID] = 0x80;
     be32_put(bhs + BHS_ITT, 0x77);
     be32_put(bhs + BHS_CMD_SN, client.cmd_sn);
-    client_send(&client, bhs, first, sizeof(first) - 1);
+    client_send(&client, bhs, first, sizeof first - 1);
     client_expect(&client, ISCSI_LOGIN_RESPONSE);
     assert_int_equal(0, client.length);
     assert_int_equal(0x04, client.bhs[BHS_FLAGS]);
@@ -88,7 +88,7 @@ static const struct refusal {
 static void bad_logins_are_refused_with_the_reason(void **state)
 {
     (void)state;
-    for (unsigned i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+    for (unsigned i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
         const struct refusal *row = &refusals[i];
         int status;
 
@@ -143,20 +143,20 @@ static void discovery_tells_the_target_and_its_address(void **state)
     client_login_discovery(&client, &disk);
     client_header(&client, bhs, ISCSI_TEXT_REQUEST | ISCSI_IMMEDIATE, ISCSI_FINAL);
     be32_put(bhs + BHS_TTT, ISCSI_NO_TAG);
-    client_send(&client, bhs, all, sizeof(all));
+    client_send(&client, bhs, all, sizeof all);
     client_expect(&client, ISCSI_TEXT_RESPONSE);
     assert_string_equal(TARGET, client_value(&client, "TargetName"));
     assert_memory_equal(uri + 8, client_value(&client, "TargetAddress"),
         strlen(client_value(&client, "TargetAddress")) - 2);
     assert_non_null(strstr(client_value(&client, "TargetAddress"), ",1"));
 
-    client_send(&client, bhs, one, sizeof(one));
+    client_send(&client, bhs, one, sizeof one);
     client_expect(&client, ISCSI_TEXT_RESPONSE);
     assert_string_equal(TARGET, client_value(&client, "TargetName"));
-    client_send(&client, bhs, another, sizeof(another));
+    client_send(&client, bhs, another, sizeof another);
     client_expect(&client, ISCSI_TEXT_RESPONSE);
     assert_int_equal(0, client.length);
-    client_send(&client, bhs, own, sizeof(own));
+    client_send(&client, bhs, own, sizeof own);
     client_expect(&client, ISCSI_TEXT_RESPONSE);
     assert_string_equal("Reject", client_value(&client, "SendTargets"));
 }
@@ -167,7 +167,7 @@ static void a_discovery_session_has_no_disk(void **state)
 
     (void)state;
     client_login_discovery(&client, &disk);
-    client_command(&client, bhs, ISCSI_FINAL, 0, cdb, sizeof(cdb));
+    client_command(&client, bhs, ISCSI_FINAL, 0, cdb, sizeof cdb);
     client_send(&client, bhs, NULL, 0);
     client_expect(&client, ISCSI_REJECT);
     assert_int_equal(REJECT_PROTOCOL, client.bhs[BHS_RESPONSE]);
@@ -206,7 +206,7 @@ static int open_chap_disk(void **state)
     (void)state;
     write_file(chap_path, "alice " SECRET "\n");
     write_file(mutual_path, "target " OURS "\n");
-    snprintf(query, sizeof(query), "?chap=%s&mutual=%s", chap_path, mutual_path);
+    snprintf(query, sizeof query, "?chap=%s&mutual=%s", chap_path, mutual_path);
     open_with(query);
     return 0;
 }
@@ -243,10 +243,10 @@ static void a_door_that_cannot_open_fails_cleanly(void **state)
     limit = before;
     for (unsigned few = 0; few == 0 || error != 0; few++) {
         spd_params params = SPD_PARAMS_INIT;
-        const spd_ops ops = { .size = sizeof(ops), .read = refuse_read };
+        const spd_ops ops = { .size = sizeof ops, .read = refuse_read };
         char uri[WORK_PATH_MAX + 64];
 
-        snprintf(uri, sizeof(uri), "iscsi://127.0.0.1:0/" TARGET "?chap=%s", chap_path);
+        snprintf(uri, sizeof uri, "iscsi://127.0.0.1:0/" TARGET "?chap=%s", chap_path);
         params.block_count = BLOCKS;
         params.flags = SPD_WRITE_PROTECTED;
         limit.rlim_cur = (rlim_t)lowest + few;
@@ -276,7 +276,7 @@ static int chap_login(const char *algorithms, const char *name, const char *secr
     assert_int_equal(0, client_login_step(&client, 0x81, NAMES "AuthMethod=CHAP,None\n"));
     assert_int_equal(0x00, client.bhs[BHS_FLAGS]); /* not before CHAP is done */
     assert_string_equal("CHAP", client_value(&client, "AuthMethod"));
-    snprintf(text, sizeof(text), "CHAP_A=%s\n", algorithms);
+    snprintf(text, sizeof text, "CHAP_A=%s\n", algorithms);
     if (client_login_step(&client, 0x00, text) != 0)
         return be16_get(client.bhs + LOGIN_STATUS);
     algorithm = (uint8_t)atoi(client_value(&client, "CHAP_A"));
@@ -285,7 +285,7 @@ static int chap_login(const char *algorithms, const char *name, const char *secr
         iscsi_chap_binary(client_value(&client, "CHAP_C"), challenge, CHAP_CHALLENGE));
     hex(hash, iscsi_chap_hash(algorithm, identifier, secret, challenge, CHAP_CHALLENGE, hash),
         response);
-    snprintf(text, sizeof(text), "CHAP_N=%s\nCHAP_R=0x%s\n%s", name, response, more);
+    snprintf(text, sizeof text, "CHAP_N=%s\nCHAP_R=0x%s\n%s", name, response, more);
     return client_login_step(&client, 0x81, text);
 }
 
@@ -296,7 +296,7 @@ static void chap_accepts_each_algorithm(void **state)
     uint8_t challenge[CHAP_CHALLENGE];
 
     (void)state;
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         assert_int_equal(0, chap_login(rows[i][0], "alice", SECRET, "", challenge));
         assert_int_equal(0x81, client.bhs[BHS_FLAGS]);
         assert_null(client_value(&client, "CHAP_R"));
@@ -321,7 +321,7 @@ static void chap_refuses_who_does_not_know_the_secret(void **state)
     uint8_t challenge[CHAP_CHALLENGE];
 
     (void)state;
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         assert_int_equal(LOGIN_AUTHENTICATION,
             chap_login(rows[i][0], rows[i][1], rows[i][2], rows[i][3], challenge));
         client_expect_closed(&client);
@@ -341,7 +341,7 @@ static void chap_cannot_be_gone_round(void **state)
     };
 
     (void)state;
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         client_connect(&client, &disk);
         assert_int_equal(
             LOGIN_AUTHENTICATION, client_login_step(&client, rows[i].flags, rows[i].text));
@@ -370,7 +370,7 @@ static void the_target_proves_itself_when_it_is_asked(void **state)
         0, chap_login("7", "alice", SECRET, "CHAP_I=9\nCHAP_C=0x00112233\n", challenge));
     assert_string_equal("target", client_value(&client, "CHAP_N"));
     assert_int_equal(
-        length, iscsi_chap_binary(client_value(&client, "CHAP_R"), given, sizeof(given)));
+        length, iscsi_chap_binary(client_value(&client, "CHAP_R"), given, sizeof given));
     assert_memory_equal(expected, given, length);
 }
 
@@ -387,7 +387,7 @@ static void a_reflected_challenge_is_not_answered(void **state)
     iscsi_chap_binary(client_value(&client, "CHAP_C"), challenge, CHAP_CHALLENGE);
     hex(challenge, CHAP_CHALLENGE, copy);
     hex(hash, iscsi_chap_hash(7, identifier, SECRET, challenge, CHAP_CHALLENGE, hash), response);
-    snprintf(text, sizeof(text), "CHAP_N=alice\nCHAP_R=0x%s\nCHAP_I=%u\nCHAP_C=0x%s\n", response,
+    snprintf(text, sizeof text, "CHAP_N=alice\nCHAP_R=0x%s\nCHAP_I=%u\nCHAP_C=0x%s\n", response,
         identifier, copy);
     assert_int_equal(LOGIN_AUTHENTICATION, client_login_step(&client, 0x81, text));
     assert_null(client_value(&client, "CHAP_R"));
@@ -427,7 +427,7 @@ static void bad_addresses_and_names_are_refused(void **state)
 
     (void)state;
     params.block_count = BLOCKS;
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         int error = spd_unit_create(rows[i].uri, &params, &ops, NULL, &unit);
 
         if (error != rows[i].error)

@@ -24,8 +24,8 @@ static void every_name_has_one_form(void **state)
     char name[64];
 
     (void)state;
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        snprintf(name, sizeof(name), "%s", rows[i][0]);
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        snprintf(name, sizeof name, "%s", rows[i][0]);
         assert_null(iscsi_name_fault(name));
         assert_string_equal(rows[i][1], name);
         assert_true(iscsi_name_is(rows[i][0], rows[i][1]));
@@ -69,9 +69,9 @@ static void what_no_preparation_puts_out_is_no_name(void **state)
     char name[64];
 
     (void)state;
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        snprintf(name, sizeof(name), OWN "a%sb", rows[i]);
-        if (iscsi_name_fault(name) == NULL)
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        snprintf(name, sizeof name, OWN "a%sb", rows[i]);
+        if (!iscsi_name_fault(name))
             fail_msg("row %u passes", i);
     }
 }
@@ -90,7 +90,7 @@ static void a_name_has_at_most_223_bytes(void **state)
     assert_null(iscsi_name_fault(name));
     strcpy(name + ISCSI_NAME_MAX - 1, "\xc3\xa4");
     assert_non_null(strstr(iscsi_name_fault(name), "223"));
-    memset(name + length, 'a', sizeof(name) - 1 - length);
+    memset(name + length, 'a', sizeof name - 1 - length);
     assert_false(iscsi_name_is(name, name));
 }
 
@@ -137,10 +137,10 @@ static void full_status_has_the_normal_form(void **state)
     assert_int_equal(0, client_login_step(&client, 0x87,
         "InitiatorName=Iqn.2026-01.org.example:INITIATOR\nTargetName=" TARGET "\n"));
     client_settle(&client);
-    client_command(&client, bhs, ISCSI_FINAL | COMMAND_WRITE, sizeof(list), out, sizeof(out));
-    client_send(&client, bhs, list, sizeof(list));
+    client_command(&client, bhs, ISCSI_FINAL | COMMAND_WRITE, sizeof list, out, sizeof out);
+    client_send(&client, bhs, list, sizeof list);
     assert_int_equal(0, client_status(&client, client.itt));
-    client_command(&client, bhs, ISCSI_FINAL | COMMAND_READ, 512, in, sizeof(in));
+    client_command(&client, bhs, ISCSI_FINAL | COMMAND_READ, 512, in, sizeof in);
     client_send(&client, bhs, NULL, 0);
     client_expect(&client, ISCSI_DATA_IN);
     assert_string_equal(port, (const char *)client.data + 8 + 24 + 4);
@@ -162,7 +162,7 @@ static void discovery_knows_the_target_by_any_spelling(void **state)
     client_login_discovery(&client, &disk);
     client_header(&client, bhs, ISCSI_TEXT_REQUEST | ISCSI_IMMEDIATE, ISCSI_FINAL);
     be32_put(bhs + BHS_TTT, ISCSI_NO_TAG);
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         client_send(&client, bhs, rows[i].asked, (uint32_t)strlen(rows[i].asked) + 1);
         client_expect(&client, ISCSI_TEXT_RESPONSE);
         if (rows[i].known)

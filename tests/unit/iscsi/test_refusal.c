@@ -38,7 +38,7 @@ static void catch_from_here(void)
 static void expect_line(const char *text)
 {
     spd_log_set(catch, NULL);
-    if (line_count != 1 || strstr(lines[0], text) == NULL)
+    if (line_count != 1 || !strstr(lines[0], text))
         fail_msg("%u lines, '%s' and not '%s'", line_count, lines[0], text);
     line_count = 0;
 }
@@ -71,11 +71,11 @@ static void a_refused_login_is_told_with_the_reason(void **state)
 
     (void)state;
     catch_from_here();
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char who[64];
 
         client_connect_from(&client, &disk, (uint8_t)(2 + i));
-        snprintf(who, sizeof(who), "iscsi: 127.0.0.%u port ", 2 + i);
+        snprintf(who, sizeof who, "iscsi: 127.0.0.%u port ", 2 + i);
         assert_int_not_equal(0, client_login_step(&client, rows[i].flags, rows[i].text));
         spd_log_set(catch, NULL);
         assert_memory_equal(lines[0], who, strlen(who));
@@ -93,9 +93,9 @@ static int open_chap_disk(void **state)
 
     (void)state;
     assert_true(fd >= 0);
-    assert_int_equal(sizeof(account) - 1, write(fd, account, sizeof(account) - 1));
+    assert_int_equal(sizeof account - 1, write(fd, account, sizeof account - 1));
     close(fd);
-    snprintf(query, sizeof(query), "?chap=%s", chap_path);
+    snprintf(query, sizeof query, "?chap=%s", chap_path);
     open_with(query);
     return 0;
 }
@@ -123,13 +123,13 @@ static void a_bad_response_is_told_with_the_user(void **state)
 
     (void)state;
     catch_from_here();
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char text[32];
         int status;
 
         client_connect_from(&client, &disk, (uint8_t)(20 + i));
         assert_int_equal(0, client_login_step(&client, 0x81, NAMES "AuthMethod=CHAP,None\n"));
-        snprintf(text, sizeof(text), "CHAP_A=%s\n", rows[i].algorithms);
+        snprintf(text, sizeof text, "CHAP_A=%s\n", rows[i].algorithms);
         status = client_login_step(&client, 0x00, text);
         if (status == 0)
             status = client_login_step(&client, 0x81, rows[i].response);

@@ -19,8 +19,8 @@ static int reserve_out(struct client *c, uint8_t action, uint8_t type, uint8_t k
     const uint8_t list[24] = { [7] = key, [15] = action_key };
     uint8_t bhs[ISCSI_BHS];
 
-    client_command(c, bhs, ISCSI_FINAL | COMMAND_WRITE, sizeof(list), cdb, sizeof(cdb));
-    client_send(c, bhs, list, sizeof(list));
+    client_command(c, bhs, ISCSI_FINAL | COMMAND_WRITE, sizeof list, cdb, sizeof cdb);
+    client_send(c, bhs, list, sizeof list);
     return client_status(c, c->itt);
 }
 
@@ -32,11 +32,11 @@ static int reserve_out_later(struct client *c, uint8_t action, uint8_t key, uint
     uint8_t bhs[ISCSI_BHS];
     uint32_t tag;
 
-    client_command(c, bhs, ISCSI_FINAL | COMMAND_WRITE, sizeof(list), cdb, sizeof(cdb));
+    client_command(c, bhs, ISCSI_FINAL | COMMAND_WRITE, sizeof list, cdb, sizeof cdb);
     client_send(c, bhs, NULL, 0);
     tag = c->itt;
     client_expect(c, ISCSI_R2T);
-    client_data_out(c, tag, be32_get(c->bhs + BHS_TTT), 0, 0, list, sizeof(list), true);
+    client_data_out(c, tag, be32_get(c->bhs + BHS_TTT), 0, 0, list, sizeof list, true);
     return client_status(c, tag);
 }
 
@@ -46,7 +46,7 @@ static void read_full_status(struct client *c)
     static const uint8_t cdb[10] = { 0x5e, 3, [7] = 2 };
     uint8_t bhs[ISCSI_BHS];
 
-    client_command(c, bhs, ISCSI_FINAL | COMMAND_READ, 512, cdb, sizeof(cdb));
+    client_command(c, bhs, ISCSI_FINAL | COMMAND_READ, 512, cdb, sizeof cdb);
     client_send(c, bhs, NULL, 0);
     client_expect(c, ISCSI_DATA_IN);
     assert_int_equal(0, c->bhs[BHS_STATUS]);
@@ -65,7 +65,7 @@ static void an_initiator_port_is_name_and_isid(void **state)
     assert_int_equal(OURS, be64_get(client.data + 8));
     assert_int_equal(1, be16_get(client.data + 8 + 18)); /* RELATIVE TARGET PORT IDENTIFIER */
     assert_int_equal(0x4500, be16_get(id));
-    assert_int_equal((sizeof(name) + 3) & ~3u, be16_get(id + 2));
+    assert_int_equal((sizeof name + 3) & ~3u, be16_get(id + 2));
     assert_int_equal(4 + be16_get(id + 2), be32_get(client.data + 8 + 20));
     assert_string_equal(name, (const char *)id + 4);
     assert_int_equal(8 + 24 + 4 + be16_get(id + 2), client.length);
@@ -77,7 +77,7 @@ static void a_registration_outlives_the_session(void **state)
 
     (void)state;
     begin("");
-    memset(block, 1, sizeof(block));
+    memset(block, 1, sizeof block);
     assert_int_equal(0, reserve_out(&client, REGISTER, 0, 0, OURS));
     assert_int_equal(0, reserve_out(&client, RESERVE, WRITE_EXCLUSIVE, OURS, 0));
     client_login_other(&other, &disk);
@@ -93,7 +93,7 @@ static int reserve_6(struct client *c)
     static const uint8_t cdb[6] = { 0x16 };
     uint8_t bhs[ISCSI_BHS];
 
-    client_command(c, bhs, ISCSI_FINAL, 0, cdb, sizeof(cdb));
+    client_command(c, bhs, ISCSI_FINAL, 0, cdb, sizeof cdb);
     client_send(c, bhs, NULL, 0);
     return client_status(c, c->itt);
 }
@@ -121,7 +121,7 @@ static void data_that_comes_after_an_abort_is_not_written(void **state)
 
     (void)state;
     begin("");
-    memset(block, 1, sizeof(block));
+    memset(block, 1, sizeof block);
     assert_int_equal(0, reserve_out(&client, REGISTER, 0, 0, OURS));
     client_login_port(&other, &disk, 9, "ImmediateData=No\n");
     client_settle(&other);

@@ -46,7 +46,7 @@ static uint8_t offered(struct client *c)
 {
     uint8_t bhs[ISCSI_BHS], cdb[12] = { 0xa3, 0x0d, 0, 0, 0, 0, 0, 0, 0, 4 };
 
-    client_command(c, bhs, ISCSI_FINAL | COMMAND_READ, 4, cdb, sizeof(cdb));
+    client_command(c, bhs, ISCSI_FINAL | COMMAND_READ, 4, cdb, sizeof cdb);
     client_send(c, bhs, NULL, 0);
     client_expect(c, ISCSI_DATA_IN);
     assert_int_equal(4, c->length);

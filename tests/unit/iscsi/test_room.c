@@ -24,7 +24,7 @@ static void log_in(struct client *c, uint8_t host, unsigned initiator, const cha
     char text[512];
 
     client_connect_from(c, &disk, host);
-    snprintf(text, sizeof(text), "InitiatorName=%s%u\nTargetName=%s\n%s", INITIATOR, initiator,
+    snprintf(text, sizeof text, "InitiatorName=%s%u\nTargetName=%s\n%s", INITIATOR, initiator,
         TARGET, keys);
     assert_int_equal(LOGIN_SUCCESS, client_login_step(c, 0x87, text));
 }
@@ -127,7 +127,7 @@ static void room_of_data_that_never_comes_is_taken_back(void **state)
     (void)state;
     take_all_of(1);
     take_all_of(2);
-    memset(lives, true, sizeof(lives));
+    memset(lives, true, sizeof lives);
     begin_from(&client, 3, 1, "ImmediateData=No\n");
     waits = start_write(&client, BLOCKS);
     do {

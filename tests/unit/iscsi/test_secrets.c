@@ -49,7 +49,7 @@ static void what_cannot_be_meant_otherwise_is_understood(void **state)
     struct iscsi_chap_accounts accounts;
 
     (void)state;
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (load(rows[i][0], strlen(rows[i][0]), &accounts) != 0)
             fail_msg("row %u: %s", i, spd_error_detail());
         assert_string_equal("alice", accounts.list[0].name);
@@ -88,10 +88,10 @@ static void what_would_silently_become_part_of_a_secret_is_refused_by_its_line(v
     struct iscsi_chap_accounts accounts;
 
     (void)state;
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         assert_int_equal(SPD_ERROR_SECRET, load(rows[i].text, rows[i].length, &accounts));
-        if (strstr(spd_error_detail(), rows[i].line) == NULL ||
-            strstr(spd_error_detail(), rows[i].why) == NULL)
+        if (!strstr(spd_error_detail(), rows[i].line) ||
+            !strstr(spd_error_detail(), rows[i].why))
             fail_msg("row %u: %s", i, spd_error_detail());
         assert_int_equal(0, accounts.count);
     }

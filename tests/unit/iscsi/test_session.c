@@ -41,8 +41,8 @@ static void requests_are_put_in_order(void **state)
 
     (void)state;
     begin("");
-    memset(data, 0x5a, sizeof(data));
-    client_command(&client, first, ISCSI_FINAL, 0, cdb, sizeof(cdb));
+    memset(data, 0x5a, sizeof data);
+    client_command(&client, first, ISCSI_FINAL, 0, cdb, sizeof cdb);
     client_write10(&client, second, 1, 1);
     client_header(&client, third, ISCSI_NOP_OUT, ISCSI_FINAL);
     be32_put(third + BHS_TTT, ISCSI_NO_TAG);
@@ -71,13 +71,13 @@ static void requests_outside_the_window_are_ignored(void **state)
     begin("");
     cmd_sn = client.cmd_sn;
     assert_int_equal(cmd_sn + QUEUE_DEPTH - 1, be32_get(client.bhs + BHS_MAX_CMD_SN));
-    client_command(&client, bhs, ISCSI_FINAL, 0, cdb, sizeof(cdb));
+    client_command(&client, bhs, ISCSI_FINAL, 0, cdb, sizeof cdb);
     be32_put(bhs + BHS_CMD_SN, cmd_sn + QUEUE_DEPTH);
     client_send(&client, bhs, NULL, 0);
     be32_put(bhs + BHS_CMD_SN, cmd_sn - 1);
     client_send(&client, bhs, NULL, 0);
     client.cmd_sn = cmd_sn;
-    client_command(&client, bhs, ISCSI_FINAL, 0, cdb, sizeof(cdb));
+    client_command(&client, bhs, ISCSI_FINAL, 0, cdb, sizeof cdb);
     client_send(&client, bhs, NULL, 0);
     assert_int_equal(0, client_status(&client, client.itt));
     assert_int_equal(cmd_sn + 1, be32_get(client.bhs + BHS_EXP_CMD_SN));
@@ -127,7 +127,7 @@ static void logouts_that_cannot_be_are_refused(void **state)
 
     (void)state;
     begin("");
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         client_header(&client, bhs, ISCSI_LOGOUT_REQUEST | ISCSI_IMMEDIATE,
             ISCSI_FINAL | rows[i].reason);
         be16_put(bhs + LOGOUT_CID, rows[i].cid);
@@ -147,7 +147,7 @@ static void several_initiators_share_the_disk(void **state)
     begin("");
     client_login_other(&other, &disk);
     assert_int_not_equal(client.tsih, other.tsih);
-    memset(data, 0x77, sizeof(data));
+    memset(data, 0x77, sizeof data);
     assert_int_equal(0, client_write(&client, 4, 1, data));
     assert_int_equal(0, client_read(&other, 4, 1, back));
     assert_memory_equal(data, back, BLOCK);
@@ -194,7 +194,7 @@ static void a_new_session_waits_for_the_writes_of_the_old(void **state)
 
     (void)state;
     begin("");
-    memset(data, 0x11, sizeof(data));
+    memset(data, 0x11, sizeof data);
     client_write10(&client, bhs, 0, 1);
     client_send(&client, bhs, data, BLOCK);
     disk_wait_held(&disk, 1);
@@ -323,7 +323,7 @@ static void breaches_cost_the_connection(void **state)
         case 6: /* an additional header segment longer than all of them */
             bhs[BHS_AHS_LENGTH] = 1;
             client_send_bytes(&client, bhs, ISCSI_BHS);
-            memset(bhs, 0, sizeof(bhs));
+            memset(bhs, 0, sizeof bhs);
             be16_put(bhs, 9);
             client_send_bytes(&client, bhs, 4);
             bhs[0] = 0xff;
@@ -366,7 +366,7 @@ static void unknown_requests_are_rejected(void **state)
 
     (void)state;
     begin("");
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         client_header(&client, bhs, rows[i].opcode | ISCSI_IMMEDIATE, ISCSI_FINAL);
         client_send(&client, bhs, "data", 4);
         client_expect(&client, ISCSI_REJECT);

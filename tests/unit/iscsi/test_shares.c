@@ -84,7 +84,7 @@ static int log_in(struct client *c, uint8_t host, unsigned initiator, unsigned p
     client_connect_from(c, &disk, host);
     c->isid[4] = (uint8_t)(port >> 8);
     c->isid[5] = (uint8_t)port;
-    snprintf(text, sizeof(text), "InitiatorName=%s%u\nTargetName=%s\n", INITIATOR, initiator,
+    snprintf(text, sizeof text, "InitiatorName=%s%u\nTargetName=%s\n", INITIATOR, initiator,
         TARGET);
     return client_login_step(c, 0x87, text);
 }
@@ -102,7 +102,7 @@ static void ask_for_targets(struct client *c)
 
     client_header(c, bhs, ISCSI_TEXT_REQUEST, ISCSI_FINAL);
     be32_put(bhs + BHS_TTT, ISCSI_NO_TAG);
-    client_send(c, bhs, text, sizeof(text));
+    client_send(c, bhs, text, sizeof text);
     client_expect(c, ISCSI_TEXT_RESPONSE);
 }
 
@@ -151,7 +151,7 @@ static void one_that_trickles_is_as_good_as_silent(void **state)
 
     (void)state;
     client_connect(&client, &disk);
-    client_send_bytes(&client, part, sizeof(part));
+    client_send_bytes(&client, part, sizeof part);
     for (unsigned i = 0; i < LOGINS_OF_ONE; i++)
         say_nothing(1, i);
     assert_true(is_closed(client.fd));

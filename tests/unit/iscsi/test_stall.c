@@ -34,7 +34,7 @@ static void use(struct client *c)
 {
     uint8_t data[BLOCK], back[BLOCK];
 
-    memset(data, 0x3c, sizeof(data));
+    memset(data, 0x3c, sizeof data);
     assert_int_equal(0, client_write(c, 1, 1, data));
     assert_int_equal(0, client_read(c, 1, 1, back));
     assert_memory_equal(data, back, BLOCK);

@@ -50,7 +50,7 @@ static void the_tag_of_a_command_that_waits_for_its_turn_is_in_use(void **state)
     (void)state;
     client_start_write(&client, 2, &ttt);
     client_start_test(&client, 1);
-    client_command(&client, bhs, ISCSI_FINAL, 0, cdb, sizeof(cdb));
+    client_command(&client, bhs, ISCSI_FINAL, 0, cdb, sizeof cdb);
     be32_put(bhs + BHS_ITT, --client.itt);
     client_send(&client, bhs, NULL, 0);
     expect_reject(&client, REJECT_TASK_IN_PROGRESS);

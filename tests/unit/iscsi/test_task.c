@@ -116,7 +116,7 @@ static void a_reset_lets_those_begin_that_waited_for_data(void **state)
 
     (void)state;
     client_login_other(&other, &disk);
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++)
         for (uint8_t attribute = 1; attribute <= 2; attribute++) {
             client_start_write(&client, attribute, &ttt);
             test = client_start_test(&client, attribute ^ 3);
@@ -253,7 +253,7 @@ static void a_reset_ends_all_and_tells_everybody(void **state)
 
     (void)state;
     client_login_other(&other, &disk);
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         client_give_write(&client);
         client_give_write(&other);
         disk_wait_held(&disk, 2);
@@ -292,7 +292,7 @@ static void what_cannot_be_done_is_answered_with_the_reason(void **state)
     };
 
     (void)state;
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         request(&client, rows[i].function, 0, rows[i].lun);
         assert_int_equal(rows[i].response, response(&client));
     }

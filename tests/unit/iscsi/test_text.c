@@ -30,7 +30,7 @@ static void digests_are_those_of_the_examples(void **state)
     };
 
     (void)state;
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         uint8_t bytes[32], digest[4];
 
         for (int n = 0; n < 32; n++)
@@ -104,25 +104,25 @@ static const struct offer {
 static void every_key_gets_its_answer(void **state)
 {
     (void)state;
-    for (unsigned i = 0; i < sizeof(offers) / sizeof(offers[0]); i++) {
+    for (unsigned i = 0; i < sizeof offers / sizeof offers[0]; i++) {
         const struct offer *offer = &offers[i];
         struct iscsi_params params;
         char bytes[512] = "", expected[300];
-        struct iscsi_text answer = { .bytes = bytes, .size = sizeof(bytes) };
+        struct iscsi_text answer = { .bytes = bytes, .size = sizeof bytes };
         bool good;
 
         iscsi_params_init(&params);
         params.discovery = offer->discovery;
         good = iscsi_key_offer(&params, PHASE_LOGIN, offer->key, offer->value, &answer);
-        if (good != (offer->answer == NULL || strcmp(offer->answer, "!") != 0))
+        if (good != (!offer->answer || strcmp(offer->answer, "!") != 0))
             fail_msg("%s=%s: %d", offer->key, offer->value, good);
         if (!good)
             continue;
-        if (offer->answer == NULL) {
+        if (!offer->answer) {
             assert_int_equal(0, answer.length);
             continue;
         }
-        snprintf(expected, sizeof(expected), "%s=%s", offer->key, offer->answer);
+        snprintf(expected, sizeof expected, "%s=%s", offer->key, offer->answer);
         assert_string_equal(expected, bytes);
         assert_int_equal(strlen(expected) + 1, answer.length);
     }
@@ -132,7 +132,7 @@ static void a_rejected_offer_leaves_the_default(void **state)
 {
     struct iscsi_params params;
     char bytes[512];
-    struct iscsi_text answer = { .bytes = bytes, .size = sizeof(bytes) };
+    struct iscsi_text answer = { .bytes = bytes, .size = sizeof bytes };
 
     (void)state;
     iscsi_params_init(&params);
@@ -146,7 +146,7 @@ static void a_key_is_settled_once(void **state)
 {
     struct iscsi_params params;
     char bytes[512];
-    struct iscsi_text answer = { .bytes = bytes, .size = sizeof(bytes) };
+    struct iscsi_text answer = { .bytes = bytes, .size = sizeof bytes };
 
     (void)state;
     iscsi_params_init(&params);
@@ -158,7 +158,7 @@ static void first_burst_is_irrelevant_without_unsolicited_data(void **state)
 {
     struct iscsi_params params;
     char bytes[512];
-    struct iscsi_text answer = { .bytes = bytes, .size = sizeof(bytes) };
+    struct iscsi_text answer = { .bytes = bytes, .size = sizeof bytes };
 
     (void)state;
     iscsi_params_init(&params);
@@ -172,7 +172,7 @@ static void first_burst_never_exceeds_max_burst(void **state)
 {
     struct iscsi_params params;
     char bytes[512];
-    struct iscsi_text answer = { .bytes = bytes, .size = sizeof(bytes) };
+    struct iscsi_text answer = { .bytes = bytes, .size = sizeof bytes };
 
     (void)state;
     iscsi_params_init(&params);
@@ -185,7 +185,7 @@ static void after_login_only_declarations_change(void **state)
 {
     struct iscsi_params params;
     char bytes[512];
-    struct iscsi_text answer = { .bytes = bytes, .size = sizeof(bytes) };
+    struct iscsi_text answer = { .bytes = bytes, .size = sizeof bytes };
 
     (void)state;
     iscsi_params_init(&params);
@@ -219,7 +219,7 @@ static void text_that_is_malformed_is_found_out(void **state)
     };
 
     (void)state;
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char text[128], *key, *value;
         uint32_t position = 0;
         unsigned pairs = 0;
@@ -236,7 +236,7 @@ static void text_that_is_malformed_is_found_out(void **state)
 static void answers_that_do_not_fit_are_noticed(void **state)
 {
     char bytes[8];
-    struct iscsi_text answer = { .bytes = bytes, .size = sizeof(bytes) };
+    struct iscsi_text answer = { .bytes = bytes, .size = sizeof bytes };
 
     (void)state;
     iscsi_text_put(&answer, "Key", "abc");
@@ -364,7 +364,7 @@ static void bad_secret_files_are_refused(void **state)
     struct iscsi_chap_accounts accounts;
 
     (void)state;
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         assert_int_equal(SPD_ERROR_SECRET, load_text(rows[i].text, rows[i].mode, &accounts));
         assert_int_equal(0, accounts.count);
     }

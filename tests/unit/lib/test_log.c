@@ -135,7 +135,7 @@ static unsigned log_threads(void)
     unsigned count = 0;
 
     assert_non_null(tasks);
-    for (struct dirent *entry; (entry = readdir(tasks)) != NULL;) {
+    for (struct dirent *entry; (entry = readdir(tasks));) {
         char path[300], name[32] = "";
         FILE *file;
 

@@ -273,7 +273,7 @@ static void too_many_threads_are_refused_and_the_unit_can_still_start(void **sta
     assert_int_equal(create(&params, &test_simple_ops), 0);
     assert_int_equal(spd_unit_start(unit, 1025), SPD_ERROR_THREADS);
     assert_int_equal(spd_unit_start(unit, 0), 0);
-    assert_int_equal(unit != NULL, 1);
+    assert_non_null(unit);
 }
 
 static void waiting_for_a_unit_that_was_never_started_is_an_error(void **state)

@@ -47,7 +47,7 @@ static void hosts_are_told_apart(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (os_host_kind(rows[i].host) != rows[i].kind)
             fail_msg("%s is %d", rows[i].host, (int)os_host_kind(rows[i].host));
 }

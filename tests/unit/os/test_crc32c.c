@@ -72,10 +72,10 @@ static void all_agree_on_every_length_and_alignment(void **state)
     bool fast = __builtin_cpu_supports("sse4.2");
 
     (void)state;
-    for (unsigned i = 0; i < sizeof(bytes); i++)
+    for (unsigned i = 0; i < sizeof bytes; i++)
         bytes[i] = (uint8_t)(i * 167 + 13);
     for (unsigned from = 0; from < 9; from++)
-        for (unsigned length = 0; from + length <= sizeof(bytes); length++) {
+        for (unsigned length = 0; from + length <= sizeof bytes; length++) {
             uint32_t wanted = os_crc32c(0x12345678, bytes + from, length);
 
             assert_int_equal(wanted, by_table(0x12345678, bytes + from, length));

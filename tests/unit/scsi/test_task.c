@@ -132,7 +132,7 @@ static bool must_always_be_answered(unsigned opcode, unsigned action)
     case 0xa3:
         return action == 0x0c || action == 0x0d;
     default:
-        return memchr(opcodes, (int)opcode, sizeof opcodes) != NULL;
+        return memchr(opcodes, (int)opcode, sizeof opcodes);
     }
 }
 

@@ -85,7 +85,7 @@ static ULONG put_answers(struct rig_transact *t, ULONG room)
             continue;
         entry = (SPD_IOCTL_BATCH_ENTRY *)ioq_batch_add(
             &batch, read ? req->Op.Read.BlockCount * RIG_BLOCK : 0);
-        check(entry != NULL, "the answers of a batch do not fit where its requests did");
+        check(entry, "the answers of a batch do not fit where its requests did");
         entry->Dir.Rsp.Hint = req->Hint;
         entry->Dir.Rsp.Kind = req->Kind;
         if (read)

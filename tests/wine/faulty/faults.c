@@ -26,7 +26,7 @@ static HANDLE open_adapter(void)
 
     /* There may be others, of lower numbers. */
     for (i = 7; i >= 0; i--) {
-        snprintf(name, sizeof(name), "\\\\.\\Scsi%d:", i);
+        snprintf(name, sizeof name, "\\\\.\\Scsi%d:", i);
         adapter = CreateFileA(name, GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING,
             FILE_FLAG_OVERLAPPED, NULL);
         if (adapter != INVALID_HANDLE_VALUE)
@@ -59,17 +59,17 @@ static BOOL command(HANDLE adapter, enum fault fault)
 
     sent = &commands[fault];
     sent->header = (SCSI_PASS_THROUGH){
-        .Length = sizeof(sent->header),
+        .Length = sizeof sent->header,
         .CdbLength = 6,
-        .SenseInfoLength = sizeof(sent->sense),
+        .SenseInfoLength = sizeof sent->sense,
         .DataIn = SCSI_IOCTL_DATA_IN,
-        .DataTransferLength = sizeof(sent->data),
+        .DataTransferLength = sizeof sent->data,
         .TimeOutValue = 1,
         .Cdb = { 0, 0, (UCHAR)fault, 1 },
     };
     sent->header.SenseInfoOffset = (ULONG)((UCHAR *)sent->sense - (UCHAR *)sent);
     sent->header.DataBufferOffset = (ULONG_PTR)((UCHAR *)sent->data - (UCHAR *)sent);
-    return control(adapter, IOCTL_SCSI_PASS_THROUGH, sent, sizeof(*sent), PATIENCE);
+    return control(adapter, IOCTL_SCSI_PASS_THROUGH, sent, sizeof *sent, PATIENCE);
 }
 
 int main(void)
@@ -87,7 +87,7 @@ int main(void)
 
         numbers[i] = (ULONG)i;
         if (!strncmp(names[i], "IRP_", 4))
-            ended = control(adapter, PROCESS_SERVICE_IRP, &numbers[i], sizeof(*numbers),
+            ended = control(adapter, PROCESS_SERVICE_IRP, &numbers[i], sizeof *numbers,
                 i == FAULT_IRP_NEVER ? 0 : PATIENCE);
         else if (!strncmp(names[i], "RESET_", 6))
             ended = control(adapter, DOUBLE_IOCTL_RESET_BUS, &numbers[i], sizeof(ULONG), PATIENCE);

@@ -103,7 +103,7 @@ static void key_fault(enum fault fault)
     if (fault == FAULT_OPENS_A_KEY)
         ZwOpenKey(&key, KEY_READ, &attributes);
     else if (fault == FAULT_QUERIES_A_KEY)
-        ZwQueryValueKey(NULL, &name, KeyValuePartialInformation, value, sizeof(value), &length);
+        ZwQueryValueKey(NULL, &name, KeyValuePartialInformation, value, sizeof value, &length);
     else
         ZwClose(NULL);
 }
@@ -111,7 +111,7 @@ static void key_fault(enum fault fault)
 /* What must not be done at DISPATCH_LEVEL. */
 static void call_fault(enum fault fault)
 {
-    RTL_OSVERSIONINFOW version = { .dwOSVersionInfoSize = sizeof(version) };
+    RTL_OSVERSIONINFOW version = { .dwOSVersionInfoSize = sizeof version };
     KEVENT event;
 
     switch (fault) {
@@ -151,7 +151,7 @@ static void log_fault(PVOID extension, enum fault fault)
     STOR_LOG_EVENT_DETAILS details = {
         .InterfaceRevision = STOR_CURRENT_LOG_INTERFACE_REVISION +
             (fault == FAULT_LOGS_ANOTHER_REVISION),
-        .Size = sizeof(details),
+        .Size = sizeof details,
         .StringCount = 1,
         .StringList = strings,
     };
@@ -361,7 +361,7 @@ static BOOLEAN NTAPI initialize(PVOID extension)
 static void take_name(BOOLEAN take)
 {
     static WCHAR name[] = L"\\DosDevices\\Scsi0:";
-    WCHAR *number = name + sizeof(name) / sizeof(*name) - 3;
+    WCHAR *number = name + sizeof name / sizeof *name - 3;
     UNICODE_STRING link, device;
 
     RtlInitUnicodeString(&link, name);
@@ -433,7 +433,7 @@ static void bad_entries(
 NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT driver, PUNICODE_STRING path)
 {
     VIRTUAL_HW_INITIALIZATION_DATA entries = {
-        .HwInitializationDataSize = sizeof(entries),
+        .HwInitializationDataSize = sizeof entries,
         .AdapterInterfaceType = Internal,
         .HwInitialize = initialize,
         .HwStartIo = start_io,

@@ -15,10 +15,10 @@ SPD_IOCTL_STORAGE_UNIT_PARAMS api_params(const GUID *guid, UINT32 max_blocks)
 
 UINT32 api_units(void)
 {
-    UINT32 list[256], size = sizeof(list);
+    UINT32 list[256], size = sizeof list;
 
     CHECK_EQUAL(SpdIoctlGetList(device, list, &size), 0);
-    return size / sizeof(*list);
+    return size / sizeof *list;
 }
 
 struct command api_move(UINT32 btl, BOOL write, UINT64 block, UINT32 count, PVOID data)

@@ -41,12 +41,12 @@ DWORD service(HANDLE device, const void *in, DWORD in_length, void *out, DWORD o
 /* As winspd/ioctl.h advises: this thread does nothing else, and never touches a disk. */
 static DWORD WINAPI lifetime_main(void *sent)
 {
-    SPD_IOCTL_LIFETIME_PARAMS params = { .Base = { sizeof(params), SPD_IOCTL_LIFETIME } };
+    SPD_IOCTL_LIFETIME_PARAMS params = { .Base = { sizeof params, SPD_IOCTL_LIFETIME } };
     OVERLAPPED overlapped = { .hEvent = CreateEventW(NULL, TRUE, FALSE, NULL) };
     DWORD count;
 
     CHECK(!DeviceIoControl(
-        adapter, IOCTL_SERVICE, &params, sizeof(params), NULL, 0, &count, &overlapped));
+        adapter, IOCTL_SERVICE, &params, sizeof params, NULL, 0, &count, &overlapped));
     CHECK_EQUAL(GetLastError(), ERROR_IO_PENDING);
     SetEvent(sent);
     WaitForSingleObject(overlapped.hEvent, INFINITE);
@@ -72,11 +72,11 @@ SPD_IOCTL_STORAGE_UNIT_PARAMS small_unit(const GUID *guid)
 
 DWORD provision(const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, UINT32 *btl)
 {
-    SPD_IOCTL_PROVISION_PARAMS block = { .Base = { sizeof(block), SPD_IOCTL_PROVISION } };
+    SPD_IOCTL_PROVISION_PARAMS block = { .Base = { sizeof block, SPD_IOCTL_PROVISION } };
     DWORD error;
 
     block.Dir.Par.StorageUnitParams = *params;
-    error = service(adapter, &block, sizeof(block), &block, sizeof(block), NULL);
+    error = service(adapter, &block, sizeof block, &block, sizeof block, NULL);
     *btl = error ? NO_BTL : block.Dir.Ret.Btl;
     return error;
 }
@@ -91,25 +91,25 @@ UINT32 provision_good(const SPD_IOCTL_STORAGE_UNIT_PARAMS *params)
 
 DWORD unprovision(const GUID *guid)
 {
-    SPD_IOCTL_UNPROVISION_PARAMS block = { .Base = { sizeof(block), SPD_IOCTL_UNPROVISION } };
+    SPD_IOCTL_UNPROVISION_PARAMS block = { .Base = { sizeof block, SPD_IOCTL_UNPROVISION } };
 
     block.Dir.Par.Guid = *guid;
-    return service(adapter, &block, sizeof(block), NULL, 0, NULL);
+    return service(adapter, &block, sizeof block, NULL, 0, NULL);
 }
 
 DWORD list_units(UINT32 *list, DWORD room, DWORD *bytes)
 {
-    SPD_IOCTL_LIST_PARAMS block = { .Base = { sizeof(block), SPD_IOCTL_LIST } };
+    SPD_IOCTL_LIST_PARAMS block = { .Base = { sizeof block, SPD_IOCTL_LIST } };
 
-    return service(adapter, &block, sizeof(block), list, room, bytes);
+    return service(adapter, &block, sizeof block, list, room, bytes);
 }
 
 DWORD set_transact_process(UINT32 btl, DWORD process)
 {
     SPD_IOCTL_SET_TRANSACT_PID_PARAMS block = {
-        .Base = { sizeof(block), SPD_IOCTL_SET_TRANSACT_PID }, .Btl = btl, .ProcessId = process };
+        .Base = { sizeof block, SPD_IOCTL_SET_TRANSACT_PID }, .Btl = btl, .ProcessId = process };
 
-    return service(adapter, &block, sizeof(block), NULL, 0, NULL);
+    return service(adapter, &block, sizeof block, NULL, 0, NULL);
 }
 
 DWORD transact(UINT32 btl, const SPD_IOCTL_TRANSACT_RSP *rsp, SPD_IOCTL_TRANSACT_REQ *req,
@@ -118,7 +118,7 @@ DWORD transact(UINT32 btl, const SPD_IOCTL_TRANSACT_RSP *rsp, SPD_IOCTL_TRANSACT
     DWORD room = sizeof(SPD_IOCTL_TRANSACT_PARAMS) + max, moved, error;
     SPD_IOCTL_TRANSACT_PARAMS *block = calloc(1, room);
 
-    block->Base.Size = sizeof(*block);
+    block->Base.Size = sizeof *block;
     block->Base.Code = SPD_IOCTL_TRANSACT;
     block->Btl = btl;
     block->ReqValid = req != NULL;
@@ -128,16 +128,16 @@ DWORD transact(UINT32 btl, const SPD_IOCTL_TRANSACT_RSP *rsp, SPD_IOCTL_TRANSACT
         block->Dir.Rsp = *rsp;
     if (data_length)
         memcpy(SPD_IOCTL_TRANSACT_DATA(block), data, data_length);
-    error = service(adapter, block, sizeof(*block) + data_length, block, room, &moved);
+    error = service(adapter, block, sizeof *block + data_length, block, room, &moved);
     while (!error && req && !moved) { /* the request has ended while it was delivered */
         block->RspValid = 0;
-        error = service(adapter, block, sizeof(*block), block, room, &moved);
+        error = service(adapter, block, sizeof *block, block, room, &moved);
     }
     if (!error && req) {
-        CHECK(moved >= sizeof(*block) && moved <= room);
+        CHECK(moved >= sizeof *block && moved <= room);
         CHECK(block->ReqValid && !block->RspValid);
         *req = block->Dir.Req;
-        memcpy(data, SPD_IOCTL_TRANSACT_DATA(block), moved - sizeof(*block));
+        memcpy(data, SPD_IOCTL_TRANSACT_DATA(block), moved - sizeof *block);
     }
     free(block);
     return error;
@@ -178,9 +178,9 @@ struct direct_block {
 static void run_direct(struct scsi *command)
 {
     struct direct_block block = {
-        .header = { .Length = sizeof(block.header), .PathId = (UCHAR)(command->btl >> 16),
+        .header = { .Length = sizeof block.header, .PathId = (UCHAR)(command->btl >> 16),
             .TargetId = (UCHAR)(command->btl >> 8), .Lun = (UCHAR)command->btl,
-            .CdbLength = command->cdb_length, .SenseInfoLength = sizeof(block.sense),
+            .CdbLength = command->cdb_length, .SenseInfoLength = sizeof block.sense,
             .DataIn = (UCHAR)command->direction, .DataTransferLength = command->length,
             .TimeOutValue = command->timeout ? command->timeout : COMMAND_PATIENCE,
             .DataBuffer = command->data,
@@ -188,11 +188,11 @@ static void run_direct(struct scsi *command)
 
     memcpy(block.header.Cdb, command->cdb, command->cdb_length);
     command->error = device_control(command->device ? command->device : adapter,
-        IOCTL_SCSI_PASS_THROUGH_DIRECT, &block, sizeof(block), &block, sizeof(block), NULL);
+        IOCTL_SCSI_PASS_THROUGH_DIRECT, &block, sizeof block, &block, sizeof block, NULL);
     command->length = block.header.DataTransferLength;
     command->status = block.header.ScsiStatus;
     command->sense_length = block.header.SenseInfoLength;
-    memcpy(command->sense, block.sense, sizeof(block.sense));
+    memcpy(command->sense, block.sense, sizeof block.sense);
 }
 
 struct buffered_block {
@@ -206,10 +206,10 @@ static void run_buffered(struct scsi *command)
     DWORD room = (DWORD)offsetof(struct buffered_block, data) + command->length;
     struct buffered_block *block = calloc(1, room);
 
-    block->header = (SCSI_PASS_THROUGH){ .Length = sizeof(block->header),
+    block->header = (SCSI_PASS_THROUGH){ .Length = sizeof block->header,
         .PathId = (UCHAR)(command->btl >> 16), .TargetId = (UCHAR)(command->btl >> 8),
         .Lun = (UCHAR)command->btl, .CdbLength = command->cdb_length,
-        .SenseInfoLength = sizeof(block->sense), .DataIn = (UCHAR)command->direction,
+        .SenseInfoLength = sizeof block->sense, .DataIn = (UCHAR)command->direction,
         .DataTransferLength = command->length,
         .TimeOutValue = command->timeout ? command->timeout : COMMAND_PATIENCE,
         .DataBufferOffset = offsetof(struct buffered_block, data),
@@ -224,7 +224,7 @@ static void run_buffered(struct scsi *command)
     command->length = block->header.DataTransferLength;
     command->status = block->header.ScsiStatus;
     command->sense_length = block->header.SenseInfoLength;
-    memcpy(command->sense, block->sense, sizeof(block->sense));
+    memcpy(command->sense, block->sense, sizeof block->sense);
     free(block);
 }
 
@@ -283,7 +283,7 @@ BOOL has_double(void)
 {
     struct double_state state;
 
-    return !device_control(adapter, DOUBLE_IOCTL_STATE, NULL, 0, &state, sizeof(state), NULL);
+    return !device_control(adapter, DOUBLE_IOCTL_STATE, NULL, 0, &state, sizeof state, NULL);
 }
 
 struct double_state double_state(void)
@@ -291,14 +291,14 @@ struct double_state double_state(void)
     struct double_state state;
 
     CHECK_EQUAL(
-        device_control(adapter, DOUBLE_IOCTL_STATE, NULL, 0, &state, sizeof(state), NULL), 0);
+        device_control(adapter, DOUBLE_IOCTL_STATE, NULL, 0, &state, sizeof state, NULL), 0);
     return state;
 }
 
 static UCHAR send_srb(struct double_srb srb)
 {
     CHECK_EQUAL(
-        device_control(adapter, DOUBLE_IOCTL_SRB, &srb, sizeof(srb), &srb, sizeof(srb), NULL), 0);
+        device_control(adapter, DOUBLE_IOCTL_SRB, &srb, sizeof srb, &srb, sizeof srb, NULL), 0);
     return srb.status;
 }
 
@@ -318,6 +318,6 @@ UCHAR double_abort(UINT32 btl, UCHAR which)
 ULONG double_number(DWORD code, ULONG number)
 {
     CHECK_EQUAL(
-        device_control(adapter, code, &number, sizeof(number), &number, sizeof(number), NULL), 0);
+        device_control(adapter, code, &number, sizeof number, &number, sizeof number, NULL), 0);
     return number;
 }

@@ -17,11 +17,11 @@
 static void check_serial(UINT32 btl, unsigned number)
 {
     UCHAR page[40], wanted[9];
-    struct scsi command = scsi_inquiry(btl, 0x80, page, sizeof(page));
+    struct scsi command = scsi_inquiry(btl, 0x80, page, sizeof page);
 
     scsi_run(&command);
     CHECK_EQUAL(command.error | command.status, 0);
-    snprintf((char *)wanted, sizeof(wanted), "%08x", number);
+    snprintf((char *)wanted, sizeof wanted, "%08x", number);
     CHECK_BYTES(page + 4, wanted, 8);
 }
 
@@ -45,7 +45,7 @@ static int as_many_units(const char *argument)
     }
     params.Guid = guid_b;
     CHECK_EQUAL(provision(&params, &btl), ERROR_CANNOT_MAKE);
-    CHECK_EQUAL(list_units(list, sizeof(list), &bytes), 0);
+    CHECK_EQUAL(list_units(list, sizeof list, &bytes), 0);
     CHECK_EQUAL(bytes, count * 4);
     for (i = 0; i < count; i++) {
         CHECK_EQUAL(list[i], UNIT(i));
@@ -55,7 +55,7 @@ static int as_many_units(const char *argument)
     out = scsi_move(UNIT(count - 1), DATA_OUT, 3, 5, data);
     scsi_run(&out);
     CHECK_EQUAL(out.error | out.status, 0);
-    CHECK_BYTES(server.disk + 3 * BLOCK, data, sizeof(data));
+    CHECK_BYTES(server.disk + 3 * BLOCK, data, sizeof data);
     return 0;
 }
 
@@ -84,14 +84,14 @@ static BOOL has_unit(void)
     UINT32 list[256];
     DWORD bytes;
 
-    return !list_units(list, sizeof(list), &bytes) && bytes;
+    return !list_units(list, sizeof list, &bytes) && bytes;
 }
 
 /* Ctrl-C reaches every process of a console: one is made for the two of us. */
 static int interrupt(const char *argument)
 {
-    SECURITY_ATTRIBUTES inherited = { sizeof(inherited), NULL, TRUE };
-    STARTUPINFOA startup = { .cb = sizeof(startup), .dwFlags = STARTF_USESTDHANDLES };
+    SECURITY_ATTRIBUTES inherited = { sizeof inherited, NULL, TRUE };
+    STARTUPINFOA startup = { .cb = sizeof startup, .dwFlags = STARTF_USESTDHANDLES };
     PROCESS_INFORMATION process;
     HANDLE keyboard;
     char line[1024];
@@ -100,7 +100,7 @@ static int interrupt(const char *argument)
     CHECK(AllocConsole());
     /* The end of our input would also be the end of a program that waits for Enter. */
     CHECK(CreatePipe(&startup.hStdInput, &keyboard, &inherited, 0));
-    snprintf(line, sizeof(line), "%s", argument);
+    snprintf(line, sizeof line, "%s", argument);
     CHECK(CreateProcessA(
         NULL, line, NULL, NULL, TRUE, 0, NULL, NULL, &startup, &process));
     /* Its lifetime request and a transaction: by then it has its handler. */
@@ -140,7 +140,7 @@ int main(int argc, char **argv)
     adapter = open_adapter();
     if (adapter == INVALID_HANDLE_VALUE)
         fail(__FILE__, __LINE__, "the adapter cannot be opened: error %lu", GetLastError());
-    for (i = 0; argc == 3 && i < sizeof(commands) / sizeof(*commands); i++)
+    for (i = 0; argc == 3 && i < sizeof commands / sizeof *commands; i++)
         if (!strcmp(commands[i].name, argv[1]))
             return commands[i].run(argv[2]);
     return 2;

@@ -19,9 +19,9 @@ static BOOL is_ours(HANDLE disk)
         char text[1024];
     } reply = { 0 };
 
-    return !device_control(disk, IOCTL_STORAGE_QUERY_PROPERTY, &query, sizeof(query), &reply,
-               sizeof(reply) - 1, NULL) &&
-        reply.header.VendorIdOffset < sizeof(reply) &&
+    return !device_control(disk, IOCTL_STORAGE_QUERY_PROPERTY, &query, sizeof query, &reply,
+               sizeof reply - 1, NULL) &&
+        reply.header.VendorIdOffset < sizeof reply &&
         !strcmp(reply.text + reply.header.VendorIdOffset, "WinSpd  ");
 }
 
@@ -29,7 +29,7 @@ static HANDLE open_number(int number, DWORD access)
 {
     char path[40];
 
-    snprintf(path, sizeof(path), "\\\\.\\PhysicalDrive%d", number);
+    snprintf(path, sizeof path, "\\\\.\\PhysicalDrive%d", number);
     return CreateFileA(path, access, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING,
         FILE_FLAG_OVERLAPPED, NULL);
 }
@@ -66,7 +66,7 @@ HANDLE disk_open(UINT32 btl)
         if (disk == INVALID_HANDLE_VALUE)
             continue;
         if (!device_control(
-                disk, IOCTL_SCSI_GET_ADDRESS, NULL, 0, &address, sizeof(address), NULL) &&
+                disk, IOCTL_SCSI_GET_ADDRESS, NULL, 0, &address, sizeof address, NULL) &&
             address.TargetId == btl >> 8 && is_ours(disk))
             return disk;
         CloseHandle(disk);

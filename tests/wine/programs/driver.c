@@ -24,7 +24,7 @@ static BOOL nobody_is_there(void)
     UINT32 list[256];
     DWORD bytes = 0;
 
-    return !list_units(list, sizeof(list), &bytes) && !bytes && disk_count() == 0;
+    return !list_units(list, sizeof list, &bytes) && !bytes && disk_count() == 0;
 }
 
 /* The units of a process that failed go away soon after it; and the port driver sees later that one

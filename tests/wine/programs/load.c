@@ -127,7 +127,7 @@ static void clients_start(struct client *clients)
 {
     unsigned i;
 
-    memset(clients, 0, THREADS * sizeof(*clients));
+    memset(clients, 0, THREADS * sizeof *clients);
     for (i = 0; i < THREADS; i++) {
         clients[i].first = i * PORTION;
         clients[i].seed = 77 * i + 5;

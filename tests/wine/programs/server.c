@@ -73,7 +73,7 @@ static DWORD WINAPI server_thread(void *context)
 void server_start(struct server *server, const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, UINT32 btl,
     unsigned threads)
 {
-    memset(server, 0, sizeof(*server));
+    memset(server, 0, sizeof *server);
     server->btl = btl;
     server->max = params->MaxTransferLength;
     server->block_length = params->BlockLength;

@@ -39,7 +39,7 @@ static void units_come_are_listed_and_go(void)
     check_provision(&b, 0, TARGET(1));
     CHECK_EQUAL(SpdIoctlGetList(device, list, &size), ERROR_INSUFFICIENT_BUFFER);
     CHECK_EQUAL(size, 4);
-    size = sizeof(list);
+    size = sizeof list;
     CHECK_EQUAL(SpdIoctlGetList(device, list, &size), 0);
     CHECK_EQUAL(size, 8);
     CHECK_EQUAL(list[0], TARGET(0));
@@ -72,7 +72,7 @@ static SPD_IOCTL_TRANSACT_REQ request(UINT32 btl, UINT8 kind, PVOID data)
 {
     SPD_IOCTL_TRANSACT_REQ req;
 
-    memset(&req, 0x55, sizeof(req));
+    memset(&req, 0x55, sizeof req);
     CHECK_EQUAL(SpdIoctlTransact(device, btl, NULL, &req, data), 0);
     CHECK(req.Hint != 0);
     CHECK_EQUAL(req.Kind, kind);
@@ -106,7 +106,7 @@ static void a_read_comes_in_chunks(void)
     }
     api_wait(&command);
     CHECK(api_good(&command));
-    CHECK_EQUAL(command.length, sizeof(data));
+    CHECK_EQUAL(command.length, sizeof data);
     CHECK(is_pattern(data, 7, 5, 5));
     CHECK_EQUAL(SpdIoctlUnprovision(device, &guid_a), 0);
 }
@@ -135,7 +135,7 @@ static void a_write_is_answered_by_the_next_transaction(void)
     answer(btl, &req, NULL);
     api_wait(&command);
     CHECK(api_good(&command));
-    CHECK_EQUAL(command.length, sizeof(data));
+    CHECK_EQUAL(command.length, sizeof data);
     CHECK_EQUAL(SpdIoctlUnprovision(device, &guid_a), 0);
 }
 
@@ -179,7 +179,7 @@ static void commands_of_unknown_length_are_refused(void)
     CDB cdb = { 0 };
     unsigned i;
 
-    for (i = 0; i < sizeof(codes); i++) {
+    for (i = 0; i < sizeof codes; i++) {
         cdb.AsByte[0] = codes[i];
         CHECK_EQUAL(SpdIoctlScsiExecute(device, TARGET(0), &cdb, 0, NULL, NULL, &status, sense),
             ERROR_INVALID_PARAMETER);
@@ -191,23 +191,23 @@ static void sense_comes_with_a_status_only(void)
 {
     static const UCHAR lengths[][2] = { { 0x00, 6 }, { 0x28, 10 }, { 0xa8, 12 }, { 0x88, 16 } };
     UCHAR data[BLOCK], sense[32], untouched[32];
-    UINT32 btl = unit(1), length = sizeof(data);
+    UINT32 btl = unit(1), length = sizeof data;
     UCHAR status = 0x55;
     CDB cdb = { 0 };
     unsigned i;
 
-    memset(untouched, 0x33, sizeof(untouched));
-    memset(sense, 0x33, sizeof(sense));
+    memset(untouched, 0x33, sizeof untouched);
+    memset(sense, 0x33, sizeof sense);
     cdb.AsByte[0] = SCSIOP_TEST_UNIT_READY;
     CHECK_EQUAL(SpdIoctlScsiExecute(device, btl, &cdb, 0, NULL, NULL, &status, sense), 0);
     CHECK_EQUAL(status, SCSISTAT_GOOD);
-    CHECK_BYTES(sense, untouched, sizeof(sense));
+    CHECK_BYTES(sense, untouched, sizeof sense);
     cdb.AsByte[0] = SCSIOP_READ_CAPACITY;
     CHECK_EQUAL(SpdIoctlScsiExecute(device, btl, &cdb, 1, data, &length, &status, sense), 0);
     CHECK_EQUAL(length, 8);
     /* An address beyond the end, where the CDB of each length has it, is a refused command. */
-    for (i = 1; i < sizeof(lengths) / sizeof(*lengths); i++) {
-        memset(&cdb, 0, sizeof(cdb));
+    for (i = 1; i < sizeof lengths / sizeof *lengths; i++) {
+        memset(&cdb, 0, sizeof cdb);
         cdb.AsByte[0] = lengths[i][0];
         cdb.AsByte[lengths[i][1] == 16 ? 9 : 5] = 16;
         cdb.AsByte[lengths[i][1] == 10 ? 8 : lengths[i][1] - 3] = 1;
@@ -293,7 +293,7 @@ int api_child(const char *child)
     };
     unsigned i;
 
-    for (i = 0; i < sizeof(children) / sizeof(*children); i++) {
+    for (i = 0; i < sizeof children / sizeof *children; i++) {
         if (!strcmp(children[i].name, child)) {
             api_begin();
             return children[i].run();

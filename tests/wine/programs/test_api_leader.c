@@ -79,7 +79,7 @@ static DWORD WINAPI client_main(void *context)
         if (write)
             fill_pattern(data, block, count, 0);
         else
-            memset(data, 0, sizeof(data));
+            memset(data, 0, sizeof data);
         api_run(&command);
         if (!api_good(&command))
             InterlockedIncrement(&client->errors);

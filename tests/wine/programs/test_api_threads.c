@@ -140,13 +140,13 @@ static void calls_that_wait_hold_up_no_others(void)
         api_run(&other);
         CHECK(api_good(&other));
         other = (struct command){ .btl = unit->Btl };
-        memcpy(other.cdb.AsByte, flush_cdb, sizeof(flush_cdb));
+        memcpy(other.cdb.AsByte, flush_cdb, sizeof flush_cdb);
         api_run(&other);
         CHECK(api_good(&other));
         other = api_move(unit->Btl, FALSE, 100, 4, back);
         api_run(&other);
         CHECK(api_good(&other));
-        CHECK_BYTES(back, written, sizeof(written));
+        CHECK_BYTES(back, written, sizeof written);
     }
     end_reads(reads, THREADS - 1);
     end(unit);

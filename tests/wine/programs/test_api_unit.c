@@ -144,12 +144,12 @@ static void every_callback_is_called(void)
     command = api_move(TARGET(0), FALSE, 1, 5, back);
     api_run(&command);
     CHECK(api_good(&command));
-    CHECK_BYTES(back, data, sizeof(data));
+    CHECK_BYTES(back, data, sizeof data);
     command = simple(flush_cdb, 0, NULL, 0);
     api_run(&command);
     CHECK(api_good(&command));
     CHECK(flushes >= 1);
-    command = simple(unmap_cdb, -1, list, sizeof(list));
+    command = simple(unmap_cdb, -1, list, sizeof list);
     api_run(&command);
     CHECK(api_good(&command));
     CHECK_EQUAL(unmaps, 1);
@@ -255,7 +255,7 @@ static void a_status_reaches_the_requester(void)
     SPD_STORAGE_UNIT *unit = start(&all);
     unsigned i;
 
-    for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+    for (i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct command command = api_move(TARGET(0), FALSE, DEFERRED, 1, data);
         SPD_IOCTL_TRANSACT_RSP response = { .Kind = SpdIoctlTransactReadKind };
         BOOL valid = rows[i].InformationValid && rows[i].Information <= (UINT32)-1;
@@ -290,7 +290,7 @@ static void errors_of_the_driver_come_through(void)
     bad.Reserved[7] = 1;
     CHECK_EQUAL(SpdStorageUnitCreate(NULL, &bad, &all, &unit), ERROR_INVALID_PARAMETER);
     bad = params;
-    ZeroMemory(&bad.Guid, sizeof(bad.Guid));
+    ZeroMemory(&bad.Guid, sizeof bad.Guid);
     CHECK_EQUAL(SpdStorageUnitCreate(NULL, &bad, &all, &unit), ERROR_INVALID_PARAMETER);
     /* Its requests are for another process: our transactions are refused. */
     process = start_child("api: without rights", "-", TRUE, &thread);
@@ -372,9 +372,9 @@ static void the_adapter_has_several_names(void)
     SPD_STORAGE_UNIT *unit;
     unsigned i;
 
-    CHECK_EQUAL(SpdIoctlGetDevicePath(NULL, L"root\\winspd", path, sizeof(path)), 0);
+    CHECK_EQUAL(SpdIoctlGetDevicePath(NULL, L"root\\winspd", path, sizeof path), 0);
     CHECK(!wcsncmp(path, L"\\\\?\\", 4));
-    for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
+    for (i = 0; i < sizeof names / sizeof *names; i++) {
         CHECK_EQUAL(SpdStorageUnitCreate(names[i], &params, &all, &unit), 0);
         CHECK_EQUAL(SpdStorageUnitStartDispatcher(unit, 1), 0);
         CHECK_EQUAL(SpdIoctlScsiInquiry(device, unit->Btl, NULL, PATIENCE), 0);
@@ -459,7 +459,7 @@ static BOOL eject(ULONG btl)
     ULONG ejected = FALSE;
     DWORD got;
 
-    DeviceIoControl(device, DOUBLE_IOCTL_EJECT, &btl, sizeof(btl), &ejected, sizeof(ejected), NULL,
+    DeviceIoControl(device, DOUBLE_IOCTL_EJECT, &btl, sizeof btl, &ejected, sizeof ejected, NULL,
         &overlapped);
     CHECK(GetOverlappedResult(device, &overlapped, &got, TRUE));
     CloseHandle(overlapped.hEvent);

@@ -30,7 +30,7 @@ static UINT32 unit(void)
 
 static void start(UINT32 btl)
 {
-    ZeroMemory(&in, sizeof(in));
+    ZeroMemory(&in, sizeof in);
     in.head.Base = (SPD_IOCTL_BASE_PARAMS){ HEAD, SPD_IOCTL_BATCH };
     in.head.Btl = btl;
     in_length = HEAD;
@@ -44,14 +44,14 @@ static UCHAR *add(UINT64 hint, UINT8 kind, DWORD length)
     entry->Dir.Rsp.Hint = hint;
     entry->Dir.Rsp.Kind = kind;
     in.head.Count++;
-    in_length += sizeof(*entry) + length;
+    in_length += sizeof *entry + length;
     return (UCHAR *)(entry + 1);
 }
 
 static DWORD run(UINT32 wanted, DWORD *got)
 {
     in.head.Wanted = wanted;
-    return service(adapter, &in, in_length, &out, wanted ? sizeof(out) : 0, got);
+    return service(adapter, &in, in_length, &out, wanted ? sizeof out : 0, got);
 }
 
 /* Entries of reads and flushes have no data. */

@@ -101,13 +101,13 @@ static void length_and_geometry(void)
     STORAGE_DEVICE_NUMBER number;
 
     CHECK_EQUAL(device_control(
-        disk, IOCTL_DISK_GET_LENGTH_INFO, NULL, 0, &length, sizeof(length), NULL), 0);
+        disk, IOCTL_DISK_GET_LENGTH_INFO, NULL, 0, &length, sizeof length, NULL), 0);
     CHECK_EQUAL(length.Length.QuadPart, 2048 * BLOCK);
     CHECK_EQUAL(device_control(
-        disk, IOCTL_DISK_GET_DRIVE_GEOMETRY, NULL, 0, &geometry, sizeof(geometry), NULL), 0);
+        disk, IOCTL_DISK_GET_DRIVE_GEOMETRY, NULL, 0, &geometry, sizeof geometry, NULL), 0);
     CHECK_EQUAL(geometry.BytesPerSector, BLOCK);
     CHECK_EQUAL(device_control(
-        disk, IOCTL_STORAGE_GET_DEVICE_NUMBER, NULL, 0, &number, sizeof(number), NULL), 0);
+        disk, IOCTL_STORAGE_GET_DEVICE_NUMBER, NULL, 0, &number, sizeof number, NULL), 0);
     CHECK_EQUAL(number.DeviceType, FILE_DEVICE_DISK);
     end(disk);
 }
@@ -121,12 +121,12 @@ static void a_disk_has_a_size_as_a_volume(void)
     IO_STATUS_BLOCK status;
 
     CHECK_EQUAL(NtQueryVolumeInformationFile(
-        disk, &status, &size, sizeof(size), FileFsSizeInformation), 0);
+        disk, &status, &size, sizeof size, FileFsSizeInformation), 0);
     CHECK_EQUAL(size.TotalAllocationUnits.QuadPart, 2048);
     CHECK_EQUAL(size.SectorsPerAllocationUnit, 1);
     CHECK_EQUAL(size.BytesPerSector, BLOCK);
     CHECK_EQUAL(NtQueryVolumeInformationFile(
-        disk, &status, &device, sizeof(device), FileFsDeviceInformation), 0);
+        disk, &status, &device, sizeof device, FileFsDeviceInformation), 0);
     CHECK_EQUAL(device.DeviceType, FILE_DEVICE_DISK);
     end(disk);
 }
@@ -137,7 +137,7 @@ static DWORD property(HANDLE disk, STORAGE_PROPERTY_ID id, void *out, DWORD room
     DWORD moved;
 
     CHECK_EQUAL(device_control(
-        disk, IOCTL_STORAGE_QUERY_PROPERTY, &query, sizeof(query), out, room, &moved), 0);
+        disk, IOCTL_STORAGE_QUERY_PROPERTY, &query, sizeof query, out, room, &moved), 0);
     return moved;
 }
 
@@ -148,7 +148,7 @@ static void properties(void)
     const STORAGE_DEVICE_DESCRIPTOR *device = (const void *)out;
     const STORAGE_ADAPTER_DESCRIPTOR *bus = (const void *)out;
 
-    property(disk, StorageDeviceProperty, out, sizeof(out));
+    property(disk, StorageDeviceProperty, out, sizeof out);
     CHECK(!strcmp((char *)out + device->VendorIdOffset, "WinSpd  "));
     CHECK(!strcmp((char *)out + device->ProductIdOffset, "Test disk       "));
     CHECK(!strcmp(
@@ -156,13 +156,13 @@ static void properties(void)
     CHECK(!strcmp((char *)out + device->ProductRevisionOffset, "1.0 "));
     CHECK_EQUAL(device->RemovableMedia, FALSE);
     CHECK_EQUAL(device->CommandQueueing, TRUE);
-    property(disk, StorageAdapterProperty, out, sizeof(out));
+    property(disk, StorageAdapterProperty, out, sizeof out);
     CHECK_EQUAL(bus->BusType, 14);
     if (has_double()) { /* a class driver allocates for these; Windows has its own */
         CHECK_EQUAL(bus->MaximumTransferLength, 1 << 20);
         CHECK_EQUAL(bus->MaximumPhysicalPages, 257);
     }
-    property(adapter, StorageAdapterProperty, out, sizeof(out));
+    property(adapter, StorageAdapterProperty, out, sizeof out);
     CHECK_EQUAL(bus->AlignmentMask, 0);
     CHECK_EQUAL(bus->CommandQueueing, TRUE);
     end(disk);
@@ -179,12 +179,12 @@ static void the_process_of_a_disk(void)
 
     for (i = 0; i < 4; i++)
         wanted[4 + i] = (UCHAR)(process >> (24 - 8 * i));
-    property(disk, StorageDeviceIdProperty, out, sizeof(out));
+    property(disk, StorageDeviceIdProperty, out, sizeof out);
     CHECK(ids->NumberOfIdentifiers > 1);
     for (i = 0; i < ids->NumberOfIdentifiers; i++) {
         found += id->CodeSet == StorageIdCodeSetBinary &&
             id->Type == StorageIdTypeVendorSpecific && id->Association == StorageIdAssocDevice &&
-            id->IdentifierSize == sizeof(wanted) && !memcmp(id->Identifier, wanted, sizeof(wanted));
+            id->IdentifierSize == sizeof wanted && !memcmp(id->Identifier, wanted, sizeof wanted);
         id = (const void *)((const UCHAR *)id + id->NextOffset);
     }
     CHECK_EQUAL(found, 1);
@@ -203,7 +203,7 @@ static struct double_class class_driver(UCHAR function, UCHAR opcode, UCHAR lba,
     if (call.out)
         memset(call.data, 0x5a, length);
     CHECK_EQUAL(device_control(
-        adapter, DOUBLE_IOCTL_CLASS, &call, sizeof(call), &call, sizeof(call), NULL), 0);
+        adapter, DOUBLE_IOCTL_CLASS, &call, sizeof call, &call, sizeof call, NULL), 0);
     return call;
 }
 
@@ -247,8 +247,8 @@ static void capabilities(void)
         IO_SCSI_CAPABILITIES reply = { 0 };
 
         CHECK_EQUAL(device_control(devices[i], IOCTL_SCSI_GET_CAPABILITIES, NULL, 0, &reply,
-            sizeof(reply), NULL), 0);
-        CHECK_EQUAL(reply.Length, sizeof(reply));
+            sizeof reply, NULL), 0);
+        CHECK_EQUAL(reply.Length, sizeof reply);
         CHECK_EQUAL(reply.MaximumTransferLength, 1 << 20);
         CHECK_EQUAL(reply.MaximumPhysicalPages, 257);
         CHECK_EQUAL(reply.TaggedQueuing, TRUE);
@@ -260,7 +260,7 @@ static void the_adapter_passes_nothing_to_a_disk(void)
 {
     HANDLE disk = begin(FALSE);
     UCHAR data[36];
-    struct scsi command = scsi_inquiry(btl, -1, data, sizeof(data));
+    struct scsi command = scsi_inquiry(btl, -1, data, sizeof data);
 
     scsi_run(&command);
     CHECK_EQUAL(command.error, ERROR_INVALID_FUNCTION);
@@ -271,7 +271,7 @@ static void pass_through_of_the_disk(void)
 {
     HANDLE disk = begin(FALSE);
     UCHAR data[36];
-    struct scsi command = scsi_inquiry(BTL(99), -1, data, sizeof(data));
+    struct scsi command = scsi_inquiry(BTL(99), -1, data, sizeof data);
 
     /* A disk's address is its own, whatever the caller says. */
     command.device = disk;
@@ -298,7 +298,7 @@ static void a_removed_disk_takes_its_unit(void)
     scsi_wait(&command);
     CHECK(command.error != 0 || command.status != 0);
     server_end(&server);
-    CHECK_EQUAL(list_units(list, sizeof(list), &bytes), 0);
+    CHECK_EQUAL(list_units(list, sizeof list, &bytes), 0);
     CHECK_EQUAL(bytes, 0);
     CHECK_EQUAL(unprovision(&guid_a), ERROR_FILE_NOT_FOUND);
     WAIT_UNTIL(double_state().disks == 0);
@@ -337,7 +337,7 @@ static void a_kept_disk_hinders_no_other(void)
     CHECK_EQUAL(unprovision(&guid_a), 0);
     server_end(&server);
     WAIT_UNTIL(device_control(
-        old, IOCTL_DISK_GET_LENGTH_INFO, NULL, 0, &length, sizeof(length), NULL));
+        old, IOCTL_DISK_GET_LENGTH_INFO, NULL, 0, &length, sizeof length, NULL));
     disk = begin_as(&guid_b, FALSE);
     CHECK_EQUAL(btl, BTL(0));
     CHECK_EQUAL(double_state().disks, 2);

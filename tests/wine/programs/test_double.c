@@ -12,7 +12,7 @@ static void nothing_is_left(void)
     UINT32 list[16];
     DWORD bytes;
 
-    CHECK_EQUAL(list_units(list, sizeof(list), &bytes), 0);
+    CHECK_EQUAL(list_units(list, sizeof list, &bytes), 0);
     CHECK_EQUAL(bytes, 0);
     CHECK_EQUAL(disk_count(), 0);
     if (!has_double())

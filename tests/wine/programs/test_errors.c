@@ -47,7 +47,7 @@ static void check_rows(const struct row *rows, unsigned count, UCHAR key, UCHAR 
         struct scsi command = { .direction = rows[i].direction, .data = data,
             .length = rows[i].length, .cdb_length = rows[i].cdb_length };
 
-        memcpy(command.cdb, rows[i].cdb, sizeof(command.cdb));
+        memcpy(command.cdb, rows[i].cdb, sizeof command.cdb);
         command = run(command);
         if (command.error || command.status != 2 || (command.sense[2] & 15) != key ||
             command.sense[12] != asc)
@@ -103,7 +103,7 @@ static void out_of_range(void)
 
     begin();
     CHECK_ROWS(rows, 5, 0x21);
-    for (i = 0; i < sizeof(ranges) / sizeof(*ranges); i++) {
+    for (i = 0; i < sizeof ranges / sizeof *ranges; i++) {
         command = run(scsi_move(btl, DATA_IN, ranges[i][0], (UINT32)ranges[i][1], data));
         check_sense(&command, 5, 0x21, 0);
         command = run(scsi_move(btl, DATA_OUT, ranges[i][0], (UINT32)ranges[i][1], data));
@@ -164,19 +164,19 @@ static void short_buffers_get_a_part(void)
     unsigned i, room;
 
     begin();
-    for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+    for (i = 0; i < sizeof rows / sizeof *rows; i++) {
         for (room = 255; room > 0; room = room > 12 ? room / 2 : room - 1) {
             struct scsi command = { .direction = DATA_IN, .data = data, .length = room,
                 .cdb_length = rows[i].cdb_length };
             DWORD part = room < rows[i].length ? room : rows[i].length;
 
-            memcpy(command.cdb, rows[i].cdb, sizeof(command.cdb));
-            memset(data, 0x55, sizeof(data));
+            memcpy(command.cdb, rows[i].cdb, sizeof command.cdb);
+            memset(data, 0x55, sizeof data);
             command = run(command);
             CHECK_EQUAL(command.error | command.status, 0);
             CHECK_EQUAL(command.length, part);
             if (room == 255)
-                memcpy(whole, data, sizeof(whole));
+                memcpy(whole, data, sizeof whole);
             CHECK_BYTES(data, whole, part);
             CHECK(part == room || room == 255 || data[room] == 0x55);
         }
@@ -261,10 +261,10 @@ static void nothing_is_moved(void)
     unsigned i;
 
     begin();
-    for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+    for (i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct scsi command = { .direction = rows[i].direction, .cdb_length = rows[i].cdb_length };
 
-        memcpy(command.cdb, rows[i].cdb, sizeof(command.cdb));
+        memcpy(command.cdb, rows[i].cdb, sizeof command.cdb);
         command = run(command);
         CHECK_EQUAL(command.error | command.status, 0);
     }
@@ -285,7 +285,7 @@ static void a_protected_unit_is_flushed(void)
     for (i = 0; i < 2; i++) {
         struct scsi command = { .direction = DATA_NONE, .cdb_length = i ? 16 : 10 };
 
-        memcpy(command.cdb, cdbs[i], sizeof(command.cdb));
+        memcpy(command.cdb, cdbs[i], sizeof command.cdb);
         command = run(command);
         CHECK_EQUAL(command.error | command.status, 0);
         CHECK_EQUAL(server.flushes, i + 1);
@@ -298,8 +298,8 @@ static void a_bad_unmap_list(void)
 {
     SPD_IOCTL_STORAGE_UNIT_PARAMS params = small_unit(&guid_a);
     UCHAR list[24] = { 0, 22, 0, 16, [15] = 15, [19] = 2 };
-    struct scsi command = { .direction = DATA_OUT, .data = list, .length = sizeof(list),
-        .cdb_length = 10, .cdb = { 0x42, [8] = sizeof(list) } };
+    struct scsi command = { .direction = DATA_OUT, .data = list, .length = sizeof list,
+        .cdb_length = 10, .cdb = { 0x42, [8] = sizeof list } };
     struct scsi answered;
 
     params.UnmapSupported = 1;
@@ -335,8 +335,8 @@ static void bad_pass_through(void)
 {
     UCHAR junk[16] = { 0 };
 
-    CHECK(device_control(adapter, 0x4d004, junk, sizeof(junk), junk, sizeof(junk), NULL) != 0);
-    CHECK(device_control(adapter, 0x4d014, junk, sizeof(junk), junk, sizeof(junk), NULL) != 0);
+    CHECK(device_control(adapter, 0x4d004, junk, sizeof junk, junk, sizeof junk, NULL) != 0);
+    CHECK(device_control(adapter, 0x4d014, junk, sizeof junk, junk, sizeof junk, NULL) != 0);
 }
 
 const struct test error_tests[] = {

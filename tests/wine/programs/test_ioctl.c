@@ -103,13 +103,13 @@ static void units_are_listed(void)
     provision_good(&a);
     provision_good(&b);
     CHECK_EQUAL(list_units(list, 4, &bytes), ERROR_INSUFFICIENT_BUFFER);
-    CHECK_EQUAL(list_units(list, sizeof(list), &bytes), 0);
+    CHECK_EQUAL(list_units(list, sizeof list, &bytes), 0);
     CHECK_EQUAL(bytes, 8);
     CHECK_EQUAL(list[0], BTL(0));
     CHECK_EQUAL(list[1], BTL(1));
     CHECK_EQUAL(unprovision(&guid_a), 0);
     CHECK_EQUAL(unprovision(&guid_b), 0);
-    CHECK_EQUAL(list_units(list, sizeof(list), &bytes), 0);
+    CHECK_EQUAL(list_units(list, sizeof list, &bytes), 0);
     CHECK_EQUAL(bytes, 0);
 }
 
@@ -123,7 +123,7 @@ static void closing_a_handle_changes_nothing(void)
     CHECK(second != INVALID_HANDLE_VALUE);
     provision_good(&params);
     CHECK(CloseHandle(second));
-    CHECK_EQUAL(list_units(list, sizeof(list), &bytes), 0);
+    CHECK_EQUAL(list_units(list, sizeof list, &bytes), 0);
     CHECK_EQUAL(bytes, 4);
     CHECK_EQUAL(unprovision(&guid_a), 0);
 }
@@ -138,16 +138,16 @@ static void malformed_blocks_are_refused(void)
     unsigned i;
 
     CHECK_EQUAL(service(adapter, NULL, 0, NULL, 0, NULL), ERROR_INVALID_PARAMETER);
-    CHECK_EQUAL(service(adapter, buffer, 7, out, sizeof(out), NULL), ERROR_INVALID_PARAMETER);
+    CHECK_EQUAL(service(adapter, buffer, 7, out, sizeof out, NULL), ERROR_INVALID_PARAMETER);
     base->Size = 8;
     base->Code = 'z';
-    CHECK_EQUAL(service(adapter, buffer, 8, out, sizeof(out), NULL), ERROR_INVALID_PARAMETER);
-    for (i = 0; i < sizeof(codes) / sizeof(*codes); i++) {
+    CHECK_EQUAL(service(adapter, buffer, 8, out, sizeof out, NULL), ERROR_INVALID_PARAMETER);
+    for (i = 0; i < sizeof codes / sizeof *codes; i++) {
         base->Size = 8;
         base->Code = codes[i];
-        CHECK_EQUAL(service(adapter, buffer, 8, out, sizeof(out), NULL), ERROR_INVALID_PARAMETER);
-        base->Size = sizeof(buffer);
-        CHECK_EQUAL(service(adapter, buffer, 15, out, sizeof(out), NULL), ERROR_INVALID_PARAMETER);
+        CHECK_EQUAL(service(adapter, buffer, 8, out, sizeof out, NULL), ERROR_INVALID_PARAMETER);
+        base->Size = sizeof buffer;
+        CHECK_EQUAL(service(adapter, buffer, 15, out, sizeof out, NULL), ERROR_INVALID_PARAMETER);
     }
 }
 

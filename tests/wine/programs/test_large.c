@@ -74,7 +74,7 @@ static void a_disk_has_its_length(void)
     GET_LENGTH_INFORMATION length;
 
     CHECK_EQUAL(device_control(
-        disk, IOCTL_DISK_GET_LENGTH_INFO, NULL, 0, &length, sizeof(length), NULL), 0);
+        disk, IOCTL_DISK_GET_LENGTH_INFO, NULL, 0, &length, sizeof length, NULL), 0);
     CHECK_EQUAL(length.Length.QuadPart, BLOCKS * BLOCK);
     end(disk);
 }
@@ -94,7 +94,7 @@ static void commands_move_its_blocks(void)
     in.direct = TRUE;
     scsi_run(&in);
     CHECK_EQUAL(in.error | in.status, 0);
-    CHECK_BYTES(back, data, sizeof(data));
+    CHECK_BYTES(back, data, sizeof data);
     end(NULL);
 }
 
@@ -124,8 +124,8 @@ static void a_flush_has_its_address(void)
 static void an_unmap_has_its_address(void)
 {
     UCHAR list[24] = { 0, 22, 0, 16 };
-    struct scsi command = { .direction = DATA_OUT, .data = list, .length = sizeof(list),
-        .cdb_length = 10, .cdb = { 0x42, [8] = sizeof(list) } };
+    struct scsi command = { .direction = DATA_OUT, .data = list, .length = sizeof list,
+        .cdb_length = 10, .cdb = { 0x42, [8] = sizeof list } };
 
     begin("");
     command.btl = btl;
@@ -137,7 +137,7 @@ static void an_unmap_has_its_address(void)
     CHECK_EQUAL(server.unmap_block, FIRST + 20);
     CHECK_EQUAL(server.unmap_count, 7);
     put_be(list + 8, BLOCKS - 6, 8);
-    command.length = sizeof(list);
+    command.length = sizeof list;
     scsi_run(&command);
     check_sense(&command, 5, 0x21, 0);
     end(NULL);

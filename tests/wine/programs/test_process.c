@@ -14,7 +14,7 @@ static DWORD units(void)
     UINT32 list[256];
     DWORD bytes;
 
-    CHECK_EQUAL(list_units(list, sizeof(list), &bytes), 0);
+    CHECK_EQUAL(list_units(list, sizeof list, &bytes), 0);
     return bytes / 4;
 }
 
@@ -71,10 +71,10 @@ static int child_transacts(const char *argument)
 
     (void)argument;
     scsi_start(&command);
-    CHECK_EQUAL(transact(BTL(0), NULL, &req, answer, 0, sizeof(answer)), 0);
+    CHECK_EQUAL(transact(BTL(0), NULL, &req, answer, 0, sizeof answer), 0);
     fill_pattern(answer, 7, 5, 3);
     rsp = good_response(&req);
-    CHECK_EQUAL(transact(BTL(0), &rsp, NULL, answer, sizeof(answer), sizeof(answer)), 0);
+    CHECK_EQUAL(transact(BTL(0), &rsp, NULL, answer, sizeof answer, sizeof answer), 0);
     scsi_wait(&command);
     CHECK_EQUAL(command.error | command.status, 0);
     CHECK(is_pattern(data, 7, 5, 3));
@@ -106,7 +106,7 @@ int process_child(const char *child, const char *argument)
     };
     unsigned i;
 
-    for (i = 0; i < sizeof(children) / sizeof(*children); i++)
+    for (i = 0; i < sizeof children / sizeof *children; i++)
         if (!strcmp(children[i].name, child)) {
             adapter = open_adapter();
             CHECK(adapter != INVALID_HANDLE_VALUE);

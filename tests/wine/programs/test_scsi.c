@@ -26,7 +26,7 @@ static void check_page(UINT32 btl, int page, const UCHAR *wanted, DWORD length)
     UCHAR data[252];
 
     CHECK_EQUAL(ask(btl, page, data, 252), length);
-    snprintf(what, sizeof(what), "page %02x", page & 0xff);
+    snprintf(what, sizeof what, "page %02x", page & 0xff);
     check_bytes(__FILE__, __LINE__, what, data, wanted, length);
 }
 
@@ -36,7 +36,7 @@ static void check_standard(UINT32 btl)
     static const UCHAR wanted[96] = { 0, 0, 6, 0x12, 91, 0, 0, 2, 'W', 'i', 'n', 'S', 'p', 'd',
         ' ', ' ', [58] = 0, 0xa0, 4, 0x60, 4, 0xc0 };
 
-    check_page(btl, -1, wanted, sizeof(wanted));
+    check_page(btl, -1, wanted, sizeof wanted);
 }
 
 static void check_serial(UINT32 btl)
@@ -44,7 +44,7 @@ static void check_serial(UINT32 btl)
     UCHAR wanted[40] = { 0, 0x80, 0, 36 };
 
     memcpy(wanted + 4, serial, 36);
-    check_page(btl, 0x80, wanted, sizeof(wanted));
+    check_page(btl, 0x80, wanted, sizeof wanted);
 }
 
 /* The last designator of both profiles has the process. */
@@ -64,7 +64,7 @@ static void check_original_list(UINT32 btl)
 {
     static const UCHAR wanted[] = { 0, 0, 0, 5, 0, 0x80, 0x83, 0xb0, 0xb2 };
 
-    check_page(btl, 0x00, wanted, sizeof(wanted));
+    check_page(btl, 0x00, wanted, sizeof wanted);
 }
 
 static void check_original_identification(UINT32 btl)
@@ -74,7 +74,7 @@ static void check_original_identification(UINT32 btl)
 
     memcpy(wanted + 36, serial, 36);
     put_process(wanted + 72);
-    check_page(btl, 0x83, wanted, sizeof(wanted));
+    check_page(btl, 0x83, wanted, sizeof wanted);
 }
 
 static void check_original_limits(UINT32 btl, BOOL unmap)
@@ -85,14 +85,14 @@ static void check_original_limits(UINT32 btl, BOOL unmap)
         memset(wanted + 20, 0xff, 4);
         wanted[27] = BLOCK / 16;
     }
-    check_page(btl, 0xb0, wanted, sizeof(wanted));
+    check_page(btl, 0xb0, wanted, sizeof wanted);
 }
 
 static void check_modern_list(UINT32 btl)
 {
     static const UCHAR wanted[] = { 0, 0, 0, 7, 0, 0x80, 0x83, 0x86, 0xb0, 0xb1, 0xb2 };
 
-    check_page(btl, 0x00, wanted, sizeof(wanted));
+    check_page(btl, 0x00, wanted, sizeof wanted);
 }
 
 /* NAA and UUID, which stay the same, come first; the T10 one is without the revision, which may
@@ -106,10 +106,10 @@ static void check_modern_identification(UINT32 btl)
         0x02, 0x01, 0, 60, 'W', 'i', 'n', 'S', 'p', 'd', ' ', ' ' };
     UCHAR wanted[114] = { 0 };
 
-    memcpy(wanted, fixed, sizeof(fixed));
-    memcpy(wanted + sizeof(fixed) + 16, serial, 36);
-    put_process(wanted + sizeof(fixed) + 16 + 36);
-    check_page(btl, 0x83, wanted, sizeof(wanted));
+    memcpy(wanted, fixed, sizeof fixed);
+    memcpy(wanted + sizeof fixed + 16, serial, 36);
+    put_process(wanted + sizeof fixed + 16 + 36);
+    check_page(btl, 0x83, wanted, sizeof wanted);
 }
 
 /* SBC-3 6.5.3. MaxTransferLength is the optimal length, and there is no maximum. */
@@ -122,7 +122,7 @@ static void check_modern_limits(UINT32 btl, BOOL unmap)
         wanted[27] = BLOCK / 16;
     }
     wanted[41] = 0x08; /* WRITE SAME: 2^19 blocks */
-    check_page(btl, 0xb0, wanted, sizeof(wanted));
+    check_page(btl, 0xb0, wanted, sizeof wanted);
 }
 
 static void check_provisioning(UINT32 btl, BOOL unmap)
@@ -194,8 +194,8 @@ static DWORD original_mode_data(UCHAR *wanted, BOOL ten, BOOL protect, BOOL cach
 
     memset(wanted, 0, 8);
     wanted[ten ? 3 : 2] = (UCHAR)(protect << 7 | cache << 4);
-    memcpy(at, caching, sizeof(caching));
-    memcpy(at + 20, control, sizeof(control));
+    memcpy(at, caching, sizeof caching);
+    memcpy(at + 20, control, sizeof control);
     wanted[ten] = (UCHAR)(at + 32 - wanted - (ten ? 2 : 1));
     return (DWORD)(at + 32 - wanted);
 }
@@ -210,12 +210,12 @@ static DWORD modern_mode_data(UCHAR *wanted, BOOL ten, BOOL protect, BOOL cache)
 
     memset(wanted, 0, 8);
     wanted[ten ? 3 : 2] = (UCHAR)(protect << 7 | 0x10);
-    wanted[ten ? 7 : 3] = sizeof(descriptor);
-    memcpy(at, descriptor, sizeof(descriptor));
-    memcpy(at + 8, recovery, sizeof(recovery));
-    memcpy(at + 20, caching, sizeof(caching));
-    memcpy(at + 40, control, sizeof(control));
-    memcpy(at + 52, exceptions, sizeof(exceptions));
+    wanted[ten ? 7 : 3] = sizeof descriptor;
+    memcpy(at, descriptor, sizeof descriptor);
+    memcpy(at + 8, recovery, sizeof recovery);
+    memcpy(at + 20, caching, sizeof caching);
+    memcpy(at + 40, control, sizeof control);
+    memcpy(at + 52, exceptions, sizeof exceptions);
     wanted[ten] = (UCHAR)(at + 64 - wanted - (ten ? 2 : 1));
     return (DWORD)(at + 64 - wanted);
 }
@@ -225,7 +225,7 @@ static void check_mode(UINT32 btl, BOOL modern, BOOL ten, BOOL protect, BOOL cac
     UCHAR data[255] = { 0 }, wanted[72];
     DWORD length = modern ? modern_mode_data(wanted, ten, protect, cache)
                           : original_mode_data(wanted, ten, protect, cache);
-    struct scsi command = { .btl = btl, .direction = DATA_IN, .data = data, .length = sizeof(data),
+    struct scsi command = { .btl = btl, .direction = DATA_IN, .data = data, .length = sizeof data,
         .cdb_length = ten ? 10 : 6, .cdb = { ten ? 0x5a : 0x1a, 0, 0x3f } };
 
     command.cdb[ten ? 8 : 4] = 255;
@@ -321,7 +321,7 @@ static void names_are_text(void)
     call.target = provision_good(&params) >> 8;
     WAIT_UNTIL(double_state().started == 1);
     CHECK_EQUAL(device_control(
-        adapter, DOUBLE_IOCTL_CLASS, &call, sizeof(call), &call, sizeof(call), NULL), 0);
+        adapter, DOUBLE_IOCTL_CLASS, &call, sizeof call, &call, sizeof call, NULL), 0);
     CHECK_BYTES(call.data + 16, "Disk            1   ", 20);
     CHECK_EQUAL(unprovision(&guid_a), 0);
 }

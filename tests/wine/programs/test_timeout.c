@@ -60,7 +60,7 @@ static void a_read_that_is_kept(void)
 {
     UCHAR data[BLOCK];
 
-    memset(data, 0x77, sizeof(data));
+    memset(data, 0x77, sizeof data);
     a_request_that_is_kept(scsi_move(0, DATA_IN, 3, 1, data));
     CHECK_EQUAL(data[0], 0x77);
 }

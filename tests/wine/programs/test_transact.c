@@ -58,7 +58,7 @@ static void read_in(UINT32 max, BOOL direct)
         CHECK_EQUAL(transact(btl, &rsp, NULL, chunk, count * BLOCK, max), 0);
         block += count;
     }
-    check_moved(&command, sizeof(data));
+    check_moved(&command, sizeof data);
     CHECK(is_pattern(data, 7, 5, 0));
     CHECK_EQUAL(unprovision(&guid_a), 0);
 }
@@ -101,7 +101,7 @@ static void write_out(UINT32 max, BOOL direct)
         CHECK_EQUAL(transact(btl, &rsp, NULL, NULL, 0, max), 0);
         block += count;
     }
-    check_moved(&command, sizeof(data));
+    check_moved(&command, sizeof data);
     CHECK_EQUAL(unprovision(&guid_a), 0);
 }
 
@@ -159,7 +159,7 @@ static void an_unmap_is_served(void)
     UINT32 btl = unit_with(BLOCK, FALSE, TRUE), i;
     UCHAR list[8 + 3 * 16] = { 0, 54, 0, 48 }, data[BLOCK];
     struct scsi command = { .btl = btl, .direction = DATA_OUT, .data = list,
-        .length = sizeof(list), .cdb_length = 10, .cdb = { 0x42, [8] = sizeof(list) } };
+        .length = sizeof list, .cdb_length = 10, .cdb = { 0x42, [8] = sizeof list } };
     const SPD_IOCTL_UNMAP_DESCRIPTOR *descriptors = (const void *)data;
     SPD_IOCTL_TRANSACT_REQ req;
     SPD_IOCTL_TRANSACT_RSP rsp;
@@ -179,7 +179,7 @@ static void an_unmap_is_served(void)
     }
     rsp = good_response(&req);
     CHECK_EQUAL(transact(btl, &rsp, NULL, NULL, 0, BLOCK), 0);
-    check_moved(&command, sizeof(list));
+    check_moved(&command, sizeof list);
     CHECK_EQUAL(unprovision(&guid_a), 0);
 }
 
@@ -192,11 +192,11 @@ static void an_error_reaches_the_requester(void)
     SPD_IOCTL_TRANSACT_RSP rsp;
 
     scsi_start(&command);
-    CHECK_EQUAL(transact(btl, NULL, &req, data, 0, sizeof(data)), 0);
+    CHECK_EQUAL(transact(btl, NULL, &req, data, 0, sizeof data), 0);
     rsp = good_response(&req);
     rsp.Status = (SPD_IOCTL_STORAGE_UNIT_STATUS){ .ScsiStatus = 2, .SenseKey = 3, .ASC = 0x15,
         .ASCQ = 2, .Information = 11, .InformationValid = 1 };
-    CHECK_EQUAL(transact(btl, &rsp, NULL, NULL, 0, sizeof(data)), 0);
+    CHECK_EQUAL(transact(btl, &rsp, NULL, NULL, 0, sizeof data), 0);
     scsi_wait(&command);
     check_sense(&command, 3, 0x15, 2);
     CHECK_EQUAL(command.sense[0], 0xf0);
@@ -261,7 +261,7 @@ static void a_read_without_data_is_zeros(void)
     SPD_IOCTL_TRANSACT_REQ req;
     SPD_IOCTL_TRANSACT_RSP rsp;
 
-    memset(data, 0x77, sizeof(data));
+    memset(data, 0x77, sizeof data);
     scsi_start(&command);
     CHECK_EQUAL(transact(btl, NULL, &req, zeros, 0, BLOCK), 0);
     rsp = good_response(&req);
@@ -274,12 +274,12 @@ static void a_read_without_data_is_zeros(void)
 static void bad_transactions_are_refused(void)
 {
     UINT32 btl = unit_with(BLOCK, FALSE, FALSE);
-    SPD_IOCTL_TRANSACT_PARAMS block = { .Base = { sizeof(block), SPD_IOCTL_TRANSACT }, .Btl = btl };
+    SPD_IOCTL_TRANSACT_PARAMS block = { .Base = { sizeof block, SPD_IOCTL_TRANSACT }, .Btl = btl };
     SPD_IOCTL_TRANSACT_RSP rsp = { .Hint = 1 };
 
     CHECK_EQUAL(transact(btl, NULL, NULL, NULL, 0, BLOCK), ERROR_INVALID_PARAMETER);
     block.ReqValid = 1;
-    CHECK_EQUAL(service(adapter, &block, sizeof(block), &block, sizeof(block), NULL),
+    CHECK_EQUAL(service(adapter, &block, sizeof block, &block, sizeof block, NULL),
         ERROR_INVALID_PARAMETER); /* no DataBuffer */
     CHECK_EQUAL(transact(BTL(5), &rsp, NULL, NULL, 0, BLOCK), ERROR_OPERATION_ABORTED);
     CHECK_EQUAL(transact(BTL(200), &rsp, NULL, NULL, 0, BLOCK), ERROR_OPERATION_ABORTED);
@@ -309,7 +309,7 @@ static DWORD WINAPI client_thread(void *context)
         scsi_run(&out);
         in = scsi_move(client->btl, DATA_IN, block + i, 3, back);
         scsi_run(&in);
-        if (out.error || out.status || in.error || in.status || memcmp(data, back, sizeof(data)))
+        if (out.error || out.status || in.error || in.status || memcmp(data, back, sizeof data))
             return 1;
     }
     return 0;

@@ -35,11 +35,11 @@ NTSTATUS NTAPI adapter_add(DRIVER_OBJECT *driver, DEVICE_OBJECT *pdo)
     NTSTATUS status;
     ULONG number;
 
-    status = named_device_create(driver, &adapter_names, sizeof(*adapter), &device, &number);
+    status = named_device_create(driver, &adapter_names, sizeof *adapter, &device, &number);
     if (status)
         return status;
     adapter = device->DeviceExtension;
-    RtlZeroMemory(adapter, sizeof(*adapter));
+    RtlZeroMemory(adapter, sizeof *adapter);
     adapter->kind = DEVICE_ADAPTER;
     adapter->self = device;
     adapter->pdo = pdo;
@@ -61,8 +61,8 @@ static void default_configuration(struct adapter *adapter)
     STOR_PORT_CONFIGURATION *config = &adapter->config;
     const VIRTUAL_HW_INITIALIZATION_DATA *hw = &adapter->miniport->hw;
 
-    RtlZeroMemory(config, sizeof(*config));
-    config->Length = sizeof(*config);
+    RtlZeroMemory(config, sizeof *config);
+    config->Length = sizeof *config;
     config->AdapterInterfaceType = hw->AdapterInterfaceType;
     config->MaximumTransferLength = 0xffffffff;
     config->NumberOfPhysicalBreaks = 0xffffffff;
@@ -81,7 +81,7 @@ static NTSTATUS find_adapter(struct adapter *adapter)
 {
     const VIRTUAL_HW_INITIALIZATION_DATA *hw = &adapter->miniport->hw;
     struct extension_header *header;
-    SIZE_T length = sizeof(*header) + hw->DeviceExtensionSize;
+    SIZE_T length = sizeof *header + hw->DeviceExtensionSize;
     BOOLEAN again = FALSE;
 
     header = ExAllocatePoolWithTag(NonPagedPool, length, TAG);
@@ -119,7 +119,7 @@ static void judge_control_types(struct adapter *adapter)
     SCSI_SUPPORTED_CONTROL_TYPE_LIST *list = (SCSI_SUPPORTED_CONTROL_TYPE_LIST *)memory;
     BOOLEAN *end = list->SupportedTypeList + TYPES;
 
-    C_ASSERT(sizeof(memory) > sizeof(*list) + TYPES);
+    C_ASSERT(sizeof memory > sizeof *list + TYPES);
     list->MaxControlType = TYPES;
     *end = 0x5a;
     adapter->miniport->hw.HwAdapterControl(

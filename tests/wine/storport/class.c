@@ -23,8 +23,8 @@ static NTSTATUS NTAPI ended(DEVICE_OBJECT *device, IRP *irp, PVOID context)
     reply->srb_status = request->srb.SrbStatus;
     reply->scsi_status = request->srb.ScsiStatus;
     reply->length = request->srb.DataTransferLength;
-    RtlCopyMemory(reply->sense, request->sense, sizeof(reply->sense));
-    complete_irp(request->caller, STATUS_SUCCESS, sizeof(*reply));
+    RtlCopyMemory(reply->sense, request->sense, sizeof reply->sense);
+    complete_irp(request->caller, STATUS_SUCCESS, sizeof *reply);
     ExFreePoolWithTag(request, TAG);
     IoFreeIrp(irp);
     return STATUS_MORE_PROCESSING_REQUIRED;
@@ -35,15 +35,15 @@ static void fill(struct class_request *request, IRP *caller)
     struct double_class *wanted = caller->AssociatedIrp.SystemBuffer;
     SCSI_REQUEST_BLOCK *srb = &request->srb;
 
-    RtlZeroMemory(request, sizeof(*request));
+    RtlZeroMemory(request, sizeof *request);
     request->caller = caller;
-    srb->Length = sizeof(*srb);
+    srb->Length = sizeof *srb;
     srb->Function = wanted->function;
-    srb->CdbLength = sizeof(wanted->cdb);
-    RtlCopyMemory(srb->Cdb, wanted->cdb, sizeof(wanted->cdb));
+    srb->CdbLength = sizeof wanted->cdb;
+    RtlCopyMemory(srb->Cdb, wanted->cdb, sizeof wanted->cdb);
     srb->SenseInfoBuffer = request->sense;
-    srb->SenseInfoBufferLength = sizeof(request->sense);
-    srb->DataTransferLength = min(wanted->length, sizeof(wanted->data));
+    srb->SenseInfoBufferLength = sizeof request->sense;
+    srb->DataTransferLength = min(wanted->length, sizeof wanted->data);
     srb->DataBuffer = wanted->data;
     srb->SrbFlags = SRB_FLAGS_NO_QUEUE_FREEZE | (wanted->out ? SRB_FLAGS_DATA_OUT
                                                              : SRB_FLAGS_DATA_IN);
@@ -58,7 +58,7 @@ NTSTATUS class_send(struct adapter *adapter, IRP *caller)
     IRP *irp = disk ? IoAllocateIrp(disk->self->StackSize, FALSE) : NULL;
 
     if (irp)
-        request = ExAllocatePoolWithTag(NonPagedPool, sizeof(*request), TAG);
+        request = ExAllocatePoolWithTag(NonPagedPool, sizeof *request, TAG);
     if (!request) {
         if (irp)
             IoFreeIrp(irp);

@@ -13,7 +13,7 @@ static void srb_done(struct request *request)
 
     reply->status = request->srb.SrbStatus;
     request_free(request);
-    complete_irp(irp, STATUS_SUCCESS, sizeof(*reply));
+    complete_irp(irp, STATUS_SUCCESS, sizeof *reply);
 }
 
 /* In the order of their age. */
@@ -59,7 +59,7 @@ static void get_state(struct adapter *adapter, struct double_state *state)
     LIST_ENTRY *entry;
     KIRQL irql;
 
-    RtlZeroMemory(state, sizeof(*state));
+    RtlZeroMemory(state, sizeof *state);
     state->findings = judge_findings();
     state->requests = (ULONG)adapter->request_count;
     state->service_irps = service_count(adapter);

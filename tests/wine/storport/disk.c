@@ -40,10 +40,10 @@ struct disk *disk_create(struct adapter *adapter, ULONG btl)
     ULONG number;
 
     if (named_device_create(
-            adapter->miniport->driver, &disk_names, sizeof(*disk), &device, &number))
+            adapter->miniport->driver, &disk_names, sizeof *disk, &device, &number))
         return NULL;
     disk = device->DeviceExtension;
-    RtlZeroMemory(disk, sizeof(*disk));
+    RtlZeroMemory(disk, sizeof *disk);
     disk->kind = DEVICE_DISK;
     disk->self = device;
     disk->adapter = adapter;
@@ -161,7 +161,7 @@ DEVICE_RELATIONS *disk_relations(struct adapter *adapter)
     room = count_disks(adapter);
     KeReleaseSpinLock(&adapter->lock, irql);
     relations = ExAllocatePoolWithTag(
-        NonPagedPool, sizeof(*relations) + room * sizeof(DEVICE_OBJECT *), TAG);
+        NonPagedPool, sizeof *relations + room * sizeof(DEVICE_OBJECT *), TAG);
     if (!relations)
         return NULL;
     relations->Count = 0;
@@ -236,11 +236,11 @@ static void query_capabilities(struct disk *disk, DEVICE_CAPABILITIES *capabilit
     capabilities->RawDeviceOK = TRUE;
     capabilities->UniqueID = FALSE;
     capabilities->Address = ADDRESS_TARGET(disk->btl);
-    request = request_new(disk->adapter, disk->btl, sizeof(*asked));
+    request = request_new(disk->adapter, disk->btl, sizeof *asked);
     if (!request)
         return;
     asked = (STOR_DEVICE_CAPABILITIES *)request->buffer;
-    RtlZeroMemory(asked, sizeof(*asked));
+    RtlZeroMemory(asked, sizeof *asked);
     srb = (SCSI_PNP_REQUEST_BLOCK *)&request->srb;
     srb->Function = SRB_FUNCTION_PNP;
     srb->PnPAction = StorQueryCapabilities;
@@ -257,7 +257,7 @@ static void query_capabilities(struct disk *disk, DEVICE_CAPABILITIES *capabilit
 
 static NTSTATUS query_self(struct disk *disk, ULONG_PTR *information)
 {
-    DEVICE_RELATIONS *self = ExAllocatePoolWithTag(PagedPool, sizeof(*self), TAG);
+    DEVICE_RELATIONS *self = ExAllocatePoolWithTag(PagedPool, sizeof *self, TAG);
 
     if (!self)
         return STATUS_INSUFFICIENT_RESOURCES;

@@ -179,7 +179,7 @@ struct miniport *miniport_of(DRIVER_OBJECT *driver)
 
 static BOOLEAN acceptable(const VIRTUAL_HW_INITIALIZATION_DATA *hw)
 {
-    if (hw->HwInitializationDataSize != sizeof(*hw))
+    if (hw->HwInitializationDataSize != sizeof *hw)
         judge_finding("HwInitializationDataSize is %u", (unsigned)hw->HwInitializationDataSize);
     else if (!hw->HwInitialize || !hw->HwStartIo || !hw->HwFindAdapter || !hw->HwResetBus ||
         !hw->HwAdapterControl)
@@ -201,7 +201,7 @@ ULONG NTAPI StorPortInitialize(
     judge_open();
     if (!acceptable(hw) || !judge_imports(driver))
         return (ULONG)STATUS_REVISION_MISMATCH;
-    miniport = ExAllocatePoolWithTag(NonPagedPool, sizeof(*miniport), TAG);
+    miniport = ExAllocatePoolWithTag(NonPagedPool, sizeof *miniport, TAG);
     if (!miniport)
         return (ULONG)STATUS_INSUFFICIENT_RESOURCES;
     *miniport = (struct miniport){

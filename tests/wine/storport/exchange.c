@@ -80,8 +80,8 @@ static IRP *ripe(ULONG *count)
 static void bring(IRP *irp, ULONG count)
 {
     struct double_taken *reply = irp->AssociatedIrp.SystemBuffer;
-    ULONG length = sizeof(*reply) + count * current.take_brings;
-    ULONG end = sizeof(*reply);
+    ULONG length = sizeof *reply + count * current.take_brings;
+    ULONG end = sizeof *reply;
 
     *reply = (struct double_taken){ count, current };
     for (LIST_ENTRY *at = taken.Flink; current.write && at != &taken; at = at->Flink) {

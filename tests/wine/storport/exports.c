@@ -12,7 +12,7 @@ struct service {
 
 void service_request(struct adapter *adapter, IRP *irp)
 {
-    struct service *service = ExAllocatePoolWithTag(NonPagedPool, sizeof(*service), TAG);
+    struct service *service = ExAllocatePoolWithTag(NonPagedPool, sizeof *service, TAG);
     KIRQL irql;
 
     if (!service) {
@@ -61,16 +61,16 @@ static void judge_reply(struct adapter *adapter, const IRP *irp)
 
     if (!NT_SUCCESS(irp->IoStatus.Status))
         return;
-    for (i = 0; i < length / sizeof(*words); i++) {
+    for (i = 0; i < length / sizeof *words; i++) {
         if (!i && is_head(words[i]))
             continue;
-        if (words[i] - (ULONG_PTR)irp < sizeof(*irp) ||
+        if (words[i] - (ULONG_PTR)irp < sizeof *irp ||
             words[i] - (ULONG_PTR)irp->AssociatedIrp.SystemBuffer < HEAD ||
             words[i] - (ULONG_PTR)adapter->extension < adapter->config.DeviceExtensionSize ||
             words[i] - (ULONG_PTR)driver->DriverStart < driver->DriverSize ||
             judge_pool_holds(words[i]) || requests_hold(adapter, words[i]))
             judge_finding("a service IRP gives an address of the kernel away, at byte %u",
-                (unsigned)(i * sizeof(*words)));
+                (unsigned)(i * sizeof *words));
     }
 }
 
@@ -153,13 +153,13 @@ static ULONG log_event(const STOR_LOG_EVENT_DETAILS *details)
 
     judge_unlocked("StorPortLogSystemEvent");
     if (details->InterfaceRevision != STOR_CURRENT_LOG_INTERFACE_REVISION ||
-        details->Size != sizeof(*details) || details->Flags) {
+        details->Size != sizeof *details || details->Flags) {
         judge_finding("StorPortLogSystemEvent of another revision or size");
         return STOR_STATUS_INVALID_PARAMETER;
     }
     for (i = 0; i < details->StringCount; i++)
         for (j = 0; j == 0 || details->StringList[i][j - 1]; j++, bytes += sizeof(WCHAR))
-            if (j < sizeof(text) - 1)
+            if (j < sizeof text - 1)
                 text[j] = (char)details->StringList[i][j];
     if (bytes > 150) {
         judge_finding("StorPortLogSystemEvent of %u bytes", (unsigned)bytes);

@@ -30,7 +30,7 @@ static SPD_IOCTL_BATCH_PARAMS *batch_of(IRP *irp)
 {
     SPD_IOCTL_BATCH_PARAMS *batch = irp->AssociatedIrp.SystemBuffer;
 
-    return stack_of(irp)->Parameters.DeviceIoControl.InputBufferLength >= sizeof(*batch) &&
+    return stack_of(irp)->Parameters.DeviceIoControl.InputBufferLength >= sizeof *batch &&
             batch->Base.Code == SPD_IOCTL_BATCH
         ? batch
         : NULL;
@@ -84,7 +84,7 @@ static void ask_only(IRP *irp)
 
     batch->Count = 0;
     batch->Wanted = wanted;
-    stack_of(irp)->Parameters.DeviceIoControl.InputBufferLength = sizeof(*batch);
+    stack_of(irp)->Parameters.DeviceIoControl.InputBufferLength = sizeof *batch;
 }
 
 void gather_service(struct adapter *adapter, IRP *irp)
@@ -118,7 +118,7 @@ BOOLEAN gather_keeps(IRP *irp)
         keep(irp);
         return TRUE;
     }
-    if (irp->IoStatus.Information >= sizeof(*batch) && batch->Base.Code == SPD_IOCTL_BATCH)
+    if (irp->IoStatus.Information >= sizeof *batch && batch->Base.Code == SPD_IOCTL_BATCH)
         InterlockedExchangeAdd(&waiting, -(LONG)batch->Count);
     return FALSE;
 }

@@ -29,7 +29,7 @@ void judge_open(void)
 static void say(const char *kind, const char *format, va_list arguments)
 {
     char line[JUDGE_LINE];
-    size_t at = 0, room = sizeof(line) - 2; /* for the end of the line and of the string */
+    size_t at = 0, room = sizeof line - 2; /* for the end of the line and of the string */
     int length;
 
     while (kind[at]) {

@@ -137,7 +137,7 @@ static VOID NTAPI initialize_dpc(PKDPC dpc, PKDEFERRED_ROUTINE routine, PVOID co
 {
     unsigned i;
 
-    for (i = 0; i < sizeof(dpcs) / sizeof(*dpcs); i++) {
+    for (i = 0; i < sizeof dpcs / sizeof *dpcs; i++) {
         PKDPC old = InterlockedCompareExchangePointer((PVOID volatile *)&dpcs[i].dpc, dpc, NULL);
 
         if (old && old != dpc)
@@ -190,7 +190,7 @@ static const void *judged_call(const char *name)
 {
     unsigned i;
 
-    for (i = 0; i < sizeof(judged_calls) / sizeof(*judged_calls); i++)
+    for (i = 0; i < sizeof judged_calls / sizeof *judged_calls; i++)
         if (same(name, judged_calls[i].name))
             return judged_calls[i].judged;
     return NULL;

@@ -27,7 +27,7 @@ static BOOLEAN has_nx_pool;
 /* Pool is asked for at DISPATCH_LEVEL too, where nobody may ask for the version. */
 void judge_pool_open(void)
 {
-    RTL_OSVERSIONINFOW version = { .dwOSVersionInfoSize = sizeof(version) };
+    RTL_OSVERSIONINFOW version = { .dwOSVersionInfoSize = sizeof version };
 
     RtlGetVersion(&version);
     has_nx_pool = version.dwMajorVersion * 256 + version.dwMinorVersion >= 0x602; /* Windows 8 */
@@ -45,7 +45,7 @@ PVOID NTAPI judge_allocate(POOL_TYPE type, SIZE_T length, ULONG tag)
         judge_finding("pool is allocated that can be executed");
     if (!length)
         judge_finding("pool of no length is allocated");
-    block = ExAllocatePoolWithTag(type, sizeof(*block) + length + sizeof(canary), tag);
+    block = ExAllocatePoolWithTag(type, sizeof *block + length + sizeof canary, tag);
     if (!block)
         return NULL;
     block->length = length;
@@ -54,7 +54,7 @@ PVOID NTAPI judge_allocate(POOL_TYPE type, SIZE_T length, ULONG tag)
     block->address = block;
     /* Whoever relies on zeroed pool is found out. */
     RtlFillMemory(block + 1, length, 0xa5);
-    RtlCopyMemory((UCHAR *)(block + 1) + length, &canary, sizeof(canary));
+    RtlCopyMemory((UCHAR *)(block + 1) + length, &canary, sizeof canary);
     KeAcquireSpinLock(&blocks_lock, &irql);
     InsertTailList(&blocks, &block->entry);
     block_count++;
@@ -76,8 +76,8 @@ void NTAPI judge_free_with_tag(PVOID memory, ULONG tag)
     if (tag && tag != block->tag)
         judge_finding("pool with tag %08x is freed with tag %08x", (unsigned)block->tag,
             (unsigned)tag);
-    if (RtlCompareMemory((UCHAR *)memory + block->length, &canary, sizeof(canary)) !=
-        sizeof(canary))
+    if (RtlCompareMemory((UCHAR *)memory + block->length, &canary, sizeof canary) !=
+        sizeof canary)
         judge_finding("written past the end of %u bytes of pool", (unsigned)block->length);
     KeAcquireSpinLock(&blocks_lock, &irql);
     RemoveEntryList(&block->entry);

@@ -59,7 +59,7 @@ void irp_lingers(IRP *irp)
 
     if (!stack->CompletionRoutine)
         return;
-    upper = ExAllocatePoolWithTag(NonPagedPool, sizeof(*upper), TAG);
+    upper = ExAllocatePoolWithTag(NonPagedPool, sizeof *upper, TAG);
     if (!upper)
         return;
     *upper = (struct upper){ stack->CompletionRoutine, stack->Context };

@@ -50,7 +50,7 @@ BOOLEAN caller_write(const struct caller *caller, const void *buffer, SIZE_T len
 /* Another view of the page, which may be written to. */
 void replace_import(ULONG_PTR *slot, const void *call)
 {
-    MDL *mdl = IoAllocateMdl(slot, sizeof(*slot), FALSE, FALSE, NULL);
+    MDL *mdl = IoAllocateMdl(slot, sizeof *slot, FALSE, FALSE, NULL);
     ULONG_PTR *view;
 
     if (!mdl)

@@ -42,12 +42,12 @@ static void pass_through_done(struct request *request)
     header->ScsiStatus = request->srb.ScsiStatus;
     header->DataTransferLength = moved;
     return_sense(request, buffer, header);
-    information = max(sizeof(*header), header->SenseInfoOffset + header->SenseInfoLength);
+    information = max(sizeof *header, header->SenseInfoOffset + header->SenseInfoLength);
     if (is_direct(irp)) {
         SCSI_PASS_THROUGH_DIRECT *direct = (SCSI_PASS_THROUGH_DIRECT *)buffer;
 
         information = direct->SenseInfoOffset + direct->SenseInfoLength;
-        information = max(sizeof(*direct), information);
+        information = max(sizeof *direct, information);
         if (header->DataIn == SCSI_IOCTL_DATA_IN && moved && NT_SUCCESS(status) &&
             !caller_write(&request->caller, request->buffer, moved))
             status = STATUS_ACCESS_VIOLATION;
@@ -70,7 +70,7 @@ static NTSTATUS check(IRP *irp, const SCSI_PASS_THROUGH *header, BOOLEAN direct)
     IO_STACK_LOCATION *stack = IoGetCurrentIrpStackLocation(irp);
     ULONG in = stack->Parameters.DeviceIoControl.InputBufferLength;
     ULONG out = stack->Parameters.DeviceIoControl.OutputBufferLength;
-    ULONG size = direct ? sizeof(SCSI_PASS_THROUGH_DIRECT) : sizeof(*header);
+    ULONG size = direct ? sizeof(SCSI_PASS_THROUGH_DIRECT) : sizeof *header;
     ULONG sense;
 
     if (in < size)

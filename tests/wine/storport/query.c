@@ -59,8 +59,8 @@ static ULONG max_pages(const struct adapter *adapter)
 static NTSTATUS adapter_property(const struct adapter *adapter, IRP *irp)
 {
     STORAGE_ADAPTER_DESCRIPTOR reply = {
-        .Version = sizeof(reply),
-        .Size = sizeof(reply),
+        .Version = sizeof reply,
+        .Size = sizeof reply,
         .MaximumTransferLength = max_transfer(adapter),
         .MaximumPhysicalPages = max_pages(adapter),
         .AlignmentMask = adapter->config.AlignmentMask,
@@ -69,7 +69,7 @@ static NTSTATUS adapter_property(const struct adapter *adapter, IRP *irp)
         .BusMajorVersion = 1,
     };
 
-    return answer(irp, &reply, sizeof(reply));
+    return answer(irp, &reply, sizeof reply);
 }
 
 static void copy_text(char *out, const UCHAR *in, unsigned length)
@@ -86,9 +86,9 @@ static NTSTATUS device_property(const struct disk *disk, IRP *irp)
     struct device_descriptor reply;
     STORAGE_DEVICE_DESCRIPTOR *header = &reply.header;
 
-    RtlZeroMemory(&reply, sizeof(reply));
-    header->Version = sizeof(*header);
-    header->Size = sizeof(reply);
+    RtlZeroMemory(&reply, sizeof reply);
+    header->Version = sizeof *header;
+    header->Size = sizeof reply;
     header->DeviceType = disk->identity.inquiry[0] & 0x1f;
     header->RemovableMedia = disk->identity.inquiry[1] >> 7;
     header->CommandQueueing = (disk->identity.inquiry[7] & 2) != 0;
@@ -101,7 +101,7 @@ static NTSTATUS device_property(const struct disk *disk, IRP *irp)
     copy_text(reply.product, disk->identity.inquiry + 16, 16);
     copy_text(reply.revision, disk->identity.inquiry + 32, 4);
     copy_text(reply.serial, disk->identity.serial + 4, min(disk->identity.serial[3], TEXT - 1));
-    return answer(irp, &reply, sizeof(reply));
+    return answer(irp, &reply, sizeof reply);
 }
 
 /* VPD page 83h as STORAGE_IDENTIFIERs: the four bytes of a designator's header spread out, and the
@@ -113,15 +113,15 @@ static NTSTATUS device_id_property(const struct disk *disk, IRP *irp)
     ULONG at = FIELD_OFFSET(STORAGE_DEVICE_ID_DESCRIPTOR, Identifiers);
     ULONG page = 4, end = 4 + (ULONG)disk->ids[2] * 256 + disk->ids[3];
 
-    RtlZeroMemory(reply, sizeof(reply));
-    end = min(end, sizeof(disk->ids));
+    RtlZeroMemory(reply, sizeof reply);
+    end = min(end, sizeof disk->ids);
     while (page + 4 <= end && page + 4 + disk->ids[page + 3] <= end) {
         const UCHAR *designator = disk->ids + page;
         ULONG length = designator[3];
         ULONG size = (FIELD_OFFSET(STORAGE_IDENTIFIER, Identifier) + length + 3) & ~3u;
         STORAGE_IDENTIFIER *identifier = (STORAGE_IDENTIFIER *)(reply + at);
 
-        if (at + size > sizeof(reply))
+        if (at + size > sizeof reply)
             break;
         identifier->CodeSet = designator[0] & 15;
         identifier->Type = designator[1] & 15;
@@ -133,7 +133,7 @@ static NTSTATUS device_id_property(const struct disk *disk, IRP *irp)
         at += size;
         page += 4 + length;
     }
-    header->Version = sizeof(*header);
+    header->Version = sizeof *header;
     header->Size = at;
     return answer(irp, reply, at);
 }
@@ -169,14 +169,14 @@ NTSTATUS query_adapter(struct adapter *adapter, IRP *irp)
 NTSTATUS query_scsi_capabilities(struct adapter *adapter, IRP *irp)
 {
     IO_SCSI_CAPABILITIES reply = {
-        .Length = sizeof(reply),
+        .Length = sizeof reply,
         .MaximumTransferLength = max_transfer(adapter),
         .MaximumPhysicalPages = max_pages(adapter),
         .AlignmentMask = adapter->config.AlignmentMask,
         .TaggedQueuing = adapter->config.TaggedQueuing,
     };
 
-    return answer_whole(irp, &reply, sizeof(reply));
+    return answer_whole(irp, &reply, sizeof reply);
 }
 
 static NTSTATUS geometry(const struct disk *disk, IRP *irp)
@@ -189,7 +189,7 @@ static NTSTATUS geometry(const struct disk *disk, IRP *irp)
     };
 
     reply.Cylinders.QuadPart = (LONGLONG)(disk->block_count / (255 * 63));
-    return answer_whole(irp, &reply, sizeof(reply));
+    return answer_whole(irp, &reply, sizeof reply);
 }
 
 NTSTATUS query_disk(struct disk *disk, IRP *irp)
@@ -204,23 +204,23 @@ NTSTATUS query_disk(struct disk *disk, IRP *irp)
         return query_property(disk->adapter, disk, irp);
     case IOCTL_DISK_GET_LENGTH_INFO:
         length.Length.QuadPart = (LONGLONG)(disk->block_count * disk->block_length);
-        return answer_whole(irp, &length, sizeof(length));
+        return answer_whole(irp, &length, sizeof length);
     case IOCTL_DISK_GET_DRIVE_GEOMETRY:
         return geometry(disk, irp);
     case IOCTL_STORAGE_GET_DEVICE_NUMBER:
         number.DeviceType = FILE_DEVICE_DISK;
         number.DeviceNumber = disk->number;
         number.PartitionNumber = 0;
-        return answer_whole(irp, &number, sizeof(number));
+        return answer_whole(irp, &number, sizeof number);
     case IOCTL_SCSI_GET_CAPABILITIES:
         return query_scsi_capabilities(disk->adapter, irp);
     case IOCTL_SCSI_GET_ADDRESS:
-        address.Length = sizeof(address);
+        address.Length = sizeof address;
         address.PortNumber = (UCHAR)disk->adapter->number;
         address.PathId = ADDRESS_BUS(disk->btl);
         address.TargetId = ADDRESS_TARGET(disk->btl);
         address.Lun = 0;
-        return answer_whole(irp, &address, sizeof(address));
+        return answer_whole(irp, &address, sizeof address);
     default:
         return refuse(irp, STATUS_INVALID_DEVICE_REQUEST);
     }

@@ -61,12 +61,12 @@ static BOOLEAN is_disk(const UCHAR *inquiry)
 static BOOLEAN identify(struct adapter *adapter, ULONG btl, const struct disk *disk,
     struct identity *identity)
 {
-    RtlZeroMemory(identity, sizeof(*identity));
-    if (!ask(adapter, btl, inquiry_cdb, 6, identity->inquiry, sizeof(identity->inquiry)) ||
+    RtlZeroMemory(identity, sizeof *identity);
+    if (!ask(adapter, btl, inquiry_cdb, 6, identity->inquiry, sizeof identity->inquiry) ||
         !is_disk(identity->inquiry))
         return FALSE;
-    if (!ask(adapter, btl, serial_cdb, 6, identity->serial, sizeof(identity->serial)) && disk)
-        RtlCopyMemory(identity->serial, disk->identity.serial, sizeof(identity->serial));
+    if (!ask(adapter, btl, serial_cdb, 6, identity->serial, sizeof identity->serial) && disk)
+        RtlCopyMemory(identity->serial, disk->identity.serial, sizeof identity->serial);
     return TRUE;
 }
 
@@ -83,7 +83,7 @@ static void add_disk(struct adapter *adapter, ULONG btl, const struct identity *
     disk->identity = *identity;
     disk->block_count = ((ULONGLONG)be32(capacity) << 32 | be32(capacity + 4)) + 1;
     disk->block_length = be32(capacity + 8);
-    ask(adapter, btl, ids_cdb, 6, disk->ids, sizeof(disk->ids));
+    ask(adapter, btl, ids_cdb, 6, disk->ids, sizeof disk->ids);
     disk_appears(disk);
 }
 
@@ -95,7 +95,7 @@ static void scan_unit(struct adapter *adapter, ULONG btl)
     BOOLEAN there = identify(adapter, btl, disk, &identity);
 
     if (disk && there &&
-        RtlCompareMemory(&disk->identity, &identity, sizeof(identity)) == sizeof(identity))
+        RtlCompareMemory(&disk->identity, &identity, sizeof identity) == sizeof identity)
         return;
     /* The PnP manager removes only what it has heard of, so a new disk stays until then. */
     if (disk && !disk_is_reported(disk)) {

@@ -48,7 +48,7 @@ static void scsi_done(struct request *request)
     if (inner->SrbStatus & SRB_STATUS_AUTOSENSE_VALID) {
         if (srb->SenseInfoBuffer && !(srb->SrbFlags & SRB_FLAGS_DISABLE_AUTOSENSE))
             RtlCopyMemory(srb->SenseInfoBuffer, request->sense,
-                min(srb->SenseInfoBufferLength, sizeof(request->sense)));
+                min(srb->SenseInfoBufferLength, sizeof request->sense));
         else
             srb->SrbStatus &= ~SRB_STATUS_AUTOSENSE_VALID;
     }
@@ -70,7 +70,7 @@ static NTSTATUS pass_on(struct disk *disk, IRP *irp)
     if (!request)
         return end(irp, SRB_STATUS_INTERNAL_ERROR, STATUS_INSUFFICIENT_RESOURCES);
     if (srb->Function == SRB_FUNCTION_EXECUTE_SCSI)
-        request_set_cdb(request, srb->Cdb, min(srb->CdbLength, sizeof(srb->Cdb)),
+        request_set_cdb(request, srb->Cdb, min(srb->CdbLength, sizeof srb->Cdb),
             SCSI_IOCTL_DATA_UNSPECIFIED);
     request->srb.Function = srb->Function;
     request->srb.SrbFlags = srb->SrbFlags;

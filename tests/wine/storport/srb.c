@@ -31,15 +31,15 @@ ULONGLONG now(void)
 struct request *request_new(struct adapter *adapter, ULONG btl, ULONG length)
 {
     ULONG extension = adapter->miniport->hw.SrbExtensionSize;
-    struct request *request = ExAllocatePoolWithTag(NonPagedPool, sizeof(*request), TAG);
+    struct request *request = ExAllocatePoolWithTag(NonPagedPool, sizeof *request, TAG);
 
     if (!request)
         return NULL;
-    RtlZeroMemory(request, sizeof(*request));
+    RtlZeroMemory(request, sizeof *request);
     request->magic = REQUEST_MAGIC;
     request->adapter = adapter;
     request->length = length;
-    request->srb.Length = sizeof(request->srb);
+    request->srb.Length = sizeof request->srb;
     request->srb.PathId = ADDRESS_BUS(btl);
     request->srb.TargetId = ADDRESS_TARGET(btl);
     request->srb.Lun = (UCHAR)btl;
@@ -72,7 +72,7 @@ void request_set_cdb(struct request *request, const UCHAR *cdb, UCHAR length, UC
     else if (direction == SCSI_IOCTL_DATA_OUT)
         srb->SrbFlags |= SRB_FLAGS_DATA_OUT;
     srb->SenseInfoBuffer = request->sense;
-    srb->SenseInfoBufferLength = sizeof(request->sense);
+    srb->SenseInfoBufferLength = sizeof request->sense;
 }
 
 /* MapBuffers of the adapter leaves the buffers of these unmapped. */
@@ -170,7 +170,7 @@ BOOLEAN requests_hold(struct adapter *adapter, ULONG_PTR address)
          entry = entry->Flink) {
         struct request *request = CONTAINING_RECORD(entry, struct request, entry);
 
-        found = address - (ULONG_PTR)&request->srb < sizeof(request->srb) ||
+        found = address - (ULONG_PTR)&request->srb < sizeof request->srb ||
             address - (ULONG_PTR)request->srb.SrbExtension < extension ||
             address - (ULONG_PTR)request->buffer < request->length;
     }
@@ -277,9 +277,9 @@ static BOOLEAN all_dead(const void *memory, SIZE_T length)
     ULONGLONG alive = 0;
     SIZE_T i;
 
-    for (i = 0; i < length / sizeof(*words); i++)
+    for (i = 0; i < length / sizeof *words; i++)
         alive |= words[i] ^ DEAD_WORD;
-    for (i *= sizeof(*words); i < length; i++)
+    for (i *= sizeof *words; i < length; i++)
         alive |= bytes[i] ^ DEAD;
     return !alive;
 }
@@ -289,7 +289,7 @@ static void exhume(struct request *request)
     ULONG extension = request->adapter->miniport->hw.SrbExtensionSize;
     PVOID extension_memory = *(PVOID *)request->sense;
 
-    if (!all_dead(&request->srb, sizeof(request->srb)) ||
+    if (!all_dead(&request->srb, sizeof request->srb) ||
         !all_dead(extension_memory, extension))
         judge_finding("a completed SRB is written to");
     if (request->buffer && !all_dead(request->buffer, request->length))
@@ -312,7 +312,7 @@ void request_free(struct request *request)
     if (request->buffer)
         RtlFillMemory(request->buffer, request->length, DEAD);
     RtlFillMemory(extension_memory, extension, DEAD);
-    RtlFillMemory(&request->srb, sizeof(request->srb), DEAD);
+    RtlFillMemory(&request->srb, sizeof request->srb, DEAD);
     *(PVOID *)request->sense = extension_memory;
     KeAcquireSpinLock(&graveyard_lock, &irql);
     InsertTailList(&graveyard, &request->entry);

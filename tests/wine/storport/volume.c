@@ -17,7 +17,7 @@ static ULONG size(const struct disk *disk, void *reply)
     out->TotalAllocationUnits.QuadPart = (LONGLONG)disk->block_count;
     out->SectorsPerAllocationUnit = 1;
     out->BytesPerSector = disk->block_length;
-    return sizeof(*out);
+    return sizeof *out;
 }
 
 static ULONG full_size(const struct disk *disk, void *reply)
@@ -27,7 +27,7 @@ static ULONG full_size(const struct disk *disk, void *reply)
     out->TotalAllocationUnits.QuadPart = (LONGLONG)disk->block_count;
     out->SectorsPerAllocationUnit = 1;
     out->BytesPerSector = disk->block_length;
-    return sizeof(*out);
+    return sizeof *out;
 }
 
 static ULONG device(const struct disk *disk, void *reply)
@@ -36,7 +36,7 @@ static ULONG device(const struct disk *disk, void *reply)
 
     out->DeviceType = disk->self->DeviceType;
     out->Characteristics = disk->self->Characteristics;
-    return sizeof(*out);
+    return sizeof *out;
 }
 
 static const struct {
@@ -56,7 +56,7 @@ NTSTATUS query_volume(const struct disk *disk, IRP *irp)
     ULONG length = 0;
     unsigned i;
 
-    for (i = 0; i < sizeof(answers) / sizeof(*answers); i++)
+    for (i = 0; i < sizeof answers / sizeof *answers; i++)
         if (answers[i].kind == stack->Parameters.QueryVolume.FsInformationClass)
             length = answers[i].build(disk, reply);
     if (length)
@@ -119,7 +119,7 @@ BOOLEAN volume_control(struct disk *disk, IRP *irp, NTSTATUS *status)
     const IO_STACK_LOCATION *stack = IoGetCurrentIrpStackLocation(irp);
     unsigned i;
 
-    for (i = 0; i < sizeof(controls) / sizeof(*controls); i++) {
+    for (i = 0; i < sizeof controls / sizeof *controls; i++) {
         if (controls[i].code != stack->Parameters.DeviceIoControl.IoControlCode)
             continue;
         *status = controls[i].run(disk, stack->FileObject);

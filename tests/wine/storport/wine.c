@@ -63,7 +63,7 @@ BOOLEAN caller_write(const struct caller *caller, const void *buffer, SIZE_T len
 void replace_import(ULONG_PTR *slot, const void *call)
 {
     PVOID page = slot;
-    SIZE_T length = sizeof(*slot);
+    SIZE_T length = sizeof *slot;
     ULONG old;
 
     if (NtProtectVirtualMemory(NtCurrentProcess(), &page, &length, PAGE_READWRITE, &old))
@@ -122,7 +122,7 @@ void disk_announce(struct disk *disk)
 {
     unsigned i;
 
-    for (i = 0; i < sizeof(interfaces) / sizeof(*interfaces); i++)
+    for (i = 0; i < sizeof interfaces / sizeof *interfaces; i++)
         if (!IoRegisterDeviceInterface(disk->self, &interfaces[i], NULL, &disk->interfaces[i]))
             IoSetDeviceInterfaceState(&disk->interfaces[i], TRUE);
 }
@@ -132,7 +132,7 @@ void disk_withdraw(struct disk *disk)
 {
     unsigned i;
 
-    for (i = 0; i < sizeof(interfaces) / sizeof(*interfaces); i++) {
+    for (i = 0; i < sizeof interfaces / sizeof *interfaces; i++) {
         UNICODE_STRING name = disk->interfaces[i];
 
         name.Buffer = InterlockedExchangePointer((PVOID *)&disk->interfaces[i].Buffer, NULL);
