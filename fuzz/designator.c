@@ -8,6 +8,7 @@
  * Input: the descriptor, or the page that it is made of.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void must(int holds)
+static void must(bool holds)
 {
     if (!holds)
         abort();

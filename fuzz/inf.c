@@ -8,6 +8,7 @@
  * Input: the file.
  */
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -8,6 +8,7 @@
  * Input: the bytes of a message. The last of the strings of a start is also its template.
  */
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void must(int holds)
+static void must(bool holds)
 {
     if (!holds)
         abort();

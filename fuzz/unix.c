@@ -10,6 +10,7 @@
  */
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +36,7 @@ struct disk {
 static struct disk disks[2];
 static char folder[WORK_PATH_MAX];
 
-static void must(int holds)
+static void must(bool holds)
 {
     if (!holds)
         abort();
