@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (c) 2026, the WinSpd authors
+"""Finds the sentences of documents, manual pages, comments and docstrings, for the rules about them.
+
+A comment marks its sentences with little more than line ends and full stops. Each kind of file is
+therefore first cut into paragraphs, a list of (line number, text), and those into sentences.
+"""
+
+import re
+
+# Words that leave open who does something, and to whom.
+VAGUE = re.compile(r"\b(whoever|of ours|is told|under way|by iSCSI|stands?(?!-))\b", re.I)
+# The first words of sentences in which a reader looks for the subject.
+BEGINNING = re.compile(r"(That|One|Who|What|Of|Which|Whoever)\b(?![-.'])")
+WORDS = 30
+
+ABBREVIATION = re.compile(r"\b(e\.g|i\.e|etc|cf|vs|No|approx|resp)\.$")
+END = re.compile(r"(?<=[.!?])[)\"']*\s+(?=[A-Z`\"'(*_\[<])|(?<=:)\s+(?=[A-Z][a-z]* )")
+CODE = re.compile(r"``.*?``|`[^`]*`")
+LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
+
+
+def sentences(paragraph):
+    """(line number, sentence) of a paragraph, which is [(line number, text), ...]."""
+    text, starts = "", []
+    for number, line in paragraph:
+        starts.append((len(text), number))
+        text += line.strip() + " "
+    text = LINK.sub(lambda m: f"[{m[1]}]".ljust(len(m[0])), text)
+    text = CODE.sub(lambda m: "`" + "_" * (len(m[0]) - 2) + "`", text)
+    begin = 0
+    for end in [*(m.end() for m in END.finditer(text)), len(text)]:
+        sentence = text[begin:end]
+        if ABBREVIATION.search(sentence.rstrip()):
+            continue
+        if sentence.strip(" *_"):
+            skipped = begin + len(sentence) - len(sentence.lstrip())
+            yield [n for at, n in starts if at <= skipped][-1], sentence.strip()
+        begin = end
+
+
+def words(sentence):
+    return len(re.findall(r"[^\s]*\w[^\s]*", sentence))
+
+
+def grouped(lines, starts_new):
+    """Paragraphs of lines: [(number, text or None for a gap)]."""
+    group = []
+    for number, text in lines:
+        if text is None or not text.strip() or starts_new(text):
+            if group:
+                yield group
+            group = []
+        if text and text.strip():
+            group.append((number, text))
+    if group:
+        yield group
+
+
+ITEM = re.compile(r"\s*([-*] |\d+\. |@\w+)")
+
+
+def without_item(paragraph):
+    number, text = paragraph[0]
+    return [(number, re.sub(r"^\s*([-*]|\d+\.) +", "", text)), *paragraph[1:]]
+
+
+def of_markdown(text):
+    lines, fenced = [], False
+    raw = text.splitlines()
+    for number, line in enumerate(raw, 1):
+        if line.lstrip().startswith("```"):
+            fenced = not fenced
+            line = None
+        elif fenced or line.startswith(("#", "<")) or re.match(r"\s*\|[ -]*-\|?", line):
+            line = None
+        elif line.lstrip().startswith("|"):
+            if not (number < len(raw) and re.match(r"\s*\| ?-", raw[number])):
+                for cell in line.strip().strip("|").split(" | "):
+                    lines += [(number, None), (number, cell), (number, None)]
+            continue
+        lines.append((number, line))
+    return (without_item(p) for p in grouped(lines, ITEM.match))
+
+
+BREAK = re.compile(r"\.(Pp|It|Sh|Ss|Bl|El|Bd|Ed|Dl|D1|Dd|Dt|Os|Nd|In|Ft|Fo|Fc|Bx|Rs|Re)\b")
+MACRO = re.compile(r"\b(Ar|Fl|Cm|Nm|Xr|Sx|Pa|Fn|Vt|Dv|Ev|Em|Sy|Li|Ql|Dq|Sq|Pq|Po|Pc|Ns|Ic|Fa|Va|Er|"
+                   r"Lk|Ux|Op|Oo|Oc|Bq|Brq|No|Pf|Qq|Sm|St|An|Mt)\b ?")
+
+
+def of_manual(text):
+    lines, literal = [], False
+    for number, line in enumerate(text.splitlines(), 1):
+        if re.match(r"\.Bd.*-(literal|unfilled)", line):
+            literal = True
+        if line.startswith(".Ed"):
+            literal = False
+        if literal or BREAK.match(line) or line.startswith((".\\\"", "'\\\"")):
+            lines.append((number, None))
+        elif line.startswith("."):
+            line = re.sub(r" ([.,:;!?)]+)$", r"\1", MACRO.sub("", line[1:]))
+            lines.append((number, line))
+        else:
+            lines.append((number, line))
+    return grouped(lines, lambda text: False)
+
+
+def of_c(text):
+    """Each comment by itself, and lines of // that follow each other."""
+    lines, inside = [], False
+    for number, line in enumerate(text.splitlines(), 1):
+        if not inside:
+            slashes = re.match(r"\s*//+ ?(.*)", line)
+            if slashes:
+                lines.append((number, re.sub(r"</?\w[^>]*>", "", slashes[1])))
+                continue
+            found = re.search(r"/\*+<?( |$)(.*)", line)
+            lines.append((number, None))
+            if not found or line[:found.start()].count('"') % 2:
+                continue
+            inside, line = True, found[2]
+        else:
+            line = re.sub(r"^\s*\*(?!/) ?", "", line)
+        if "*/" in line:
+            inside, line = False, line.split("*/")[0]
+            lines += [(number, line), (number, None)]
+        else:
+            lines.append((number, line))
+    return (without_item(p) for p in grouped(lines, ITEM.match))
+
+
+def of_script(text):
+    """Comments and docstrings of Python and the shells."""
+    lines, inside = [], False
+    for number, line in enumerate(text.splitlines(), 1):
+        quoted = re.match(r'\s*"""(.*?)("""\s*)?$', line) if not inside else None
+        if quoted:
+            lines += [(number, None), (number, quoted[1])]
+            inside = not quoted[2]
+            if not inside:
+                lines.append((number, None))
+        elif inside:
+            inside = '"""' not in line
+            lines.append((number, line.split('"""')[0]))
+            if not inside:
+                lines.append((number, None))
+        else:
+            found = re.match(r"\s*#(?!!) ?(.*)", line)
+            lines.append((number, found[1] if found else None))
+    return (without_item(p) for p in grouped(lines, ITEM.match))
+
+
+def of(path):
+    """(line number, sentence) of everything that a person wrote for persons in a file."""
+    text = path.read_text(errors="replace")
+    if path.suffix == ".md":
+        paragraphs = of_markdown(text)
+    elif re.fullmatch(r"\.[1-8]", path.suffix):
+        paragraphs = of_manual(text)
+    elif path.suffix in (".c", ".h", ".cpp", ".hpp", ".cs"):
+        paragraphs = of_c(text)
+    else:
+        paragraphs = of_script(text)
+    for paragraph in paragraphs:
+        yield from sentences(paragraph)
+
+
+def complaints(path, bounded):
+    """(line number, what is wrong) in a file; its sentences have a bound where that is asked for."""
+    for number, sentence in of(path):
+        for word in VAGUE.findall(sentence):
+            yield number, f'"{word}": {sentence[:70]}'
+        if BEGINNING.match(sentence) and not sentence.endswith("?"):
+            yield number, f"begins without a subject: {sentence[:70]}"
+        if bounded and words(sentence) > WORDS:
+            yield number, f"{words(sentence)} words, allowed are {WORDS}: {sentence[:70]}"
