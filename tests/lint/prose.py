@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""Finds the sentences of documents, manual pages, comments and docstrings, for the rules about them.
+"""Finds the sentences of documents, manual pages and comments, for the rules about them.
 
 A comment marks its sentences with little more than line ends and full stops. Each kind of file is
 therefore first cut into paragraphs, a list of (line number, text), and those into sentences.
@@ -89,19 +89,21 @@ MACRO = re.compile(r"\b(Ar|Fl|Cm|Nm|Xr|Sx|Pa|Fn|Vt|Dv|Ev|Em|Sy|Li|Ql|Dq|Sq|Pq|Po
 
 
 def of_manual(text):
+    """A sentence of a manual page begins a line."""
     lines, literal = [], False
     for number, line in enumerate(text.splitlines(), 1):
-        if re.match(r"\.Bd.*-(literal|unfilled)", line):
+        if re.match(r"\.Bd.*-(literal|unfilled)|\.Sh SYNOPSIS", line):
             literal = True
-        if line.startswith(".Ed"):
+        elif re.match(r"\.(Ed|Sh)", line):
             literal = False
         if literal or BREAK.match(line) or line.startswith((".\\\"", "'\\\"")):
             lines.append((number, None))
-        elif line.startswith("."):
-            line = re.sub(r" ([.,:;!?)]+)$", r"\1", MACRO.sub("", line[1:]))
-            lines.append((number, line))
         else:
+            if line.startswith("."):
+                line = re.sub(r" ([.,:;!?)]+)$", r"\1", MACRO.sub("", line[1:]))
             lines.append((number, line))
+            if line.endswith((".", "?")):
+                lines.append((number, None))
     return grouped(lines, lambda text: False)
 
 
@@ -166,7 +168,7 @@ def of(path):
 
 
 def complaints(path, bounded):
-    """(line number, what is wrong) in a file; its sentences have a bound where that is asked for."""
+    """(line number, what is wrong) in a file; "bounded" sentences have at most WORDS words."""
     for number, sentence in of(path):
         for word in VAGUE.findall(sentence):
             yield number, f'"{word}": {sentence[:70]}'
