@@ -4,7 +4,7 @@
 /*
  * A byte stream into the iSCSI door, before login and after it. The first byte of an input chooses:
  * bit 0 logged in, bit 1 a device that answers late, bits 2-3 digests, bit 4 unsolicited data; the
- * second how many bytes arrive at once (0: all of them).
+ * second how many bytes arrive at once (0: all of them). The target has units at LUN 0 and 1.
  */
 
 #include <fcntl.h>
@@ -15,7 +15,8 @@
 #include <unistd.h>
 
 #include "doors/iscsi/connection.h"
-#include "doors/iscsi/door.h"
+#include "doors/iscsi/member.h"
+#include "doors/iscsi/portal.h"
 #include "lib/unit.h"
 #include "scsi/be.h"
 
@@ -27,8 +28,7 @@ enum { BLOCK = 512, BLOCKS = 4096, HELD_MAX = 512 };
 enum { LOGGED_IN = 1, LATE = 2, HEADER_DIGEST = 4, DATA_DIGEST = 8, UNSOLICITED = 16 };
 
 static uint8_t memory[BLOCKS * BLOCK];
-static struct spd_unit *unit;
-static struct iscsi_door *door;
+static struct iscsi_portal *portal;
 static spd_request *held[HELD_MAX];
 static unsigned held_count;
 static bool late;
@@ -60,23 +60,37 @@ static void submit(spd_unit *of, spd_request *request)
         finish(request);
 }
 
-int LLVMFuzzerInitialize(int *argc, char ***argv)
+/* Opened, but never started: its loop is turned below, on this thread. */
+static struct iscsi_door *open_unit(const char *name)
 {
     const spd_ops ops = { .size = sizeof ops, .submit = submit };
     spd_params params = SPD_PARAMS_INIT;
+    struct iscsi_door *door;
+    spd_unit *unit;
 
-    (void)argc;
-    (void)argv;
     params.block_count = BLOCKS;
     params.queue_depth = 8;
     params.flags |= SPD_UNMAP_SUPPORTED;
-    /* Opened, but never started: its loop is turned below, on this thread. */
-    if (spd_unit_create("iscsi://127.0.0.1:0/iqn.2026-01.org.example:fuzz", &params, &ops, NULL,
-            &unit) != 0) {
+    if (spd_unit_create(name, &params, &ops, NULL, &unit) != 0) {
         fprintf(stderr, "%s\n", spd_error_detail());
         abort();
     }
     door = (struct iscsi_door *)(void *)unit->doors[0];
+    iscsi_member_join(door);
+    return door;
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    char second[128];
+
+    (void)argc;
+    (void)argv;
+    portal = open_unit("iscsi://127.0.0.1:0/iqn.2026-01.org.example:fuzz")->target->portal;
+    snprintf(second, sizeof second, "iscsi://127.0.0.1:%s/iqn.2026-01.org.example:fuzz/1",
+        portal->port);
+    open_unit(second);
+    spd_loop_turn(&portal->loop, 0);
     return 0;
 }
 
@@ -92,7 +106,7 @@ static void drain(int fd)
 static void turn(int fd)
 {
     for (int i = 0; i < 4; i++) {
-        spd_loop_turn(&door->loop, 0);
+        spd_loop_turn(&portal->loop, 0);
         drain(fd);
     }
 }
@@ -141,7 +155,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
         abort();
-    if (fcntl(pair[0], F_SETFL, O_NONBLOCK) != 0 || !iscsi_connection_new(door, pair[0]))
+    if (fcntl(pair[0], F_SETFL, O_NONBLOCK) != 0 || !iscsi_connection_new(portal, pair[0]))
         abort();
     late = data[0] & LATE;
     if (data[0] & LOGGED_IN)
@@ -152,15 +166,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         turn(pair[1]);
     }
     close(pair[1]);
-    spd_loop_turn(&door->loop, 0);
+    spd_loop_turn(&portal->loop, 0);
     complete_held();
     /* Nothing may stay behind: no connection, no session, no task, nobody's place in a share. */
     for (int i = 0; i < 8; i++)
-        spd_loop_turn(&door->loop, 0);
-    if (door->connection_count != 0 || !list_empty(&door->sessions) || !list_empty(&door->waits))
+        spd_loop_turn(&portal->loop, 0);
+    if (portal->connection_count != 0 || !list_empty(&portal->sessions) ||
+        !list_empty(&portal->waits))
         abort();
     for (unsigned i = 0; i < HOLDS; i++)
-        if (door->peers.counts[i] != 0)
+        if (portal->peers.counts[i] != 0)
             abort();
     return 0;
 }

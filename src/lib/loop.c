@@ -247,8 +247,10 @@ void spd_loop_close(struct spd_loop *loop)
 
 int spd_loop_start(struct spd_loop *loop, const char *name)
 {
-    int error = os_thread_create(&loop->thread, name, run, loop);
+    int error;
 
+    atomic_store(&loop->stopping, false);
+    error = os_thread_create(&loop->thread, name, run, loop);
     if (error != 0)
         return spd_fail(SPD_ERROR_THREADS, "%s: %s", name, strerror(error));
     loop->started = true;

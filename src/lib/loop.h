@@ -75,7 +75,7 @@ struct spd_loop {
 int spd_loop_open(struct spd_loop *loop, const struct spd_loop_ops *ops);
 /* Does nothing to a loop that is not open. */
 void spd_loop_close(struct spd_loop *loop);
-/* 0 or a spd_error with its detail. */
+/* 0 or a spd_error with its detail. Again after spd_loop_join(), if need be. */
 int spd_loop_start(struct spd_loop *loop, const char *name);
 /* Any thread. */
 void spd_loop_stop(struct spd_loop *loop);

@@ -85,6 +85,13 @@ static bool numbers_of(const struct sockaddr_storage *address, socklen_t length,
     return true;
 }
 
+bool os_address_text(
+    const struct os_address *address, char host[OS_HOST_MAX], char port[OS_PORT_MAX])
+{
+    return numbers_of((const struct sockaddr_storage *)(const void *)address->bytes,
+        (socklen_t)address->length, host, port);
+}
+
 bool os_socket_here(os_socket socket, char host[OS_HOST_MAX], char port[OS_PORT_MAX])
 {
     struct sockaddr_storage address;

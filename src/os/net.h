@@ -34,6 +34,8 @@ const char *os_net_text(int error);
 
 enum { OS_ADDRESSES_MAX = 16 };
 
+enum { OS_HOST_MAX = 64, OS_PORT_MAX = 8 };
+
 struct os_address {
     _Alignas(8) uint8_t bytes[128]; /* a sockaddr_storage */
     uint32_t length;
@@ -43,6 +45,10 @@ struct os_address {
  * their number. 0: *why has the reason, as long as os_net_text() keeps one. */
 unsigned os_resolve(const char *host, const char *port,
     struct os_address addresses[OS_ADDRESSES_MAX], const char **why);
+/* Its address and port in numbers, as os_socket_here() has those of a socket that is bound to it.
+ * False: it has none. */
+bool os_address_text(
+    const struct os_address *address, char host[OS_HOST_MAX], char port[OS_PORT_MAX]);
 /* Only this host reaches it. */
 bool os_address_is_loopback(const struct os_address *address);
 enum { OS_NETWORK = 8 };
@@ -50,7 +56,6 @@ enum { OS_NETWORK = 8 };
  * address, since a host chooses the other half. Zeros for a socket that is not TCP's. */
 void os_socket_network(os_socket socket, uint8_t network[OS_NETWORK]);
 
-enum { OS_HOST_MAX = 64, OS_PORT_MAX = 8 };
 /* This end's address, without brackets but with a zone (fe80::1%eth0), and port, in numbers. False:
  * it has none. */
 bool os_socket_here(os_socket socket, char host[OS_HOST_MAX], char port[OS_PORT_MAX]);

@@ -22,6 +22,7 @@ static const uint8_t codes[SCSI_UA_COUNT][2] = {
     [SCSI_UA_CAPACITY] = { 0x2a, 0x09 },
     [SCSI_UA_MODE] = { 0x2a, 0x01 },
     [SCSI_UA_CLEARED] = { 0x2f, 0x00 },
+    [SCSI_UA_LUNS] = { 0x3f, 0x0e },
 };
 
 void scsi_nexus_init(struct scsi_nexus *nexus, struct scsi_unit *unit, const struct scsi_port *port)
@@ -50,6 +51,20 @@ void scsi_unit_attention(struct scsi_unit *unit, enum scsi_attention attention,
         atomic_fetch_add(&except->attentions_seen[attention], 1);
     atomic_fetch_add(&unit->attentions[attention], 1);
     atomic_fetch_add(&unit->attention, 1);
+}
+
+/* The sum last: a command that has looked at the nexus before looks again. */
+void scsi_nexus_attention(struct scsi_nexus *nexus, struct scsi_unit *unit,
+    enum scsi_attention attention)
+{
+    atomic_fetch_sub(&nexus->attentions_seen[attention], 1);
+    atomic_fetch_add(&unit->attention, 1);
+}
+
+void scsi_nexus_forget(struct scsi_nexus *nexus, struct scsi_unit *unit,
+    enum scsi_attention attention)
+{
+    atomic_store(&nexus->attentions_seen[attention], atomic_load(&unit->attentions[attention]));
 }
 
 static struct scsi_outcome attention(const uint8_t code[2])

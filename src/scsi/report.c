@@ -5,10 +5,26 @@
 
 #include "scsi/internal.h"
 
+/* Their number. The map is read once: it may change meanwhile. */
+static uint32_t put_luns(const struct scsi_port *port, uint8_t *at)
+{
+    enum { MAX = (SCSI_REPLY_LENGTH - 8) / 8, BITS = 32 };
+    uint32_t count = 0;
+
+    for (; count < port->lun_count && count < MAX; count++)
+        be64_put(at + 8 * count, port->luns[count]);
+    for (uint32_t word = 0; word < SCSI_LUN_MAP; word++)
+        for (uint32_t map = atomic_load(&port->lun_map[word]); map && count < MAX; map &= map - 1) {
+            uint64_t lun = word * BITS + (uint32_t)__builtin_ctz(map);
+
+            be64_put(at + 8 * count++, lun << 48);
+        }
+    return count;
+}
+
 /* SPC-4 6.33. There are no well known logical units. */
 enum scsi_step scsi_report_luns(struct scsi_task *task, uint8_t *reply)
 {
-    enum { MAX = (SCSI_SCRATCH_LENGTH - 8) / 8 };
     const struct scsi_port *port = task->nexus->port;
     uint8_t select = task->cdb[2];
     uint32_t count = 0;
@@ -16,10 +32,8 @@ enum scsi_step scsi_report_luns(struct scsi_task *task, uint8_t *reply)
     if (select > 2)
         return scsi_fail_cdb(task, 2, 7);
     if (select != 1 && port)
-        count = port->lun_count < MAX ? port->lun_count : MAX;
+        count = put_luns(port, reply + 8);
     be32_put(reply, count * 8);
-    for (uint32_t i = 0; i < count; i++)
-        be64_put(reply + 8 + 8 * i, port->luns[i]);
     return scsi_reply(task, 8 + (uint64_t)count * 8);
 }
 

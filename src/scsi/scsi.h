@@ -201,7 +201,10 @@ enum {
     SCSI_TM_TARGET_RESET = 0x02,
 };
 
-/* A door's answer to: where did this command come in? Constant while nexuses point at it. */
+enum { SCSI_LUN_MAP = 8 };
+
+/* A door's answer to: where did this command come in? Constant while nexuses point at it, save
+ * lun_map. */
 struct scsi_port {
     const uint8_t *designators;   /* designation descriptors of target and port, VPD 83h form */
     uint16_t designators_length;
@@ -211,6 +214,9 @@ struct scsi_port {
                                    * MANAGEMENT FUNCTIONS (SPC-4 6.36); SCSI_TM_* */
     const uint64_t *luns;         /* the LUNs there are, as 64-bit values (SAM-5 4.7), ascending */
     uint32_t lun_count;
+    /* Those that come and go beside them: bit n % 32 of word n / 32 is LUN n by peripheral
+     * addressing (SAM-5 4.7.7.2). Any thread changes it at any time. */
+    _Atomic uint32_t lun_map[SCSI_LUN_MAP];
 };
 
 enum scsi_attention {
@@ -220,6 +226,7 @@ enum scsi_attention {
     SCSI_UA_CAPACITY,            /* 2A/09 capacity data has changed */
     SCSI_UA_MODE,                /* 2A/01 mode parameters changed */
     SCSI_UA_CLEARED,             /* 2F/00 commands cleared by another initiator */
+    SCSI_UA_LUNS,                /* 3F/0E reported LUNs data has changed */
     SCSI_UA_COUNT,
 };
 
@@ -353,6 +360,13 @@ bool scsi_unit_resize(struct scsi_unit *unit, uint64_t block_count);
 void scsi_unit_attention(struct scsi_unit *unit, enum scsi_attention attention,
     struct scsi_nexus *except);
 
+/* Raises one for this nexus alone, or takes back what it has pending of it. Any thread, also while
+ * tasks run. */
+void scsi_nexus_attention(struct scsi_nexus *nexus, struct scsi_unit *unit,
+    enum scsi_attention attention);
+void scsi_nexus_forget(struct scsi_nexus *nexus, struct scsi_unit *unit,
+    enum scsi_attention attention);
+
 /* A new nexus with POWER ON pending. unit may be NULL (a LUN that is not there). */
 void scsi_nexus_init(struct scsi_nexus *nexus, struct scsi_unit *unit,
     const struct scsi_port *port);
@@ -413,7 +427,9 @@ uint64_t scsi_lun_decode(const uint8_t lun[8]);
 /* 36 lower-case characters and a NUL: the unit serial number. */
 void scsi_guid_text(const uint8_t guid[16], char text[37]);
 
-/* Writes sense for an outcome the caller made up itself (an aborted task, a queue that is full). */
+/* Writes sense for an outcome the caller made up itself (an aborted task, a queue that is full).
+ * The second for a task that has not begun, and does not. */
 void scsi_task_fail(struct scsi_task *task, const struct scsi_outcome *outcome);
+void scsi_task_refuse(struct scsi_task *task, const struct scsi_outcome *outcome);
 
 #endif

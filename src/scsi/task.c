@@ -255,6 +255,12 @@ enum scsi_step scsi_begin(struct scsi_task *task)
     return row->build ? run_builder(task, row) : row->run(task);
 }
 
+void scsi_task_refuse(struct scsi_task *task, const struct scsi_outcome *outcome)
+{
+    reset(task, &unknown_opcode);
+    scsi_fail_outcome(task, outcome);
+}
+
 static const struct scsi_block_row unknown_operation = { &unknown_opcode, invalid_operation_code };
 
 static inline const struct scsi_block_row *find_operation(

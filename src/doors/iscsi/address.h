@@ -13,10 +13,17 @@
 struct iscsi_door;
 struct spd_uri;
 
-/* 0 or a spd_error with a detail. guarded: an address that others reach is fine. */
-int iscsi_address_listen(const struct spd_uri *uri, bool guarded, os_socket *listener);
-/* Gives the door, which listens, its URI and name; the caller frees both when it fails. 0 or a
- * spd_error with a detail. */
+/* Where the URI's host and port lead, in the order of preference. guarded: an address that others
+ * reach is fine. 0 or a spd_error with a detail. */
+int iscsi_address_resolve(const struct spd_uri *uri, bool guarded,
+    struct os_address addresses[OS_ADDRESSES_MAX], unsigned *count);
+/* 0 or an error of os/net.h. */
+int iscsi_address_listen(const struct os_address *address, os_socket *listener);
+/* The spd_error for such an error, with a detail. */
+int iscsi_address_fail(
+    const struct spd_uri *uri, const struct os_address *address, int error);
+/* Gives the door its URI and name; the caller frees both when it fails. 0 or a spd_error with a
+ * detail. */
 int iscsi_address_name(const struct spd_uri *uri, struct iscsi_door *door);
 
 #endif

@@ -20,9 +20,9 @@
 
 #include "doors/iscsi/config.h"
 #include "doors/iscsi/connection.h"
-#include "doors/iscsi/door.h"
 #include "doors/iscsi/keys.h"
 #include "doors/iscsi/limits.h"
+#include "doors/iscsi/target.h"
 #include "lib/door.h"
 #include "lib/uri.h"
 #include "os/net.h"
@@ -81,7 +81,7 @@ static const char *read_port(const char *text, uint16_t *port)
 }
 
 /* HOST, HOST:PORT, [IPV6] or [IPV6]:PORT; cuts text to pieces. */
-static const char *read_portal(char *text, struct iscsi_portal *portal)
+static const char *read_portal(char *text, struct iscsi_announced *portal)
 {
     char *host = text, *port;
     const char *fault;
@@ -123,8 +123,8 @@ static size_t room_of(const char *key, size_t value)
     return strlen(key) + 1 + value + 1;
 }
 
-/* The one answer to SendTargets must fit into the shortest data segment that an initiator may ask
- * for (RFC 7143 13.12), so that it never has to be sent in pieces. */
+/* What SendTargets says of one target must fit into the shortest data segment that an initiator may
+ * ask for (RFC 7143 13.12), so that it has to be sent in pieces for several targets alone. */
 static bool fits(const struct iscsi_config *config)
 {
     size_t room = room_of("TargetName", strlen(config->target));
@@ -172,9 +172,11 @@ static void put(struct iscsi_text *answer, const char *host, unsigned port, unsi
     iscsi_text_put(answer, "TargetAddress", address);
 }
 
-void iscsi_announce_put(const struct iscsi_connection *c, struct iscsi_text *answer)
+void iscsi_announce_put(const struct iscsi_connection *c, const struct iscsi_target *target,
+    struct iscsi_text *answer)
 {
-    const struct iscsi_config *config = &c->door->config;
+    const struct iscsi_config *config = &target->config;
+    unsigned group = target->port.relative_port;
     char host[OS_HOST_MAX], port[OS_PORT_MAX];
     bool known = os_socket_here(c->watch.socket, host, port);
     uint32_t number = 0;
@@ -183,10 +185,9 @@ void iscsi_announce_put(const struct iscsi_connection *c, struct iscsi_text *ans
         iscsi_number(port, &number);
     for (unsigned i = 0; i < config->portal_count; i++)
         put(answer, config->portals[i].host,
-            config->portals[i].port != 0 ? config->portals[i].port : number,
-            c->door->port.relative_port);
+            config->portals[i].port != 0 ? config->portals[i].port : number, group);
     if (config->portal_count > 0 || !known || os_host_kind(host) == OS_HOST_LINK_LOCAL)
         return;
     host[strcspn(host, "%")] = '\0';
-    put(answer, host, number, c->door->port.relative_port);
+    put(answer, host, number, group);
 }

@@ -8,12 +8,14 @@
 
 struct iscsi_connection;
 struct iscsi_config;
+struct iscsi_target;
 struct iscsi_text;
 struct spd_uri;
 
 /* Sets the config's portals. 0 or a spd_error with a detail. */
 int iscsi_announce_read(const struct spd_uri *uri, struct iscsi_config *config);
-/* The TargetAddress keys that the initiator of this connection gets. */
-void iscsi_announce_put(const struct iscsi_connection *c, struct iscsi_text *answer);
+/* The TargetAddress keys of the target that the initiator of this connection gets. */
+void iscsi_announce_put(const struct iscsi_connection *c, const struct iscsi_target *target,
+    struct iscsi_text *answer);
 
 #endif

@@ -2,12 +2,14 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 #include "doors/iscsi/claim.h"
+#include "doors/iscsi/nexus.h"
 
 #include <string.h>
 
-#include "doors/iscsi/door.h"
 #include "doors/iscsi/list.h"
+#include "doors/iscsi/portal.h"
 #include "doors/iscsi/session.h"
+#include "doors/iscsi/target.h"
 #include "lib/door.h"
 #include "scsi/scsi.h"
 
@@ -18,31 +20,43 @@ static bool is_alive(const struct iscsi_door *door, const struct iscsi_claim *cl
         scsi_initiator_registered(spd_unit_scsi(door->base.unit), claim->port);
 }
 
-const char *iscsi_claim_owner(const struct iscsi_door *door, const char *initiator)
+static const char *owner_at(const struct iscsi_door *door, const char *initiator)
 {
-    list_each(link, &door->sessions) {
-        const struct iscsi_session *session = list_entry(link, struct iscsi_session, link);
-
-        if (session->account && strcmp(session->initiator, initiator) == 0)
-            return session->account;
-    }
     for (unsigned i = 0; i < SCSI_REGISTRATIONS; i++)
         if (strcmp(door->claims[i].initiator, initiator) == 0 && is_alive(door, &door->claims[i]))
             return door->claims[i].account;
     return NULL;
 }
 
-/* There is a place for each registration that the unit can hold. */
-void iscsi_claim_keep(const struct iscsi_session *session)
+const char *iscsi_claim_owner(const struct iscsi_target *target, const char *initiator)
 {
-    struct iscsi_door *door = session->door;
+    const char *owner = NULL;
+
+    list_each(link, &target->portal->sessions) {
+        const struct iscsi_session *session = list_entry(link, struct iscsi_session, link);
+
+        if (session->target == target && !session->params.discovery && session->account &&
+            strcmp(session->initiator, initiator) == 0)
+            return session->account;
+    }
+    for (unsigned i = 0; i < ISCSI_LUNS && !owner; i++)
+        if (target->units[i])
+            owner = owner_at(target->units[i], initiator);
+    return owner;
+}
+
+/* There is a place for each registration that the unit can hold. */
+void iscsi_claim_keep(const struct iscsi_nexus *nexus)
+{
+    const struct iscsi_session *session = nexus->session;
+    struct iscsi_door *door = nexus->door;
     struct iscsi_claim *place = NULL;
 
     if (!session->account ||
-        !scsi_initiator_registered(spd_unit_scsi(door->base.unit), session->nexus.initiator))
+        !scsi_initiator_registered(spd_unit_scsi(door->base.unit), nexus->scsi.initiator))
         return;
     for (unsigned i = 0; i < SCSI_REGISTRATIONS; i++) {
-        if (door->claims[i].port == session->nexus.initiator) {
+        if (door->claims[i].port == nexus->scsi.initiator) {
             place = &door->claims[i];
             break;
         }
@@ -51,7 +65,7 @@ void iscsi_claim_keep(const struct iscsi_session *session)
     }
     if (!place)
         return;
-    place->port = session->nexus.initiator;
+    place->port = nexus->scsi.initiator;
     place->account = session->account;
     memcpy(place->initiator, session->initiator, sizeof place->initiator);
 }

@@ -15,20 +15,20 @@
 
 #include "doors/iscsi/limits.h"
 
-struct iscsi_door;
-struct iscsi_session;
+struct iscsi_nexus;
+struct iscsi_target;
 
 /* An initiator port that is registered and has, or had, no session any more. */
 struct iscsi_claim {
     uint64_t port;       /* scsi_nexus.initiator; 0: this place is free */
-    const char *account; /* one of the door's accounts */
+    const char *account; /* one of the target's accounts */
     char initiator[ISCSI_NAME_MAX + 1];
 };
 
-/* The account that has the name; NULL: nobody has. */
-const char *iscsi_claim_owner(const struct iscsi_door *door, const char *initiator);
+/* The account that has the name at this target; NULL: nobody has. */
+const char *iscsi_claim_owner(const struct iscsi_target *target, const char *initiator);
 
-/* The session goes: what it registered goes on being its account's. */
-void iscsi_claim_keep(const struct iscsi_session *session);
+/* The nexus goes with its session: what it registered goes on being its account's. */
+void iscsi_claim_keep(const struct iscsi_nexus *nexus);
 
 #endif

@@ -4,22 +4,24 @@
 /* SCSI commands: RFC 7143 11.3. */
 
 #include "doors/iscsi/command.h"
+#include "doors/iscsi/nexus.h"
 
 #include <string.h>
 
 #include "doors/iscsi/buffers.h"
 #include "doors/iscsi/command_pool.h"
 #include "doors/iscsi/connection.h"
-#include "doors/iscsi/door.h"
 #include "doors/iscsi/limits.h"
 #include "doors/iscsi/list.h"
 #include "doors/iscsi/pdu.h"
 #include "doors/iscsi/peer.h"
+#include "doors/iscsi/portal.h"
 #include "doors/iscsi/progress.h"
 #include "doors/iscsi/receive.h"
 #include "doors/iscsi/reject.h"
 #include "doors/iscsi/room.h"
 #include "doors/iscsi/session.h"
+#include "doors/iscsi/target.h"
 #include "doors/iscsi/window.h"
 #include "lib/door.h"
 #include "lib/loop.h"
@@ -27,6 +29,20 @@
 #include "scsi/scsi.h"
 
 static bool command_map(struct spd_request *request);
+void iscsi_command_lose(struct iscsi_command *command)
+{
+    bool waits = iscsi_command_awaits_data(command);
+
+    if (command->aborted || command->done || command->fault == FAULT_GONE)
+        return;
+    command->fault = FAULT_GONE;
+    list_remove(&command->item.link);
+    if (waits)
+        command->state = COMMAND_RUNNING;
+    iscsi_progress_refuse(command);
+    command->session->portal->data_given_up |= waits;
+}
+
 static void command_later(struct spd_request *request);
 static void command_done(struct spd_request *request);
 
@@ -67,14 +83,8 @@ static uint32_t read_ahs(const uint8_t *header, uint8_t cdb[SCSI_CDB_MAX])
 static void fill_task(struct iscsi_command *command, const uint8_t *bhs)
 {
     struct scsi_task *task = &command->request.task;
-    struct iscsi_session *session = command->session;
-    struct iscsi_door *door = session->door;
 
-    command->request.unit = door->base.unit;
     command->request.ops = &request_ops;
-    task->unit = scsi_lun_decode(bhs + BHS_LUN) == door->config.lun
-        ? spd_unit_scsi(door->base.unit) : NULL;
-    task->nexus = &session->nexus;
     memcpy(task->cdb, bhs + COMMAND_CDB, 16);
     task->cdb_length = 16;
     /* RFC 7143 11.3.1: Untagged is 0, Simple 1, Ordered 2, Head of queue 3, ACA 4. */
@@ -110,15 +120,38 @@ static bool command_map(struct spd_request *request)
     return false;
 }
 
+/* Finds the unit that the command is for. One for a LUN that is not there is answered with what
+ * another unit of the target lends, since a request has its memory and its turns from a unit. */
+static void find_unit(struct iscsi_command *command)
+{
+    struct scsi_task *task = &command->request.task;
+    struct iscsi_nexus *nexus = iscsi_nexus_find(command->session, command->bhs + BHS_LUN);
+    struct iscsi_nexus *lender = nexus ? nexus : iscsi_nexus_first(command->session);
+    struct spd_unit *unit = lender->door->base.unit;
+
+    iscsi_nexus_enter(lender, command);
+    command->request.unit = unit;
+    task->unit = nexus ? spd_unit_scsi(unit) : NULL;
+    task->nexus = &lender->scsi;
+}
+
 void iscsi_command_start(struct iscsi_command *command)
 {
+    struct iscsi_nexus *nexus;
+
     command->state = COMMAND_RUNNING;
+    find_unit(command);
+    nexus = command->nexus;
+    if (nexus->running > nexus->depth + ISCSI_IMMEDIATE_MAX) {
+        iscsi_progress_turn_away(command, FAULT_FULL);
+        return;
+    }
     spd_request_start(&command->request);
     if (command->fault != FAULT_NONE && !command->done)
         iscsi_progress_refuse(command);
     else if (iscsi_command_awaits_data(command)) {
         if (command->request.task.attribute == SCSI_ORDERED)
-            command->session->barrier = command;
+            nexus->barrier = command;
         iscsi_progress(command);
     }
 }
@@ -257,7 +290,7 @@ void iscsi_command_abort(struct iscsi_command *command)
 
 static void command_later(struct spd_request *request)
 {
-    spd_loop_post(&command_of(request)->session->door->loop, request);
+    spd_loop_post(&command_of(request)->session->portal->loop, request);
 }
 
 void iscsi_command_mailed(struct spd_request *request)
@@ -267,10 +300,12 @@ void iscsi_command_mailed(struct spd_request *request)
 
     command->done = true;
     command->release = true;
+    if (command->fault == FAULT_GONE)
+        iscsi_progress_lost(command);
     /* Ending one task of a session that ends may let another run to its end. */
     if (command->aborted || !session->connection) {
         iscsi_command_end(command);
-        session->door->tasks_ended = true;
+        session->portal->tasks_ended = true;
     } else if (!command->unsolicited) {
         iscsi_progress_answer(command);
     }
@@ -278,11 +313,11 @@ void iscsi_command_mailed(struct spd_request *request)
 
 static void command_done(struct spd_request *request)
 {
-    struct iscsi_door *door = command_of(request)->session->door;
+    struct iscsi_portal *portal = command_of(request)->session->portal;
 
-    if (spd_loop_here(&door->loop))
+    if (spd_loop_here(&portal->loop))
         iscsi_command_mailed(request);
     else
-        spd_loop_post(&door->loop, request);
+        spd_loop_post(&portal->loop, request);
 }
 

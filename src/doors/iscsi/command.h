@@ -16,6 +16,7 @@
 #include "lib/door.h"
 
 struct iscsi_connection;
+struct iscsi_nexus;
 struct iscsi_session;
 
 /* Why a command fails before the device sees it. */
@@ -24,6 +25,8 @@ enum iscsi_command_fault {
     FAULT_NO_ROOM, /* the system has no memory for its data */
     FAULT_TOO_LONG,
     FAULT_LOST, /* not all of its data arrived intact */
+    FAULT_FULL, /* the unit has as many commands of its initiator as it takes */
+    FAULT_GONE, /* the unit goes */
 };
 
 enum iscsi_command_state {
@@ -41,6 +44,7 @@ struct iscsi_command {
     struct list link; /* session's free or active list */
     struct list tag;  /* session's tags, while it is not free */
     struct iscsi_session *session;
+    struct iscsi_nexus *nexus; /* whose unit has it; NULL: none has it yet, or any more */
     uint8_t state;       /* enum iscsi_command_state */
     bool aborted;        /* no answer; freed when the device gives it back */
     bool unsolicited;    /* more unsolicited Data-Outs are to come */
@@ -75,7 +79,9 @@ bool iscsi_command_begin(struct iscsi_connection *c, uint32_t length);
 void iscsi_command_start(struct iscsi_command *command);
 /* Ends it without an answer: at once, or when the device gives it back. */
 void iscsi_command_abort(struct iscsi_command *command);
-/* The request is the door's again; on the door's thread. */
+/* Its unit goes: it is answered so, at once or when the device gives it back. */
+void iscsi_command_lose(struct iscsi_command *command);
+/* The request is the door's again; on the portal's thread. */
 void iscsi_command_mailed(struct spd_request *request);
 
 

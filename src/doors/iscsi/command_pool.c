@@ -2,19 +2,21 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 #include "doors/iscsi/command_pool.h"
+#include "doors/iscsi/nexus.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "doors/iscsi/command.h"
 #include "doors/iscsi/connection.h"
-#include "doors/iscsi/door.h"
 #include "doors/iscsi/limits.h"
 #include "doors/iscsi/list.h"
 #include "doors/iscsi/pdu.h"
+#include "doors/iscsi/portal.h"
 #include "doors/iscsi/receive.h"
 #include "doors/iscsi/room.h"
 #include "doors/iscsi/session.h"
+#include "doors/iscsi/target.h"
 #include "lib/door.h"
 #include "scsi/be.h"
 
@@ -26,15 +28,14 @@ void iscsi_command_end(struct iscsi_command *command)
         spd_request_release(&command->request);
     if (session->connection)
         iscsi_receive_forget(&session->connection->rx, command);
+    iscsi_nexus_leave(command);
     iscsi_room_drop(command);
     session->windowed -= command->windowed;
     session->immediate -= (command->bhs[0] & ISCSI_IMMEDIATE) != 0;
     session->running--;
-    if (session->barrier == command)
-        session->barrier = NULL;
     if (!session->connection)
-        session->door->sessions_ended = true;
-    session->door->data_given_up |= iscsi_command_awaits_data(command);
+        session->portal->sessions_ended = true;
+    session->portal->data_given_up |= iscsi_command_awaits_data(command);
     command->state = COMMAND_FREE;
     list_remove(&command->tag);
     list_remove(&command->link);
@@ -59,8 +60,7 @@ static bool grow(struct iscsi_session *session)
     if (!chunk)
         return false;
     session->chunks[first / ISCSI_COMMANDS_CHUNK] = chunk;
-    for (; session->command_count < first + ISCSI_COMMANDS_CHUNK &&
-        session->command_count < session->command_most; session->command_count++) {
+    for (; session->command_count < first + ISCSI_COMMANDS_CHUNK; session->command_count++) {
         struct iscsi_command *command = iscsi_command_at(session, session->command_count);
 
         command->session = session;
@@ -74,20 +74,45 @@ static bool grow(struct iscsi_session *session)
 
 bool iscsi_command_pool_make(struct iscsi_session *session)
 {
-    uint32_t chunks;
-
-    /* One more than can be under way: a command whose last byte is being sent still has its place
-     * here when the initiator already sees the window open. */
-    session->command_most = session->depth + ISCSI_IMMEDIATE_MAX + 1;
-    chunks = (session->command_most + ISCSI_COMMANDS_CHUNK - 1) / ISCSI_COMMANDS_CHUNK;
-    session->chunks = calloc(chunks, sizeof(struct iscsi_command *));
-    session->held = calloc(session->depth, sizeof(struct iscsi_command *));
     session->tags = calloc(SESSION_TAGS, sizeof *session->tags);
-    if (!session->chunks || !session->held || !session->tags)
+    if (!session->tags)
         return false;
     for (uint32_t i = 0; i < SESSION_TAGS; i++)
         list_init(&session->tags[i]);
-    return grow(session);
+    return true;
+}
+
+/* A command that waits for its turn lies at its CmdSN modulo the depth. */
+static void hold_again(const struct iscsi_session *session, struct iscsi_command **held,
+    uint32_t depth)
+{
+    for (uint32_t i = 0; i < session->depth; i++)
+        if (session->held[i])
+            held[be32_get(session->held[i]->bhs + BHS_CMD_SN) % depth] = session->held[i];
+}
+
+bool iscsi_command_pool_widen(struct iscsi_session *session, uint32_t more)
+{
+    uint32_t depth = session->depth + more > ISCSI_DEPTH_MAX ? ISCSI_DEPTH_MAX
+                                                             : session->depth + more;
+    /* One more than can be under way: a command whose last byte is being sent still has its place
+     * here when the initiator already sees the window open. */
+    uint32_t count = (depth + ISCSI_IMMEDIATE_MAX) / ISCSI_COMMANDS_CHUNK + 1;
+    struct iscsi_command **chunks = realloc(session->chunks, count * sizeof *chunks);
+    struct iscsi_command **held;
+
+    if (!chunks)
+        return false;
+    session->chunks = chunks;
+    held = calloc(depth, sizeof(struct iscsi_command *));
+    if (!held)
+        return false;
+    hold_again(session, held, depth);
+    free(session->held);
+    session->held = held;
+    session->depth = depth;
+    session->command_most = count * ISCSI_COMMANDS_CHUNK;
+    return session->command_count > 0 || grow(session);
 }
 
 void iscsi_command_pool_free(struct iscsi_session *session)

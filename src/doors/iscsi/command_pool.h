@@ -15,9 +15,11 @@
 #include "doors/iscsi/session.h"
 #include "scsi/be.h"
 
-/* Memory for the session's first commands; more is made when it is needed. False: not enough. What
- * was made is freed with iscsi_command_pool_free() in either case. */
+/* Without a command so far. False: not enough memory. What was made is freed with
+ * iscsi_command_pool_free() in either case. */
 bool iscsi_command_pool_make(struct iscsi_session *session);
+/* The session may have so many commands more under way, of a unit that its target has now. */
+bool iscsi_command_pool_widen(struct iscsi_session *session, uint32_t depth);
 void iscsi_command_pool_free(struct iscsi_session *session);
 
 static inline struct iscsi_command *iscsi_command_at(

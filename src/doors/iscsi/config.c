@@ -112,27 +112,26 @@ int iscsi_config_read(const struct spd_uri *uri, struct iscsi_config *config, bo
     static const char *const names[] = { "allow-anonymous", "announce", "chap", "demand-mutual",
         "login-timeout", "lun", "mutual", "nop-interval", "nop-timeout", "resets", "write-wait",
         NULL };
-    uint32_t anonymous = 0, lun = 0;
+    uint32_t anonymous = 0;
+    struct iscsi_times *times = &config->times;
     int error;
 
     memset(config, 0, sizeof *config);
-    config->nop_interval = ISCSI_NOP_INTERVAL;
-    config->nop_timeout = ISCSI_NOP_TIMEOUT;
-    config->login_timeout = ISCSI_LOGIN_SECONDS;
+    config->times = (struct iscsi_times){ ISCSI_LOGIN_SECONDS, ISCSI_NOP_INTERVAL,
+        ISCSI_NOP_TIMEOUT };
     config->write_wait = ISCSI_WRITE_WAIT;
     if ((error = spd_uri_check_query(uri, names)) != 0 ||
-        (error = read_path(uri, config, &lun)) != 0 ||
+        (error = read_path(uri, config, &config->lun)) != 0 ||
         (error = iscsi_announce_read(uri, config)) != 0)
         return error;
-    if ((error = read_number(uri, "lun", 0, ISCSI_LUN_MAX, &lun)) != 0 ||
+    if ((error = read_number(uri, "lun", 0, ISCSI_LUN_MAX, &config->lun)) != 0 ||
         (error = read_number(uri, "allow-anonymous", 0, 1, &anonymous)) != 0 ||
-        (error = read_number(uri, "nop-interval", 1, ISCSI_SECONDS_MAX, &config->nop_interval)) ||
-        (error = read_number(uri, "nop-timeout", 1, ISCSI_SECONDS_MAX, &config->nop_timeout)) ||
-        (error = read_number(uri, "login-timeout", 1, ISCSI_SECONDS_MAX, &config->login_timeout)) ||
+        (error = read_number(uri, "nop-interval", 1, ISCSI_SECONDS_MAX, &times->nop_interval)) ||
+        (error = read_number(uri, "nop-timeout", 1, ISCSI_SECONDS_MAX, &times->nop_timeout)) ||
+        (error = read_number(uri, "login-timeout", 1, ISCSI_SECONDS_MAX, &times->login)) ||
         (error = read_number(uri, "write-wait", 1, ISCSI_SECONDS_MAX, &config->write_wait)) ||
         (error = read_resets(uri, &config->resets)) != 0)
         return error;
-    config->lun = (uint64_t)lun << 48; /* peripheral addressing, SAM-5 4.7.7.2 */
     error = read_secrets(uri, config);
     if (error != 0)
         iscsi_config_free(config);
@@ -144,6 +143,52 @@ void iscsi_config_free(struct iscsi_config *config)
 {
     iscsi_chap_free(&config->chap);
     iscsi_chap_free(&config->mutual);
+}
+
+const char *iscsi_times_other(const struct iscsi_times *one, const struct iscsi_times *other)
+{
+    return one->login != other->login           ? "login-timeout"
+        : one->nop_interval != other->nop_interval ? "nop-interval"
+        : one->nop_timeout != other->nop_timeout   ? "nop-timeout"
+                                                   : NULL;
+}
+
+static bool same_accounts(
+    const struct iscsi_chap_accounts *one, const struct iscsi_chap_accounts *other)
+{
+    if (one->count != other->count || one->binding_count != other->binding_count)
+        return false;
+    for (uint32_t i = 0; i < one->count; i++)
+        if (strcmp(one->list[i].name, other->list[i].name) != 0 ||
+            strcmp(one->list[i].secret, other->list[i].secret) != 0)
+            return false;
+    for (uint32_t i = 0; i < one->binding_count; i++)
+        if (strcmp(one->bindings[i].account, other->bindings[i].account) != 0 ||
+            strcmp(one->bindings[i].initiator, other->bindings[i].initiator) != 0)
+            return false;
+    return true;
+}
+
+static bool same_portals(const struct iscsi_config *one, const struct iscsi_config *other)
+{
+    if (one->portal_count != other->portal_count)
+        return false;
+    for (uint32_t i = 0; i < one->portal_count; i++)
+        if (strcmp(one->portals[i].host, other->portals[i].host) != 0 ||
+            one->portals[i].port != other->portals[i].port)
+            return false;
+    return true;
+}
+
+const char *iscsi_config_other(const struct iscsi_config *one, const struct iscsi_config *other)
+{
+    return !same_accounts(&one->chap, &other->chap)   ? "chap"
+        : !same_accounts(&one->mutual, &other->mutual) ? "mutual"
+        : one->demand_mutual != other->demand_mutual   ? "demand-mutual"
+        : one->write_wait != other->write_wait         ? "write-wait"
+        : one->resets != other->resets                 ? "resets"
+        : !same_portals(one, other)                    ? "announce"
+                                                       : NULL;
 }
 
 /* One designation descriptor (SPC-4 7.8.6.1); returns its length. */

@@ -16,7 +16,7 @@
 #include "lib/loop.h"
 #include "os/net.h"
 
-struct iscsi_door;
+struct iscsi_portal;
 struct iscsi_login;
 struct iscsi_session;
 
@@ -30,10 +30,10 @@ enum iscsi_connection_state {
 };
 
 struct iscsi_connection {
-    struct list link;  /* door's connections */
-    struct list ready; /* door's ready: there is something to send */
+    struct list link;  /* portal's connections */
+    struct list ready; /* portal's ready: there is something to send */
     struct list hold_link; /* peer's held, by hold; alone when it was let go */
-    struct iscsi_door *door;
+    struct iscsi_portal *portal;
     struct iscsi_peer *peer;
     struct iscsi_session *session; /* NULL before login */
     struct iscsi_login *login;     /* NULL after it */
@@ -52,6 +52,9 @@ struct iscsi_connection {
     uint32_t last_heard;
     bool pinged;
     uint32_t max_send;  /* RFC 7143 13.12, in whole words */
+    char *answer;       /* to a text request, of which so much was sent; NULL: all was */
+    uint32_t answer_length;
+    uint32_t answer_sent;
     char *text;         /* keys of a text request that goes on; ISCSI_TEXT_MAX */
     uint32_t text_length;
     struct iscsi_receive rx;
@@ -59,9 +62,9 @@ struct iscsi_connection {
 };
 
 /* Takes over the socket, also when it fails: then NULL. */
-struct iscsi_connection *iscsi_connection_new(struct iscsi_door *door, os_socket socket);
+struct iscsi_connection *iscsi_connection_new(struct iscsi_portal *portal, os_socket socket);
 /* Frees those that were dropped, at the end of the turn. */
-void iscsi_connection_reap(struct iscsi_door *door);
+void iscsi_connection_reap(struct iscsi_portal *portal);
 /* Once a second. */
 void iscsi_connection_tick(struct iscsi_connection *c);
 

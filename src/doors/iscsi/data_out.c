@@ -15,9 +15,9 @@
 #include "doors/iscsi/command.h"
 #include "doors/iscsi/command_pool.h"
 #include "doors/iscsi/connection.h"
-#include "doors/iscsi/door.h"
 #include "doors/iscsi/limits.h"
 #include "doors/iscsi/pdu.h"
+#include "doors/iscsi/portal.h"
 #include "doors/iscsi/progress.h"
 #include "doors/iscsi/receive.h"
 #include "doors/iscsi/reject.h"
@@ -84,7 +84,7 @@ bool iscsi_data_out_begin(struct iscsi_connection *c, uint32_t length)
     if (!command)
         return true;
     /* RFC 7143 7.9: a gap means that data was lost, which costs the command, not the session. */
-    if (be32_get(rx->header + BHS_DATA_SN) != command->data_sn)
+    if (be32_get(rx->header + BHS_DATA_SN) != command->data_sn && command->fault != FAULT_GONE)
         command->fault = FAULT_LOST;
     wrong = check(session, command, rx->header, length);
     if (wrong) {
@@ -110,7 +110,7 @@ void iscsi_data_out_end(struct iscsi_command *command, uint32_t length, bool fin
     /* Less is no progress: a byte now and then would keep the room for ever. */
     if (command->received - command->moved >= ISCSI_PROGRESS_MIN) {
         command->moved = command->received;
-        command->moved_at = command->session->door->loop.now;
+        command->moved_at = command->session->portal->loop.now;
     }
     if (lost ? !final : !command->unsolicited && command->received < command->burst_end)
         return;

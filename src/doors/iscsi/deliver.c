@@ -6,11 +6,11 @@
 #include "doors/iscsi/command.h"
 #include "doors/iscsi/command_pool.h"
 #include "doors/iscsi/connection.h"
-#include "doors/iscsi/door.h"
 #include "doors/iscsi/list.h"
 #include "doors/iscsi/logout.h"
 #include "doors/iscsi/nop.h"
 #include "doors/iscsi/pdu.h"
+#include "doors/iscsi/portal.h"
 #include "doors/iscsi/session.h"
 #include "doors/iscsi/task.h"
 #include "doors/iscsi/text.h"
@@ -66,12 +66,12 @@ void iscsi_deliver_held(struct iscsi_connection *c)
     }
 }
 
-void iscsi_deliver_all(struct iscsi_door *door)
+void iscsi_deliver_all(struct iscsi_portal *portal)
 {
-    if (!door->data_given_up)
+    if (!portal->data_given_up)
         return;
-    door->data_given_up = false;
-    list_each(link, &door->sessions) {
+    portal->data_given_up = false;
+    list_each(link, &portal->sessions) {
         struct iscsi_session *session = list_entry(link, struct iscsi_session, link);
 
         if (session->connection)

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 struct iscsi_connection;
-struct iscsi_door;
+struct iscsi_portal;
 
 /* Acts on a request that is no SCSI command, whose turn by CmdSN has come. */
 void iscsi_deliver_request(
@@ -17,6 +17,6 @@ void iscsi_deliver_request(
 /* Delivers held requests whose turn has come. */
 void iscsi_deliver_held(struct iscsi_connection *c);
 /* The same in all sessions, when a command ended that others may have waited for. */
-void iscsi_deliver_all(struct iscsi_door *door);
+void iscsi_deliver_all(struct iscsi_portal *portal);
 
 #endif

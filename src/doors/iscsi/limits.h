@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Everything that bounds what an initiator can make this door use. */
+/* Everything that bounds what an initiator can make a portal use. */
 
 #ifndef ISCSI_LIMITS_H
 #define ISCSI_LIMITS_H
@@ -9,6 +9,8 @@
 enum {
     ISCSI_PORT = 3260,
     ISCSI_LUN_MAX = 255,        /* what peripheral addressing holds (SAM-5 4.7.7.2) */
+    ISCSI_LUNS = ISCSI_LUN_MAX + 1,
+    ISCSI_DEPTH_MAX = 16384,    /* commands of one session, of all its units together */
 
     /* peer.c divides these among peers, and has who makes room for whom. */
     ISCSI_SESSIONS_MAX = 256,    /* normal ones; more: login status 0302h */
@@ -56,7 +58,7 @@ enum {
     ISCSI_PROGRESS_MIN = 65536,         /* of a transfer, in the time that silence may last, where
                                          * others wait for the room that it has */
     ISCSI_REPLY_MAX = 65536,            /* an answer of the engine that is copied */
-    ISCSI_CACHE_MAX = 64 << 20,         /* free buffers that a door keeps for the next command */
+    ISCSI_CACHE_MAX = 64 << 20,         /* free buffers that a portal keeps for the next command */
     ISCSI_COMMANDS_CHUNK = 16,          /* commands that a session gets memory for at a time */
     ISCSI_IMMEDIATE_MAX = 16,           /* immediate commands at once, beyond the command window */
     ISCSI_REPLIES_MAX = 64,             /* replies to a peer that does not read them */
@@ -68,7 +70,7 @@ enum {
     ISCSI_PDU_WORK = 2048,      /* what a PDU costs, in bytes moved */
     ISCSI_LOGIN_WORK = 65536,   /* and one of a login */
 
-    ISCSI_RX_BUFFER = 131072, /* one a door: what one read takes from a socket */
+    ISCSI_RX_BUFFER = 131072, /* one a portal: what one read takes from a socket */
     ISCSI_TX_EARLY = 524288,  /* queued data that is sent at once, while it is in the cache */
     ISCSI_TX_VECS = 256,      /* pieces of memory that one write gathers */
     ISCSI_TX_ARENA = 8192,    /* headers, sense and digests of one write */

@@ -12,16 +12,17 @@
 #include "doors/iscsi/claim.h"
 #include "doors/iscsi/config.h"
 #include "doors/iscsi/connection.h"
-#include "doors/iscsi/door.h"
 #include "doors/iscsi/keys.h"
 #include "doors/iscsi/limits.h"
 #include "doors/iscsi/list.h"
 #include "doors/iscsi/pdu.h"
 #include "doors/iscsi/peer.h"
+#include "doors/iscsi/portal.h"
 #include "doors/iscsi/refusal.h"
 #include "doors/iscsi/send.h"
 #include "doors/iscsi/session.h"
 #include "doors/iscsi/share.h"
+#include "doors/iscsi/target.h"
 #include "doors/iscsi/waiting.h"
 #include "doors/iscsi/wire.h"
 #include "lib/session_log.h"
@@ -94,7 +95,7 @@ static void send_refusal(struct iscsi_connection *c, uint16_t status)
  * Only those who guess wrong wait. */
 static void delay_refusal(struct iscsi_connection *c, uint16_t status)
 {
-    uint32_t now = c->door->loop.now, before = c->peer->refused_until;
+    uint32_t now = c->portal->loop.now, before = c->peer->refused_until;
 
     c->login->refusal = status;
     c->state = CONNECTION_DELAYED;
@@ -162,15 +163,56 @@ static bool check_header(struct iscsi_connection *c, const uint8_t *bhs)
 
 static bool authenticated(const struct iscsi_connection *c)
 {
-    return c->door->config.chap.count == 0 || c->login->chap.state == CHAP_DONE;
+    return c->login->chap.state == CHAP_DONE ||
+        (c->login->method != METHOD_CHAP && !iscsi_login_needs_chap(c));
+}
+
+static bool step(struct iscsi_login *login, const struct iscsi_target *target,
+    struct iscsi_text *answer)
+{
+    static const struct iscsi_config nobody;
+    const struct iscsi_config *config = target ? &target->config : &nobody;
+    const struct iscsi_chap_rules rules = { &config->chap, &config->mutual, config->demand_mutual };
+
+    return iscsi_chap_step(&login->chap, &rules, &login->chap_keys, answer);
+}
+
+/* Tries the accounts of each target that lets (may) this user be this initiator, or does not. */
+static bool try_targets(struct iscsi_connection *c, bool may, struct iscsi_text *answer)
+{
+    struct iscsi_login *login = c->login;
+    const char *user = login->chap_keys.name ? login->chap_keys.name : "";
+
+    list_each(link, &c->portal->targets) {
+        struct iscsi_target *target = list_entry(link, struct iscsi_target, link);
+        const struct iscsi_chap_accounts *accounts = &target->config.chap;
+
+        if (accounts->count > 0 &&
+            iscsi_chap_may_use(accounts, user, login->claims.initiator) == may &&
+            step(login, target, answer)) {
+            login->target = target;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The next step of CHAP: with the accounts of the target that was named, else with those of each
+ * target until one knows who asks. */
+static bool take_step(struct iscsi_connection *c, struct iscsi_text *answer)
+{
+    struct iscsi_login *login = c->login;
+
+    if (login->chap.state == CHAP_WAIT_RESPONSE &&
+        (login->params.discovery || login->wrong_target))
+        return try_targets(c, true, answer) || try_targets(c, false, answer);
+    return step(login, login->target, answer);
 }
 
 /* Whatever CHAP has to say to this request's keys. */
 static uint16_t authenticate(struct iscsi_connection *c, struct iscsi_text *answer)
 {
     struct iscsi_login *login = c->login;
-    const struct iscsi_config *config = &c->door->config;
-    const struct iscsi_chap_rules rules = { &config->chap, &config->mutual, config->demand_mutual };
     const struct iscsi_chap_keys none = { 0 };
 
     if (memcmp(&login->chap_keys, &none, sizeof none) == 0)
@@ -180,9 +222,10 @@ static uint16_t authenticate(struct iscsi_connection *c, struct iscsi_text *answ
             ? LOGIN_SUCCESS
             : iscsi_login_fault(
                   login, LOGIN_AUTHENTICATION, "it does not authenticate, and CHAP is needed");
-    return iscsi_chap_step(&login->chap, &rules, &login->chap_keys, answer)
+    return take_step(c, answer)
         ? LOGIN_SUCCESS
-        : iscsi_login_fault(login, LOGIN_AUTHENTICATION, "%s", login->chap.why);
+        : iscsi_login_fault(login, LOGIN_AUTHENTICATION, "%s",
+              login->chap.why ? login->chap.why : "no target here has accounts any more");
 }
 
 /* These checks wait until we know who asks: others learn nothing of them. */
@@ -193,7 +236,8 @@ static uint16_t authorize(struct iscsi_connection *c)
     if (!authenticated(c))
         return LOGIN_SUCCESS;
     if (login->chap.name &&
-        !iscsi_chap_may_use(&c->door->config.chap, login->chap.name, login->claims.initiator))
+        !iscsi_chap_may_use(
+            &login->target->config.chap, login->chap.name, login->claims.initiator))
         return iscsi_login_fault(login, LOGIN_FORBIDDEN,
             "the secrets file binds this InitiatorName or this user to another");
     return login->wrong_target ? LOGIN_NOT_FOUND : LOGIN_SUCCESS;
@@ -217,7 +261,8 @@ static uint16_t check_tsih(const struct iscsi_connection *c)
 
     if (login->tsih == 0)
         return LOGIN_SUCCESS;
-    old = iscsi_session_find(c->door, login->claims.initiator, login->isid);
+    old = login->target
+        ? iscsi_session_find(login->target, login->claims.initiator, login->isid) : NULL;
     if (!old || old->tsih != login->tsih)
         return LOGIN_NO_SESSION;
     return old->connection->cid == c->cid ? LOGIN_SUCCESS : LOGIN_TOO_MANY_CONNECTIONS;
@@ -229,8 +274,7 @@ static void enter_full_feature(struct iscsi_connection *c, struct iscsi_session 
 
     c->session = session;
     session->connection = c;
-    iscsi_session_name(session, login->claims.initiator, login->isid);
-    session->account = session->params.discovery ? NULL : login->chap.name;
+    session->account = login->chap.name;
     if (login->tsih != 0)
         session->tsih = login->tsih;
     session->exp_cmd_sn = login->cmd_sn;
@@ -247,11 +291,11 @@ static const char *no_place(struct iscsi_connection *c)
 {
     const struct iscsi_login *login = c->login;
 
-    if (!iscsi_share_admit(&c->door->peers, c->peer,
+    if (!iscsi_share_admit(&c->portal->peers, c->peer,
             login->params.discovery ? SHARE_DISCOVERY : SHARE_SESSIONS))
         return "its host, or all together, have as many sessions as they may";
     if (!login->params.discovery &&
-        iscsi_session_count(c->door, login->claims.initiator) >= ISCSI_NAME_SESSIONS_MAX)
+        iscsi_session_count(c->portal, login->claims.initiator) >= ISCSI_NAME_SESSIONS_MAX)
         return "this initiator has as many sessions as one may";
     return NULL;
 }
@@ -259,7 +303,7 @@ static const char *no_place(struct iscsi_connection *c)
 /* Whether the InitiatorName is another account's at present. */
 static bool is_claimed(const struct iscsi_connection *c)
 {
-    const char *owner = iscsi_claim_owner(c->door, c->login->claims.initiator);
+    const char *owner = iscsi_claim_owner(c->login->target, c->login->claims.initiator);
 
     return owner && strcmp(owner, c->login->chap.name) != 0;
 }
@@ -281,7 +325,7 @@ static void complete(struct iscsi_connection *c, uint8_t stage)
                 "registered for a reservation");
             return;
         }
-        old = iscsi_session_find(c->door, login->claims.initiator, login->isid);
+        old = iscsi_session_find(login->target, login->claims.initiator, login->isid);
         if (old)
             iscsi_wire_drop(old->connection, SPD_END_REINSTATED, NULL);
         if (old || !iscsi_waiting_is_over(c)) {
@@ -291,7 +335,7 @@ static void complete(struct iscsi_connection *c, uint8_t stage)
         }
     }
     why = no_place(c);
-    session = why ? NULL : iscsi_session_new(c, &login->params);
+    session = why ? NULL : iscsi_session_new(c, login);
     if (!session) {
         iscsi_login_refuse(c, LOGIN_OUT_OF_RESOURCES, why ? why : "not enough memory");
         return;
@@ -311,14 +355,14 @@ static void complete(struct iscsi_connection *c, uint8_t stage)
 
 /* One of them: it may drop another connection, so the list is walked anew for the next one. We are
  * called again as long as there are answers to send or connections to bury. */
-void iscsi_login_resume(struct iscsi_door *door)
+void iscsi_login_resume(struct iscsi_portal *portal)
 {
-    list_each(link, &door->connections) {
+    list_each(link, &portal->connections) {
         struct iscsi_connection *c = list_entry(link, struct iscsi_connection, link);
 
         if (c->state == CONNECTION_WAITING && iscsi_waiting_is_over(c)) {
             complete(c, c->login->stage);
-            door->sessions_ended = true;
+            portal->sessions_ended = true;
             return;
         }
     }
@@ -373,7 +417,7 @@ void iscsi_login_request(
     struct iscsi_login *login = c->login;
     struct iscsi_reply *reply;
 
-    iscsi_peer_works(&c->door->peers, c->peer, ISCSI_LOGIN_WORK);
+    iscsi_peer_works(&c->portal->peers, c->peer, ISCSI_LOGIN_WORK);
     if (!check_header(c, bhs))
         return;
     if (length > ISCSI_TEXT_MAX - login->text_length) {

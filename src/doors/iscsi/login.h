@@ -15,7 +15,8 @@
 #include "os/os.h"
 
 struct iscsi_connection;
-struct iscsi_door;
+struct iscsi_portal;
+struct iscsi_target;
 
 enum iscsi_stage {
     STAGE_SECURITY = 0,
@@ -49,10 +50,12 @@ struct iscsi_login {
     uint16_t tsih;
     uint8_t itt[4];
     uint32_t cmd_sn;
+    struct iscsi_target *target; /* that it names, or for a discovery whose account it has proven;
+                           * NULL: none so far */
     bool session_type;    /* these keys were sent */
     bool initiator;
-    bool target;
-    bool wrong_target;
+    bool has_target;
+    bool wrong_target;    /* there is none of that name here */
     uint16_t refusal;     /* the status that a delayed answer has */
     struct iscsi_login_claims claims;
     struct iscsi_chap chap;
@@ -75,7 +78,11 @@ void iscsi_login_begin(struct iscsi_connection *c, const uint8_t *bhs);
 void iscsi_login_request(
     struct iscsi_connection *c, const uint8_t *bhs, char *data, uint32_t length);
 /* Continues a login that waited and need not any more; one in each turn. */
-void iscsi_login_resume(struct iscsi_door *door);
+void iscsi_login_resume(struct iscsi_portal *portal);
+
+/* login_keys.c: whether it has to authenticate, or may. */
+bool iscsi_login_needs_chap(const struct iscsi_connection *c);
+bool iscsi_login_takes_chap(const struct iscsi_connection *c);
 
 /* login_keys.c: notes for the log what the status does not say; returns the status. */
 OS_PRINTF(3, 4) uint16_t iscsi_login_fault(

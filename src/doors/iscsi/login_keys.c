@@ -8,12 +8,13 @@
 #include <string.h>
 
 #include "doors/iscsi/connection.h"
-#include "doors/iscsi/door.h"
 #include "doors/iscsi/keys.h"
 #include "doors/iscsi/limits.h"
 #include "doors/iscsi/login.h"
 #include "doors/iscsi/name.h"
 #include "doors/iscsi/pdu.h"
+#include "doors/iscsi/portal.h"
+#include "doors/iscsi/target.h"
 
 uint16_t iscsi_login_fault(struct iscsi_login *login, uint16_t status, const char *format, ...)
 {
@@ -54,12 +55,10 @@ static uint16_t take_initiator(struct iscsi_login *login, const char *value)
 
 static uint16_t take_target(struct iscsi_connection *c, const char *value)
 {
-    if (c->login->target)
+    if (c->login->has_target)
         return iscsi_login_fault(c->login, LOGIN_INITIATOR_ERROR, "TargetName came twice");
-    c->login->target = true;
+    c->login->has_target = true;
     snprintf(c->login->claims.target, sizeof c->login->claims.target, "%s", value);
-    c->login->wrong_target =
-        !c->login->params.discovery && !iscsi_name_is(value, c->door->config.target);
     return LOGIN_SUCCESS;
 }
 
@@ -78,11 +77,43 @@ static bool lists(const char *list, const char *item)
     return false;
 }
 
+/* How many of the portal's targets have accounts; *all: how many there are. */
+static unsigned count_guarded(const struct iscsi_portal *portal, unsigned *all)
+{
+    unsigned guarded = 0;
+
+    *all = 0;
+    list_each(link, &portal->targets) {
+        guarded += list_entry(link, struct iscsi_target, link)->config.chap.count > 0;
+        ++*all;
+    }
+    return guarded;
+}
+
+/* A discovery may do without where it finds a target without. A name that is not here is treated as
+ * a guarded one: others learn nothing of that. */
+bool iscsi_login_needs_chap(const struct iscsi_connection *c)
+{
+    const struct iscsi_login *login = c->login;
+    unsigned all, guarded = count_guarded(c->portal, &all);
+
+    if (login->params.discovery)
+        return guarded > 0 && guarded == all;
+    return login->wrong_target ? guarded > 0 : login->target->config.chap.count > 0;
+}
+
+bool iscsi_login_takes_chap(const struct iscsi_connection *c)
+{
+    unsigned all;
+
+    return c->login->params.discovery && count_guarded(c->portal, &all) > 0;
+}
+
 static uint16_t take_method(
     struct iscsi_connection *c, const char *value, struct iscsi_text *answer)
 {
     struct iscsi_login *login = c->login;
-    bool chap = c->door->config.chap.count > 0;
+    bool chap = iscsi_login_needs_chap(c) || (iscsi_login_takes_chap(c) && lists(value, "CHAP"));
     const char *method = chap ? "CHAP" : "None";
 
     if (login->stage != STAGE_SECURITY || login->method != METHOD_UNKNOWN)
@@ -145,15 +176,30 @@ static uint16_t take_key(struct iscsi_connection *c, const char *key, const char
         login, LOGIN_INITIATOR_ERROR, "%s=%s came twice, or has no such value", key, value);
 }
 
-/* The session's type decides what other keys mean, wherever it is among them. */
-static bool says_discovery(const char *text, uint32_t length)
+/* The value of a key in a text that was not looked at yet: "" where it has none that ends. */
+static const char *value_of(const char *text, uint32_t length, const char *key)
 {
-    static const char pair[] = "SessionType=Discovery";
+    size_t n = strlen(key);
 
-    for (uint32_t i = 0; i + sizeof pair <= length; i++)
-        if ((i == 0 || text[i - 1] == '\0') && memcmp(text + i, pair, sizeof pair) == 0)
-            return true;
-    return false;
+    for (uint32_t i = 0; i + n < length; i++)
+        if ((i == 0 || text[i - 1] == '\0') && memcmp(text + i, key, n) == 0 &&
+            text[i + n] == '=' && memchr(text + i, '\0', length - i))
+            return text + i + n + 1;
+    return "";
+}
+
+/* The session's type and its target decide what other keys mean, wherever they are among them. */
+static void look_ahead(struct iscsi_connection *c)
+{
+    struct iscsi_login *login = c->login;
+    const char *text = login->text;
+    uint32_t length = login->text_length;
+
+    login->params.discovery = strcmp(value_of(text, length, "SessionType"), "Discovery") == 0;
+    if (login->params.discovery)
+        return;
+    login->target = iscsi_target_find(c->portal, value_of(text, length, "TargetName"));
+    login->wrong_target = !login->target;
 }
 
 uint16_t iscsi_login_take_keys(struct iscsi_connection *c, struct iscsi_text *answer)
@@ -165,7 +211,7 @@ uint16_t iscsi_login_take_keys(struct iscsi_connection *c, struct iscsi_text *an
 
     memset(&login->chap_keys, 0, sizeof login->chap_keys);
     if (!login->named)
-        login->params.discovery = says_discovery(login->text, login->text_length);
+        look_ahead(c);
     while (iscsi_text_next(login->text, login->text_length, &position, &key, &value, &bad)) {
         uint16_t status = take_key(c, key, value, answer);
 
@@ -174,11 +220,12 @@ uint16_t iscsi_login_take_keys(struct iscsi_connection *c, struct iscsi_text *an
     }
     if (bad)
         return iscsi_login_fault(login, LOGIN_INITIATOR_ERROR, "its text is no list of key=value");
-    if (!login->initiator || (!login->params.discovery && !login->target))
+    if (!login->initiator || (!login->params.discovery && !login->has_target))
         return LOGIN_MISSING_PARAMETER;
-    snprintf(tag, sizeof tag, "%u", c->door->port.relative_port);
-    if (!login->named && !login->params.discovery)
+    if (!login->named && login->target) {
+        snprintf(tag, sizeof tag, "%u", login->target->port.relative_port);
         iscsi_text_put(answer, "TargetPortalGroupTag", tag);
+    }
     login->named = true;
     return LOGIN_SUCCESS;
 }

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "doors/iscsi/connection.h"
-#include "doors/iscsi/door.h"
 #include "doors/iscsi/list.h"
+#include "doors/iscsi/portal.h"
 #include "os/net.h"
 #include "scsi/be.h"
 
@@ -65,7 +65,7 @@ void iscsi_peer_let_go(struct iscsi_connection *c)
     if (c->hold == HOLDS)
         return;
     c->peer->counts[c->hold]--;
-    c->door->peers.counts[c->hold]--;
+    c->portal->peers.counts[c->hold]--;
     list_remove(&c->hold_link);
     c->hold = HOLDS;
 }
@@ -74,14 +74,14 @@ void iscsi_peer_hold(struct iscsi_connection *c, enum iscsi_hold hold)
 {
     iscsi_peer_let_go(c);
     c->hold = (uint8_t)hold;
-    c->held_since = c->door->loop.now;
+    c->held_since = c->portal->loop.now;
     c->peer->counts[hold]++;
-    c->door->peers.counts[hold]++;
+    c->portal->peers.counts[hold]++;
     list_append(&c->peer->held[hold], &c->hold_link);
 }
 
-void iscsi_peer_count_ended(struct iscsi_door *door, struct iscsi_peer *peer, int change)
+void iscsi_peer_count_ended(struct iscsi_portal *portal, struct iscsi_peer *peer, int change)
 {
     peer->counts[HOLD_ENDED] += (uint32_t)change;
-    door->peers.counts[HOLD_ENDED] += (uint32_t)change;
+    portal->peers.counts[HOLD_ENDED] += (uint32_t)change;
 }

@@ -17,7 +17,7 @@
 #include "doors/iscsi/list.h"
 #include "os/net.h"
 
-struct iscsi_door;
+struct iscsi_portal;
 struct iscsi_connection;
 
 /* A hold says what a connection has come to. */
@@ -75,7 +75,7 @@ void iscsi_peer_leave(struct iscsi_peer *peer);
 void iscsi_peer_hold(struct iscsi_connection *c, enum iscsi_hold hold);
 void iscsi_peer_let_go(struct iscsi_connection *c);
 /* A session of this peer has lost its connection, or has ended afterwards. */
-void iscsi_peer_count_ended(struct iscsi_door *door, struct iscsi_peer *peer, int change);
+void iscsi_peer_count_ended(struct iscsi_portal *portal, struct iscsi_peer *peer, int change);
 
 /* A turn of the loop does so much for one peer; what is left waits while others have theirs. */
 static inline void iscsi_peer_works(

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
+#include "doors/iscsi/nexus.h"
 #include "doors/iscsi/progress.h"
 
 #include <string.h>
@@ -12,8 +13,11 @@
 #include "doors/iscsi/room.h"
 #include "doors/iscsi/send.h"
 #include "doors/iscsi/session.h"
+#include "doors/iscsi/target.h"
 #include "lib/door.h"
 #include "scsi/scsi.h"
+
+enum { REPORT_LUNS = 0xa0 };
 
 /* The engine's replies lie in memory that all initiators share: one that is slow to read must not
  * keep it. They are short, so their copies need no limit of their own. */
@@ -22,6 +26,8 @@ static void release(struct iscsi_command *command)
     struct scsi_task *task = &command->request.task;
     uint64_t length = task->moved_length;
 
+    if (task->reply && task->status == SCSI_GOOD && task->cdb[0] == REPORT_LUNS)
+        iscsi_nexus_luns_reported(command->session);
     if (task->reply && length > 0) {
         if (length > ISCSI_REPLY_MAX ||
             !iscsi_room_buffer(command, ROOM_TRANSFER, (uint32_t)length))
@@ -40,6 +46,8 @@ void iscsi_progress_answer(struct iscsi_command *command)
 
     if (command->release)
         release(command);
+    if (!command->release)
+        iscsi_nexus_leave(command);
     /* The next command gets the same memory while it is in the cache. */
     if (task->direction == SCSI_DATA_OUT)
         iscsi_room_drop(command);
@@ -83,20 +91,37 @@ void iscsi_progress(struct iscsi_command *command)
     spd_request_mapped(&command->request);
 }
 
+static const struct scsi_outcome outcomes[] = {
+    [FAULT_NO_ROOM] = { .status = SCSI_TASK_SET_FULL },
+    /* INVALID FIELD IN CDB */
+    [FAULT_TOO_LONG] = { .status = SCSI_CHECK_CONDITION, .sense_key = 5, .asc = 0x24 },
+    /* RFC 7143 11.4.7.2: PROTOCOL SERVICE CRC ERROR */
+    [FAULT_LOST] = { .status = SCSI_CHECK_CONDITION, .sense_key = 0x0b, .asc = 0x47,
+        .ascq = 0x05 },
+    [FAULT_FULL] = { .status = SCSI_TASK_SET_FULL },
+    /* LOGICAL UNIT NOT SUPPORTED */
+    [FAULT_GONE] = { .status = SCSI_CHECK_CONDITION, .sense_key = 5, .asc = 0x25 },
+};
+
+void iscsi_progress_lost(struct iscsi_command *command)
+{
+    scsi_task_fail(&command->request.task, &outcomes[command->fault]);
+}
+
 void iscsi_progress_refuse(struct iscsi_command *command)
 {
-    static const struct scsi_outcome outcomes[] = {
-        [FAULT_NO_ROOM] = { .status = SCSI_TASK_SET_FULL },
-        /* INVALID FIELD IN CDB */
-        [FAULT_TOO_LONG] = { .status = SCSI_CHECK_CONDITION, .sense_key = 5, .asc = 0x24 },
-        /* RFC 7143 11.4.7.2: PROTOCOL SERVICE CRC ERROR */
-        [FAULT_LOST] = { .status = SCSI_CHECK_CONDITION, .sense_key = 0x0b, .asc = 0x47,
-            .ascq = 0x05 },
-    };
-
     if (!spd_request_cancel(&command->request))
         return;
-    scsi_task_fail(&command->request.task, &outcomes[command->fault]);
+    iscsi_progress_lost(command);
     command->done = true;
     iscsi_progress(command);
 }
+
+void iscsi_progress_turn_away(struct iscsi_command *command, enum iscsi_command_fault fault)
+{
+    command->fault = (uint8_t)fault;
+    scsi_task_refuse(&command->request.task, &outcomes[fault]);
+    command->done = true;
+    iscsi_progress(command);
+}
+

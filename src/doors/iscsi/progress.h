@@ -6,13 +6,17 @@
 #ifndef ISCSI_PROGRESS_H
 #define ISCSI_PROGRESS_H
 
-struct iscsi_command;
+#include "doors/iscsi/command.h"
 
 /* Takes a started command on: asks for its data by an R2T, gives it to the device, or answers it.
  * Does nothing while unsolicited data is still to come. */
 void iscsi_progress(struct iscsi_command *command);
 /* Ends a command that has a fault with the status that says so. */
 void iscsi_progress_refuse(struct iscsi_command *command);
+/* The same of one that has not begun, and does not. */
+void iscsi_progress_turn_away(struct iscsi_command *command, enum iscsi_command_fault fault);
+/* The device has given back a command whose unit goes. */
+void iscsi_progress_lost(struct iscsi_command *command);
 /* Queues the answer of one that is done. */
 void iscsi_progress_answer(struct iscsi_command *command);
 

@@ -10,11 +10,11 @@
 #include "doors/iscsi/buffers.h"
 #include "doors/iscsi/connection.h"
 #include "doors/iscsi/digest.h"
-#include "doors/iscsi/door.h"
 #include "doors/iscsi/limits.h"
 #include "doors/iscsi/login.h"
 #include "doors/iscsi/pdu.h"
 #include "doors/iscsi/peer.h"
+#include "doors/iscsi/portal.h"
 #include "doors/iscsi/request.h"
 #include "doors/iscsi/send.h"
 #include "doors/iscsi/wire.h"
@@ -51,13 +51,13 @@ static void finish(struct iscsi_connection *c, bool intact)
     struct iscsi_receive *rx = &c->rx;
     uint32_t length = be24_get(rx->header + BHS_DATA_LENGTH);
 
-    iscsi_peer_works(&c->door->peers, c->peer, ISCSI_PDU_WORK);
+    iscsi_peer_works(&c->portal->peers, c->peer, ISCSI_PDU_WORK);
     if (intact)
         iscsi_request_end(c, length);
     else
         iscsi_request_damaged(c, length);
     rx->command = NULL;
-    iscsi_buffer_put(&c->door->pool, &rx->buffer);
+    iscsi_buffer_put(&c->portal->pool, &rx->buffer);
     iscsi_receive_init(rx);
     if (c->tx.queued >= ISCSI_TX_EARLY && !c->tx.blocked && listening(c))
         iscsi_send_flush(c);
@@ -227,7 +227,7 @@ static bool receive_once(struct iscsi_connection *c)
     }
     if (direct > 0 || rx->large)
         beside = BESIDE_LARGE;
-    vecs[1] = (struct os_vec){ .base = c->door->rx, .length = beside };
+    vecs[1] = (struct os_vec){ .base = c->portal->rx, .length = beside };
     n = direct > 0 ? os_receive(c->watch.socket, vecs, 2)
                    : os_receive(c->watch.socket, vecs + 1, 1);
     if (n <= 0) {
@@ -236,17 +236,17 @@ static bool receive_once(struct iscsi_connection *c)
                 n == 0 ? NULL : os_net_text((int)-n));
         return false;
     }
-    c->last_heard = c->door->last_busy = c->door->loop.now;
+    c->last_heard = c->portal->last_busy = c->portal->loop.now;
     c->pinged = false;
     got = (size_t)n;
-    iscsi_peer_works(&c->door->peers, c->peer, (uint32_t)got);
+    iscsi_peer_works(&c->portal->peers, c->peer, (uint32_t)got);
     if (direct > 0) {
         size_t straight = got < direct ? got : direct;
 
         take_direct(c, (uint32_t)straight);
-        take(c, c->door->rx, got - straight);
+        take(c, c->portal->rx, got - straight);
     } else {
-        take(c, c->door->rx, got);
+        take(c, c->portal->rx, got);
     }
     return got == direct + beside || rx->phase == PHASE_DATA;
 }
@@ -255,7 +255,7 @@ void iscsi_receive_ready(struct iscsi_connection *c)
 {
     /* Level-triggered: what is left after the last round comes again in the next turn. */
     for (unsigned round = 0; round < ROUNDS_MAX && c->state != CONNECTION_DROPPED &&
-        !iscsi_peer_is_busy(&c->door->peers, c->peer); round++)
+        !iscsi_peer_is_busy(&c->portal->peers, c->peer); round++)
         if (!receive_once(c))
             return;
 }

@@ -13,11 +13,11 @@
 #include "doors/iscsi/connection.h"
 #include "doors/iscsi/data_out.h"
 #include "doors/iscsi/deliver.h"
-#include "doors/iscsi/door.h"
 #include "doors/iscsi/limits.h"
 #include "doors/iscsi/login.h"
 #include "doors/iscsi/pdu.h"
 #include "doors/iscsi/peer.h"
+#include "doors/iscsi/portal.h"
 #include "doors/iscsi/receive.h"
 #include "doors/iscsi/reject.h"
 #include "doors/iscsi/room.h"
@@ -34,7 +34,7 @@ static bool begin_buffered(struct iscsi_connection *c, uint32_t length)
 
     if (length == 0)
         return true;
-    if (!iscsi_buffer_get(&c->door->pool, length, &rx->buffer)) {
+    if (!iscsi_buffer_get(&c->portal->pool, length, &rx->buffer)) {
         iscsi_wire_drop(c, SPD_END_NO_ROOM, "not enough memory for its data segment");
         return false;
     }

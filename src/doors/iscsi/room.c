@@ -7,19 +7,22 @@
  * ROOM_TRANSFER is for all other data: a command for which there is none waits (transfer.c).
  *
  * A session has room of its own that nobody else can take. Room beyond that is limited for the
- * session, for its peer and for all together.
+ * session, for its peer and for all together. The units of a target divide what a session may have
+ * for transfers, so that a unit whose device gives nothing back does not shut the others out.
  */
 
+#include "doors/iscsi/nexus.h"
 #include "doors/iscsi/room.h"
 
 #include <string.h>
 
 #include "doors/iscsi/buffers.h"
 #include "doors/iscsi/command.h"
-#include "doors/iscsi/door.h"
 #include "doors/iscsi/limits.h"
 #include "doors/iscsi/peer.h"
+#include "doors/iscsi/portal.h"
 #include "doors/iscsi/session.h"
+#include "doors/iscsi/target.h"
 
 static const struct {
     uint32_t sure;    /* of each session, whatever others take */
@@ -37,13 +40,13 @@ static void count(struct iscsi_session *session, enum iscsi_room kind, uint32_t 
 {
     session->room[kind] += bytes;
     session->peer->room[kind] += bytes;
-    session->door->room[kind] += bytes;
+    session->portal->room[kind] += bytes;
 }
 
 void iscsi_room_give(struct iscsi_session *session, enum iscsi_room kind, uint32_t bytes)
 {
     count(session, kind, 0 - bytes);
-    session->door->room_freed = true;
+    session->portal->room_freed = true;
 }
 
 static bool is_sure(const struct iscsi_session *session, enum iscsi_room kind, uint32_t bytes)
@@ -58,22 +61,43 @@ static bool is_allowed(const struct iscsi_session *session, enum iscsi_room kind
         session->peer->room[kind] + bytes <= limits[kind].peer;
 }
 
-static bool has_room(const struct iscsi_session *session, enum iscsi_room kind, uint32_t bytes)
+/* Beyond what is sure. */
+static bool has_shared(const struct iscsi_session *session, enum iscsi_room kind, uint32_t bytes)
 {
-    const struct iscsi_door *door = session->door;
+    const struct iscsi_portal *portal = session->portal;
 
-    return is_sure(session, kind, bytes) || (is_allowed(session, kind, bytes) &&
-            !door->room_wanted && door->room[kind] + bytes <= limits[kind].all);
+    return is_allowed(session, kind, bytes) && !portal->room_wanted &&
+        portal->room[kind] + bytes <= limits[kind].all;
 }
 
-bool iscsi_room_is_shared(const struct iscsi_session *session, enum iscsi_room kind, uint32_t bytes)
+/* The part that a unit has of what the session may have. */
+static uint32_t part(const struct iscsi_nexus *nexus, uint32_t whole)
 {
-    return !is_sure(session, kind, bytes) && is_allowed(session, kind, bytes);
+    return whole / nexus->session->nexus_count;
+}
+
+static bool is_sure_for(const struct iscsi_nexus *nexus, uint32_t bytes)
+{
+    return is_sure(nexus->session, ROOM_TRANSFER, bytes) ||
+        nexus->room + bytes <= part(nexus, limits[ROOM_TRANSFER].sure);
+}
+
+/* The first command of a unit may be longer than its part. */
+static bool is_in_part(const struct iscsi_nexus *nexus, uint32_t bytes)
+{
+    return nexus->room == 0 ||
+        nexus->room + bytes <= part(nexus, limits[ROOM_TRANSFER].session);
+}
+
+bool iscsi_room_is_shared(const struct iscsi_nexus *nexus, uint32_t bytes)
+{
+    return !is_sure_for(nexus, bytes) && is_in_part(nexus, bytes) &&
+        is_allowed(nexus->session, ROOM_TRANSFER, bytes);
 }
 
 bool iscsi_room_take(struct iscsi_session *session, enum iscsi_room kind, uint32_t bytes)
 {
-    if (!has_room(session, kind, bytes))
+    if (!is_sure(session, kind, bytes) && !has_shared(session, kind, bytes))
         return false;
     count(session, kind, bytes);
     return true;
@@ -87,7 +111,7 @@ bool iscsi_room_buffer(struct iscsi_command *command, enum iscsi_room kind, uint
 
     if (command->buffer.length >= length)
         return true;
-    if (!iscsi_buffer_get(&session->door->pool, length, &grown))
+    if (!iscsi_buffer_get(&session->portal->pool, length, &grown))
         return false;
     if (command->received > 0)
         memcpy(grown.base, command->buffer.base, command->received);
@@ -95,6 +119,8 @@ bool iscsi_room_buffer(struct iscsi_command *command, enum iscsi_room kind, uint
     command->buffer = grown;
     command->room = (uint8_t)kind;
     count(session, kind, grown.length);
+    if (kind == ROOM_TRANSFER && command->nexus)
+        command->nexus->room += grown.length;
     return true;
 }
 
@@ -103,7 +129,9 @@ void iscsi_room_drop(struct iscsi_command *command)
     if (!command->buffer.base)
         return;
     iscsi_room_give(command->session, command->room, command->buffer.length);
-    iscsi_buffer_put(&command->session->door->pool, &command->buffer);
+    if (command->room == ROOM_TRANSFER && command->nexus)
+        command->nexus->room -= command->buffer.length;
+    iscsi_buffer_put(&command->session->portal->pool, &command->buffer);
 }
 
 /* RFC 7143 13.14: what may come before an R2T. */
@@ -136,16 +164,16 @@ bool iscsi_room_attach(struct iscsi_command *command)
     if (task->direction == SCSI_DATA_OUT) {
         command->state = COMMAND_RECEIVING;
         command->moved = command->received;
-        command->moved_at = command->session->door->loop.now;
+        command->moved_at = command->session->portal->loop.now;
     } else {
-        iscsi_peer_works(&command->session->door->peers, command->session->peer, length);
+        iscsi_peer_works(&command->session->portal->peers, command->session->peer, length);
     }
     return true;
 }
 
 bool iscsi_room_is_idle(const struct iscsi_session *session, uint32_t seconds)
 {
-    uint32_t now = session->door->loop.now;
+    uint32_t now = session->portal->loop.now;
 
     list_each(link, &session->active) {
         const struct iscsi_command *command = list_entry(link, struct iscsi_command, link);
@@ -156,7 +184,7 @@ bool iscsi_room_is_idle(const struct iscsi_session *session, uint32_t seconds)
     return false;
 }
 
-/* Whether it may have its buffer now, as the first of its session that waits. */
+/* Whether it may have its buffer now, as the first of its nexus that waits. */
 bool iscsi_room_may_begin(const struct iscsi_command *command)
 {
     const struct scsi_task *task = &command->request.task;
@@ -169,27 +197,29 @@ bool iscsi_room_may_begin(const struct iscsi_command *command)
     if (command->unsolicited && command->buffer.base)
         return false;
     if (task->direction != SCSI_DATA_OUT &&
-        iscsi_peer_is_busy(&session->door->peers, session->peer))
+        iscsi_peer_is_busy(&session->portal->peers, session->peer))
         return false;
-    return has_room(session, ROOM_TRANSFER, iscsi_buffer_length(length));
+    length = iscsi_buffer_length(length);
+    return is_in_part(command->nexus, length) && (is_sure_for(command->nexus, length) ||
+            has_shared(session, ROOM_TRANSFER, length));
 }
 
 bool iscsi_room_map(struct iscsi_command *command)
 {
-    struct iscsi_session *session = command->session;
+    struct iscsi_nexus *nexus = command->nexus;
     const struct scsi_task *task = &command->request.task;
 
     if (task->direction == SCSI_DATA_OUT)
         command->want = (uint32_t)task->buffer_length;
-    if (list_empty(&session->waiting) && iscsi_room_may_begin(command))
+    if (list_empty(&nexus->waiting) && iscsi_room_may_begin(command))
         return iscsi_room_attach(command) && task->direction != SCSI_DATA_OUT;
     if (command->unsolicited && !iscsi_room_for_unsolicited(command, command->want)) {
         command->fault = FAULT_NO_ROOM;
         return false;
     }
     command->state = COMMAND_WAITING;
-    list_append(&session->waiting, &command->item.link);
-    if (list_empty(&session->hungry))
-        list_append(&session->door->hungry, &session->hungry);
+    list_append(&nexus->waiting, &command->item.link);
+    if (list_empty(&nexus->hungry))
+        list_append(&command->session->portal->hungry, &nexus->hungry);
     return false;
 }

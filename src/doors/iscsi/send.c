@@ -14,10 +14,10 @@
 #include "doors/iscsi/command.h"
 #include "doors/iscsi/connection.h"
 #include "doors/iscsi/digest.h"
-#include "doors/iscsi/door.h"
 #include "doors/iscsi/limits.h"
 #include "doors/iscsi/list.h"
 #include "doors/iscsi/pdu.h"
+#include "doors/iscsi/portal.h"
 #include "doors/iscsi/session.h"
 #include "doors/iscsi/window.h"
 #include "doors/iscsi/wire.h"
@@ -46,7 +46,7 @@ void iscsi_send_queue(struct iscsi_connection *c, struct iscsi_send_item *item)
     list_remove(&item->link);
     list_append(&c->tx.queue, &item->link);
     if (list_empty(&c->ready))
-        list_append(&c->door->ready, &c->ready);
+        list_append(&c->portal->ready, &c->ready);
 }
 
 static bool room(const struct iscsi_batch *batch)
@@ -272,7 +272,7 @@ static void wrote(struct iscsi_connection *c, size_t n)
     struct iscsi_batch *batch = tx->batch;
 
     tx->written += n;
-    tx->last_moved = c->door->loop.now;
+    tx->last_moved = c->portal->loop.now;
     list_each(link, &tx->sent) {
         struct iscsi_send_item *item = list_entry(link, struct iscsi_send_item, link);
 
@@ -300,9 +300,9 @@ static void block(struct iscsi_connection *c, bool blocked)
     if (c->tx.blocked == blocked)
         return;
     c->tx.blocked = blocked;
-    c->tx.last_moved = c->door->loop.now;
+    c->tx.last_moved = c->portal->loop.now;
     error = spd_loop_change(
-        &c->door->loop, &c->watch, blocked ? OS_POLL_IN | OS_POLL_OUT : OS_POLL_IN);
+        &c->portal->loop, &c->watch, blocked ? OS_POLL_IN | OS_POLL_OUT : OS_POLL_IN);
     if (error != 0)
         iscsi_wire_drop(c, SPD_END_NO_ROOM, os_net_text(error));
 }

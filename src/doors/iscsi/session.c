@@ -12,10 +12,14 @@
 #include "doors/iscsi/command.h"
 #include "doors/iscsi/command_pool.h"
 #include "doors/iscsi/connection.h"
-#include "doors/iscsi/door.h"
+#include "doors/iscsi/limits.h"
 #include "doors/iscsi/list.h"
+#include "doors/iscsi/login.h"
+#include "doors/iscsi/nexus.h"
 #include "doors/iscsi/peer.h"
+#include "doors/iscsi/portal.h"
 #include "doors/iscsi/room.h"
+#include "doors/iscsi/target.h"
 #include "doors/iscsi/task.h"
 #include "lib/door.h"
 #include "scsi/be.h"
@@ -25,64 +29,42 @@
 static void leave(struct iscsi_session *session)
 {
     session->left = true;
-    scsi_nexus_end(&session->nexus, spd_unit_scsi(session->door->base.unit));
+    for (unsigned i = 0; i < ISCSI_LUNS; i++)
+        if (session->nexuses[i])
+            iscsi_nexus_lose(session->nexuses[i]);
+}
+
+static void free_nexuses(struct iscsi_session *session)
+{
+    for (unsigned i = 0; i < ISCSI_LUNS && session->nexus_count > 0; i++)
+        if (session->nexuses[i]) {
+            iscsi_claim_keep(session->nexuses[i]);
+            iscsi_nexus_free(session->nexuses[i]);
+        }
 }
 
 static void session_free(struct iscsi_session *session)
 {
     list_remove(&session->link);
-    list_remove(&session->hungry);
     if (session->ended)
-        iscsi_peer_count_ended(session->door, session->peer, -1);
+        iscsi_peer_count_ended(session->portal, session->peer, -1);
     iscsi_peer_leave(session->peer);
-    iscsi_claim_keep(session);
+    free_nexuses(session);
     iscsi_command_pool_free(session);
+    session->portal->units_left = true;
     free(session);
 }
 
-static bool tsih_taken(struct iscsi_door *door, uint16_t tsih)
+static bool tsih_taken(struct iscsi_portal *portal, uint16_t tsih)
 {
-    list_each(link, &door->sessions)
+    list_each(link, &portal->sessions)
         if (list_entry(link, struct iscsi_session, link)->tsih == tsih)
             return true;
     return false;
 }
 
-struct iscsi_session *iscsi_session_new(
-    struct iscsi_connection *c, const struct iscsi_params *params)
-{
-    struct iscsi_door *door = c->door;
-    struct iscsi_session *session = calloc(1, sizeof *session);
-
-    if (!session)
-        return NULL;
-    session->door = door;
-    session->began = door->loop.now;
-    session->peer = c->peer;
-    session->peer->users++;
-    session->params = *params;
-    session->depth = spd_unit_params_here(door->base.unit)->queue_depth;
-    scsi_nexus_init(&session->nexus, spd_unit_scsi(door->base.unit), &door->port);
-    list_init(&session->free);
-    list_init(&session->active);
-    list_init(&session->waiting);
-    list_init(&session->hungry);
-    if (!params->discovery && (params->immediate_data || !params->initial_r2t))
-        session->burst = iscsi_buffer_length(params->first_burst);
-    do
-        session->tsih = ++door->next_tsih; /* 0 means none (RFC 7143 11.13.3) */
-    while (session->tsih == 0 || tsih_taken(door, session->tsih));
-    list_append(&door->sessions, &session->link);
-    if (!params->discovery && !iscsi_command_pool_make(session)) {
-        session_free(session);
-        return NULL;
-    }
-    atomic_fetch_add(&door->base.nexuses, !params->discovery);
-    return session;
-}
-
 /* The initiator port is name and ISID (SPC-4 7.6.4.6). */
-void iscsi_session_name(struct iscsi_session *session, const char *initiator, const uint8_t isid[6])
+static void name(struct iscsi_session *session, const char *initiator, const uint8_t isid[6])
 {
     enum { HEADER = 4, FORMAT_WITH_ISID = 0x40, ISCSI = 0x05 };
     uint8_t *id = session->transport_id;
@@ -96,7 +78,54 @@ void iscsi_session_name(struct iscsi_session *session, const char *initiator, co
     length = (length + 1 + 3) & ~3; /* with its NUL; the session was zeroed */
     id[0] = FORMAT_WITH_ISID | ISCSI;
     be16_put(id + 2, (uint16_t)length);
-    scsi_nexus_name(&session->nexus, id, (uint16_t)(HEADER + length));
+    session->transport_id_length = (uint16_t)(HEADER + length);
+}
+
+bool iscsi_session_add(struct iscsi_session *session, struct iscsi_door *door)
+{
+    const struct iscsi_nexus *nexus = iscsi_nexus_new(session, door);
+
+    return nexus && iscsi_command_pool_widen(session, nexus->depth);
+}
+
+static bool add_all(struct iscsi_session *session)
+{
+    for (unsigned i = 0; i < ISCSI_LUNS; i++)
+        if (session->target->units[i] && !iscsi_session_add(session, session->target->units[i]))
+            return false;
+    return true;
+}
+
+struct iscsi_session *iscsi_session_new(
+    struct iscsi_connection *c, const struct iscsi_login *login)
+{
+    struct iscsi_portal *portal = c->portal;
+    struct iscsi_session *session = calloc(1, sizeof *session);
+    const struct iscsi_params *params = &login->params;
+
+    if (!session)
+        return NULL;
+    session->portal = portal;
+    session->target = login->target;
+    session->began = portal->loop.now;
+    session->peer = c->peer;
+    session->peer->users++;
+    session->params = *params;
+    name(session, login->claims.initiator, login->isid);
+    session->depth = params->discovery ? ISCSI_WINDOW_START : 0; /* each unit adds its own */
+    list_init(&session->free);
+    list_init(&session->active);
+    if (!params->discovery && (params->immediate_data || !params->initial_r2t))
+        session->burst = iscsi_buffer_length(params->first_burst);
+    do
+        session->tsih = ++portal->next_tsih; /* 0 means none (RFC 7143 11.13.3) */
+    while (session->tsih == 0 || tsih_taken(portal, session->tsih));
+    list_append(&portal->sessions, &session->link);
+    if (!params->discovery && !(iscsi_command_pool_make(session) && add_all(session))) {
+        session_free(session);
+        return NULL;
+    }
+    return session;
 }
 
 static void discard(struct iscsi_command *command)
@@ -110,8 +139,10 @@ void iscsi_session_end(struct iscsi_session *session)
     session->connection = NULL;
     if (!session->params.discovery) {
         session->ended = true;
-        iscsi_peer_count_ended(session->door, session->peer, 1);
-        atomic_fetch_sub(&session->door->base.nexuses, 1);
+        iscsi_peer_count_ended(session->portal, session->peer, 1);
+        for (unsigned i = 0; i < ISCSI_LUNS; i++)
+            if (session->nexuses[i])
+                iscsi_nexus_uncount(session->nexuses[i]);
     }
     iscsi_task_forget(session);
     iscsi_room_give(session, ROOM_WINDOW,
@@ -120,7 +151,7 @@ void iscsi_session_end(struct iscsi_session *session)
     /* By index: ending one command may end others, which the unit had parked behind it. */
     for (uint32_t i = 0; i < session->command_count; i++)
         discard(iscsi_command_at(session, i));
-    session->door->sessions_ended = true;
+    session->portal->sessions_ended = true;
 }
 
 /* A discovery session is no I_T nexus, so there is nothing to reinstate. */
@@ -129,11 +160,11 @@ static bool is_named(const struct iscsi_session *session, const char *initiator)
     return !session->params.discovery && strcmp(session->initiator, initiator) == 0;
 }
 
-uint32_t iscsi_session_count(const struct iscsi_door *door, const char *initiator)
+uint32_t iscsi_session_count(const struct iscsi_portal *portal, const char *initiator)
 {
     uint32_t count = 0;
 
-    list_each(link, &door->sessions) {
+    list_each(link, &portal->sessions) {
         const struct iscsi_session *session = list_entry(link, struct iscsi_session, link);
 
         count += !session->left && is_named(session, initiator);
@@ -141,28 +172,29 @@ uint32_t iscsi_session_count(const struct iscsi_door *door, const char *initiato
     return count;
 }
 
-bool iscsi_session_is(
-    const struct iscsi_session *session, const char *initiator, const uint8_t isid[6])
+bool iscsi_session_is(const struct iscsi_session *session, const struct iscsi_target *target,
+    const char *initiator, const uint8_t isid[6])
 {
-    return is_named(session, initiator) && memcmp(session->isid, isid, 6) == 0;
+    return session->target == target && is_named(session, initiator) &&
+        memcmp(session->isid, isid, 6) == 0;
 }
 
 struct iscsi_session *iscsi_session_find(
-    struct iscsi_door *door, const char *initiator, const uint8_t isid[6])
+    const struct iscsi_target *target, const char *initiator, const uint8_t isid[6])
 {
-    list_each(link, &door->sessions) {
+    list_each(link, &target->portal->sessions) {
         struct iscsi_session *session = list_entry(link, struct iscsi_session, link);
 
-        if (session->connection && iscsi_session_is(session, initiator, isid))
+        if (session->connection && iscsi_session_is(session, target, initiator, isid))
             return session;
     }
     return NULL;
 }
 
-void iscsi_session_reap(struct iscsi_door *door)
+void iscsi_session_reap(struct iscsi_portal *portal)
 {
-    door->sessions_ended = false;
-    list_each(link, &door->sessions) {
+    portal->sessions_ended = false;
+    list_each(link, &portal->sessions) {
         struct iscsi_session *session = list_entry(link, struct iscsi_session, link);
 
         if (session->connection)

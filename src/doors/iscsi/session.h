@@ -18,22 +18,29 @@
 struct iscsi_command;
 struct iscsi_connection;
 struct iscsi_door;
+struct iscsi_login;
+struct iscsi_nexus;
+struct iscsi_portal;
+struct iscsi_target;
 
 enum { SESSION_TAGS_SHIFT = 8, SESSION_TAGS = 1 << SESSION_TAGS_SHIFT };
 
 struct iscsi_session {
-    struct list link; /* door's */
-    struct iscsi_door *door;
+    struct list link; /* portal's */
+    struct iscsi_portal *portal;
+    struct iscsi_target *target; /* of a discovery session: whose account was proven, or NULL */
     struct iscsi_peer *peer;
-    const char *account; /* that was proven; NULL: no CHAP, or a discovery session */
+    const char *account; /* that was proven; NULL: no CHAP */
     struct iscsi_connection *connection; /* NULL: the session has ended, its tasks have not */
     bool ended; /* and it is counted as such */
     uint32_t began; /* second */
     bool left;  /* none of those can change the medium: a new session may begin */
-    struct scsi_nexus nexus;
+    struct iscsi_nexus *nexuses[ISCSI_LUNS]; /* by LUN; NULL: there is none */
+    uint32_t nexus_count;
     char initiator[ISCSI_NAME_MAX + 1];
     uint8_t isid[6];
     uint8_t transport_id[SCSI_TRANSPORT_ID_MAX];
+    uint16_t transport_id_length;
     uint16_t tsih;
     struct iscsi_params params;
 
@@ -51,33 +58,28 @@ struct iscsi_session {
     uint32_t command_count;  /* in them; more are made when they are needed */
     uint32_t command_most;
     struct iscsi_command **held;    /* by CmdSN modulo depth */
-    struct iscsi_command
-        *barrier; /* ORDERED: while it waits for its data nothing after it begins */
     struct list free;
     struct list active;
-    struct list waiting; /* commands' item.link: the first that came is the first to begin */
-    struct list hungry;  /* door's hungry, while `waiting` is not empty */
     struct list *tags; /* SESSION_TAGS of them: active ones by a hash of their task tag */
 };
 
 /* A session of the connection's peer, with what its login has settled; NULL: not enough memory. */
 struct iscsi_session *iscsi_session_new(
-    struct iscsi_connection *c, const struct iscsi_params *params);
-/* Whose it is: once, before its first command. */
-void iscsi_session_name(
-    struct iscsi_session *session, const char *initiator, const uint8_t isid[6]);
+    struct iscsi_connection *c, const struct iscsi_login *login);
+/* Its target has one unit more. False: not enough memory. */
+bool iscsi_session_add(struct iscsi_session *session, struct iscsi_door *door);
 /* It has lost its connection: ends its commands. iscsi_session_reap() frees it when they have
  * ended. */
 void iscsi_session_end(struct iscsi_session *session);
 /* Leaves or frees sessions that have ended, as far as their tasks have. */
-void iscsi_session_reap(struct iscsi_door *door);
+void iscsi_session_reap(struct iscsi_portal *portal);
 /* Sessions of an initiator, those included that have ended and whose writes have not. */
-uint32_t iscsi_session_count(const struct iscsi_door *door, const char *initiator);
-/* Whether it is a session of this initiator port. */
-bool iscsi_session_is(
-    const struct iscsi_session *session, const char *initiator, const uint8_t isid[6]);
+uint32_t iscsi_session_count(const struct iscsi_portal *portal, const char *initiator);
+/* Whether it is a session of this initiator port with this target. */
+bool iscsi_session_is(const struct iscsi_session *session, const struct iscsi_target *target,
+    const char *initiator, const uint8_t isid[6]);
 /* The session of this initiator port that has a connection; NULL: there is none. */
 struct iscsi_session *iscsi_session_find(
-    struct iscsi_door *door, const char *initiator, const uint8_t isid[6]);
+    const struct iscsi_target *target, const char *initiator, const uint8_t isid[6]);
 
 #endif

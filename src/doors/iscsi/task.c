@@ -8,6 +8,7 @@
  * the tasks of the unit's other doors.
  */
 
+#include "doors/iscsi/nexus.h"
 #include "doors/iscsi/task.h"
 
 #include <stdlib.h>
@@ -16,12 +17,13 @@
 #include "doors/iscsi/command.h"
 #include "doors/iscsi/command_pool.h"
 #include "doors/iscsi/connection.h"
-#include "doors/iscsi/door.h"
 #include "doors/iscsi/limits.h"
 #include "doors/iscsi/list.h"
 #include "doors/iscsi/pdu.h"
+#include "doors/iscsi/portal.h"
 #include "doors/iscsi/send.h"
 #include "doors/iscsi/session.h"
+#include "doors/iscsi/target.h"
 #include "doors/iscsi/wire.h"
 #include "lib/door.h"
 #include "lib/session_log.h"
@@ -33,6 +35,11 @@ static bool changes(const struct iscsi_command *command)
     /* A command whose turn has not come has never begun. */
     return command->aborted && command->state != COMMAND_HELD &&
         !spd_request_is_left(&command->request);
+}
+
+static bool is_at(const struct iscsi_command *command, const struct iscsi_door *door)
+{
+    return command->nexus && command->nexus->door == door;
 }
 
 /* only: this one; NULL: any. */
@@ -52,21 +59,48 @@ bool iscsi_task_any_changes(const struct iscsi_session *session)
     return runs(session, NULL);
 }
 
+static bool runs_at(const struct iscsi_session *session, const struct iscsi_door *door)
+{
+    list_each(link, &session->active) {
+        const struct iscsi_command *command = list_entry(link, struct iscsi_command, link);
+
+        if (changes(command) && is_at(command, door))
+            return true;
+    }
+    return false;
+}
+
+/* Of any initiator. */
 static bool any_runs(const struct iscsi_door *door)
 {
-    list_each(link, &door->sessions)
-        if (runs(list_entry(link, struct iscsi_session, link), NULL))
+    const struct iscsi_target *target = door->target;
+
+    list_each(link, &target->portal->sessions) {
+        const struct iscsi_session *session = list_entry(link, struct iscsi_session, link);
+
+        if (session->target == target && runs_at(session, door))
             return true;
+    }
     return false;
+}
+
+static bool round_runs(const struct iscsi_door *door, uint32_t round)
+{
+    return any_runs(door) || !spd_round_ended(&door->base, round);
 }
 
 static bool still_waits(const struct iscsi_task_wait *wait)
 {
-    const struct iscsi_door *door = wait->session->door;
+    const struct iscsi_target *target = wait->session->target;
 
-    if (!wait->all_sessions)
+    if (wait->door)
+        return round_runs(wait->door, wait->round);
+    if (!wait->whole_target)
         return runs(wait->session, wait->command);
-    return any_runs(door) || !spd_round_ended(&door->base, wait->round);
+    for (unsigned i = 0; i < ISCSI_LUNS; i++)
+        if (target->units[i] && round_runs(target->units[i], target->units[i]->reset_round))
+            return true;
+    return false;
 }
 
 static void wait_free(struct iscsi_task_wait *wait)
@@ -87,9 +121,9 @@ static void answer(const struct iscsi_task_wait *wait)
     iscsi_wire_close(c);
 }
 
-static void answer_all(struct iscsi_door *door)
+static void answer_all(struct iscsi_portal *portal)
 {
-    list_each(link, &door->waits) {
+    list_each(link, &portal->waits) {
         struct iscsi_task_wait *wait = list_entry(link, struct iscsi_task_wait, link);
 
         if (still_waits(wait))
@@ -115,13 +149,13 @@ static void answer_in_time(struct iscsi_connection *c, const struct iscsi_task_w
         return;
     }
     *later = *now;
-    list_append(&c->door->waits, &later->link);
+    list_append(&c->portal->waits, &later->link);
     c->session->waits++;
 }
 
 void iscsi_task_forget(struct iscsi_session *session)
 {
-    list_each(link, &session->door->waits) {
+    list_each(link, &session->portal->waits) {
         struct iscsi_task_wait *wait = list_entry(link, struct iscsi_task_wait, link);
 
         if (wait->session == session) {
@@ -142,72 +176,133 @@ static void abort_started(struct iscsi_command *command)
         iscsi_command_abort(command);
 }
 
-static void abort_session(struct iscsi_session *session)
+/* door: at this unit; NULL: at all. */
+static void abort_session(struct iscsi_session *session, const struct iscsi_door *door)
 {
     /* By index: ending one command may end others, which the unit had parked behind it. */
     for (uint32_t i = 0; i < session->command_count; i++)
-        abort_started(iscsi_command_at(session, i));
+        if (!door || is_at(iscsi_command_at(session, i), door))
+            abort_started(iscsi_command_at(session, i));
 }
 
-/* Aborts the commands that have begun before the present round. */
+/* Aborts the unit's commands that have begun before the present round. */
 static void abort_round(struct iscsi_door *door, uint32_t round)
 {
     door->round = round;
     door->owes_report = true;
-    list_each(link, &door->sessions) {
+    list_each(link, &door->target->portal->sessions) {
         struct iscsi_session *session = list_entry(link, struct iscsi_session, link);
 
         for (uint32_t i = 0; i < session->command_count; i++) {
             struct iscsi_command *command = iscsi_command_at(session, i);
 
-            if (abortable(command) && !command->aborted &&
+            if (abortable(command) && !command->aborted && is_at(command, door) &&
                 spd_request_is_before(&command->request, round))
                 iscsi_command_abort(command);
         }
     }
 }
 
-void iscsi_task_look(struct iscsi_door *door)
+static void look_at(struct iscsi_door *door)
 {
     uint32_t round = spd_round(&door->base);
 
-    door->tasks_ended = false;
     if (round != door->round)
         abort_round(door, round);
     if (door->owes_report && !any_runs(door)) {
         door->owes_report = false;
         spd_round_report(&door->base, door->round);
     }
-    answer_all(door);
+}
+
+void iscsi_task_look(struct iscsi_portal *portal)
+{
+    portal->tasks_ended = false;
+    list_each(link, &portal->doors)
+        look_at(list_entry(link, struct iscsi_door, link));
+    answer_all(portal);
+}
+
+static void lose_commands(const struct iscsi_door *door)
+{
+    list_each(link, &door->target->portal->sessions) {
+        struct iscsi_session *session = list_entry(link, struct iscsi_session, link);
+
+        for (uint32_t i = 0; session->connection && i < session->command_count; i++) {
+            struct iscsi_command *command = iscsi_command_at(session, i);
+
+            if (!is_at(command, door))
+                continue;
+            if (abortable(command))
+                iscsi_command_lose(command);
+            else if (command->state == COMMAND_ANSWERING) /* with memory of the unit's */
+                iscsi_wire_drop(session->connection, SPD_END_NO_ROOM,
+                    "not enough memory for an answer of a unit that goes");
+        }
+    }
+}
+
+void iscsi_task_lose(struct iscsi_door *door)
+{
+    list_each(link, &door->target->portal->waits) {
+        struct iscsi_task_wait *wait = list_entry(link, struct iscsi_task_wait, link);
+
+        if (wait->door != door)
+            continue;
+        wait->reply->bhs[BHS_RESPONSE] = TASK_NO_LUN;
+        answer(wait);
+        wait_free(wait);
+    }
+    lose_commands(door);
 }
 
 /* Commands that came before the function and whose turn has not come: RFC 7143 11.5.1. Their CmdSN
- * must still be counted, so they stay until their turn. */
-static void abort_held(struct iscsi_session *session, uint32_t cmd_sn)
+ * must still be counted, so they stay until their turn. nexus: those for its unit; NULL: all. */
+static void abort_held(
+    struct iscsi_session *session, const struct iscsi_nexus *nexus, uint32_t cmd_sn)
 {
     list_each(link, &session->active) {
         struct iscsi_command *command = list_entry(link, struct iscsi_command, link);
 
         if (command->state == COMMAND_HELD &&
             (command->bhs[0] & ISCSI_OPCODE_MASK) == ISCSI_SCSI_COMMAND &&
-            (int32_t)(cmd_sn - be32_get(command->bhs + BHS_CMD_SN)) > 0)
+            (int32_t)(cmd_sn - be32_get(command->bhs + BHS_CMD_SN)) > 0 &&
+            (!nexus || iscsi_nexus_find(session, command->bhs + BHS_LUN) == nexus))
             command->aborted = true;
     }
 }
 
-/* The tasks of all initiators; `why` is what the others learn. */
-static void abort_all(
-    struct iscsi_task_wait *wait, enum scsi_attention why, struct scsi_nexus *except)
+/* Begins a round at the unit: the tasks of all initiators. `why` is what the others learn. */
+static uint32_t abort_all(
+    struct iscsi_door *door, enum scsi_attention why, struct scsi_nexus *except)
 {
-    struct iscsi_door *door = wait->session->door;
+    uint32_t round = spd_round_begin(&door->base);
 
-    wait->all_sessions = true;
-    wait->round = spd_round_begin(&door->base);
-    abort_round(door, wait->round);
+    abort_round(door, round);
     if (why == SCSI_UA_CLEARED)
         scsi_unit_attention(spd_unit_scsi(door->base.unit), why, except);
     else
         spd_unit_reset(door->base.unit, why, except);
+    return round;
+}
+
+static uint8_t abort_unit(struct iscsi_task_wait *wait, struct iscsi_door *door,
+    enum scsi_attention why, struct scsi_nexus *except)
+{
+    wait->door = door;
+    wait->round = abort_all(door, why, except);
+    return TASK_COMPLETE;
+}
+
+static uint8_t abort_target(struct iscsi_task_wait *wait)
+{
+    struct iscsi_target *target = wait->session->target;
+
+    wait->whole_target = true;
+    for (unsigned i = 0; i < ISCSI_LUNS; i++)
+        if (target->units[i])
+            target->units[i]->reset_round = abort_all(target->units[i], SCSI_UA_RESET, NULL);
+    return TASK_COMPLETE;
 }
 
 /* RFC 7143 11.6.1: a task that is not there and cannot come any more is no failure. */
@@ -217,7 +312,8 @@ static uint8_t abort_one(
     struct iscsi_command *command = iscsi_command_find(
         session, be32_get(bhs + TASK_REFERENCED_TAG));
 
-    if (!command || (!abortable(command) && command->state != COMMAND_HELD))
+    if (!command || (!abortable(command) && command->state != COMMAND_HELD) ||
+        scsi_lun_decode(bhs + BHS_LUN) != scsi_lun_decode(command->bhs + BHS_LUN))
         return TASK_NO_TASK;
     if (command->state == COMMAND_HELD)
         command->aborted = true;
@@ -227,65 +323,83 @@ static uint8_t abort_one(
     return TASK_COMPLETE;
 }
 
-static void drop_others(struct iscsi_door *door, const struct iscsi_connection *c)
+static void drop_others(struct iscsi_portal *portal, const struct iscsi_connection *c)
 {
-    list_each(link, &door->connections) {
+    list_each(link, &portal->connections) {
         struct iscsi_connection *other = list_entry(link, struct iscsi_connection, link);
 
-        if (other != c && other->session)
+        if (other != c && other->session && other->session->target == c->session->target)
             iscsi_wire_drop(other, SPD_END_RESET, NULL);
     }
 }
 
-/* A target reset ends what all initiators are at. A logical unit reset does the same, but they need
- * that one to recover from an error (SAM-5 7.7). */
-static bool may_reset_target(struct iscsi_connection *c)
+/* Another initiator has a session with the target. */
+static bool has_others(const struct iscsi_session *own)
 {
-    struct iscsi_door *door = c->door;
-
-    if (door->config.resets)
-        return true;
-    list_each(link, &door->sessions) {
+    list_each(link, &own->portal->sessions) {
         const struct iscsi_session *session = list_entry(link, struct iscsi_session, link);
 
-        if (session->connection && !session->params.discovery &&
-            strcmp(session->initiator, c->session->initiator) != 0)
-            return false;
+        if (session->connection && session->target == own->target && !session->params.discovery &&
+            strcmp(session->initiator, own->initiator) != 0)
+            return true;
     }
-    return !spd_door_has_others(&door->base);
+    return false;
+}
+
+/* A target reset ends what all initiators are at. A logical unit reset does the same, but they need
+ * that one to recover from an error (SAM-5 7.7). */
+static bool may_reset_target(const struct iscsi_session *session)
+{
+    const struct iscsi_target *target = session->target;
+
+    if (target->config.resets)
+        return true;
+    for (unsigned i = 0; i < ISCSI_LUNS; i++)
+        if (target->units[i] && spd_door_has_others(&target->units[i]->base))
+            return false;
+    return !has_others(session);
+}
+
+/* A function for one logical unit: all up to LOGICAL UNIT RESET. */
+static uint8_t perform_at_unit(struct iscsi_session *session, struct iscsi_nexus *nexus,
+    const uint8_t *bhs, struct iscsi_task_wait *wait)
+{
+    uint8_t function = bhs[BHS_FLAGS] & 0x7f;
+
+    if (!nexus)
+        return TASK_NO_LUN;
+    if (function == TASK_ABORT)
+        return abort_one(session, bhs, &wait->command);
+    abort_held(session, nexus, be32_get(bhs + BHS_CMD_SN));
+    switch (function) {
+    case TASK_ABORT_SET:
+        abort_session(session, nexus->door);
+        return TASK_COMPLETE;
+    case TASK_CLEAR_SET:
+        return abort_unit(wait, nexus->door, SCSI_UA_CLEARED, &nexus->scsi);
+    default:
+        return abort_unit(wait, nexus->door, SCSI_UA_LUN_RESET, NULL);
+    }
 }
 
 static uint8_t perform(struct iscsi_connection *c, const uint8_t *bhs, struct iscsi_task_wait *wait)
 {
-    struct iscsi_door *door = c->door;
-    struct scsi_nexus *nexus = &c->session->nexus;
-    uint8_t function = bhs[BHS_FLAGS] & 0x7f;
-    bool lun = scsi_lun_decode(bhs + BHS_LUN) == door->config.lun;
+    struct iscsi_session *session = c->session;
 
-    if (function <= TASK_LUN_RESET && function != TASK_CLEAR_ACA && !lun)
-        return TASK_NO_LUN;
-    if ((function == TASK_WARM_RESET || function == TASK_COLD_RESET) && !may_reset_target(c))
-        return TASK_NOT_AUTHORIZED;
-    if (function != TASK_ABORT && function <= TASK_COLD_RESET && function != TASK_CLEAR_ACA)
-        abort_held(c->session, be32_get(bhs + BHS_CMD_SN));
-    switch (function) {
+    switch (bhs[BHS_FLAGS] & 0x7f) {
     case TASK_ABORT:
-        return abort_one(c->session, bhs, &wait->command);
     case TASK_ABORT_SET:
-        abort_session(c->session);
-        return TASK_COMPLETE;
     case TASK_CLEAR_SET:
-        abort_all(wait, SCSI_UA_CLEARED, nexus);
-        return TASK_COMPLETE;
     case TASK_LUN_RESET:
-        abort_all(wait, SCSI_UA_LUN_RESET, NULL);
-        return TASK_COMPLETE;
-    case TASK_COLD_RESET:
-        drop_others(door, c);
-        /* fall through */
+        return perform_at_unit(session, iscsi_nexus_find(session, bhs + BHS_LUN), bhs, wait);
     case TASK_WARM_RESET:
-        abort_all(wait, SCSI_UA_RESET, NULL);
-        return TASK_COMPLETE;
+    case TASK_COLD_RESET:
+        if (!may_reset_target(session))
+            return TASK_NOT_AUTHORIZED;
+        abort_held(session, NULL, be32_get(bhs + BHS_CMD_SN));
+        if ((bhs[BHS_FLAGS] & 0x7f) == TASK_COLD_RESET)
+            drop_others(c->portal, c);
+        return abort_target(wait);
     case TASK_REASSIGN:
         return TASK_NO_REASSIGN;
     default:
@@ -323,8 +437,8 @@ void iscsi_task_request(struct iscsi_connection *c, const uint8_t *bhs)
  * by another session, and must not find a write of this one after its own. */
 void iscsi_task_logout(struct iscsi_connection *c, struct iscsi_reply *reply)
 {
-    abort_held(c->session, c->session->max_cmd_sn + 1);
-    abort_session(c->session);
+    abort_held(c->session, NULL, c->session->max_cmd_sn + 1);
+    abort_session(c->session, NULL);
     answer_in_time(c, &(struct iscsi_task_wait){
         .session = c->session, .closes = true, .logout = true, .reply = reply });
 }

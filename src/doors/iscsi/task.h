@@ -14,16 +14,18 @@
 struct iscsi_command;
 struct iscsi_connection;
 struct iscsi_door;
+struct iscsi_portal;
 struct iscsi_reply;
 struct iscsi_session;
 
 /* A task management function whose tasks have not all ended yet. */
 struct iscsi_task_wait {
-    struct list link; /* door's */
+    struct list link; /* portal's */
     struct iscsi_session *session;
     const struct iscsi_command *command; /* ABORT TASK: this one; NULL: all that are aborted */
-    bool all_sessions;
-    uint32_t round; /* all_sessions: of the other doors, too */
+    bool whole_target; /* all initiators' tasks, of all its units */
+    const struct iscsi_door *door; /* those of this unit; NULL: not of all initiators */
+    uint32_t round; /* door: of its unit's other doors, too */
     bool closes; /* the reply is the connection's last */
     bool logout; /* it answers one */
     struct iscsi_reply *reply;
@@ -36,7 +38,10 @@ void iscsi_task_logout(struct iscsi_connection *c, struct iscsi_reply *reply);
 void iscsi_task_forget(struct iscsi_session *session);
 /* At the end of a turn: looks at what other doors ask for and have done, and answers functions
  * whose tasks have ended. */
-void iscsi_task_look(struct iscsi_door *door);
+void iscsi_task_look(struct iscsi_portal *portal);
+/* The unit goes. What waits for its tasks is answered: there is no such logical unit. Its commands
+ * are answered so as well, when the device has ended them. */
+void iscsi_task_lose(struct iscsi_door *door);
 /* Whether a task of it that was aborted may still change the medium. */
 bool iscsi_task_any_changes(const struct iscsi_session *session);
 

@@ -6,9 +6,9 @@
 #ifndef ISCSI_TRANSFER_H
 #define ISCSI_TRANSFER_H
 
-struct iscsi_door;
+struct iscsi_portal;
 
 /* Begins commands that waited, as far as there is room for them now. */
-void iscsi_transfer_serve(struct iscsi_door *door);
+void iscsi_transfer_serve(struct iscsi_portal *portal);
 
 #endif

@@ -19,13 +19,14 @@
 
 #include "doors/iscsi/command.h"
 #include "doors/iscsi/connection.h"
-#include "doors/iscsi/door.h"
 #include "doors/iscsi/limits.h"
 #include "doors/iscsi/list.h"
 #include "doors/iscsi/login.h"
 #include "doors/iscsi/pdu.h"
 #include "doors/iscsi/peer.h"
+#include "doors/iscsi/portal.h"
 #include "doors/iscsi/session.h"
+#include "doors/iscsi/target.h"
 #include "lib/door.h"
 #include "os/os.h"
 
@@ -56,17 +57,19 @@ static void add_command(struct obstacle *obstacle, const struct iscsi_command *c
 static void find(const struct iscsi_connection *c, struct obstacle *obstacle)
 {
     const struct iscsi_login_claims *claims = &c->login->claims;
-    struct iscsi_door *door = c->door;
+    struct iscsi_portal *portal = c->portal;
 
     memset(obstacle, 0, sizeof *obstacle);
-    list_each(link, &door->sessions) {
+    list_each(link, &portal->sessions) {
         struct iscsi_session *session = list_entry(link, struct iscsi_session, link);
 
-        if (session->connection || strcmp(session->initiator, claims->initiator) != 0)
+        if (session->connection || session->target != c->login->target ||
+            strcmp(session->initiator, claims->initiator) != 0)
             continue;
         obstacle->left += session->left;
         obstacle->left_bytes += session->left ? session->room[ROOM_TRANSFER] : 0;
-        if (session->left || !iscsi_session_is(session, claims->initiator, c->login->isid))
+        if (session->left ||
+            !iscsi_session_is(session, c->login->target, claims->initiator, c->login->isid))
             continue;
         obstacle->session = true;
         list_each(at, &session->active)
@@ -108,21 +111,21 @@ bool iscsi_waiting_is_over(const struct iscsi_connection *c)
 void iscsi_waiting_begin(struct iscsi_connection *c)
 {
     c->state = CONNECTION_WAITING;
-    c->waiting_since = c->waiting_told = c->door->loop.now;
+    c->waiting_since = c->waiting_told = c->portal->loop.now;
 }
 
 uint16_t iscsi_waiting_tick(struct iscsi_connection *c, char why[WAITING_TEXT_MAX])
 {
     static struct spd_log_limit limit = { .kind = "iscsi: logins that wait" };
     const struct iscsi_login_claims *claims = &c->login->claims;
-    uint32_t now = c->door->loop.now, waited = now - c->waiting_since;
+    uint32_t now = c->portal->loop.now, waited = now - c->waiting_since;
     struct obstacle obstacle;
     char text[TEXT_MAX];
     bool first = c->waiting_told == c->waiting_since;
 
     find(c, &obstacle);
     describe(&obstacle, text);
-    if (waited >= c->door->config.write_wait) {
+    if (waited >= c->login->target->config.write_wait) {
         snprintf(why, WAITING_TEXT_MAX, "it waited %u s for %s", waited, text);
         return obstacle.commands == 0 ? LOGIN_OUT_OF_RESOURCES : LOGIN_UNAVAILABLE;
     }

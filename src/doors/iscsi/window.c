@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
+#include "doors/iscsi/nexus.h"
 #include "doors/iscsi/window.h"
 
 #include "doors/iscsi/command.h"
@@ -10,6 +11,7 @@
 #include "doors/iscsi/peer.h"
 #include "doors/iscsi/room.h"
 #include "doors/iscsi/session.h"
+#include "doors/iscsi/target.h"
 #include "scsi/be.h"
 
 /* Serial number arithmetic (RFC 1982). */
@@ -34,23 +36,32 @@ void iscsi_window_offer(struct iscsi_session *session)
     }
 }
 
-static bool is_receiving(const struct iscsi_session *session)
+static bool is_receiving(const struct iscsi_nexus *nexus)
 {
-    list_each(link, &session->active)
-        if (iscsi_command_awaits_data(list_entry(link, struct iscsi_command, link)))
+    list_each(link, &nexus->session->active) {
+        const struct iscsi_command *command = list_entry(link, struct iscsi_command, link);
+
+        if (command->nexus == nexus && iscsi_command_awaits_data(command))
             return true;
+    }
     return false;
 }
 
-/* SAM-5 8.7.3: an ORDERED command waits for all before it, also for those whose data is still to
- * come, and those after it wait for its own. They do so as if they had not come yet. */
+/* SAM-5 8.7.3: an ORDERED command waits for all before it at its unit, also for those whose data is
+ * still to come, and those after it wait for its own. They do so as if they had not come yet, so
+ * that what comes after one of them waits as well, whatever its unit: the CmdSN has an order. */
 bool iscsi_window_bars(const struct iscsi_session *session, const uint8_t *bhs)
 {
+    const struct iscsi_nexus *nexus;
+
     if ((bhs[0] & ISCSI_OPCODE_MASK) != ISCSI_SCSI_COMMAND)
         return false;
-    if (session->barrier && iscsi_command_awaits_data(session->barrier))
+    nexus = iscsi_nexus_find(session, bhs + BHS_LUN);
+    if (!nexus)
+        return false;
+    if (nexus->barrier && iscsi_command_awaits_data(nexus->barrier))
         return true;
-    return (bhs[BHS_FLAGS] & COMMAND_ATTRIBUTE) == COMMAND_ORDERED && is_receiving(session);
+    return (bhs[BHS_FLAGS] & COMMAND_ATTRIBUTE) == COMMAND_ORDERED && is_receiving(nexus);
 }
 
 enum iscsi_order iscsi_window_order(const struct iscsi_session *session, const uint8_t *bhs)

@@ -7,12 +7,13 @@
 
 #include "doors/iscsi/chap.h"
 #include "doors/iscsi/connection.h"
-#include "doors/iscsi/door.h"
 #include "doors/iscsi/limits.h"
 #include "doors/iscsi/list.h"
 #include "doors/iscsi/login.h"
 #include "doors/iscsi/peer.h"
+#include "doors/iscsi/portal.h"
 #include "doors/iscsi/session.h"
+#include "doors/iscsi/target.h"
 #include "lib/door.h"
 #include "lib/loop.h"
 #include "lib/session_log.h"
@@ -36,7 +37,7 @@ static struct spd_visitor visitor_of(const struct iscsi_connection *c, char who[
     snprintf(who, WHO_MAX, "%s port %s, initiator %s%s%s", c->host, c->port, session->initiator,
         user ? ", user " : "", user ? user : "");
     return (struct spd_visitor){
-        .door = &c->door->base,
+        .door = iscsi_target_door(c->portal, session->target),
         .what = session->params.discovery ? "discovery session" : "session",
         .who = who,
         .peer = c->host,
@@ -79,7 +80,7 @@ void iscsi_wire_ends(struct iscsi_connection *c, enum spd_ending ending, const c
         return;
     }
     visitor = visitor_of(c, who);
-    spd_session_ends(&visitor, c->door->loop.now - c->session->began, ending, detail);
+    spd_session_ends(&visitor, c->portal->loop.now - c->session->began, ending, detail);
 }
 
 void iscsi_wire_drop(struct iscsi_connection *c, enum spd_ending ending, const char *detail)
@@ -89,11 +90,11 @@ void iscsi_wire_drop(struct iscsi_connection *c, enum spd_ending ending, const c
     iscsi_wire_ends(c, ending, detail);
     c->state = CONNECTION_DROPPED;
     /* Closed now, freed at the end of the turn: callers up the stack may still hold it. */
-    spd_loop_close_socket(&c->door->loop, &c->watch);
+    spd_loop_close_socket(&c->portal->loop, &c->watch);
     iscsi_peer_let_go(c);
     list_remove(&c->ready);
     list_remove(&c->link);
-    list_append(&c->door->dropped, &c->link);
+    list_append(&c->portal->dropped, &c->link);
 }
 
 void iscsi_wire_close(struct iscsi_connection *c)
@@ -101,7 +102,7 @@ void iscsi_wire_close(struct iscsi_connection *c)
     if (c->state == CONNECTION_DROPPED)
         return;
     c->state = CONNECTION_CLOSING;
-    c->deadline = c->door->loop.now + ISCSI_CLOSING_SECONDS + 1;
+    c->deadline = c->portal->loop.now + ISCSI_CLOSING_SECONDS + 1;
     if (list_empty(&c->ready))
-        list_append(&c->door->ready, &c->ready);
+        list_append(&c->portal->ready, &c->ready);
 }

@@ -241,6 +241,8 @@ void client_header(struct client *c, uint8_t *bhs, uint8_t opcode, uint8_t flags
     bhs[BHS_FLAGS] = flags;
     be32_put(bhs + BHS_ITT, ++c->itt);
     be32_put(bhs + BHS_CMD_SN, c->cmd_sn);
+    if ((opcode & ISCSI_OPCODE_MASK) <= ISCSI_TASK_REQUEST)
+        bhs[BHS_LUN + 1] = c->lun;
     if (!(opcode & ISCSI_IMMEDIATE))
         c->cmd_sn++;
 }

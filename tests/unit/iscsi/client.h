@@ -45,6 +45,10 @@ struct disk {
 void disk_open(struct disk *disk, const char *authority, const char *query);
 /* The same with a device that answers only when it is told to. */
 void disk_open_held(struct disk *disk);
+/* Another disk: the whole name of its door, and whether its device waits until it is told to. */
+void disk_open_at(struct disk *disk, const char *name, bool hold);
+/* The name of a door at the same address as the disk's: TARGET "/1", perhaps with a query. */
+void disk_name_beside(char name[512], const struct disk *disk, const char *path);
 /* The same, or not (hold), with a second door. */
 void disk_open_doors(struct disk *disk, const char *query, const char *second, bool hold);
 void disk_close(struct disk *disk);
@@ -53,7 +57,7 @@ void disk_wait_held(struct disk *disk, unsigned count);
 /* How many of those the device has been told to have been aborted. */
 unsigned disk_aborted(void);
 void disk_wait_aborted(struct disk *disk, unsigned count);
-/* Completes all that the device holds, from another thread. */
+/* Completes all that the disk's device holds, from another thread. */
 void disk_release(struct disk *disk);
 
 struct client {
@@ -63,6 +67,7 @@ struct client {
     uint8_t isid[6];
     uint16_t tsih;
     uint16_t cid;
+    uint8_t lun; /* of commands and task management */
     bool header_digest;
     bool data_digest;
     bool spoil_header; /* the next PDU's digest is wrong */

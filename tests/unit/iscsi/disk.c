@@ -40,7 +40,7 @@ static struct {
 
 static void disk_submit(spd_unit *unit, spd_request *request)
 {
-    (void)unit;
+    spd_request_set_context(request, spd_unit_context(unit));
     pthread_mutex_lock(&held.lock);
     held.requests[held.count++] = request;
     pthread_cond_broadcast(&held.change);
@@ -89,12 +89,15 @@ static void *release_all(void *context)
 {
     struct disk *disk = context;
     spd_request *requests[64];
-    unsigned count;
+    unsigned count = 0, others = 0;
 
     pthread_mutex_lock(&held.lock);
-    count = held.count;
-    memcpy(requests, held.requests, count * sizeof *requests);
-    held.count = 0;
+    for (unsigned i = 0; i < held.count; i++)
+        if (spd_request_context(held.requests[i]) == disk)
+            requests[count++] = held.requests[i];
+        else
+            held.requests[others++] = held.requests[i];
+    held.count = others;
     pthread_mutex_unlock(&held.lock);
     for (unsigned i = 0; i < count; i++) {
         uint32_t vecs;
@@ -124,28 +127,47 @@ static const spd_ops simple_ops = { .size = sizeof(spd_ops), .read = disk_read,
 static const spd_ops held_ops = { .size = sizeof(spd_ops), .submit = disk_submit,
     .abort = disk_abort };
 
-static void make(struct disk *disk, const char *authority, const char *query, const char *second,
-    bool hold)
+static void make_at(struct disk *disk, const char *name, const char *second, bool hold)
 {
     spd_params params = SPD_PARAMS_INIT;
-    char uri[512];
     int error;
 
-    snprintf(uri, sizeof uri, "iscsi://%s/" TARGET "%s",
-        authority ? authority : "127.0.0.1:0", query);
     memset(disk, 0, sizeof *disk);
-    held.count = held.aborted = 0;
     disk->memory = calloc(BLOCKS, BLOCK);
     disk->hold = hold;
     params.block_count = BLOCKS;
     params.flags = hold ? 0 : SPD_NEVER_BLOCKS;
     params.queue_depth = QUEUE_DEPTH;
-    error = spd_unit_create(uri, &params, hold ? &held_ops : &simple_ops, disk, &disk->unit);
+    error = spd_unit_create(name, &params, hold ? &held_ops : &simple_ops, disk, &disk->unit);
     if (error == 0 && second)
         error = spd_unit_add_door(disk->unit, second);
     if (error != 0)
-        fail_msg("%s: %s: %s", uri, spd_strerror(error), spd_error_detail());
+        fail_msg("%s: %s: %s", name, spd_strerror(error), spd_error_detail());
     assert_int_equal(0, spd_unit_start(disk->unit, 1));
+}
+
+static void make(struct disk *disk, const char *authority, const char *query, const char *second,
+    bool hold)
+{
+    char uri[512];
+
+    snprintf(uri, sizeof uri, "iscsi://%s/" TARGET "%s", authority ? authority : "127.0.0.1:0",
+        query);
+    held.count = held.aborted = 0;
+    make_at(disk, uri, second, hold);
+}
+
+void disk_open_at(struct disk *disk, const char *name, bool hold)
+{
+    make_at(disk, name, NULL, hold);
+}
+
+void disk_name_beside(char name[512], const struct disk *disk, const char *path)
+{
+    const char *uri = spd_unit_door_uri(disk->unit, 0);
+    int authority = (int)(strchr(uri + strlen("iscsi://"), '/') - uri);
+
+    snprintf(name, 512, "%.*s/%s", authority, uri, path);
 }
 
 void disk_open(struct disk *disk, const char *authority, const char *query)

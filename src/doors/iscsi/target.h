@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * Targets and their logical units. A target is a name (RFC 7143 3.1), with one SCSI port at its
+ * portal. Each unit of it is the door of a spd_unit.
+ */
+
+#ifndef ISCSI_TARGET_H
+#define ISCSI_TARGET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "doors/iscsi/claim.h"
+#include "doors/iscsi/config.h"
+#include "doors/iscsi/limits.h"
+#include "doors/iscsi/list.h"
+#include "lib/door.h"
+#include "scsi/scsi.h"
+
+struct iscsi_portal;
+
+enum iscsi_door_state {
+    DOOR_OPEN,    /* not started */
+    DOOR_COMING,  /* the loop is to take it in */
+    DOOR_SERVING,
+    DOOR_GOING,   /* the loop ends what is under way for it */
+    DOOR_GONE,    /* the loop does not know it any more */
+};
+
+/* A logical unit, as its unit's door. */
+struct iscsi_door {
+    struct spd_door base; /* first */
+    struct iscsi_target *target;
+    uint32_t lun;
+    struct list link;   /* portal's doors, while it serves or goes */
+    struct list moving; /* portal's moving */
+    uint8_t state;      /* enum iscsi_door_state; portal->lock guards it */
+    bool leaving;       /* the loop has begun to end what is under way for it */
+    uint32_t round;     /* of task management: what began before it was aborted */
+    uint32_t reset_round; /* the one of the last target reset */
+    bool owes_report;   /* and the library does not know yet that it has ended */
+    struct iscsi_claim claims[SCSI_REGISTRATIONS];
+};
+
+struct iscsi_target {
+    struct list link; /* portal's targets, while it has a unit that serves */
+    struct iscsi_portal *portal;
+    struct iscsi_config config;
+    struct scsi_port port;
+    uint8_t designators[CONFIG_DESIGNATORS_MAX];
+    struct iscsi_door *units[ISCSI_LUNS]; /* that serve, by LUN; the loop's */
+    uint32_t unit_count;
+
+    /* The directory's: directory.c. */
+    struct list member; /* portal's members */
+    struct iscsi_door *open[ISCSI_LUNS];
+    uint32_t open_count;
+};
+
+extern const struct spd_door_ops iscsi_door_ops;
+
+/* The target of this name that has a unit which serves; NULL: there is none. name is as it came. */
+struct iscsi_target *iscsi_target_find(const struct iscsi_portal *portal, const char *name);
+/* Its unit with the lowest LUN; NULL: it has none. */
+struct iscsi_door *iscsi_target_first(const struct iscsi_target *target);
+/* What the log calls the target by; NULL: all of the portal. */
+const struct spd_door *iscsi_target_door(
+    const struct iscsi_portal *portal, const struct iscsi_target *target);
+/* REPORT LUNS has the LUN from now on, or has it no more. */
+void iscsi_target_report(struct iscsi_target *target, uint32_t lun, bool there);
+
+#endif
