@@ -47,8 +47,9 @@ struct spd_request_ops {
      * for commands that move nothing or whose data-in comes from the engine (task.reply). */
     bool (*map)(struct spd_request *request);
     /* Any thread, also from within the functions below: the request waits for its next turn. The
-     * door calls spd_request_go_on() soon, but not from within this; a mailbox takes it as it takes
-     * those that are done. NULL: the door has a thread for each command, which waits with it. */
+     * door calls spd_request_go_on() soon, but not from within this, save where it has cancelled
+     * the request; a mailbox takes it as it takes those that are done. NULL: the door has a thread
+     * for each command, which waits with it. */
     void (*later)(struct spd_request *request);
     void (*done)(struct spd_request *request);
 };

@@ -31,8 +31,7 @@ static void set_state(struct spd_request *request, uint32_t state)
     atomic_store_explicit(&request->state, state, memory_order_relaxed);
 }
 
-/* Its door goes on with it, from this step. */
-static void put_off(struct spd_request *request, enum scsi_step step)
+void spd_request_put_off(struct spd_request *request, enum scsi_step step)
 {
     request->step = step;
     set_state(request, SPD_REQUEST_LATER);
@@ -48,7 +47,7 @@ void spd_request_release(struct spd_request *request)
         return;
     granted = spd_scratch_give(&request->unit->scratch, request);
     if (granted)
-        put_off(granted, SCSI_SCRATCH);
+        spd_request_put_off(granted, SCSI_SCRATCH);
 }
 
 /* Returns the requests that may pass the gate now that this one has left. */
@@ -189,7 +188,7 @@ static void end_turn(struct spd_request *request, enum scsi_step step, const voi
     struct spd_dispatchers *dispatchers = &request->unit->dispatchers;
 
     if (!bounce) {
-        put_off(request, step);
+        spd_request_put_off(request, step);
         return;
     }
     request->step = step;

@@ -11,6 +11,15 @@
 /* The unit that the calling thread may call the device of; NULL: none, or it is there. */
 static _Thread_local struct spd_unit *lent_to;
 
+/* To a thread that is lent: by the door where it serves, else by the dispatchers. */
+static bool pass_on(struct spd_request *request, enum scsi_step step)
+{
+    if (request->unit->dispatchers.started || !request->ops->later)
+        return spd_device_post(request, step);
+    spd_request_put_off(request, step);
+    return false;
+}
+
 /* The device has one call at a time on a lent thread: what that sets going is for another. */
 static bool perform(struct spd_request *request, enum scsi_step step, void *bounce)
 {
@@ -19,7 +28,7 @@ static bool perform(struct spd_request *request, enum scsi_step step, void *boun
 
     (void)bounce;
     if (lent_to != unit)
-        return spd_device_post(request, step);
+        return pass_on(request, step);
     lent_to = NULL;
     ended = spd_device_submit(request, step);
     lent_to = unit;

@@ -109,6 +109,9 @@ void spd_unit_keep_locked(struct spd_unit *unit, int error);
  * dispatcher thread, which may block; NULL on all others. */
 void spd_request_run(struct spd_request *request, enum scsi_step step, void *bounce);
 
+/* request.c: its door goes on with it from this step, by spd_request_ops.later. */
+void spd_request_put_off(struct spd_request *request, enum scsi_step step);
+
 /* request.c: those that the gate has let in, linked by next. */
 void spd_requests_run(struct spd_request *granted);
 

@@ -29,35 +29,11 @@ typedef SPD_IOCTL_BATCH_ENTRY ENTRY;
 
 _Static_assert(sizeof(ENTRY) == sizeof(struct ioq_entry), "one layout");
 
-static void queue_init(struct windows_queue *queue)
-{
-    queue->first = NULL;
-    queue->end = &queue->first;
-}
-
-static void put(struct windows_queue *queue, struct windows_command *command)
-{
-    command->next = NULL;
-    *queue->end = command;
-    queue->end = &command->next;
-}
-
-/* It is not empty. */
-static struct windows_command *get(struct windows_queue *queue)
-{
-    struct windows_command *command = queue->first;
-
-    queue->first = command->next;
-    if (!queue->first)
-        queue->end = &queue->first;
-    return command;
-}
-
 void windows_batches_init(struct windows_batches *batches)
 {
     batches->room = 0;
-    queue_init(&batches->ready);
-    queue_init(&batches->taken);
+    windows_queue_init(&batches->ready);
+    windows_queue_init(&batches->taken);
 }
 
 static SPD_IOCTL_BATCH_PARAMS *head_of(struct windows_command *command)
@@ -103,7 +79,7 @@ static DWORD fill(
     if (answered)
         put_answer(&batch, carrier);
     while (batches->ready.first && put_answer(&batch, batches->ready.first))
-        put(sent, get(&batches->ready));
+        windows_queue_put(sent, windows_queue_get(&batches->ready));
     head->Count = batch.count;
     /* An answer that is left must not wait for a request. */
     head->Wanted = !asks || batches->taken.first || batches->ready.first ? 0 : WANTED;
@@ -113,7 +89,7 @@ static DWORD fill(
 static void give_back_all(struct windows_queue *queue)
 {
     while (queue->first)
-        windows_command_give_back(get(queue));
+        windows_command_give_back(windows_queue_get(queue));
 }
 
 static void begin(struct windows_command *command, const SPD_IOCTL_TRANSACT_REQ *request)
@@ -131,7 +107,7 @@ static DWORD take(struct windows_door *door, const ENTRY *entry)
         return ERROR_NO_SYSTEM_RESOURCES;
     begin(command, &entry->Dir.Req);
     memcpy(windows_data(command), entry + 1, entry->Length);
-    put(&door->batches.taken, command);
+    windows_queue_put(&door->batches.taken, command);
     return 0;
 }
 
@@ -245,7 +221,7 @@ static DWORD call(
     struct windows_queue sent;
     DWORD in, got, error;
 
-    queue_init(&sent);
+    windows_queue_init(&sent);
     *has_first = false;
     in = fill(carrier, answered, asks, &sent);
     error = hand_over(carrier, in, &got, locked);
@@ -304,10 +280,10 @@ static DWORD receive(
     }
     if (door->stopped)
         return ERROR_OPERATION_ABORTED;
-    *at = get(&batches->taken);
+    *at = windows_queue_get(&batches->taken);
     *got = true;
     if (answered)
-        put(&batches->ready, mine);
+        windows_queue_put(&batches->ready, mine);
     else
         windows_command_give_back(mine);
     return 0;

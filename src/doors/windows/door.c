@@ -42,11 +42,15 @@ static bool map(struct spd_request *request)
 
 static void done(struct spd_request *request);
 static const struct spd_request_ops request_ops = { .map = map, .done = done };
+static const struct spd_request_ops lent_ops = {
+    .map = map, .later = windows_later, .done = done
+};
 
 static void init_request(struct spd_request *request, struct windows_door *door)
 {
     request->unit = door->door.unit;
-    request->ops = &request_ops;
+    request->ops = door->transport->wake && spd_unit_is_lent(request->unit) ? &lent_ops
+                                                                            : &request_ops;
     request->task.unit = spd_unit_scsi(door->door.unit);
     request->task.nexus = &door->nexus;
     request->task.attribute = SCSI_SIMPLE;
@@ -358,6 +362,7 @@ static struct windows_door *new_door(struct spd_unit *unit, PCWSTR name)
     door->params = native ? *native->params : params_of(spd_unit_params_here(unit));
     door->frame_length = (DWORD)door->transport->header + door->params.MaxTransferLength;
     windows_batches_init(&door->batches);
+    windows_later_init(door);
     windows_lead_init(&door->lead);
     door->port = (struct scsi_port){ .relative_port = 1, .luns = luns, .lun_count = 1 };
     /* The system, or a client of the pipe, which may come and go at any time. */
@@ -423,6 +428,7 @@ static void stop_door(struct spd_door *base)
 
     door->transport->stop(door);
     windows_round_end_all(door);
+    windows_later_end(door);
 }
 
 static void join_door(struct spd_door *base)

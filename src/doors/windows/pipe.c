@@ -31,14 +31,37 @@ bool windows_is_pipe(PCWSTR name)
     return !wcsncmp(name, prefix, PREFIX_LENGTH);
 }
 
+static DWORD finish_now(struct windows_door *door, OVERLAPPED *overlapped, DWORD *moved)
+{
+    return GetOverlappedResult(door->handle, overlapped, moved, TRUE) ? 0 : GetLastError();
+}
+
 /* Waits for what was begun, or for the end of the unit. ERROR_MORE_DATA is not an end. */
 static DWORD finish(struct windows_door *door, OVERLAPPED *overlapped, DWORD *moved)
 {
-    HANDLE handles[2] = { overlapped->hEvent, door->pipe.stop };
+    HANDLE handles[] = { overlapped->hEvent, door->pipe.stop };
 
-    if (WaitForMultipleObjects(2, handles, FALSE, INFINITE) != WAIT_OBJECT_0)
+    if (WaitForMultipleObjects(ARRAYSIZE(handles), handles, FALSE, INFINITE) != WAIT_OBJECT_0)
         CancelIoEx(door->handle, overlapped);
-    return GetOverlappedResult(door->handle, overlapped, moved, TRUE) ? 0 : GetLastError();
+    return finish_now(door, overlapped, moved);
+}
+
+/* The same, or until it is woken. What has come by then has come all the same, and another thread
+ * is woken. */
+static DWORD finish_or_wake(struct windows_door *door, OVERLAPPED *overlapped, DWORD *moved)
+{
+    HANDLE handles[] = { overlapped->hEvent, door->pipe.stop, door->pipe.wake };
+    DWORD which = WaitForMultipleObjects(ARRAYSIZE(handles), handles, FALSE, INFINITE);
+    bool woken = which == WAIT_OBJECT_0 + 2;
+    DWORD error;
+
+    if (which != WAIT_OBJECT_0)
+        CancelIoEx(door->handle, overlapped);
+    error = finish_now(door, overlapped, moved);
+    door->pipe.woken = woken && error == ERROR_OPERATION_ABORTED;
+    if (woken && !door->pipe.woken)
+        SetEvent(door->pipe.wake);
+    return error;
 }
 
 /* Bytes of a frame that messages have room in. */
@@ -47,7 +70,8 @@ static DWORD room(const struct windows_door *door)
     return HEADER + door->params.MaxTransferLength;
 }
 
-static DWORD read_message(struct windows_command *command, DWORD *moved)
+/* wakes: nothing of the message has been read, so that the read can be given up. */
+static DWORD read_message(struct windows_command *command, bool wakes, DWORD *moved)
 {
     struct windows_door *door = command->door;
     OVERLAPPED overlapped = { .hEvent = command->event };
@@ -56,9 +80,9 @@ static DWORD read_message(struct windows_command *command, DWORD *moved)
     *moved = 0;
     if (!ReadFile(door->handle, command->frame, room(door), NULL, &overlapped))
         error = GetLastError();
-    return !error || error == ERROR_IO_PENDING || error == ERROR_MORE_DATA
-        ? finish(door, &overlapped, moved)
-        : error;
+    if (error && error != ERROR_IO_PENDING && error != ERROR_MORE_DATA)
+        return error;
+    return wakes ? finish_or_wake(door, &overlapped, moved) : finish(door, &overlapped, moved);
 }
 
 static DWORD write_message(
@@ -81,7 +105,7 @@ static DWORD accept_client(struct windows_door *door, HANDLE event)
     if (!ConnectNamedPipe(door->handle, &overlapped))
         error = GetLastError();
     if (!error || error == ERROR_IO_PENDING)
-        error = finish(door, &overlapped, &moved);
+        error = finish_or_wake(door, &overlapped, &moved);
     else if (error == ERROR_PIPE_CONNECTED)
         error = 0;
     return error ? error : write_message(door, event, &door->params, sizeof door->params);
@@ -114,26 +138,37 @@ static void hang_up(struct windows_door *door)
     windows_round_end_gone(door);
 }
 
-/* The next message, of this client or of the next one, and how much of it there was room for. */
+static void await_client(struct windows_door *door, HANDLE event)
+{
+    door->pipe.connected = !accept_client(door, event);
+    if (door->pipe.connected)
+        windows_session_begins(door);
+    else if (!has_stopped(door) && !door->pipe.woken)
+        hang_up(door);
+}
+
+/* The next message, of this client or of the next one, and how much of it there was room for.
+ * *length is 0 where it was woken. */
 static DWORD next_message(struct windows_command *command, DWORD *length, bool *too_long)
 {
     struct windows_door *door = command->door;
     DWORD error, rest;
 
+    door->pipe.woken = false;
     while (!has_stopped(door)) {
-        if (!door->pipe.connected) {
-            door->pipe.connected = !accept_client(door, command->event);
-            if (door->pipe.connected)
-                windows_session_begins(door);
-            else if (!has_stopped(door))
-                hang_up(door);
-            continue;
+        if (!door->pipe.connected)
+            await_client(door, command->event);
+        error = door->pipe.connected ? read_message(command, true, length) : 0;
+        if (door->pipe.woken) {
+            *length = 0;
+            return 0;
         }
-        error = read_message(command, length);
+        if (!door->pipe.connected)
+            continue;
         memcpy(&command->message, command->frame, sizeof command->message);
         *too_long = error == ERROR_MORE_DATA;
         while (error == ERROR_MORE_DATA)
-            error = read_message(command, &rest);
+            error = read_message(command, false, &rest);
         if (!error && *length >= HEADER)
             return 0;
         /* It has gone, or it does not speak the protocol. At the end it still gets its answers. */
@@ -199,13 +234,16 @@ static DWORD pipe_receive(struct windows_command **at, bool answered, bool *got)
 
     if (answered)
         pipe_send(command);
+    *got = false;
+    if (windows_later_go_on(command->door))
+        return 0;
     /* Until it is known whose the message is, nobody hangs up. */
     AcquireSRWLockExclusive(&pipe->reader);
     error = next_message(command, &length, &too_long);
     command->client = pipe->client;
     ReleaseSRWLockExclusive(&pipe->reader);
-    *got = !error;
-    if (!error)
+    *got = !error && length;
+    if (*got)
         check(command, length, too_long);
     return error;
 }
@@ -223,6 +261,11 @@ static void close_pipe(struct windows_door *door)
     if (door->handle != INVALID_HANDLE_VALUE)
         CloseHandle(door->handle);
     door->handle = INVALID_HANDLE_VALUE;
+}
+
+static void pipe_wake(struct windows_door *door)
+{
+    SetEvent(door->pipe.wake);
 }
 
 /* A unit that was shut down hangs up on its client once the last answer has been sent. It closes
@@ -249,6 +292,8 @@ static void pipe_close(struct windows_door *door)
     close_pipe(door);
     if (door->pipe.stop)
         CloseHandle(door->pipe.stop);
+    if (door->pipe.wake)
+        CloseHandle(door->pipe.wake);
 }
 
 /* A place in the table is the unit's target, and with it a part of the name. */
@@ -312,7 +357,9 @@ static DWORD make_pipe(struct windows_door *door, PCWSTR device_name)
         return ERROR_BUFFER_OVERFLOW;
     wsprintfW(name, L"%s\\%u", device_name, SPD_IOCTL_BTL_T(door->btl));
     door->pipe.stop = CreateEventW(NULL, TRUE, FALSE, NULL);
-    if (!door->pipe.stop)
+    if (door->pipe.stop)
+        door->pipe.wake = CreateEventW(NULL, FALSE, FALSE, NULL);
+    if (!door->pipe.wake)
         return GetLastError();
     attributes.lpSecurityDescriptor = make_security();
     if (!attributes.lpSecurityDescriptor)
@@ -347,6 +394,7 @@ const struct windows_transport windows_by_pipe = {
     .receive = pipe_receive,
     .send = pipe_send,
     .stop = pipe_stop,
+    .wake = pipe_wake,
     .idle = pipe_idle,
     .close = pipe_close,
 };

@@ -57,6 +57,9 @@ struct windows_transport {
     DWORD (*send)(struct windows_command *command);
     /* receive and send end, with ERROR_OPERATION_ABORTED, now and ever after. Once at most. */
     void (*stop)(struct windows_door *door);
+    /* One of the threads in receive, or the next that comes there, returns without a message. NULL:
+     * the door's commands are one call of the device each. */
+    void (*wake)(struct windows_door *door);
     /* No command is busy. The door's lock is held. NULL: that does not matter. */
     void (*idle)(struct windows_door *door);
     void (*close)(struct windows_door *door);
@@ -64,8 +67,10 @@ struct windows_transport {
 
 struct windows_pipe {
     HANDLE stop;
-    SRWLOCK reader; /* held while a message is waited for; guards connected */
+    HANDLE wake;    /* auto-reset: a command waits in the door's `later` */
+    SRWLOCK reader; /* held while a message is waited for; guards the next two */
     bool connected;
+    bool woken;     /* the wait has ended since `wake` was set */
     SRWLOCK connection; /* shared: answering; exclusive: hanging up, which changes client */
     _Atomic UINT32 client;
 };
@@ -105,6 +110,8 @@ struct windows_door {
     os_mutex lock;           /* guards the rest */
     uint32_t round;          /* of task management: what began before it is to end */
     struct windows_command *to_end;
+    struct windows_queue later; /* later.c: go on on a thread that is lent */
+    bool later_over;            /* no thread is any more */
     os_cond idle;
     struct windows_command *made; /* all of them */
     struct windows_command *free;
@@ -112,6 +119,30 @@ struct windows_door {
 };
 
 extern const struct windows_transport windows_by_driver, windows_by_pipe;
+
+static inline void windows_queue_init(struct windows_queue *queue)
+{
+    queue->first = NULL;
+    queue->end = &queue->first;
+}
+
+static inline void windows_queue_put(struct windows_queue *queue, struct windows_command *command)
+{
+    command->next = NULL;
+    *queue->end = command;
+    queue->end = &command->next;
+}
+
+/* It is not empty. */
+static inline struct windows_command *windows_queue_get(struct windows_queue *queue)
+{
+    struct windows_command *command = queue->first;
+
+    queue->first = command->next;
+    if (!queue->first)
+        queue->end = &queue->first;
+    return command;
+}
 
 static inline UCHAR *windows_data(struct windows_command *command)
 {
@@ -142,6 +173,15 @@ void windows_round_end_all(struct windows_door *door);
 void windows_round_end_gone(struct windows_door *door);
 void windows_round_join(struct windows_door *door);
 void windows_round_close(struct windows_door *door);
+
+/* later.c */
+void windows_later_init(struct windows_door *door);
+/* spd_request_ops.later of units whose threads are lent. Any thread. */
+void windows_later(struct spd_request *request);
+/* On a thread that is lent: a command that waits for one goes on. False: none waits. */
+bool windows_later_go_on(struct windows_door *door);
+/* No thread is lent any more: what waits ends, and so does what would wait. */
+void windows_later_end(struct windows_door *door);
 
 /* session.c: what the log has of who uses the unit. The first of several ends counts. */
 void windows_session_begins(struct windows_door *door);

@@ -16,12 +16,14 @@ static struct message message;
 /* Calls that are answered by answer() only. */
 static SPD_IOCTL_TRANSACT_REQ held[HELD_MAX];
 static UINT32 held_blocks[HELD_MAX];
+static DWORD held_by[HELD_MAX]; /* the thread that was called */
 static volatile LONG held_count;
 
 static BOOLEAN hold(UINT32 blocks)
 {
     held[held_count] = *SpdStorageUnitGetOperationContext()->Request;
     held_blocks[held_count] = blocks;
+    held_by[held_count] = GetCurrentThreadId();
     InterlockedIncrement(&held_count);
     return FALSE;
 }
@@ -203,6 +205,98 @@ static void a_long_unmap_has_one_answer(void)
     }
 }
 
+enum {
+    CALL_BLOCKS = (256 << 20) / DISK_BLOCK, /* of one call at most */
+    HUGE_BLOCKS = 2 * CALL_BLOCKS + 1,      /* three calls */
+};
+
+static SPD_STORAGE_UNIT *start_huge(HANDLE *pipe)
+{
+    SPD_STORAGE_UNIT_PARAMS params = disk_params(), greeting;
+
+    params.BlockCount = 2 * HUGE_BLOCKS;
+    return start(&params, pipe, &greeting);
+}
+
+static void send_huge_unmap(HANDLE pipe, UINT64 hint)
+{
+    SPD_UNMAP_DESCRIPTOR descriptor = { .BlockAddress = 1, .BlockCount = HUGE_BLOCKS };
+
+    client_transfer(&message, hint, SpdIoctlTransactUnmapKind, 0, 0);
+    message.request.Op.Unmap.Count = 1;
+    memcpy(message.data, &descriptor, sizeof descriptor);
+    CHECK(client_send(pipe, &message, sizeof descriptor));
+}
+
+/* The next call of an unmap that was answered elsewhere is for a dispatcher thread, which waits for
+ * messages then. Two unmaps have their calls in turn. */
+static void calls_of_unmaps_that_are_answered_later_are_on_the_dispatcher(void)
+{
+    static const SPD_STORAGE_UNIT_STATUS good;
+    HANDLE pipe;
+    SPD_STORAGE_UNIT *unit = start_huge(&pipe);
+    UINT64 hints = 0;
+
+    send_huge_unmap(pipe, 1);
+    send_huge_unmap(pipe, 2);
+    CHECK(disk_await(&held_count, 2));
+    for (int i = 0; i < 6; i++) {
+        CHECK(held_by[i] == unit->DispatcherThreadId);
+        CHECK(held_blocks[i] == (i < 4 ? CALL_BLOCKS : 1));
+        answer(unit, i, &good);
+        if (i < 4)
+            CHECK(disk_await(&held_count, i + 3));
+    }
+    for (int i = 0; i < 2; i++) {
+        CHECK(client_receive(pipe, &message) == 0 && !message.response.Status.ScsiStatus);
+        hints += message.response.Hint;
+    }
+    CHECK(hints == 3 && held_count == 6);
+    end(unit, pipe);
+}
+
+/* The client has gone while the program had a call: it gets no further one, and the next client is
+ * served. */
+static void an_unmap_of_a_client_that_has_gone_is_not_continued(void)
+{
+    static const SPD_STORAGE_UNIT_STATUS good;
+    SPD_STORAGE_UNIT_PARAMS greeting;
+    HANDLE pipe;
+    SPD_STORAGE_UNIT *unit = start_huge(&pipe);
+
+    send_huge_unmap(pipe, 1);
+    CHECK(disk_await(&held_count, 1));
+    CloseHandle(pipe);
+    pipe = client_open(path, &greeting);
+    answer(unit, 0, &good);
+    send_huge_unmap(pipe, 7);
+    CHECK(disk_await(&held_count, 2));
+    for (int i = 1; i < 4; i++) {
+        answer(unit, i, &good);
+        CHECK(disk_await(&held_count, i < 3 ? i + 2 : 4));
+    }
+    CHECK(client_receive(pipe, &message) == 0 && !message.response.Status.ScsiStatus);
+    CHECK(message.response.Hint == 7 && held_count == 4);
+    end(unit, pipe);
+}
+
+/* Shut down in the middle: the unit ends all the same, and the program has no further call. */
+static void an_unmap_ends_with_its_unit(void)
+{
+    static const SPD_STORAGE_UNIT_STATUS good;
+    HANDLE pipe;
+    SPD_STORAGE_UNIT *unit = start_huge(&pipe);
+
+    send_huge_unmap(pipe, 1);
+    send_huge_unmap(pipe, 2);
+    CHECK(disk_await(&held_count, 2));
+    SpdStorageUnitShutdown(unit);
+    answer(unit, 0, &good);
+    answer(unit, 1, &good);
+    end(unit, pipe);
+    CHECK(held_count == 2);
+}
+
 /* One thread: what it has handed on does not hold it up, nor is what it needs for that lost. */
 static void one_thread_has_many_requests_under_way(void)
 {
@@ -242,6 +336,11 @@ const struct test transport_tests[] = {
     { "pipe: a recovered error brings its data", a_recovered_error_brings_its_data },
     { "pipe: parameters arrive to the letter", parameters_arrive_to_the_letter },
     { "pipe: a long unmap has one answer", a_long_unmap_has_one_answer },
+    { "pipe: calls of unmaps that are answered later are on the dispatcher",
+        calls_of_unmaps_that_are_answered_later_are_on_the_dispatcher },
+    { "pipe: an unmap of a client that has gone is not continued",
+        an_unmap_of_a_client_that_has_gone_is_not_continued },
+    { "pipe: an unmap ends with its unit", an_unmap_ends_with_its_unit },
     { "pipe: one thread has many requests under way", one_thread_has_many_requests_under_way },
     { 0 }
 };
