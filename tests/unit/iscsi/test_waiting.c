@@ -3,41 +3,11 @@
 
 /* Logins that wait for what a former session is at: how long, and what is said of it. */
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../log_lines.h"
 #include "fixture.h"
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t change = PTHREAD_COND_INITIALIZER;
-static const char *sought;
-static bool found;
-
-static void look_for(void *context, int level, const char *text)
-{
-    (void)context;
-    (void)level;
-    pthread_mutex_lock(&lock);
-    found |= strstr(text, sought) != NULL;
-    pthread_cond_broadcast(&change);
-    pthread_mutex_unlock(&lock);
-}
-
-static void seek(const char *text)
-{
-    sought = text;
-    found = false;
-    spd_log_set(look_for, NULL);
-}
-
-static void wait_found(void)
-{
-    pthread_mutex_lock(&lock);
-    while (!found)
-        pthread_cond_wait(&change, &lock);
-    pthread_mutex_unlock(&lock);
-}
 
 static int open_short(void **state)
 {
@@ -62,11 +32,12 @@ static void a_login_waits_for_a_write_no_longer_than_the_bound(void **state)
     (void)state;
     client_give_write(&client);
     disk_wait_held(&disk, 1);
-    seek("login refused (0301h): it waited 1 s for 1 write of its former session, LBA 0, ");
+    log_lines_begin();
     client_connect(&other, &disk);
     assert_int_equal(LOGIN_UNAVAILABLE, client_login_step(&other, 0x87, NAMES));
     client_expect_closed(&other);
-    wait_found();
+    log_lines_wait("login refused (0301h): it waited # s for 1 write of its former session, "
+                   "LBA 0, ");
     disk_release(&disk);
     client_login(&other, &disk, "");
 }
@@ -90,10 +61,10 @@ static void the_log_says_what_a_login_waits_for(void **state)
     client_give_write(&client);
     client_give_write(&client);
     disk_wait_held(&disk, 2);
-    seek("login of " INITIATOR " waits for 2 writes of its former session, LBA 0, ");
+    log_lines_begin();
     client_connect(&other, &disk);
     client_send_login(&other, 0x87, NAMES);
-    wait_found();
+    log_lines_wait("login of " INITIATOR " waits for 2 writes of its former session, LBA 0, ");
     disk_release(&disk);
     client_expect(&other, ISCSI_LOGIN_RESPONSE);
     assert_int_equal(0, be16_get(other.bhs + LOGIN_STATUS));
@@ -113,11 +84,11 @@ static void an_initiator_leaves_only_so_many_reads_behind(void **state)
             client_settle(&client);
         }
     }
-    seek("(0302h): it waited 1 s for reads of its 8 former sessions");
+    log_lines_begin();
     client_connect(&other, &disk);
     assert_int_equal(LOGIN_OUT_OF_RESOURCES, client_login_step(&other, 0x87, NAMES));
     client_close(&other);
-    wait_found();
+    log_lines_wait("(0302h): it waited # s for reads of its 8 former sessions");
     disk_release(&disk);
     client_login(&other, &disk, "");
     client_settle(&other);
@@ -152,11 +123,11 @@ static void an_initiator_leaves_only_so_many_bytes_behind(void **state)
     client_close(&client);
     leave_long_reads(FULL, 0);
     leave_long_reads(1, FULL * QUEUE_DEPTH);
-    seek("(0302h): it waited 1 s for reads of its 5 former sessions");
+    log_lines_begin();
     client_connect(&other, &disk);
     assert_int_equal(LOGIN_OUT_OF_RESOURCES, client_login_step(&other, 0x87, NAMES));
     client_close(&other);
-    wait_found();
+    log_lines_wait("(0302h): it waited # s for reads of its 5 former sessions");
     disk_release(&disk);
     client_login(&other, &disk, "");
 }

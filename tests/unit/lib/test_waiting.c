@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "../log_lines.h"
 #include "lib/unit.h"
 #include "test_device.h"
 
@@ -122,31 +123,6 @@ static void an_exclusive_command_waits_for_those_before_it_and_holds_those_after
     test_unit_end(unit, &device);
 }
 
-static const char *sought;
-static atomic_bool found;
-
-static void look_for(void *context, int level, const char *text)
-{
-    (void)context;
-    (void)level;
-    if (strstr(text, sought))
-        atomic_store(&found, true);
-}
-
-static void seek(const char *text)
-{
-    sought = text;
-    atomic_store(&found, false);
-    spd_log_set(look_for, NULL);
-}
-
-static void wait_found(void)
-{
-    while (!atomic_load(&found))
-        os_yield();
-    spd_log_set(NULL, NULL);
-}
-
 /* A write that the device has, an ORDERED one that waits for it, and one behind. */
 static void hang_up_all(spd_unit *unit, struct loop_command command[3], unsigned char *block)
 {
@@ -168,12 +144,12 @@ static void an_exclusive_command_that_waits_for_a_device_that_hangs_gives_way(vo
 
     (void)state;
     device.hold = true;
-    seek("command 8Ah, which none may run beside, waited 11 s for 1 operation of others that the "
-         "device has not ended, the oldest a write of 1 block at block 0, 0 s; it is answered "
-         "BUSY");
+    log_lines_begin();
     hang_up_all(unit, command, block);
     assert_int_equal(loop_wait(&command[1]), SCSI_BUSY);
-    wait_found();
+    log_lines_wait("command 8Ah, which none may run beside, waited # s for 1 operation of others "
+                   "that the device has not ended, the oldest a write of 1 block at block 0, # s; "
+                   "it is answered BUSY");
     test_wait_held(&device, 2); /* and the one behind goes on */
     test_let_go(&device);
     assert_int_equal(loop_wait(&command[0]), SCSI_GOOD);
@@ -197,11 +173,11 @@ static void the_log_says_what_an_exclusive_command_that_was_aborted_waited_for(v
             loop_start_write(loop_door_of(unit), &command[i], block, (uint64_t)i, 1, TEST_BLOCK));
     test_wait_held(&device, 1);
     command[1].request.waiter.since -= 30 * UINT64_C(1000000000);
-    seek("command 8Ah, which none may run beside, waited 30 s for 1 operation of others that the "
-         "device has not ended, the oldest a write of 1 block at block 0, 0 s; it has been "
-         "aborted");
+    log_lines_begin();
     assert_true(loop_cancel(&command[1]));
-    wait_found();
+    log_lines_wait("command 8Ah, which none may run beside, waited # s for 1 operation of others "
+                   "that the device has not ended, the oldest a write of 1 block at block 0, # s; "
+                   "it has been aborted");
     test_let_go(&device);
     assert_int_equal(loop_wait(&command[0]), SCSI_GOOD);
     test_unit_end(unit, &device);
