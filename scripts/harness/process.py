@@ -105,8 +105,9 @@ class Stopped(Exception):
     """The runner is ending: no new program is started, and how one ended does not matter."""
 
 
-def run(command, env, log, timeout, on_line=None, cwd=None, grace=GRACE):
+def run(command, env, log, timeout, on_line=None, cwd=None, grace=GRACE, spent=None):
     """Runs command in a session of its own; its output goes to log and, line by line, to on_line.
+    spent() gets the seconds of CPU that it took, with the children that it waited for.
 
     Returns an empty string, or what went wrong: exit status, signal, time-out, left-over children.
     """
@@ -144,6 +145,8 @@ def run(command, env, log, timeout, on_line=None, cwd=None, grace=GRACE):
     process.stdout.close()
     with _lock:
         _live.discard(process)
+    if spent:
+        spent(process.cpu)
     left = process.left_running
     if _stopping:
         raise Stopped
@@ -160,5 +163,11 @@ def run(command, env, log, timeout, on_line=None, cwd=None, grace=GRACE):
 
 def _reap(process, mark, grace):
     process.left_running = []
-    process.wait()
+    process.cpu = 0.0
+    try:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        process.cpu = usage.ru_utime + usage.ru_stime
+    except ChildProcessError:  # stop_all() has looked first
+        process.wait()
     process.left_running = kill_marked(mark, grace)

@@ -14,6 +14,14 @@ WIDTH = 100
 SHOWN = 10  # failures of a tier with the last lines of their output; of more, the name must do
 
 
+def busy():
+    """Seconds of CPU of the whole machine since it started: at work, and all."""
+    with open("/proc/stat", encoding="ascii") as stat:
+        ticks = list(map(int, stat.readline().split()[1:9]))  # guests are in user and nice, too
+    idle = ticks[3] + ticks[4]
+    return sum(ticks) - idle, sum(ticks)
+
+
 class Report:
     def __init__(self, stream=sys.stdout):
         self.stream = stream
@@ -23,6 +31,8 @@ class Report:
         self.now = {}  # job name: [tally, what it does]
         self.shown = 0.0
         self.passed = self.failed = self.skipped = 0
+        self.times = []  # of each job: name, when it began, how long it took, seconds of CPU
+        self.machine = busy()
 
     def print(self, text=""):
         with self.lock:
@@ -60,6 +70,8 @@ class Report:
         self.passed += tally.passed
         self.failed += failed
         self.skipped += skipped
+        ended = time.monotonic() - self.begun
+        self.times.append((job.name, ended - seconds, seconds, tally.cpu))
         self.print(f"{'FAIL' if failed else 'ok':4} {job.name:14} {tally.passed:4} passed, "
                    f"{failed} failed, {skipped} skipped {seconds:6.1f} s  "
                    f"{Path(log).relative_to(TOP)}")
@@ -69,6 +81,22 @@ class Report:
             self.print(f"     failed: {name}")
             for line in last_lines if number < SHOWN else []:
                 self.print(f"       | {line[:200]}")
+
+    def table(self, path):
+        """Seconds of each job, by name, so that the tables of two runs can be compared. What a
+        daemon takes is not in the CPU's column, but in its share."""
+        if len(self.times) < 2:
+            return
+        work, both = (now - then for now, then in zip(busy(), self.machine))
+        lines = [f"{'job':18} {'begun':>7} {'took':>7} {'CPU':>7}"]
+        lines += [f"{name:18} {begun:7.1f} {took:7.1f} {cpu:7.1f}"
+                  for name, begun, took, cpu in sorted(self.times)]
+        lines.append(f"{'all':18} {0:7.1f} {time.monotonic() - self.begun:7.1f} "
+                     f"{sum(each[3] for each in self.times):7.1f}, "
+                     f"the machine was busy for {100 * work / max(both, 1):.0f} %")
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        for line in lines:
+            self.print(line)
 
     def total(self):
         self.print(f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped")

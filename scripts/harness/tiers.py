@@ -32,6 +32,7 @@ class Tally:
     """What a job found; failures are (name, last lines of its output)."""
 
     passed: int = 0
+    cpu: float = 0  # seconds
     failures: list = field(default_factory=list)
     skipped: list = field(default_factory=list)
 
@@ -45,6 +46,9 @@ class Tally:
 
     def fail(self, name, last_lines=()):
         self.failures.append((name, list(last_lines)))
+
+    def spent(self, seconds):
+        self.cpu += seconds
 
     @property
     def total(self):
@@ -83,7 +87,8 @@ class Program:
     def run(self, command, env, timeout, speaks_tap=True, cwd=TOP):
         self.log.write(f"## {self.name}: {' '.join(command)}\n")
         wrong = process.run(command, env, self.log, timeout,
-                            self._line if speaks_tap else self._chatter, cwd=cwd)
+                            self._line if speaks_tap else self._chatter, cwd=cwd,
+                            spent=self.tally.spent)
         failed = any(case.outcome == "failed" for case in self.reader.cases)
         if not speaks_tap:
             outcome = "failed" if wrong else "passed"
@@ -142,7 +147,8 @@ class Build(Job):
 
         command = [self.command] if self.command else ["scripts/build",
                                                        self.name.removeprefix("build-")]
-        wrong = process.run([str(TOP / command[0]), *command[1:]], env, log, 3600, keep)
+        wrong = process.run([str(TOP / command[0]), *command[1:]], env, log, 3600, keep,
+                            spent=tally.spent)
         if wrong:
             tally.fail(f"{self.name}: {wrong}", recent[-LAST_LINES:])
         else:
@@ -207,74 +213,75 @@ class Script(Job):
 
 
 CROSS_TOOLS = ("x86_64-w64-mingw32-objdump", "i686-w64-mingw32-objdump")
-# In the order in which they are started: what others wait for and what takes long comes first.
+# In the order in which they are started: what others wait for and what takes long comes first, so
+# that nothing long is alone at the end.
 JOBS = [
     Build("build-release", "gcc, optimised and hardened, warnings are errors"),
-    Script("vm", "a Linux kernel in a virtual machine uses our disks", ["build-release"],
-           tools=("qemu-system-x86_64", "busybox", "iscsiadm", "sg_inq", "fio")),
     Script("order", "make targets in any order, with optional packages there or not",
            tools=("make", "meson", "ninja", "pkg-config", "gcc", "clang", "c++",
                   "clang-16", "ld.lld-16", "x86_64-w64-mingw32-gcc", "i686-w64-mingw32-gcc")),
-    Build("build-asan", "gcc with the address and undefined-behaviour sanitizers"),
-    Unit("unit-asan", "unit tests under ASan and UBSan", ["build-asan"], patience=4),
-    Build("build-fuzz", "clang with libFuzzer, ASan and UBSan"),
-    Script("fuzz", "short fuzzing of everything that parses", ["build-fuzz"]),
-    Build("build-tsan", "gcc with the thread sanitizer"),
-    Script("conformance", "iscsi-test-cu, qemu-img and qemu-io",
-           ["build-release", "build-asan", "build-tsan"],
-           tools=("iscsi-test-cu", "qemu-img", "qemu-io")),
-    Unit("unit-tsan", "unit tests under TSan", ["build-tsan"], patience=6),
-    Script("devices", "rawdisk and memdisk", ["build-release"],
-           tools=("iscsi-inq", "pkg-config", "qemu-io")),
-    Script("tools", "scsitool and stgtest", ["build-release"]),
-    Script("bindings", "disks in C++", ["build-release"],
-           tools=("g++", "clang++", "qemu-io", "iscsi-readcapacity16")),
-    Script("dotnet", "the .NET layer under Mono and .NET Core, and its NuGet package",
-           ["build-release"], tools=("mono", "qemu-io", "nuget", "xbuild")),
-    Script("bench", "data at full speed; what the benchmarks report",
-           ["build-release", "build-windows-x64", "build-windows-x86"], tools=("wine",)),
-    Unit("unit-release", "all of Meson's tests; the library's under valgrind", ["build-release"],
-         suites=(), checked=("lib", "launch")),
     Build("build-windows-x64", "the cross build for Windows, 64 bits"),
     Build("build-windows-x86", "and 32 bits"),
+    Script("vm", "a Linux kernel in a virtual machine uses our disks", ["build-release"],
+           tools=("qemu-system-x86_64", "busybox", "iscsiadm", "sg_inq", "fio")),
+    Build("build-asan", "gcc with the address and undefined-behaviour sanitizers"),
     Build("build-dist", "what make dist makes",
           ["build-release", "build-windows-x64", "build-windows-x86"], command="scripts/dist",
           variables={"DIST_FAST": "1"}),
     Script("wine", "the Windows driver under Wine, with our double of StorPort",
            ["build-windows-x64", "build-windows-x86"], tools=("wine",)),
+    Unit("unit-asan", "unit tests under ASan and UBSan", ["build-asan"], patience=4),
+    Build("build-tsan", "gcc with the thread sanitizer"),
+    Script("conformance", "iscsi-test-cu, qemu-img and qemu-io",
+           ["build-release", "build-asan", "build-tsan"],
+           tools=("iscsi-test-cu", "qemu-img", "qemu-io")),
+    Unit("unit-tsan", "unit tests under TSan", ["build-tsan"], patience=6),
+    Build("build-fuzz", "clang with libFuzzer, ASan and UBSan"),
+    Script("fuzz", "short fuzzing of everything that parses", ["build-fuzz"]),
+    Script("msi", "the Windows installer: its tables, and installations under Wine", ["build-dist"],
+           tools=("msiinfo", "wine")),
+    Script("debian", "the tarball and the Debian packages: installed, used, upgraded, purged",
+           ["build-dist"], tools=("lintian", "qemu-img")),
+    Unit("unit-release", "all of Meson's tests; the library's under valgrind", ["build-release"],
+         suites=(), checked=("lib", "launch")),
+    Build("build-clang", "clang, warnings are errors"),
+    Script("launcher", "the launcher and launchctl, under Wine",
+           ["build-windows-x64", "build-windows-x86"], tools=("wine",)),
+    Script("devices", "rawdisk and memdisk", ["build-release"],
+           tools=("iscsi-inq", "pkg-config", "qemu-io")),
     Script("shellex", "Explorer's mount and eject, under Wine",
            ["build-windows-x64", "build-windows-x86"], tools=("wine",)),
     Script("iscsi-windows", "iSCSI disks served by our Windows programs, under Wine",
            ["build-windows-x64", "build-release"], tools=("wine", "iscsi-test-cu", "qemu-io")),
-    Script("dll", "winspd-x64.dll and winspd-x86.dll, under Wine",
-           ["build-windows-x64", "build-windows-x86"], tools=("wine", *CROSS_TOOLS)),
-    Script("msi", "the Windows installer: its tables, and installations under Wine", ["build-dist"],
-           tools=("msiinfo", "wine")),
-    Script("launcher", "the launcher and launchctl, under Wine",
-           ["build-windows-x64", "build-windows-x86"], tools=("wine",)),
     Script("devsetup", "installing and removing a driver, under Wine", ["build-windows-x64"],
            tools=("wine",)),
-    Script("devices-windows", "rawdisk, memdisk and the tools on Windows, under Wine",
-           ["build-windows-x64"], path="tests/devices/windows/run", tools=("wine",)),
-    Script("dotnet-windows", "the .NET layer on .NET Core for Windows, under Wine",
-           ["build-release", "build-windows-x64", "build-windows-x86"],
-           path="tests/dotnet/windows/run", tools=("wine",)),
+    Script("bindings", "disks in C++", ["build-release"],
+           tools=("g++", "clang++", "qemu-io", "iscsi-readcapacity16")),
     Script("sys", "the driver's image, imports and INF; the public headers for Windows",
            ["build-windows-x64", "build-windows-x86"],
            tools=(*CROSS_TOOLS, "clang", "clang-16", "llvm-pdbutil-16")),
+    Script("dll", "winspd-x64.dll and winspd-x86.dll, under Wine",
+           ["build-windows-x64", "build-windows-x86"], tools=("wine", *CROSS_TOOLS)),
+    Script("bench", "data at full speed; what the benchmarks report",
+           ["build-release", "build-windows-x64", "build-windows-x86"], tools=("wine",)),
+    Script("devices-windows", "rawdisk, memdisk and the tools on Windows, under Wine",
+           ["build-windows-x64"], path="tests/devices/windows/run", tools=("wine",)),
+    Script("tools", "scsitool and stgtest", ["build-release"]),
+    Script("dotnet-windows", "the .NET layer on .NET Core for Windows, under Wine",
+           ["build-release", "build-windows-x64", "build-windows-x86"],
+           path="tests/dotnet/windows/run", tools=("wine",)),
+    Script("completions", "what a TAB offers in bash, zsh and fish", ["build-release"],
+           tools=("bash", "zsh", "fish")),
+    Script("dotnet", "the .NET layer under Mono and .NET Core, and its NuGet package",
+           ["build-release"], tools=("mono", "qemu-io", "nuget", "xbuild")),
     Script("signing", "the driver's catalogues; signatures of everything for Windows",
            ["build-windows-x64", "build-windows-x86", "build-release"],
            tools=("osslsigncode", "openssl", "wixl", "softhsm2-util", "p11tool")),
-    Build("build-clang", "clang, optimised and hardened, warnings are errors"),
-    Script("hardening", "what the shipped binaries are made of", ["build-release"],
-           tools=("readelf",)),
     Script("install", "what make install leaves", ["build-release"],
            tools=("pkg-config", "readelf")),
-    Script("debian", "the tarball and the Debian packages: installed, used, upgraded, purged",
-           ["build-dist"], tools=("lintian", "qemu-img")),
-    Script("completions", "what a TAB offers in bash, zsh and fish", ["build-release"],
-           tools=("bash", "zsh", "fish")),
+    Script("harness", "the test runner itself"),
     Script("lint", "the tree's own rules; manual pages and links", ["build-release"],
            tools=("mandoc",)),
-    Script("harness", "the test runner itself"),
+    Script("hardening", "what the shipped binaries are made of", ["build-release"],
+           tools=("readelf",)),
 ]

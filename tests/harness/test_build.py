@@ -65,6 +65,15 @@ class Build(unittest.TestCase):
         self.assertTrue(kept.exists())
         self.assertTrue((self.tree / "build/windows/winspd.inf").exists())
 
+    def test_two_builds_of_a_kind_do_not_compile_at_once(self):
+        """ninja has no lock of its own."""
+        ninja = self.tree / "tools/ninja"
+        ninja.write_text("#!/bin/sh\nmkdir $2/busy || exit 1\nsleep 0.3\nrmdir $2/busy\n")
+        command = [self.tree / "scripts/build", "asan"]
+        builds = [subprocess.Popen(command, env=self.env, stdout=subprocess.DEVNULL)
+                  for _ in range(4)]
+        self.assertEqual([build.wait() for build in builds], [0] * 4)
+
     def publish_twice(self, made, look=lambda: None):
         place = self.tree / "build/windows"
         builds = [subprocess.Popen([sys.executable, "-c", LINK, self.tree / "scripts/build", made,
