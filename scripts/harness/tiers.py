@@ -255,7 +255,7 @@ JOBS = [
            ["build-windows-x64", "build-release"], tools=("wine", "iscsi-test-cu", "qemu-io")),
     Script("devsetup", "installing and removing a driver, under Wine", ["build-windows-x64"],
            tools=("wine",)),
-    Script("bindings", "disks in C++", ["build-release"],
+    Script("bindings", "disks in C++ and Python", ["build-release"],
            tools=("g++", "clang++", "qemu-io", "iscsi-readcapacity16")),
     Script("sys", "the driver's image, imports and INF; the public headers for Windows",
            ["build-windows-x64", "build-windows-x86"],

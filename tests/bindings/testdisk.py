@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (c) 2026, the WinSpd authors
+"""testdisk.py KIND NAME...: one unit a name; contract.py says what each block does. KIND: simple,
+vectors (readv and writev), submit, async."""
+
+import asyncio
+import errno
+import sys
+import threading
+import time
+
+import spd
+
+BLOCK, BLOCKS = 512, 1024
+HELD, FREES, UNTIL_ABORT, NO_PLACE, LOST = 100, 101, 130, 110, 120
+MEDIUM_ERROR = spd.SenseError(spd.Sense.MEDIUM_ERROR, spd.Asc.WRITE_ERROR, 12)
+RECOVERED = spd.SenseError(spd.Sense.RECOVERED_ERROR, spd.Asc.RECOVERED_DATA_WITH_RETRIES)
+TROUBLES = {
+    10: MEDIUM_ERROR, 20: OSError(errno.ENOSPC, "full"), 30: MemoryError(),
+    40: ValueError("nothing is known\nof this block"), 50: SystemExit(1),
+    60: spd.SenseError.busy(), 70: RECOVERED, 80: OSError(errno.EIO, "bad"),
+    90: asyncio.TimeoutError(), 91: OSError("no number"),
+}
+
+
+class Blocks:
+    """Serves read, write and unmap of a simple device."""
+
+    def __init__(self):
+        self.memory = bytearray(BLOCK * BLOCKS)
+
+    def at(self, lba, length):
+        return memoryview(self.memory)[lba * BLOCK:lba * BLOCK + length]
+
+    def raise_trouble(self, lba):
+        if lba in TROUBLES:
+            raise TROUBLES[lba]
+
+    def read(self, buffer, lba, flags):
+        buffer[:] = self.at(lba, len(buffer))
+        self.raise_trouble(lba)
+
+    def write(self, buffer, lba, flags):
+        self.raise_trouble(lba)
+        self.at(lba, len(buffer))[:] = buffer
+
+    def unmap(self, ranges):
+        self.raise_trouble(ranges[0][0])
+        for lba, blocks in ranges:
+            self.at(lba, blocks * BLOCK)[:] = bytes(blocks * BLOCK)
+
+
+class Vectors(Blocks):
+    read = write = None
+
+    def each(self, buffers, lba):
+        at = lba * BLOCK
+        for buffer in buffers:
+            yield buffer, memoryview(self.memory)[at:at + len(buffer)]
+            at += len(buffer)
+
+    def readv(self, buffers, lba, flags):
+        for buffer, memory in self.each(buffers, lba):
+            buffer[:] = memory
+        self.raise_trouble(lba)
+
+    def writev(self, buffers, lba, flags):
+        self.raise_trouble(lba)
+        for buffer, memory in self.each(buffers, lba):
+            memory[:] = buffer
+
+
+class Submit(Vectors):
+    """Completes requests on threads of its own, each of which holds one back."""
+
+    def submit(self, request):
+        if request.lba == NO_PLACE:
+            raise RuntimeError("there was no place for the request")
+        threading.Thread(target=self.serve, args=(request,), daemon=True).start()
+
+    freed = 0
+
+    def wait_for_its_time(self, request):
+        before = self.freed
+        while request.lba == HELD and self.freed == before or request.lba == UNTIL_ABORT:
+            if request.operation != spd.Operation.READ or request.is_aborted():
+                return
+            time.sleep(0.005)
+
+    def serve(self, request):
+        self.wait_for_its_time(request)
+        if request.lba == LOST and request.operation == spd.Operation.READ:
+            return
+        try:
+            if request.operation == spd.Operation.READ:
+                self.readv(request.pieces(), request.lba, 0)
+            elif request.operation == spd.Operation.WRITE:
+                self.writev(request.pieces(), request.lba, 0)
+            elif request.operation == spd.Operation.UNMAP:
+                self.unmap(request.ranges())
+        except BaseException as thrown:
+            request.fail(thrown)
+        else:
+            request.complete()
+        self.freed += request.lba == FREES
+
+
+class Async:
+    def __init__(self):
+        self.blocks = Blocks()
+        self.held = set()
+
+    async def read(self, buffer, lba, flags):
+        if lba == HELD:
+            event = asyncio.Event()
+            self.held.add(event)
+            await event.wait()
+        await asyncio.sleep(0)
+        self.blocks.read(buffer, lba, flags)
+        if lba == FREES:
+            for event in self.held:
+                event.set()
+            self.held.clear()
+
+    async def write(self, buffer, lba, flags):
+        """On another thread, from which the answer comes back to the loop."""
+        await asyncio.to_thread(self.blocks.write, buffer, lba, flags)
+
+    def unmap(self, ranges):
+        self.blocks.unmap(ranges)
+
+
+KINDS = {"simple": Blocks, "vectors": Vectors, "submit": Submit, "async": Async}
+PARAMS = {"block_count": BLOCKS, "block_length": BLOCK, "product_id": "Python",
+          "flags": spd.Flags.CACHE | spd.Flags.UNMAP_SUPPORTED | spd.Flags.UNMAP_ZEROS}
+
+
+def announce(units):
+    units[0].shutdown_on_signal()
+    for unit in units:
+        print("serving", unit.door_uri(), flush=True)
+
+
+def serve(kind, names):
+    units = [spd.Unit(name, KINDS[kind](), **PARAMS) for name in names]
+    for unit in units:
+        unit.start()
+    announce(units)
+    units[0].wait()
+    for unit in units:
+        unit.close()
+
+
+async def serve_async(names):
+    units = [spd.AsyncUnit(name, Async(), **PARAMS) for name in names]
+    for unit in units:
+        unit.start()
+    announce(units)
+    await units[0].wait()
+    for unit in units:
+        await unit.close()
+
+
+if __name__ == "__main__":
+    try:
+        if sys.argv[1] == "async":
+            asyncio.run(serve_async(sys.argv[2:]))
+        else:
+            serve(sys.argv[1], sys.argv[2:])
+    except spd.Error as wrong:
+        print(wrong.code, wrong, file=sys.stderr)
+        sys.exit(3)
