@@ -472,15 +472,16 @@ SPD_API int SPD_CALL spd_unit_wait_for(spd_unit *unit, uint32_t seconds);
  * have returned. */
 SPD_API void SPD_CALL spd_unit_delete(spd_unit *unit);
 
-/* From now on SIGINT, SIGTERM and SIGHUP (console events on Windows) shut this unit down. A SIGINT
- * or SIGTERM that comes a second later, or after that, has the effect it had before, so that a
- * device that hangs can still be ended; timeout(1), for example, sends two at once. Further SIGHUPs
- * have none, for a terminal that goes sends several. SIGHUP is left alone where it is ignored, as
- * under nohup(1). SIGPIPE is ignored: a reader that has gone must not end a disk before its last
- * flush. A process has at most one such unit: for another the call returns SPD_ERROR_STATE. NULL
- * takes it back and restores the handlers; where one of these signals has come, later ones act as
- * if it were still on, since the others of its kind may come while the program ends. In a child of
- * fork() signals act as they did before. */
+/* From now on SIGINT, SIGTERM and SIGHUP (console events on Windows) shut this unit down, and all
+ * others of the process for which it was called; one for which it is called after such a signal is
+ * shut down at once. A SIGINT or SIGTERM that comes a second later, or after that, has the effect
+ * it had before, so that a device that hangs can still be ended; timeout(1), for example, sends
+ * two at once. Further SIGHUPs have none, for a terminal that goes sends several. SIGHUP is left
+ * alone where it is ignored, as under nohup(1). SIGPIPE is ignored: a reader that has gone must
+ * not end a disk before its last flush. NULL takes it back for all units and restores the
+ * handlers; where one of these signals has come, later ones act as if it were still on, since the
+ * others of its kind may come while the program ends. In a child of fork() signals act as they did
+ * before. */
 SPD_API int SPD_CALL spd_unit_shutdown_on_signal(spd_unit *unit);
 
 /* What spd_unit_create() was given. */

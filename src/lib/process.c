@@ -10,22 +10,45 @@
 #include "lib/unit.h"
 #include "os/net.h"
 
+/* Two locks: a watch is begun and ended within the first, for which the thread of the signal must
+ * not wait; within the second that thread ends the units. */
 static os_mutex lock = OS_MUTEX_INIT;
-static struct spd_unit *watched;
+static os_mutex units_lock = OS_MUTEX_INIT;
+static struct spd_unit *watched; /* by their next_watched */
+static bool watching, signalled;
 static uint32_t watched_forks; /* spd_forks of the process that watches */
 
 /* The lock is held. A child of fork() takes back what it has of its parent's watch, too. */
-static void forget(void)
+static void forget_all(void)
 {
-    os_signal_unwatch();
+    os_mutex_lock(&units_lock);
     watched = NULL;
+    os_mutex_unlock(&units_lock);
+    os_signal_unwatch();
+    watching = signalled = false;
+}
+
+/* False: it was not there. */
+static bool take_out(struct spd_unit *unit)
+{
+    struct spd_unit **at = &watched;
+    bool found;
+
+    os_mutex_lock(&units_lock);
+    while (*at && *at != unit)
+        at = &(*at)->next_watched;
+    found = *at;
+    if (found)
+        *at = unit->next_watched;
+    os_mutex_unlock(&units_lock);
+    return found;
 }
 
 void spd_unit_forget_signal(struct spd_unit *unit)
 {
     os_mutex_lock(&lock);
-    if (watched && (!unit || watched == unit))
-        forget();
+    if (watching && (!unit || (take_out(unit) && !watched)))
+        forget_all();
     os_mutex_unlock(&lock);
 }
 
@@ -68,25 +91,56 @@ void spd_tell_left_sockets(void)
             "clients that connect there wait until one has it", address);
 }
 
+static void shut_down_all(void *on_signal)
+{
+    void (*const *call)(void *) = on_signal;
+
+    os_mutex_lock(&units_lock);
+    signalled = true;
+    for (struct spd_unit *unit = watched; unit; unit = unit->next_watched)
+        (*call)(unit);
+    os_mutex_unlock(&units_lock);
+}
+
+/* Where the signal has come already it is for this unit as well. */
+static void add(struct spd_unit *unit, void (*on_signal)(void *unit))
+{
+    os_mutex_lock(&units_lock);
+    unit->next_watched = watched;
+    watched = unit;
+    if (signalled)
+        on_signal(unit);
+    os_mutex_unlock(&units_lock);
+}
+
+static int begin_watch(void (*on_signal)(void *unit))
+{
+    static void (*call)(void *unit);
+    int number;
+
+    call = on_signal;
+    number = os_signal_watch(shut_down_all, &call);
+    if (number) {
+        errno = number;
+        return spd_fail(SPD_ERROR_SYSTEM, "watching signals: %s", strerror(number));
+    }
+    watching = true;
+    watched_forks = atomic_load(&spd_forks);
+    return 0;
+}
+
 int spd_unit_watch_signal(struct spd_unit *unit, void (*on_signal)(void *unit))
 {
     int error = 0;
 
     os_mutex_lock(&lock);
-    if (watched && watched_forks != atomic_load(&spd_forks))
-        forget();
-    if (watched && watched != unit) {
-        error = spd_fail(SPD_ERROR_STATE, "another unit is shut down on signals already");
-    } else if (!watched) {
-        int number = os_signal_watch(on_signal, unit);
-
-        if (number) {
-            errno = number;
-            error = spd_fail(SPD_ERROR_SYSTEM, "watching signals: %s", strerror(number));
-        } else {
-            watched = unit;
-            watched_forks = atomic_load(&spd_forks);
-        }
+    if (watching && watched_forks != atomic_load(&spd_forks))
+        forget_all();
+    if (!watching)
+        error = begin_watch(on_signal);
+    if (!error) {
+        take_out(unit);
+        add(unit, on_signal);
     }
     os_mutex_unlock(&lock);
     return spd_unit_keep_error(unit, error);

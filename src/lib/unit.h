@@ -75,6 +75,8 @@ struct spd_unit {
     struct spd_door *doors[SPD_DOORS_MAX];
     uint32_t door_count;
 
+    struct spd_unit *next_watched; /* process.c: the next that a signal ends */
+
     /* misuse.c */
     struct spd_unit *next_unit;
     uint32_t forks; /* spd_forks of the process that has created it */
@@ -93,9 +95,9 @@ int spd_export(void *to, const void *from, size_t known, const char *name);
 int spd_door_open(struct spd_unit *unit, const char *device_name, struct spd_door **door);
 
 /* process.c: from now on a signal that ends programs calls on_signal() instead, on a thread of its
- * own, for one unit of the process. 0 or a spd_error with a detail. */
+ * own, for this unit as well. 0 or a spd_error with a detail. */
 int spd_unit_watch_signal(struct spd_unit *unit, void (*on_signal)(void *unit));
-/* Does nothing where another unit is watched for; NULL: whichever it is. */
+/* Does nothing to one that is not watched for; NULL: all. */
 void spd_unit_forget_signal(struct spd_unit *unit);
 /* Warns of the service manager's sockets that no door has taken. */
 void spd_tell_left_sockets(void);

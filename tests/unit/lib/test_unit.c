@@ -497,7 +497,30 @@ static void a_watch_that_is_taken_back_restores_the_handlers(void **state)
     assert_true(after.sa_handler == SIG_DFL);
 }
 
-static void one_unit_a_process_is_watched(void **state)
+static void a_signal_shuts_all_units_down(void **state)
+{
+    spd_params params = test_params(SPD_CACHE);
+    spd_unit *other, *late;
+
+    (void)state;
+    assert_int_equal(create(&params, &test_simple_ops), 0);
+    assert_int_equal(spd_unit_create("loop:", &params, &test_simple_ops, &device, &other), 0);
+    assert_int_equal(spd_unit_create("loop:", &params, &test_simple_ops, &device, &late), 0);
+    assert_int_equal(spd_unit_start(unit, 1), 0);
+    assert_int_equal(spd_unit_start(other, 1), 0);
+    assert_int_equal(spd_unit_shutdown_on_signal(unit), 0);
+    assert_int_equal(spd_unit_shutdown_on_signal(other), 0);
+    raise(SIGTERM);
+    assert_int_equal(spd_unit_wait(unit), 0);
+    assert_int_equal(spd_unit_wait(other), 0);
+    /* It is for one that comes later, too: a program that starts its units must end as well. */
+    assert_int_equal(spd_unit_shutdown_on_signal(late), 0);
+    assert_int_equal(spd_unit_start(late, 1), SPD_ERROR_STATE);
+    spd_unit_delete(late);
+    spd_unit_delete(other);
+}
+
+static void a_unit_that_is_deleted_leaves_the_watch_to_others(void **state)
 {
     spd_params params = test_params(SPD_CACHE);
     spd_unit *other;
@@ -506,10 +529,12 @@ static void one_unit_a_process_is_watched(void **state)
     assert_int_equal(create(&params, &test_simple_ops), 0);
     assert_int_equal(spd_unit_create("loop:", &params, &test_simple_ops, &device, &other), 0);
     assert_int_equal(spd_unit_shutdown_on_signal(unit), 0);
-    assert_int_equal(spd_unit_shutdown_on_signal(other), SPD_ERROR_STATE);
-    spd_unit_delete(unit); /* takes the watch along */
+    assert_int_equal(spd_unit_shutdown_on_signal(other), 0);
+    spd_unit_delete(unit);
     unit = other;
-    assert_int_equal(spd_unit_shutdown_on_signal(unit), 0);
+    assert_int_equal(spd_unit_start(unit, 1), 0);
+    raise(SIGTERM);
+    assert_int_equal(spd_unit_wait(unit), 0);
 }
 
 int main(void)
@@ -541,7 +566,8 @@ int main(void)
         TEST(a_resize_changes_the_capacity_and_tells_initiators),
         TEST(a_signal_shuts_the_unit_down),
         TEST(a_watch_that_is_taken_back_restores_the_handlers),
-        TEST(one_unit_a_process_is_watched),
+        TEST(a_signal_shuts_all_units_down),
+        TEST(a_unit_that_is_deleted_leaves_the_watch_to_others),
     };
 
     return cmocka_run_group_tests_name("unit", tests, NULL, NULL);
