@@ -142,7 +142,8 @@ void iscsi_command_start(struct iscsi_command *command)
     command->state = COMMAND_RUNNING;
     find_unit(command);
     nexus = command->nexus;
-    if (nexus->running > nexus->depth + ISCSI_IMMEDIATE_MAX) {
+    /* The window has as many places as all units of the target take together. */
+    if (nexus->windowed > nexus->depth) {
         iscsi_progress_turn_away(command, FAULT_FULL);
         return;
     }

@@ -63,6 +63,7 @@ void iscsi_nexus_enter(struct iscsi_nexus *nexus, struct iscsi_command *command)
 {
     command->nexus = nexus;
     nexus->running++;
+    nexus->windowed += command->windowed;
 }
 
 void iscsi_nexus_leave(struct iscsi_command *command)
@@ -76,6 +77,7 @@ void iscsi_nexus_leave(struct iscsi_command *command)
     if (nexus->barrier == command)
         nexus->barrier = NULL;
     nexus->running--;
+    nexus->windowed -= command->windowed;
     nexus->session->portal->units_left |= nexus->door->leaving;
     command->nexus = NULL;
 }

@@ -26,6 +26,7 @@ struct iscsi_nexus {
     struct iscsi_door *door;
     uint32_t depth;   /* commands that the unit takes of one initiator */
     uint32_t running; /* commands that the unit has */
+    uint32_t windowed; /* those of them that take a place in the command window */
     uint32_t room;    /* ROOM_TRANSFER of these, in bytes */
     struct iscsi_command
         *barrier; /* ORDERED: while it waits for its data nothing after it begins */
