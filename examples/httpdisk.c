@@ -166,10 +166,10 @@ static enum outcome fetch(struct file *file, uint64_t first, void *to, size_t le
     return outcome;
 }
 
-static int http_read(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags,
-    spd_status *status)
+static int http_read(spd_device *device, void *buffer, uint64_t lba, uint32_t blocks,
+    uint32_t flags, spd_status *status)
 {
-    struct file *file = spd_unit_context(unit);
+    struct file *file = device->context;
     enum outcome outcome = TRANSIENT;
     struct answer answer;
 
@@ -221,7 +221,7 @@ static int serve(struct file *file, const char *name)
     params.block_count = file->size / BLOCK;
     params.flags = SPD_WRITE_PROTECTED;
     spd_guid_from_name(file->url, params.guid); /* the same disk at the next start */
-    int error = spd_unit_create(name, &params, &ops, file, &unit);
+    int error = spd_unit_create(name, &params, &(spd_device){ &ops, file }, &unit);
     if (!error && !(error = spd_unit_shutdown_on_signal(unit)) &&
         !(error = spd_unit_start(unit, THREADS))) {
         printf("serving %s\n", spd_unit_door_uri(unit, 0));

@@ -9,26 +9,26 @@
 
 enum { BLOCK = 512, BLOCKS = 131072 }; /* 64 MiB */
 
-static int ram_read(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags,
+static int ram_read(spd_device *device, void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags,
     spd_status *status)
 {
-    char *memory = spd_unit_context(unit);
+    char *memory = device->context;
     memcpy(buffer, memory + lba * BLOCK, (size_t)blocks * BLOCK);
     return 0;
 }
 
-static int ram_write(spd_unit *unit, const void *buffer, uint64_t lba, uint32_t blocks,
+static int ram_write(spd_device *device, const void *buffer, uint64_t lba, uint32_t blocks,
     uint32_t flags, spd_status *status)
 {
-    char *memory = spd_unit_context(unit);
+    char *memory = device->context;
     memcpy(memory + lba * BLOCK, buffer, (size_t)blocks * BLOCK);
     return 0;
 }
 
-static int ram_unmap(spd_unit *unit, const spd_range *ranges, uint32_t count, uint32_t flags,
+static int ram_unmap(spd_device *device, const spd_range *ranges, uint32_t count, uint32_t flags,
     spd_status *status)
 {
-    char *memory = spd_unit_context(unit);
+    char *memory = device->context;
     for (uint32_t i = 0; i < count; i++)
         memset(memory + ranges[i].lba * BLOCK, 0, (size_t)ranges[i].blocks * BLOCK);
     return 0;
@@ -41,11 +41,11 @@ int main(int argc, char **argv)
     const char *name = argc > 1 ? argv[1] : "iscsi://127.0.0.1:0/iqn.2026-01.org.example:ram";
     spd_params params = SPD_PARAMS_INIT;
     spd_unit *unit = NULL;
-    void *memory = calloc(BLOCKS, BLOCK);
+    spd_device ram = {&ops, calloc(BLOCKS, BLOCK)};
 
     params.block_count = BLOCKS;
     params.flags = SPD_UNMAP_SUPPORTED | SPD_UNMAP_ZEROS | SPD_NEVER_BLOCKS;
-    int error = memory ? spd_unit_create(name, &params, &ops, memory, &unit) : SPD_ERROR_NO_MEMORY;
+    int error = ram.context ? spd_unit_create(name, &params, &ram, &unit) : SPD_ERROR_NO_MEMORY;
     if (!error && !(error = spd_unit_shutdown_on_signal(unit)) &&
         !(error = spd_unit_start(unit, 0))) {
         printf("serving %s\n", spd_unit_door_uri(unit, 0));
@@ -55,6 +55,6 @@ int main(int argc, char **argv)
     if (error)
         fprintf(stderr, "%s: %s %s\n", name, spd_strerror(error), spd_error_detail());
     spd_unit_delete(unit);
-    free(memory);
+    free(ram.context);
     return error != 0;
 }

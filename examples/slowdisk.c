@@ -20,7 +20,7 @@ static spd_request *oldest, *newest; /* linked by their contexts */
 static bool stopping;
 
 /* The door's thread: note the request and return at once. */
-static void slow_submit(spd_unit *unit, spd_request *request)
+static void slow_submit(spd_device *device, spd_request *request)
 {
     pthread_mutex_lock(&lock);
     if (oldest)
@@ -98,7 +98,7 @@ static int serve(const char *name)
     params.block_length = BLOCK;
     params.block_count = BLOCKS;
     params.flags = 0;
-    int error = spd_unit_create(name, &params, &ops, NULL, &unit);
+    int error = spd_unit_create(name, &params, &(spd_device){ &ops, NULL }, &unit);
     if (!error && !(error = spd_unit_shutdown_on_signal(unit)) &&
         !(error = spd_unit_start(unit, 0))) {
         printf("serving %s\n", spd_unit_door_uri(unit, 0));

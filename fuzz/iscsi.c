@@ -51,9 +51,9 @@ static void finish(spd_request *request)
     spd_request_complete(request, NULL);
 }
 
-static void submit(spd_unit *of, spd_request *request)
+static void submit(spd_device *device, spd_request *request)
 {
-    (void)of;
+    (void)device;
     if (late && held_count < HELD_MAX)
         held[held_count++] = request;
     else
@@ -71,7 +71,7 @@ static struct iscsi_door *open_unit(const char *name)
     params.block_count = BLOCKS;
     params.queue_depth = 8;
     params.flags |= SPD_UNMAP_SUPPORTED;
-    if (spd_unit_create(name, &params, &ops, NULL, &unit) != 0) {
+    if (spd_unit_create(name, &params, &(spd_device){ &ops, NULL }, &unit) != 0) {
         fprintf(stderr, "%s\n", spd_error_detail());
         abort();
     }

@@ -42,44 +42,44 @@ static void must(bool holds)
         abort();
 }
 
-static uint8_t *at(spd_unit *unit, uint64_t lba, uint32_t blocks)
+static uint8_t *at(spd_device *device, uint64_t lba, uint32_t blocks)
 {
     must(lba <= BLOCKS && blocks <= BLOCKS - lba);
-    return ((struct disk *)spd_unit_context(unit))->memory + lba * BLOCK;
+    return ((struct disk *)device->context)->memory + lba * BLOCK;
 }
 
-static int disk_read(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags,
-    spd_status *status)
-{
-    (void)flags, (void)status;
-    must(blocks <= TRANSFER / BLOCK);
-    memcpy(buffer, at(unit, lba, blocks), (size_t)blocks * BLOCK);
-    return 0;
-}
-
-static int disk_write(spd_unit *unit, const void *buffer, uint64_t lba, uint32_t blocks,
+static int disk_read(spd_device *device, void *buffer, uint64_t lba, uint32_t blocks,
     uint32_t flags, spd_status *status)
 {
     (void)flags, (void)status;
     must(blocks <= TRANSFER / BLOCK);
-    memcpy(at(unit, lba, blocks), buffer, (size_t)blocks * BLOCK);
+    memcpy(buffer, at(device, lba, blocks), (size_t)blocks * BLOCK);
     return 0;
 }
 
-static int disk_flush(spd_unit *unit, uint64_t lba, uint32_t blocks, uint32_t flags,
-    spd_status *status)
+static int disk_write(spd_device *device, const void *buffer, uint64_t lba, uint32_t blocks,
+    uint32_t flags, spd_status *status)
 {
     (void)flags, (void)status;
-    at(unit, lba, blocks);
+    must(blocks <= TRANSFER / BLOCK);
+    memcpy(at(device, lba, blocks), buffer, (size_t)blocks * BLOCK);
     return 0;
 }
 
-static int disk_unmap(spd_unit *unit, const spd_range *ranges, uint32_t count, uint32_t flags,
-    spd_status *status)
+static int disk_flush(
+    spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status)
+{
+    (void)flags, (void)status;
+    at(device, lba, blocks);
+    return 0;
+}
+
+static int disk_unmap(
+    spd_device *device, const spd_range *ranges, uint32_t count, uint32_t flags, spd_status *status)
 {
     (void)flags, (void)status;
     for (uint32_t i = 0; i < count; i++)
-        memset(at(unit, ranges[i].lba, ranges[i].blocks), 0, (size_t)ranges[i].blocks * BLOCK);
+        memset(at(device, ranges[i].lba, ranges[i].blocks), 0, (size_t)ranges[i].blocks * BLOCK);
     return 0;
 }
 
@@ -114,7 +114,7 @@ static void set_up(void)
         params.block_count = BLOCKS;
         params.max_transfer_length = TRANSFER;
         params.flags = SPD_CACHE | SPD_UNMAP_SUPPORTED | (i ? 0 : SPD_NEVER_BLOCKS);
-        must(spd_unit_create(uri, &params, &ops, disk, &disk->unit) == 0);
+        must(spd_unit_create(uri, &params, &(spd_device){ &ops, disk }, &disk->unit) == 0);
         must(spd_unit_start(disk->unit, 2) == 0);
     }
     atexit(clean_up);

@@ -121,10 +121,10 @@ static int device_fail(const struct device_options *options, const char *what, i
 }
 
 static int open_doors(const struct device_options *options, const spd_params *params,
-    const spd_ops *ops, void *context, spd_unit **unit)
+    const spd_device *device, spd_unit **unit)
 {
     const char *first = options->door_count ? options->doors[0] : NULL;
-    int error = spd_unit_create(first, params, ops, context, unit);
+    int error = spd_unit_create(first, params, device, unit);
 
     if (error)
         return device_fail(options, first ? first : "no -p URI", error);
@@ -280,11 +280,12 @@ static void close_debug_log(const struct debug_log *log, const struct device_opt
         remove(options->debug_log);
 }
 
-static int run(struct device_options *options, const spd_params *params, const spd_ops *ops,
+/* context: the store's. */
+static int run(struct device_options *options, const spd_params *params, const spd_device *device,
     const struct device_store *store, void *context)
 {
     spd_unit *unit = NULL;
-    int status = open_doors(options, params, ops, context, &unit);
+    int status = open_doors(options, params, device, &unit);
 
     if (status == 0)
         status = serve(options, unit, store, context);
@@ -293,11 +294,13 @@ static int run(struct device_options *options, const spd_params *params, const s
     return status;
 }
 
-int device_run(struct device_options *options, const spd_params *params, const spd_ops *ops,
-    const struct device_store *store, void *context)
+int device_run(struct device_options *options, const spd_params *params, const spd_device *device,
+    const struct device_store *store)
 {
     spd_params effective = *params;
+    void *context = device->context;
     struct debug_log log;
+    struct trace trace;
     int status;
 
     log_program = options->program;
@@ -311,11 +314,12 @@ int device_run(struct device_options *options, const spd_params *params, const s
         return DEVICE_EXIT_USAGE;
     }
     if (options->debug) {
-        ops = trace_wrap(ops, options->debug, options->program->name,
+        trace_init(&trace, device, options->debug, options->program->name,
             log.file ? &log.sink : &sink_error);
+        device = &trace.device;
         effective.flags &= ~(uint32_t)SPD_TRY_FIRST; /* or what is tried twice is logged twice */
     }
-    status = run(options, &effective, ops, store, context);
+    status = run(options, &effective, device, store, context);
     /* The disk was served all the same, but the lines that were asked for are not complete. */
     if (status == 0 && !(sink_is_whole(&sink_output) && sink_is_whole(&log.sink)))
         status = DEVICE_EXIT_FAILURE;

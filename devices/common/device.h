@@ -20,17 +20,17 @@ spd_params device_params(const struct device_options *options);
 
 /* How the device's store, an image, takes part in the start. */
 struct device_store {
-    /* All else is ready to serve: makes what is missing, for these effective parameters. Returns 0,
-     * or the exit status after a message. */
+    /* Both functions get the device's context. All else is ready to serve: makes what is missing,
+     * for these effective parameters. Returns 0, or the exit status after a message. */
     int (*make)(void *context, const spd_params *params);
     /* make() was called, and the start failed then or later: takes back what it has made. */
     void (*unmake)(void *context);
 };
 
 /* Serves the disk until SIGINT, SIGTERM or SIGHUP; prints the start line when clients can connect.
- * The device behind context must stay until it returns. store is NULL where nothing has to be made.
+ * What the device needs must stay until it returns. store is NULL where nothing has to be made.
  * Returns the exit status. */
-int device_run(struct device_options *options, const spd_params *params, const spd_ops *ops,
-    const struct device_store *store, void *context);
+int device_run(struct device_options *options, const spd_params *params, const spd_device *device,
+    const struct device_store *store);
 
 #endif

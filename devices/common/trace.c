@@ -10,21 +10,29 @@
 
 enum { TRACE_LINE_MAX = 256 };
 
-static const spd_ops *traced;
-static uint32_t trace_mask;
-static const char *trace_program;
-static struct sink *trace_out;
-static atomic_uint_fast64_t trace_hint; /* pairs the two lines of an operation */
+static const char *const names[] = {
+    [SPD_READ] = "Read ",
+    [SPD_WRITE] = "Write",
+    [SPD_FLUSH] = "Flush",
+    [SPD_UNMAP] = "Unmap",
+};
+
+/* Threads are numbered in the order in which they first log, for all traces of the process. */
 static atomic_uint trace_threads;
 static _Thread_local unsigned trace_thread;
 
-static bool trace_wants(spd_operation operation)
+static bool trace_wants(const struct trace *trace, spd_operation operation)
 {
-    return trace_mask >> operation & 1;
+    return trace->mask >> operation & 1;
 }
 
-__attribute__((format(printf, 2, 3)))
-static void trace_line(uint64_t hint, const char *format, ...)
+static uint64_t next_hint(struct trace *trace)
+{
+    return atomic_fetch_add(&trace->hint, 1) + 1;
+}
+
+__attribute__((format(printf, 3, 4)))
+static void trace_line(struct trace *trace, uint64_t hint, const char *format, ...)
 {
     char text[TRACE_LINE_MAX], line[TRACE_LINE_MAX + 64];
     va_list args;
@@ -35,105 +43,170 @@ static void trace_line(uint64_t hint, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    length = snprintf(line, sizeof line, "%.19s[TID=%04x]: %016" PRIx64 ": %s\n", trace_program,
+    length = snprintf(line, sizeof line, "%.19s[TID=%04x]: %016" PRIx64 ": %s\n", trace->program,
         trace_thread, hint, text);
-    sink_write(trace_out, line, (size_t)length);
+    sink_write(trace->out, line, (size_t)length);
 }
 
 /* error: what the operation returned, which counts while its status is GOOD. */
-static void trace_response(uint64_t hint, const char *name, int error, const spd_status *status)
+static void trace_response(struct trace *trace, uint64_t hint, spd_operation operation, int error,
+    const spd_status *status)
 {
+    const char *name = names[operation];
     char information[48] = "";
 
     if (status->scsi_status == 0 && error) {
-        trace_line(hint, "<<%s Error=%d", name, error);
+        trace_line(trace, hint, "<<%s Error=%d", name, error);
         return;
     }
     if (status->scsi_status == 0) {
-        trace_line(hint, "<<%s Status=GOOD", name);
+        trace_line(trace, hint, "<<%s Status=GOOD", name);
         return;
     }
     if (status->information_valid)
         snprintf(information, sizeof information, " Information=%" PRIx32 ":%" PRIx32,
             (uint32_t)(status->information >> 32), (uint32_t)status->information);
-    trace_line(hint, "<<%s Status=%s SenseKey=%s ASC/ASCQ=%d/%d%s", name,
+    trace_line(trace, hint, "<<%s Status=%s SenseKey=%s ASC/ASCQ=%d/%d%s", name,
         spd_scsi_status_name(status->scsi_status), spd_sense_key_name(status->sense_key),
         status->asc, status->ascq, information);
 }
 
-static uint64_t trace_transfer(const char *name, uint64_t lba, uint32_t blocks, uint32_t flags)
+/* blocks: of an unmap, the number of its ranges. */
+static uint64_t trace_request(struct trace *trace, spd_operation operation, uint64_t lba,
+    uint32_t blocks, uint32_t flags)
 {
-    uint64_t hint = atomic_fetch_add(&trace_hint, 1) + 1;
+    uint64_t hint = next_hint(trace);
+    char address[48], fua[16] = "";
 
-    trace_line(hint, ">>%s BlockAddress=%" PRIx32 ":%" PRIx32 ", BlockCount=%" PRIu32 ", FUA=%d",
-        name, (uint32_t)(lba >> 32), (uint32_t)lba, blocks, !!(flags & SPD_FUA));
+    if (operation == SPD_UNMAP) {
+        trace_line(trace, hint, ">>%s Count=%" PRIu32, names[operation], blocks);
+        return hint;
+    }
+    snprintf(address, sizeof address, "%" PRIx32 ":%" PRIx32, (uint32_t)(lba >> 32), (uint32_t)lba);
+    if (operation != SPD_FLUSH)
+        snprintf(fua, sizeof fua, ", FUA=%d", !!(flags & SPD_FUA));
+    trace_line(trace, hint, ">>%s BlockAddress=%s, BlockCount=%" PRIu32 "%s", names[operation],
+        address, blocks, fua);
     return hint;
 }
 
-static int trace_read(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags,
-    spd_status *status)
-{
-    if (!trace_wants(SPD_READ))
-        return traced->read(unit, buffer, lba, blocks, flags, status);
-
-    uint64_t hint = trace_transfer("Read ", lba, blocks, flags);
-    int error = traced->read(unit, buffer, lba, blocks, flags, status);
-    trace_response(hint, "Read ", error, status);
-    return error;
-}
-
-static int trace_write(spd_unit *unit, const void *buffer, uint64_t lba, uint32_t blocks,
+static int trace_read(spd_device *device, void *buffer, uint64_t lba, uint32_t blocks,
     uint32_t flags, spd_status *status)
 {
-    if (!trace_wants(SPD_WRITE))
-        return traced->write(unit, buffer, lba, blocks, flags, status);
+    struct trace *trace = device->context;
 
-    uint64_t hint = trace_transfer("Write", lba, blocks, flags);
-    int error = traced->write(unit, buffer, lba, blocks, flags, status);
-    trace_response(hint, "Write", error, status);
+    if (!trace_wants(trace, SPD_READ))
+        return spd_device_read(&trace->below, buffer, lba, blocks, flags, status);
+
+    uint64_t hint = trace_request(trace, SPD_READ, lba, blocks, flags);
+    int error = spd_device_read(&trace->below, buffer, lba, blocks, flags, status);
+    trace_response(trace, hint, SPD_READ, error, status);
     return error;
 }
 
-static int trace_flush(spd_unit *unit, uint64_t lba, uint32_t blocks, uint32_t flags,
+static int trace_write(spd_device *device, const void *buffer, uint64_t lba, uint32_t blocks,
+    uint32_t flags, spd_status *status)
+{
+    struct trace *trace = device->context;
+
+    if (!trace_wants(trace, SPD_WRITE))
+        return spd_device_write(&trace->below, buffer, lba, blocks, flags, status);
+
+    uint64_t hint = trace_request(trace, SPD_WRITE, lba, blocks, flags);
+    int error = spd_device_write(&trace->below, buffer, lba, blocks, flags, status);
+    trace_response(trace, hint, SPD_WRITE, error, status);
+    return error;
+}
+
+static int trace_flush(spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags,
     spd_status *status)
 {
-    if (!trace_wants(SPD_FLUSH))
-        return traced->flush(unit, lba, blocks, flags, status);
+    struct trace *trace = device->context;
 
-    uint64_t hint = atomic_fetch_add(&trace_hint, 1) + 1;
-    trace_line(hint, ">>Flush BlockAddress=%" PRIx32 ":%" PRIx32 ", BlockCount=%" PRIu32,
-        (uint32_t)(lba >> 32), (uint32_t)lba, blocks);
-    int error = traced->flush(unit, lba, blocks, flags, status);
-    trace_response(hint, "Flush", error, status);
+    if (!trace_wants(trace, SPD_FLUSH))
+        return spd_device_flush(&trace->below, lba, blocks, flags, status);
+
+    uint64_t hint = trace_request(trace, SPD_FLUSH, lba, blocks, flags);
+    int error = spd_device_flush(&trace->below, lba, blocks, flags, status);
+    trace_response(trace, hint, SPD_FLUSH, error, status);
     return error;
 }
 
-static int trace_unmap(spd_unit *unit, const spd_range *ranges, uint32_t count, uint32_t flags,
+static int trace_unmap(spd_device *device, const spd_range *ranges, uint32_t count, uint32_t flags,
     spd_status *status)
 {
-    if (!trace_wants(SPD_UNMAP))
-        return traced->unmap(unit, ranges, count, flags, status);
+    struct trace *trace = device->context;
 
-    uint64_t hint = atomic_fetch_add(&trace_hint, 1) + 1;
-    trace_line(hint, ">>Unmap Count=%" PRIu32, count);
-    int error = traced->unmap(unit, ranges, count, flags, status);
-    trace_response(hint, "Unmap", error, status);
+    if (!trace_wants(trace, SPD_UNMAP))
+        return spd_device_unmap(&trace->below, ranges, count, flags, status);
+
+    uint64_t hint = trace_request(trace, SPD_UNMAP, 0, count, flags);
+    int error = spd_device_unmap(&trace->below, ranges, count, flags, status);
+    trace_response(trace, hint, SPD_UNMAP, error, status);
     return error;
 }
 
-const spd_ops *trace_wrap(const spd_ops *ops, uint32_t mask, const char *program, struct sink *out)
+/* The request's context is the hint: 0, it is not logged. */
+static void trace_submit(spd_device *device, spd_request *request)
 {
-    static spd_ops trace_ops;
+    struct trace *trace = device->context;
+    spd_operation operation = spd_request_operation(request);
+    uint32_t count = spd_request_blocks(request);
+    uint64_t hint;
 
-    /* An operation that the device lacks stays NULL, as the library expects it. */
-    trace_ops = *ops;
-    trace_ops.read = ops->read ? trace_read : NULL;
-    trace_ops.write = ops->write ? trace_write : NULL;
-    trace_ops.flush = ops->flush ? trace_flush : NULL;
-    trace_ops.unmap = ops->unmap ? trace_unmap : NULL;
-    traced = ops;
-    trace_mask = mask;
-    trace_program = program;
-    trace_out = out;
-    return &trace_ops;
+    if (trace_wants(trace, operation)) {
+        if (operation == SPD_UNMAP)
+            spd_request_ranges(request, &count);
+        hint = trace_request(trace, operation, spd_request_lba(request), count,
+            spd_request_flags(request));
+        spd_request_set_context(request, (void *)(uintptr_t)hint);
+    }
+    spd_request_pass(request, &trace->below);
+}
+
+static void trace_returned(spd_device *device, spd_request *request, const spd_status *status)
+{
+    uintptr_t hint = (uintptr_t)spd_request_context(request);
+
+    if (hint)
+        trace_response(device->context, hint, spd_request_operation(request), 0, status);
+    spd_request_complete(request, status);
+}
+
+static void trace_abort(spd_device *device, spd_request *request)
+{
+    struct trace *trace = device->context;
+
+    spd_device_abort(&trace->below, request);
+}
+
+static void trace_stop(spd_device *device)
+{
+    struct trace *trace = device->context;
+
+    spd_device_stop(&trace->below);
+}
+
+void trace_init(struct trace *trace, const spd_device *below, uint32_t mask, const char *program,
+    struct sink *out)
+{
+    *trace = (struct trace){
+        .ops = {
+            .size = sizeof trace->ops,
+            .read = trace_read,
+            .write = trace_write,
+            .flush = trace_flush,
+            .unmap = trace_unmap,
+            .submit = trace_submit,
+            .abort = trace_abort,
+            .stop = trace_stop,
+            .returned = trace_returned,
+        },
+        .below = *below,
+        .mask = mask,
+        .program = program,
+        .out = out,
+    };
+    trace->device = (spd_device){ &trace->ops, trace };
+    spd_ops_fit(&trace->ops, below);
 }

@@ -24,10 +24,10 @@ struct memdisk {
     uint32_t block_length;
 };
 
-static int memdisk_read(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks,
+static int memdisk_read(spd_device *device, void *buffer, uint64_t lba, uint32_t blocks,
     uint32_t flags, spd_status *status)
 {
-    const struct memdisk *disk = spd_unit_context(unit);
+    const struct memdisk *disk = device->context;
 
     (void)flags;
     (void)status;
@@ -36,10 +36,10 @@ static int memdisk_read(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blo
     return 0;
 }
 
-static int memdisk_write(spd_unit *unit, const void *buffer, uint64_t lba, uint32_t blocks,
+static int memdisk_write(spd_device *device, const void *buffer, uint64_t lba, uint32_t blocks,
     uint32_t flags, spd_status *status)
 {
-    struct memdisk *disk = spd_unit_context(unit);
+    struct memdisk *disk = device->context;
     int error = memory_write(&disk->memory, buffer, (size_t)blocks * disk->block_length,
         lba * disk->block_length);
 
@@ -49,10 +49,10 @@ static int memdisk_write(spd_unit *unit, const void *buffer, uint64_t lba, uint3
     return 0;
 }
 
-static int memdisk_unmap(spd_unit *unit, const spd_range *ranges, uint32_t count, uint32_t flags,
-    spd_status *status)
+static int memdisk_unmap(
+    spd_device *device, const spd_range *ranges, uint32_t count, uint32_t flags, spd_status *status)
 {
-    struct memdisk *disk = spd_unit_context(unit);
+    struct memdisk *disk = device->context;
 
     (void)flags;
     (void)status;
@@ -62,11 +62,11 @@ static int memdisk_unmap(spd_unit *unit, const spd_range *ranges, uint32_t count
     return 0;
 }
 
-static int memdisk_flush(spd_unit *unit, uint64_t lba, uint32_t blocks, uint32_t flags,
-    spd_status *status)
+static int memdisk_flush(
+    spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status)
 {
     /* Memory is as stable as this medium gets. */
-    (void)unit;
+    (void)device;
     (void)lba;
     (void)blocks;
     (void)flags;
@@ -107,7 +107,7 @@ int main(int argc, char **argv)
     params.unmap_granularity = disk.memory.page > params.block_length ? (uint32_t)disk.memory.page
                                                                       : params.block_length;
     params.max_unmap_blocks = UNMAP_MAX / params.block_length;
-    status = device_run(&options, &params, &memdisk_ops, NULL, &disk);
+    status = device_run(&options, &params, &(spd_device){ &memdisk_ops, &disk }, NULL);
     memory_close(&disk.memory);
     return status;
 }

@@ -48,10 +48,10 @@ static int finish(const struct rawdisk *disk, int error, spd_operation operation
     return 0;
 }
 
-static int rawdisk_read(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks,
+static int rawdisk_read(spd_device *device, void *buffer, uint64_t lba, uint32_t blocks,
     uint32_t flags, spd_status *status)
 {
-    struct rawdisk *disk = spd_unit_context(unit);
+    struct rawdisk *disk = device->context;
     uint64_t failed = 0;
     int error = image_read(&disk->image, buffer, (size_t)blocks * disk->block_length,
         lba * disk->block_length, image_flags(flags), &failed);
@@ -59,10 +59,10 @@ static int rawdisk_read(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blo
     return finish(disk, error, SPD_READ, failed, flags, status);
 }
 
-static int rawdisk_write(spd_unit *unit, const void *buffer, uint64_t lba, uint32_t blocks,
+static int rawdisk_write(spd_device *device, const void *buffer, uint64_t lba, uint32_t blocks,
     uint32_t flags, spd_status *status)
 {
-    struct rawdisk *disk = spd_unit_context(unit);
+    struct rawdisk *disk = device->context;
     uint64_t failed = 0;
     int error = image_write(&disk->image, buffer, (size_t)blocks * disk->block_length,
         lba * disk->block_length, image_flags(flags), &failed);
@@ -70,10 +70,10 @@ static int rawdisk_write(spd_unit *unit, const void *buffer, uint64_t lba, uint3
     return finish(disk, error, SPD_WRITE, failed, flags, status);
 }
 
-static int rawdisk_flush(spd_unit *unit, uint64_t lba, uint32_t blocks, uint32_t flags,
-    spd_status *status)
+static int rawdisk_flush(
+    spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status)
 {
-    struct rawdisk *disk = spd_unit_context(unit);
+    struct rawdisk *disk = device->context;
 
     (void)blocks; /* the system flushes whole files only */
     if (flags & SPD_NOWAIT && !disk->image.memory)
@@ -82,10 +82,10 @@ static int rawdisk_flush(spd_unit *unit, uint64_t lba, uint32_t blocks, uint32_t
         status);
 }
 
-static int rawdisk_unmap(spd_unit *unit, const spd_range *ranges, uint32_t count, uint32_t flags,
-    spd_status *status)
+static int rawdisk_unmap(
+    spd_device *device, const spd_range *ranges, uint32_t count, uint32_t flags, spd_status *status)
 {
-    struct rawdisk *disk = spd_unit_context(unit);
+    struct rawdisk *disk = device->context;
     uint64_t failed = 0;
     int error = 0;
 
@@ -394,7 +394,7 @@ int main(int argc, char **argv)
     status = open_image(&disk, &options, &params);
     if (status == 0)
         status = judge_end(&disk,
-            device_run(&options, &params, &rawdisk_ops, &rawdisk_store, &disk));
+            device_run(&options, &params, &(spd_device){ &rawdisk_ops, &disk }, &rawdisk_store));
     image_close(&disk.image);
     claim_release(&disk.claim);
     return status;

@@ -4,14 +4,16 @@
 /*
  * WinSpd: an ordinary program is a disk.
  *
- * A program fills in the parameters of a storage unit and the operations that serve it, creates
- * the unit behind a door (a URI such as iscsi://127.0.0.1:3260/iqn.2026-01.org.example:disk) and
- * starts it. From then on SCSI initiators see a disk, and the operations are called.
+ * A program fills in the parameters of a storage unit and the operations of the device that serves
+ * it, creates the unit behind a door (a URI such as
+ * iscsi://127.0.0.1:3260/iqn.2026-01.org.example:disk) and starts it. From then on SCSI initiators
+ * see a disk, and the operations are called.
  *
  *     spd_params params = SPD_PARAMS_INIT;
  *     params.block_count = 1 << 20;
- *     spd_unit_create("iscsi://127.0.0.1:3260/iqn.2026-01.org.example:disk", &params, &ops,
- *         NULL, &unit);
+ *     spd_device device = { &ops, NULL };
+ *     spd_unit_create("iscsi://127.0.0.1:3260/iqn.2026-01.org.example:disk", &params, &device,
+ *         &unit);
  *     spd_unit_start(unit, 0);
  *     spd_unit_wait(unit);
  *     spd_unit_delete(unit);
@@ -35,95 +37,25 @@
  *     and spd_unit_shutdown_on_signal(NULL) within any;
  *   - spd_unit_delete() while another thread deletes the unit or waits for it, and within the
  *     function of spd_log_set();
- *   - a request that is completed twice, or after fork(), or that is a simple device's. A second
- *     completion goes unnoticed where the first has let the library reuse the memory.
+ *   - a request that is completed or passed on twice, or after fork(), or that is a simple
+ *     device's. A second completion goes unnoticed where the first has let the library reuse the
+ *     memory, or a filter have the request back.
  */
 
 #ifndef SPD_SPD_H
 #define SPD_SPD_H
 
-#include <stddef.h>
-#include <stdint.h>
-
-#include "sense.h"
+#include "base.h"
+#include "device.h"
 
 #ifdef __cplusplus
 extern "C" {
-#endif
-
-#if defined(__GNUC__) && !defined(_WIN32)
-#define SPD_API __attribute__((visibility("default")))
-#else
-#define SPD_API
-#endif
-
-/* Every function and every callback has this calling convention, whatever a compiler's options
- * choose. */
-#ifdef _WIN32
-#define SPD_CALL __cdecl
-#else
-#define SPD_CALL
 #endif
 
 /* The version of WinSpd. It is written here alone: scripts/version reads it for everything else. */
 #define SPD_VERSION_MAJOR 0
 #define SPD_VERSION_MINOR 1
 #define SPD_VERSION_PATCH 0
-
-typedef struct spd_unit spd_unit;       /* a storage unit: one disk */
-typedef struct spd_request spd_request; /* one block operation of an asynchronous device */
-typedef struct spd_queue spd_queue;     /* requests that wait for threads of the program */
-
-/*
- * Errors. spd_strerror() says what was wrong and what is allowed. The numbers lie beyond those of
- * errno (1 to 4095) and of Windows and Winsock (1 to 15999), since an operation may return a
- * negative errno value.
- */
-typedef enum spd_error {
-    SPD_OK = 0,
-    SPD_ERROR_NO_MEMORY = -20001,
-    SPD_ERROR_SIZE = -20002, /* the size of a structure is none that the library knows */
-    SPD_ERROR_BLOCK_COUNT = -20003,
-    SPD_ERROR_BLOCK_LENGTH = -20004,
-    SPD_ERROR_PHYSICAL_BLOCK_LENGTH = -20005,
-    SPD_ERROR_TRANSFER_LENGTH = -20006,
-    SPD_ERROR_UNMAP = -20007,
-    SPD_ERROR_TEXT = -20008, /* product id, revision, or the text of a GUID */
-    SPD_ERROR_OPS = -20009, /* functions of the device are missing */
-    SPD_ERROR_FLAGS = -20010,
-    SPD_ERROR_URI = -20011,
-    SPD_ERROR_SCHEME = -20012,
-    SPD_ERROR_DOOR_MISSING = -20013, /* not on this system, or not in this build */
-    SPD_ERROR_URI_PARAMETER = -20014,
-    SPD_ERROR_ADDRESS = -20015,
-    SPD_ERROR_ADDRESS_IN_USE = -20016,
-    SPD_ERROR_ACCESS = -20017,
-    SPD_ERROR_ANONYMOUS = -20018, /* not on loopback, without CHAP */
-    SPD_ERROR_SECRET = -20019, /* the file of secrets */
-    SPD_ERROR_STATE = -20020, /* not now */
-    SPD_ERROR_THREADS = -20021,
-    SPD_ERROR_SYSTEM = -20022, /* the operating system refused */
-    SPD_ERROR_NOT_SUPPORTED = -20023,
-    SPD_ERROR_WOULD_BLOCK = -20024, /* an operation with SPD_NOWAIT returns it */
-    SPD_ERROR_PARTITION = -20025,
-    SPD_ERROR_QUEUE_DEPTH = -20026,
-    SPD_ERROR_FLUSH = -20027, /* the last flush */
-    SPD_ERROR_GRACE = -20028,
-    SPD_ERROR_WWN = -20029,
-    SPD_ERROR_HANGS = -20030, /* the device does not end an operation */
-} spd_error;
-
-/* The text of an error code (a static string, never NULL; "success" for 0). */
-SPD_API const char *SPD_CALL spd_strerror(int error);
-
-/* More about the last failure on this thread: which value, which file. Never NULL; empty when there
- * is nothing to add; one line, in which bytes of a name that cannot be printed are \xHH. Valid
- * until the next failing call on this thread. spd_unit_last_error() has it for all threads. */
-SPD_API const char *SPD_CALL spd_error_detail(void);
-
-/* The number that Windows has for the last failure on this thread, where the driver or a pipe is at
- * fault: 2, ERROR_FILE_NOT_FOUND, without the driver. 0: there is none, as on all other systems. */
-SPD_API uint32_t SPD_CALL spd_error_system(void);
 
 /* The library's version, major << 16 | minor. */
 SPD_API uint32_t SPD_CALL spd_version(void);
@@ -139,65 +71,6 @@ SPD_API int SPD_CALL spd_reserve_descriptors(void);
  * removes the variables LISTEN_* from the environment. Returns how many there are, 0 also on
  * Windows, or SPD_ERROR_SYSTEM: one is no listening stream socket, or there are more than 64. */
 SPD_API int SPD_CALL spd_inherit_sockets(void);
-
-/*
- * Status of one operation, as a SCSI disk reports it. All zero is GOOD. CHECK CONDITION with sense
- * key 0h NO SENSE, 1h RECOVERED ERROR or Fh COMPLETED also says that the operation has been done: a
- * read has filled its buffer, and the initiator gets data and sense.
- */
-typedef struct spd_status {
-    uint8_t scsi_status; /* SPD_STATUS_... (sense.h) */
-    uint8_t sense_key;   /* SPD_SENSE_... */
-    uint8_t asc;         /* additional sense code and qualifier: SPD_ASC_... */
-    uint8_t ascq;
-    uint8_t information_valid; /* 1: information is the LBA that failed */
-    uint8_t reserved[3]; /* zeros, but for what spd_status_set_errno() notes for the log */
-    uint64_t information;
-} spd_status;
-
-typedef enum spd_operation {
-    SPD_READ = 1,
-    SPD_WRITE = 2,
-    SPD_FLUSH = 3,
-    SPD_UNMAP = 4,
-} spd_operation;
-
-/* CHECK CONDITION with this key (SPD_SENSE_...) and code (SPD_ASC_..., which is both asc and ascq);
- * lba may be NULL (no INFORMATION). Replaces all of *status. */
-SPD_API void SPD_CALL spd_status_set(spd_status *status, uint8_t sense_key, uint8_t asc,
-    uint8_t ascq, const uint64_t *lba);
-
-/* BUSY: the trouble may pass, and the initiator tries again after a while. Replaces all of *status.
- * Not for a flush that failed where written data may be lost: a later flush that succeeds would
- * hide it. */
-SPD_API void SPD_CALL spd_status_set_busy(spd_status *status);
-
-/* Says what errno means for a disk; on Windows also an error of Winsock. A negative errno value
- * means the same. 0 makes the status GOOD.
- *
- *     EIO, EBADMSG, EILSEQ, ENODATA, EUCLEAN   MEDIUM ERROR with the LBA: UNRECOVERED READ ERROR
- *                                              for a read, WRITE ERROR for all else
- *     ETIMEDOUT, ETIME, ECONNREFUSED,          BUSY, as of spd_status_set_busy(); of a flush MEDIUM
- *     ECONNRESET, ECONNABORTED, ENOTCONN,      ERROR, WRITE ERROR: another flush that succeeds
- *     ESHUTDOWN, EPIPE, ENETDOWN, ENETRESET,   would hide what the first has lost
- *     ENETUNREACH, EHOSTDOWN, EHOSTUNREACH,
- *     ENOLINK, EPROTO, EINPROGRESS, EALREADY,
- *     EAGAIN, EBUSY, ENOMEM, ENOBUFS, EMFILE,
- *     ENFILE, ENOLCK, EDEADLK, EADDRINUSE,
- *     EADDRNOTAVAIL, EINTR, ECANCELED
- *     ENOSPC, EDQUOT, EFBIG                    DATA PROTECT, SPACE ALLOCATION FAILED WRITE PROTECT
- *     EROFS; EPERM and EACCES, not of a read   DATA PROTECT, WRITE PROTECTED
- *     ENOENT, ENODEV, ENXIO, ENOMEDIUM,        NOT READY, MANUAL INTERVENTION REQUIRED
- *     ESTALE; EPERM and EACCES of a read
- *     all others                               HARDWARE ERROR, INTERNAL TARGET FAILURE
- */
-SPD_API void SPD_CALL spd_status_set_errno(spd_status *status, int errnum, spd_operation operation,
-    uint64_t lba);
-
-/* For the lines of a program: the name of a SCSI status, as "CHECK_CONDITION", and of a sense key,
- * as "MEDIUM_ERROR". Static; "UNKNOWN" where SAM-5 5.3.1 or SPC-4 4.5.6 has no such value. */
-SPD_API const char *SPD_CALL spd_scsi_status_name(uint8_t scsi_status);
-SPD_API const char *SPD_CALL spd_sense_key_name(uint8_t sense_key);
 
 /*
  * Parameters of a storage unit. Fill with SPD_PARAMS_INIT, then change what matters.
@@ -270,125 +143,15 @@ typedef struct spd_params {
 SPD_API void SPD_CALL spd_params_init(spd_params *params, size_t size);
 
 /*
- * Operations of a device. A device is simple or asynchronous.
- *
- * Simple: read, write, flush, unmap. Each does its work before it returns. They run in parallel on
- * the dispatcher threads (or the door's thread, see the flags above), in no particular order;
- * ranges are always within the unit, at least 1 block and at most max_transfer_length. `buffer` is
- * one piece of blocks * block_length bytes, of no particular alignment, and like `ranges` and
- * `status` valid until the operation returns. `status` is GOOD on entry; leave it for success.
- * An operation returns one of these:
- *   0                      status is the answer, be it GOOD or an error.
- *   -EIO, or another negative errno value: while status is GOOD, the answer is what
- *                          spd_status_set_errno() makes of it, with the first LBA of the operation.
- *                          Otherwise status is the answer.
- *   SPD_ERROR_WOULD_BLOCK  or -EAGAIN, when flags has SPD_NOWAIT: nothing was changed, and the
- *                          operation is called again, without that flag.
- * With a GOOD status any other value is a line in the log, and HARDWARE ERROR, INTERNAL TARGET
- * FAILURE for the initiator.
- *
- * Asynchronous: submit, and nothing else. It is called on the door's thread (or on the one that
- * completes the request before), starts the work and returns without blocking;
- * spd_request_complete() ends it, from any thread, also from within submit.
- *
- * flush and unmap may be NULL: flush then does nothing, and unmap needs SPD_UNMAP_SUPPORTED clear.
- * write may be NULL with SPD_WRITE_PROTECTED.
- */
-enum {
-    SPD_FUA = 1u << 0,    /* read: from the medium; write: durable before completion. A command of
-                           * several operations has, with SPD_CACHE, one flush instead */
-    SPD_NOWAIT = 1u << 1, /* do not block; see SPD_TRY_FIRST */
-};
-
-typedef struct spd_range {
-    uint64_t lba;
-    uint32_t blocks;
-    uint32_t reserved;
-} spd_range;
-
-typedef struct spd_vec {
-    void *base;
-    size_t length;
-} spd_vec; /* same layout as POSIX struct iovec */
-
-typedef struct spd_ops {
-    size_t size; /* sizeof(spd_ops) */
-    int (SPD_CALL *read)(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks,
-        uint32_t flags, spd_status *status);
-    int (SPD_CALL *write)(spd_unit *unit, const void *buffer, uint64_t lba, uint32_t blocks,
-        uint32_t flags, spd_status *status);
-    /* Makes blocks durable; blocks == 0 means from lba to the end of the medium. Flushes overlap
-     * each other and writes with SPD_FUA. Beware of systems that tell an error of write-back to one
-     * of them only: it concerns all whose data was written before. */
-    int (SPD_CALL *flush)(spd_unit *unit, uint64_t lba, uint32_t blocks, uint32_t flags,
-        spd_status *status);
-    /* count ranges, 1 or more, each of at least 1 block; they may overlap each other. Together they
-     * have at most 256 MiB, which may be more than max_transfer_length; what initiators unmap
-     * beyond that comes in more calls. */
-    int (SPD_CALL *unmap)(spd_unit *unit, const spd_range *ranges, uint32_t count, uint32_t flags,
-        spd_status *status);
-    void (SPD_CALL *submit)(spd_unit *unit, spd_request *request);
-    /* May be NULL. Nobody waits for the data or status of this request any more: its initiator has
-     * aborted it or is gone, or the unit stops. The device has it: submit has returned, or the
-     * simple operation runs, or is about to, on a dispatcher thread. Work that can be ended early
-     * may end now, with any status; the request must still complete (the operation return), once.
-     * Until then a write or an unmap holds up what its initiator does next, and anything the end of
-     * the unit.
-     *
-     * Called at most once for a request, from any thread of the library's, beside the operations;
-     * also from within spd_request_complete() of another request. Must not block. The request is
-     * valid until abort returns, even if it completes meanwhile, and may be completed from within
-     * abort. Lock order: as for submit. */
-    void (SPD_CALL *abort)(spd_unit *unit, spd_request *request);
-    /* May be NULL. The unit stops: no new commands from now on, and what is under way is aborted.
-     * Operations that wait for something outside, such as a server, should end soon. The last flush
-     * is called after that. Called once for a unit that was started, from the thread that shuts it
-     * down, beside operations. Must not block. */
-    void (SPD_CALL *stop)(spd_unit *unit);
-} spd_ops;
-
-/* Zeros, and ops->size, which is to be sizeof(spd_ops) of the program's header. */
-SPD_API void SPD_CALL spd_ops_init(spd_ops *ops, size_t size);
-
-/*
- * Requests of an asynchronous device: valid from submit until spd_request_complete(). Those of a
- * simple device: as long as the operation runs.
- */
-/* The request that the calling thread has the simple device at: what abort will name. NULL outside
- * of operations, in the last flush, and where an operation may not block: with SPD_NEVER_BLOCKS and
- * SPD_NOWAIT. */
-SPD_API spd_request *SPD_CALL spd_request_current(void);
-/* Whether it was aborted: 1, else 0. A simple operation that keeps its request for abort to find
- * asks after that, since abort may have been called before. An operation that takes long may also
- * ask now and then. */
-SPD_API int SPD_CALL spd_request_is_aborted(const spd_request *request);
-SPD_API spd_operation SPD_CALL spd_request_operation(const spd_request *request);
-SPD_API uint64_t SPD_CALL spd_request_lba(const spd_request *request);
-/* Flush: 0 means to the end of the medium. */
-SPD_API uint32_t SPD_CALL spd_request_blocks(const spd_request *request);
-SPD_API uint32_t SPD_CALL spd_request_flags(const spd_request *request);  /* SPD_FUA */
-/* Read and write: the memory to fill or take from, straight in the door's own buffers. *count
- * pieces whose lengths add up to blocks * block_length; NULL and 0 for all else. Owned by the
- * library; do not write into the data of a write. */
-SPD_API const spd_vec *SPD_CALL spd_request_data(const spd_request *request, uint32_t *count);
-/* Unmap, as for the operation above; NULL and 0 for all else. Owned by the library. */
-SPD_API const spd_range *SPD_CALL spd_request_ranges(const spd_request *request, uint32_t *count);
-/* For the device's own use between submit and complete; NULL at submit. */
-SPD_API void SPD_CALL spd_request_set_context(spd_request *request, void *context);
-SPD_API void *SPD_CALL spd_request_context(const spd_request *request);
-/* Ends a request of an asynchronous device; status NULL is GOOD. Exactly once. The request must not
- * be touched afterwards. May call submit or abort for others, so hold no lock that they take. */
-SPD_API void SPD_CALL spd_request_complete(spd_request *request, const spd_status *status);
-
-/*
  * A queue between units and threads of the program: an asynchronous device for runtimes (.NET,
  * Java, Python) whose code must run on their own threads. Mono, for example, stops all threads by a
  * signal when it collects garbage, and the library's threads block all signals. The queue is the
- * unit's context, and the unit's ops have spd_queue_submit as submit:
+ * device's context, and the ops have spd_queue_submit as submit:
  *
  *     spd_queue_create(&queue);
  *     ops.submit = spd_queue_submit;
- *     spd_unit_create(name, &params, &ops, queue, &unit);
+ *     device = (spd_device){ &ops, queue };
+ *     spd_unit_create(name, &params, &device, &unit);
  *     on each thread: while ((request = spd_queue_take(queue))) ... spd_request_complete(request);
  *     spd_unit_wait(unit);
  *     spd_queue_end(queue);
@@ -397,9 +160,9 @@ SPD_API void SPD_CALL spd_request_complete(spd_request *request, const spd_statu
 /* Makes an empty queue, to be deleted with spd_queue_delete(). SPD_ERROR_NO_MEMORY, and then *queue
  * is NULL. */
 SPD_API int SPD_CALL spd_queue_create(spd_queue **queue);
-/* For spd_ops.submit and nothing else: puts the request into the queue that is the unit's context.
- * Several units may have one queue. */
-SPD_API void SPD_CALL spd_queue_submit(spd_unit *unit, spd_request *request);
+/* For spd_ops.submit and nothing else: puts the request into the queue that is the device's
+ * context. Several units may have one queue. */
+SPD_API void SPD_CALL spd_queue_submit(spd_device *device, spd_request *request);
 /* Waits for the request that has been in the queue for longest, and takes it. The caller, any
  * number of threads at a time, then has it as submit would. An aborted request comes, too, and must
  * be completed. NULL: the queue has ended, and is empty. */
@@ -425,15 +188,16 @@ SPD_API void SPD_CALL spd_queue_delete(spd_queue *queue);
  *     iscsi://HOST[:PORT]/IQN    an iSCSI target; spd-names(7) lists the query parameters
  *     unix:PATH                  the WinSpd transaction protocol on a Unix socket
  *
- * Checks everything and binds the address, serves nothing yet. params and ops are copied, context
- * is kept as it is. *unit is NULL on failure, else to be deleted with spd_unit_delete().
+ * Checks everything and binds the address, serves nothing yet. params, the device and its ops are
+ * copied, the device's context is kept as it is: operations get the copy. *unit is NULL on failure,
+ * else to be deleted with spd_unit_delete().
  *
  * Errors: what is wrong with params (SIZE, BLOCK_COUNT, BLOCK_LENGTH, PHYSICAL_BLOCK_LENGTH,
  * TRANSFER_LENGTH, UNMAP, TEXT, FLAGS, QUEUE_DEPTH, GRACE, WWN) or ops (SIZE, OPS, UNMAP); with the
  * name (URI, SCHEME, DOOR_MISSING, URI_PARAMETER, ADDRESS, ADDRESS_IN_USE, ACCESS, ANONYMOUS,
  * SECRET); or with the system (NO_MEMORY, SYSTEM). */
 SPD_API int SPD_CALL spd_unit_create(const char *device_name, const spd_params *params,
-    const spd_ops *ops, void *context, spd_unit **unit);
+    const spd_device *device, spd_unit **unit);
 
 /* One more door to the same unit, at most 16; before spd_unit_start(), else SPD_ERROR_STATE. Errors
  * as above; the unit stays as it was. */
@@ -483,9 +247,6 @@ SPD_API void SPD_CALL spd_unit_delete(spd_unit *unit);
  * others of its kind may come while the program ends. In a child of fork() signals act as they did
  * before. */
 SPD_API int SPD_CALL spd_unit_shutdown_on_signal(spd_unit *unit);
-
-/* What spd_unit_create() was given. */
-SPD_API void *SPD_CALL spd_unit_context(const spd_unit *unit);
 
 /* Copies the effective parameters, defaults filled in, with the present capacity: as much of them
  * as params->size says, which the caller has set. SPD_ERROR_SIZE. */

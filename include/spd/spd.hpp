@@ -301,48 +301,48 @@ protected:
 
 namespace detail {
 
-/* What the library calls. The context of a unit is its device, as a pointer to the base class. */
+/* What the library calls. The context is the object, as a pointer to the base class. */
 template <class Device> struct entry {
-    static Device &of(const spd_unit *unit) noexcept
+    static Device &of(const spd_device *self) noexcept
     {
-        return *static_cast<Device *>(spd_unit_context(unit));
+        return *static_cast<Device *>(self->context);
     }
-    static int SPD_CALL read(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks,
+    static int SPD_CALL read(spd_device *self, void *buffer, uint64_t lba, uint32_t blocks,
         uint32_t flags, spd_status *status) noexcept
     {
-        return call(*status, [&] { of(unit).read(buffer, lba, blocks, flags); });
+        return call(*status, [&] { of(self).read(buffer, lba, blocks, flags); });
     }
-    static int SPD_CALL write(spd_unit *unit, const void *buffer, uint64_t lba, uint32_t blocks,
+    static int SPD_CALL write(spd_device *self, const void *buffer, uint64_t lba, uint32_t blocks,
         uint32_t flags, spd_status *status) noexcept
     {
-        return call(*status, [&] { of(unit).write(buffer, lba, blocks, flags); });
+        return call(*status, [&] { of(self).write(buffer, lba, blocks, flags); });
     }
-    static int SPD_CALL flush(spd_unit *unit, uint64_t lba, uint32_t blocks, uint32_t flags,
+    static int SPD_CALL flush(spd_device *self, uint64_t lba, uint32_t blocks, uint32_t flags,
         spd_status *status) noexcept
     {
-        return call(*status, [&] { of(unit).flush(lba, blocks, flags); });
+        return call(*status, [&] { of(self).flush(lba, blocks, flags); });
     }
-    static int SPD_CALL unmap(spd_unit *unit, const spd_range *ranges, uint32_t count,
+    static int SPD_CALL unmap(spd_device *self, const spd_range *ranges, uint32_t count,
         uint32_t flags, spd_status *status) noexcept
     {
-        return call(*status, [&] { of(unit).unmap(ranges, count, flags); });
+        return call(*status, [&] { of(self).unmap(ranges, count, flags); });
     }
-    static void SPD_CALL submit(spd_unit *unit, spd_request *submitted) noexcept
+    static void SPD_CALL submit(spd_device *self, spd_request *submitted) noexcept
     {
         request owner(submitted);
 
         try {
-            of(unit).submit(std::move(owner));
+            of(self).submit(std::move(owner));
         } catch (...) {
             if (owner)
                 owner.fail(std::current_exception());
         }
     }
-    static void SPD_CALL abort(spd_unit *unit, spd_request *aborted) noexcept
+    static void SPD_CALL abort(spd_device *self, spd_request *aborted) noexcept
     {
-        of(unit).abort(aborted);
+        of(self).abort(aborted);
     }
-    static void SPD_CALL stop(spd_unit *unit) noexcept { of(unit).stop(); }
+    static void SPD_CALL stop(spd_device *self) noexcept { of(self).stop(); }
 };
 
 template <class Device> spd_ops common() noexcept
@@ -449,9 +449,10 @@ private:
     void create(const std::string &name, const spd_ops &ops, Device *served,
         const spd_params &params)
     {
+        const spd_device device = {&ops, served};
         spd_unit *made;
 
-        check(spd_unit_create(name.empty() ? nullptr : name.c_str(), &params, &ops, served, &made));
+        check(spd_unit_create(name.empty() ? nullptr : name.c_str(), &params, &device, &made));
         unit_.reset(made);
     }
 

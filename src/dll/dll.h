@@ -72,7 +72,7 @@ void dll_unit_end(struct dll_unit *unit, DWORD error);
 DWORD dll_error(int error);
 
 /* request.c */
-void dll_submit(spd_unit *spd, spd_request *request);
+void dll_submit(spd_device *device, spd_request *request);
 /* The program will not answer. */
 void dll_abort(spd_request *request);
 

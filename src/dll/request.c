@@ -130,9 +130,9 @@ void dll_abort(spd_request *request)
     spd_request_complete(request, &status);
 }
 
-void dll_submit(spd_unit *spd, spd_request *request)
+void dll_submit(spd_device *device, spd_request *request)
 {
-    struct dll_unit *unit = spd_unit_context(spd);
+    struct dll_unit *unit = device->context;
     struct context *context = context_here();
     SPD_IOCTL_TRANSACT_RSP *answer;
 

@@ -140,6 +140,7 @@ static void warn_of_version(const struct dll_unit *unit)
 static DWORD create(struct dll_unit *unit, PCWSTR device_name)
 {
     static const spd_ops ops = { .size = sizeof ops, .submit = dll_submit };
+    const spd_device device = { &ops, unit };
     const SPD_STORAGE_UNIT_PARAMS *from = &unit->base.StorageUnitParams;
     enum scsi_profile profile = from->Reserved[0] & SPD_IOCTL_MODERN_PROFILE
         ? SCSI_PROFILE_MODERN : SCSI_PROFILE_WINSPD;
@@ -153,7 +154,7 @@ static DWORD create(struct dll_unit *unit, PCWSTR device_name)
     params = params_of(from, unit->base.Interface);
     unit->native.params = from;
     error = dll_error(spd_unit_create_lent(
-        device_name ? name : NULL, &params, profile, &ops, unit, &unit->native, &unit->spd));
+        device_name ? name : NULL, &params, profile, &device, &unit->native, &unit->spd));
     if (error)
         return error;
     /* The low bit tells programs that this is no device. */

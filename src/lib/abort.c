@@ -75,10 +75,11 @@ static struct spd_held held_of(const struct spd_request *request)
     };
 }
 
-/* The state is TELLING. True: it has come back meanwhile. */
-static bool tell(struct spd_request *request)
+/* The state of this level is TELLING. True: the device has ended it meanwhile. */
+static bool tell(struct spd_request *request, uint32_t level)
 {
     struct spd_unit *unit = request->unit, *outer;
+    spd_device *device = request->frames[level].device;
     struct spd_request *granted = NULL;
     uint32_t state = SPD_REQUEST_TELLING;
     bool back;
@@ -89,31 +90,45 @@ static bool tell(struct spd_request *request)
     if (request->waiter.inside && changes_nothing(request))
         granted = spd_gate_leave(&unit->gate, request);
     outer = spd_enter_device(unit);
-    if (unit->ops.abort)
-        unit->ops.abort(unit, request);
+    if (SPD_HAS(device, abort))
+        device->ops->abort(device, request);
     spd_in_device = outer;
-    back = !atomic_compare_exchange_strong(&request->state, &state, SPD_REQUEST_SUBMITTED);
+    back = !atomic_compare_exchange_strong(
+        spd_level_state(request, level), &state, SPD_REQUEST_SUBMITTED);
     spd_requests_run(granted);
     return back;
 }
 
-void spd_device_abort(struct spd_request *request)
+static void tell_and_go_on(struct spd_request *request, uint32_t level)
 {
-    uint32_t state = atomic_load(&request->state);
+    if (!tell(request, level))
+        return;
+    request->held.operation = 0;
+    if (level) {
+        spd_request_return(request, level);
+        return;
+    }
+    spd_device_take_back(request);
+    spd_request_run(request, scsi_resume(&request->task, &request->outcome), NULL);
+}
 
-    while (state == SPD_REQUEST_SUBMITTING || state == SPD_REQUEST_SUBMITTED) {
-        if (state == SPD_REQUEST_SUBMITTING) {
-            os_yield(); /* submit does not block */
-            state = atomic_load(&request->state);
-        } else if (atomic_compare_exchange_strong(
-                       &request->state, &state, SPD_REQUEST_TELLING)) {
-            if (!tell(request))
-                return;
-            request->held.operation = 0;
-            spd_device_take_back(request);
-            spd_request_run(request, scsi_resume(&request->task, &request->outcome), NULL);
+/* Tells the device that has it. While a request moves from one device of a stack to another, no
+ * thread waits for anything outside; and one that is aborted is not passed on any more. */
+void spd_request_tell_abort(struct spd_request *request)
+{
+    for (;;) {
+        uint32_t level = atomic_load(&request->level);
+        _Atomic uint32_t *state = spd_level_state(request, level);
+        uint32_t now = atomic_load(state);
+
+        if (!level && now != SPD_REQUEST_SUBMITTING && now != SPD_REQUEST_SUBMITTED)
+            return; /* the library has it, and sees that it is aborted */
+        if (now == SPD_REQUEST_SUBMITTED &&
+            atomic_compare_exchange_strong(state, &now, SPD_REQUEST_TELLING)) {
+            tell_and_go_on(request, level);
             return;
         }
+        os_yield();
     }
 }
 

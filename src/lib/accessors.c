@@ -59,11 +59,11 @@ int spd_request_is_aborted(const spd_request *request)
 void spd_request_set_context(spd_request *request, void *context)
 {
     SPD_NEEDS(request);
-    request->device_context = context;
+    request->frames[atomic_load(&request->level)].context = context;
 }
 
 void *spd_request_context(const spd_request *request)
 {
     SPD_NEEDS(request);
-    return request->device_context;
+    return request->frames[atomic_load(&request->level)].context;
 }

@@ -1,13 +1,27 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Block operations on their way to the device's functions. */
+/*
+ * Block operations on their way to the device's functions, and back.
+ *
+ * A request of an asynchronous device has a frame for each device of its stack: the unit's device
+ * has the first one, and a filter that passes the request on gives the next one to the device
+ * below. request.level is the frame of the device that has the request. The frames are part of the
+ * request, since nothing is allocated on the way of a command.
+ *
+ * Each level has a state of its own, with one meaning: where a request is completed while a thread
+ * hands it over, or tells of its abort, the completion is only noted, and that thread goes on. The
+ * thread that tells of an abort reads the level without a lock, so the order counts: a frame is
+ * pushed before `aborted` is read, and `aborted` is set before the level is read. Either the
+ * request is not passed on, or the thread finds its new device.
+ */
 
 #include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
 
+#include "lib/span.h"
 #include "lib/unit.h"
 
 static_assert(SCSI_WRITE - SCSI_READ == SPD_WRITE - SPD_READ &&
@@ -28,6 +42,9 @@ _Thread_local struct spd_unit *spd_in_device;
 /* HARDWARE ERROR, INTERNAL TARGET FAILURE: the device or a door broke its contract. */
 static const struct scsi_outcome internal_failure = {
     .status = SCSI_CHECK_CONDITION, .sense_key = 0x04, .asc = 0x44
+};
+static const spd_status aborted_command = {
+    .scsi_status = SPD_STATUS_CHECK_CONDITION, .sense_key = SPD_SENSE_ABORTED_COMMAND
 };
 static const struct scsi_outcome no_room = { .status = SCSI_TASK_SET_FULL };
 
@@ -89,53 +106,6 @@ static void count_operation(const struct spd_request *request, enum scsi_step st
         spd_watch_tell_end(unit, operation_of(step), first_lba(request, step), blocks, taken);
 }
 
-/* Where in a scatter list an operation lies. */
-struct span {
-    const struct scsi_vec *first;
-    uint32_t count;
-    size_t skip; /* bytes into the first piece */
-    size_t length;
-};
-
-/* False when the operation is not within its buffer. */
-static bool find_span(
-    const struct spd_request *request, struct scsi_vec *scratch, struct span *span)
-{
-    const struct scsi_task *task = &request->task;
-    const struct scsi_vec *data = task->data;
-    uint32_t left = task->data_count;
-    uint64_t offset = task->op.offset, covered;
-
-    if (task->op.buffer == SCSI_BUFFER_SCRATCH) {
-        *scratch = (struct scsi_vec){ task->scratch, task->scratch ? SCSI_SCRATCH_LENGTH : 0 };
-        data = scratch;
-        left = 1;
-    }
-    for (; left && offset >= data->length; data++, left--)
-        offset -= data->length;
-    span->length = (size_t)task->op.blocks << request->unit->block_shift;
-    span->first = data;
-    span->skip = (size_t)offset;
-    span->count = 0;
-    for (covered = 0; left && covered < offset + span->length; left--)
-        covered += data[span->count++].length;
-    return covered >= offset + span->length;
-}
-
-static void copy_span(const struct span *span, unsigned char *buffer, bool into_span)
-{
-    size_t left = span->length, skip = span->skip;
-
-    for (const struct scsi_vec *piece = span->first; left; piece++, skip = 0) {
-        size_t part = piece->length - skip < left ? piece->length - skip : left;
-        unsigned char *at = (unsigned char *)piece->base + skip;
-
-        memcpy(into_span ? at : buffer, into_span ? buffer : at, part);
-        buffer += part;
-        left -= part;
-    }
-}
-
 static int call_operation(struct spd_request *request, enum scsi_step step, void *buffer,
     uint32_t flags, spd_status *status)
 {
@@ -144,13 +114,14 @@ static int call_operation(struct spd_request *request, enum scsi_step step, void
 
     switch (step) {
     case SCSI_READ:
-        return unit->ops.read(unit, buffer, op->lba, op->blocks, flags, status);
+        return unit->ops.read(&unit->device, buffer, op->lba, op->blocks, flags, status);
     case SCSI_WRITE:
-        return unit->ops.write(unit, buffer, op->lba, op->blocks, flags, status);
+        return unit->ops.write(&unit->device, buffer, op->lba, op->blocks, flags, status);
     case SCSI_FLUSH:
-        return unit->ops.flush(unit, op->lba, op->blocks, flags, status);
+        return unit->ops.flush(&unit->device, op->lba, op->blocks, flags, status);
     default:
-        return unit->ops.unmap(unit, (const spd_range *)op->ranges, op->range_count, flags, status);
+        return unit->ops.unmap(&unit->device, (const spd_range *)op->ranges, op->range_count, flags,
+            status);
     }
 }
 
@@ -202,8 +173,8 @@ static bool call_and_judge(
 }
 
 /* Simple devices take one contiguous buffer. Pieces that are not go through a bounce buffer. */
-static bool call_bounced(struct spd_request *request, enum scsi_step step, const struct span *span,
-    void *bounce, uint32_t nowait)
+static bool call_bounced(struct spd_request *request, enum scsi_step step,
+    const struct spd_span *span, void *bounce, uint32_t nowait)
 {
     struct spd_pool *pool = &request->unit->bounce;
     void *buffer = bounce ? bounce : spd_pool_take(pool);
@@ -214,10 +185,10 @@ static bool call_bounced(struct spd_request *request, enum scsi_step step, const
         return true;
     }
     if (step == SCSI_WRITE)
-        copy_span(span, buffer, false);
+        spd_span_copy(span, buffer, false);
     ended = call_and_judge(request, step, buffer, nowait);
     if (ended && step == SCSI_READ && scsi_outcome_completed(&request->outcome))
-        copy_span(span, buffer, true);
+        spd_span_copy(span, buffer, true);
     if (buffer != bounce)
         spd_pool_give(pool, buffer);
     return ended;
@@ -228,11 +199,11 @@ static bool perform_simple(
     struct spd_request *request, enum scsi_step step, void *bounce, uint32_t nowait)
 {
     struct scsi_vec scratch;
-    struct span span;
+    struct spd_span span;
 
     if (!spd_step_moves_data(step))
         return call_and_judge(request, step, NULL, nowait);
-    if (!find_span(request, &scratch, &span)) {
+    if (!spd_span_find(request, &scratch, &span)) {
         request->outcome = internal_failure;
         return true;
     }
@@ -244,7 +215,9 @@ static bool perform_simple(
 /* False: it was aborted. A thread that aborts it meanwhile sees the state, or is seen here. */
 static bool begin_handing(struct spd_request *request)
 {
-    request->device_context = NULL;
+    request->frames[0].device = &request->unit->device;
+    request->frames[0].context = NULL;
+    atomic_store_explicit(&request->level, 0, memory_order_relaxed);
     request->started = os_now_ns();
     atomic_store(&request->state, SPD_REQUEST_SUBMITTING);
     if (!atomic_load(&request->aborted))
@@ -275,54 +248,20 @@ bool spd_device_call_on_own(struct spd_request *request, enum scsi_step step, vo
     return true;
 }
 
-/* Cuts the operation out of the door's scatter list without copying data: the list itself where it
- * fits, else a copy of its pieces with the ends trimmed. */
-static bool cut_vec(struct spd_request *request, const struct span *span)
-{
-    enum { INLINE = sizeof request->op_vec_inline / sizeof request->op_vec_inline[0] };
-    struct spd_vec *pieces = request->op_vec_inline;
-    size_t left = span->length, total = 0;
-
-    for (uint32_t i = 0; i < span->count; i++)
-        total += span->first[i].length;
-    request->op_vec_count = span->count;
-    if (total == span->length && request->task.op.buffer == SCSI_BUFFER_DATA) {
-        request->op_vec = (const spd_vec *)span->first;
-        return true;
-    }
-    if (span->count > INLINE) {
-        if (span->count > SPD_LIST_LENGTH / sizeof *pieces)
-            return false;
-        pieces = spd_pool_take(&request->unit->lists);
-        request->op_vec_borrowed = pieces;
-        if (!pieces)
-            return false;
-    }
-    for (uint32_t i = 0; i < span->count; i++) {
-        size_t skip = i ? 0 : span->skip;
-        size_t length = span->first[i].length - skip;
-
-        pieces[i].base = (unsigned char *)span->first[i].base + skip;
-        pieces[i].length = length < left ? length : left;
-        left -= pieces[i].length;
-    }
-    request->op_vec = pieces;
-    return true;
-}
-
 /* A device may complete within submit, and its completion may bring the next submit of the same
  * request. So completion only leaves a note while submit runs, and the caller's loop goes on. */
 static bool call_submit(struct spd_request *request)
 {
     struct spd_unit *unit = request->unit, *outer;
+    uint32_t state = SPD_REQUEST_SUBMITTING;
 
     if (!begin_handing(request))
         return spd_request_end_aborted(request);
     request->call = watch_call(request, (enum scsi_step)request->step, false);
     outer = spd_enter_device(unit);
-    unit->ops.submit(unit, request);
+    unit->ops.submit(&unit->device, request);
     spd_in_device = outer;
-    if (atomic_exchange(&request->state, SPD_REQUEST_SUBMITTED) != SPD_REQUEST_COMPLETED)
+    if (atomic_compare_exchange_strong(&request->state, &state, SPD_REQUEST_SUBMITTED))
         return false;
     spd_device_take_back(request);
     return true;
@@ -331,18 +270,18 @@ static bool call_submit(struct spd_request *request)
 bool spd_device_submit(struct spd_request *request, enum scsi_step step)
 {
     struct scsi_vec scratch;
-    struct span span;
+    struct spd_span span;
 
     request->step = step;
     request->op_vec = NULL;
     request->op_vec_count = 0;
     request->op_vec_borrowed = NULL;
     if (spd_step_moves_data(step)) {
-        if (!find_span(request, &scratch, &span)) {
+        if (!spd_span_find(request, &scratch, &span)) {
             request->outcome = internal_failure;
             return true;
         }
-        if (!cut_vec(request, &span)) {
+        if (!spd_span_cut(request, &span)) {
             request->outcome = no_room;
             return true;
         }
@@ -373,47 +312,37 @@ bool spd_device_perform(struct spd_request *request, enum scsi_step step, void *
     return unit->executor->perform(request, step, bounce);
 }
 
-/* The call that a request is in while the device has it. */
+/* The states in which a device has a request. */
 static bool is_handed(uint32_t state)
 {
     return state == SPD_REQUEST_SUBMITTING || state == SPD_REQUEST_SUBMITTED ||
         state == SPD_REQUEST_TELLING;
 }
 
-/* A request of the past may be another command by now, whose completion is then one too many. */
-static _Noreturn void completed_twice(void)
-{
-    spd_misuse("spd_request_complete", "the device does not have this request: it was completed "
-        "before, or never submitted");
-}
+static const char has_it_not[] =
+    "the device does not have this request: it was completed before, or never submitted";
 
-/* Before anything of the request is touched, and of its unit before it is known to be there. */
-static void check_completion(const struct spd_request *request)
+/* A request of the past may be another command by now, whose completion is then one too many. The
+ * unit is not looked at before it is known to be there. */
+static void check(struct spd_request *request, const char *function)
 {
     const struct spd_unit *unit = request->unit;
+    uint32_t level = atomic_load_explicit(&request->level, memory_order_relaxed);
 
-    if (!is_handed(atomic_load_explicit(&request->state, memory_order_relaxed)))
-        completed_twice();
+    if (!is_handed(
+            atomic_load_explicit(spd_level_state(request, level), memory_order_relaxed)))
+        spd_misuse(function, "%s", has_it_not);
     if (unit->forks != atomic_load_explicit(&spd_forks, memory_order_relaxed))
-        spd_misuse("spd_request_complete", "the request was submitted before fork(), and is the "
-            "parent's alone");
+        spd_misuse(function, "the request was submitted before fork(), and is the parent's alone");
     if (!unit->ops.submit)
-        spd_misuse("spd_request_complete", "requests of a simple device end when the operation "
-            "returns");
+        spd_misuse(function, "requests of a simple device end when the operation returns");
 }
 
-static void complete(struct spd_request *request, const spd_status *status)
+/* The device on top of the unit has ended it, and the request is this thread's. */
+static void come_back(struct spd_request *request)
 {
     struct spd_unit *unit = request->unit;
-    uint32_t before;
 
-    spd_watch_end(request->call);
-    judge(request, (enum scsi_step)request->step, status ? status : &(spd_status){ 0 });
-    before = atomic_exchange(&request->state, SPD_REQUEST_COMPLETED);
-    if (!is_handed(before))
-        completed_twice(); /* by two threads at once */
-    if (before != SPD_REQUEST_SUBMITTED)
-        return; /* to the thread that hands it over or tells of its abort */
     spd_device_take_back(request);
     if (is_internal(request)) {
         os_mutex_lock(&unit->lock);
@@ -425,16 +354,97 @@ static void complete(struct spd_request *request, const spd_status *status)
     spd_request_run(request, scsi_resume(&request->task, &request->outcome), NULL);
 }
 
+static void end(struct spd_request *request, const spd_status *status);
+
+void spd_request_return(struct spd_request *request, uint32_t level)
+{
+    spd_device *device = request->frames[level - 1].device;
+    struct spd_unit *outer;
+
+    atomic_store(&request->level, level - 1);
+    outer = spd_enter_device(request->unit);
+    if (SPD_HAS(device, returned))
+        device->ops->returned(device, request, &request->returned);
+    else
+        end(request, &request->returned);
+    spd_in_device = outer;
+}
+
+static void end(struct spd_request *request, const spd_status *status)
+{
+    uint32_t level = atomic_load(&request->level), before;
+
+    if (level) {
+        request->returned = *status;
+    } else {
+        spd_watch_end(request->call);
+        judge(request, (enum scsi_step)request->step, status);
+    }
+    before = atomic_exchange(spd_level_state(request, level), SPD_REQUEST_COMPLETED);
+    if (!is_handed(before))
+        spd_misuse("spd_request_complete", "%s", has_it_not); /* by two threads at once */
+    if (before != SPD_REQUEST_SUBMITTED)
+        return; /* to the thread that hands it over or tells of its abort */
+    if (level)
+        spd_request_return(request, level);
+    else
+        come_back(request);
+}
+
 void spd_request_complete(spd_request *request, const spd_status *status)
 {
+    static const spd_status good;
     struct spd_unit *unit;
 
     SPD_NEEDS(request);
-    check_completion(request);
+    check(request, __func__);
     unit = request->unit;
     /* Once the request is done the unit may go away under us, unless it knows that we are here. */
     atomic_fetch_add_explicit(&unit->completing, 1, memory_order_relaxed);
-    complete(request, status);
+    end(request, status ? status : &good);
+    atomic_fetch_sub_explicit(&unit->completing, 1, memory_order_release);
+}
+
+static void pass(struct spd_request *request, spd_device *below, uint32_t level)
+{
+    struct spd_frame *frame = &request->frames[level];
+    uint32_t state = SPD_REQUEST_SUBMITTING;
+    struct spd_unit *outer;
+
+    frame->device = below;
+    frame->context = NULL;
+    atomic_store(&frame->state, SPD_REQUEST_SUBMITTING);
+    atomic_store(&request->level, level);
+    if (atomic_load(&request->aborted)) {
+        atomic_store(&frame->state, SPD_REQUEST_COMPLETED);
+        request->returned = aborted_command;
+        spd_request_return(request, level);
+        return;
+    }
+    outer = spd_enter_device(request->unit);
+    below->ops->submit(below, request);
+    spd_in_device = outer;
+    if (!atomic_compare_exchange_strong(&frame->state, &state, SPD_REQUEST_SUBMITTED))
+        spd_request_return(request, level);
+}
+
+void spd_request_pass(spd_request *request, spd_device *below)
+{
+    struct spd_unit *unit;
+    uint32_t level;
+
+    SPD_NEEDS(request);
+    SPD_NEEDS(below);
+    check(request, __func__);
+    if (!SPD_HAS(below, submit))
+        spd_misuse(__func__, "the device below is not asynchronous");
+    level = atomic_load(&request->level) + 1;
+    if (level > SPD_FILTERS_MAX)
+        spd_misuse(__func__, "%d filters have passed this request on already", SPD_FILTERS_MAX);
+    unit = request->unit;
+    /* As in spd_request_complete(): by then it may have been completed. */
+    atomic_fetch_add_explicit(&unit->completing, 1, memory_order_relaxed);
+    pass(request, below, level);
     atomic_fetch_sub_explicit(&unit->completing, 1, memory_order_release);
 }
 

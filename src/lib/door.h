@@ -61,6 +61,13 @@ struct spd_held {
     uint64_t since; /* os_now_ns() */
 };
 
+/* One device of a stack that has a request, or has passed it on. */
+struct spd_frame {
+    spd_device *device;
+    void *context;
+    _Atomic uint32_t state; /* as spd_request.state, which is that of the first */
+};
+
 /* The door sets unit, ops, and the "In" part of task (scsi.h) save data and scratch; the rest is
  * the library's. Zero it once when its memory is made; the start resets what needs resetting. */
 struct spd_request {
@@ -79,7 +86,9 @@ struct spd_request {
     uint64_t spent;   /* bytes of its turn */
     struct spd_vec op_vec_inline[4];
     void *op_vec_borrowed; /* a longer scatter list, of unit->lists */
-    void *device_context;
+    struct spd_frame frames[1 + SPD_FILTERS_MAX]; /* device.c */
+    _Atomic uint32_t level; /* the frame of the device that has it */
+    spd_status returned;    /* with which the device below has ended it */
     uint64_t started; /* ns, when the device was called */
     struct spd_call *call; /* watch.h: asynchronous devices */
     struct scsi_outcome outcome;

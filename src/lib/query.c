@@ -9,12 +9,6 @@
 
 #include "lib/unit.h"
 
-void *spd_unit_context(const spd_unit *unit)
-{
-    SPD_NEEDS(unit);
-    return unit->context;
-}
-
 const spd_params *spd_unit_params_here(const struct spd_unit *unit)
 {
     return &unit->params;

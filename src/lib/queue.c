@@ -31,10 +31,12 @@ int spd_queue_create(spd_queue **queue)
     return 0;
 }
 
-void spd_queue_submit(spd_unit *unit, spd_request *request)
+void spd_queue_submit(spd_device *device, spd_request *request)
 {
-    spd_queue *queue = spd_unit_context(unit);
+    spd_queue *queue;
 
+    SPD_NEEDS(device);
+    queue = device->context;
     SPD_NEEDS(queue);
     SPD_NEEDS(request);
     os_mutex_lock(&queue->lock);

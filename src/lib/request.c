@@ -329,7 +329,7 @@ bool spd_request_cancel(struct spd_request *request)
     case SPD_REQUEST_SUBMITTING:
     case SPD_REQUEST_SUBMITTED:
         if (!again)
-            spd_device_abort(request);
+            spd_request_tell_abort(request);
         break;
     }
     if (!cancelled)

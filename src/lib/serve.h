@@ -18,7 +18,7 @@
  * spd_unit_start() where that fails. The unit has one door, and describes itself as the profile
  * says. native is for that door alone, which knows what it is (windows/native.h); NULL: nothing. */
 int spd_unit_create_lent(const char *device_name, const spd_params *params,
-    enum scsi_profile profile, const spd_ops *ops, void *context, void *native, spd_unit **unit);
+    enum scsi_profile profile, const spd_device *device, void *native, spd_unit **unit);
 
 /* Lends the calling thread; it comes back when the unit is shut down, at once where it was before
  * or was not started. Any number at a time. spd_unit_wait() ends after all have come back. */

@@ -59,7 +59,7 @@ static struct spd_unit *new_unit(const spd_params *params, const struct scsi_uni
     scsi_unit_init(&unit->scsi, scsi);
     unit->params = *params;
     unit->ops = *ops;
-    unit->context = context;
+    unit->device = (spd_device){ &unit->ops, context };
     unit->block_shift = (uint32_t)__builtin_ctz(params->block_length);
     unit->fua = params->flags & SPD_CACHE ? 0 : SPD_FUA;
     unit->shards = shards;
@@ -95,8 +95,7 @@ static int add_door(struct spd_unit *unit, const char *device_name)
 
 /* executor NULL: the one that the device asks for. */
 static int create(const char *device_name, const spd_params *params, enum scsi_profile profile,
-    const spd_ops *ops, void *context, const struct spd_executor *executor, void *native,
-    spd_unit **unit)
+    const spd_device *device, const struct spd_executor *executor, void *native, spd_unit **unit)
 {
     struct scsi_unit_params scsi;
     struct spd_unit *created;
@@ -110,7 +109,7 @@ static int create(const char *device_name, const spd_params *params, enum scsi_p
         return error;
     error = spd_params_import(params, &checked, &scsi);
     if (!error)
-        error = spd_ops_import(ops, &checked, &operations);
+        error = spd_ops_import(device->ops, &checked, &operations);
     if (error)
         return error;
     if (!executor)
@@ -118,7 +117,7 @@ static int create(const char *device_name, const spd_params *params, enum scsi_p
     scsi.profile = profile;
     if (executor->ranges_in_buffer)
         scsi.max_op_ranges = checked.max_transfer_length / (uint32_t)sizeof(spd_range);
-    created = new_unit(&checked, &scsi, &operations, context);
+    created = new_unit(&checked, &scsi, &operations, device->context);
     if (!created)
         return SPD_ERROR_NO_MEMORY;
     created->executor = executor;
@@ -132,20 +131,20 @@ static int create(const char *device_name, const spd_params *params, enum scsi_p
     return 0;
 }
 
-int spd_unit_create(const char *device_name, const spd_params *params, const spd_ops *ops,
-    void *context, spd_unit **unit)
+int spd_unit_create(const char *device_name, const spd_params *params,
+    const spd_device *device, spd_unit **unit)
 {
     SPD_NEEDS(params);
-    SPD_NEEDS(ops);
+    SPD_NEEDS(device);
+    SPD_NEEDS(device->ops);
     SPD_NEEDS(unit);
-    return create(device_name, params, SCSI_PROFILE_MODERN, ops, context, NULL, NULL, unit);
+    return create(device_name, params, SCSI_PROFILE_MODERN, device, NULL, NULL, unit);
 }
 
 int spd_unit_create_lent(const char *device_name, const spd_params *params,
-    enum scsi_profile profile, const spd_ops *ops, void *context, void *native, spd_unit **unit)
+    enum scsi_profile profile, const spd_device *device, void *native, spd_unit **unit)
 {
-    return create(
-        device_name, params, profile, ops, context, &spd_executor_lent, native, unit);
+    return create(device_name, params, profile, device, &spd_executor_lent, native, unit);
 }
 
 int spd_unit_add_door(spd_unit *unit, const char *device_name)
@@ -186,7 +185,7 @@ static void tell_stop(struct spd_unit *unit)
     struct spd_unit *outer = spd_enter_device(unit);
 
     if (unit->ops.stop)
-        unit->ops.stop(unit);
+        unit->ops.stop(&unit->device);
     spd_in_device = outer;
 }
 

@@ -36,7 +36,7 @@ struct spd_unit {
     struct scsi_unit scsi;
     spd_params params;
     spd_ops ops;
-    void *context;
+    spd_device device; /* the one on top: ops, and the program's context */
     void *native; /* serve.h */
     const struct spd_executor *executor;
     uint32_t block_shift;
@@ -132,6 +132,20 @@ static inline struct spd_unit *spd_enter_device(struct spd_unit *unit)
     return outer;
 }
 
+/* The state of the device at this level of the stack. */
+static inline _Atomic uint32_t *spd_level_state(struct spd_request *request, uint32_t level)
+{
+    return level ? &request->frames[level].state : &request->state;
+}
+
+/* device.c: the device at this level has ended the request, and the filter above it gets it. */
+void spd_request_return(struct spd_request *request, uint32_t level);
+
+/* Whether a device, which may be older than this header, has the operation. */
+#define SPD_HAS(device, operation)                                                                 \
+    ((device)->ops->size >= offsetof(spd_ops, operation) + sizeof (device)->ops->operation &&      \
+        (device)->ops->operation)
+
 /* device.c: takes the step to the device, by its executor. True: it has ended, with
  * request->outcome. False: the request is on its way and must not be touched. */
 bool spd_device_perform(struct spd_request *request, enum scsi_step step, void *bounce);
@@ -164,7 +178,7 @@ static inline uint32_t spd_step_flags(const struct spd_request *request, enum sc
 bool spd_request_end_aborted(struct spd_request *request);
 
 /* abort.c: tells the device, which may have the request, that the request was aborted. */
-void spd_device_abort(struct spd_request *request);
+void spd_request_tell_abort(struct spd_request *request);
 
 /* abort.c: the request has come back from the device, and is this thread's. */
 void spd_device_take_back(struct spd_request *request);

@@ -13,8 +13,9 @@ from spd import _abi
 
 TOP = Path(__file__).resolve().parent.parent.parent
 INCLUDE = TOP / "include"
-STRUCTURES = {"spd_params": _abi.Params, "spd_ops": _abi.Ops, "spd_status": _abi.Status,
-              "spd_range": _abi.Range, "spd_vec": _abi.Vec, "spd_statistics": _abi.Statistics,
+STRUCTURES = {"spd_params": _abi.Params, "spd_ops": _abi.Ops, "spd_device": _abi.Device,
+              "spd_status": _abi.Status, "spd_range": _abi.Range, "spd_vec": _abi.Vec,
+              "spd_statistics": _abi.Statistics,
               "spd_operation_statistics": _abi.OperationStatistics}
 ENUMERATIONS = {"SPD_": [_abi.Operation, _abi.Flags], "SPD_STATUS_": [_abi.ScsiStatus],
                 "SPD_SENSE_": [_abi.Sense]}
@@ -72,7 +73,8 @@ def missing():
         yield f"Sense has no {name}"
     for name in set(re.findall(r"define SPD_ASC_(\w+)", text)) - set(dict(codes())):
         yield f"Asc has no {name}"
-    header = re.sub(r"/\*.*?\*/", "", (INCLUDE / "spd/spd.h").read_text(), flags=re.S)
+    text = "".join((INCLUDE / "spd" / name).read_text() for name in ("base.h", "device.h", "spd.h"))
+    header = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
     for name, (_, *arguments) in {**_abi.QUICK, **_abi.WAITING}.items():
         found = re.search(rf"\b{name}\(([^)]*)\);", header)
         count = 0 if not found or found[1] == "void" else found[1].count(",") + 1

@@ -19,12 +19,12 @@ enum { BLOCK = 512, BLOCKS = 16384 };
 enum { SENSE_KEY = 0x1, ASC = 0x17, ASCQ = 0x01 };
 
 /* Each block is filled with its number, two bytes of it, so that none looks like another. */
-static int read_blocks(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags,
-    spd_status *status)
+static int read_blocks(spd_device *device, void *buffer, uint64_t lba, uint32_t blocks,
+    uint32_t flags, spd_status *status)
 {
     unsigned char *at = buffer;
 
-    (void)unit;
+    (void)device;
     (void)flags;
     for (uint32_t i = 0; i < blocks; i++, lba++)
         for (unsigned byte = 0; byte < BLOCK; byte += 2) {
@@ -43,7 +43,7 @@ int main(int argc, char **argv)
 
     params.block_count = BLOCKS;
     params.flags = SPD_WRITE_PROTECTED;
-    if (argc != 2 || spd_unit_create(argv[1], &params, &ops, NULL, &unit) ||
+    if (argc != 2 || spd_unit_create(argv[1], &params, &(spd_device){ &ops, NULL }, &unit) ||
         spd_unit_shutdown_on_signal(unit) || spd_unit_start(unit, 0)) {
         fprintf(stderr, "recovering: %s\n", spd_error_detail());
         return 1;

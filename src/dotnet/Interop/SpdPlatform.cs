@@ -18,7 +18,7 @@ namespace Spd.Interop
 
         [UnmanagedFunctionPointer(C)]
         internal delegate Int32 CreateFunction(
-            String Name, ref SpdParams Params, ref SpdOps Ops, IntPtr Context, out IntPtr Unit);
+            String Name, ref SpdParams Params, ref SpdDevice Device, out IntPtr Unit);
         [UnmanagedFunctionPointer(C)]
         internal delegate Int32 CreateQueueFunction(out IntPtr Queue);
         [UnmanagedFunctionPointer(C)]
@@ -97,6 +97,13 @@ namespace Spd.Interop
     internal struct SpdOps
     {
         internal IntPtr Size, Read, Write, Flush, Unmap, Submit, Abort, Stop;
+        internal IntPtr Returned;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct SpdDevice
+    {
+        internal IntPtr Ops, Context;
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -227,7 +234,8 @@ namespace Spd.Interop
             Int32 Error = Exports.spd_queue_create(out Queue);
             if (Error != 0)
                 return Error;
-            Error = Exports.spd_unit_create(Name, ref Params, ref Ops, Queue, out Handle);
+            SpdDevice Device = new SpdDevice { Ops = (IntPtr)(&Ops), Context = Queue };
+            Error = Exports.spd_unit_create(Name, ref Params, ref Device, out Handle);
             if (Error != 0)
                 Exports.spd_queue_delete(Queue);
             return Error;

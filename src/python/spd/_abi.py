@@ -28,7 +28,11 @@ class Params(ctypes.Structure):
 
 class Ops(ctypes.Structure):
     _fields_ = [("size", c_size_t), *((name, c_void_p) for name in (
-        "read", "write", "flush", "unmap", "submit", "abort", "stop"))]
+        "read", "write", "flush", "unmap", "submit", "abort", "stop", "returned"))]
+
+
+class Device(ctypes.Structure):
+    _fields_ = [("ops", POINTER(Ops)), ("context", c_void_p)]
 
 
 class Status(ctypes.Structure):
@@ -119,6 +123,7 @@ class Asc:
     LOGICAL_UNIT_NOT_READY_MANUAL_INTERVENTION_REQUIRED = (0x04, 0x03)
     LOGICAL_UNIT_NOT_READY_OPERATION_IN_PROGRESS = (0x04, 0x07)
     LOGICAL_UNIT_NOT_READY_SPACE_ALLOCATION_IN_PROGRESS = (0x04, 0x14)
+    INVALID_COMMAND_OPERATION_CODE = (0x20, 0x00)
     WRITE_ERROR = (0x0c, 0x00)
     UNRECOVERED_READ_ERROR = (0x11, 0x00)
     RECOVERED_DATA_WITH_RETRIES = (0x17, 0x01)
@@ -136,8 +141,7 @@ ERROR_HANGS = -20030
 
 # name: what it returns, and its arguments. A unit, a queue and a request are addresses.
 WAITING = {
-    "spd_unit_create": (c_int, c_char_p, POINTER(Params), POINTER(Ops), c_void_p,
-                        POINTER(c_void_p)),
+    "spd_unit_create": (c_int, c_char_p, POINTER(Params), POINTER(Device), POINTER(c_void_p)),
     "spd_unit_add_door": (c_int, c_void_p, c_char_p),
     "spd_unit_start": (c_int, c_void_p, c_uint32),
     "spd_unit_shutdown": (None, c_void_p),

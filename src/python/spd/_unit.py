@@ -18,8 +18,8 @@ import threading
 import uuid
 from ctypes import byref, c_uint8, c_void_p, cast
 
-from ._abi import ERROR_HANGS, ERROR_OPS, Flags, Operation, OperationStatistics, Ops, Params
-from ._abi import Statistics, library
+from ._abi import ERROR_HANGS, ERROR_OPS, Device, Flags, Operation, OperationStatistics, Ops
+from ._abi import Params, Statistics, library
 from ._errors import Error, check, error_of
 from ._request import Request
 
@@ -110,7 +110,8 @@ class Base:
         ops.submit = cast(library.spd_queue_submit, c_void_p)
         queue, unit = c_void_p(), c_void_p()
         check(library.spd_queue_create(byref(queue)))
-        code = library.spd_unit_create(name, byref(params), byref(ops), queue, byref(unit))
+        served = Device(ctypes.pointer(ops), queue)
+        code = library.spd_unit_create(name, byref(params), byref(served), byref(unit))
         if code:
             error = error_of(code)
             library.spd_queue_delete(queue)

@@ -43,11 +43,11 @@ static int find(const spd_request *request)
     return at;
 }
 
-static void submit(spd_unit *unit, spd_request *request)
+static void submit(spd_device *device, spd_request *request)
 {
     bool keep;
 
-    (void)unit;
+    (void)device;
     AcquireSRWLockExclusive(&lock);
     keep = keeps && spd_request_operation(request) != SPD_FLUSH;
     if (keep)
@@ -58,12 +58,12 @@ static void submit(spd_unit *unit, spd_request *request)
         spd_request_complete(request, NULL);
 }
 
-static void abort_request(spd_unit *unit, spd_request *request)
+static void abort_request(spd_device *device, spd_request *request)
 {
     bool give = false;
     int at;
 
-    (void)unit;
+    (void)device;
     AcquireSRWLockExclusive(&lock);
     at = find(request);
     if (at < kept_count) {
@@ -118,7 +118,7 @@ static spd_unit *start(HANDLE *pipe, bool keep, bool give_back)
     kept_count = told = 0;
     keeps = keep;
     gives_back = give_back;
-    CHECK(spd_unit_create(name, &params, &ops, NULL, &unit) == 0);
+    CHECK(spd_unit_create(name, &params, &(spd_device){ &ops, NULL }, &unit) == 0);
     CHECK(spd_unit_add_door(unit, "iscsi://127.0.0.1:0/iqn.2026-01.org.example:other") == 0);
     CHECK(spd_unit_start(unit, 0) == 0);
     *pipe = client_open(path, &greeting);

@@ -19,9 +19,9 @@ static struct message message;
 static spd_request *kept[KEPT_MAX];
 static volatile LONG kept_count, flushes;
 
-static void keep(spd_unit *unit, spd_request *request)
+static void keep(spd_device *device, spd_request *request)
 {
-    (void)unit;
+    (void)device;
     if (spd_request_operation(request) == SPD_FLUSH) {
         InterlockedIncrement(&flushes);
         spd_request_complete(request, NULL);
@@ -41,7 +41,7 @@ static spd_unit *start(HANDLE *pipe)
 
     params.block_count = DISK_BLOCKS;
     kept_count = flushes = 0;
-    CHECK(spd_unit_create(name, &params, &keeping, NULL, &unit) == 0);
+    CHECK(spd_unit_create(name, &params, &(spd_device){ &keeping, NULL }, &unit) == 0);
     CHECK(unit && spd_unit_start(unit, 0) == 0);
     *pipe = client_open(path, &greeting);
     CHECK(greeting.BlockCount == DISK_BLOCKS && greeting.CacheSupported);
@@ -116,7 +116,7 @@ static void a_unit_that_was_not_started_leaves_its_name(void)
 
     params.block_count = 1;
     for (int i = 0; i < 2; i++) {
-        CHECK(spd_unit_create(name, &params, &keeping, NULL, &units[i]) == 0);
+        CHECK(spd_unit_create(name, &params, &(spd_device){ &keeping, NULL }, &units[i]) == 0);
         snprintf(text, sizeof text, "%s\\0", name);
         CHECK(units[i] && !strcmp(spd_unit_door_uri(units[i], 0), text));
         spd_unit_delete(units[i]);

@@ -26,10 +26,10 @@ static const struct device_program program = {
 static char directory[WORK_SHORT_MAX], uri[WORK_SHORT_MAX + 16];
 static unsigned made, unmade;
 
-static int read_zeros(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags,
-    spd_status *status)
+static int read_zeros(spd_device *device, void *buffer, uint64_t lba, uint32_t blocks,
+    uint32_t flags, spd_status *status)
 {
-    (void)unit;
+    (void)device;
     (void)lba;
     (void)flags;
     (void)status;
@@ -88,7 +88,7 @@ static int run(int (*make)(void *context, const spd_params *params), const char 
     assert_int_equal(device_begin(&options, &program, 9, (char **)(uintptr_t)words), -1);
 
     spd_params params = device_params(&options);
-    return device_run(&options, &params, &ops, &store, NULL);
+    return device_run(&options, &params, &(spd_device){ &ops, NULL }, &store);
 }
 
 static void signal_before_the_start_is_an_orderly_end(void **state)

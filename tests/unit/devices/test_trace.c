@@ -13,42 +13,43 @@
 
 #include "common/statistics.h"
 #include "common/trace.h"
+#include "test_device.h"
 
 static spd_status answer; /* what the traced device says */
 static int result; /* what it returns */
 static int calls;
 
-static int fake_read(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags,
-    spd_status *status)
-{
-    (void)unit, (void)buffer, (void)lba, (void)blocks, (void)flags;
-    calls++;
-    *status = answer;
-    return result;
-}
-
-static int fake_write(spd_unit *unit, const void *buffer, uint64_t lba, uint32_t blocks,
+static int fake_read(spd_device *device, void *buffer, uint64_t lba, uint32_t blocks,
     uint32_t flags, spd_status *status)
 {
-    (void)unit, (void)buffer, (void)lba, (void)blocks, (void)flags;
+    (void)device, (void)buffer, (void)lba, (void)blocks, (void)flags;
     calls++;
     *status = answer;
     return result;
 }
 
-static int fake_flush(spd_unit *unit, uint64_t lba, uint32_t blocks, uint32_t flags,
-    spd_status *status)
+static int fake_write(spd_device *device, const void *buffer, uint64_t lba, uint32_t blocks,
+    uint32_t flags, spd_status *status)
 {
-    (void)unit, (void)lba, (void)blocks, (void)flags;
+    (void)device, (void)buffer, (void)lba, (void)blocks, (void)flags;
     calls++;
     *status = answer;
     return result;
 }
 
-static int fake_unmap(spd_unit *unit, const spd_range *ranges, uint32_t count, uint32_t flags,
-    spd_status *status)
+static int fake_flush(
+    spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status)
 {
-    (void)unit, (void)ranges, (void)count, (void)flags;
+    (void)device, (void)lba, (void)blocks, (void)flags;
+    calls++;
+    *status = answer;
+    return result;
+}
+
+static int fake_unmap(
+    spd_device *device, const spd_range *ranges, uint32_t count, uint32_t flags, spd_status *status)
+{
+    (void)device, (void)ranges, (void)count, (void)flags;
     calls++;
     *status = answer;
     return result;
@@ -67,15 +68,18 @@ static char *trace_all(uint32_t mask)
 {
     FILE *out = tmpfile();
     struct sink sink = {.fd = fileno(out)};
-    const spd_ops *ops = trace_wrap(&fake_ops, mask, "rawdisk", &sink);
+    struct trace trace;
+    spd_device *device = &trace.device;
+    const spd_ops *ops = &trace.ops;
     char *text = calloc(1, 2000);
     spd_status status = {0};
 
+    trace_init(&trace, &(spd_device){ &fake_ops, NULL }, mask, "rawdisk", &sink);
     calls = 0;
-    ops->read(NULL, NULL, UINT64_C(0x123456789), 8, SPD_FUA, &status);
-    ops->write(NULL, NULL, 16, 1, 0, &status);
-    ops->flush(NULL, 0, 0, 0, &status);
-    ops->unmap(NULL, NULL, 3, 0, &status);
+    ops->read(device, NULL, UINT64_C(0x123456789), 8, SPD_FUA, &status);
+    ops->write(device, NULL, 16, 1, 0, &status);
+    ops->flush(device, 0, 0, 0, &status);
+    ops->unmap(device, NULL, 3, 0, &status);
     rewind(out);
     assert_true(fread(text, 1, 1999, out) > 0);
     fclose(out);
@@ -167,16 +171,110 @@ static void what_a_device_does_not_have_is_not_traced(void **state)
     const spd_ops writer = {.size = sizeof writer, .read = fake_read, .write = fake_write};
 
     (void)state;
-    const spd_ops *ops = trace_wrap(&reader, UINT32_MAX, "rawdisk", &sink);
+    struct trace trace;
+    const spd_ops *ops = &trace.ops;
+
+    trace_init(&trace, &(spd_device){ &reader, NULL }, UINT32_MAX, "rawdisk", &sink);
     assert_non_null(ops->read);
     assert_null(ops->write);
     assert_null(ops->flush);
     assert_null(ops->unmap);
     assert_null(ops->submit);
-    ops = trace_wrap(&writer, UINT32_MAX, "rawdisk", &sink);
+    assert_null(ops->returned);
+    trace_init(&trace, &(spd_device){ &writer, NULL }, UINT32_MAX, "rawdisk", &sink);
     assert_non_null(ops->write);
     assert_null(ops->flush);
     assert_null(ops->unmap);
+}
+
+/* Two disks of a process, each below a trace and with a log of its own. */
+
+struct traced {
+    struct test_device device;
+    struct trace trace;
+    struct sink sink;
+    FILE *out;
+    spd_unit *unit;
+};
+
+static struct traced disks[2];
+static unsigned char block[TEST_BLOCK];
+
+static void begin_traced(struct traced *disk, const spd_ops *ops)
+{
+    spd_params params = test_params(SPD_CACHE | SPD_UNMAP_SUPPORTED);
+
+    disk->out = tmpfile();
+    disk->sink = (struct sink){ .fd = fileno(disk->out) };
+    test_device_init(&disk->device);
+    trace_init(
+        &disk->trace, &(spd_device){ ops, &disk->device }, UINT32_MAX, "rawdisk", &disk->sink);
+    disk->unit = test_unit_on(&disk->trace.device, &params, 1);
+}
+
+static void end_traced(struct traced *disk, char text[2000])
+{
+    memset(text, 0, 2000);
+    test_unit_end(disk->unit, &disk->device);
+    rewind(disk->out);
+    assert_true(fread(text, 1, 1999, disk->out) > 0);
+    fclose(disk->out);
+}
+
+static unsigned count_lines(const char *text, const char *of)
+{
+    unsigned count = 0;
+
+    while ((text = strstr(text, of))) {
+        text++;
+        count++;
+    }
+    return count;
+}
+
+static void run_write(struct traced *disk, uint64_t lba, bool cancel)
+{
+    struct loop_command write = { 0 };
+
+    disk->device.hold = cancel;
+    assert_true(loop_start_write(loop_door_of(disk->unit), &write, block, lba, 1, TEST_BLOCK));
+    if (cancel) {
+        test_wait_held(&disk->device, 1);
+        assert_false(loop_cancel(&write));
+        assert_int_equal(disk->device.aborts, 1);
+        test_let_go(&disk->device);
+    }
+    loop_wait(&write);
+}
+
+static void units_have_a_trace_each_of_either_kind(void **state)
+{
+    const spd_ops *const kinds[] = { &test_simple_ops, &test_async_ops };
+    char text[2000];
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        for (unsigned k = 0; k < 2; k++)
+            begin_traced(&disks[k], kinds[i]);
+        run_write(&disks[0], 0x10, false);
+        run_write(&disks[1], 0x20, false);
+        disks[0].device.status.scsi_status = SPD_STATUS_BUSY;
+        run_write(&disks[0], 0x11, true);
+        disks[0].device.status.scsi_status = SPD_STATUS_GOOD;
+        end_traced(&disks[0], text);
+        assert_int_equal(disks[0].device.stops, 1);
+        assert_int_equal(
+            count_lines(text, ": >>Write BlockAddress=0:10, BlockCount=1, FUA=0\n"), 1);
+        assert_int_equal(
+            count_lines(text, ": >>Write BlockAddress=0:11, BlockCount=1, FUA=0\n"), 1);
+        assert_int_equal(count_lines(text, "0000000000000001: <<Write Status=GOOD\n"), 1);
+        assert_int_equal(count_lines(text, "0000000000000002: <<Write Status=BUSY "), 1);
+        assert_int_equal(count_lines(text, "0000000000000003: <<Flush Status=GOOD\n"), 1);
+        assert_int_equal(count_lines(text, "\n"), 6);
+        end_traced(&disks[1], text);
+        assert_int_equal(count_lines(text, "0000000000000001: >>Write BlockAddress=0:20, "), 1);
+        assert_int_equal(count_lines(text, "\n"), 4);
+    }
 }
 
 static void percentile_is_the_upper_end_of_its_bucket(void **state)
@@ -203,6 +301,7 @@ int main(void)
         cmocka_unit_test(mask_chooses_kinds),
         cmocka_unit_test(an_error_that_is_returned_is_no_good_status),
         cmocka_unit_test(what_a_device_does_not_have_is_not_traced),
+        cmocka_unit_test(units_have_a_trace_each_of_either_kind),
         cmocka_unit_test(percentile_is_the_upper_end_of_its_bucket),
     };
 

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int disk_read(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags,
-    spd_status *status)
+static int disk_read(spd_device *device, void *buffer, uint64_t lba, uint32_t blocks,
+    uint32_t flags, spd_status *status)
 {
-    const struct disk *disk = spd_unit_context(unit);
+    const struct disk *disk = device->context;
 
     (void)flags;
     *status = disk->status;
@@ -19,10 +19,10 @@ static int disk_read(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks
     return 0;
 }
 
-static int disk_write(spd_unit *unit, const void *buffer, uint64_t lba, uint32_t blocks,
+static int disk_write(spd_device *device, const void *buffer, uint64_t lba, uint32_t blocks,
     uint32_t flags, spd_status *status)
 {
-    struct disk *disk = spd_unit_context(unit);
+    struct disk *disk = device->context;
 
     (void)flags;
     (void)status;
@@ -38,18 +38,18 @@ static struct {
     unsigned aborted; /* of those that it was ever told of */
 } held = { .lock = PTHREAD_MUTEX_INITIALIZER, .change = PTHREAD_COND_INITIALIZER };
 
-static void disk_submit(spd_unit *unit, spd_request *request)
+static void disk_submit(spd_device *device, spd_request *request)
 {
-    spd_request_set_context(request, spd_unit_context(unit));
+    spd_request_set_context(request, device->context);
     pthread_mutex_lock(&held.lock);
     held.requests[held.count++] = request;
     pthread_cond_broadcast(&held.change);
     pthread_mutex_unlock(&held.lock);
 }
 
-static void disk_abort(spd_unit *unit, spd_request *request)
+static void disk_abort(spd_device *device, spd_request *request)
 {
-    (void)unit;
+    (void)device;
     pthread_mutex_lock(&held.lock);
     for (unsigned i = 0; i < held.count; i++)
         held.aborted += held.requests[i] == request;
@@ -138,7 +138,8 @@ static void make_at(struct disk *disk, const char *name, const char *second, boo
     params.block_count = BLOCKS;
     params.flags = hold ? 0 : SPD_NEVER_BLOCKS;
     params.queue_depth = QUEUE_DEPTH;
-    error = spd_unit_create(name, &params, hold ? &held_ops : &simple_ops, disk, &disk->unit);
+    error = spd_unit_create(
+        name, &params, &(spd_device){ hold ? &held_ops : &simple_ops, disk }, &disk->unit);
     if (error == 0 && second)
         error = spd_unit_add_door(disk->unit, second);
     if (error != 0)

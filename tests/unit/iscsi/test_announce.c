@@ -238,9 +238,9 @@ static void the_answer_fits_the_shortest_segment(void **state)
     assert_true(client.length > 480 && client.length <= 512);
 }
 
-static void never_called(spd_unit *unit, spd_request *request)
+static void never_called(spd_device *device, spd_request *request)
 {
-    (void)unit;
+    (void)device;
     (void)request;
 }
 
@@ -251,7 +251,7 @@ static int create(const char *uri, spd_unit **unit)
 
     params.block_count = BLOCKS;
     *unit = NULL;
-    return spd_unit_create(uri, &params, &ops, NULL, unit);
+    return spd_unit_create(uri, &params, &(spd_device){ &ops, NULL }, unit);
 }
 
 static void what_no_initiator_could_reach_is_refused(void **state)

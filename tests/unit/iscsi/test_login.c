@@ -211,10 +211,10 @@ static int open_chap_disk(void **state)
     return 0;
 }
 
-static int refuse_read(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags,
-    spd_status *status)
+static int refuse_read(spd_device *device, void *buffer, uint64_t lba, uint32_t blocks,
+    uint32_t flags, spd_status *status)
 {
-    (void)unit;
+    (void)device;
     (void)buffer;
     (void)lba;
     (void)blocks;
@@ -251,7 +251,7 @@ static void a_door_that_cannot_open_fails_cleanly(void **state)
         params.flags = SPD_WRITE_PROTECTED;
         limit.rlim_cur = (rlim_t)lowest + few;
         assert_int_equal(0, setrlimit(RLIMIT_NOFILE, &limit));
-        error = spd_unit_create(uri, &params, &ops, NULL, &unit);
+        error = spd_unit_create(uri, &params, &(spd_device){ &ops, NULL }, &unit);
         assert_int_equal(0, setrlimit(RLIMIT_NOFILE, &before));
         assert_true(few > 0 ? few < 100 : error != 0);
     }
@@ -393,9 +393,9 @@ static void a_reflected_challenge_is_not_answered(void **state)
     assert_null(client_value(&client, "CHAP_R"));
 }
 
-static void never_called(spd_unit *unit, spd_request *request)
+static void never_called(spd_device *device, spd_request *request)
 {
-    (void)unit;
+    (void)device;
     (void)request;
 }
 
@@ -428,7 +428,7 @@ static void bad_addresses_and_names_are_refused(void **state)
     (void)state;
     params.block_count = BLOCKS;
     for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        int error = spd_unit_create(rows[i].uri, &params, &ops, NULL, &unit);
+        int error = spd_unit_create(rows[i].uri, &params, &(spd_device){ &ops, NULL }, &unit);
 
         if (error != rows[i].error)
             fail_msg("%s: %d %s", rows[i].uri, error, spd_error_detail());
@@ -444,8 +444,8 @@ static void an_address_in_use_is_refused(void **state)
 
     (void)state;
     params.block_count = BLOCKS;
-    assert_int_equal(SPD_ERROR_ADDRESS_IN_USE,
-        spd_unit_create(spd_unit_door_uri(disk.unit, 0), &params, &ops, NULL, &unit));
+    assert_int_equal(SPD_ERROR_ADDRESS_IN_USE, spd_unit_create(spd_unit_door_uri(disk.unit, 0),
+                                                   &params, &(spd_device){ &ops, NULL }, &unit));
 }
 
 static void any_address_is_served_when_guests_are_welcome(void **state)

@@ -223,11 +223,11 @@ static void what_two_units_ask_for_must_agree(void **state)
     for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         disk_name_beside(name, &disk, rows[i].path);
         assert_int_equal(SPD_ERROR_URI_PARAMETER,
-            spd_unit_create(name, &params, &ops, NULL, &unit));
+            spd_unit_create(name, &params, &(spd_device){ &ops, NULL }, &unit));
         assert_memory_equal(rows[i].name, spd_error_detail(), strlen(rows[i].name));
     }
     disk_name_beside(name, &disk, OTHER_TARGET "?resets=all&write-wait=3");
-    assert_int_equal(0, spd_unit_create(name, &params, &ops, NULL, &unit));
+    assert_int_equal(0, spd_unit_create(name, &params, &(spd_device){ &ops, NULL }, &unit));
     spd_unit_delete(unit);
 }
 
@@ -241,11 +241,12 @@ static void a_lun_is_one_units(void **state)
     (void)state;
     params.block_count = BLOCKS;
     disk_name_beside(name, &disk, TARGET);
-    assert_int_equal(SPD_ERROR_ADDRESS_IN_USE, spd_unit_create(name, &params, &ops, NULL, &unit));
+    assert_int_equal(SPD_ERROR_ADDRESS_IN_USE,
+        spd_unit_create(name, &params, &(spd_device){ &ops, NULL }, &unit));
     assert_memory_equal("LUN 0 of " TARGET, spd_error_detail(), strlen("LUN 0 of " TARGET));
     /* Nor has a unit two LUNs of one target. */
     disk_name_beside(name, &disk, TARGET "/1");
-    assert_int_equal(0, spd_unit_create(name, &params, &ops, NULL, &unit));
+    assert_int_equal(0, spd_unit_create(name, &params, &(spd_device){ &ops, NULL }, &unit));
     disk_name_beside(name, &disk, TARGET "/2");
     assert_int_equal(SPD_ERROR_ADDRESS_IN_USE, spd_unit_add_door(unit, name));
     /* One that was never started is nobody's. */
@@ -272,7 +273,8 @@ static void an_address_of_somebody_else_is_taken(void **state)
     assert_int_equal(0, listen(fd, 1));
     assert_int_equal(0, getsockname(fd, (struct sockaddr *)&address, &length));
     snprintf(name, sizeof name, "iscsi://127.0.0.1:%u/" TARGET, ntohs(address.sin_port));
-    assert_int_equal(SPD_ERROR_ADDRESS_IN_USE, spd_unit_create(name, &params, &ops, NULL, &unit));
+    assert_int_equal(SPD_ERROR_ADDRESS_IN_USE,
+        spd_unit_create(name, &params, &(spd_device){ &ops, NULL }, &unit));
     close(fd);
 }
 

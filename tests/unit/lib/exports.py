@@ -6,8 +6,9 @@ import re
 import subprocess
 import sys
 
-header, library = sys.argv[1:]
-declared = set(re.findall(r'SPD_API[^;]*?\b(spd_\w+)\(', open(header).read()))
+*headers, library = sys.argv[1:]
+text = ''.join(open(header).read() for header in headers)
+declared = set(re.findall(r'SPD_API[^;]*?\b(spd_\w+)\(', text))
 listing = subprocess.run(['nm', '-D', '--defined-only', library],
                          check=True, capture_output=True, text=True).stdout
 exported = {line.split()[2].split('@')[0] for line in listing.splitlines()

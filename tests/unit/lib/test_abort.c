@@ -171,7 +171,8 @@ static void a_device_is_told_once_that_its_unit_stops(void **state)
 
     (void)state;
     test_device_init(&device);
-    assert_int_equal(spd_unit_create("loop:x", &params, &test_simple_ops, &device, &unit), 0);
+    assert_int_equal(
+        spd_unit_create("loop:x", &params, &(spd_device){ &test_simple_ops, &device }, &unit), 0);
     spd_unit_shutdown(unit); /* never started */
     test_unit_end(unit, &device);
     assert_int_equal(device.stops, 0);
@@ -256,7 +257,8 @@ static void a_unit_that_was_not_started_is_not_waited_for(void **state)
 
     (void)state;
     test_device_init(&device);
-    assert_int_equal(spd_unit_create("loop:x", &params, &test_simple_ops, &device, &unit), 0);
+    assert_int_equal(
+        spd_unit_create("loop:x", &params, &(spd_device){ &test_simple_ops, &device }, &unit), 0);
     assert_int_equal(spd_unit_wait_for(unit, 0), SPD_ERROR_STATE);
     test_unit_end(unit, &device);
 }
@@ -273,7 +275,8 @@ static void a_round_ends_when_all_other_doors_say_so(void **state)
 
     (void)state;
     test_device_init(&device);
-    assert_int_equal(spd_unit_create("loop:a", &params, &test_async_ops, &device, &unit), 0);
+    assert_int_equal(
+        spd_unit_create("loop:a", &params, &(spd_device){ &test_async_ops, &device }, &unit), 0);
     asking = (struct spd_door *)loop_door_of(unit);
     assert_int_equal(spd_unit_add_door(unit, "loop:b"), 0);
     other = (struct spd_door *)loop_door_last(unit);

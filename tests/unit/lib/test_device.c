@@ -11,10 +11,10 @@
 #include <cmocka.h>
 
 /* The lock is held from here to leave(), save while waiting. */
-static struct test_device *enter(spd_unit *unit, spd_operation operation, uint32_t flags,
+static struct test_device *enter(spd_device *self, spd_operation operation, uint32_t flags,
     uint64_t lba, uint32_t blocks, const void *buffer)
 {
-    struct test_device *device = spd_unit_context(unit);
+    struct test_device *device = self->context;
 
     os_mutex_lock(&device->lock);
     device->calls[operation]++;
@@ -59,10 +59,10 @@ static int leave(struct test_device *device, spd_status *status)
     return result;
 }
 
-static int test_read(
-    spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status)
+static int test_read(spd_device *self, void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags,
+    spd_status *status)
 {
-    struct test_device *device = enter(unit, SPD_READ, flags, lba, blocks, buffer);
+    struct test_device *device = enter(self, SPD_READ, flags, lba, blocks, buffer);
 
     if (refused(device, flags))
         return SPD_ERROR_WOULD_BLOCK;
@@ -70,10 +70,10 @@ static int test_read(
     return leave(device, status);
 }
 
-static int test_write(spd_unit *unit, const void *buffer, uint64_t lba, uint32_t blocks,
+static int test_write(spd_device *self, const void *buffer, uint64_t lba, uint32_t blocks,
     uint32_t flags, spd_status *status)
 {
-    struct test_device *device = enter(unit, SPD_WRITE, flags, lba, blocks, buffer);
+    struct test_device *device = enter(self, SPD_WRITE, flags, lba, blocks, buffer);
 
     if (refused(device, flags))
         return SPD_ERROR_WOULD_BLOCK;
@@ -82,9 +82,9 @@ static int test_write(spd_unit *unit, const void *buffer, uint64_t lba, uint32_t
 }
 
 static int test_flush(
-    spd_unit *unit, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status)
+    spd_device *self, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status)
 {
-    struct test_device *device = enter(unit, SPD_FLUSH, flags, lba, blocks, NULL);
+    struct test_device *device = enter(self, SPD_FLUSH, flags, lba, blocks, NULL);
 
     return refused(device, flags) ? SPD_ERROR_WOULD_BLOCK : leave(device, status);
 }
@@ -96,9 +96,9 @@ static void clear(struct test_device *device, const spd_range *ranges, uint32_t 
 }
 
 static int test_unmap(
-    spd_unit *unit, const spd_range *ranges, uint32_t count, uint32_t flags, spd_status *status)
+    spd_device *self, const spd_range *ranges, uint32_t count, uint32_t flags, spd_status *status)
 {
-    struct test_device *device = enter(unit, SPD_UNMAP, flags, ranges->lba, ranges->blocks, NULL);
+    struct test_device *device = enter(self, SPD_UNMAP, flags, ranges->lba, ranges->blocks, NULL);
 
     clear(device, ranges, count);
     return leave(device, status);
@@ -130,9 +130,9 @@ static void move(struct test_device *device, spd_request *request)
         device->disk[spd_request_lba(request)] + (size_t)spd_request_blocks(request) * TEST_BLOCK);
 }
 
-static void test_submit(spd_unit *unit, spd_request *request)
+static void test_submit(spd_device *self, spd_request *request)
 {
-    struct test_device *device = enter(unit, spd_request_operation(request),
+    struct test_device *device = enter(self, spd_request_operation(request),
         spd_request_flags(request), spd_request_lba(request), spd_request_blocks(request), NULL);
     spd_status status = device->status;
     bool keep = device->hold || device->use_thread;
@@ -157,11 +157,13 @@ static void test_submit(spd_unit *unit, spd_request *request)
         spd_request_complete(request, status.scsi_status ? &status : NULL);
 }
 
-static void test_abort(spd_unit *unit, spd_request *request)
+static void test_abort(spd_device *self, spd_request *request)
 {
-    struct test_device *device = spd_unit_context(unit);
+    struct test_device *device = self->context;
     void (*hook)(struct test_device *device, spd_request *request);
 
+    if (self->ops->submit)
+        assert_ptr_equal(spd_request_context(request), device); /* it has the request */
     os_mutex_lock(&device->lock);
     device->aborts++;
     device->aborted = request;
@@ -172,9 +174,9 @@ static void test_abort(spd_unit *unit, spd_request *request)
         hook(device, request);
 }
 
-static void test_stop(spd_unit *unit)
+static void test_stop(spd_device *self)
 {
-    struct test_device *device = spd_unit_context(unit);
+    struct test_device *device = self->context;
 
     os_mutex_lock(&device->lock);
     device->stops++;
@@ -221,15 +223,20 @@ void test_device_destroy(struct test_device *device)
     os_mutex_destroy(&device->lock);
 }
 
-spd_unit *test_unit(
-    struct test_device *device, const spd_ops *ops, const spd_params *params, uint32_t threads)
+spd_unit *test_unit_on(const spd_device *top, const spd_params *params, uint32_t threads)
 {
     spd_unit *unit;
 
-    test_device_init(device);
-    assert_int_equal(spd_unit_create("loop:", params, ops, device, &unit), 0);
+    assert_int_equal(spd_unit_create("loop:", params, top, &unit), 0);
     assert_int_equal(spd_unit_start(unit, threads), 0);
     return unit;
+}
+
+spd_unit *test_unit(
+    struct test_device *device, const spd_ops *ops, const spd_params *params, uint32_t threads)
+{
+    test_device_init(device);
+    return test_unit_on(&(spd_device){ ops, device }, params, threads);
 }
 
 spd_operation_statistics test_statistics(const spd_unit *unit, spd_operation operation)

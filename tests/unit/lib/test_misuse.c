@@ -26,39 +26,39 @@ static spd_unit *unit;
 static void (*in_operation)(void);
 static spd_request *submitted;
 
-static int hooked_read(spd_unit *asked, void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags,
-    spd_status *status)
+static int hooked_read(spd_device *self, void *buffer, uint64_t lba, uint32_t blocks,
+    uint32_t flags, spd_status *status)
 {
-    (void)asked, (void)buffer, (void)lba, (void)blocks, (void)flags, (void)status;
+    (void)self, (void)buffer, (void)lba, (void)blocks, (void)flags, (void)status;
     in_operation();
     return 0;
 }
 
-static int hooked_flush(spd_unit *asked, uint64_t lba, uint32_t blocks, uint32_t flags,
-    spd_status *status)
+static int hooked_flush(
+    spd_device *self, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status)
 {
-    (void)asked, (void)lba, (void)blocks, (void)flags, (void)status;
+    (void)self, (void)lba, (void)blocks, (void)flags, (void)status;
     in_operation();
     return 0;
 }
 
-static void hooked_submit(spd_unit *asked, spd_request *request)
+static void hooked_submit(spd_device *self, spd_request *request)
 {
-    (void)asked;
+    (void)self;
     submitted = request;
     if (in_operation)
         in_operation();
 }
 
-static void hooked_abort(spd_unit *asked, spd_request *request)
+static void hooked_abort(spd_device *self, spd_request *request)
 {
-    (void)asked, (void)request;
+    (void)self, (void)request;
     in_operation();
 }
 
-static void hooked_stop(spd_unit *asked)
+static void hooked_stop(spd_device *self)
 {
-    (void)asked;
+    (void)self;
     in_operation();
 }
 
@@ -180,7 +180,7 @@ static void wait_for_another(void)
     spd_params params = test_params(SPD_WRITE_PROTECTED);
     spd_unit *other;
 
-    if (spd_unit_create("loop:", &params, &test_simple_ops, &device, &other))
+    if (spd_unit_create("loop:", &params, &(spd_device){ &test_simple_ops, &device }, &other))
         return;
     spd_unit_delete(other);
     child_exit(7);
@@ -400,13 +400,20 @@ static void a_unit_in_use_is_not_deleted(void **state)
     X(spd_request_set_context, (NULL, NULL), "request")                                            \
     X(spd_request_context, (NULL), "request")                                                      \
     X(spd_request_complete, (NULL, NULL), "request")                                               \
-    X(spd_unit_create, (NULL, NULL, NULL, NULL, NULL), "params")                                   \
+    X(spd_request_pass, (NULL, NULL), "request")                                                   \
+    X(spd_device_read, (NULL, NULL, 0, 1, 0, NULL), "device")                                      \
+    X(spd_device_write, (NULL, NULL, 0, 1, 0, NULL), "device")                                     \
+    X(spd_device_flush, (NULL, 0, 0, 0, NULL), "device")                                           \
+    X(spd_device_unmap, (NULL, NULL, 1, 0, NULL), "device")                                        \
+    X(spd_device_abort, (NULL, NULL), "below")                                                     \
+    X(spd_device_stop, (NULL), "below")                                                            \
+    X(spd_ops_fit, (NULL, NULL), "ops")                                                            \
+    X(spd_unit_create, (NULL, NULL, NULL, NULL), "params")                                         \
     X(spd_unit_add_door, (NULL, "loop:"), "unit")                                                  \
     X(spd_unit_start, (NULL, 0), "unit")                                                           \
     X(spd_unit_shutdown, (NULL), "unit")                                                           \
     X(spd_unit_wait, (NULL), "unit")                                                               \
     X(spd_unit_wait_for, (NULL, 0), "unit")                                                        \
-    X(spd_unit_context, (NULL), "unit")                                                            \
     X(spd_unit_params, (NULL, NULL), "unit")                                                       \
     X(spd_unit_block_count, (NULL), "unit")                                                        \
     X(spd_unit_last_error, (NULL, NULL, 0), "unit")                                                \

@@ -24,9 +24,9 @@ static spd_request *submitted;
 static struct loop_command command;
 static unsigned char block[TEST_BLOCK];
 
-static void keep(spd_unit *asked, spd_request *request)
+static void keep(spd_device *self, spd_request *request)
 {
-    (void)asked;
+    (void)self;
     submitted = request;
 }
 

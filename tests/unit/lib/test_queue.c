@@ -77,7 +77,7 @@ static spd_unit *begin_with(uint32_t flags)
     atomic_store(&elsewhere, 0);
     atomic_store(&returned, 0);
     assert_int_equal(spd_queue_create(&queue), 0);
-    assert_int_equal(spd_unit_create("loop:", &params, &ops, queue, &unit), 0);
+    assert_int_equal(spd_unit_create("loop:", &params, &(spd_device){ &ops, queue }, &unit), 0);
     assert_int_equal(spd_unit_start(unit, 0), 0);
     return unit;
 }
@@ -208,7 +208,7 @@ static void two_units_may_have_one_queue(void **state)
     spd_unit *unit = begin(), *other;
 
     (void)state;
-    assert_int_equal(spd_unit_create("loop:", &params, &ops, queue, &other), 0);
+    assert_int_equal(spd_unit_create("loop:", &params, &(spd_device){ &ops, queue }, &other), 0);
     assert_int_equal(spd_unit_start(other, 0), 0);
     assert_true(
         loop_start_write(loop_door_of(unit), &commands[0], blocks[0], 1, 1, TEST_BLOCK));

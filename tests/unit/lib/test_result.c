@@ -40,31 +40,31 @@ static int answer(uint32_t flags, spd_status *to)
     return flags & SPD_NOWAIT ? nowait_result : result;
 }
 
-static int answer_read(spd_unit *asked, void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags,
-    spd_status *to)
+static int answer_read(
+    spd_device *self, void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *to)
 {
-    (void)asked, (void)buffer, (void)lba, (void)blocks;
+    (void)self, (void)buffer, (void)lba, (void)blocks;
     return answer(flags, to);
 }
 
-static int answer_write(spd_unit *asked, const void *buffer, uint64_t lba, uint32_t blocks,
+static int answer_write(spd_device *self, const void *buffer, uint64_t lba, uint32_t blocks,
     uint32_t flags, spd_status *to)
 {
-    (void)asked, (void)buffer, (void)lba, (void)blocks;
+    (void)self, (void)buffer, (void)lba, (void)blocks;
     return answer(flags, to);
 }
 
-static int answer_flush(spd_unit *asked, uint64_t lba, uint32_t blocks, uint32_t flags,
-    spd_status *to)
+static int answer_flush(
+    spd_device *self, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *to)
 {
-    (void)asked, (void)lba, (void)blocks;
+    (void)self, (void)lba, (void)blocks;
     return answer(flags, to);
 }
 
-static int answer_unmap(spd_unit *asked, const spd_range *ranges, uint32_t count, uint32_t flags,
-    spd_status *to)
+static int answer_unmap(
+    spd_device *self, const spd_range *ranges, uint32_t count, uint32_t flags, spd_status *to)
 {
-    (void)asked, (void)ranges, (void)count;
+    (void)self, (void)ranges, (void)count;
     return answer(flags, to);
 }
 

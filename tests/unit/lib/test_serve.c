@@ -35,8 +35,9 @@ static spd_unit *create(const char *door, spd_params params)
     spd_unit *unit;
 
     test_device_init(&device);
-    assert_int_equal(spd_unit_create_lent(door, &params, SCSI_PROFILE_MODERN, &test_async_ops,
-        &device, &device, &unit), 0);
+    assert_int_equal(spd_unit_create_lent(door, &params, SCSI_PROFILE_MODERN,
+                         &(spd_device){ &test_async_ops, &device }, &device, &unit),
+        0);
     return unit;
 }
 
@@ -238,9 +239,9 @@ static void what_waits_at_the_end_is_aborted(void **state)
 static spd_request *first;
 static unsigned depth, deepest, calls;
 
-static void submit_within(spd_unit *unit, spd_request *request)
+static void submit_within(spd_device *self, spd_request *request)
 {
-    (void)unit;
+    (void)self;
     deepest = ++depth > deepest ? depth : deepest;
     if (calls++ == 0) {
         first = request;
@@ -263,8 +264,9 @@ static void a_call_is_not_made_within_another(void **state)
     (void)state;
     depth = deepest = calls = 0;
     params.max_transfer_length = TEST_BLOCK;
-    assert_int_equal(spd_unit_create_lent("loop:", &params, SCSI_PROFILE_MODERN, &ops, NULL,
-        NULL, &unit), 0);
+    assert_int_equal(spd_unit_create_lent("loop:", &params, SCSI_PROFILE_MODERN,
+                         &(spd_device){ &ops, NULL }, NULL, &unit),
+        0);
     assert_int_equal(spd_unit_start(unit, 0), 0);
     assert_true(loop_start_write(loop_door_of(unit), &writes[0], blocks, 0, 2, TEST_BLOCK));
     assert_true(loop_start_write(loop_door_of(unit), &writes[1], blocks, 2, 1, TEST_BLOCK));
@@ -281,9 +283,9 @@ static void a_call_is_not_made_within_another(void **state)
 
 static uint32_t range_counts[8], range_calls;
 
-static void submit_ranges(spd_unit *unit, spd_request *request)
+static void submit_ranges(spd_device *self, spd_request *request)
 {
-    (void)unit;
+    (void)self;
     if (spd_request_operation(request) == SPD_UNMAP && range_calls < 8)
         spd_request_ranges(request, &range_counts[range_calls++]);
     spd_request_complete(request, NULL);
@@ -305,8 +307,9 @@ static void a_list_of_ranges_comes_in_parts_as_long_as_a_transfer(void **state)
         list[8 + 16 * i + 11] = 1;
     params.max_transfer_length = TEST_BLOCK; /* 32 ranges */
     range_calls = 0;
-    assert_int_equal(spd_unit_create_lent("loop:", &params, SCSI_PROFILE_MODERN, &ops, NULL,
-        NULL, &unit), 0);
+    assert_int_equal(spd_unit_create_lent("loop:", &params, SCSI_PROFILE_MODERN,
+                         &(spd_device){ &ops, NULL }, NULL, &unit),
+        0);
     assert_int_equal(spd_unit_start(unit, 0), 0);
     assert_int_equal(pthread_create(&threads[0], NULL, lend, unit), 0);
     thread_count = 1;
@@ -352,7 +355,8 @@ static void the_door_gets_what_is_native_to_it(void **state)
     (void)state;
     assert_ptr_equal(spd_unit_native(unit), &device);
     assert_true(spd_unit_is_lent(unit));
-    assert_int_equal(spd_unit_create("loop:", &params, &test_async_ops, &device, &other), 0);
+    assert_int_equal(
+        spd_unit_create("loop:", &params, &(spd_device){ &test_async_ops, &device }, &other), 0);
     assert_null(spd_unit_native(other));
     assert_false(spd_unit_is_lent(other));
     spd_unit_delete(other);
@@ -386,8 +390,9 @@ static void a_unit_says_what_its_profile_has(void **state)
     (void)state;
     for (unsigned i = 0; i < 2; i++) {
         test_device_init(&device);
-        assert_int_equal(spd_unit_create_lent("loop:", &params, profiles[i], &test_async_ops,
-            &device, NULL, &unit), 0);
+        assert_int_equal(spd_unit_create_lent("loop:", &params, profiles[i],
+                             &(spd_device){ &test_async_ops, &device }, NULL, &unit),
+            0);
         assert_int_equal(spd_unit_start(unit, 0), 0);
         assert_profile(unit, profiles[i]);
         test_unit_end(unit, &device);

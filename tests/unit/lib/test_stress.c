@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* The library under threads, for every kind of device: commands of all sorts from several threads,
- * some cancelled, and the unit shut down in the middle. Every command ends exactly once. */
+/* The library under threads, for every kind of device, alone and below filters: commands of all
+ * sorts from several threads, some cancelled, and the unit shut down in the middle. Every command
+ * ends exactly once. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,11 +15,13 @@
 
 #include <cmocka.h>
 
+#include "filter.h"
 #include "test_device.h"
 
 enum { THREADS = 4, BATCH = 8, ROUNDS = 500, AREA = TEST_BLOCKS / THREADS, SHUTDOWN_AT = 4000 };
 
 static struct test_device device;
+static struct filter filters[2]; /* on it, and on one another; both try each request twice */
 static struct scsi_nexus other; /* of every second worker */
 static atomic_uint done_count, cancel_count, start_count;
 
@@ -140,14 +143,19 @@ static void worker_main(void *argument)
             break;
 }
 
-static spd_unit *start(const spd_ops *ops, uint32_t flags, bool until_shutdown,
+static spd_unit *start(const spd_ops *ops, uint32_t flags, bool stacked, bool until_shutdown,
     struct worker workers[THREADS], os_thread threads[THREADS])
 {
     spd_params params = test_params(SPD_CACHE | SPD_UNMAP_SUPPORTED | flags);
     spd_unit *unit;
 
     params.max_transfer_length = 2 * TEST_BLOCK;
-    unit = test_unit(&device, ops, &params, 3);
+    test_device_init(&device);
+    filter_init(&filters[0], &(spd_device){ ops, &device });
+    filter_init(&filters[1], &filters[0].device);
+    filters[0].tries = filters[1].tries = 2;
+    unit = test_unit_on(
+        stacked ? &filters[1].device : &(spd_device){ ops, &device }, &params, 3);
     if (ops->submit)
         test_thread_start(&device);
     atomic_store(&done_count, 0);
@@ -180,19 +188,19 @@ static void end(spd_unit *unit, os_thread threads[THREADS])
     test_unit_end(unit, &device);
 }
 
-static void run_with_cancels(const spd_ops *ops, uint32_t flags)
+static void run_with_cancels(const spd_ops *ops, uint32_t flags, bool stacked)
 {
     struct worker workers[THREADS];
     os_thread threads[THREADS];
 
-    end(start(ops, flags, false, workers, threads), threads);
+    end(start(ops, flags, stacked, false, workers, threads), threads);
 }
 
-static void shut_down_in_the_middle(const spd_ops *ops, uint32_t flags)
+static void shut_down_in_the_middle(const spd_ops *ops, uint32_t flags, bool stacked)
 {
     struct worker workers[THREADS];
     os_thread threads[THREADS];
-    spd_unit *unit = start(ops, flags, true, workers, threads);
+    spd_unit *unit = start(ops, flags, stacked, true, workers, threads);
 
     while (atomic_load(&start_count) < SHUTDOWN_AT)
         os_yield();
@@ -204,29 +212,43 @@ static void shut_down_in_the_middle(const spd_ops *ops, uint32_t flags)
 static void commands_to_a_device_that_never_blocks_end_once(void **state)
 {
     (void)state;
-    run_with_cancels(&test_simple_ops, SPD_NEVER_BLOCKS);
-    shut_down_in_the_middle(&test_simple_ops, SPD_NEVER_BLOCKS);
+    run_with_cancels(&test_simple_ops, SPD_NEVER_BLOCKS, false);
+    shut_down_in_the_middle(&test_simple_ops, SPD_NEVER_BLOCKS, false);
 }
 
 static void commands_to_a_blocking_device_end_once(void **state)
 {
     (void)state;
-    run_with_cancels(&test_simple_ops, 0);
-    shut_down_in_the_middle(&test_simple_ops, 0);
+    run_with_cancels(&test_simple_ops, 0, false);
+    shut_down_in_the_middle(&test_simple_ops, 0, false);
 }
 
 static void commands_to_a_device_that_is_tried_end_once(void **state)
 {
     (void)state;
-    run_with_cancels(&test_simple_ops, SPD_TRY_FIRST);
-    shut_down_in_the_middle(&test_simple_ops, SPD_TRY_FIRST);
+    run_with_cancels(&test_simple_ops, SPD_TRY_FIRST, false);
+    shut_down_in_the_middle(&test_simple_ops, SPD_TRY_FIRST, false);
 }
 
 static void commands_to_an_asynchronous_device_end_once(void **state)
 {
     (void)state;
-    run_with_cancels(&test_async_ops, 0);
-    shut_down_in_the_middle(&test_async_ops, 0);
+    run_with_cancels(&test_async_ops, 0, false);
+    shut_down_in_the_middle(&test_async_ops, 0, false);
+}
+
+static void commands_to_a_stack_of_simple_devices_end_once(void **state)
+{
+    (void)state;
+    run_with_cancels(&test_simple_ops, 0, true);
+    shut_down_in_the_middle(&test_simple_ops, 0, true);
+}
+
+static void commands_to_a_stack_of_asynchronous_devices_end_once(void **state)
+{
+    (void)state;
+    run_with_cancels(&test_async_ops, 0, true);
+    shut_down_in_the_middle(&test_async_ops, 0, true);
 }
 
 int main(void)
@@ -236,6 +258,8 @@ int main(void)
         cmocka_unit_test(commands_to_a_blocking_device_end_once),
         cmocka_unit_test(commands_to_a_device_that_is_tried_end_once),
         cmocka_unit_test(commands_to_an_asynchronous_device_end_once),
+        cmocka_unit_test(commands_to_a_stack_of_simple_devices_end_once),
+        cmocka_unit_test(commands_to_a_stack_of_asynchronous_devices_end_once),
     };
 
     return cmocka_run_group_tests_name("stress", tests, NULL, NULL);

@@ -35,7 +35,7 @@ static int teardown(void **state)
 
 static int create(const spd_params *params, const spd_ops *ops)
 {
-    return spd_unit_create("loop:", params, ops, &device, &unit);
+    return spd_unit_create("loop:", params, &(spd_device){ ops, &device }, &unit);
 }
 
 static spd_params effective_params(void)

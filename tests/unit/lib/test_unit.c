@@ -38,7 +38,7 @@ static int teardown(void **state)
 
 static int create(const spd_params *params, const spd_ops *ops)
 {
-    return spd_unit_create("loop:", params, ops, &device, &unit);
+    return spd_unit_create("loop:", params, &(spd_device){ ops, &device }, &unit);
 }
 
 static spd_params effective_params(void)
@@ -62,7 +62,6 @@ static void good_parameters_are_taken_and_defaults_filled_in(void **state)
     assert_int_equal(effective.max_transfer_length, 1 << 20);
     assert_int_equal(effective.queue_depth, 256);
     assert_memory_not_equal(effective.guid, zero, 16);
-    assert_ptr_equal(spd_unit_context(unit), &device);
     assert_string_equal(spd_unit_door_uri(unit, 0), "loop:canonical");
     assert_null(spd_unit_door_uri(unit, 1));
 }
@@ -213,18 +212,22 @@ static void a_device_name_without_a_door_is_explained(void **state)
 
     (void)state;
     assert_int_equal(
-        spd_unit_create("wat:x", &params, &test_simple_ops, NULL, &unit), SPD_ERROR_SCHEME);
+        spd_unit_create("wat:x", &params, &(spd_device){ &test_simple_ops, NULL }, &unit),
+        SPD_ERROR_SCHEME);
     assert_non_null(strstr(spd_error_detail(), "'wat:'"));
     assert_non_null(strstr(spd_error_detail(), "loop:NAME"));
     assert_int_equal(
-        spd_unit_create("ublk:", &params, &test_simple_ops, NULL, &unit), SPD_ERROR_DOOR_MISSING);
+        spd_unit_create("ublk:", &params, &(spd_device){ &test_simple_ops, NULL }, &unit),
+        SPD_ERROR_DOOR_MISSING);
+    assert_non_null(strstr(spd_error_detail(), "loop:NAME"));
+    assert_int_equal(spd_unit_create(NULL, &params, &(spd_device){ &test_simple_ops, NULL }, &unit),
+        SPD_ERROR_DOOR_MISSING);
     assert_non_null(strstr(spd_error_detail(), "loop:NAME"));
     assert_int_equal(
-        spd_unit_create(NULL, &params, &test_simple_ops, NULL, &unit), SPD_ERROR_DOOR_MISSING);
-    assert_non_null(strstr(spd_error_detail(), "loop:NAME"));
+        spd_unit_create("plain", &params, &(spd_device){ &test_simple_ops, NULL }, &unit),
+        SPD_ERROR_URI);
     assert_int_equal(
-        spd_unit_create("plain", &params, &test_simple_ops, NULL, &unit), SPD_ERROR_URI);
-    assert_int_equal(spd_unit_create("loop:?x=1", &params, &test_simple_ops, NULL, &unit),
+        spd_unit_create("loop:?x=1", &params, &(spd_device){ &test_simple_ops, NULL }, &unit),
         SPD_ERROR_URI_PARAMETER);
     assert_null(unit);
 }
@@ -378,11 +381,11 @@ static void what_a_door_says_of_its_error_reaches_who_waits(void **state)
     os_thread_join(door);
 }
 
-static int read_and_shut_down(
-    spd_unit *self, void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status)
+static int read_and_shut_down(spd_device *self, void *buffer, uint64_t lba, uint32_t blocks,
+    uint32_t flags, spd_status *status)
 {
-    (void)buffer, (void)lba, (void)blocks, (void)flags, (void)status;
-    spd_unit_shutdown(self);
+    (void)self, (void)buffer, (void)lba, (void)blocks, (void)flags, (void)status;
+    spd_unit_shutdown(unit);
     return 0;
 }
 
@@ -504,8 +507,10 @@ static void a_signal_shuts_all_units_down(void **state)
 
     (void)state;
     assert_int_equal(create(&params, &test_simple_ops), 0);
-    assert_int_equal(spd_unit_create("loop:", &params, &test_simple_ops, &device, &other), 0);
-    assert_int_equal(spd_unit_create("loop:", &params, &test_simple_ops, &device, &late), 0);
+    assert_int_equal(spd_unit_create(
+        "loop:", &params, &(spd_device){ &test_simple_ops, &device }, &other), 0);
+    assert_int_equal(spd_unit_create(
+        "loop:", &params, &(spd_device){ &test_simple_ops, &device }, &late), 0);
     assert_int_equal(spd_unit_start(unit, 1), 0);
     assert_int_equal(spd_unit_start(other, 1), 0);
     assert_int_equal(spd_unit_shutdown_on_signal(unit), 0);
@@ -527,7 +532,8 @@ static void a_unit_that_is_deleted_leaves_the_watch_to_others(void **state)
 
     (void)state;
     assert_int_equal(create(&params, &test_simple_ops), 0);
-    assert_int_equal(spd_unit_create("loop:", &params, &test_simple_ops, &device, &other), 0);
+    assert_int_equal(
+        spd_unit_create("loop:", &params, &(spd_device){ &test_simple_ops, &device }, &other), 0);
     assert_int_equal(spd_unit_shutdown_on_signal(unit), 0);
     assert_int_equal(spd_unit_shutdown_on_signal(other), 0);
     spd_unit_delete(unit);

@@ -16,10 +16,10 @@ const uint32_t kinds[2] = { SPD_NEVER_BLOCKS, 0 };
 struct fixture fixture;
 int client = -1;
 
-static int device_read(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags,
-    spd_status *status)
+static int device_read(spd_device *device, void *buffer, uint64_t lba, uint32_t blocks,
+    uint32_t flags, spd_status *status)
 {
-    (void)unit, (void)flags;
+    (void)device, (void)flags;
     if (lba == ERROR_LBA) {
         spd_status_set(status, 0x03, 0x11, 0x00, &lba);
         return 0;
@@ -39,10 +39,10 @@ static int device_read(spd_unit *unit, void *buffer, uint64_t lba, uint32_t bloc
     return 0;
 }
 
-static int device_write(spd_unit *unit, const void *buffer, uint64_t lba, uint32_t blocks,
+static int device_write(spd_device *device, const void *buffer, uint64_t lba, uint32_t blocks,
     uint32_t flags, spd_status *status)
 {
-    (void)unit, (void)status;
+    (void)device, (void)status;
     pthread_mutex_lock(&fixture.lock);
     fixture.write_flags = flags;
     memcpy(fixture.memory + lba * BLOCK, buffer, (size_t)blocks * BLOCK);
@@ -50,10 +50,10 @@ static int device_write(spd_unit *unit, const void *buffer, uint64_t lba, uint32
     return 0;
 }
 
-static int device_flush(spd_unit *unit, uint64_t lba, uint32_t blocks, uint32_t flags,
-    spd_status *status)
+static int device_flush(
+    spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status)
 {
-    (void)unit, (void)flags, (void)status;
+    (void)device, (void)flags, (void)status;
     pthread_mutex_lock(&fixture.lock);
     fixture.flushes++;
     fixture.flush_lba = lba;
@@ -62,10 +62,10 @@ static int device_flush(spd_unit *unit, uint64_t lba, uint32_t blocks, uint32_t 
     return 0;
 }
 
-static int device_unmap(spd_unit *unit, const spd_range *ranges, uint32_t count, uint32_t flags,
-    spd_status *status)
+static int device_unmap(
+    spd_device *device, const spd_range *ranges, uint32_t count, uint32_t flags, spd_status *status)
 {
-    (void)unit, (void)flags;
+    (void)device, (void)flags;
     pthread_mutex_lock(&fixture.lock);
     fixture.unmap_calls++;
     for (uint32_t i = 0; i < count && ranges[i].lba != ERROR_LBA; i++)
@@ -103,7 +103,8 @@ void fixture_open(uint32_t flags)
     params.flags = flags;
     for (uint8_t i = 0; i < 16; i++)
         params.guid[i] = i + 1;
-    assert_int_equal(spd_unit_create(fixture.uri, &params, &ops, NULL, &fixture.unit), 0);
+    assert_int_equal(
+        spd_unit_create(fixture.uri, &params, &(spd_device){ &ops, NULL }, &fixture.unit), 0);
 }
 
 void fixture_start(uint32_t flags)

@@ -13,10 +13,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static int nop_read(spd_unit *unit, void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags,
+static int nop_read(spd_device *device, void *buffer, uint64_t lba, uint32_t blocks, uint32_t flags,
     spd_status *status)
 {
-    (void)unit, (void)lba, (void)flags, (void)status;
+    (void)device, (void)lba, (void)flags, (void)status;
     memset(buffer, 0, (size_t)blocks * BLOCK);
     return 0;
 }
@@ -29,7 +29,7 @@ static int try_create(const char *device_name, spd_unit **unit)
 
     params.block_count = 8;
     params.flags = SPD_WRITE_PROTECTED;
-    return spd_unit_create(device_name, &params, &ops, NULL, unit);
+    return spd_unit_create(device_name, &params, &(spd_device){ &ops, NULL }, unit);
 }
 
 /* A socket in the fixture's folder, and the device name of a unit there. */

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* What a simple filter calls of the device below it, which may be built against another header and
+ * lacks what it likes. */
+
+#include <string.h>
+
+#include "lib/unit.h"
+
+/* A flush that a device lacks does nothing; all else is refused. */
+static int refuse(spd_status *status)
+{
+    spd_status_set(status, SPD_SENSE_ILLEGAL_REQUEST,
+        SPD_ASC_INVALID_COMMAND_OPERATION_CODE, NULL);
+    return 0;
+}
+
+int spd_device_read(spd_device *device, void *buffer, uint64_t lba, uint32_t blocks,
+    uint32_t flags, spd_status *status)
+{
+    SPD_NEEDS(device);
+    return SPD_HAS(device, read) ? device->ops->read(device, buffer, lba, blocks, flags, status)
+                                 : refuse(status);
+}
+
+int spd_device_write(spd_device *device, const void *buffer, uint64_t lba, uint32_t blocks,
+    uint32_t flags, spd_status *status)
+{
+    SPD_NEEDS(device);
+    return SPD_HAS(device, write) ? device->ops->write(device, buffer, lba, blocks, flags, status)
+                                  : refuse(status);
+}
+
+int spd_device_flush(
+    spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status)
+{
+    SPD_NEEDS(device);
+    return SPD_HAS(device, flush) ? device->ops->flush(device, lba, blocks, flags, status) : 0;
+}
+
+int spd_device_unmap(spd_device *device, const spd_range *ranges, uint32_t count, uint32_t flags,
+    spd_status *status)
+{
+    SPD_NEEDS(device);
+    return SPD_HAS(device, unmap) ? device->ops->unmap(device, ranges, count, flags, status)
+                                  : refuse(status);
+}
+
+void spd_device_abort(spd_device *below, spd_request *request)
+{
+    SPD_NEEDS(below);
+    if (!SPD_HAS(below, submit) && SPD_HAS(below, abort))
+        below->ops->abort(below, request);
+}
+
+void spd_device_stop(spd_device *below)
+{
+    SPD_NEEDS(below);
+    if (SPD_HAS(below, stop))
+        below->ops->stop(below);
+}
+
+typedef void (*any_operation)(void);
+
+static any_operation *operation_at(const spd_ops *ops, size_t offset)
+{
+    any_operation *at = (any_operation *)(void *)((char *)(uintptr_t)ops + offset);
+
+    return ops->size < offset + sizeof *at ? NULL : at;
+}
+
+void spd_ops_fit(spd_ops *ops, const spd_device *below)
+{
+    /* The operation of the filter needs that of the device below. */
+    static const struct {
+        size_t operation, needed;
+    } rows[] = {
+        { offsetof(spd_ops, read), offsetof(spd_ops, read) },
+        { offsetof(spd_ops, write), offsetof(spd_ops, write) },
+        { offsetof(spd_ops, flush), offsetof(spd_ops, flush) },
+        { offsetof(spd_ops, unmap), offsetof(spd_ops, unmap) },
+        { offsetof(spd_ops, submit), offsetof(spd_ops, submit) },
+        { offsetof(spd_ops, returned), offsetof(spd_ops, submit) },
+    };
+
+    SPD_NEEDS(ops);
+    SPD_NEEDS(below);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        any_operation *operation = operation_at(ops, rows[i].operation);
+        const any_operation *needed = operation_at(below->ops, rows[i].needed);
+
+        if (operation && !(needed && *needed))
+            *operation = NULL;
+    }
+}
