@@ -4,60 +4,59 @@
 /*
  * The interface of the WinSpd driver, in C and C++, for programs and for kernel code.
  *
- * All requests are one device control code, IOCTL_MINIPORT_PROCESS_SERVICE_IRP (0x0004D038,
- * buffered), on the adapter's device; Base.Code says which. Base.Size is the size of the
- * parameter block, at most the length of the input buffer. Blocks are the same on x86 and x64.
+ * All requests have the same device control code, IOCTL_MINIPORT_PROCESS_SERVICE_IRP (0x0004D038,
+ * buffered), on the adapter's device; Base.Code says which request it is. Base.Size is the size of
+ * the parameter block, at most the length of the input buffer. Blocks are the same on x86 and x64.
  *
- * Programs use the functions of winspd.h. What follows is for those who talk to the driver
+ * Programs use the functions of winspd.h. This text is for programs that talk to the driver
  * themselves:
  *
  * Lifetime. A process that provisions keeps a LIFETIME request pending (8 bytes in, nothing out);
- * it never completes by itself. When the last one of a process is cancelled, which the system does
- * when the process ends, so do the process's storage units. Provisioning without one fails
- * with ERROR_BAD_COMMAND.
+ * it never completes by itself. The system cancels it when the process ends. When the last one of a
+ * process is cancelled, the process's storage units go. Provisioning without a LIFETIME request
+ * fails with ERROR_BAD_COMMAND.
  *
  * Send it from a thread that lives as long as the process and never touches the disk. Windows
- * cancels the request when its thread has ended, and a thread that waits in the kernel for the
- * process's own disk cannot end: process and disk wait for each other. The driver looks each second
- * whether the thread is to end, and fails what it waits for. A handle of a completion port is
- * worse: its requests belong to no thread, so the driver cannot see it, and Windows cancels them
- * only when all threads have ended.
+ * cancels the request when its thread has ended. But a thread that waits in the kernel for the
+ * process's own disk cannot end: process and disk wait for each other. So the driver looks each
+ * second whether the thread has to end, and fails the requests for which it waits. Do not use a
+ * handle of a completion port: its requests belong to no thread, so the driver cannot see it.
+ * Windows cancels them only when all threads have ended.
  *
  * Transactions. A TRANSACT request answers a request (RspValid), asks for the next one (ReqValid),
- * or does both. Data follows the 72-byte block in the same buffer, in both directions; DataBuffer
- * only says that there is room for it (any value but 0) and is never used as an address:
+ * or does both. Data follows the 72-byte block in the same buffer, in both directions. DataBuffer
+ * only says that there is room for data (any value but 0), and is never used as an address:
  *
- *   in:  block, and for a GOOD read with DataBuffer != 0 the data; DataBuffer 0 reads zeros. A read
- *        that was done with sense to report (key 0h, 1h or Fh) must bring its data
+ *   in: block, and for a GOOD read with DataBuffer != 0 the data; DataBuffer 0 reads zeros. A read
+ *        that was done with sense to report (key 0h, 1h or Fh) must bring its data.
  *   out: block, and for a write its data, for an unmap its descriptors
  *
- * With ReqValid the output buffer holds the block and the unit's MaxTransferLength, which
- * TRANSFER_LENGTH tells to whom the transactions are given. The request
- * is pended until there is one to serve, and can be cancelled; several may be pending for one unit.
- * It may succeed with 0 bytes, where a request was aborted or given to another process while it was
- * delivered: ask again.
- * Where another process is given the transactions (SET_TRANSACT_PID, or a take-over), those that
- * the one before has pending are cancelled.
- * Hint names the request until it is answered; an answer with an unknown hint is ignored. An
- * answer must have the request's Kind, and 0 in what is reserved; one that is refused leaves the
- * request waiting.
+ * With ReqValid the output buffer holds the block and the unit's MaxTransferLength. TRANSFER_LENGTH
+ * tells that to the process that gets the transactions. The call is pended until there is a request
+ * to serve, and can be cancelled; several may be pending for a unit. It may succeed with 0 bytes,
+ * if a request was aborted or given to another process while it was delivered: ask again. If
+ * another process gets the transactions (SET_TRANSACT_PID, or a take-over), the pending calls of
+ * the former process are cancelled. Hint names the request until it is answered; an answer with an
+ * unknown hint is ignored. An answer must have the request's Kind, and 0 in all reserved fields; a
+ * refused answer leaves the request waiting.
  *
- * Batches. A BATCH request answers and asks like TRANSACT, but for several requests at once. Behind
- * its 24-byte head lie Count entries of answers, and on return Count entries of requests. An entry
+ * Batches. A BATCH request answers and asks like TRANSACT, but for several requests at once. Count
+ * entries of answers follow its 24-byte head, and on return Count entries of requests. An entry
  * is 56 bytes, Length bytes of data and padding to a multiple of 8. The driver refuses entries that
  * do not fill the input exactly, and takes none of them. A GOOD read with Length 0 reads zeros.
- * Each answer is taken by itself: one that is refused leaves its request waiting, the others are
- * taken, and the call fails with the error of the first and brings nothing.
- * Wanted is the most requests that it may bring; with 0 it returns at once. The output buffer then
- * holds the head, one entry and the unit's MaxTransferLength, or more. The driver brings what waits
- * and fits. It counts the longer of a request's data and its answer's, so that all the answers fit
- * into the same buffer. The others stay queued, and Wanted says how many requests still wait.
- * Where there is no request the call is pended, and brings the first one as soon as it comes.
- * An entry with Hint 0 has ended meanwhile. TRANSACT and BATCH may be used beside each other.
+ * Each answer is taken by itself: a refused answer leaves its request waiting, and the others are
+ * taken. The call then fails with the error of the first refused answer, and brings nothing. Wanted
+ * is the most requests that the call may bring; with 0 it returns at once. The output buffer then
+ * holds the head, one entry and the unit's MaxTransferLength, or more. The driver brings the
+ * waiting requests that fit. It counts the longer of a request's data and its answer's, so that all
+ * the answers fit into the same buffer. The others stay queued, and Wanted says how many requests
+ * still wait. If there is no request the call is pended, and brings the first one as soon as it
+ * comes. An entry with Hint 0 has ended meanwhile. TRANSACT and BATCH may be used beside each
+ * other.
  *
- * Versions. A LIFETIME request may be 16 bytes long and say for which SPD_IOCTL_VERSION the program
- * was made; its PROVISION then returns the driver's. A driver that returns 0 knows no BATCH. The
- * driver logs a version that is not its own.
+ * Versions. A LIFETIME request may be 16 bytes long and have the SPD_IOCTL_VERSION for which the
+ * program was made. PROVISION then returns the driver's. A driver that returns 0 knows no BATCH.
+ * The driver logs a version that is not its own.
  *
  * Bounds. A process has at most SPD_IOCTL_PENDING_MAX requests pending, and of these at most
  * SPD_IOCTL_LIFETIME_MAX LIFETIME requests. Their buffers, each the longer of in and out and
@@ -82,9 +81,9 @@ extern "C" {
 #define SPD_IOCTL_BTL_T(Btl) ((((UINT32)(Btl)) >> 8) & 0xff)
 #define SPD_IOCTL_BTL_L(Btl) (((UINT32)(Btl)) & 0xff)
 
-/* Units of the adapter: by default, and the most that the original's registry value allowed. The
- * driver takes SPD_IOCTL_STORAGE_UNIT_CAPACITY to SPD_IOCTL_STORAGE_UNIT_LIMIT. The first 128 are
- * targets of bus 0, which is as many as Windows takes on one, the others of bus 1. */
+/* Units of the adapter: the default, and the most that the original's registry value allowed. The
+ * driver takes SPD_IOCTL_STORAGE_UNIT_CAPACITY to SPD_IOCTL_STORAGE_UNIT_LIMIT. Windows takes 128
+ * targets on a bus: the first 128 units are targets of bus 0, the others of bus 1. */
 #define SPD_IOCTL_STORAGE_UNIT_CAPACITY 16
 #define SPD_IOCTL_STORAGE_UNIT_MAX_CAPACITY 64
 #define SPD_IOCTL_STORAGE_UNIT_LIMIT 255
@@ -92,8 +91,8 @@ extern "C" {
 /* Bytes; also the most that one TRANSACT moves. */
 #define SPD_IOCTL_MAX_TRANSFER_LENGTH (16 * 1024 * 1024)
 
-/* The bounds of one process; 32-bit Windows has less memory for it. The bytes are those of 1024
- * transactions of 1 MiB, and of LIFETIME requests beside them. */
+/* The bounds of a process; 32-bit Windows has less memory for it. The bytes suffice for 1024
+ * transactions of 1 MiB, and LIFETIME requests beside them. */
 #define SPD_IOCTL_LIFETIME_MAX 64
 #define SPD_IOCTL_PENDING_MAX 4096
 #define SPD_IOCTL_PENDING_BYTES_MAX \
@@ -104,7 +103,7 @@ extern "C" {
 #define SPD_IOCTL_ALIGN_UP(x, s) (((x) + ((s) - 1)) & ~((s) - 1))
 #define SPD_IOCTL_DEFAULT_ALIGN_UP(x) SPD_IOCTL_ALIGN_UP(x, SPD_IOCTL_DEFAULT_ALIGNMENT)
 
-/* Of every export and every callback. */
+/* The calling convention of every export and every callback. */
 #define SPD_CALL __cdecl
 
 /* GCC ignores the align declspec on structures, and every block would shift by four bytes. */
@@ -125,7 +124,7 @@ extern "C" {
 #define SPD_IOCTL_BATCH ('b')
 #define SPD_IOCTL_COUNTS ('c')
 
-/* The version of the extensions: 1 is without batches, and nobody says it. */
+/* The version of the extensions. Version 1 is without batches, and no program says it. */
 #define SPD_IOCTL_VERSION 2
 
 enum {
@@ -138,25 +137,26 @@ enum {
 };
 
 /*
- * Extensions that travel in Reserved; all zero is the original's unit, to the bytes of its VPD
- * pages. The rest of Reserved and the unnamed flag bits must be 0: the driver refuses such a unit,
- * and so does the DLL behind a pipe or a URI.
+ * Extensions that travel in Reserved. All zero is the original's unit, to the bytes of its VPD
+ * pages. The rest of Reserved and the unnamed flag bits must be 0: otherwise the driver refuses the
+ * unit, and so does the DLL behind a pipe or a URI.
  *   [0]  bits 0..31: grace. Seconds (at most SPD_IOCTL_GRACE_MAX) for which the unit outlives its
- *        process; provisioning the same Guid and geometry within them takes it over, with the
- *        requests that wait. Only a process of the same user may: others get
+ *        process. Provisioning the same Guid and geometry within them takes it over, with the
+ *        requests that wait. Only a process of the same user may do so: others get
  *        ERROR_ACCESS_DENIED. The same user and administrators may unprovision it meanwhile. Units
- *        behind a pipe or a URI are refused one;
- *        bits 32..63: flags, of which there are two:
+ *        behind a pipe or a URI get no grace.
+ *        bits 32..63: flags. There are two.
  *        SPD_IOCTL_UNMAP_ZEROS: with UnmapSupported, an unmapped block reads as zeros until it is
- *        written. Only then, and with the next flag, systems zero blocks by unmapping them;
- *        SPD_IOCTL_MODERN_PROFILE: the unit describes itself by all that SPC-4 and SBC-3 have for
- *        it. Nothing else chooses that, and new programs should set it. Without this bit systems
- *        learn neither SPD_IOCTL_UNMAP_ZEROS nor the unmap granularity nor the world wide name
+ *        written. Only then, and with the next flag, systems zero blocks by unmapping them.
+ *        SPD_IOCTL_MODERN_PROFILE: the unit describes itself by all pages and fields of SPC-4 and
+ *        SBC-3. Nothing else chooses this profile, and new programs should set the bit. Without it
+ *        systems learn neither SPD_IOCTL_UNMAP_ZEROS nor the unmap granularity nor the world wide
+ *        name.
  *   [1]  bits 0..31: physical block length in bytes, 0: as BlockLength;
  *        bits 32..63: unmap granularity in blocks, 0: not reported
  *   [2]  bits 0..31: blocks that one unmap command may cover, 0: no limit
  *   [3], [4]  the world wide name, as it lies in memory: an NAA identifier (SPC-4 7.8.6.6) of 8
- *        bytes (NAA 2h, 3h, 5h) and 8 of 0, or of 16 (NAA 6h); all zero: one that is made of Guid
+ *        bytes (NAA 2h, 3h, 5h) and 8 of 0, or of 16 (NAA 6h); all zero: it is made of Guid
  */
 #define SPD_IOCTL_GRACE_MAX 3600
 #define SPD_IOCTL_PARAMS_GRACE(Params) ((UINT32)(Params)->Reserved[0])
@@ -168,7 +168,7 @@ enum {
     (!*SPD_IOCTL_PARAMS_WWN(Params) ? 0 : *SPD_IOCTL_PARAMS_WWN(Params) >> 4 == 6 ? 16 : 8)
 #define SPD_IOCTL_UNMAP_ZEROS ((UINT64)1 << 32)
 #define SPD_IOCTL_MODERN_PROFILE ((UINT64)1 << 33)
-/* All flags that there are. */
+/* All flags. */
 #define SPD_IOCTL_PARAMS_FLAGS (SPD_IOCTL_UNMAP_ZEROS | SPD_IOCTL_MODERN_PROFILE)
 
 /* The bits of each word of Reserved that have a meaning. */
@@ -346,8 +346,8 @@ typedef struct _SPD_IOCTL_TRANSFER_LENGTH_PARAMS {
     } Dir;
 } SPD_IOCTL_TRANSFER_LENGTH_PARAMS;
 
-/* Not of the original: 0 when a bit is set that has no meaning, or a grace is too long. Neither
- * the driver nor the DLL, whatever the unit is behind, takes such parameters. */
+/* Not of the original: 0 when a bit without a meaning is set, or a grace is too long. Neither the
+ * driver nor the DLL takes such parameters, behind any kind of device name. */
 static inline BOOLEAN SpdIoctlParamsAreKnown(const SPD_IOCTL_STORAGE_UNIT_PARAMS *Params)
 {
     static const UINT64 Known[] = SPD_IOCTL_PARAMS_RESERVED_KNOWN;
@@ -385,8 +385,8 @@ SPD_IOCTL_ASSERT(SpdTransferLength, sizeof(SPD_IOCTL_TRANSFER_LENGTH_PARAMS) == 
 
 #if !defined(WINSPD_SYS_INTERNAL)
 /*
- * The calls, one a code. They return a Win32 error, 0 for success. DeviceHandle was opened by
- * SpdIoctlOpenDevice; every call may be made from any thread.
+ * A function for each code. They return a Win32 error, 0 for success. DeviceHandle comes from
+ * SpdIoctlOpenDevice. Any thread may make any call.
  */
 
 /* The path of a device interface, a device name, or the first device with a hardware id.
@@ -396,8 +396,8 @@ DWORD SPD_CALL SpdIoctlGetDevicePath(
     GUID *ClassGuid, PWSTR DeviceName, PWCHAR PathBuf, UINT32 PathBufSize);
 DWORD SPD_CALL SpdIoctlOpenDevice(PWSTR DeviceName, PHANDLE PDeviceHandle);
 
-/* One SCSI command by pass-through. DataDirection > 0: in, < 0: out. PDataLength: in, the length of
- * the buffer; out, what was moved. Sense is valid when *PScsiStatus is not GOOD. */
+/* A SCSI command by pass-through. DataDirection > 0: in, < 0: out. PDataLength: in, the length of
+ * the buffer; out, the bytes that were moved. Sense is valid when *PScsiStatus is not GOOD. */
 DWORD SPD_CALL SpdIoctlScsiExecute(HANDLE DeviceHandle, UINT32 Btl, PCDB Cdb, INT DataDirection,
     PVOID DataBuffer, PUINT32 PDataLength, PUCHAR PScsiStatus, UCHAR Sense[32]);
 /* Waits until the unit answers a standard INQUIRY; InquiryData may be NULL. */

@@ -9,9 +9,9 @@
  *     SpdStorageUnitWaitDispatcher(StorageUnit);
  *     SpdStorageUnitDelete(StorageUnit);
  *
- * Functions that return DWORD return a Win32 error, 0 for success. Except where it is said, every
- * function may be called from any thread. The same disk written against <spd/spd.h> also runs on
- * other systems.
+ * Functions that return DWORD return a Win32 error, 0 for success. Every function may be called
+ * from any thread, unless its comment restricts that. The same disk, written for <spd/spd.h>, also
+ * runs on other systems.
  */
 
 #ifndef WINSPD_WINSPD_H_INCLUDED
@@ -33,11 +33,12 @@ typedef SPD_IOCTL_UNMAP_DESCRIPTOR SPD_UNMAP_DESCRIPTOR;
 typedef struct _SPD_STORAGE_UNIT SPD_STORAGE_UNIT;
 
 /*
- * What serves the unit, called in parallel on the dispatcher threads, in no particular order. A
- * call never exceeds MaxTransferLength bytes, and its range is within the unit (through the pipe,
- * too). Status is GOOD on entry: leave it for success. TRUE: done. FALSE: the response comes later,
- * by SpdStorageUnitSendResponse with Hint and Kind of the operation context, which like Buffer are
- * not valid after the return. A NULL member fails its commands with ILLEGAL REQUEST.
+ * The functions that serve the unit. They are called in parallel on the dispatcher threads, in no
+ * particular order. A call never exceeds MaxTransferLength bytes, and its range is within the unit
+ * (through the pipe, too). Status is GOOD on entry: leave it for success. TRUE: done. FALSE: the
+ * response comes later, by SpdStorageUnitSendResponse with Hint and Kind of the operation context,
+ * which like Buffer are not valid after the return. A NULL member fails its commands with ILLEGAL
+ * REQUEST.
  */
 typedef struct _SPD_STORAGE_UNIT_INTERFACE {
     /* Flush: the medium itself, not a cache (FUA); always so without CacheSupported. */
@@ -81,33 +82,34 @@ typedef struct _SPD_STORAGE_UNIT_OPERATION_CONTEXT {
  * thread, ends the wait.
  */
 
-/* DeviceName NULL: a disk of this system, by the WinSpd driver; \\.\pipe\NAME: a pipe; a URI of
- * <spd/spd.h> (SCHEME:..., without a backslash): iscsi://127.0.0.1:3260/IQN lets this and other
- * systems' iSCSI initiators attach the disk, without a driver; anything else: the adapter of that
+/* DeviceName NULL: a disk of this system, by the WinSpd driver. \\.\pipe\NAME: a pipe. SCHEME:...,
+ * without a backslash: a URI of <spd/spd.h>. With iscsi://127.0.0.1:3260/IQN, iSCSI initiators of
+ * this and other systems can attach the disk, without a driver. Anything else: the adapter of that
  * name. Interface is kept, Params are copied.
  *
- * ERROR_INVALID_PARAMETER: what is wrong with a URI or its query spd_error_detail() says on this
- * thread. WSAEADDRNOTAVAIL, WSAEADDRINUSE: its address. ERROR_NOT_SUPPORTED: there is no such door
- * here. ERROR_ALREADY_EXISTS: the adapter or this process has a disk with this Guid. */
+ * ERROR_INVALID_PARAMETER: for a URI or its query, spd_error_detail() on this thread says what is
+ * wrong. WSAEADDRNOTAVAIL, WSAEADDRINUSE: its address. ERROR_NOT_SUPPORTED: this system has no such
+ * door. ERROR_ALREADY_EXISTS: the adapter or this process has a disk with this Guid. */
 DWORD SPD_CALL SpdStorageUnitCreate(PWSTR DeviceName,
     const SPD_STORAGE_UNIT_PARAMS *StorageUnitParams, const SPD_STORAGE_UNIT_INTERFACE *Interface,
     SPD_STORAGE_UNIT **PStorageUnit);
-/* Not of the original: what clients use, with what was chosen when the unit was created, such as a
- * port of 0 in a URI or the target of a pipe. NameBufSize is in bytes; ERROR_MORE_DATA when it does
- * not fit. */
+/* Not of the original: the name that clients use. It has the values that were chosen when the unit
+ * was created, such as the port for 0 in a URI or the target of a pipe. NameBufSize is in bytes;
+ * ERROR_MORE_DATA when the name does not fit. */
 DWORD SPD_CALL SpdStorageUnitGetDeviceName(
     SPD_STORAGE_UNIT *StorageUnit, PWCHAR NameBuf, UINT32 NameBufSize);
 /* Shuts down and waits first. */
 VOID SPD_CALL SpdStorageUnitDelete(SPD_STORAGE_UNIT *StorageUnit);
-/* A client of the pipe is hung up on once what is under way has its answer. */
+/* Hangs up on a client of the pipe once its running requests have their answers. */
 VOID SPD_CALL SpdStorageUnitShutdown(SPD_STORAGE_UNIT *StorageUnit);
-/* ThreadCount 0: one a processor; at most 1024. ERROR_INVALID_PARAMETER: it was started before. */
+/* ThreadCount 0: a thread for each processor; at most 1024. ERROR_INVALID_PARAMETER: it was started
+ * before. */
 DWORD SPD_CALL SpdStorageUnitStartDispatcher(SPD_STORAGE_UNIT *StorageUnit, ULONG ThreadCount);
-/* Last of all, with CacheSupported, Flush is called with 0, 0: the whole medium. That is after
+/* Last of all, with CacheSupported, it calls Flush with 0, 0: the whole medium. It does so after
  * deferred responses have been sent, or 2 seconds later. */
 VOID SPD_CALL SpdStorageUnitWaitDispatcher(SPD_STORAGE_UNIT *StorageUnit);
-/* DataBuffer: what a read has read that is GOOD or a RECOVERED ERROR, may be NULL otherwise; as
- * long as the read. */
+/* DataBuffer: the data of a read that is GOOD or a RECOVERED ERROR, as long as the read. It may be
+ * NULL otherwise. */
 VOID SPD_CALL SpdStorageUnitSendResponse(
     SPD_STORAGE_UNIT *StorageUnit, SPD_IOCTL_TRANSACT_RSP *Response, PVOID DataBuffer);
 /* NULL except within a call of the interface. */
@@ -120,7 +122,7 @@ VOID SPD_CALL SpdStorageUnitSetDispatcherErrorF(
     SPD_STORAGE_UNIT *StorageUnit, DWORD DispatcherError);
 VOID SPD_CALL SpdStorageUnitSetDebugLogF(SPD_STORAGE_UNIT *StorageUnit, UINT32 DebugLog);
 
-/* Before StartDispatcher. Each dispatcher thread allocates one buffer and frees it when it ends. */
+/* Before StartDispatcher. Each dispatcher thread allocates a buffer and frees it when it ends. */
 static inline VOID SpdStorageUnitSetBufferAllocator(SPD_STORAGE_UNIT *StorageUnit,
     PVOID(SPD_CALL *BufferAlloc)(size_t Size), VOID(SPD_CALL *BufferFree)(PVOID Pointer))
 {
@@ -174,7 +176,7 @@ typedef struct _SPD_PARTITION {
     UINT64 BlockCount;
 } SPD_PARTITION;
 
-/* Fills Buffer with a table of Count (0 to 4) partitions, which may stand in any order.
+/* Fills Buffer with a table of Count (0 to 4) partitions, which may be in any order.
  * ERROR_INVALID_PARAMETER, and Buffer is untouched, when one has a Type of 0, is empty, begins at
  * block 0, overlaps another or ends beyond 2^32 blocks. */
 DWORD SPD_CALL SpdDefinePartitionTable(
@@ -201,7 +203,7 @@ DWORD SPD_CALL SpdVersion(PUINT32 PVersion);
 
 /*
  * A guard lets a console control handler call SpdStorageUnitShutdown on a unit that another thread
- * is about to delete: set the unit after creating it, and NULL before deleting it.
+ * is about to delete. Set the unit after creating it, and NULL before deleting it.
  */
 typedef struct _SPD_GUARD {
     SRWLOCK Lock;

@@ -57,7 +57,8 @@ def grouped(lines, starts_new):
         yield group
 
 
-ITEM = re.compile(r"\s*([-*] |\d+\. |@\w+)")
+# A list item, or a row of a table whose columns are aligned.
+ITEM = re.compile(r"\s*([-*] |\d+\. |@\w+|\[\d|\S.* {2,}\S)")
 
 
 def without_item(paragraph):
