@@ -2,11 +2,11 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * How several requests, or several answers, lie in one buffer: entries one behind the other, each a
- * head of fixed length and its data, padded to 8 bytes.
+ * The layout of several requests, or several answers, in one buffer. Entries follow each other:
+ * each is a head of fixed length and its data, padded to 8 bytes.
  *
  * Pure: no lock, no allocation. The driver packs requests and unpacks answers, and the DLL does the
- * reverse, so that both have one truth. Bytes from outside are checked as a whole before any of
+ * reverse, so both share these functions. Bytes from outside are checked as a whole before any of
  * them is used. They are the caller's own copy, which nobody changes meanwhile.
  */
 
@@ -19,7 +19,7 @@
 
 enum {
     IOQ_BATCH_ALIGN = 8,
-    IOQ_ENTRY_BODY = 48, /* bytes: what a request, or an answer, says of itself */
+    IOQ_ENTRY_BODY = 48, /* bytes: the request's, or the answer's, own fields */
 };
 
 struct ioq_entry {
@@ -48,21 +48,21 @@ static inline void *ioq_entry_data(struct ioq_entry *entry)
     return entry + 1;
 }
 
-/* The one behind it, of a batch that was checked or filled; it may be the end. */
+/* The next entry of a batch that was checked or filled; it may be the end. */
 static inline struct ioq_entry *ioq_entry_next(struct ioq_entry *entry)
 {
     return (struct ioq_entry *)((uint8_t *)entry + ioq_entry_size(entry->length));
 }
 
-/* `count` entries lie within `length` bytes, of which none is left over, and what is reserved is 0.
+/* True: `count` entries fill `length` bytes exactly, and all reserved fields are 0.
  * Any bytes may be given. */
 bool ioq_batch_check(const void *entries, size_t length, uint32_t count);
 
-/* The next entry with room for so much data, its head zeroed and its padding as well; NULL: it does
- * not fit, and nothing has changed. */
+/* The next entry with room for so much data, its head and its padding zeroed. NULL: it does not
+ * fit, and nothing has changed. */
 struct ioq_entry *ioq_batch_add(struct ioq_batch *batch, uint32_t length);
 
-/* Takes an entry's size off *room. False: so much room is not there, and nothing has changed. */
+/* Takes an entry's size off *room. False: there is less room, and nothing has changed. */
 bool ioq_batch_spend(size_t *room, uint32_t length);
 
 #endif

@@ -22,7 +22,7 @@ static void park(struct ioq_gate *gate, struct ioq_flow *flow, struct ioq_waiter
     }
 }
 
-/* A nexus has its turn with one exclusive task, or with all before its next exclusive one. */
+/* In its turn a nexus has one exclusive task, or all tasks before its next exclusive one. */
 static bool goes_on(const struct ioq_waiter *waiter)
 {
     return waiter->next && !waiter->exclusive && !waiter->next->exclusive;
@@ -63,7 +63,7 @@ static uint64_t patience_at(const struct ioq_gate *gate, uint64_t now)
 }
 
 /* Takes out the exclusive tasks that have their turn and have waited for longer than the patience;
- * returns where the list ends. */
+ * returns the end of the list. */
 static struct ioq_waiter **refuse(struct ioq_gate *gate, uint64_t now, struct ioq_waiter **end)
 {
     struct ioq_waiter *waiter;

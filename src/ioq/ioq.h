@@ -4,9 +4,9 @@
 /*
  * The I/O queue: requests wait for servers, servers wait for requests.
  *
- * A pure, intrusive data structure: no lock, no allocation, no copying; every call is O(1) save
- * ioq_init(). Its caller guards it (a mutex in user mode, a spin lock in a kernel) and moves data
- * and completes requests after it has let go of the guard.
+ * It is a pure, intrusive data structure: no lock, no allocation, no copying. Every call is O(1)
+ * save ioq_init(). Its caller guards it (a mutex in user mode, a spin lock in a kernel) and moves
+ * data and completes requests after it has let go of the guard.
  *
  *            post                    delivered to a server              complete(hint)
  *   IDLE ------------> PENDING ------------------------------> SERVED ------------------> IDLE
@@ -36,14 +36,14 @@ enum ioq_state {
     IOQ_SERVED,
 };
 
-/* Embedded in what the caller queues. */
+/* Embedded in the request that the caller queues. */
 struct ioq_request {
     struct ioq_link link;
     uint32_t slot;
     uint8_t state; /* enum ioq_state */
 };
 
-/* Embedded in a structure of the one that serves. */
+/* Embedded in a structure of the server. */
 struct ioq_server {
     struct ioq_link link;
     bool waiting;
@@ -58,7 +58,7 @@ struct ioq_slot {
 struct ioq {
     struct ioq_link pending; /* oldest first */
     struct ioq_link served;
-    struct ioq_link servers; /* the one that began to wait last is first: its caches are warm */
+    struct ioq_link servers; /* the server that began to wait last is first: its caches are warm */
     struct ioq_slot *slots;  /* the caller's, slot_count of them */
     uint32_t slot_count;
     uint32_t free_slot;
@@ -69,7 +69,7 @@ struct ioq {
 
 enum ioq_result {
     IOQ_QUEUED,  /* no server is waiting; the request is pending */
-    IOQ_MATCHED, /* delivered: *server is the one to wake (it no longer waits) */
+    IOQ_MATCHED, /* delivered: wake *server, which no longer waits */
     IOQ_FULL,    /* every slot is taken; the request is untouched */
     IOQ_STOPPED, /* the queue is stopped; the request is untouched */
 };
@@ -80,8 +80,8 @@ void ioq_init(struct ioq *queue, struct ioq_slot *slots, uint32_t slot_count);
 enum ioq_result ioq_post(
     struct ioq *queue, struct ioq_request *request, struct ioq_server **server, uint64_t *hint);
 
-/* A server asks for work: the oldest pending request with its hint; or NULL, and the server now
- * waits (unless the queue is stopped, which queue->stopped tells). */
+/* A server asks for work. Returns the oldest pending request with its hint. NULL: the server now
+ * waits, unless the queue is stopped (queue->stopped). */
 struct ioq_request *ioq_wait(struct ioq *queue, struct ioq_server *server, uint64_t *hint);
 
 /* The oldest pending request, which stays where it is; NULL: there is none. */

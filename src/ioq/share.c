@@ -29,7 +29,7 @@ bool ioq_share_take(
     return true;
 }
 
-/* Where there was one left all the time, each flow waits for nobody but itself. */
+/* If one was left all the time, each flow waits only for itself. */
 static struct ioq_waiter *next(const struct ioq_share *share, const struct ioq_flow *giver)
 {
     if (share->in_use >= share->limit)

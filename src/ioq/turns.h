@@ -2,12 +2,12 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Waiters that have turns: those of one flow first come, first served; the flows in turns. A flow
- * is what one nexus has waiting at one place, so that an initiator with a thousand commands holds
- * up one that has a single command by one of them.
+ * Waiters that take turns: within a flow first come, first served; the flows in turns. A flow has
+ * the waiters of one nexus at one place. So an initiator with a thousand commands holds up
+ * another's single command by only one of them.
  *
- * Pure and intrusive: no lock, no allocation; a queue of any length is full never. The links lie in
- * the waiters, and the queues of a nexus in the nexus. The caller guards each struct ioq_turns and
+ * It is pure and intrusive: no lock, no allocation, and a queue is never full. The links are in the
+ * waiters, and the queues of a nexus in the nexus. The caller guards each struct ioq_turns and
  * its flows by a lock of its own.
  */
 
@@ -30,13 +30,13 @@ enum ioq_place {
     IOQ_PLACES,
 };
 
-/* What one nexus has at one place. All zero at first. */
+/* The waiters of one nexus at one place. All zero at first. */
 struct ioq_flow {
     struct ioq_flow *next; /* of a ring */
     struct ioq_flow *previous;
     struct ioq_waiter *first;
     struct ioq_waiter *last;
-    _Atomic uint32_t held; /* how much the nexus has of what its waiters wait for */
+    _Atomic uint32_t held; /* how much of the resource the nexus has */
 };
 
 /* Embedded in a request, which waits at one place at a time. All zero at first. */
@@ -44,7 +44,8 @@ struct ioq_waiter {
     struct ioq_waiter *next; /* also of the lists in which waiters are returned */
     struct ioq_waiter *previous;
     struct ioq_flow *flow;
-    struct ioq_turns *_Atomic waits_in; /* NULL: it does not wait. That queue's lock guards it */
+    struct ioq_turns *_Atomic waits_in; /* NULL: it does not wait. The lock of that queue guards
+                                         * it */
 
     /* At the gate (gate.h). The caller sets the first two before it enters. */
     bool exclusive;       /* it goes alone */
@@ -57,31 +58,31 @@ struct ioq_waiter {
 };
 
 struct ioq_turns {
-    struct ioq_flow *turn;  /* a ring of those with waiters; the next turn is its; NULL: none */
+    struct ioq_flow *turn;  /* a ring of the flows with waiters; it has the next turn; NULL: none */
     _Atomic uint32_t count; /* waiters; may be read without the lock */
 };
 
 void ioq_turns_init(struct ioq_turns *turns);
 
-/* Behind those of its flow. A flow that had none gets the last turn. */
+/* Behind those of its flow. A flow that had no waiter gets the last turn. */
 void ioq_turns_put(struct ioq_turns *turns, struct ioq_flow *flow, struct ioq_waiter *waiter);
 
 /* Before those of its flow. */
 void ioq_turns_put_first(struct ioq_turns *turns, struct ioq_flow *flow, struct ioq_waiter *waiter);
 
-/* The next turn is that of this one's flow. It waits here. */
+/* This waiter's flow gets the next turn. It waits here. */
 void ioq_turns_prefer(struct ioq_turns *turns, const struct ioq_waiter *waiter);
 
-/* The one whose turn it is; NULL: none waits. */
+/* The waiter whose turn it is; NULL: none waits. */
 struct ioq_waiter *ioq_turns_first(const struct ioq_turns *turns);
 
 /* The first in the order of turns whose flow holds less than this; NULL: there is none. */
 struct ioq_waiter *ioq_turns_first_below(const struct ioq_turns *turns, uint32_t held);
 
-/* Takes out one that has a turn. Its flow gets the last turn, or (again) the next. */
+/* Takes out the waiter that has the turn. Its flow gets the last turn, or (again) the next. */
 void ioq_turns_take(struct ioq_turns *turns, struct ioq_waiter *waiter, bool again);
 
-/* Takes any out; false when it does not wait here. */
+/* Takes out any waiter; false when it does not wait here. */
 bool ioq_turns_remove(struct ioq_turns *turns, struct ioq_waiter *waiter);
 
 static inline uint32_t ioq_flow_held(const struct ioq_flow *flow)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Names and numbers of addresses; these calls are every system's. */
+/* Names and numbers of addresses, by calls that every system has. */
 
 #include "os/sockets.h"
 
@@ -71,7 +71,8 @@ void os_socket_network(os_socket socket, uint8_t network[OS_NETWORK])
     }
 }
 
-/* Without brackets; an IPv4 peer of an IPv6 socket knows us, and we it, by the IPv4 address. */
+/* Without brackets. An IPv4 peer of an IPv6 socket knows this end by the IPv4 address, and the
+ * reverse. */
 static bool numbers_of(const struct sockaddr_storage *address, socklen_t length,
     char host[OS_HOST_MAX], char port[OS_PORT_MAX])
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Little-endian numbers of structures as they lie on a wire; Windows has no others. */
+/* Little-endian numbers in structures that have the layout of a wire; Windows has no others. */
 
 #ifndef OS_ENDIAN_H
 #define OS_ENDIAN_H

@@ -4,7 +4,7 @@
 /*
  * Stream sockets that never block, and a poller that waits for many of them.
  *
- * The system's header has the types, since data goes to the system as it lies:
+ * The system's header has the types, since data goes to the system unchanged:
  *
  *   os_socket, OS_NO_SOCKET  a descriptor or handle
  *   struct os_vec            { base, length } in the layout of the system's scatter lists
@@ -13,7 +13,7 @@
  *   OS_POLL_IN, OS_POLL_OUT  to ask for; OS_POLL_GONE may come unasked
  *   OS_NET_*                 errors that callers tell apart
  *
- * Errors are the system's own positive numbers; os_net_text() says what they mean.
+ * Errors are the system's own positive numbers; os_net_text() has their texts.
  */
 
 #ifndef OS_NET_H
@@ -41,8 +41,8 @@ struct os_address {
     uint32_t length;
 };
 
-/* Where a host name or address and a port in decimal lead, in the system's order of preference:
- * their number. 0: *why has the reason, as long as os_net_text() keeps one. */
+/* The addresses of a host name or address and a port in decimal, in the system's order of
+ * preference. Returns their number. 0: *why has the reason, as long as os_net_text() keeps one. */
 unsigned os_resolve(const char *host, const char *port,
     struct os_address addresses[OS_ADDRESSES_MAX], const char **why);
 /* Its address and port in numbers, as os_socket_here() has those of a socket that is bound to it.
@@ -53,13 +53,13 @@ bool os_address_text(
 bool os_address_is_loopback(const struct os_address *address);
 enum { OS_NETWORK = 8 };
 /* Bytes that tell the peer's network from others: its IPv4 address, or the first half of its IPv6
- * address, since a host chooses the other half. Zeros for a socket that is not TCP's. */
+ * address, since a host chooses the other half. All zeros for a socket other than TCP's. */
 void os_socket_network(os_socket socket, uint8_t network[OS_NETWORK]);
 
 /* This end's address, without brackets but with a zone (fe80::1%eth0), and port, in numbers. False:
  * it has none. */
 bool os_socket_here(os_socket socket, char host[OS_HOST_MAX], char port[OS_PORT_MAX]);
-/* The other end's; "local" and "0" where it has none. */
+/* The other end's; "local" and "0" if it has none. */
 void os_socket_peer(os_socket socket, char host[OS_HOST_MAX], char port[OS_PORT_MAX]);
 
 enum os_host {
@@ -76,32 +76,34 @@ enum os_host os_host_kind(const char *host);
 int os_listen(const struct os_address *address, int backlog, os_socket *listener);
 
 /* Takes the listening sockets that a service manager passes (sd_listen_fds(3)); os_listen() gives
- * out each for its address, once. Changes the environment. 0 or an errno value: EINVAL and EBADF
- * for the descriptor *failed, which is no listening stream socket, E2BIG for more than 64. */
+ * out each for its address, once. Changes the environment. 0 or an errno value. EINVAL, EBADF: the
+ * descriptor *failed is no listening stream socket. E2BIG: there are more than 64. */
 int os_inherit_sockets(unsigned *count, int *failed);
-/* The one of this address, which is the caller's from now on, or OS_NO_SOCKET. */
+/* The socket of this address, which the caller owns from now on, or OS_NO_SOCKET. */
 os_socket os_inherited_socket(const struct os_address *address);
-/* Where one that nobody has taken listens at the same port: it is in the way of this address. */
+/* The address of a socket at the same port that nobody has taken: it is in the way of this
+ * address. */
 bool os_inherited_address(const struct os_address *wanted, char *text, size_t size);
-/* Where the next one listens that nobody has taken. *at begins with 0. False: there are no more. */
+/* The address of the next socket that nobody has taken. *at begins with 0. False: there are no
+ * more. */
 bool os_inherited_left(unsigned *at, char *text, size_t size);
 
 enum os_accepted {
     OS_ACCEPTED,
     OS_ACCEPTED_NONE,      /* nobody waits */
-    OS_ACCEPTED_EXHAUSTED, /* no descriptor or memory for it: somebody goes on waiting */
+    OS_ACCEPTED_EXHAUSTED, /* no descriptor or memory for it: a client goes on waiting */
 };
 enum os_accepted os_accept(os_socket listener, os_socket *accepted);
 
 /* Small writes go out at once. Does nothing to a socket that is not TCP's. */
 void os_socket_no_delay(os_socket socket);
-/* No more is sent: the peer sees the end when it has read everything. */
+/* Ends sending: the peer sees the end when it has read everything. */
 void os_socket_end(os_socket socket);
-/* One that no poller watches; for others os_poller_close(). */
+/* Closes a socket that no poller watches; for others os_poller_close(). */
 void os_socket_close(os_socket socket);
 
 /* Bytes moved, 0 (received: the peer has ended), or minus an error, of which OS_NET_WOULD_BLOCK is
- * ordinary. One system call each. */
+ * ordinary. Each makes a single system call. */
 ptrdiff_t os_send(os_socket socket, struct os_vec *vecs, unsigned count);
 ptrdiff_t os_receive(os_socket socket, struct os_vec *vecs, unsigned count);
 

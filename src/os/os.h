@@ -2,8 +2,8 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * What the library needs of an operating system. One header; an implementation for each system in
- * its own folder. Locks and waits cannot fail; what can returns 0 or an errno value.
+ * Declares what the library needs of an operating system. Each system has an implementation in its
+ * own folder. Locks and waits cannot fail; functions that can fail return 0 or an errno value.
  */
 
 #ifndef OS_OS_H
@@ -15,7 +15,7 @@
 #include <stdio.h>
 
 /* os_mutex, os_cond, OS_MUTEX_INIT and OS_COND_INIT (instead of their init()), os_thread, and
- * OS_PRINTF for what is like printf. */
+ * OS_PRINTF for functions like printf. */
 #if defined(_WIN32)
 #include "os/windows/probes.h"
 #include "os/windows/types.h"
@@ -37,20 +37,21 @@ void os_cond_wait_ms(os_cond *cond, os_mutex *mutex, uint32_t milliseconds);
 void os_cond_signal(os_cond *cond);
 void os_cond_broadcast(os_cond *cond);
 
-/* The thread blocks every signal, so that those of the process reach the program's own threads.
- * name: at most 15 characters, for debuggers; it and argument live as long as the thread. */
+/* The thread blocks every signal, so that the process's signals reach the program's own threads.
+ * The name has at most 15 characters, for debuggers; name and argument live as long as the
+ * thread. */
 int os_thread_create(
     os_thread *thread, const char *name, void (*function)(void *argument), void *argument);
 void os_thread_join(os_thread thread);
 void os_yield(void);
 
-/* A process has at most OS_FORK_PAIRS pairs of functions. They run around each fork(), where there
- * is such a call: before on the thread that forks, the last pair first, then after in both
- * processes, the first pair first. The child has this thread alone. */
+/* A process has at most OS_FORK_PAIRS pairs of functions. They run around each fork(), on systems
+ * with this call. `before` runs on the thread that forks, the last pair first; then `after` runs in
+ * both processes, the first pair first. The child has this thread alone. */
 enum { OS_FORK_PAIRS = 4 };
 void os_at_fork(void (*before)(void), void (*after)(bool child));
-/* At exit(), while the other threads still run. Does nothing where a library's last function is
- * called without them. */
+/* At exit(), while the other threads still run. Does nothing on systems that call a library's last
+ * function after their end. */
 void os_at_exit(void (*function)(void));
 
 /* An event: a descriptor that polls readable (net.h) from signal to clear. */
@@ -80,8 +81,8 @@ uint32_t os_descriptor_limit(void);
 /* Unpredictable bytes. */
 void os_random(void *buffer, size_t length);
 
-/* The hash of two pieces, one after the other. Returns its length, 0 when the system has it not or
- * may not use it. */
+/* The hash of two pieces, one after the other. Returns its length; 0 when the system lacks the hash
+ * or may not use it. */
 enum os_hash { OS_MD5, OS_SHA1, OS_SHA256 };
 enum { OS_HASH_MAX = 32 };
 size_t os_hash(enum os_hash which, const void *first, size_t first_length, const void *second,
@@ -94,31 +95,32 @@ uint32_t os_crc32c(uint32_t crc, const void *bytes, size_t length);
  * gets their numbers. 0 or an errno value. */
 int os_reserve_descriptors(void);
 
-/* Zeroes; not left out when nobody looks at the bytes again. */
+/* Zeroes; the compiler does not leave it out, although nobody reads the bytes again. */
 void os_wipe(void *bytes, size_t length);
 
 /* While secrets are in memory the process writes no core dump, and no other program of its user may
- * attach to it or read its memory. Calls nest. Windows has no such switch: there a process of the
- * same user can be kept out by nothing. */
+ * attach to it or read its memory. Calls nest. Windows has no such switch: nothing keeps out a
+ * process of the same user there. */
 void os_secrets_begin(void);
 void os_secrets_end(void);
 
-/* Opens a regular file for reading that holds secrets: nobody but its owner, and on Windows the
- * system and administrators, may read or change it. path: UTF-8. 0 or an errno value (EPERM: others
- * may), and then why has the reason as text. */
+/* Opens a regular file with secrets for reading. Only its owner may read or change it, and on
+ * Windows also the system and administrators. path: UTF-8. Returns 0 or an errno value (EPERM:
+ * others may); after an error, why has the reason as text. */
 int os_secret_open(const char *path, FILE **file, char *why, size_t size);
 
-/* Page-aligned and zeroed; takes real memory only where it is touched. NULL when there is none. */
+/* Page-aligned and zeroed; takes real memory only for pages that are touched. NULL when there is
+ * none. */
 void *os_pages_alloc(size_t length);
 void os_pages_free(void *pages, size_t length);
 
-/* The callback runs on a thread of its own, once: after SIGINT, SIGTERM or SIGHUP, or what a
- * console has instead. A SIGINT or SIGTERM that comes a second later acts as it did before
- * the watch. SIGHUP stays ignored where it was, and SIGPIPE is ignored during the watch. A
+/* The callback runs on a thread of its own, once: after SIGINT, SIGTERM or SIGHUP, or a console's
+ * event instead. A SIGINT or SIGTERM that comes a second later acts as it did before the watch.
+ * SIGHUP stays ignored if it was, and SIGPIPE is ignored during the watch. A
  * process has at most one watch: EBUSY when there is one. A child of fork() does not inherit it:
  * SIGINT, SIGTERM and SIGHUP act there as they did before the watch. */
 int os_signal_watch(void (*callback)(void *context), void *context);
-/* Waits for a callback that runs. Not from the callback. Where a signal has come, later ones act as
+/* Waits for a callback that runs. Not from the callback. If a signal has come, later ones act as
  * during the watch. A child of fork() has the handlers restored. */
 void os_signal_unwatch(void);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* The system's headers of addresses, whose contents are the same everywhere. For src/os alone. */
+/* Includes the system's headers of addresses, whose contents are the same everywhere. For src/os
+ * alone. */
 
 #ifndef OS_SOCKETS_H
 #define OS_SOCKETS_H
@@ -9,7 +10,7 @@
 #ifdef _WIN32
 #include <winsock2.h>
 #include <ws2tcpip.h>
-/* getaddrinfo()'s errors are Winsock's, and its own texts stand in one buffer for all threads. */
+/* getaddrinfo()'s errors are Winsock's; its own texts share a buffer among all threads. */
 #define os_resolve_text os_net_text
 #else
 #include <arpa/inet.h>

@@ -6,15 +6,15 @@
  *
  * The unit counts how often each was raised, a nexus how many of them it has seen; it has one
  * pending while it is behind. `attention` counts all of them together, so that a command compares
- * one number when there is nothing to report, which is nearly always. Those that are about
- * reservations concern single nexuses: they wait in the registrations (reservation.c).
+ * one number when there is nothing to report, which is nearly always. Attentions about reservations
+ * concern single nexuses: they wait in the registrations (reservation.c).
  */
 
 #include "scsi/internal.h"
 
-/* In the order in which they are reported: a reset explains what follows. A new nexus hears POWER
- * ON, RESET, OR BUS DEVICE RESET OCCURRED, and not POWER ON OCCURRED (SPC-4 table F.2): both are
- * true, and initiators such as libiscsi's try again after the former only. */
+/* In the order in which they are reported: a reset explains what follows. A new nexus gets POWER
+ * ON, RESET, OR BUS DEVICE RESET OCCURRED, and not POWER ON OCCURRED (SPC-4 table F.2). Both are
+ * true, but initiators such as libiscsi's try again after the former only. */
 static const uint8_t codes[SCSI_UA_COUNT][2] = {
     [SCSI_UA_POWER_ON] = { 0x29, 0x00 },
     [SCSI_UA_RESET] = { 0x29, 0x02 },
@@ -46,7 +46,8 @@ void scsi_unit_attention(struct scsi_unit *unit, enum scsi_attention attention,
         atomic_store(&unit->mode, scsi_mode_default(&unit->params));
         scsi_reservation_drop(unit, 0);
     }
-    /* The exempt nexus first, so that it runs ahead and is never behind because of this one. */
+    /* The exempt nexus is first, so that it runs ahead and this attention never leaves it
+     * behind. */
     if (except)
         atomic_fetch_add(&except->attentions_seen[attention], 1);
     atomic_fetch_add(&unit->attentions[attention], 1);
@@ -81,7 +82,7 @@ bool scsi_attention_take(struct scsi_task *task, struct scsi_outcome *outcome)
 {
     struct scsi_unit *unit = task->unit;
     struct scsi_nexus *nexus = task->nexus;
-    /* Read before the single counters: whatever is raised later makes it differ again. */
+    /* It is read before the single counters, so a later attention makes it differ again. */
     uint32_t all = atomic_load(&unit->attention);
     uint8_t code[2];
 
@@ -89,7 +90,7 @@ bool scsi_attention_take(struct scsi_task *task, struct scsi_outcome *outcome)
         uint32_t raised = atomic_load(&unit->attentions[i]);
         uint32_t seen = atomic_load(&nexus->attentions_seen[i]);
 
-        /* The exchange makes one of several threads report it. */
+        /* The exchange lets only one of several threads report it. */
         while ((int32_t)(raised - seen) > 0) {
             if (atomic_compare_exchange_weak(&nexus->attentions_seen[i], &seen, raised)) {
                 *outcome = attention(codes[i]);

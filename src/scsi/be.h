@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Big-endian fields: the only place that knows the byte order of SCSI. */
+/* Big-endian fields. No other file knows the byte order of SCSI. */
 
 #ifndef SCSI_BE_H
 #define SCSI_BE_H

@@ -31,7 +31,7 @@ enum scsi_step scsi_read_capacity_16(struct scsi_task *task, uint8_t *reply)
     return scsi_reply(task, 32);
 }
 
-/* SBC-3 5.4. Only the device knows what it has allocated, and it has no operation to ask that.
+/* SBC-3 5.4. Only the device knows what it has allocated, and no operation asks for that.
  * Status 0h is right for all blocks: mapped, or in an unknown state. */
 enum scsi_step scsi_get_lba_status(struct scsi_task *task, uint8_t *reply)
 {

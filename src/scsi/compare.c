@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* COMPARE AND WRITE and ORWRITE: read, look, write. They are atomic since their rows make them
+/* COMPARE AND WRITE and ORWRITE: read, compare, write. They are atomic since their rows make them
  * exclusive: the caller runs nothing else on the unit meanwhile. */
 
 #include "scsi/internal.h"
 
 enum { START, HAVE_DATA, HAVE_SCRATCH, READ, WRITTEN, FLUSHED };
 
-/* SBC-3 5.2: the data-out is what is expected, then what to write. FUA is for what is written: read
- * with it, the device would flush twice. */
+/* SBC-3 5.2: the data-out has the expected data, then the data to write. FUA is for the write: with
+ * a read too, the device would flush twice. */
 enum scsi_step scsi_compare_and_write(struct scsi_task *task)
 {
     uint8_t shift = task->unit->block_shift;
@@ -45,11 +45,11 @@ enum scsi_step scsi_compare_and_write(struct scsi_task *task)
     }
 }
 
-/* Longer than any that is in use, and short enough for all others to wait. */
+/* The bound is longer than any command in use, and short enough for all others to wait. */
 enum { ORWRITE_MAX = 1 << 20 };
 
-/* SBC-3 5.5. All others wait meanwhile, so of several pieces that must be durable there is one
- * flush, at the end. */
+/* SBC-3 5.5. All others wait meanwhile, so several pieces that must be durable share a flush at the
+ * end. */
 enum scsi_step scsi_orwrite(struct scsi_task *task)
 {
     uint8_t shift = task->unit->block_shift;

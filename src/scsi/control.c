@@ -5,7 +5,7 @@
 
 #include "scsi/internal.h"
 
-/* SPC-4 6.47: a unit attention, the one thing it could report, was reported before. */
+/* SPC-4 6.47: it could only report a unit attention, which was reported before. */
 enum scsi_step scsi_test_unit_ready(struct scsi_task *task)
 {
     return scsi_finish(task);
@@ -24,8 +24,8 @@ enum scsi_step scsi_request_sense(struct scsi_task *task, uint8_t *reply)
     return scsi_reply(task, scsi_sense_build(reply, &outcome, descriptor));
 }
 
-/* SBC-3 5.25. There is nothing to spin down: stopping writes the cache back, as it must, and the
- * unit stays ready for its other initiators. */
+/* SBC-3 5.25. The disk has nothing to spin down. Stopping writes the cache back, as it must, and
+ * the unit stays ready for its other initiators. */
 enum scsi_step scsi_start_stop_unit(struct scsi_task *task)
 {
     bool start = task->cdb[4] & 0x01;
@@ -37,7 +37,7 @@ enum scsi_step scsi_start_stop_unit(struct scsi_task *task)
     return scsi_ask(task, SCSI_FLUSH, 1);
 }
 
-/* SBC-3 5.10: the medium cannot be removed, so it is always prevented. */
+/* SBC-3 5.10: the medium cannot be removed, so removal is always prevented. */
 enum scsi_step scsi_prevent_allow(struct scsi_task *task)
 {
     return scsi_finish(task);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* The engine's look at data-out, which may lie in pieces and in memory that others can change:
- * every byte is read once. */
+/* Reads data-out, which may be in pieces and in memory that others can change: the engine reads
+ * every byte once. */
 
 #include "scsi/internal.h"
 
@@ -80,7 +80,8 @@ size_t scsi_data_compare(const struct scsi_task *task, uint64_t offset, const vo
     struct cursor cursor = cursor_at(task, offset);
     const uint8_t *other = with;
     const uint8_t *piece;
-    uint8_t copy[512]; /* so that what differed at the first look still does at the second */
+    uint8_t copy[512]; /* so that bytes that differed at the first look still differ at the
+                        * second */
     size_t done = 0, at = 0, n;
 
     while (done < length) {

@@ -2,9 +2,10 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * The two byte orders of a GUID. RFC 4122 4.1.2 has every field big-endian, as it is printed; the
- * engine and spd.h keep that. Windows' GUID has its first three fields in the machine's order.
- * Its order is little-endian wherever Windows runs, and in winspd/ioctl.h's structures on any wire.
+ * The two byte orders of a GUID. RFC 4122 4.1.2 has every field big-endian, in its printed order;
+ * the engine and spd.h keep that order. Windows' GUID has its first three fields in the machine's
+ * order. Its order is little-endian wherever Windows runs, and in winspd/ioctl.h's structures on
+ * any wire.
  */
 
 #ifndef SCSI_GUID_H

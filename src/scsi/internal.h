@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What the files of the engine share. */
+/* Declarations that the files of the engine share. */
 
 #ifndef SCSI_INTERNAL_H
 #define SCSI_INTERNAL_H
@@ -14,7 +14,7 @@
 /* Off the hot path: reads and writes pay nothing for it. */
 #define SCSI_COLD __attribute__((noinline, cold))
 
-/* On it: a call would cost more than what it calls. */
+/* On the hot path: a call would cost more than the function itself. */
 #define SCSI_HOT static inline __attribute__((always_inline))
 
 /* T10 VENDOR IDENTIFICATION (SPC-4 6.6.2), of 8 bytes. */
@@ -35,46 +35,47 @@ static inline bool scsi_has_row(const struct scsi_unit *unit, uint8_t profiles)
 }
 
 /*
- * The opcode table: one row a command, the only truth about it.
+ * The opcode table has a row for each command, the only truth about it.
  */
 enum {
     SCSI_ROW_MEDIUM = 1 << 0,      /* reads or changes the medium */
     SCSI_ROW_WRITES = 1 << 1,      /* changes the medium: refused when write-protected */
     SCSI_ROW_EXCLUSIVE = 1 << 2,   /* atomic against everything else on the unit */
-    SCSI_ROW_RANGE = 1 << 3,       /* has LBA and block count at the usual places for its length */
+    SCSI_ROW_RANGE = 1 << 3,       /* LBA and block count are at the usual places for its length */
     SCSI_ROW_LIMITED = 1 << 4,     /* its block count is bounded by max_command_length */
-    SCSI_ROW_NO_UNIT = 1 << 5,     /* answered also where there is no logical unit */
+    SCSI_ROW_NO_UNIT = 1 << 5,     /* answered also without a logical unit */
     SCSI_ROW_NO_ATTENTION = 1 << 6, /* not stopped by a unit attention (SAM-5 5.14.5) */
     SCSI_ROW_NEEDS_UNMAP = 1 << 7, /* exists only with thin provisioning */
-    SCSI_ROW_UNMAP_BIT = 1 << 8,   /* byte 1 has an UNMAP bit, valid only where unmapped blocks read
-                                    * as zeros */
-    /* Under a persistent reservation others have no part in (SPC-4 5.13.1, SBC-3 table 13);
-     * with none of them only those who have a part may send the command. */
+    SCSI_ROW_UNMAP_BIT = 1 << 8,   /* byte 1 has an UNMAP bit, valid only if unmapped blocks read as
+                                    * zeros */
+    /* Initiators without a part in a persistent reservation may send the command (SPC-4 5.13.1,
+     * SBC-3 table 13). Without these flags, only initiators with a part may send it. */
     SCSI_ROW_ALLOWED_WE = 1 << 9,  /* allowed under Write Exclusive types */
     SCSI_ROW_ALLOWED_EA = 1 << 10, /* and under Exclusive Access types */
     SCSI_ROW_ALLOWED_START = 1 << 11, /* under both with bit 0 of byte 4 (START) set */
     SCSI_ROW_ALLOWED_ZERO = 1 << 12,  /* under both with byte 4 (PREVENT) zero */
-    SCSI_ROW_ALLOWED_RESERVED = 1 << 13, /* where another has sent RESERVE (SPC-2 5.5.1) */
-    SCSI_ROW_ALWAYS_ANSWERED = 1 << 14, /* whatever others wait for: see scsi_always_answered() */
-    SCSI_ROW_ENTERS = 1 << 15,     /* a builder of what exclusive tasks change: not beside one */
+    SCSI_ROW_ALLOWED_RESERVED = 1 << 13, /* although another has sent RESERVE (SPC-2 5.5.1) */
+    SCSI_ROW_ALWAYS_ANSWERED = 1 << 14, /* although others wait: see scsi_always_answered() */
+    SCSI_ROW_ENTERS = 1 << 15,     /* builds a reply that exclusive tasks change: not beside one */
 };
 
 struct scsi_row {
-    /* One of the two: a state machine over task->phase, called at begin (phase 0) and after every
-     * step that ended well; or a builder of data-in, called once with a zeroed buffer of
-     * SCSI_REPLY_LENGTH bytes, whose allocation length the row locates. */
+    /* A row has one of the two. `run` is a state machine over task->phase, called at begin (phase
+     * 0) and after every step that ended well. `build` makes data-in: it is called once with a
+     * zeroed buffer of SCSI_REPLY_LENGTH bytes, and the row locates the allocation length. */
     enum scsi_step (*run)(struct scsi_task *task);
     enum scsi_step (*build)(struct scsi_task *task, uint8_t *reply);
-    /* Or neither, for an operation code whose commands are told apart by service action. */
+    /* A row has neither for an operation code whose commands differ by service action. */
     const struct scsi_row *actions;
     uint8_t action_count;
-    uint8_t length;                /* of the CDB; 0: there is no such command */
+    uint8_t length;                /* length of the CDB; 0: there is no such command */
     uint8_t direction;             /* enum scsi_direction */
     uint8_t allocation_at;         /* offset of ALLOCATION LENGTH in the CDB; 0: it has none */
     uint8_t allocation_size;
     uint16_t flags;
-    /* CDB USAGE DATA (SPC-4 6.35.3): operation code and service action as they are, ones for the
-     * bits that are looked at; ones also past the end of the CDB, where nobody looks. */
+    /* CDB USAGE DATA (SPC-4 6.35.3): operation code and service action themselves, and ones for the
+     * bits that the engine reads. The bytes past the end of the CDB are ones, too; nobody reads
+     * them. */
     uint8_t usage[16];
 };
 
@@ -85,7 +86,7 @@ enum {
 
 extern const struct scsi_row scsi_rows[256];
 
-/* A block operation is a command but for its beginning, which has no CDB to look at. */
+/* A block operation is a command, except that its beginning has no CDB to read. */
 struct scsi_block_row {
     const struct scsi_row *row;
     enum scsi_step (*begin)(struct scsi_task *task); /* phase 0; the rest is row->run's */
@@ -95,11 +96,11 @@ struct scsi_block_row {
 
 extern const struct scsi_block_row scsi_block_rows[SCSI_BLOCK_OPERATIONS];
 
-/* Whether the unit has this command (NULL: no unit, so every command there could be). */
+/* Whether the unit has this command (NULL: no unit, so every possible command). */
 bool scsi_row_enabled(const struct scsi_row *row, const struct scsi_unit *unit);
 
 /*
- * Why a command fails: key, code and qualifier are in sense.c.
+ * The reasons for which a command fails; sense.c has their key, code and qualifier.
  */
 enum scsi_reason {
     SCSI_NO_SENSE,
@@ -125,13 +126,13 @@ enum scsi_step scsi_fail(struct scsi_task *task, enum scsi_reason reason);
 enum scsi_step scsi_fail_information(struct scsi_task *task, enum scsi_reason reason,
     uint64_t information);
 enum scsi_step scsi_fail_cdb(struct scsi_task *task, unsigned byte, unsigned bit);
-/* The number of blocks, wherever the CDB has it (rows with SCSI_ROW_RANGE), is not acceptable. */
+/* The number of blocks (rows with SCSI_ROW_RANGE) is not acceptable; finds its place in the CDB. */
 enum scsi_step scsi_fail_blocks(struct scsi_task *task);
 enum scsi_step scsi_fail_parameter(struct scsi_task *task, unsigned byte, unsigned bit);
 enum scsi_step scsi_fail_outcome(struct scsi_task *task, const struct scsi_outcome *outcome);
 
-/* The task has ended well, but for the sense of what one of its operations had to recover from:
- * all else about its end stays. */
+/* The task has ended well, but has the sense of an operation that recovered from an error.
+ * Everything else about its end stays. */
 void scsi_report_completed(struct scsi_task *task);
 
 /* Sense data as parameter data (REQUEST SENSE); returns its length, at most SCSI_SENSE_MAX. */
@@ -142,8 +143,8 @@ struct scsi_outcome scsi_reason_outcome(enum scsi_reason reason);
 bool scsi_attention_take(struct scsi_task *task, struct scsi_outcome *outcome);
 
 /*
- * Reservations: unit->reservation is one word, so that a command sees with one look that there is
- * none, and a waiting one that nothing has changed.
+ * Reservations: unit->reservation is one word. So a single load shows a command that there is none,
+ * and shows a waiting command that nothing has changed.
  */
 enum scsi_reservation_type {
     SCSI_RESERVATION_NONE = 0x0,
@@ -158,7 +159,7 @@ enum scsi_reservation_type {
 enum {
     SCSI_RESERVATION_TYPE = 0x0f,
     SCSI_RESERVATION_HOLDER_SHIFT = 4,  /* index of the registration that holds it */
-    SCSI_RESERVATION_CHANGE_SHIFT = 10, /* how often reservation or registrations have changed */
+    SCSI_RESERVATION_CHANGE_SHIFT = 10, /* number of changes of reservation or registrations */
 };
 
 /* Bits of a registration's state; the rest counts how often it came to a new initiator. */
@@ -194,14 +195,14 @@ static inline bool scsi_all_registrants(uint8_t type)
 /* In an exclusive task: another reservation, or none. Whatever waits asks again. */
 void scsi_reservation_set(struct scsi_unit *unit, uint8_t type, uint32_t holder);
 
-/* Ends what a RESERVE holds: by anybody (0), or by this initiator only. */
+/* Ends a reservation by RESERVE: anybody's (0), or this initiator's only. */
 void scsi_reservation_drop(struct scsi_unit *unit, uint64_t initiator);
 
 /* Whether the task's command has to be refused under this reservation. */
 bool scsi_reservation_conflict(const struct scsi_task *task, uint32_t reservation);
 enum scsi_step scsi_fail_conflict(struct scsi_task *task);
 
-/* What is known of the nexus, registered or not; NULL: nothing. */
+/* The record of the nexus, registered or not; NULL: none. */
 struct scsi_registration *scsi_registration_find(
     struct scsi_unit *unit, const struct scsi_nexus *nexus);
 
@@ -233,8 +234,8 @@ static inline uint32_t scsi_mode(const struct scsi_unit *unit)
  * Ends and transfers.
  */
 
-/* GOOD with data-in: the builder's `length` bytes, cut to the allocation length and to what the
- * initiator takes. */
+/* GOOD with data-in: the builder's `length` bytes, cut to the allocation length and to the
+ * initiator's expected length. */
 enum scsi_step scsi_reply(struct scsi_task *task, uint64_t length);
 
 static inline uint64_t scsi_expected(const struct scsi_task *task)
@@ -244,9 +245,9 @@ static inline uint64_t scsi_expected(const struct scsi_task *task)
 
 bool scsi_fail_short(struct scsi_task *task);
 
-/* Says what the command moves; false when the task failed, since less data-out was announced than
- * it needs: from nothing, as a read, to one byte too few. More may come, and is not looked at. A
- * read that was announced as a write has room for nothing: all of it is overflow. */
+/* Sets what the command moves. False: the task failed, since the initiator announced less data-out
+ * than it needs, be it a read or one byte too few. Surplus data-out is ignored. A read that was
+ * announced as a write has no room: all of it is overflow. */
 static inline bool scsi_transfer(struct scsi_task *task, enum scsi_direction direction,
     uint64_t length)
 {
@@ -308,7 +309,7 @@ static inline uint32_t scsi_scratch_blocks(const struct scsi_unit *unit)
     return room < unit->op_blocks ? room : unit->op_blocks;
 }
 
-/* Whether a flush makes a difference. */
+/* Whether a flush has an effect. */
 static inline bool scsi_has_cache(const struct scsi_unit *unit)
 {
     return unit->params.cache && !unit->params.write_protected;
@@ -328,7 +329,8 @@ static inline bool scsi_has_fua_bit(const struct scsi_task *task)
     return task->flags & SCSI_BLOCK_FUA;
 }
 
-/* SBC-3 4.15: the FUA bit; always without a cache, and for writes also when it is switched off. */
+/* SBC-3 4.15: the FUA bit; always true without a cache, and for writes also when the cache is
+ * switched off. */
 static inline bool scsi_read_fua(const struct scsi_task *task, bool fua_bit)
 {
     return fua_bit || !task->unit->params.cache;
@@ -339,8 +341,8 @@ static inline bool scsi_write_fua(const struct scsi_task *task, bool fua_bit)
     return fua_bit || !(scsi_mode(task->unit) & SCSI_MODE_WCE);
 }
 
-/* Whether a command whose ops were without FUA, such as an unmap, which has none, ends with a
- * flush: the cache is switched off (SBC-3 6.5.5), or a block operation has the bit. */
+/* Whether a command whose ops were without FUA ends with a flush; an unmap never has FUA. True when
+ * the cache is switched off (SBC-3 6.5.5), or a block operation has the bit. */
 static inline bool scsi_must_flush(const struct scsi_task *task)
 {
     return scsi_has_cache(task->unit) && scsi_write_fua(task, scsi_has_fua_bit(task));
@@ -366,12 +368,12 @@ void scsi_data_or(const struct scsi_task *task, uint64_t offset, void *into, siz
 size_t scsi_data_compare(const struct scsi_task *task, uint64_t offset, const void *with,
     size_t length);
 
-/* What VPD B0h says and COMPARE AND WRITE and WRITE SAME enforce. */
+/* Limits that VPD B0h reports, and COMPARE AND WRITE and WRITE SAME enforce. */
 uint32_t scsi_compare_blocks_max(const struct scsi_unit *unit);
 uint32_t scsi_write_same_blocks_max(const struct scsi_unit *unit);
 uint32_t scsi_unmap_blocks_max(const struct scsi_unit *unit);
 
-/* What one unmap operation takes: of all its ranges; and of a range that begins at lba. */
+/* Blocks that one unmap operation takes: in all its ranges, and in a range that begins at lba. */
 static inline uint32_t scsi_unmap_op_blocks(const struct scsi_unit *unit)
 {
     uint32_t most = SCSI_UNMAP_OP_MAX >> unit->block_shift, blocks = scsi_unmap_blocks_max(unit);

@@ -2,15 +2,16 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Log pages (SPC-4 7.3) and LOG SENSE: a row a page, and the lists of pages are computed from them.
+ * Log pages (SPC-4 7.3) and LOG SENSE. A page is a row, and the lists of pages are computed from
+ * the rows.
  *
- * None of them has a counter or a parameter after 0000h, which is why neither the PC field nor a
- * parameter pointer makes a difference.
+ * No page has a counter or a parameter after 0000h, so neither the PC field nor a parameter pointer
+ * has an effect.
  */
 
 #include "scsi/internal.h"
 
-/* Writes what follows the four-byte header, and returns how long that is. */
+/* Writes the page without its four-byte header, and returns the length. */
 typedef uint32_t build_page(uint8_t *page);
 
 struct page {
@@ -24,7 +25,7 @@ enum { DS = 0x80, SPF = 0x40 };
 
 static build_page supported_pages, supported_subpages;
 
-/* SPC-4 7.3.9. There is nothing that could fail by degrees, nor a thermometer. */
+/* SPC-4 7.3.9. The disk has no part that fails by degrees, and no thermometer. */
 static uint32_t informational_exceptions(uint8_t *page)
 {
     page[2] = 0x03; /* of parameter 0000h: a list in binary format */

@@ -4,8 +4,8 @@
 /*
  * Mode pages (SPC-4 7.5, SBC-3 6.5), MODE SENSE and MODE SELECT.
  *
- * A page is a row of constant bytes. What varies are single bits, each a row of `bits` and a bit of
- * unit->mode: these make current, default and changeable values out of one table.
+ * A page is a row of constant bytes. Single bits can vary: each is a row of `bits` and a bit of
+ * unit->mode. So one table gives current, default and changeable values.
  */
 
 #include "scsi/internal.h"
@@ -20,7 +20,7 @@ struct page {
 };
 
 /* Ascending by code, as MODE SENSE returns them. The original's unit begins with the caching page,
- * its only one; here it also has the control page, for MODE SELECT. */
+ * its only page; here it also has the control page, for MODE SELECT. */
 static const struct page pages[] = {
     /* Read-Write Error Recovery: the engine retries nothing and reassigns nothing */
     { SCSI_MODERN, 12, { 0x01, 0x0a } },
@@ -101,7 +101,7 @@ static uint32_t build_pages(const struct scsi_unit *unit, const uint8_t *cdb, ui
 /* The parts of the mode parameter header that depend on the profile. */
 static const struct header {
     bool block_descriptor; /* unless DBD is set */
-    bool dpofua;           /* FUA is heeded also without a cache, where every write has it */
+    bool dpofua;           /* FUA counts also without a cache: every write has it then */
 } headers[] = {
     [SCSI_PROFILE_MODERN] = { .block_descriptor = true, .dpofua = true },
     [SCSI_PROFILE_WINSPD] = { .block_descriptor = false, .dpofua = false },
@@ -166,7 +166,7 @@ struct selection {
     uint32_t set;
 };
 
-/* The block descriptor may repeat the present format, or leave the number of blocks to us. */
+/* The block descriptor may repeat the present format, or leave the number of blocks to the unit. */
 static bool select_block_descriptor(struct scsi_task *task, struct selection *s, uint32_t length,
     bool is_long, uint32_t length_field)
 {
@@ -209,7 +209,7 @@ static const struct page *find_page(const struct scsi_unit *unit, uint8_t code)
     return NULL;
 }
 
-/* One page: what is not changeable must be as it is. */
+/* Checks a page: bits that are not changeable must keep their values. */
 static bool select_page(struct scsi_task *task, struct selection *s)
 {
     const uint8_t *asked = s->list + s->at;
@@ -273,7 +273,7 @@ static bool select_list(struct scsi_task *task, struct selection *s)
 
 enum { START, HAVE_DATA, HAVE_SCRATCH, FLUSHED };
 
-/* All of the list was found good: change everything at once. */
+/* The whole list is good: change everything at once. */
 static enum scsi_step apply(struct scsi_task *task, const struct selection *s)
 {
     struct scsi_unit *unit = task->unit;

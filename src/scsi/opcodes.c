@@ -9,7 +9,7 @@
 
 #include "scsi/internal.h"
 
-/* Length and usage of a CDB; the bytes after its end are never looked at, hence the ones. */
+/* Length and usage of a CDB. The bytes after its end are never read, hence the ones. */
 #define CDB6(...) .length = 6, \
     .usage = { __VA_ARGS__, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }
 #define CDB10(...) .length = 10, .usage = { __VA_ARGS__, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }
@@ -35,8 +35,8 @@
 #define ACTIONS(table) .actions = (table), .action_count = sizeof(table) / sizeof((table)[0])
 
 enum {
-    /* Under reservations of others: what only looks, what persistent ones never stop, and what none
-     * stops. */
+    /* Under reservations of others: commands that only read, commands that persistent ones never
+     * stop, and commands that none stops. */
     LOOKS = SCSI_ROW_ALLOWED_WE,
     PERSISTENT = SCSI_ROW_ALLOWED_WE | SCSI_ROW_ALLOWED_EA,
     ANY = PERSISTENT | SCSI_ROW_ALLOWED_RESERVED,
@@ -72,7 +72,7 @@ static const struct scsi_row persistent_in[] = {
     RESERVE_IN(0x03, scsi_read_full_status),
 };
 
-/* Which of them a reservation stops is their own matter. */
+/* These commands decide themselves which of them a reservation stops. */
 #define RESERVE_OUT(action) \
     { CDB10(0x5f, (action), 0xff, Z2, F4, 0x00), DATA_OUT, \
         .flags = PERSISTENT | SCSI_ROW_EXCLUSIVE, .run = scsi_persistent_reserve_out }

@@ -13,7 +13,7 @@ static bool is_registered(const struct scsi_registration *registration)
     return atomic_load(&registration->state) & SCSI_REGISTERED;
 }
 
-/* PRGENERATION and ADDITIONAL LENGTH; returns how long all of it is. */
+/* PRGENERATION and ADDITIONAL LENGTH; returns the whole length. */
 static uint32_t put_header(const struct scsi_unit *unit, uint8_t *reply, uint32_t additional)
 {
     be32_put(reply, unit->registration_changes);
@@ -40,7 +40,7 @@ static unsigned holder_of(uint32_t reservation)
     return (reservation >> SCSI_RESERVATION_HOLDER_SHIFT) % SCSI_REGISTRATIONS;
 }
 
-/* Of what all registrants hold the key is 0. */
+/* The key is 0 if all registrants hold the reservation. */
 enum scsi_step scsi_read_reservation(struct scsi_task *task, uint8_t *reply)
 {
     const struct scsi_unit *unit = task->unit;
@@ -58,7 +58,7 @@ enum scsi_step scsi_read_reservation(struct scsi_task *task, uint8_t *reply)
 enum scsi_step scsi_report_capabilities(struct scsi_task *task, uint8_t *reply)
 {
     be16_put(reply, 8);
-    reply[2] = 0x04; /* ATP_C, since one target port is all there are; no SIP_C, no PTPL_C */
+    reply[2] = 0x04; /* ATP_C, since the device has a single target port; no SIP_C, no PTPL_C */
     reply[3] = 0x80; /* TMV */
     be16_put(reply + 4, 0xea01); /* all six types */
     return scsi_reply(task, 8);
@@ -67,7 +67,8 @@ enum scsi_step scsi_report_capabilities(struct scsi_task *task, uint8_t *reply)
 /* The TransportID of an initiator that has no name: no specific protocol. */
 static const uint8_t nameless[24] = { 0x0f };
 
-/* One full status descriptor; returns its length. The reply may be longer than what was zeroed. */
+/* A full status descriptor; returns its length. The reply may be longer than the part that was
+ * zeroed. */
 static uint32_t put_full_status(const struct scsi_registration *registration, bool holder,
     uint8_t type, uint8_t *at)
 {

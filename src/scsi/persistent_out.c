@@ -2,8 +2,8 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * PERSISTENT RESERVE OUT (SPC-4 5.13). Its rows are exclusive: what it changes it changes
- * alone, but for the commands that look on as they begin (reservation.c).
+ * PERSISTENT RESERVE OUT (SPC-4 5.13). Its rows are exclusive: nothing else changes meanwhile, but
+ * commands may read the state as they begin (reservation.c).
  *
  * Each service action first decides whether it can be done, then does all of it.
  */
@@ -22,7 +22,7 @@ enum action {
 };
 enum { SPEC_I_PT = 0x08, APTPL = 0x01, LIST_FLAGS = 0x0d };
 
-/* One command and how things stand as it comes. */
+/* A command, and the state that it finds. */
 struct out {
     struct scsi_task *task;
     struct scsi_unit *unit;
@@ -30,7 +30,7 @@ struct out {
     uint64_t action_key; /* SERVICE ACTION RESERVATION KEY */
     uint8_t flags;
     uint8_t asked;                  /* TYPE in the CDB */
-    uint8_t type;                   /* of the present reservation, or none */
+    uint8_t type;                   /* type of the present reservation, or none */
     struct scsi_registration *self; /* NULL: not registered */
     struct scsi_registration *holder; /* NULL: nobody, or all registrants */
     bool attention;                 /* one was raised */
@@ -46,7 +46,7 @@ static bool is_holder(const struct out *out, const struct scsi_registration *reg
     return out->type && (scsi_all_registrants(out->type) || out->holder == registration);
 }
 
-/* Of the types Registrants Only and All Registrants each registered nexus has a part. */
+/* Each registered nexus has a part in the types Registrants Only and All Registrants. */
 static bool is_shared(uint8_t type)
 {
     return type >= SCSI_WRITE_EXCLUSIVE_REGISTRANTS_ONLY;
@@ -57,7 +57,7 @@ static bool is_shared(uint8_t type)
          registration != (out)->unit->registrations + SCSI_REGISTRATIONS; registration++) \
         if (registration != (out)->self && is_registered(registration))
 
-/* Every change, whatever it is, makes commands that wait ask again. */
+/* Every change makes commands that wait ask again. */
 static void set_reservation(struct out *out, uint8_t type, const struct scsi_registration *holder)
 {
     scsi_reservation_set(
@@ -76,13 +76,13 @@ static void raise_others(struct out *out, uint32_t attention)
         raise(out, registration, attention);
 }
 
-/* It stays known until another initiator needs its place, for the attentions it has pending. */
+/* The record stays until another initiator needs its place, for its pending attentions. */
 static void forget(struct scsi_registration *registration)
 {
     atomic_fetch_and(&registration->state, ~(uint32_t)SCSI_REGISTERED);
 }
 
-/* What came of the command: everything that it changed is seen from here on. */
+/* Publishes the outcome of the command: others see all its changes from here on. */
 static enum scsi_step succeed(struct out *out)
 {
     if (out->attention)
@@ -90,8 +90,8 @@ static enum scsi_step succeed(struct out *out)
     return scsi_finish(out->task);
 }
 
-/* A place for the nexus: its own of before, else one that nobody has, rather one that nobody is
- * going to be told about either. */
+/* A place for the nexus: its own former one, else a free one, preferably without pending
+ * attentions. */
 static struct scsi_registration *place_for(struct scsi_unit *unit, const struct scsi_nexus *nexus)
 {
     struct scsi_registration *at = scsi_registration_find(unit, nexus);
@@ -119,7 +119,7 @@ static struct scsi_registration *enroll(struct out *out)
     if (!at)
         return NULL;
     if (atomic_load(&at->initiator) != nexus->initiator) {
-        /* In this order, so that who looks on takes nothing of the former for the latter's. */
+        /* This order keeps a reader from taking the former's state for the latter's. */
         owners = atomic_load(&at->state) / SCSI_REGISTRATION_OWNERS + 1;
         atomic_store(&at->state, owners * SCSI_REGISTRATION_OWNERS);
         atomic_store(&at->initiator, nexus->initiator);
@@ -134,8 +134,8 @@ static struct scsi_registration *enroll(struct out *out)
     return at;
 }
 
-/* With its registration a holder gives up the reservation; one that all
- * registrants hold ends with the last of them. */
+/* With its registration a holder gives up the reservation. A reservation of all registrants ends
+ * with the last of them. */
 static void unregister(struct out *out)
 {
     bool last = true;
@@ -153,7 +153,7 @@ static void unregister(struct out *out)
 /* REGISTER and REGISTER AND IGNORE EXISTING KEY once the key was found good. */
 static enum scsi_step put_key(struct out *out)
 {
-    /* Nothing that would have to outlive us is kept, and no initiator registers another. */
+    /* Nothing is kept beyond the end of the process, and no initiator registers another. */
     if (out->flags & SPEC_I_PT)
         return scsi_fail_parameter(out->task, 20, 3);
     if (out->flags & APTPL)
@@ -208,8 +208,8 @@ static enum scsi_step do_clear(struct out *out)
     return succeed(out);
 }
 
-/* PREEMPT and PREEMPT AND ABORT: the reservation goes over when the key is its holder's, or 0 where
- * all registrants hold it; in any case the key's registrations end, save our own. */
+/* PREEMPT and PREEMPT AND ABORT: the reservation goes over when the key is its holder's, or 0 if
+ * all registrants hold it. In any case the key's registrations end, save our own. */
 static enum scsi_step do_preempt(struct out *out)
 {
     bool all = scsi_all_registrants(out->type) && !out->action_key;
@@ -246,7 +246,7 @@ static enum scsi_step do_preempt(struct out *out)
 
 static const struct {
     enum scsi_step (*run)(struct out *out);
-    bool anybody; /* also who is not registered; and the action judges the key */
+    bool anybody; /* also for an unregistered nexus; and the action judges the key */
     bool typed;   /* SCOPE and TYPE have a meaning, and make a reservation */
 } actions[] = {
     [REGISTER] = { do_register, .anybody = true },

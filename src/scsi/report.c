@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What there is: logical units, commands, task management functions. */
+/* Reports of logical units, commands and task management functions. */
 
 #include "scsi/internal.h"
 
@@ -133,7 +133,7 @@ enum scsi_step scsi_report_opcodes(struct scsi_task *task, uint8_t *reply)
     }
 }
 
-/* SPC-4 6.36: task management is the transport's, and so is the answer. */
+/* SPC-4 6.36: task management belongs to the transport, and so does the answer. */
 enum scsi_step scsi_report_task_management(struct scsi_task *task, uint8_t *reply)
 {
     const struct scsi_port *port = task->nexus->port;

@@ -2,19 +2,20 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * What reservations (SPC-4 5.13) mean to other commands. Those that make and break persistent ones
- * are in persistent_out.c; the older RESERVE and RELEASE (SPC-2 5.5), which the nexus does not
- * outlive, in reserve.c.
+ * Applies reservations (SPC-4 5.13) to other commands. The commands that make and break persistent
+ * ones are in persistent_out.c. The older RESERVE and RELEASE (SPC-2 5.5) are in reserve.c; their
+ * reservations end with the nexus.
  *
- * They change only in an exclusive task, but every command looks at them when it begins, which may
- * be meanwhile: the reservation is one atomic word, and of a registration only `initiator` and
- * `state` are looked at. A command that then waits is asked again when nothing exclusive runs any
- * more (scsi_readmit), so none reaches the medium that was preempted before.
+ * Reservations change only in an exclusive task, but every command reads them when it begins,
+ * perhaps meanwhile. So the reservation is one atomic word, and commands read only `initiator` and
+ * `state` of a registration. A command that then waits is checked again when nothing exclusive runs
+ * any more (scsi_readmit). So a command that was preempted before never reaches the medium.
  */
 
 #include "scsi/internal.h"
 
-/* FNV-1a. It need not withstand a forger: one who chooses its name may as well take another's. */
+/* FNV-1a. The hash need not withstand a forger: an initiator that chooses its name may as well take
+ * another's. */
 static uint64_t hash(uint64_t value, const void *bytes, size_t length)
 {
     const uint8_t *at = bytes;
@@ -57,7 +58,7 @@ static bool is_write_exclusive(uint8_t type)
         type == SCSI_WRITE_EXCLUSIVE_ALL_REGISTRANTS;
 }
 
-/* What the row says about everybody who has no part in the reservation. */
+/* The row's flags for initiators that have no part in the reservation. */
 static bool is_allowed_to_all(const struct scsi_task *task, uint8_t type)
 {
     const struct scsi_row *row = task->row;
@@ -83,7 +84,8 @@ SCSI_COLD bool scsi_reservation_conflict(const struct scsi_task *task, uint32_t 
     own = scsi_registration_find(unit, task->nexus);
     if (!own || !(atomic_load(&own->state) & SCSI_REGISTERED))
         return true;
-    /* The plain types are their holder's alone; of the others all registered have a part. */
+    /* Only the holder has a part in the plain types; all registered nexuses have a part in the
+     * others. */
     if (type != SCSI_WRITE_EXCLUSIVE && type != SCSI_EXCLUSIVE_ACCESS)
         return false;
     return (size_t)(own - unit->registrations) !=
@@ -138,7 +140,7 @@ bool scsi_registration_attention(struct scsi_unit *unit, const struct scsi_nexus
         return false;
     state = atomic_load(&own->state);
     do {
-        /* If it came to another initiator meanwhile, then with another state. */
+        /* If the place went to another initiator meanwhile, its state differs. */
         if (atomic_load(&own->initiator) != nexus->initiator ||
             !(state & SCSI_REGISTRATION_ATTENTIONS))
             return false;

@@ -3,8 +3,8 @@
 
 /*
  * RESERVE and RELEASE (SPC-2 7.22, 7.17): one nexus has the unit to itself until it releases it, is
- * lost, or the unit is reset. Where anybody is registered for persistent reservations they are
- * conflicts, as PERSISTENT RESERVE OUT is where the unit is reserved.
+ * lost, or the unit is reset. If anybody is registered for persistent reservations, they are
+ * conflicts. PERSISTENT RESERVE OUT is a conflict if the unit is reserved.
  *
  * A reservation of this kind also ends outside of exclusive tasks, by a compare and exchange.
  */
@@ -61,7 +61,7 @@ enum scsi_step scsi_reserve(struct scsi_task *task)
     return scsi_finish(task);
 }
 
-/* Of one that does not hold it, it is GOOD and does nothing. */
+/* From a nexus that does not hold it, RELEASE is GOOD and does nothing. */
 enum scsi_step scsi_release(struct scsi_task *task)
 {
     if (!task->phase)

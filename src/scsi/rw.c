@@ -8,7 +8,7 @@
 
 enum { START, MOVE, MOVE_THEN_FLUSH, FLUSHED };
 
-/* Pieces with FUA would cost a flush each; a single one for the whole command does the same. The
+/* Pieces with FUA would cost a flush each; a single flush for the whole command does the same. The
  * original's programs get FUA with each piece, and need no Flush for it. */
 static inline bool flushes_for_fua(const struct scsi_task *task)
 {
@@ -22,7 +22,7 @@ static inline enum scsi_step read_piece(struct scsi_task *task)
                                                      : scsi_finish(task);
 }
 
-/* The flush is before the pieces: what they read is on the medium then, but for what others write
+/* The flush comes before the pieces. So their data is on the medium, save data that others write
  * meanwhile. */
 enum scsi_step scsi_read(struct scsi_task *task)
 {
@@ -34,7 +34,7 @@ enum scsi_step scsi_read(struct scsi_task *task)
         return read_piece(task);
     if (!scsi_transfer(task, SCSI_DATA_IN, task->blocks << shift))
         return SCSI_DONE;
-    /* An initiator that takes less than it asks for gets what it takes: read no more than that. */
+    /* An initiator may take less than it asks for: read no more than it takes. */
     if (task->buffer_length < task->transfer_length) {
         task->blocks = (task->buffer_length + (1u << shift) - 1) >> shift;
         task->buffer_length = task->blocks << shift;
@@ -71,9 +71,9 @@ enum scsi_step scsi_write(struct scsi_task *task)
     return task->phase == MOVE ? scsi_finish(task) : scsi_ask_flush(task, FLUSHED);
 }
 
-/* SBC-3 5.26: a count of 0 is to the end of the medium, and reaches the device as such. With IMMED
- * the initiator does not wait for the end; it gets its status there all the same, since a flush
- * that failed could otherwise be told only as a deferred error of some later command. */
+/* SBC-3 5.26: a count of 0 means to the end of the medium, and reaches the device as such. With
+ * IMMED the initiator does not ask to wait for the end. It gets its status there all the same:
+ * otherwise a failed flush could only be a deferred error of some later command. */
 enum scsi_step scsi_synchronize_cache(struct scsi_task *task)
 {
     if (task->phase == MOVE || !task->unit->params.cache)
@@ -85,7 +85,7 @@ enum scsi_step scsi_synchronize_cache(struct scsi_task *task)
     return scsi_ask(task, SCSI_FLUSH, MOVE);
 }
 
-/* SBC-3 5.8: GOOD says that not all of it may be in a cache, which is all we know. */
+/* SBC-3 5.8: GOOD says that not all of it may be in a cache; the engine knows no more. */
 enum scsi_step scsi_pre_fetch(struct scsi_task *task)
 {
     return scsi_finish(task);

@@ -2,10 +2,10 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * The SCSI disk: what one command means, and nothing else.
+ * The SCSI disk: the meaning of commands, and nothing else.
  *
- * A task is one command. scsi_begin() looks at its CDB, scsi_begin_block() at a block operation of
- * a door that has no CDBs; both finish the task or say which step it needs next. The caller takes
+ * A task is one command. scsi_begin() reads its CDB, scsi_begin_block() a block operation of a door
+ * that has no CDBs. Both finish the task or return the step that it needs next. The caller takes
  * that step and calls scsi_resume() with its outcome, until the answer is SCSI_DONE. None of them
  * blocks, allocates, locks or logs. Any number of threads may run tasks of one unit at once; one
  * task belongs to one thread at a time.
@@ -25,16 +25,16 @@
 #include "ioq/turns.h"
 
 enum {
-    SCSI_CDB_MAX = 32,             /* longest CDB we look at; longer ones are refused */
+    SCSI_CDB_MAX = 32,             /* longest CDB; longer ones are refused */
     SCSI_SENSE_MAX = 64,           /* room for descriptor sense with every descriptor we write */
     SCSI_BLOCK_LENGTH_MIN = 512,
     SCSI_BLOCK_LENGTH_MAX = 65536,
     SCSI_SCRATCH_LENGTH = 131072,  /* what SCSI_SCRATCH asks for: two of the longest blocks */
     SCSI_UNMAP_RANGES_MAX = 256,   /* of one command, in SCSI_PROFILE_MODERN */
     SCSI_UNMAP_RANGES_LIMIT = 4095, /* as many as the CDB's length field allows */
-    SCSI_UNMAP_OP_MAX = 256 << 20, /* bytes that one UNMAP op covers: where space cannot be given
-                                    * back, they are written, while others wait */
-    SCSI_REGISTRATIONS = 64,       /* for persistent reservations, of one unit */
+    SCSI_UNMAP_OP_MAX = 256 << 20, /* bytes that one UNMAP op covers: a device that cannot give
+                                    * space back writes them while others wait */
+    SCSI_REGISTRATIONS = 64,       /* for persistent reservations of a unit */
     SCSI_TRANSPORT_ID_MAX = 248,   /* the longest of iSCSI */
 };
 
@@ -62,10 +62,10 @@ enum scsi_direction {
     SCSI_NO_DATA,
     SCSI_DATA_IN,  /* to the initiator */
     SCSI_DATA_OUT, /* from the initiator */
-    SCSI_ANY_DATA, /* announced only: whatever the command moves */
+    SCSI_ANY_DATA, /* announced only: any direction that the command has */
 };
 
-/* What a task needs next. */
+/* The step that a task needs next. */
 enum scsi_step {
     SCSI_DONE,    /* status, sense, reply and residual are in the task */
     SCSI_DATA,    /* the engine must see the data-out: set task->data, then resume */
@@ -78,20 +78,20 @@ enum scsi_step {
     SCSI_UNMAP,   /* task->op: op.ranges, op.range_count */
 };
 
-/* A piece of memory; the layout is that of POSIX struct iovec. */
+/* A piece of memory, in the layout of POSIX struct iovec. */
 struct scsi_vec {
     void *base;
     size_t length;
 };
 
-/* One range to unmap; the layout is that of the original's SPD_UNMAP_DESCRIPTOR. */
+/* A range to unmap, in the layout of the original's SPD_UNMAP_DESCRIPTOR. */
 struct scsi_range {
     uint64_t lba;
     uint32_t blocks;
     uint32_t reserved;
 };
 
-/* What scsi_begin_block() takes. Each means what a command does, and shares its checks. */
+/* Operations of scsi_begin_block(). Each means the same as a command, and shares its checks. */
 enum scsi_block_operation {
     SCSI_BLOCK_READ = 1,     /* READ(16) */
     SCSI_BLOCK_WRITE,        /* WRITE(16) */
@@ -109,8 +109,9 @@ enum scsi_block_flag {
 
 /* A private copy, as a CDB is: the requester cannot change it. */
 struct scsi_block {
-    uint8_t operation; /* enum scsi_block_operation; any other ends as an unknown command does */
-    uint8_t flags;     /* enum scsi_block_flag; what has no meaning for the operation is ignored */
+    uint8_t operation; /* enum scsi_block_operation; others end as unknown commands do */
+    uint8_t flags;     /* enum scsi_block_flag; flags without a meaning for the operation are
+                        * ignored */
     uint32_t blocks;
     uint64_t lba;
     struct scsi_range *ranges; /* UNMAP, instead of lba and blocks: range_count of them. They are
@@ -124,8 +125,8 @@ enum scsi_buffer {
 };
 
 /* The block operation that a task waits for. READ and WRITE never exceed the unit's maximum
- * transfer length; nothing crosses the end of the medium (as it was when the task began: a unit
- * that shrinks must still refuse). It stays the same until scsi_resume(). */
+ * transfer length. Nothing crosses the end that the medium had when the task began; a unit that
+ * shrinks must still refuse. It stays the same until scsi_resume(). */
 struct scsi_op {
     uint64_t lba;
     uint32_t blocks;
@@ -136,7 +137,7 @@ struct scsi_op {
     bool fua;                        /* the medium itself, not a volatile cache (SBC-3 4.15) */
 };
 
-/* How a block operation ended; also how a caller refuses one. All zero is GOOD. An
+/* The end of a block operation, or a caller's refusal. All zero is GOOD. An
  * operation that has completed with sense to report has moved its data, and its command goes on. */
 struct scsi_outcome {
     uint8_t status; /* enum scsi_status; other than CHECK CONDITION the rest does not matter */
@@ -147,7 +148,7 @@ struct scsi_outcome {
     uint64_t information; /* an LBA */
 };
 
-/* SPC-4 4.5.6: NO SENSE, RECOVERED ERROR and COMPLETED tell of what has been done. */
+/* SPC-4 4.5.6: NO SENSE, RECOVERED ERROR and COMPLETED report operations that have been done. */
 static inline bool scsi_completed(uint8_t status, uint8_t sense_key)
 {
     return status == SCSI_GOOD || (status == SCSI_CHECK_CONDITION &&
@@ -159,15 +160,15 @@ static inline bool scsi_outcome_completed(const struct scsi_outcome *outcome)
     return scsi_completed(outcome->status, outcome->sense_key);
 }
 
-/* A profile is how a unit describes itself to initiators, since programs rely on descriptions that
- * they know. Commands and errors are the same in all profiles. */
+/* A profile is a way in which a unit describes itself to initiators. Programs rely on descriptions
+ * that they know. Commands and errors are the same in all profiles. */
 enum scsi_profile {
-    SCSI_PROFILE_MODERN, /* all that SPC-4 and SBC-3 have for such a disk */
+    SCSI_PROFILE_MODERN, /* everything that SPC-4 and SBC-3 have for such a disk */
     SCSI_PROFILE_WINSPD, /* the original WinSpd's: its VPD pages, no LBPRZ, its order of mode pages,
                           * no block descriptor, DPOFUA with a cache only */
 };
 
-/* What never changes of a logical unit. */
+/* The constant properties of a logical unit. */
 struct scsi_unit_params {
     enum scsi_profile profile;
     uint8_t guid[16];               /* RFC 4122 order: byte 0 is the first that is printed */
@@ -181,8 +182,8 @@ struct scsi_unit_params {
     uint32_t max_unmap_ranges;      /* 1..SCSI_UNMAP_RANGES_MAX; 0: as many as the profile takes */
     uint32_t max_op_ranges;         /* limit of one op; 0: as many as one command */
     uint32_t max_unmap_blocks;      /* blocks that one command may unmap; 0: no limit */
-    uint8_t wwn[16];                /* the NAA designator; what wwn_length leaves is zero */
-    uint8_t wwn_length;             /* 8: NAA 2h, 3h or 5h; 16: NAA 6h; 0: made of the GUID */
+    uint8_t wwn[16];                /* the NAA designator; bytes after wwn_length are zero */
+    uint8_t wwn_length;             /* 8: NAA 2h, 3h or 5h; 16: NAA 6h; 0: it is made of the GUID */
     char product_id[16];            /* padded with spaces, not terminated */
     char product_revision[4];
     bool write_protected;
@@ -203,8 +204,8 @@ enum {
 
 enum { SCSI_LUN_MAP = 8 };
 
-/* A door's answer to: where did this command come in? Constant while nexuses point at it, save
- * lun_map. */
+/* The target port at which a command came in, from its door. Constant while nexuses point at it,
+ * save lun_map. */
 struct scsi_port {
     const uint8_t *designators;   /* designation descriptors of target and port, VPD 83h form */
     uint16_t designators_length;
@@ -212,7 +213,7 @@ struct scsi_port {
     uint16_t relative_port;       /* RELATIVE TARGET PORT IDENTIFIER */
     uint8_t task_management[2];   /* functions it offers: bytes 0 and 1 of REPORT SUPPORTED TASK
                                    * MANAGEMENT FUNCTIONS (SPC-4 6.36); SCSI_TM_* */
-    const uint64_t *luns;         /* the LUNs there are, as 64-bit values (SAM-5 4.7), ascending */
+    const uint64_t *luns;         /* the LUNs, as 64-bit values (SAM-5 4.7), ascending */
     uint32_t lun_count;
     /* Those that come and go beside them: bit n % 32 of word n / 32 is LUN n by peripheral
      * addressing (SAM-5 4.7.7.2). Any thread changes it at any time. */
@@ -230,7 +231,7 @@ enum scsi_attention {
     SCSI_UA_COUNT,
 };
 
-/* Where an initiator port stands with persistent reservations (SPC-4 5.13): reservation.c. */
+/* The state of an initiator port for persistent reservations (SPC-4 5.13): reservation.c. */
 struct scsi_registration {
     _Atomic uint64_t initiator;                  /* struct scsi_nexus's; 0: never used */
     _Atomic uint32_t state;
@@ -243,8 +244,8 @@ struct scsi_registration {
 };
 
 /* A logical unit. Treat as opaque; it is here so that callers can embed it. Attentions are
- * counters: a nexus has a pending attention where its copy is behind the unit's, which makes
- * raising one O(1), needs no list of nexuses and no lock. */
+ * counters: a nexus has a pending attention if its copy is behind the unit's. Raising one is O(1),
+ * and needs no list of nexuses and no lock. */
 struct scsi_unit {
     struct scsi_unit_params params;              /* wwn, wwn_length and max_unmap_ranges are never
                                                   * zero; unmap_zeros: initiators learn it */
@@ -261,15 +262,15 @@ struct scsi_unit {
     struct scsi_registration registrations[SCSI_REGISTRATIONS];
 };
 
-/* One initiator's standing with one unit (I_T_L nexus). Its door keeps it for as long as any task
+/* The relation of an initiator to a unit (I_T_L nexus). Its door keeps it for as long as any task
  * refers to it; tasks of one nexus may run on several threads. */
 struct scsi_nexus {
     const struct scsi_port *port;
-    uint64_t initiator;                          /* stands for initiator port and target port */
-    const uint8_t *transport_id;                 /* NULL: the one initiator that the port has */
+    uint64_t initiator;                          /* identifies initiator port and target port */
+    const uint8_t *transport_id;                 /* NULL: the only initiator of the port */
     uint16_t transport_id_length;
-    bool no_attentions;                          /* it is no initiator, and would not know what to
-                                                  * do with one. Set it before any task */
+    bool no_attentions;                          /* it is no initiator, and could not handle one.
+                                                  * Set it before any task */
     _Atomic uint32_t attention_seen;
     _Atomic uint32_t attentions_seen[SCSI_UA_COUNT];
     struct ioq_flow flows[IOQ_PLACES];           /* its tasks that wait: the caller's, at which the
@@ -277,9 +278,9 @@ struct scsi_nexus {
 };
 
 struct scsi_task {
-    /* In: set these before scsi_begin(). Nothing of them may change until SCSI_DONE, save data and
-     * scratch: the engine looks at neither before it has asked for it. scsi_begin_block() needs
-     * unit, nexus and attribute alone. */
+    /* In: set these before scsi_begin(). Only data and scratch may change before SCSI_DONE: the
+     * engine reads neither before it has asked for it. scsi_begin_block() needs unit, nexus and
+     * attribute alone. */
     struct scsi_unit *unit;            /* NULL: there is no logical unit at this LUN */
     struct scsi_nexus *nexus;          /* never NULL */
     uint8_t cdb[SCSI_CDB_MAX];         /* a private copy: the requester cannot change it */
@@ -306,9 +307,9 @@ struct scsi_task {
 
     /* Out, at SCSI_DONE. */
     uint8_t status;                    /* enum scsi_status */
-    struct scsi_outcome outcome;       /* what the last step, or we, said, with the same status: for
-                                        * doors that speak of errors in other words than sense,
-                                        * which has not room for every LBA */
+    struct scsi_outcome outcome;       /* the outcome of the last step, or the engine's own, with
+                                        * the same status. It is for doors that report errors
+                                        * without sense, which has no room for some LBAs */
     uint8_t sense_length;
     uint8_t sense[SCSI_SENSE_MAX];
     const void *reply;                 /* data-in that the engine wrote (in scratch), or NULL: then
@@ -322,7 +323,7 @@ struct scsi_task {
 
     /* Private to the engine. */
     const void *row;
-    uint32_t reservation;              /* the unit's when it was last asked */
+    uint32_t reservation;              /* the unit's reservation at the last check */
     uint64_t lba;
     uint64_t blocks;
     uint64_t done;
@@ -352,11 +353,11 @@ enum scsi_param_error scsi_unit_check(const struct scsi_unit_params *params);
 void scsi_unit_init(struct scsi_unit *unit, const struct scsi_unit_params *params);
 
 /* New capacity; raises SCSI_UA_CAPACITY for every nexus. False, and nothing changed, when
- * block_count is 0 or overflows. Tasks under way keep the range check they passed. */
+ * block_count is 0 or overflows. Running tasks keep the range check that they passed. */
 bool scsi_unit_resize(struct scsi_unit *unit, uint64_t block_count);
 
 /* Raises an attention for every nexus but `except` (may be NULL). A reset also puts the mode
- * parameters back to their defaults and ends what RESERVE holds. */
+ * parameters back to their defaults and ends a reservation by RESERVE. */
 void scsi_unit_attention(struct scsi_unit *unit, enum scsi_attention attention,
     struct scsi_nexus *except);
 
@@ -371,9 +372,9 @@ void scsi_nexus_forget(struct scsi_nexus *nexus, struct scsi_unit *unit,
 void scsi_nexus_init(struct scsi_nexus *nexus, struct scsi_unit *unit,
     const struct scsi_port *port);
 
-/* Who the initiator is: a TransportID (SPC-4 7.6.4), at most SCSI_TRANSPORT_ID_MAX bytes, which
- * stay as long as the nexus. After scsi_nexus_init(), before any task. What it registers for
- * persistent reservations outlives the nexus, and is that of a later one of this name at this port.
+/* Names the initiator: a TransportID (SPC-4 7.6.4), at most SCSI_TRANSPORT_ID_MAX bytes, which stay
+ * as long as the nexus. After scsi_nexus_init(), before any task. Its registration for persistent
+ * reservations outlives the nexus, and passes to a later nexus of this name at this port.
  * A nexus without a name is the only initiator of its port. */
 void scsi_nexus_name(struct scsi_nexus *nexus, const uint8_t *transport_id, uint16_t length);
 
@@ -381,8 +382,8 @@ void scsi_nexus_name(struct scsi_nexus *nexus, const uint8_t *transport_id, uint
  * reservations. Any thread, also while tasks run. */
 bool scsi_initiator_registered(struct scsi_unit *unit, uint64_t initiator);
 
-/* The nexus is lost, and none of its tasks is under way: what it holds by RESERVE ends with it. To
- * be called where the unit goes on without the nexus. */
+/* The nexus is lost, and none of its tasks runs: its reservation by RESERVE ends. Call it if the
+ * unit goes on without the nexus. */
 void scsi_nexus_end(struct scsi_nexus *nexus, struct scsi_unit *unit);
 
 enum scsi_step scsi_begin(struct scsi_task *task);
@@ -391,20 +392,21 @@ enum scsi_step scsi_begin(struct scsi_task *task);
  * block->blocks blocks of data for a read or a write, and none otherwise. */
 enum scsi_step scsi_begin_block(struct scsi_task *task, const struct scsi_block *block);
 
-/* Once it has begun: the operation code of its command, or of the one that a block operation is. */
+/* After the begin: the operation code of its command, or of the command that a block operation
+ * shares. */
 uint8_t scsi_operation_code(const struct scsi_task *task);
 
 /* A command of this operation code reads or changes the medium. */
 bool scsi_uses_medium(const uint8_t *cdb);
 
-/* Once it has begun: the command only asks what the unit is and how it does, by which initiators
- * find out what is wrong. It must be answered whatever other commands hold or wait for; what it
- * needs itself it holds only until it is done. */
+/* After the begin: the command only asks for the unit's properties and state, by which initiators
+ * find faults. It must be answered whatever other commands hold or wait for. It holds its own needs
+ * only until it is done. */
 bool scsi_always_answered(const struct scsi_task *task);
 
-/* To be called when a task has waited for what comes before its first block operation or
- * SCSI_ENTER: its data, and that no exclusive task runs beside it (an exclusive task: that none
- * does). False: a reservation was made or its tasks were aborted meanwhile, and the step ends with
+/* Call it when a task has waited before its first block operation or SCSI_ENTER. It waits for its
+ * data, and until no exclusive task runs beside it (an exclusive task: until none runs). False: a
+ * reservation was made or its tasks were aborted meanwhile, and the step ends with
  * *outcome, unperformed. */
 bool scsi_readmit(struct scsi_task *task, struct scsi_outcome *outcome);
 static inline bool scsi_admit(struct scsi_task *task, struct scsi_outcome *outcome)
@@ -420,15 +422,15 @@ enum scsi_step scsi_resume(struct scsi_task *task, const struct scsi_outcome *ou
 
 /* Helpers that doors need. */
 
-/* The LUN of a single-level 8-byte LUN field (SAM-5 4.7.7: peripheral or flat addressing) as the
- * number that port->luns holds, or UINT64_MAX for any other form. */
+/* The LUN of a single-level 8-byte LUN field (SAM-5 4.7.7: peripheral or flat addressing), as the
+ * number in port->luns. UINT64_MAX for any other form. */
 uint64_t scsi_lun_decode(const uint8_t lun[8]);
 
 /* 36 lower-case characters and a NUL: the unit serial number. */
 void scsi_guid_text(const uint8_t guid[16], char text[37]);
 
-/* Writes sense for an outcome the caller made up itself (an aborted task, a queue that is full).
- * The second for a task that has not begun, and does not. */
+/* Writes sense for an outcome of the caller's own (an aborted task, a full queue). The second is for
+ * a task that has not begun, and does not. */
 void scsi_task_fail(struct scsi_task *task, const struct scsi_outcome *outcome);
 void scsi_task_refuse(struct scsi_task *task, const struct scsi_outcome *outcome);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Every failing end of a task, and the only writer of sense data (SPC-4 4.5). */
+/* All failing ends of a task. No other file writes sense data (SPC-4 4.5). */
 
 #include "scsi/internal.h"
 
@@ -65,7 +65,7 @@ static uint8_t write_fixed(uint8_t *sense, const struct scsi_outcome *outcome,
     memset(sense, 0, LENGTH);
     sense[0] = 0x70;
     sense[2] = outcome->sense_key & 0x0f;
-    /* An LBA that does not fit is not there at all, rather than a wrong one. */
+    /* An LBA that does not fit is left out, rather than wrong. */
     if (outcome->information_valid && outcome->information <= UINT32_MAX) {
         sense[0] |= 0x80;
         be32_put(sense + 3, (uint32_t)outcome->information);

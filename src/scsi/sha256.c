@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* SHA-256 as FIPS 180-4 writes it down, in one call: short, since it runs once a unit. */
+/* SHA-256 as FIPS 180-4 writes it down, in one call. The code is short rather than fast, since it
+ * runs once for each unit. */
 
 #include "scsi/sha256.h"
 

@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /* SHA-256 (FIPS 180-4), for names that are made of longer ones: no secret depends on it. The engine
- * has its own since the driver, which shares the engine, has no library for it. */
+ * has its own: the driver, which shares the engine, has no library for it. */
 
 #ifndef SCSI_SHA256_H
 #define SCSI_SHA256_H

@@ -16,7 +16,7 @@ static enum scsi_step invalid_service_action(struct scsi_task *task)
     return scsi_fail_cdb(task, 1, 4);
 }
 
-/* Rows for what is not in the table, so that these commands, too, meet unit attentions first. */
+/* Rows for commands that are not in the table, so that these, too, meet unit attentions first. */
 static const struct scsi_row unknown_opcode = {
     .run = invalid_operation_code,
     .flags = SCSI_ROW_ALLOWED_WE | SCSI_ROW_ALLOWED_EA | SCSI_ROW_ALLOWED_RESERVED,
@@ -120,7 +120,7 @@ enum scsi_step scsi_fail_blocks(struct scsi_task *task)
     return scsi_fail_cdb(task, field[row->length], SCSI_WHOLE_BYTE);
 }
 
-/* Checks that the medium asks for; false when the task failed. has_cdb: the range is there only. */
+/* Checks for the medium; false when the task failed. has_cdb: only a CDB has the range. */
 SCSI_HOT bool check_medium(struct scsi_task *task, const struct scsi_row *row, bool has_cdb)
 {
     const struct scsi_unit *unit = task->unit;
@@ -173,14 +173,14 @@ static uint64_t allocation_length(const struct scsi_task *task, const struct scs
 enum { START, ENTERED, HAVE_SCRATCH };
 
 /* The phases of every row with a builder: beside no exclusive task where it matters, and with
- * memory, it builds. Memory is the last that it waits for, so it holds that no longer than it must.
+ * memory, it builds. It waits for memory last, so it holds memory no longer than it must.
  */
 static SCSI_COLD enum scsi_step run_builder(struct scsi_task *task, const struct scsi_row *row)
 {
     if (task->phase == START) {
         if (!scsi_transfer(task, SCSI_DATA_IN, allocation_length(task, row)))
             return SCSI_DONE;
-        task->buffer_length = 0; /* the reply lies in the scratch */
+        task->buffer_length = 0; /* the reply is in the scratch */
         if (row->flags & SCSI_ROW_ENTERS)
             return scsi_ask(task, SCSI_ENTER, ENTERED);
     }
@@ -207,7 +207,7 @@ static SCSI_COLD bool report_attention(struct scsi_task *task)
     return true;
 }
 
-/* What a task is before anything of it is known but its row. */
+/* Sets up a task of which only the row is known. */
 SCSI_HOT void reset(struct scsi_task *task, const struct scsi_row *row)
 {
     task->row = row;
@@ -221,7 +221,7 @@ SCSI_HOT void reset(struct scsi_task *task, const struct scsi_row *row)
     task->outcome = (struct scsi_outcome){ 0 };
 }
 
-/* Checks that the unit asks for; false when the task failed. */
+/* Checks for the unit; false when the task failed. */
 SCSI_HOT bool check_unit(struct scsi_task *task, const struct scsi_row *row)
 {
     if (has_attention(task) && !(row->flags & SCSI_ROW_NO_ATTENTION) && report_attention(task))
@@ -290,8 +290,8 @@ enum scsi_step scsi_begin_block(struct scsi_task *task, const struct scsi_block 
     return operation->begin(task);
 }
 
-/* With sense to report at the end of the command, which of several operations came last (SPC-4
- * 4.5.6 leaves the choice); an error takes its place. */
+/* Keeps the sense to report at the end of the command: that of the last operation (SPC-4 4.5.6
+ * leaves the choice). An error takes its place. */
 static SCSI_COLD enum scsi_step resume_completed(struct scsi_task *task)
 {
     const struct scsi_row *row = task->row;

@@ -70,8 +70,8 @@ enum scsi_param_error scsi_unit_check(const struct scsi_unit_params *params)
     return SCSI_PARAM_OK;
 }
 
-/* NAA 3h, locally assigned (SPC-4 7.8.6.6.4): different GUIDs have different names, of whatever
- * they were made, since a digest takes in all of their bits. */
+/* NAA 3h, locally assigned (SPC-4 7.8.6.6.4): different GUIDs have different names, since a digest
+ * takes in all of their bits. */
 static void make_wwn(struct scsi_unit_params *params)
 {
     uint8_t digest[SCSI_SHA256_LENGTH];
@@ -123,7 +123,7 @@ bool scsi_unit_resize(struct scsi_unit *unit, uint64_t block_count)
     return true;
 }
 
-/* Both halves of COMPARE AND WRITE move in one op each, and the field has eight bits. */
+/* Each half of COMPARE AND WRITE moves in one op, and the field has eight bits. */
 uint32_t scsi_compare_blocks_max(const struct scsi_unit *unit)
 {
     uint32_t blocks = scsi_scratch_blocks(unit);
@@ -133,8 +133,8 @@ uint32_t scsi_compare_blocks_max(const struct scsi_unit *unit)
     return blocks < 255 ? blocks : 255;
 }
 
-/* Long enough for large fills, short enough that one command cannot keep a server busy for long;
- * and never more than can be read back in one command, which initiators take for granted. */
+/* It is long enough for large fills, and short enough that a command cannot keep a server busy for
+ * long. It is never more than a command can read back, which initiators take for granted. */
 uint32_t scsi_write_same_blocks_max(const struct scsi_unit *unit)
 {
     uint32_t blocks = (256u << 20) >> unit->block_shift;
@@ -149,8 +149,8 @@ uint32_t scsi_unmap_blocks_max(const struct scsi_unit *unit)
     return unit->params.max_unmap_blocks ? unit->params.max_unmap_blocks : UINT32_MAX;
 }
 
-/* The device meets no more at once than one command could bring. A part of a range ends with a
- * granule, so that none is cut in two. */
+/* The device gets no more at once than a command could bring. A part of a range ends with a
+ * granule, so that no granule is cut in two. */
 uint32_t scsi_unmap_piece(const struct scsi_unit *unit, uint64_t lba, uint32_t blocks)
 {
     uint32_t most = scsi_unmap_op_blocks(unit), granularity = unit->params.unmap_granularity;
@@ -187,6 +187,6 @@ uint64_t scsi_lun_decode(const uint8_t lun[8])
         number = be16_get(lun) & 0x3fff; /* flat space addressing (SAM-5 4.7.7.3) */
     else
         return UINT64_MAX;
-    /* One form for one LUN: the shorter where both could say it. */
+    /* Each LUN has one form: the shorter, if both are possible. */
     return (uint64_t)(number < 256 ? number : 0x4000 | number) << 48;
 }

@@ -60,7 +60,7 @@ static bool read_ranges(struct scsi_task *task)
     return true;
 }
 
-/* The rest of a range of which the last op was a part takes its place in the list. */
+/* If the last op was a part of a range, the rest takes the range's place in the list. */
 static void go_on_with_rest(struct scsi_task *task)
 {
     struct scsi_range *first = task->ranges + task->done;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* VERIFY and WRITE AND VERIFY: both read the medium into the scratch. A single flush first
- * puts on the medium what a cache holds of all the blocks, so that the reads can be plain ones. */
+/* VERIFY and WRITE AND VERIFY: both read the medium into the scratch. A single flush first writes a
+ * cache's data of all the blocks to the medium, so that plain reads suffice. */
 
 #include "scsi/internal.h"
 
@@ -43,7 +43,7 @@ static enum scsi_step next_piece(struct scsi_task *task)
     return scsi_ask(task, SCSI_READ, VERIFYING);
 }
 
-/* From the moment there are blocks to verify. */
+/* From here on there are blocks to verify. */
 static enum scsi_step verify(struct scsi_task *task)
 {
     switch (task->phase) {
@@ -65,9 +65,9 @@ static enum scsi_step verify(struct scsi_task *task)
     return next_piece(task);
 }
 
-/* A command that moves no data has no need of MAXIMUM TRANSFER LENGTH, and a program that splits a
- * medium into VERIFY(10) commands of 512-byte blocks need not ask for it. The command has a bound
- * all the same, since an initiator could keep the device busy for minutes by one command. */
+/* A command that moves no data needs no MAXIMUM TRANSFER LENGTH, and programs that split a medium
+ * into VERIFY(10) commands may not ask for it. It has a bound all the same: otherwise an initiator
+ * could keep the device busy for minutes by a single command. */
 static uint64_t verify_blocks_max(const struct scsi_task *task)
 {
     const struct scsi_unit *unit = task->unit;
@@ -106,8 +106,8 @@ enum scsi_step scsi_verify(struct scsi_task *task)
     return scsi_ask(task, SCSI_DATA, HAVE_DATA);
 }
 
-/* SBC-3 5.37 to 5.39. It has its scratch before it begins: a task that waits for one within the
- * gate would be waited for by those that hold them. */
+/* SBC-3 5.37 to 5.39. It has its scratch before it begins. Otherwise a task inside the gate could
+ * wait for tasks that hold scratch and wait for the gate. */
 enum scsi_step scsi_write_verify(struct scsi_task *task)
 {
     uint8_t shift = task->unit->block_shift;

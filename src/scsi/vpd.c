@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Vital product data (SPC-4 7.8, SBC-3 6.6): a row a page, and page 00h is computed from them. */
+/* Vital product data (SPC-4 7.8, SBC-3 6.6). A page is a row, and page 00h is computed from the
+ * rows. */
 
 #include "scsi/internal.h"
 
-/* Writes what follows the four-byte header, and returns how long that is. */
+/* Writes the page without its four-byte header, and returns the length. */
 typedef uint32_t build_page(const struct scsi_task *task, uint8_t *page);
 
 struct page {
@@ -29,7 +30,7 @@ static uint32_t serial_number(const struct scsi_task *task, uint8_t *page)
 enum { BINARY = 1, ASCII = 2 };
 enum { T10_VENDOR = 0x1, NAA = 0x3, UUID = 0xa };
 
-/* The header of a designation descriptor of the logical unit; returns where its data goes. */
+/* The header of a designation descriptor of the logical unit; returns the place of its data. */
 static uint8_t *designator(uint8_t **at, uint8_t code_set, uint8_t type, uint8_t length)
 {
     uint8_t *header = *at;
@@ -96,7 +97,7 @@ static uint8_t *put_port(const struct scsi_task *task, uint8_t *at)
     return at + port->designators_length;
 }
 
-/* In the order of the page. The first designator is the one that systems name a disk after. */
+/* In the order of the page. Systems name a disk after the first designator. */
 static const struct {
     uint8_t profiles;
     uint8_t *(*put)(const struct scsi_task *task, uint8_t *at); /* returns where it ends */
@@ -150,7 +151,7 @@ static uint32_t block_limits(const struct scsi_task *task, uint8_t *page)
     return 0x3c;
 }
 
-/* The original's maxima are those of its program's buffer. Longer commands are cut. No CDB can have
+/* The original's maxima come from its program's buffer. Longer commands are cut. No CDB can have
  * a list of more than SCSI_UNMAP_RANGES_LIMIT ranges, whatever this page says. */
 static uint32_t original_block_limits(const struct scsi_task *task, uint8_t *page)
 {

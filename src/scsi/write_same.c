@@ -2,10 +2,10 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * WRITE SAME (SBC-3 5.43, 5.44): one block over and over, from the scratch. With the UNMAP bit,
- * which a unit has whose unmapped blocks read as zeros, and a block of zeros whole granules are
- * unmapped instead, and only the ragged ends written. To write zeroes, as a block operation, is the
- * same; it has no limit, since it goes to the device in pieces anyway.
+ * WRITE SAME (SBC-3 5.43, 5.44): one block over and over, from the scratch. A unit whose unmapped
+ * blocks read as zeros has the UNMAP bit. With that bit and a block of zeros, whole granules are
+ * unmapped instead, and only the ragged ends are written. The block operation that writes zeroes is
+ * the same. It has no limit, since it goes to the device in pieces anyway.
  */
 
 #include "scsi/internal.h"

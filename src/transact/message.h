@@ -2,11 +2,11 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * The transaction protocol: what passes between a client and the doors of Unix sockets and pipes.
+ * The transaction protocol, between a client and the doors of Unix sockets and pipes.
  *
  * A server sends its unit's parameters (128 bytes) right after it accepts. From then on a client
- * sends requests and the server answers each with one response, in any order; the hint tells which.
- * Both are a header of 48 bytes and a payload whose length follows from the header alone:
+ * sends requests and the server answers each with one response, in any order; the hint names the
+ * request. Both are a header of 48 bytes and a payload whose length follows from the header alone:
  *
  *   read    request: none                           response: blocks * block length when done
  *   write   request: blocks * block length          response: none
@@ -14,9 +14,8 @@
  *   unmap   request: count * 16 bytes of ranges     response: none
  *   other   request: none                           response: none (CHECK CONDITION 5/20/00)
  *
- * The layouts are those that Windows programs know from winspd/ioctl.h. Everything is
- * little-endian; the structures below are as they lie on the wire, so only the functions here
- * touch them.
+ * Windows programs know these layouts from winspd/ioctl.h. Everything is little-endian. The
+ * structures below have the layout of the wire, so only the functions here touch them.
  */
 
 #ifndef TRANSACT_MESSAGE_H
@@ -35,7 +34,7 @@ enum transact_kind {
 
 enum {
     TRANSACT_PARAMS_LENGTH = 128,
-    TRANSACT_PARAMS_MAX = 1024, /* where messages have ends: they may be longer one day */
+    TRANSACT_PARAMS_MAX = 1024, /* if messages have ends: they may be longer one day */
     TRANSACT_HEADER_LENGTH = 48,
     TRANSACT_RANGE_LENGTH = 16,
 };
@@ -182,8 +181,8 @@ struct transact_range {
 void transact_encode_params(const struct transact_params *params,
     uint8_t wire[TRANSACT_PARAMS_LENGTH]);
 
-/* False when no client can work with them: block count 0, block length under 16, maximum transfer
- * length 0 or not a multiple of the block length. */
+/* False when no client can work with them: the block count is 0, or the block length under 16. Or
+ * the maximum transfer length is 0 or not a multiple of the block length. */
 bool transact_decode_params(const uint8_t wire[TRANSACT_PARAMS_LENGTH],
     struct transact_params *params);
 
@@ -200,8 +199,8 @@ void transact_decode_response(const uint8_t wire[TRANSACT_HEADER_LENGTH],
 void transact_encode_range(const struct transact_range *range, uint8_t wire[TRANSACT_RANGE_LENGTH]);
 void transact_decode_range(const uint8_t wire[TRANSACT_RANGE_LENGTH], struct transact_range *range);
 
-/* Bytes that follow a request, or its response when that has this status. The product of two 32-bit
- * numbers does not overflow. A read that was done with sense to report brings its data, too. */
+/* Bytes that follow a request, or its response with this status. The product of two 32-bit
+ * numbers does not overflow. A read that was done and has sense to report brings its data, too. */
 uint64_t transact_request_payload(const struct transact_request *request, uint32_t block_length);
 uint64_t transact_response_payload(const struct transact_request *request, uint32_t block_length,
     const struct transact_status *status);

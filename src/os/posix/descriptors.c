@@ -2,8 +2,8 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Standard input, output and error belong to the C library, also where the program was started
- * without them. A file that is opened then gets such a number, and messages are written into it.
+ * Standard input, output and error belong to the C library, also if the program was started without
+ * them. Then the next file that is opened gets such a number, and messages are written into it.
  */
 
 #include "os/os.h"

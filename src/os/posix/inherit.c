@@ -22,7 +22,7 @@
 
 enum { FIRST = 3, SOCKETS_MAX = 64 };
 
-/* 0: there is none, or a door has taken it. */
+/* 0: there is no such socket, or a door has taken it. */
 static atomic_int inherited[SOCKETS_MAX];
 
 static bool is_listener(int fd)
@@ -61,7 +61,7 @@ int os_inherit_sockets(unsigned *count, int *failed)
         ? number_of("LISTEN_FDS")
         : 0;
 
-    /* They are for this process, not for those that it starts. */
+    /* The sockets are for this process, not for programs that it starts. */
     unsetenv("LISTEN_PID");
     unsetenv("LISTEN_FDS");
     unsetenv("LISTEN_FDNAMES");
@@ -103,7 +103,7 @@ static bool same(const void *one, const void *other)
     }
 }
 
-/* True: nobody has taken the one at this place; its descriptor and address. */
+/* True: nobody has taken the socket at this place; its descriptor and address. */
 static bool is_left(unsigned place, int *fd, struct os_address *own)
 {
     socklen_t length = sizeof own->bytes;
@@ -125,7 +125,7 @@ os_socket os_inherited_socket(const struct os_address *address)
     return OS_NO_SOCKET;
 }
 
-/* The port, in network order, of an IP address; -1 of another one. */
+/* The port, in network order, of an IP address; -1 for others. */
 static int port_of(const struct os_address *address)
 {
     const struct sockaddr *any = (const struct sockaddr *)(const void *)address->bytes;
@@ -137,7 +137,7 @@ static int port_of(const struct os_address *address)
                                      : -1;
 }
 
-/* False: it has no name that can be printed. */
+/* False: its address has no form that can be printed. */
 static bool describe(int fd, const struct os_address *own, char *text, size_t size)
 {
     const struct sockaddr_un *local = (const struct sockaddr_un *)(const void *)own->bytes;

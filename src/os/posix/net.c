@@ -25,8 +25,8 @@ int os_listen(const struct os_address *address, int backlog, os_socket *listener
     fd = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return errno;
-    /* So that a server that was killed can come back while its old connections linger; two
-     * listeners cannot share a port with it. */
+    /* With it, a server that was killed can come back while its old connections linger. Two
+     * listeners cannot share a port by it. */
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
         bind(fd, to, address->length) == 0 && listen(fd, backlog) == 0) {
         *listener = fd;

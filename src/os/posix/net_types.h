@@ -50,7 +50,8 @@ static inline uint32_t os_poll_flags(const os_poll_event *event)
     return event->events;
 }
 
-/* What every turn of a door's loop calls stands here, so that it costs the system call alone. */
+/* Functions that every turn of a door's loop calls are inline, so that they cost the system call
+ * alone. */
 
 static inline ptrdiff_t os_send(os_socket socket, struct os_vec *vecs, unsigned count)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Places where a tracer looks: USDT probes of the provider spd. Where none looks, each is an
- * instruction that does nothing. HACKING.md lists them. */
+/* USDT probes of the provider spd, for tracers. Without a tracer, each is an instruction that does
+ * nothing. HACKING.md lists them. */
 
 #ifndef OS_POSIX_PROBES_H
 #define OS_POSIX_PROBES_H

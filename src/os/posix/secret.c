@@ -60,7 +60,7 @@ static int check(int fd, char *why, size_t size)
 
 int os_secret_open(const char *path, FILE **file, char *why, size_t size)
 {
-    /* Not to hang on a FIFO, whose type is only known once it is open. */
+    /* The open must not hang on a FIFO; the type is only known after it. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), error;
 
     if (fd < 0) {

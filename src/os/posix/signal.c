@@ -10,7 +10,7 @@
 
 enum watch_action {
     END_THEN_RESET, /* a later one acts as before, so a device that hangs can be left */
-    END_UNLESS_IGNORED, /* a terminal that goes sends several, by its kernel and by its shell */
+    END_UNLESS_IGNORED, /* a terminal that closes sends several, by its kernel and by its shell */
     IGNORE,
 };
 
@@ -36,12 +36,12 @@ static struct {
     bool active;
 } watch;
 
-/* A handler touches, among all that changes, only these, and watch.before, which is set first. The
- * event is opened once and never closed, since a handler may still run on another thread while a
- * watch ends, and after it. */
+/* A handler touches only these variables, and watch.before, which is set first. The event is opened
+ * once and never closed: a handler may still run on another thread while a watch ends, and after
+ * it. */
 static _Atomic int watch_event = -1;
 static atomic_bool ending;
-static _Atomic pid_t watcher; /* the process whose watch it is; a child has its handlers, too */
+static _Atomic pid_t watcher; /* the process that owns the watch; a child has its handlers, too */
 static _Atomic uint64_t caught_at; /* 0: there was no signal yet */
 
 static bool is_ours(void)
@@ -88,7 +88,7 @@ static void watch_main(void *argument)
         watch.callback(watch.context);
 }
 
-/* The action before the watch, which is not the handler that the watch before this one has left. */
+/* The action before the watch. It is not the handler that the former watch has left. */
 static void save(int i)
 {
     struct sigaction now;
@@ -117,7 +117,7 @@ static void install(void)
     }
 }
 
-/* A child's own: that of its parent ends the parent's thread. */
+/* A child needs its own event: the parent's event ends the parent's thread. */
 static int open_event(void)
 {
     int event = atomic_load(&watch_event);
@@ -162,8 +162,8 @@ void os_signal_unwatch(void)
 {
     if (!watch.active)
         return;
-    /* After a signal the program is about to end. The others of its kind may be still to come, and
-     * must not make that end a death. */
+    /* After a signal the program is about to end. Further signals of its kind may still come, and
+     * must not kill it meanwhile. */
     for (int i = 0; i < WATCHED; i++)
         if (watched[i].action == IGNORE || !atomic_load(&caught_at) || !is_ours())
             sigaction(watched[i].number, &watch.before[i], NULL);

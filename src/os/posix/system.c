@@ -56,8 +56,8 @@ void os_random(void *buffer, size_t length)
     while (length) {
         ssize_t got = getrandom(bytes, length, 0);
 
-        /* Short reads and interruptions are for large requests only (getrandom(2)); a kernel
-         * without the call cannot give us what we must have. */
+        /* Only large requests meet short reads and interruptions (getrandom(2)). A kernel without
+         * the call cannot give random bytes, which are a must. */
         if (got <= 0)
             abort();
         bytes += got;

@@ -74,7 +74,8 @@ static void *thread_main(void *argument)
     struct start start = *(struct start *)argument;
 
     free(argument);
-    /* Named by another thread it would be by a file in /proc, which a sandbox does not let open. */
+    /* The thread names itself: another thread would need a file in /proc, which a sandbox does not
+     * let it open. */
     pthread_setname_np(pthread_self(), start.name);
     start.function(start.argument);
     return NULL;

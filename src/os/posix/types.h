@@ -15,7 +15,7 @@ typedef pthread_t os_thread;
 
 #define OS_PRINTF(format_at, first_at) __attribute__((format(printf, format_at, first_at)))
 
-/* errno values that not every system has. */
+/* errno values that some systems lack. */
 #define OS_EDQUOT EDQUOT
 #define OS_EHOSTDOWN EHOSTDOWN
 #define OS_ENOMEDIUM ENOMEDIUM

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* CRC32C without a library: the processor's instruction where there is one. Nothing in here is
- * Windows', so the unit tests of other systems compare it with theirs. */
+/* CRC32C without a library, by the processor's instruction if it has one. The file uses nothing of
+ * Windows, so the unit tests of other systems compare it with theirs. */
 
 #include "os/os.h"
 
 #include <nmmintrin.h>
 #include <string.h>
 
-/* The remainders of four bits, of the polynomial 1EDC6F41h with its bits reversed. */
+/* The remainders of four bits, for the polynomial 1EDC6F41h with its bits reversed. */
 static const uint32_t nibbles[16] = {
     0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d,
     0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9, 0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75,

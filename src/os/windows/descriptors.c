@@ -6,6 +6,6 @@
 int os_reserve_descriptors(void)
 {
     /* The C runtime has reserved its descriptors 0 to 2 before main(), with or without a handle
-     * behind them; and what CreateFile() opens gets no descriptor. */
+     * behind them. A handle of CreateFile() gets no descriptor. */
     return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What WSAPoll() waits for must be a socket, so an event is one: a datagram socket of the loopback
- * interface that is connected to itself. Nobody else's datagrams reach it. */
+/* WSAPoll() waits for sockets only, so an event is a datagram socket of the loopback interface that
+ * is connected to itself. Nobody else's datagrams reach it. */
 
 #include <errno.h>
 #include <winsock2.h>
@@ -32,8 +32,8 @@ static bool connect_to_itself(SOCKET made)
         ioctlsocket(made, (long)FIONBIO, &nonblocking) == 0;
 }
 
-/* A signal that is lost may be the last one, so it is tried until it is sent. Another thread's that
- * is not done yet is such a case under Wine. */
+/* A lost signal may be the last one, so the function tries until it is sent. Under Wine it can fail
+ * while another thread still sends. */
 void os_event_signal(int event)
 {
     int saved = WSAGetLastError();

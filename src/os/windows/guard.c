@@ -2,13 +2,12 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Control Flow Guard: what a C runtime has for it, and MinGW's has not.
+ * Control Flow Guard: the part of a C runtime that MinGW's lacks.
  *
- * The compiler has each indirect call made through our pointer, and the linker lists the
- * functions that may be called so. Windows reads where both are in the load configuration, and
- * has the pointers point to its own check. On a Windows without the guard, and under Wine, they
- * keep the value that they have here, and nothing is checked. Every binary links this file itself:
- * spd_guard of meson.build.
+ * The compiler makes each indirect call through our pointer, and the linker lists the functions
+ * that may be called so. Windows finds both by the load configuration, and sets the pointers to its
+ * own check. On a Windows without the guard, and under Wine, they keep their values, and nothing is
+ * checked. Every binary links this file itself: spd_guard of meson.build.
  */
 
 #include <stddef.h>
@@ -23,8 +22,9 @@ extern char __guard_longjmp_table[], __guard_longjmp_count[];
  * CF_LONGJUMP_TABLE_PRESENT */
 enum { GUARD_FLAGS = 0x100 | 0x400 | 0x10000 };
 
-/* No function of C: registers other than the few of a call are their callers'. On x64 the compiler
- * asks for the dispatch, which calls what rax points to; on x86 for the check of what is in ecx. */
+/* These are no functions of C: all registers except a few belong to their callers. On x64 the
+ * compiler asks for the dispatch, which calls the address in rax; on x86 for the check of the
+ * address in ecx. */
 __attribute__((naked)) static void unchecked(void)
 {
     __asm__("ret");

@@ -30,11 +30,11 @@ static BOOL CALLBACK start(INIT_ONCE *once, void *parameter, void **context)
     (void)once;
     (void)parameter;
     (void)context;
-    WSAStartup(MAKEWORD(2, 2), &data); /* where it fails, so does all that follows */
+    WSAStartup(MAKEWORD(2, 2), &data); /* if it fails, so do all later calls */
     return TRUE;
 }
 
-/* Never undone: the process ends with sockets of others open, perhaps. */
+/* It is never undone: the process may end while others still use sockets. */
 void os_windows_net_start(void)
 {
     InitOnceExecuteOnce(&started, start, NULL, NULL);
@@ -53,7 +53,7 @@ const char *os_net_text(int error)
     return text;
 }
 
-/* Programs that this one starts have no part in it. */
+/* Programs that this process starts do not inherit it. */
 static bool make_private(SOCKET socket)
 {
     u_long on = 1;
@@ -77,7 +77,7 @@ int os_listen(const struct os_address *address, int backlog, os_socket *listener
     made = WSASocketW(to->sa_family, SOCK_STREAM, 0, NULL, 0, WSA_FLAG_OVERLAPPED);
     if (made == INVALID_SOCKET)
         return WSAGetLastError();
-    /* As elsewhere, where IPv6's wildcard is IPv4's, too. */
+    /* As on other systems, IPv6's wildcard also means IPv4's. */
     if (to->sa_family == AF_INET6)
         set(made, IPPROTO_IPV6, IPV6_V6ONLY, 0);
     /* SO_REUSEADDR would let any other process take the port away; it is not needed for a server

@@ -28,7 +28,7 @@ struct os_poller {
     void **data; /* of each socket */
     unsigned count;
     unsigned room;
-    unsigned next; /* where to begin to look, so that nobody starves */
+    unsigned next; /* the place of the next look, so that no socket starves */
 };
 
 typedef struct os_poll_event {
@@ -52,7 +52,7 @@ static inline uint32_t os_poll_flags(const os_poll_event *event)
     return event->flags;
 }
 
-/* Winsock wants to be told once that it is going to be used; here, not in net.h. */
+/* Winsock must be initialised once; so it is declared here, not in net.h. */
 void os_windows_net_start(void);
 
 #endif

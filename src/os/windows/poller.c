@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* WSAPoll(): level-triggered, like what the doors were written for, and a door has few sockets. */
+/* Uses WSAPoll(): it is level-triggered, as the doors expect, and a door has few sockets. */
 
 #include <winsock2.h>
 
@@ -15,7 +15,7 @@ _Static_assert(OS_POLL_IN == POLLIN && OS_POLL_OUT == POLLOUT &&
 
 enum {
     ROOM = 16,
-    PAUSE_MS = 20, /* when the system has no memory to wait with */
+    PAUSE_MS = 20, /* when the system has no memory for a wait */
 };
 
 int os_poller_open(struct os_poller *poller)
@@ -60,7 +60,7 @@ int os_poller_add(struct os_poller *poller, os_socket socket, uint32_t flags, vo
     return 0;
 }
 
-/* Its place; count when it has none. */
+/* The place of a socket; count when it has none. */
 static unsigned find(const struct os_poller *poller, os_socket socket)
 {
     unsigned i = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Windows has no USDT probes: these do nothing. */
+/* Windows has no USDT probes, so these macros do nothing. */
 
 #ifndef OS_WINDOWS_PROBES_H
 #define OS_WINDOWS_PROBES_H

@@ -11,7 +11,7 @@
 
 enum {
     PATH_CHARS = 4096,
-    /* What leads to a file's contents, now or after one more step. */
+    /* Access rights that lead to a file's contents, now or after one more step. */
     TELLTALE = FILE_READ_DATA | FILE_WRITE_DATA | FILE_APPEND_DATA | WRITE_DAC | WRITE_OWNER |
         DELETE,
 };
@@ -37,7 +37,7 @@ static int failure(DWORD error, char *why, size_t size)
     return error == ERROR_ACCESS_DENIED ? EACCES : ENOENT;
 }
 
-/* The user that this process runs as; NULL when it cannot be told. */
+/* The user as which this process runs; NULL when it is unknown. */
 static PSID self(TOKEN_USER *user, DWORD size)
 {
     HANDLE token;
@@ -50,7 +50,8 @@ static PSID self(TOKEN_USER *user, DWORD size)
     return got ? user->User.Sid : NULL;
 }
 
-/* The owner, us, and those who can read every file anyway. S-1-3-4 stands for the owner. */
+/* The owner, this process's user, and accounts that can read every file anyway. S-1-3-4 means the
+ * owner. */
 static bool is_trusted(PSID sid, PSID owner, PSID me)
 {
     return EqualSid(sid, owner) || (me && EqualSid(sid, me)) ||

@@ -14,13 +14,13 @@ static struct {
     bool active;
 } watch;
 
-/* As in the posix folder: opened once and never closed, since the handler runs on a thread of the
- * system's that a watch cannot wait for. */
+/* As in the posix folder, it is opened once and never closed. The handler runs on a thread of the
+ * system, for which a watch cannot wait. */
 static _Atomic(HANDLE) watch_event;
 static _Atomic uint64_t caught_at; /* 0: there was no event yet */
 static atomic_bool ending;
 
-/* As in the posix folder: what comes twice at once is one wish. */
+/* As in the posix folder, two events at once count as one. */
 static const uint64_t ONE_WISH_NS = UINT64_C(1000000000);
 
 static BOOL WINAPI handler(DWORD type)
@@ -31,8 +31,8 @@ static BOOL WINAPI handler(DWORD type)
     SetEvent(atomic_load(&watch_event));
     if (type == CTRL_C_EVENT || type == CTRL_BREAK_EVENT)
         return !again || now - first < ONE_WISH_NS;
-    /* The system ends the process when the handler of a closed console, a logoff or a shutdown
-     * returns; waiting gives the program the seconds that the system allows. */
+    /* After a closed console, a logoff or a shutdown, the system ends the process when the handler
+     * returns. The wait gives the program the seconds that the system allows. */
     if (!atomic_load(&ending))
         Sleep(INFINITE);
     return FALSE;
@@ -67,7 +67,7 @@ int os_signal_watch(void (*callback)(void *context), void *context)
     error = os_thread_create(&watch.thread, "spd-signal", watch_main, NULL);
     if (error)
         return error;
-    /* A handler that was left by the watch before is not there twice. */
+    /* The former watch may have left the handler: it must not be there twice. */
     SetConsoleCtrlHandler(handler, FALSE);
     SetConsoleCtrlHandler(handler, TRUE);
     watch.active = true;
@@ -78,7 +78,7 @@ void os_signal_unwatch(void)
 {
     if (!watch.active)
         return;
-    /* As in the posix folder: the others of its kind may be still to come. */
+    /* As in the posix folder, further ones of its kind may still come. */
     if (!atomic_load(&caught_at))
         SetConsoleCtrlHandler(handler, FALSE);
     atomic_store(&ending, true);

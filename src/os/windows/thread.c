@@ -89,7 +89,7 @@ int os_thread_create(
 {
     struct start *start = malloc(sizeof *start);
 
-    (void)name; /* SetThreadDescription is of Windows 10, and we run on 7 */
+    (void)name; /* Windows 7 lacks SetThreadDescription, which came with Windows 10 */
     if (!start)
         return ENOMEM;
     *start = (struct start){ function, argument };
@@ -118,7 +118,7 @@ void os_at_fork(void (*before)(void), void (*after)(bool child))
     (void)after;
 }
 
-/* A DLL's own are called when the system has ended all other threads. */
+/* A DLL's own last functions are called when the system has ended all other threads. */
 void os_at_exit(void (*function)(void))
 {
     (void)function;

@@ -21,7 +21,7 @@ typedef struct os_cond {
 
 typedef void *os_thread;
 
-/* MinGW's printf family is given C99's formats, which are not the system's. */
+/* MinGW's printf family takes C99's formats, the system's does not. */
 #define OS_PRINTF(format_at, first_at) \
     __attribute__((format(__MINGW_PRINTF_FORMAT, format_at, first_at)))
 
