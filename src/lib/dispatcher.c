@@ -35,7 +35,7 @@ void spd_dispatchers_leave(struct spd_request *request)
     request->dispatched = false;
 }
 
-/* The lock is held. NULL: none that may be served now. */
+/* The lock is held. NULL: there is none that may be served now. */
 static struct spd_request *take(struct spd_dispatchers *dispatchers)
 {
     struct ioq_waiter *waiter = ioq_turns_first_below(&dispatchers->waiting, dispatchers->share);
@@ -100,7 +100,7 @@ int spd_dispatchers_serve(struct spd_unit *unit)
         return spd_fail(SPD_ERROR_NO_MEMORY, "for a thread that serves");
     self->unit = unit;
     os_cond_init(&self->wake);
-    /* It stays until the end: the thread that wakes it may be at it for longer than it sleeps. */
+    /* It stays until the end: the thread that wakes it may use it for longer than it sleeps. */
     os_mutex_lock(&dispatchers->lock);
     self->next = dispatchers->lent;
     dispatchers->lent = self;
@@ -149,7 +149,7 @@ bool spd_dispatchers_post(struct spd_dispatchers *dispatchers, struct spd_reques
     }
     os_mutex_unlock(&dispatchers->lock);
 
-    /* Outside the lock, or the woken thread would run into it. */
+    /* Wake it outside the lock, or the woken thread would run into the lock. */
     if (dispatcher)
         os_cond_signal(&dispatcher->wake);
     return !closed;
@@ -217,7 +217,7 @@ void spd_dispatchers_stop(struct spd_unit *unit)
         return;
     if (dispatchers->count)
         spd_dispatchers_close(dispatchers);
-    /* All have ended before the first is taken apart: one may still be waking another. */
+    /* All have ended before the first is destroyed: a thread may still be waking another. */
     for (uint32_t i = 0; i < dispatchers->count; i++)
         os_thread_join(dispatchers->each[i].thread);
     for (uint32_t i = 0; i < dispatchers->count; i++) {

@@ -94,7 +94,7 @@ uint32_t spd_error_system(void)
     return system_error;
 }
 
-/* A name in it may be of a file, with any bytes: the program prints one line. */
+/* A name in it may be a file's, with any bytes: the program prints a single line. */
 static OS_PRINTF(2, 0) void record(uint32_t system, const char *format, va_list arguments)
 {
     int saved = errno;

@@ -7,8 +7,8 @@
 
 #include "lib/waiter.h"
 
-/* ns; the usual one is less than initiators wait before they abort or reset. QEMU tries a command
- * again for a minute, Linux for three. */
+/* ns. Initiators wait for longer than the usual patience before they abort or reset. QEMU tries a
+ * command again for a minute, Linux for three. */
 static const struct ioq_patience patience = {
     .usual = UINT64_C(10000000000),
     .brief = UINT64_C(100000000),
@@ -33,14 +33,14 @@ uint32_t spd_gate_inside(const struct spd_gate *gate)
 }
 
 /* The lock is held, and SPD_GATE_SLOW is set or nothing waits. Tasks leave without the lock, so the
- * word counts them. What the gate learns of it here may soon be too much, never too little: the
- * last one that leaves takes the lock afterwards. */
+ * word counts them. The count that the gate gets here may soon be too high, never too low: the last
+ * task that leaves takes the lock afterwards. */
 static uint32_t begin(struct spd_gate *gate)
 {
     return gate->gate.inside = spd_gate_inside(gate);
 }
 
-/* The lock is held. before: what begin() returned. */
+/* The lock is held. before: the result of begin(). */
 static void end(struct spd_gate *gate, uint32_t before)
 {
     atomic_fetch_add(&gate->word, gate->gate.inside - before);
@@ -63,8 +63,8 @@ bool spd_gate_enter(
     waiter->exclusive = exclusive;
     waiter->head = request->task.attribute == SCSI_HEAD_OF_QUEUE;
     os_mutex_lock(&gate->lock);
-    /* Taken back under the lock: a task that left meanwhile and saw this count admitted nobody,
-     * so what follows has to. */
+    /* The count is taken back under the lock. A task that left meanwhile and saw it admitted
+     * nobody, so this call has to. */
     if (!exclusive)
         atomic_fetch_sub(&gate->word, 1);
     atomic_fetch_or(&gate->word, SPD_GATE_SLOW);

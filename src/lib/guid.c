@@ -10,7 +10,7 @@
 
 enum { GUID = 16 };
 
-/* The name space of our version-5 GUIDs; drawn at random once, and never to change. */
+/* The name space of our version-5 GUIDs; it was random once, and never changes. */
 static const uint8_t name_space[GUID] = { 0xb1, 0x7a, 0x0d, 0x52, 0x6c, 0x3e, 0x4f, 0x91, 0xa8,
     0x25, 0x9d, 0x43, 0xe6, 0x18, 0x70, 0xcf };
 

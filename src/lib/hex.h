@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Hexadecimal digits, for everything that reads text. The C library's isxdigit() asks the locale,
+/* Hexadecimal digits, for all readers of text. The C library's isxdigit() asks the locale,
  * and gives no value. */
 
 #ifndef SPD_LIB_HEX_H

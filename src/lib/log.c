@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* The ring of lines and the thread that takes them to the program. The lock is held for as long as
- * it takes to copy a line; the program's function is called without it. */
+/* The ring of lines, and the thread that takes them to the program. The lock is held only while a
+ * line is copied; the program's function is called without it. */
 
 #include <errno.h>
 #include <inttypes.h>
@@ -52,7 +52,7 @@ static struct {
 
 static _Thread_local bool on_log_thread;
 
-/* A place at the end; NULL: there is none, and a line is lost. */
+/* A place at the end; NULL: the ring is full, and a line is lost. */
 static struct line *add(int level)
 {
     struct line *line;
@@ -78,7 +78,8 @@ static void add_counts(bool any)
     }
 }
 
-/* The oldest line, and in its place, behind those that are left, how many found none. */
+/* Takes the oldest line. The freed place, behind the remaining lines, gets the count of lost
+ * lines. */
 static void take(struct line *line)
 {
     uint64_t lost = spool.lost;
@@ -145,7 +146,7 @@ static void run(void *unused)
 }
 
 /* The errand's lock comes before ours, as in its run(). A thread that brings an errand does so
- * before it takes that lock: where there is none yet, it waits here until the fork is over. */
+ * before it takes that lock: if there is no errand yet, it waits here until the fork is over. */
 static void before_fork(void)
 {
     os_mutex_lock(&lock);
@@ -156,7 +157,7 @@ static void before_fork(void)
     os_mutex_lock(&lock);
 }
 
-/* The child has no thread yet. What was in the ring, or counted, is the parent's to deliver. */
+/* The child has no thread yet. The parent delivers the lines and counts of the ring. */
 static void after_fork(bool child)
 {
     const struct spd_log_errand *errand = spool.errand;
@@ -177,7 +178,7 @@ static void after_fork(bool child)
 
 static void at_exit(void);
 
-/* Where there can be no thread the lines wait for the next attempt. */
+/* If the thread cannot be made, the lines wait for the next attempt. */
 static void start_thread(void)
 {
     static bool registered;
@@ -212,8 +213,8 @@ static bool drain(void)
     return true;
 }
 
-/* Nothing is being delivered. A thread that does not come back from the program's function is left
- * alone: it finds the ring when it does. */
+/* Nothing is being delivered. A thread that hangs in the program's function is left alone: it finds
+ * the ring when it returns. */
 static void end_thread(void)
 {
     if (!spool.running || spool.ending)

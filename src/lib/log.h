@@ -2,26 +2,26 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Messages for the program that uses the library. They never make a door wait: a peer that provokes
- * lines, and a program or a pipe that takes none, must not stop the I/O of others.
+ * Messages for the program that uses the library. They never make a door wait: neither a peer that
+ * provokes lines nor a program or a pipe that takes none must stop the I/O of others.
  *
  *   spd_log()          formats a line, makes it fit to print and leaves it in a ring of
  *                      SPD_LOG_LINES lines. A line that finds the ring full is lost and counted.
- *   spd_log_limited()  the same for what a peer can provoke, and that is nearly all that a door has
- *                      to say. Each peer has a few lines of a kind, then one now and then, and all
- *                      peers together have a bound as well; the others are counted, and the count
- *                      is a line of its own.
+ *   spd_log_limited() the same for lines that a peer can provoke, which nearly all lines of a door
+ *                      are. Each peer has a few lines of a kind, then a line now and then, and all
+ *                      peers together have a bound. The other lines are counted, and the count is a
+ *                      line of its own.
  *
- * A thread of the library takes the lines to the function of spd_log_set() (log.c). It is there
- * from the start of the first unit, or from the first line, to the end of the last unit, and then
- * waits at most SPD_LOG_PATIENCE_MS for the program to take what is left.
+ * A thread of the library takes the lines to the function of spd_log_set() (log.c). It runs from
+ * the start of the first unit, or from the first line, to the end of the last unit. Then it waits
+ * at most SPD_LOG_PATIENCE_MS for the program to take the remaining lines.
  *
- * A caller may put text of a peer into a line as it arrived: spd_log() writes control characters,
- * those that turn the direction of text and bytes that are no UTF-8 as \xHH. So a name can neither
- * forge a line nor speak to a terminal. A line that is too long ends with "...".
+ * A caller may put a peer's text into a line unchanged. spd_log() writes control characters,
+ * characters that turn the direction of text, and bytes that are no UTF-8 as \xHH. So a name can
+ * neither forge a line nor control a terminal. A line that is too long ends with "...".
  *
- * A message during spd_unit_create() and spd_unit_start() about a call that fails goes to
- * spd_error_detail() (door.h), and not here: the program reports it itself.
+ * A call that fails in spd_unit_create() and spd_unit_start() leaves its message in
+ * spd_error_detail() (door.h), not here: the program reports it itself.
  */
 
 #ifndef SPD_LIB_LOG_H
@@ -60,26 +60,26 @@ struct spd_log_bucket {
 struct spd_log_limit {
     const char *kind;
     struct spd_log_bucket all; /* the rest is log_limit.c's */
-    uint64_t uncounted;        /* lines left out, of peers that are no longer known one by one */
+    uint64_t uncounted;        /* lines left out, of peers that no longer have an entry */
 };
 
 enum {
-    SPD_LOG_PEER_LINES = 10,     /* of a kind and peer at once, then one each */
+    SPD_LOG_PEER_LINES = 10,     /* lines of a kind and peer at once, then one each */
     SPD_LOG_PEER_SECONDS = 10,
-    SPD_LOG_KIND_LINES = 50,     /* of a kind at once, of whatever peers, then one each */
+    SPD_LOG_KIND_LINES = 50,     /* lines of a kind at once, of all peers, then one each */
     SPD_LOG_KIND_SECONDS = 1,
     SPD_LOG_SUMMARY_SECONDS = 10, /* between two counts of one kind and peer */
-    SPD_LOG_PEERS = 64,           /* kinds and peers that are counted one by one */
+    SPD_LOG_PEERS = 64,           /* kinds and peers that have an entry */
     SPD_LOG_PEER_MAX = 64,        /* bytes of its name that matter, with the NUL */
 };
 
-/* peer: whom the line is counted for, and all of whose connections are one peer: an address without
- * its port. NULL: nobody in particular. */
+/* peer: counts the line for this peer, an address without its port, since all of its connections
+ * are the same peer. NULL: nobody in particular. */
 void spd_log_limited(struct spd_log_limit *limit, const char *peer, int level, const char *format,
     ...) OS_PRINTF(4, 5);
 
-/* misuse.c: the last line of a process that is about to abort: on standard error, and to the
- * function of a program that has set one, within the patience. */
+/* misuse.c: the last line of a process that is about to abort. It goes to standard error and,
+ * within the patience, to the function that the program has set. */
 void spd_log_last(const char *line);
 /* The calling thread is the one that calls that function. */
 bool spd_log_is_own_thread(void);
@@ -100,23 +100,23 @@ struct spd_log_errand {
  * log's from then on. */
 void spd_log_take_errand(const struct spd_log_errand *errand);
 
-/* unit.c: a unit was started, after spd_watch_add(); one that was started is gone. The last one to
- * go waits for the lines that are left, within the patience. */
+/* unit.c: a unit was started, after spd_watch_add(); a started unit is gone. The last unit waits
+ * for the remaining lines, within the patience. */
 void spd_log_begin(void);
 void spd_log_end(void);
 
 /* log_text.c: raw as a line that is fit to print. */
 void spd_log_escape(const char *raw, char *line, size_t size);
-/* The bytes of the character of UTF-8 at text (RFC 3629 4); 0: there is none that can be seen. */
+/* The bytes of the character of UTF-8 at text (RFC 3629 4); 0: it is none, or cannot be seen. */
 size_t spd_printable(const char *text);
 
 /* log_limit.c, within the lock of log.c. True: this line may be written. Else it was counted. */
 bool spd_limit_take(struct spd_log_limit *limit, const char *peer, uint64_t now);
-/* There are counts that nobody was told. */
+/* Some counts have not been logged. */
 bool spd_limit_pending(void);
-/* Makes one line of a count that is due, or of any: true. False: there is none. */
+/* Makes a line of a count that is due, or of any: true. False: there is none. */
 bool spd_limit_report(bool any, uint64_t now, char *line, size_t size);
-/* Nobody is to be told what was counted so far. */
+/* Forgets the counts so far. */
 void spd_limit_forget(void);
 
 #endif

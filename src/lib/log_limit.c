@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* How much a peer may have logged. The memory is bounded, however many peers there are: the one
- * that was quiet for longest makes place, and what was counted for it is counted for its kind. */
+/* Limits the lines of each peer. The memory is bounded, however many peers there are: the peer that
+ * was quiet for longest makes place, and its counts go to its kind. */
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,7 +17,8 @@ static struct peer {
     char name[SPD_LOG_PEER_MAX];
     struct spd_log_bucket bucket;
     uint64_t left_out; /* lines since the last count */
-    uint64_t reported; /* ns, when that was, or else when the first of them was left out */
+    uint64_t reported; /* ns: the time of the last count, or else of the first line that was left
+                        * out */
     uint64_t heard;    /* ns */
 } peers[SPD_LOG_PEERS];
 

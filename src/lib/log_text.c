@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Text that others chose, fit for a log: one line, and nothing that a terminal obeys. */
+/* Makes text of others fit for a log: a single line, and nothing that a terminal obeys. */
 
 #include <stdio.h>
 #include <string.h>
@@ -50,7 +50,7 @@ void spd_log_escape(const char *raw, char *line, size_t size)
 {
     static const char cut[] = "...";
     const unsigned char *s = (const unsigned char *)raw;
-    size_t used = 0, whole = 0; /* whole: as far as "..." still fits behind it */
+    size_t used = 0, whole = 0; /* whole: the length up to which "..." still fits behind it */
 
     while (*s) {
         size_t length = spd_printable((const char *)s);

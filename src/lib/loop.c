@@ -145,8 +145,9 @@ static void fire_timers(struct spd_loop *loop)
     }
 }
 
-/* Milliseconds that a turn may wait, from the last one's beginning: a look at the clock costs.
- * Rounded up: a timer that is not quite due would fire in none of the turns until then. */
+/* Milliseconds that a turn may wait, from the beginning of the last turn: reading the clock costs
+ * time. The number is rounded up: a timer that is not quite due would fire in none of the turns
+ * until then. */
 static int patience(const struct spd_loop *loop, int timeout)
 {
     uint64_t now = loop->now_ns, wait;
@@ -180,7 +181,7 @@ void spd_loop_turn(struct spd_loop *loop, int timeout)
     count = os_poller_wait(&loop->poller, events, EVENTS_MAX, patience(loop, timeout));
     loop->turn++;
     read_clock(loop);
-    /* Not always from the first: it might use up all that its peer has of a turn. */
+    /* The start moves on: the first one might use up its peer's whole part of a turn. */
     for (int i = 0; i < count; i++) {
         const os_poll_event *event = &events[(loop->turn + (uint32_t)i) % (uint32_t)count];
         struct spd_loop_socket *watch = os_poll_data(event);

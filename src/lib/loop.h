@@ -2,9 +2,9 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * A door's event loop: one thread that waits for sockets, for timers and for requests that other
- * threads post. Each turn ends with settle(), in which a door sends what has gathered and frees
- * what has ended, so that a batch costs a system call and no event points at freed memory.
+ * A door's event loop: a thread that waits for sockets, for timers and for requests that other
+ * threads post. Each turn ends with settle(), in which a door sends all answers and frees
+ * everything that has ended. So a batch costs one system call, and no event points at freed memory.
  *
  *   spd_loop_open()    before anything is watched; a door embeds the loop
  *   spd_loop_start()   its thread; tests and fuzzers take turns of their own instead
@@ -12,7 +12,8 @@
  *   spd_loop_join()    the thread has ended
  *   spd_loop_close()   in the door's close(), for the reason that mailbox.h gives
  *
- * Unless it says so, a function is for the loop's thread, or for the opener before the start.
+ * A function is for the loop's thread, or for the opener before the start, unless its comment says
+ * otherwise.
  */
 
 #ifndef SPD_LIB_LOOP_H
@@ -28,12 +29,12 @@ struct spd_loop;
 struct spd_request;
 
 /* A socket that the loop waits for. Its owner embeds it, sets `ready` and `socket`, and keeps it
- * until settle(): events of the same turn may still come for one that is watched no more. */
+ * until settle(): events of the same turn may still come after the watch has ended. */
 struct spd_loop_socket {
     /* flags: OS_POLL_IN, OS_POLL_OUT and OS_POLL_GONE, as far as they are true. */
     void (*ready)(struct spd_loop_socket *watch, uint32_t flags);
     os_socket socket;
-    uint32_t flags; /* the loop's: what is waited for */
+    uint32_t flags; /* the loop's: the events that it waits for */
 };
 
 /* Zeroed before it is first started. */
@@ -44,12 +45,12 @@ struct spd_timer {
 };
 
 struct spd_loop_ops {
-    /* A request that the library is done with. */
+    /* The library is done with a request. */
     void (*mailed)(struct spd_loop *loop, struct spd_request *request);
-    /* The end of a turn; more than once where requests ended in it. True: there is more to do, so
-     * the next turn does not wait. */
+    /* The end of a turn; called again if requests ended in it. True: there is more to do, so the
+     * next turn does not wait. */
     bool (*settle)(struct spd_loop *loop);
-    /* Again and again after spd_loop_stop(): begins to end what there is. */
+    /* Again and again after spd_loop_stop(): begins to end everything. */
     void (*stop)(struct spd_loop *loop);
     bool (*is_empty)(const struct spd_loop *loop);
 };
@@ -87,7 +88,7 @@ int spd_loop_add(struct spd_loop *loop, struct spd_loop_socket *watch, uint32_t 
 int spd_loop_change(struct spd_loop *loop, struct spd_loop_socket *watch, uint32_t flags);
 /* The socket stays open. */
 void spd_loop_remove(struct spd_loop *loop, struct spd_loop_socket *watch);
-/* And here it does not; watch->socket is OS_NO_SOCKET. */
+/* Ends the watch; watch->socket is OS_NO_SOCKET. */
 void spd_loop_close_socket(struct spd_loop *loop, struct spd_loop_socket *watch);
 
 /* fire() is called once, that many milliseconds from the beginning of this turn or a little later.
@@ -99,19 +100,19 @@ static inline bool spd_timer_is_started(const struct spd_timer *timer)
     return timer->due != 0;
 }
 
-/* Any thread. mailed() gets the request in another turn, or where its command only gave way
- * (door.h, later()), it goes on there. Uses request->next. */
+/* Any thread. mailed() gets the request in another turn; a command that only gave way (door.h,
+ * later()) goes on there. Uses request->next. */
 void spd_loop_post(struct spd_loop *loop, struct spd_request *request);
-/* Any thread. The same, but in this turn where the thread is the loop's: not from within the
- * call, which may lie below the door's own work on that request. */
+/* Any thread. The same, but in this turn if the thread is the loop's. It does not run within the
+ * call, which may be below the door's own work on the request. */
 void spd_loop_done(struct spd_loop *loop, struct spd_request *request);
 /* Any thread: a turn with nothing in the mail. */
 void spd_loop_wake(struct spd_loop *loop);
 /* Any thread: whether it is the loop's, within a turn. */
 bool spd_loop_here(const struct spd_loop *loop);
 
-/* The steps of the loop's thread, for callers that have none. A turn waits at most timeout
- * milliseconds, or for ever (-1). A drain ends what there is; true: nothing is left. */
+/* The steps of the loop's thread, for callers without the thread. A turn waits at most timeout
+ * milliseconds, or for ever (-1). A drain ends everything; true: nothing is left. */
 void spd_loop_turn(struct spd_loop *loop, int timeout);
 bool spd_loop_drain(struct spd_loop *loop);
 

@@ -49,7 +49,7 @@ struct spd_request *spd_mailbox_take(struct spd_mailbox *mailbox)
 {
     struct spd_request *newest, *oldest = NULL;
 
-    /* The event first: what is posted after this signals again. */
+    /* The event comes first: a later post signals again. */
     os_event_clear(mailbox->event);
     newest = atomic_exchange_explicit(&mailbox->head, NULL, memory_order_acquire);
     while (newest) {

@@ -2,13 +2,13 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Requests that other threads finished, on their way back to a door's event loop: a lock-free
- * stack that many push and one empties, and an event descriptor that is written only when the
- * mailbox was empty, so that a burst costs one wake.
+ * Takes requests that other threads finished back to a door's event loop. Many threads push onto a
+ * lock-free stack, and the loop empties it. They write the event descriptor only when the mailbox
+ * was empty, so that a burst costs one wake.
  *
- * A thread that posted may still be about to write the event when the loop has taken the request.
- * So a door closes its mailbox in close(), not in join(): the library sees to it that between the
- * two every such thread has left.
+ * A thread may still be about to write the event when the loop has taken its request. So a door
+ * closes its mailbox in close(), not in join(): between the two, the library waits until every such
+ * thread has left.
  */
 
 #ifndef SPD_LIB_MAILBOX_H
@@ -28,7 +28,7 @@ void spd_mailbox_close(struct spd_mailbox *mailbox);
 /* Any thread. Uses request->next. */
 void spd_mailbox_post(struct spd_mailbox *mailbox, struct spd_request *request);
 
-/* Wakes the loop with nothing in the mail. */
+/* Wakes the loop without mail. */
 void spd_mailbox_wake(struct spd_mailbox *mailbox);
 
 /* The loop's thread: everything posted so far, oldest first, linked by next; clears the event. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* The words of a SCSI answer, with the original's spelling: scripts read lines that have them. */
+/* Names for SCSI answers, in the original's spelling, since scripts read lines with them. */
 
 #include "spd/spd.h"
 

@@ -67,9 +67,9 @@ static int check(const spd_partition *partitions, uint32_t count)
     return 0;
 }
 
-/* The signature comes from a digest, so that disks whose GUIDs differ in any way differ in this,
- * too: Windows takes one of two disks with one signature offline. Systems write a signature of
- * their own over a zero one, and so change the disk on sight. */
+/* The signature comes from a digest, so disks with different GUIDs have different signatures:
+ * Windows takes a disk offline if another has its signature. Systems replace a zero signature by
+ * their own, and so change the disk on sight. */
 static uint32_t disk_signature(const uint8_t guid[16])
 {
     uint8_t digest[SCSI_SHA256_LENGTH];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Large buffers of one size that are needed rarely: made when first asked for, a few kept, never
- * more than a limit in use. */
+/* Large buffers of one size that are needed rarely. They are made on demand; a few are kept, and a
+ * limit bounds those in use. */
 
 #ifndef SPD_LIB_POOL_H
 #define SPD_LIB_POOL_H

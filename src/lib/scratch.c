@@ -32,7 +32,8 @@ static struct ioq_flow *flow_of(const struct spd_request *request)
 
 bool spd_scratch_take(struct spd_scratch *scratch, struct spd_request *request)
 {
-    /* A door that cannot go on later has a thread for each command, which is limit enough. */
+    /* A door that cannot go on later has a thread for each command, and these threads are the
+     * limit. */
     bool now, must = !request->ops->later;
 
     if (!request->waiter.holds) {

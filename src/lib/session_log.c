@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* The reason comes before the names, since these are the peer's choice and may fill the line. */
+/* The reason comes before the names: the peer chooses these, and they may fill the line. */
 
 #include "lib/session_log.h"
 
 #include <inttypes.h>
 
-/* An end that is as it should be is information. */
+/* An orderly end is information. */
 static const struct {
     const char *text;
     int level;

@@ -10,7 +10,7 @@
 
 enum { SHARDS = SPD_THREADS_OWN + 1, CACHE_LINE = 64 };
 
-/* How many operations there were is the sum of the buckets: one counter less on the hot path. */
+/* The number of operations is the sum of the buckets: a counter less on the hot path. */
 struct counters {
     _Atomic uint64_t errors;
     _Atomic uint64_t bytes;
@@ -24,9 +24,9 @@ struct spd_shard {
     struct counters operation[SPD_UNMAP];
 };
 
-/* The first threads of the process have a shard each, in which nobody else writes, so that adding
- * needs no locked instruction (after a large copy one waits until all of it has left the CPU). All
- * later ones share the last. */
+/* The first threads of the process have a shard each, in which no other thread writes. So adding
+ * needs no locked instruction, which after a large copy would wait until the copy has left the CPU.
+ * All later threads share the last shard. */
 struct place {
     struct spd_shard *shard;
     bool shared;

@@ -13,8 +13,8 @@ struct spd_shard;
 
 enum { SPD_THREADS_OWN = 15 };
 
-/* The calling thread's number among those of the process that count: the first SPD_THREADS_OWN have
- * one each, from 0, and all later ones share SPD_THREADS_OWN. */
+/* The calling thread's number among the counting threads of the process. The first SPD_THREADS_OWN
+ * have a number each, from 0, and all later ones share SPD_THREADS_OWN. */
 uint32_t spd_thread_number(void);
 
 /* NULL when there is no memory. */

@@ -30,7 +30,7 @@ void spd_status_set_busy(spd_status *status)
     *status = (spd_status){ .scsi_status = SPD_STATUS_BUSY };
 }
 
-/* For the log: where a program that fills in a status by itself leaves zeros. */
+/* For the log; a program that fills in a status itself leaves zeros here. */
 static void note(spd_status *status, int errnum)
 {
     if (errnum < 0 || errnum > UINT16_MAX)
@@ -52,7 +52,7 @@ enum trouble {
     TRANSIENT, /* it may pass by itself, so that a second try succeeds */
     SPACE,     /* there is no room for more */
     READ_ONLY, /* nothing may be written */
-    DENIED,    /* the same of a write; of a read, nothing can be had until an operator helps */
+    DENIED,    /* the same for a write; for a read, nothing can be had until an operator helps */
     GONE,      /* nothing can be had until an operator helps */
 };
 
@@ -62,8 +62,8 @@ static const struct {
 } troubles[] = {
     { 0, NONE },
 
-    /* A disk, or the checksum of a file system, says so. ENODATA is a medium error of a Linux block
-     * device, EBADMSG and EUCLEAN are what file systems find wrong, EILSEQ is protection
+    /* Disks report these, and checksums of file systems. ENODATA is a medium error of a Linux block
+     * device, EBADMSG and EUCLEAN are faults that file systems find, and EILSEQ is protection
      * information that does not fit. */
     { EIO, MEDIUM },
     { EBADMSG, MEDIUM },
@@ -92,7 +92,7 @@ static const struct {
     { EINPROGRESS, TRANSIENT },
     { EALREADY, TRANSIENT },
 
-    /* Something that others have at present: memory, buffers, descriptors, ports, locks. */
+    /* Others have the resource at present: memory, buffers, descriptors, ports, locks. */
     { EAGAIN, TRANSIENT },
     { EWOULDBLOCK, TRANSIENT },
     { EBUSY, TRANSIENT },
@@ -105,7 +105,7 @@ static const struct {
     { EADDRINUSE, TRANSIENT },
     { EADDRNOTAVAIL, TRANSIENT },
 
-    /* The work was broken off, and the medium is as good as it was. */
+    /* The work was broken off, and the medium has no fault. */
     { EINTR, TRANSIENT },
     { ECANCELED, TRANSIENT },
 
@@ -118,7 +118,7 @@ static const struct {
     { EPERM, DENIED },
     { EACCES, DENIED },
 
-    /* The medium of the blocks is no longer there. ESTALE is a file that its server has replaced:
+    /* The medium is no longer there. ESTALE is a file that its server has replaced:
      * the handle never works again. */
     { ENOENT, GONE },
     { ENODEV, GONE },
@@ -136,8 +136,8 @@ static enum trouble trouble_of(int errnum, spd_operation operation)
             trouble = troubles[i].trouble;
     if (trouble == DENIED)
         trouble = operation == SPD_READ ? GONE : READ_ONLY;
-    /* A system tells of data that a flush has lost once. With BUSY the initiator would flush again,
-     * and take the success of that for the whole. */
+    /* A system reports only once that a flush has lost data. After BUSY the initiator would flush
+     * again, and take its success for both. */
     if (trouble == TRANSIENT && operation == SPD_FLUSH)
         trouble = MEDIUM;
     return trouble;

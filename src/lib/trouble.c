@@ -38,7 +38,7 @@ static const struct {
         "the program that is the disk failed, or broke its contract" },
 };
 
-/* A device says BUSY to ask for patience, and then knows why; with an errno value it is trouble. */
+/* A device that says BUSY asks for patience, and knows why; with an errno value it is trouble. */
 static bool is_busy_by_errno(const spd_status *status)
 {
     return status->scsi_status == SPD_STATUS_BUSY && spd_status_errno(status);

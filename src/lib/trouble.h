@@ -2,9 +2,9 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Operations of the device that end badly, as the operator reads of them. The initiator has its
- * sense data, but the operator must know of it as well, and know what to do. The first of a kind
- * is a line with all that is known. The others are counted, and a line gives the count at 10, 100,
+ * The operator's view of operations that fail. The initiator has its sense data, but the operator
+ * must learn of the failure as well, and of a remedy. The first failure of a kind is a line with
+ * all details. The others are counted, and a line gives the count at 10, 100,
  * ... and once a minute while it goes on.
  */
 
@@ -18,7 +18,7 @@
 
 enum { SPD_TROUBLES = 16, SPD_TROUBLE_TEXT_MAX = 256 };
 
-/* A kind: what failed, and how. */
+/* A kind: the operation that failed, and its error. */
 struct spd_trouble {
     spd_operation operation;
     spd_status status; /* without the LBA */
@@ -28,7 +28,7 @@ struct spd_trouble {
 
 struct spd_troubles {
     os_mutex lock;
-    uint32_t known; /* the kind that was told least recently makes place for another */
+    uint32_t known; /* the kind that was logged least recently makes place for another */
     struct spd_trouble kinds[SPD_TROUBLES];
 };
 
@@ -38,13 +38,13 @@ extern const char *const spd_operation_names[];
 /* The errno value that spd_status_set_errno() was given; 0: none. */
 int spd_status_errno(const spd_status *status);
 
-/* Makes a status of an operation's result, where that is not 0 and its own status is GOOD. */
+/* Makes a status of an operation's result, if that is not 0 and its own status is GOOD. */
 void spd_status_of_result(spd_status *status, int result, spd_operation operation, uint64_t lba);
 
 /* "No space left on device (7/27/07)" */
 void spd_trouble_text(const spd_status *status, char text[SPD_TROUBLE_TEXT_MAX]);
 
-/* Counts one more; *count of this kind so far. True: the caller logs it. */
+/* Counts another failure; *count of this kind so far. True: the caller logs it. */
 bool spd_trouble_count(struct spd_troubles *troubles, spd_operation operation,
     const spd_status *status, uint64_t now, uint64_t *count);
 

@@ -62,8 +62,8 @@ static int parse_port(const char *text, int *port)
     return 0;
 }
 
-/* An address in brackets has no escapes but those of its zone. RFC 6874 2 writes the zone's % as
- * %25; libiscsi and QEMU want it as it is, so that both are taken. */
+/* Only the zone of an address in brackets may have escapes. RFC 6874 2 writes the zone's % as %25;
+ * libiscsi and QEMU want it unchanged, so both forms are taken. */
 static int decode_zone(char *host)
 {
     char *percent = strchr(host, '%');
@@ -137,8 +137,8 @@ static int parse_query(char *text, struct spd_uri *uri)
     return error;
 }
 
-/* scheme = ALPHA *( ALPHA / DIGIT / "+" / "-" / "." ), RFC 3986 3.1. Returns what follows its ':',
- * NULL when there is none. */
+/* scheme = ALPHA *( ALPHA / DIGIT / "+" / "-" / "." ), RFC 3986 3.1. Returns the text after its
+ * ':', NULL when there is no scheme. */
 static char *parse_scheme(char *text, struct spd_uri *uri)
 {
     char *c = text;
@@ -190,7 +190,7 @@ static int parse(struct spd_uri *uri)
     return error;
 }
 
-/* An escape is one character, so that a name is short enough however much of it is escaped. */
+/* An escape counts as one character, so escapes do not make a name too long. */
 static size_t length_of(const char *text)
 {
     size_t length = 0;

@@ -3,7 +3,7 @@
 
 /*
  * Device names: scheme://authority/path?query or scheme:path?query (RFC 3986), taken apart and put
- * together. A program's user types again what it has printed, so that both ways belong together.
+ * together. Users type names again that programs have printed, so both directions are here.
  */
 
 #ifndef SPD_LIB_URI_H
@@ -24,21 +24,22 @@ struct spd_uri {
         char *name;
         char *value; /* "" when there is no '=' */
     } query[SPD_URI_QUERY_MAX];
-    char *storage; /* what all of them point into */
+    char *storage; /* the memory to which all of them point */
 };
 
 /* 0, or SPD_ERROR_URI / SPD_ERROR_NO_MEMORY with a detail. */
 int spd_uri_parse(const char *text, struct spd_uri *uri);
 void spd_uri_free(struct spd_uri *uri);
 
-/* uri_text.c: a text that spd_uri_parse() takes apart into the same. malloc'ed; NULL: no memory. */
+/* uri_text.c: a text from which spd_uri_parse() makes the same parts. malloc'ed; NULL: no
+ * memory. */
 char *spd_uri_text(const struct spd_uri *uri);
 
 /* NULL when absent. */
 const char *spd_uri_query(const struct spd_uri *uri, const char *name);
 
-/* SPD_ERROR_URI_PARAMETER with a detail that names the stranger and lists what is allowed, when the
- * query has a name that is not in the NULL-terminated list. */
+/* SPD_ERROR_URI_PARAMETER when the query has a name that is not in the NULL-terminated list. The
+ * detail has this name and lists the allowed ones. */
 int spd_uri_check_query(const struct spd_uri *uri, const char *const allowed[]);
 
 #endif

@@ -2,9 +2,9 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Device names as text. Escaped is what would end a part of the name, what a shell takes for its
- * own, and what cannot be printed. Letters of other scripts stay as they are, since people read
- * them, and since libiscsi does not take their escapes back.
+ * Device names as text. It escapes characters that would end a part of the name, that mean
+ * something to a shell, or that cannot be printed. Letters of other scripts stay: people read them,
+ * and libiscsi does not decode their escapes.
  */
 
 #include <stdbool.h>
@@ -53,7 +53,7 @@ static bool is_literal(const char *host)
     return memchr(host, ':', length) && (host[length] == 0 || host[length] == '%');
 }
 
-/* A zone is written bare where that cannot be misread: initiators do not know its other form. */
+/* A zone is written bare if that cannot be misread: initiators do not know its other form. */
 static char *put_literal(char *to, const char *host)
 {
     const char *zone = strchr(host, '%');

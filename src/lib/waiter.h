@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Requests are what waits in the queues of src/ioq: from the one to the other and back. */
+/* Requests wait in the queues of src/ioq: converts requests to waiters and back. */
 
 #ifndef SPD_LIB_WAITER_H
 #define SPD_LIB_WAITER_H
@@ -28,7 +28,7 @@ static inline struct spd_request *spd_requests_of(struct ioq_waiter *waiters)
     return list;
 }
 
-/* What its nexus has at this place. */
+/* Its nexus's flow at this place. */
 static inline struct ioq_flow *spd_flow_of(
     const struct spd_request *request, enum ioq_place place)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* A look makes one line at most, about the oldest call: a device that hangs has hundreds. */
+/* A look makes a line at most, about the oldest call: a device that hangs has hundreds. */
 
 #include "lib/watch.h"
 
@@ -46,7 +46,7 @@ static void before_fork(void)
     os_mutex_lock(&lock);
 }
 
-/* A child has none of the threads that would take the calls out. */
+/* A child lacks the threads that would take the calls out. */
 static void after_fork(bool child)
 {
     if (child)
@@ -82,7 +82,7 @@ void spd_watch_remove(struct spd_unit *unit)
     os_mutex_unlock(&lock);
 }
 
-/* Any entry that is free, from where others with another number do not begin. */
+/* Any free entry; threads with other numbers begin elsewhere. */
 static struct spd_call *claim(struct spd_watch *watch, uint64_t lba, uint64_t now)
 {
     uint64_t first = (lba ^ now) * UINT64_C(0x9e3779b97f4a7c15) >> 32;
@@ -111,9 +111,9 @@ struct spd_call *spd_watch_begin(struct spd_unit *unit, spd_operation operation,
     call = thread < SPD_THREADS_OWN ? &watch->calls[thread] : claim(watch, lba, now);
     if (!call)
         return NULL;
-    /* `started` was 0 before the others are written, and is written after them: a look that finds
-     * the same one before and after it reads the others has read one call. A call that was claimed
-     * and not written yet is too young to matter. */
+    /* `started` is 0 before the others are written, and is written after them. A look has read a
+     * single call if it finds the same value before and after it reads the others. A call that was
+     * claimed and not written yet is too young to matter. */
     atomic_store_explicit(&call->lba, lba, memory_order_release);
     atomic_store_explicit(
         &call->blocks_and_operation, blocks << OPERATION_BITS | operation, memory_order_release);
@@ -148,7 +148,7 @@ void spd_watch_tell_end(const struct spd_unit *unit, spd_operation operation, ui
         nanoseconds / MS % 1000);
 }
 
-/* The calls of which a look tells now. */
+/* The calls that a look reports now. */
 struct found {
     uint64_t count;
     uint64_t age; /* ns, of the oldest */

@@ -2,14 +2,13 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Calls of the device that take longer than spd_params.slow_call. A call that is still under way
- * then is a line for the operator, and so is the end of each long one.
+ * Calls of the device that take longer than spd_params.slow_call. A call that still runs then is a
+ * line for the operator, and so is the end of each long call.
  *
- * The path of a command pays a few stores: a call is noted in a table of its unit when it begins
- * and taken out when it ends. The thread of the log looks through the tables now and then. A thread
- * that calls a simple device has an entry of its own, in which nobody else writes. All other calls
- * share the rest, each with one compare-and-swap; a call that finds no entry has its line only when
- * it ends.
+ * A command costs a few stores: a table of its unit notes a call when it begins, and drops it when
+ * it ends. The thread of the log looks through the tables now and then. A thread that calls a
+ * simple device has its own entry, in which no other thread writes. All other calls share the rest,
+ * each with one compare-and-swap. A call that finds no entry has its line only when it ends.
  */
 
 #ifndef SPD_LIB_WATCH_H
@@ -34,8 +33,8 @@ struct spd_call {
     _Alignas(64) _Atomic uint64_t started; /* ns; 0: the entry is free */
     _Atomic uint64_t lba;
     _Atomic uint64_t blocks_and_operation; /* the operation in the low 8 bits */
-    uint64_t told; /* the thread of the log's: `started` of the call that was told, */
-    uint64_t again; /* and how old it is at its next line, in ns */
+    uint64_t told; /* the thread of the log's: `started` of the call that was logged, */
+    uint64_t again; /* and its age at its next line, in ns */
 };
 
 struct spd_watch {
@@ -49,7 +48,7 @@ struct spd_watch {
 /* False: there is no memory. */
 bool spd_watch_init(struct spd_watch *watch, uint32_t slow_ms);
 void spd_watch_destroy(struct spd_watch *watch);
-/* From here to there the unit is watched. */
+/* The unit is watched from add to remove. */
 void spd_watch_add(struct spd_unit *unit);
 void spd_watch_remove(struct spd_unit *unit);
 
@@ -62,16 +61,16 @@ static inline void spd_watch_end(struct spd_call *call)
         atomic_store_explicit(&call->started, 0, memory_order_release);
 }
 
-/* Tells of a call that was slow and has ended. */
+/* Logs a slow call that has ended. */
 void spd_watch_tell_end(const struct spd_unit *unit, spd_operation operation, uint64_t lba,
     uint64_t blocks, uint64_t nanoseconds);
 
-/* The oldest call that is under way: "a read of 8 blocks at block 64, 12 s". False: there is none,
- * or none is watched. */
+/* The oldest running call: "a read of 8 blocks at block 64, 12 s". False: there is none, or calls
+ * are not watched. */
 bool spd_watch_oldest(const struct spd_unit *unit, char text[SPD_WATCH_TEXT_MAX]);
 
-/* The errand of the log's thread: looks where it is time to. Returns the milliseconds to the next
- * look, or SPD_LOG_NEVER. */
+/* The errand of the log's thread: looks at the tables that are due. Returns the milliseconds to the
+ * next look, or SPD_LOG_NEVER. */
 int64_t spd_watch_look(void);
 
 #endif

@@ -2,12 +2,12 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * One connection of the unix: door: receive, run, send.
+ * A connection of the unix: door: receive, run, send.
  *
- * A byte stream, since one datagram cannot hold a transfer of the size that units allow (a
- * SOCK_SEQPACKET message is bounded by net.core.wmem_max, 208 KiB on a stock kernel), and every
- * length follows from the header. A sender whose lengths we cannot believe is disconnected;
- * anything else that is wrong is answered.
+ * The socket is a byte stream: a datagram cannot hold a transfer of the size that units allow. A
+ * SOCK_SEQPACKET message is bounded by net.core.wmem_max, 208 KiB on a stock kernel. Every length
+ * follows from the header. A sender with impossible lengths is disconnected; all other faults are
+ * answered.
  */
 
 #include "doors/unix/door.h"
@@ -75,7 +75,7 @@ static void release(struct unix_command *command)
     client->free = command;
 }
 
-/* The oldest responses as one list, without what is sent already. */
+/* The oldest responses as one list, without the bytes that are sent already. */
 static unsigned gather(struct unix_client *client, struct os_vec *vecs)
 {
     struct unix_command *c = client->sending;
@@ -164,7 +164,7 @@ static void done(struct spd_request *request)
     spd_loop_done(&((struct unix_command *)request)->client->door->loop, request);
 }
 
-/* Clients get no unit attention, so that the status says it: TASK ABORTED (SAM-5 5.3.1). */
+/* Clients get no unit attention, so the status tells them: TASK ABORTED (SAM-5 5.3.1). */
 static void respond_aborted(struct unix_command *command)
 {
     respond(command, (struct transact_status){ .scsi_status = SCSI_TASK_ABORTED });
@@ -254,7 +254,7 @@ static bool fill(struct unix_client *client, uint8_t *base, size_t length)
     return true;
 }
 
-/* The header of a message is here. False when nobody can tell where the next one begins. */
+/* The header of a message is here. False: the beginning of the next one is unknown. */
 static bool begin(struct unix_client *client)
 {
     struct unix_command *command = client->free;
@@ -316,7 +316,8 @@ void unix_client_pump(struct unix_client *client)
         unix_client_kill(client, SPD_END_CLOSED, NULL);
         return;
     }
-    /* A client that has all its commands in use is not read from: it waits, we stay bounded. */
+    /* The door does not read from a client that has all its commands in use: the client waits, and
+     * memory stays bounded. */
     if (!client->eof && (client->receiving || client->free))
         flags |= OS_POLL_IN;
     if (client->sending)
@@ -348,7 +349,7 @@ static bool cancel(struct unix_command *command)
 
 void unix_client_abort(struct unix_client *client, uint32_t round)
 {
-    /* It has not begun for the library, but for its sender. */
+    /* The library does not know it yet, but for its sender it has begun. */
     if (client->receiving)
         client->receiving->aborted = true;
     for (uint32_t i = 0; i < client->depth; i++) {

@@ -28,7 +28,7 @@ static struct unix_client **free_place(struct unix_door *door)
     return NULL;
 }
 
-/* Takes the place of the client silent for longest: that one can have nothing under way. */
+/* Takes the place of the client that was silent for longest, which has no requests. */
 static struct unix_client **silent_place(struct unix_door *door)
 {
     struct unix_client **oldest = NULL;
@@ -56,8 +56,8 @@ static void report_refusal(const struct unix_door *door, int fd, const char *why
         door->door.uri, why, who);
 }
 
-/* Out of descriptors: without the spare one the client would stay in the backlog, and the listener
- * readable, forever. */
+/* The process is out of descriptors: without the spare one the client would stay in the backlog,
+ * and the listener readable, for ever. */
 static void refuse(struct unix_door *door)
 {
     os_socket socket;
@@ -96,7 +96,8 @@ static void accept_clients(struct unix_door *door)
         refuse(door);
 }
 
-/* At the end of the turn, since a silent client that has an event yet may lose its place. */
+/* It happens at the end of the turn, since a silent client that still has an event may lose its
+ * place. */
 static void listener_ready(struct spd_loop_socket *watch, uint32_t flags)
 {
     (void)flags;
@@ -104,7 +105,7 @@ static void listener_ready(struct spd_loop_socket *watch, uint32_t flags)
         ->accepting = true;
 }
 
-/* Answers go out, and clients that have gone and run nothing are freed. */
+/* Sends answers, and frees clients that have gone and run nothing. */
 static void serve_clients(struct unix_door *door)
 {
     for (int i = 0; i < UNIX_CLIENTS_MAX; i++) {
@@ -120,7 +121,8 @@ static void serve_clients(struct unix_door *door)
     }
 }
 
-/* Task management of other doors. Ending some may complete others; then this is called again. */
+/* Task management of other doors. The end of some requests may complete others; then this is called
+ * again. */
 static void look(struct unix_door *door)
 {
     uint32_t round = spd_round(&door->door);

@@ -21,13 +21,13 @@ enum {
     UNIX_CLIENT_DEPTH_MIN = 2,
     UNIX_USER_MAX = 32,                  /* bytes of the texts below */
     UNIX_WHO_MAX = UNIX_USER_MAX + 32,
-    UNIX_CLIENT_MEMORY = 16 * 1024 * 1024, /* data buffers of one client, as far as it uses them */
+    UNIX_CLIENT_MEMORY = 16 * 1024 * 1024, /* data buffers of one client, at most */
 };
 
 struct unix_client;
 struct unix_door;
 
-/* One transaction: received into, run from and sent from here. */
+/* A transaction: received into this structure, run from it and sent from it. */
 struct unix_command {
     struct spd_request request; /* first: done() gets a pointer to it */
     struct unix_client *client;
@@ -42,19 +42,19 @@ struct unix_command {
     uint8_t wire[TRANSACT_HEADER_LENGTH]; /* the response */
 };
 
-/* One connection. Each has its own commands, so that none can starve another. */
+/* A connection. Each has its own commands, so that none can starve another. */
 struct unix_client {
     struct unix_door *door;
     struct spd_loop_socket watch;         /* no socket: gone, waiting for its running commands */
-    bool eof;                       /* nothing more comes; answer what there is, then close */
+    bool eof;                       /* nothing more comes; send the answers, then close */
     bool spoke;                     /* it has sent the header of a message */
     uint64_t number;                /* how many came before it */
     uint64_t began;                 /* os_now_ns() */
     char who[UNIX_WHO_MAX];         /* for the log: its process and user */
-    char user[UNIX_USER_MAX];       /* whom its lines are counted for */
+    char user[UNIX_USER_MAX];       /* the peer for which its lines are counted */
     struct scsi_nexus nexus;
 
-    struct unix_command *receiving; /* its header is here, its payload is not */
+    struct unix_command *receiving; /* has its header, but not its payload */
     size_t received;                /* bytes of the header, or of the payload when receiving */
     uint8_t header[TRANSACT_HEADER_LENGTH];
 
@@ -74,14 +74,14 @@ struct unix_door {
     struct spd_door door; /* first */
     struct scsi_port port;
     char *path;
-    dev_t path_device;    /* of the socket file we made: only that one is removed */
+    dev_t path_device;    /* of our own socket file: only that is removed */
     ino_t path_inode;
     struct spd_loop loop;
     struct spd_loop_socket listener;
     bool listening;       /* the listener is watched */
     bool accepting;       /* somebody waits there */
     int spare;            /* a descriptor kept back, to refuse clients when there are no more */
-    uint32_t round;      /* of task management: what began before it was aborted */
+    uint32_t round;      /* of task management: earlier tasks were aborted */
     bool owes_report;    /* and the library does not know yet that it has ended */
     struct unix_client *clients[UNIX_CLIENTS_MAX];
     uint64_t accepted;
@@ -95,8 +95,8 @@ extern const struct spd_door_ops unix_door_ops;
  * descriptor, or a spd_error with its detail. */
 int unix_socket_listen(const char *path, mode_t mode, dev_t *device, ino_t *inode);
 
-/* Says who is at the other end: "process 4711 of user 1000", and "user 1000". The process is the
- * one that made the connection, which may have handed it to another since. */
+/* Names the other end: "process 4711 of user 1000", and "user 1000". This process made the
+ * connection, and may have handed it to another since. */
 void unix_socket_peer(int fd, char who[UNIX_WHO_MAX], char user[UNIX_USER_MAX]);
 
 /* client.c */
@@ -111,20 +111,20 @@ static inline bool unix_client_is_gone(const struct unix_client *c)
     return c->watch.socket == OS_NO_SOCKET;
 }
 
-/* Sends what waits to be sent, and tells the loop what to wait for. */
+/* Sends waiting answers, and tells the loop for which events to wait. */
 void unix_client_pump(struct unix_client *client);
 
-/* Aborts what began before a round of task management. */
+/* Aborts tasks that began before a round of task management. */
 void unix_client_abort(struct unix_client *client, uint32_t round);
 
-/* Whether something that was aborted may still change the medium. */
+/* Whether an aborted task may still change the medium. */
 bool unix_client_changes(const struct unix_client *client);
 
 /* Drops the connection, and tells the log why; detail may be NULL. Commands that run are cancelled
  * or waited for. */
 void unix_client_kill(struct unix_client *client, enum spd_ending ending, const char *detail);
 
-/* The library is done with a request of one of our clients. */
+/* The library is done with a client's request. */
 void unix_client_completed(struct spd_request *request);
 
 #endif

@@ -24,7 +24,7 @@ static int fail_errno(const char *what, const char *path)
     return spd_fail(error, "%s %s: %s", what, path, strerror(errno));
 }
 
-/* A file is in the way: a live server's, a dead server's or something else altogether. */
+/* A file is in the way: a live server's, a dead server's or any other. */
 static int clear_path(const struct sockaddr_un *address)
 {
     const char *path = address->sun_path;
