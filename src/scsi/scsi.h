@@ -429,8 +429,8 @@ uint64_t scsi_lun_decode(const uint8_t lun[8]);
 /* 36 lower-case characters and a NUL: the unit serial number. */
 void scsi_guid_text(const uint8_t guid[16], char text[37]);
 
-/* Writes sense for an outcome of the caller's own (an aborted task, a full queue). The second is for
- * a task that has not begun, and does not. */
+/* Writes sense for an outcome of the caller's own (an aborted task, a full queue). The second is
+ * for a task that has not begun, and does not. */
 void scsi_task_fail(struct scsi_task *task, const struct scsi_outcome *outcome);
 void scsi_task_refuse(struct scsi_task *task, const struct scsi_outcome *outcome);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* The adapter: what it offers to StorPort, its clock, its scratch memory, how it comes and goes. */
+/* The adapter: its offer to StorPort, its clock, its scratch memory, its begin and its end. */
 
 #include "sys.h"
 
@@ -65,7 +65,7 @@ void sys_complete_irp(struct sys_adapter *adapter, PIRP irp, NTSTATUS status, UL
     StorPortExtendedFunction(STOR_FUNCTION_COMPLETE_SERVICE_IRP, adapter, irp);
 }
 
-/* A few free buffers are kept. How many there are at most follows from the units' shares. */
+/* A few free buffers are kept. The units' shares bound the number of buffers. */
 PVOID sys_scratch_take(struct sys_adapter *adapter)
 {
     PVOID scratch;
@@ -137,7 +137,7 @@ static VOID NTAPI tick(PKDPC dpc, PVOID context, PVOID argument1, PVOID argument
     KeSetEvent(&adapter->idle, IO_NO_INCREMENT, FALSE);
 }
 
-/* Also when an adapter that was stopped is started again. */
+/* It also runs when a stopped adapter is started again. */
 static BOOLEAN NTAPI initialize(PVOID extension)
 {
     struct sys_adapter *adapter = extension;
@@ -176,7 +176,7 @@ static ULONG NTAPI find_adapter(PVOID extension, PVOID context, PVOID bus, PVOID
     UNREFERENCED_PARAMETER(lower);
     UNREFERENCED_PARAMETER(arguments);
     *again = FALSE;
-    /* What runs is left alone, be it another instance or this one. */
+    /* A running instance is left alone, be it another or this one. */
     if (!set_instance(NULL, NULL))
         return SP_RETURN_NOT_FOUND;
     memset(adapter, 0, sys_adapter_extension_size());
@@ -218,7 +218,7 @@ static VOID NTAPI complete_service_irps(PVOID extension)
 }
 
 /* Stop and restart may come at DIRQL, where no lock may be taken. There is nothing to stop:
- * StorPort has had all its SRBs back, and one to flush, before. */
+ * StorPort has got all its SRBs back before, and has sent one to flush. */
 static SCSI_ADAPTER_CONTROL_STATUS NTAPI control(
     PVOID extension, SCSI_ADAPTER_CONTROL_TYPE type, PVOID parameters)
 {
@@ -256,7 +256,7 @@ static VOID NTAPI free_resources(PVOID extension)
 {
     struct sys_adapter *adapter = extension;
 
-    /* The second instance that find_adapter() refused has nothing. */
+    /* The second instance, which find_adapter() refused, owns nothing. */
     if (!set_instance(adapter, NULL))
         return;
     sys_adapter_put(adapter);

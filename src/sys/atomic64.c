@@ -2,8 +2,9 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * 64-bit atomics on x86. The compiler's own use the floating-point unit, whose state the kernel
- * does not save; without it the compiler calls these, which use CMPXCHG8B.
+ * 64-bit atomics on x86. Atomic operations of 64 bits on x86. The compiler's own use the
+ * floating-point unit, whose state the kernel does not save. Without that unit the compiler calls
+ * these, which use CMPXCHG8B.
  */
 
 #include <stdint.h>

@@ -2,14 +2,15 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Requests on their way to a transaction: their description and data go into its system buffer.
+ * Delivers requests to a transaction: their description and data go into its system buffer.
  *
- * All of a batch are moved before any may be answered, so that what ends meanwhile is not brought.
+ * All of a batch are moved before any may be answered, so a request that ends meanwhile is not
+ * brought.
  */
 
 #include "sys.h"
 
-/* A pended transaction's wait lies where its request will be written, behind the head of either
+/* A pended transaction's wait is at the place of its later request, behind the head of either
  * block. Each wait has room for a block of data, of which the shortest has 512 bytes. */
 #define WAIT_AT FIELD_OFFSET(SPD_IOCTL_TRANSACT_PARAMS, Dir)
 C_ASSERT(WAIT_AT == sizeof(SPD_IOCTL_BATCH_PARAMS));
@@ -24,10 +25,10 @@ struct sys_wait *sys_wait_of(PIRP irp)
     return (struct sys_wait *)((UCHAR *)irp->AssociatedIrp.SystemBuffer + WAIT_AT);
 }
 
-/* The completion is the last of it: the adapter may go with its last IRP. */
+/* The completion comes last: the adapter may go with its last IRP. */
 void sys_wait_end(const struct sys_wait *at, NTSTATUS status, ULONG_PTR length)
 {
-    struct sys_wait wait = *at; /* where it is, there may be a request by now */
+    struct sys_wait wait = *at; /* its place may have a request by now */
     struct sys_adapter *adapter = wait.unit->adapter;
 
     if (wait.process)
@@ -91,7 +92,7 @@ static bool move_out(const struct sys_request *request, UCHAR *to)
     return true;
 }
 
-/* The answer of a read needs as much as the request of a write. */
+/* The answer of a read needs as much room as the request of a write. */
 bool sys_deliver_spends(const struct sys_request *request, size_t *room)
 {
     ULONG length = length_out(request);
@@ -107,7 +108,7 @@ static struct sys_request *first_of(PLIST_ENTRY requests)
 }
 
 /* The request has its place: from now on it may be answered, even before the completion returns.
- * False: it has ended by now, or is for another program, and is not brought. */
+ * False: it has ended, or is for another program, and is not brought. */
 static bool hand_over(PLIST_ENTRY requests)
 {
     struct sys_request *request = first_of(requests);
@@ -140,7 +141,7 @@ static void pack(const struct sys_request *request, struct ioq_batch *batch)
 
     req.Kind = describe(request, &req);
     memcpy(entry->body, &req, sizeof req);
-    /* It has ended, and is not brought; nor is what the buffer held there. */
+    /* It has ended, and is not brought; nor are the bytes of the buffer there. */
     if (!move_out(request, ioq_entry_data(entry)))
         memset(ioq_entry_data(entry), 0, entry->length);
 }
@@ -165,7 +166,7 @@ static ULONG deliver_batch(const struct sys_wait *wait, PLIST_ENTRY requests)
     return any ? (ULONG)(sizeof *block + batch.used) : 0;
 }
 
-/* The requests are busy with this; the wait's reference goes with it. */
+/* The requests are busy meanwhile; the wait's reference ends with it. */
 void sys_deliver(struct sys_wait *at, PLIST_ENTRY requests)
 {
     struct sys_wait wait = *at;

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* The driver's entry, and memory. StorPort unloads it: what it needs is freed with the adapter. */
+/* The driver's entry, and memory. The driver's entry. StorPort unloads the driver, whose memory is
+ * freed with the adapter. */
 
 #include "sys.h"
 
 static POOL_TYPE pool;
 
-/* Since Windows 8 memory need not be executable, and must not be where code integrity is kept by
- * the hypervisor. Windows 7 does not know of it. */
+/* Since Windows 8 memory need not be executable, and must not be if the hypervisor protects code
+ * integrity. Windows 7 does not know the flag. */
 static void choose_pool(void)
 {
     RTL_OSVERSIONINFOW version = { .dwOSVersionInfoSize = sizeof version };

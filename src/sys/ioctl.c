@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* The service IRPs: which call it is, and whether its block is acceptable. */
+/* The service IRPs: tells the calls apart, and checks their blocks. */
 
 #include "sys.h"
 
@@ -116,7 +116,7 @@ static NTSTATUS transfer_length(struct sys_adapter *adapter, struct call *call)
     return STATUS_SUCCESS;
 }
 
-/* Only the owner may, and it may name any process. */
+/* Only the owner may do so, and it may name any process. */
 static NTSTATUS redirect(struct sys_adapter *adapter, struct sys_unit *unit,
     struct sys_process *server, PEPROCESS caller)
 {

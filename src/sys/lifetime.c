@@ -2,16 +2,16 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Who is alive. A process that owns units keeps a LIFETIME request pending; the system cancels it
- * when the process goes. The IRP is asked for its process only when it arrives: by a completion
- * port it may outlive its thread.
+ * Tells which processes live. A process that owns units keeps a LIFETIME request pending; the
+ * system cancels it when the process goes. The IRP is asked for its process only when it arrives:
+ * by a completion port it may outlive its thread.
  *
  * The system cancels it when its thread runs down. A thread that waits for the process's own unit
  * does not run down: process and unit would wait for each other until the request times out. Hence
  * a LIFETIME request whose thread is to end counts as none.
  *
  * A process-notify routine would tell no sooner: the system calls it in the last thread of the
- * process, which is the thread that waits. Windows also has places for 64 such routines only.
+ * process, which is the waiting thread. Windows also has places for 64 such routines only.
  */
 
 #include "sys.h"
@@ -32,7 +32,7 @@ static struct sys_process *process_of(PIRP irp)
     return irp->Tail.Overlay.DriverContext[0];
 }
 
-/* A reference. NULL: the end of its thread would not be that of the request. */
+/* A reference. NULL: the end of its thread would not end the request. */
 static PETHREAD watched_thread_of(PIRP irp)
 {
     const FILE_OBJECT *file = IoGetCurrentIrpStackLocation(irp)->FileObject;

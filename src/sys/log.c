@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Lines for an administrator or a debugger: events of units, never of requests one by one.
+ * Lines for an administrator or a debugger: events of units, never of single requests.
  * StorPortLogSystemEvent() and DbgPrintEx() are both allowed up to DISPATCH_LEVEL; no lock is held.
  */
 
@@ -41,12 +41,12 @@ static const struct {
 };
 C_ASSERT(ARRAYSIZE(events) == SYS_EVENT_COUNT);
 
-/* Of events.mc: "device: text". */
+/* The event in events.mc: "device: text". */
 static const ULONG messages[] = {
     [ERRORS] = 0xe0010001, [WARNINGS] = 0xa0010001, [NOTES] = 0x60010001,
 };
 
-/* Appends; what does not fit is lost. */
+/* Appends; the part that does not fit is lost. */
 static void put(WCHAR text[TEXT_MAX], char c)
 {
     ULONG length = 0;
@@ -90,7 +90,7 @@ static void put_lost(WCHAR text[TEXT_MAX], ULONG lost)
     put(text, ')');
 }
 
-/* False: there were too many of this kind. Those lost before are told with the next one. */
+/* False: there were too many of this kind. The next event counts the lost ones. */
 static bool allowed(struct sys_adapter *adapter, enum sys_event event, ULONG *lost)
 {
     struct sys_log *log = &adapter->logs[event];

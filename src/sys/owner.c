@@ -4,9 +4,9 @@
 /*
  * Whose a unit is, and what becomes of it when its owner ends.
  *
- * A unit tells the process id of its owner: by it programs find whom to ask for an eject. Windows
- * may remember the first one for as long as the disk is there. The system gives no id of a process
- * to another one while the process is referenced: so the unit keeps references to its maker, and
+ * A unit tells the process id of its owner: programs ask this process for an eject. Windows may
+ * remember the first id for as long as the disk is there. The system gives the id to no other
+ * process while the process is referenced. So the unit keeps references to its maker, and
  * within the grace to the owner that has gone.
  */
 
@@ -77,9 +77,9 @@ static void abandon(struct sys_unit *unit, struct sys_process *owner)
     sys_log(adapter, SYS_EVENT_ORPHANED, unit->btl, grace);
 }
 
-/* Abandons the unit where its owner is about to end, which may be unable to before the unit has
- * gone. The timer calls this each second. So does a cancelled transaction, since the system cancels
- * those of a thread that ends. */
+/* Abandons a unit whose owner is about to end, since the owner may be unable to end before the unit
+ * has gone. The timer calls this each second. So does a cancelled transaction, since the system
+ * cancels those of a thread that ends. */
 void sys_owner_check(struct sys_unit *unit)
 {
     struct sys_adapter *adapter = unit->adapter;

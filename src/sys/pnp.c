@@ -2,9 +2,9 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Plug and play: when Windows removes a disk (eject, safe removal), its unit goes, and with it the
- * transactions of its program, which so learns of it. StorPort tells a miniport nothing of this:
- * IRPs of the disk devices that it makes are looked at on their way to it.
+ * Plug and play: when Windows removes a disk (eject, safe removal), its unit goes. The transactions
+ * of its program end, and so the program learns of it. StorPort does not tell a miniport of the
+ * removal: the driver looks at IRPs of StorPort's disk devices on their way to it.
  */
 
 #include "sys.h"
@@ -13,7 +13,7 @@
 
 static PDRIVER_DISPATCH storport_pnp;
 
-/* Which unit is it? Asked of StorPort once it has started the device. */
+/* Asks StorPort for the unit of a device, once StorPort has started the device. */
 static bool scsi_address(PDEVICE_OBJECT device, PSCSI_ADDRESS address)
 {
     IO_STATUS_BLOCK status;
@@ -75,7 +75,7 @@ static struct sys_unit *unit_of(struct sys_adapter *adapter, PDEVICE_OBJECT devi
     return found;
 }
 
-/* A disk that vanished: its unit went first, and another may have its address by now. */
+/* The disk has vanished: its unit went first, and another may have its address by now. */
 static void forget(struct sys_adapter *adapter, PDEVICE_OBJECT device)
 {
     struct sys_unit *unit = unit_of(adapter, device);
@@ -113,8 +113,8 @@ static NTSTATUS disk_pnp(struct sys_adapter *adapter, PDEVICE_OBJECT device, PIR
             remember(adapter, device);
         return status;
     case IRP_MN_QUERY_REMOVE_DEVICE:
-        /* A unit that came in the place of another before StorPort looked has the other's disk,
-         * which is not started again. */
+        /* A unit that replaced another before StorPort looked has the other's disk, which is not
+         * started again. */
         remember(adapter, device);
         return storport_pnp(device, irp);
     case IRP_MN_SURPRISE_REMOVAL:
@@ -143,7 +143,7 @@ static NTSTATUS adapter_pnp(PDEVICE_OBJECT device, PIRP irp)
     return storport_pnp(device, irp);
 }
 
-/* The adapter's own IRPs do not hold it: its removal waits for those who do. */
+/* The adapter's own IRPs do not hold it: its removal waits for the holders. */
 static NTSTATUS NTAPI pnp(PDEVICE_OBJECT device, PIRP irp)
 {
     struct sys_adapter *adapter;

@@ -2,8 +2,8 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Processes that own or serve units, and what each of them may keep pending. A process is known by
- * its object, to which its record holds a reference, so an id that is used again means nothing.
+ * Processes that own or serve units, and the bounds on their pending requests. A process is known
+ * by its object, to which its record holds a reference, so a reused id means nothing.
  *
  * Each pended request is an IRP with a system buffer of non-paged memory. The record counts both,
  * so that no program takes all of that memory, or makes lists of requests long.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* The values of the service key. What is missing or out of range is as if it were not there. */
+/* The values of the service key. Values that are out of range count as missing. */
 
 #include "sys.h"
 

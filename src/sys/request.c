@@ -5,7 +5,7 @@
 
 #include "sys.h"
 
-/* The unit's lock is held. Those that waited go on: to `granted`, for run(). */
+/* The unit's lock is held. The waiting requests that go on are added to `granted`, for run(). */
 static void go_on(struct ioq_waiter *waiters, PLIST_ENTRY granted)
 {
     for (; waiters; waiters = waiters->next) {
@@ -16,14 +16,14 @@ static void go_on(struct ioq_waiter *waiters, PLIST_ENTRY granted)
     }
 }
 
-/* All initiators of a unit are one nexus, also where a request has one of its own. */
+/* All initiators of a unit are one nexus, also if a request has its own. */
 static struct ioq_flow *flow_of(struct sys_unit *unit, enum ioq_place place)
 {
     return &unit->nexus.flows[place];
 }
 
-/* The unit's lock is held. False: it waits. Of those that waited none goes on: there is but one
- * flow, and nobody is refused. */
+/* The unit's lock is held. False: it waits. No waiting request goes on: there is only one flow, and
+ * none is refused. */
 static bool gate_enter(struct sys_unit *unit, struct sys_request *request)
 {
     struct ioq_waiter *waiter = &request->waiter;
@@ -35,7 +35,7 @@ static bool gate_enter(struct sys_unit *unit, struct sys_request *request)
     return waiter->inside;
 }
 
-/* The unit's lock is held. Also one that had waited, and was taken out, kept others out. */
+/* The unit's lock is held. A waiting request that was taken out kept others out, too. */
 static void gate_leave(struct sys_unit *unit, struct sys_request *request, PLIST_ENTRY granted)
 {
     struct ioq_waiter *waiter = &request->waiter;
@@ -45,8 +45,8 @@ static void gate_leave(struct sys_unit *unit, struct sys_request *request, PLIST
 }
 
 /*
- * Scratch memory: a unit has its share, whatever the programs of others do with theirs. A request
- * that gets none waits, behind those before it. It has not passed the gate, so that those with
+ * Scratch memory: a unit has its share, whatever other programs do with theirs. A request
+ * that gets none waits, behind those before it. It has not passed the gate, so requests with
  * scratch never wait for it. Commands that must always be answered hold theirs only while they
  * are, and need not be counted.
  */
@@ -87,7 +87,7 @@ static bool scratch_enter(struct sys_request *request)
     return now;
 }
 
-/* The last of a request. Those whom it kept out go to `granted`. */
+/* The last of a request. Requests that it kept out go to `granted`. */
 static void finish(struct sys_request *request, PLIST_ENTRY granted)
 {
     struct sys_unit *unit = request->unit;
@@ -117,7 +117,7 @@ static struct sys_wait *matched(
     while (result == IOQ_MATCHED) {
         struct sys_wait *wait = CONTAINING_RECORD(server, struct sys_wait, server);
 
-        /* The IRP belongs to the thread that takes the cancel routine away: its canceller, here. */
+        /* The IRP belongs to the thread that takes the cancel routine away: here its canceller. */
         if (IoSetCancelRoutine(wait->irp, NULL)) {
             wait->room.wanted = 0; /* nothing else waits */
             unit->calls++;
@@ -129,7 +129,7 @@ static struct sys_wait *matched(
     return NULL;
 }
 
-/* A request comes alone where a transaction waited for it: there is no other. */
+/* A request comes alone if a transaction waited for it: there is no other. */
 static void deliver(struct sys_wait *wait, struct sys_request *request, uint64_t hint)
 {
     LIST_ENTRY alone;
@@ -140,7 +140,8 @@ static void deliver(struct sys_wait *wait, struct sys_request *request, uint64_t
     sys_deliver(wait, &alone);
 }
 
-/* Memory that the engine asks for; what it asks for next. SCSI_SCRATCH: it was not to be had. */
+/* Gets the memory that the engine asks for, and returns its next step. SCSI_SCRATCH: there is no
+ * memory. */
 static enum scsi_step provide(struct sys_request *request, enum scsi_step step)
 {
     static const struct scsi_outcome none = { .status = SCSI_TASK_SET_FULL };
@@ -168,9 +169,9 @@ static enum scsi_step provide(struct sys_request *request, enum scsi_step step)
     return step;
 }
 
-/* Up to a block operation: memory and the gate. The step that the engine wants then; SCSI_DONE: it
- * has ended, or (doomed) is to be ended. With SCSI_ENTER it is parked; other than with these the
- * unit's lock is held. */
+/* Goes on up to a block operation, through memory and the gate. Returns the step that the engine
+ * then wants; SCSI_DONE: it has ended, or (doomed) has to be ended. With SCSI_ENTER it is parked;
+ * other than with these the unit's lock is held. */
 static enum scsi_step enter(struct sys_request *request, enum scsi_step step, KIRQL *irql)
 {
     struct sys_unit *unit = request->unit;
@@ -208,8 +209,8 @@ static void doom(struct sys_request *request, enum sys_doom why)
     request->unit->adapter->ending++;
 }
 
-/* Brings a request to the next point where it waits or ends. Hint: that under which it was served
- * so far, or 0. The next operation of a long command waits behind those of others. */
+/* Brings a request to the next point where it waits or ends. hint: the hint under which it was
+ * served so far, or 0. The next operation of a long command waits behind others' operations. */
 static void advance(
     struct sys_request *request, enum scsi_step step, uint64_t hint, PLIST_ENTRY granted)
 {
@@ -279,7 +280,7 @@ void sys_request_start(struct sys_unit *unit, struct sys_request *request)
     run(&granted);
 }
 
-/* The unit's lock is held. What nobody is busy with goes to `ended`, for
+/* The unit's lock is held. Requests that are not busy go to `ended`, for
  * sys_request_finish_all(). */
 void sys_request_doom(struct sys_request *request, enum sys_doom why, PLIST_ENTRY ended)
 {
@@ -307,8 +308,8 @@ void sys_request_finish_all(PLIST_ENTRY ended)
     run(&granted);
 }
 
-/* In pieces, of which a processor copies each in some ten microseconds: who ends the request waits
- * until nobody touches its data. False: it has ended, and the rest was not moved. From NULL come
+/* It copies in pieces, each in some ten microseconds: the thread that ends the request waits until
+ * nobody touches its data. False: it has ended, and the rest was not moved. From NULL come
  * zeros. */
 bool sys_request_move(
     const struct sys_request *request, void *to, const void *from, uint64_t length)
@@ -328,8 +329,8 @@ bool sys_request_move(
     return true;
 }
 
-/* The unit's lock is held, and its server has changed. What is being delivered to the one before is
- * pending again once that is done: nobody else could answer it. */
+/* The unit's lock is held, and its server has changed. A request that is being delivered to the
+ * former server becomes pending again afterwards: no one else could answer it. */
 void sys_request_redirect(struct sys_unit *unit)
 {
     PLIST_ENTRY at;
@@ -341,7 +342,7 @@ void sys_request_redirect(struct sys_unit *unit)
     }
 }
 
-/* The unit's lock is held. The transaction that gets the request in the place of the one before. */
+/* The unit's lock is held. The transaction that gets the request in the place of the former one. */
 static struct sys_wait *deliver_again(
     struct sys_unit *unit, struct sys_request *request, uint64_t *hint)
 {
@@ -391,7 +392,7 @@ static UINT8 kind_of(enum scsi_step step)
     return kinds[step];
 }
 
-/* What a read brought, to where the engine wants it; NULL is zeros. The requester's buffer may end
+/* Copies a read's data to the engine's place; NULL is zeros. The requester's buffer may end
  * within the last block. */
 static void move_in(struct sys_request *request, const void *data, uint64_t length)
 {
@@ -416,7 +417,7 @@ static struct scsi_outcome outcome_of(const SPD_IOCTL_STORAGE_UNIT_STATUS *statu
 }
 
 /* False, with *status: the answer is not acceptable and the request still waits for one. An answer
- * to nothing, or to what is being answered, is ignored. */
+ * to nothing, or to a request that is being answered, is ignored. */
 bool sys_request_answer(struct sys_unit *unit, PEPROCESS caller,
     const SPD_IOCTL_TRANSACT_RSP *response, const void *data, ULONG length, NTSTATUS *status)
 {
@@ -454,7 +455,7 @@ bool sys_request_answer(struct sys_unit *unit, PEPROCESS caller,
     if (!request || *status != STATUS_SUCCESS)
         return *status == STATUS_SUCCESS;
 
-    /* Where a read needs no data, which is zeros, it is GOOD; here the data has been lost. */
+    /* A read that is GOOD needs no data, and gets zeros. Here the data has been lost. */
     if (needed && !data && outcome.status != SCSI_GOOD)
         outcome = (struct scsi_outcome){ .status = SCSI_CHECK_CONDITION, .sense_key = 0x4,
             .asc = 0x44 };
@@ -465,8 +466,8 @@ bool sys_request_answer(struct sys_unit *unit, PEPROCESS caller,
     return true;
 }
 
-/* What was delivered to a server that is gone is pending again, in the order of arrival, for the
- * new one, whose reference the unit takes. */
+/* Requests that were delivered to a former server become pending again, in the order of arrival.
+ * The new server gets them; the unit takes its reference. */
 void sys_request_again(struct sys_unit *unit, struct sys_process *server)
 {
     PLIST_ENTRY at;
@@ -481,7 +482,7 @@ void sys_request_again(struct sys_unit *unit, struct sys_process *server)
         uint64_t hint;
 
         set_deadline(request);
-        /* Nobody waits where there was no server, and the slot is its own: this only queues. */
+        /* Without a server nothing waits, and the slot is the request's own: this only queues. */
         if (!request->busy && ioq_cancel(&unit->ioq, &request->queued))
             ioq_post(&unit->ioq, &request->queued, &none, &hint);
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* SRBs: what StorPort asks for, and how a task's end looks to it. */
+/* SRBs: StorPort's requests, and a task's end in StorPort's terms. */
 
 #include "sys.h"
 
@@ -11,7 +11,7 @@ static void complete(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb, UCHAR
     StorPortNotification(RequestComplete, adapter, srb);
 }
 
-/* Nothing of it is done. With this SRB status InternalStatus is what the requester sees; 0 would be
+/* Nothing of it is done. With this SRB status the requester sees InternalStatus; 0 would be
  * success. */
 static void fail(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
 {
@@ -21,7 +21,8 @@ static void fail(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
 
 /* False when the data cannot be reached. A virtual miniport asks for the address of all data. No
  * MDL describes the buffers with which StorPort itself looks for units. DataBuffer is the address
- * then, as MapBuffers promises for all but reads and writes; of these, it may be a program's. */
+ * then, as MapBuffers promises for all commands but reads and writes; for these, it may be a
+ * program's. */
 static bool map(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb, PVOID *data)
 {
     ULONG status;
@@ -52,8 +53,7 @@ static void store_sense(PSCSI_REQUEST_BLOCK srb, const struct scsi_task *task)
         srb->SrbStatus |= SRB_STATUS_AUTOSENSE_VALID;
 }
 
-/* A reply is cut to the buffer, which is what the initiator asked for; a transfer that is cut is an
- * overrun. */
+/* A reply is cut to the buffer, as the initiator asked; a transfer that is cut is an overrun. */
 static void store_status(struct sys_request *request)
 {
     const struct scsi_task *task = &request->task;
@@ -144,7 +144,7 @@ static struct sys_request *request_of(PSCSI_REQUEST_BLOCK srb)
     return request;
 }
 
-/* Where there is no unit, the only command that is for the target as a whole. */
+/* The only command that is for the target as a whole, without a unit. */
 static void no_unit(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb, const PVOID data)
 {
     static const uint8_t report_luns = 0xa0;
@@ -238,9 +238,9 @@ static void flush(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
     sys_unit_put(unit);
 }
 
-/* A doomed request that someone is busy with ends when that is done. SRBs that ended others are
- * completed after these, so that none of them moves data after its reset. An SRB without an
- * extension cannot wait for that, and fails. */
+/* A doomed request that is busy ends when that work is done. SRBs that ended others are completed
+ * after these, so that none moves data after its reset. An SRB without an extension cannot wait for
+ * them, and fails. */
 static void complete_after(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
 {
     struct sys_request *request = srb->SrbExtension ? request_of(srb) : NULL;
@@ -325,9 +325,10 @@ static bool reset_all_of(struct sys_adapter *adapter, ULONG path)
     return true;
 }
 
-/* Of the requests there were none is left. Others are busy with them at DISPATCH_LEVEL, on other
- * processors, and need no more than the time to copy a piece of data. Where a hypervisor has taken
- * such a processor away, they need longer, which is too long to stall this one: at most 0.5 ms. */
+/* Waits until none of the former requests is left. Other processors are busy with them at
+ * DISPATCH_LEVEL, and need only the time to copy a piece of data. If a hypervisor has taken such a
+ * processor away, they need longer. This processor may not stall so long: it waits at most 0.5
+ * ms. */
 static bool await_end(const struct sys_adapter *adapter)
 {
     enum { MICROSECONDS = 25, TIMES = 20 };
@@ -340,7 +341,7 @@ static bool await_end(const struct sys_adapter *adapter)
     return true;
 }
 
-/* At DISPATCH_LEVEL. False: there is no such bus, or a request of before is still under way. */
+/* At DISPATCH_LEVEL. False: there is no such bus, or a former request still runs. */
 bool sys_srb_reset_bus(struct sys_adapter *adapter, ULONG path)
 {
     return reset_all_of(adapter, path) && await_end(adapter);
@@ -354,7 +355,7 @@ static void reset_bus(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
         complete(adapter, srb, SRB_STATUS_NO_DEVICE);
 }
 
-/* NextSrb is the one to abort. Only what is found on the unit's own list is looked at. */
+/* NextSrb is the one to abort. Only requests on the unit's own list are touched. */
 static void abort_command(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
 {
     struct sys_unit *unit = unit_of(adapter, srb);

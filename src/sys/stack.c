@@ -2,12 +2,12 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * The driver's stack protector: where Windows enters the image, and what the compiler's checks
- * call.
+ * The driver's stack protector: the entry of the image, and the functions that the compiler's
+ * checks call.
  *
- * The compiler keeps a guard value between a function's buffers and its return address, and looks
- * at it before the function returns. A C runtime would choose the value, and a kernel driver has
- * none. The entry chooses it before the first function that the compiler protects begins.
+ * The compiler keeps a guard value between a function's buffers and its return address, and checks
+ * it before the function returns. A C runtime would choose the value, and a kernel driver has
+ * none. The entry chooses it before the first protected function begins.
  */
 
 #include "vstorport.h"
@@ -25,12 +25,12 @@ enum { DRIVER_OVERRAN_STACK = 0xf7 };
 
 void __stack_chk_fail(void)
 {
-    /* Nothing on this stack can be trusted any more, so that nothing may go on. */
+    /* This stack cannot be trusted any more, so nothing may go on. */
     KeBugCheckEx(DRIVER_OVERRAN_STACK, 0, 0, 0, (ULONG_PTR)__builtin_return_address(0));
 }
 
 /* The kernel gives drivers no random numbers before Windows 10. The time stamp counter and two
- * addresses that the system randomizes differ from load to load, and that is what a guard needs. */
+ * addresses that the system randomizes differ from load to load, as a guard has to. */
 __attribute__((no_stack_protector)) NTSTATUS NTAPI sys_entry(
     PDRIVER_OBJECT driver, PUNICODE_STRING path)
 {
@@ -39,7 +39,7 @@ __attribute__((no_stack_protector)) NTSTATUS NTAPI sys_entry(
     mixed ^= (uint64_t)(uintptr_t)driver << 32 ^ (uintptr_t)&mixed;
     mixed *= UINT64_C(0x9e3779b97f4a7c15); /* spreads the low bits, which change most */
     mixed ^= mixed >> 32;
-    /* The lowest byte is zero: a text that overflows cannot write it and more behind it. */
+    /* The lowest byte is zero: a text that overflows cannot write it and bytes behind it. */
     __stack_chk_guard = (uintptr_t)mixed & ~(uintptr_t)0xff;
     return DriverEntry(driver, path);
 }

@@ -2,19 +2,19 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * The driver: glue between StorPort, which brings SRBs, the engine, which says what they mean, and
- * the queue, which matches what the engine asks for with the transactions of a program.
+ * The driver: glue between StorPort, the engine and the queue. StorPort brings SRBs, the engine
+ * interprets them, and the queue matches the engine's requests with the transactions of a program.
  *
  *   StartIo -> srb.c -> request.c: engine -> gate -> queue -> transact.c: a program's IRP
  *                            ^------------- its answer ------------'
  *
  * Nothing here blocks. A unit's lock guards its queue, its gate, its share of scratch, and the list
- * and flags of its requests; the adapter's lock guards the table of units, who owns them, lifetimes
+ * and flags of its requests. The adapter's lock guards the table of units, their owners, lifetimes
  * and the scratch pool. The adapter's comes first when both are held. Data is moved, the engine
- * runs, and SRBs and IRPs are completed with no lock held: a request meanwhile is `busy`, and who
- * wants to end it says so in `doomed` and leaves it to the one that is busy with it. All that is at
- * DISPATCH_LEVEL, so that who waits there for the busy ones does not keep them from their
- * processor. They look at `doomed` between pieces of data, so that the wait is short.
+ * runs, and SRBs and IRPs are completed with no lock held. A request is `busy` meanwhile. A thread
+ * that wants to end it sets `doomed`, and the thread that is busy with it ends it. All of this is
+ * at DISPATCH_LEVEL, so a thread that waits for busy requests does not keep them from their
+ * processor. Busy threads read `doomed` between pieces of data, so the wait is short.
  */
 
 #ifndef SYS_SYS_H
@@ -35,12 +35,12 @@
 
 enum {
     SYS_POOL_TAG = 0x44707357, /* "WspD" */
-    SYS_QUEUE_DEPTH = 256,     /* SRBs of one unit that wait or are served */
-    SYS_SCRATCH_SHARE = 8,     /* buffers of SCSI_SCRATCH_LENGTH that the SRBs of one unit hold */
+    SYS_QUEUE_DEPTH = 256,     /* SRBs of a unit that wait or are served */
+    SYS_SCRATCH_SHARE = 8,     /* buffers of SCSI_SCRATCH_LENGTH that the SRBs of a unit hold */
     SYS_SCRATCH_KEPT = 4,      /* kept when they are free, for all units */
     SYS_SID_LENGTH_MAX = 68,   /* 15 sub-authorities */
 
-    /* The buffers of all that one process has pending. The bound suffices for 1024 transactions of
+    /* The buffers of all pending requests of a process. The bound suffices for 1024 transactions of
      * 1 MiB, as many as the DLL has threads, of rawdisk's longest transfer. The process's LIFETIME
      * requests are counted with them. */
     SYS_PAGE = 4096,
@@ -52,10 +52,10 @@ enum {
 struct sys_settings {
     ULONG capacity; /* StorageUnitCapacity: targets */
     ULONG timeout;  /* ServerTimeout: seconds until an SRB that no server answers fails */
-    ULONG ignored;  /* how many were out of range */
+    ULONG ignored;  /* number of values out of range */
 };
 
-/* Their order is theirs for good: it is the event's unique id. */
+/* The order never changes: it is the event's unique id. */
 enum sys_event {
     SYS_EVENT_PROVISIONED,
     SYS_EVENT_TAKEN_OVER,
@@ -84,7 +84,7 @@ struct sys_unit;
 struct sys_adapter {
     KSPIN_LOCK lock;
     LIST_ENTRY processes;     /* struct sys_process */
-    uint32_t generation;      /* the highest of the hints of units that are gone */
+    uint32_t generation;      /* the highest hint of the units that are gone */
     _Atomic bool stopped;     /* nothing is pended any more; set with the lock held */
     bool closing;             /* the timer does nothing any more */
     volatile LONG users;      /* IRPs of disks that look at it, and itself */
@@ -100,17 +100,17 @@ struct sys_adapter {
     KEVENT idle;              /* the timer's DPC does not run */
     _Atomic uint32_t ticks;   /* seconds since the start */
     struct sys_log logs[SYS_EVENT_COUNT];
-    struct scsi_port port;    /* what answers where there is no unit */
+    struct scsi_port port;    /* answers if there is no unit */
     struct scsi_nexus nexus;
     struct sys_unit *units[]; /* settings.capacity, by number */
 };
 
 struct sys_user {
-    ULONG length;                  /* of the SID; 0: it is not known, and is nobody */
+    ULONG length;                  /* bytes of the SID; 0: it is not known, and is nobody */
     UCHAR sid[SYS_SID_LENGTH_MAX];
 };
 
-/* A process that owns or serves units, or has said that it lives. */
+/* A process that owns or serves units, or has a LIFETIME request. */
 struct sys_process {
     LIST_ENTRY all;                /* in adapter->processes */
     struct sys_adapter *adapter;
@@ -118,12 +118,12 @@ struct sys_process {
     _Atomic uint32_t references;
     LIST_ENTRY lifetimes;          /* pended LIFETIME requests, IRPs. Adapter's lock */
     ULONG lifetime_count;          /* Adapter's lock */
-    _Atomic uint32_t version;      /* that it has said; 0: none */
+    _Atomic uint32_t version;      /* its announced version; 0: none */
     _Atomic uint32_t pended;       /* requests of any kind */
     _Atomic uint32_t pended_pages; /* of their buffers */
 };
 
-/* Why a request ends without the engine. */
+/* Reasons for which a request ends without the engine. */
 enum sys_doom {
     SYS_NOT_DOOMED,
     SYS_ABORTED,
@@ -135,7 +135,7 @@ enum sys_doom {
 struct sys_request {
     struct ioq_request queued;
     LIST_ENTRY all;             /* in unit->requests */
-    LIST_ENTRY link;            /* in the list of who is busy with it */
+    LIST_ENTRY link;            /* in the list of the thread that is busy with it */
     struct ioq_waiter waiter;   /* at the gate, or for scratch */
     PSCSI_REQUEST_BLOCK srb;
     struct sys_unit *unit;      /* referenced */
@@ -145,19 +145,19 @@ struct sys_request {
     enum scsi_step step;
     uint64_t hint;              /* under which it is being delivered */
     uint32_t deadline;          /* in ticks */
-    bool busy;                  /* someone works on it without the lock */
+    bool busy;                  /* a thread works on it without the lock */
     bool awaited;               /* counted in adapter->ending */
-    bool astray;                /* on its way to a server that may not answer it any more */
+    bool astray;                /* being delivered to a server that may not answer it any more */
     _Atomic uint8_t doomed;     /* enum sys_doom; set with the unit's lock held */
 };
 
-/* The room of a transaction: one request in the original's block, or entries of a batch. */
+/* The room of a transaction: a request in the original's block, or entries of a batch. */
 struct sys_room {
     ULONG bytes;  /* for entries; 0: it is the original's block */
-    ULONG wanted; /* requests; once they are taken, those that still wait */
+    ULONG wanted; /* requests; after the delivery, the number that still wait */
 };
 
-/* A pended transaction; lives in its own system buffer, behind the head of the block. */
+/* A pended transaction; it lives in its own system buffer, behind the head of the block. */
 struct sys_wait {
     struct ioq_server server;
     PIRP irp;
@@ -173,7 +173,7 @@ struct sys_unit {
     SPD_IOCTL_STORAGE_UNIT_PARAMS params;
     struct sys_process *maker;  /* referenced, as long as the unit is there */
     struct sys_process *owner;  /* referenced; NULL within the grace. Adapter's lock */
-    struct sys_process *late;   /* referenced: the owner before, within the grace, else NULL */
+    struct sys_process *late;   /* referenced: the former owner, within the grace, else NULL */
     struct sys_user user;       /* of the owner, also within the grace */
     uint32_t grace_end;         /* in ticks, when owner is NULL. Adapter's lock */
     PDEVICE_OBJECT disk;        /* PnP's device of this unit; only compared. Adapter's lock */
@@ -183,11 +183,11 @@ struct sys_unit {
     struct ioq ioq;             /* only the server's transactions wait in it */
     LIST_ENTRY requests;        /* all there are, oldest first */
     struct ioq_gate gate;       /* nobody is refused: requests have deadlines */
-    struct ioq_share scratch;   /* of requests, save those always answered */
-    bool orphan;                /* nobody is there to serve: requests wait without a deadline */
+    struct ioq_share scratch;   /* share of requests, save those that are always answered */
+    bool orphan;                /* no program serves: requests wait without a deadline */
     uint64_t calls;             /* transactions that brought requests */
     uint64_t brought;           /* those requests */
-    uint64_t together;          /* of them, those that did not come alone */
+    uint64_t together;          /* requests that did not come alone */
 
     struct scsi_unit scsi;
     struct scsi_nexus nexus;
@@ -206,7 +206,7 @@ extern struct sys_settings sys_settings;
 ULONG sys_adapter_extension_size(void);
 ULONG sys_adapter_buses(const struct sys_adapter *adapter);
 VIRTUAL_HW_INITIALIZATION_DATA sys_adapter_entries(void);
-struct sys_adapter *sys_adapter_get(void); /* NULL: there is none; sys_adapter_put() it */
+struct sys_adapter *sys_adapter_get(void); /* NULL: there is no adapter; sys_adapter_put() it */
 void sys_adapter_put(struct sys_adapter *adapter);
 PVOID sys_scratch_take(struct sys_adapter *adapter);
 void sys_scratch_give(struct sys_adapter *adapter, PVOID scratch);
@@ -215,8 +215,8 @@ void sys_complete_irp(struct sys_adapter *adapter, PIRP irp, NTSTATUS status, UL
 /* registry.c */
 void sys_registry_read(PUNICODE_STRING path, struct sys_settings *settings);
 
-/* unit.c. Units are numbered from 0 to settings.capacity; Windows has no more than so many targets
- * on a bus, so the others are on the next one. Every sys_unit_get* returns a reference, or NULL. */
+/* unit.c. Units are numbered from 0 to settings.capacity. Windows has no more targets on a bus, so
+ * further units are on the next one. Every sys_unit_get* returns a reference, or NULL. */
 UINT32 sys_unit_address(ULONG number);
 ULONG sys_unit_number(UINT32 btl);
 struct sys_unit *sys_unit_get(struct sys_adapter *adapter, UINT32 btl);
@@ -230,8 +230,9 @@ void sys_unit_remove_all(struct sys_adapter *adapter);
 void sys_unit_tick(struct sys_adapter *adapter);
 void sys_nexus_init(struct scsi_nexus *nexus, struct scsi_unit *unit, const struct scsi_port *port);
 
-/* process.c. find and get return a reference, or NULL: get where memory lacks. hold returns the
- * process; put is called without a lock. False of pend: the process has too much pending. */
+/* process.c. find and get return a reference, or NULL; get does so only without memory. hold
+ * returns the process; put is called without a lock. False of pend: the process has too much
+ * pending. */
 struct sys_process *sys_process_find(struct sys_adapter *adapter, PEPROCESS object);
 struct sys_process *sys_process_get(struct sys_adapter *adapter, PEPROCESS object);
 struct sys_process *sys_process_hold(struct sys_process *process);
@@ -280,8 +281,8 @@ void sys_srb_finish(struct sys_request *request);
 void sys_srb_ended(struct sys_adapter *adapter);
 bool sys_srb_reset_bus(struct sys_adapter *adapter, ULONG path);
 
-/* transact.c. STATUS_PENDING of those with an IRP: it is completed, now or later; anything else is
- * for the caller to complete it with. */
+/* transact.c. Functions with an IRP return STATUS_PENDING: it is completed, now or later. With any
+ * other status the caller completes it. */
 NTSTATUS sys_transact(
     struct sys_adapter *adapter, PIRP irp, PEPROCESS caller, ULONG in, ULONG out);
 NTSTATUS sys_transact_batch(
@@ -301,7 +302,7 @@ struct sys_process *sys_transact_redirect(
     struct sys_unit *unit, struct sys_process *server, PLIST_ENTRY irps);
 void sys_transact_complete_all(PLIST_ENTRY irps);
 
-/* ioctl.c. The version that this driver says. Tests change it in the image: it has a mark. */
+/* ioctl.c. The version that this driver announces. Tests change it in the image: it has a mark. */
 struct sys_version {
     char mark[12];
     UINT32 number; /* SPD_IOCTL_VERSION */

@@ -5,7 +5,7 @@
 
 #include "sys.h"
 
-/* It owns the IRP, whether or not someone has taken the server off the queue meanwhile. */
+/* It owns the IRP, even if another thread has taken the server off the queue meanwhile. */
 static VOID NTAPI cancel(PDEVICE_OBJECT device, PIRP irp)
 {
     struct sys_wait *wait = sys_wait_of(irp);
@@ -21,7 +21,7 @@ static VOID NTAPI cancel(PDEVICE_OBJECT device, PIRP irp)
     sys_wait_end(wait, STATUS_CANCELLED, 0);
 }
 
-/* The unit's lock is held. Those that cannot be cancelled any more go to `irps`. */
+/* The unit's lock is held. IRPs that cannot be cancelled any more go to `irps`. */
 void sys_transact_cancel_all(struct sys_unit *unit, PLIST_ENTRY irps)
 {
     struct ioq_server *server;
@@ -34,9 +34,9 @@ void sys_transact_cancel_all(struct sys_unit *unit, PLIST_ENTRY irps)
     }
 }
 
-/* The holder of the adapter's lock says who may transact from now on, or nobody. What waits would
- * get requests that it may not answer any more: it goes to `irps`. Returns the one before, whose
- * reference becomes the caller's. */
+/* The holder of the adapter's lock sets who may transact from now on, or nobody. Waiting calls
+ * would get requests that they may not answer any more: they go to `irps`. Returns the former
+ * process, whose reference becomes the caller's. */
 struct sys_process *sys_transact_redirect(
     struct sys_unit *unit, struct sys_process *server, PLIST_ENTRY irps)
 {
@@ -73,15 +73,15 @@ static NTSTATUS pend(struct sys_unit *unit, struct sys_wait *wait)
     wait->process = unit->server;
     ioq_wait(&unit->ioq, &wait->server, &hint);
     IoSetCancelRoutine(wait->irp, cancel);
-    /* Cancelled before it could be: nobody else will complete it. */
+    /* It was cancelled before it was pended: nobody else will complete it. */
     if (!wait->irp->Cancel || !IoSetCancelRoutine(wait->irp, NULL))
         return STATUS_PENDING;
     ioq_cancel_wait(&unit->ioq, &wait->server);
     return STATUS_CANCELLED;
 }
 
-/* The unit's lock is held, and a request waits. No transaction waits then, so that nobody else
- * wants the others. */
+/* The unit's lock is held, and a request waits. No transaction waits then, so nobody else wants the
+ * others. */
 static void take(struct sys_unit *unit, struct sys_wait *wait, PLIST_ENTRY requests)
 {
     size_t room = wait->room.bytes;
@@ -153,7 +153,7 @@ static bool may_transact(struct sys_unit *unit, PEPROCESS caller)
     return may;
 }
 
-/* Only its server needs to know how much there may be to move. */
+/* Only the server needs to know the longest transfer. */
 NTSTATUS sys_transact_length(
     struct sys_adapter *adapter, UINT32 btl, PEPROCESS caller, UINT32 *length)
 {
@@ -190,7 +190,7 @@ static bool status_is_known(const SPD_IOCTL_STORAGE_UNIT_STATUS *status)
     UINT32 last;
 
     memcpy(&last, (const UCHAR *)(status + 1) - sizeof last, sizeof last);
-    /* Of the last word, only InformationValid means anything. */
+    /* Only InformationValid has a meaning in the last word. */
     return !status->ReservedCSI && !status->ReservedSKS && !(last & ~0x100u);
 }
 
@@ -264,7 +264,7 @@ static NTSTATUS answer(struct sys_unit *unit, PEPROCESS caller, struct ioq_entry
     memcpy(&response, entry->body, sizeof response);
     if (!status_is_known(&response.Status))
         return STATUS_INVALID_PARAMETER;
-    /* Between answers others may have the processor. */
+    /* Between answers others may use the processor. */
     KeRaiseIrql(DISPATCH_LEVEL, &irql);
     sys_request_answer(unit, caller, &response, entry->length ? ioq_entry_data(entry) : NULL,
         entry->length, &status);
@@ -272,7 +272,7 @@ static NTSTATUS answer(struct sys_unit *unit, PEPROCESS caller, struct ioq_entry
     return status;
 }
 
-/* All are looked at; the error of the first that is refused. */
+/* Takes all answers, and returns the error of the first that is refused. */
 static NTSTATUS answer_all(
     struct sys_unit *unit, PEPROCESS caller, struct ioq_entry *entry, ULONG count)
 {

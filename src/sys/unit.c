@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Storage units: the adapter's table of them, how they come and go. */
+/* Storage units: the adapter's table of units, their begin and their end. */
 
 #include "sys.h"
 
@@ -13,7 +13,7 @@ UINT32 sys_unit_address(ULONG number)
         number / SCSI_MAXIMUM_TARGETS_PER_BUS, number % SCSI_MAXIMUM_TARGETS_PER_BUS, 0);
 }
 
-/* Of an address that sys_unit_address() made. */
+/* Takes an address that sys_unit_address() made. */
 ULONG sys_unit_number(UINT32 btl)
 {
     return SPD_IOCTL_BTL_B(btl) * SCSI_MAXIMUM_TARGETS_PER_BUS + SPD_IOCTL_BTL_T(btl);
@@ -73,7 +73,7 @@ void sys_unit_put(struct sys_unit *unit)
     sys_free(unit);
 }
 
-/* Text as the original keeps it: nothing, or printable characters and then spaces. */
+/* Text in the original's form: nothing, or printable characters and then spaces. */
 static void text_normal(UCHAR *to, const UCHAR *from, ULONG length)
 {
     bool ended = false;
@@ -116,7 +116,7 @@ static struct scsi_unit_params engine_params(const SPD_IOCTL_STORAGE_UNIT_PARAMS
     return engine;
 }
 
-/* Field by field, so that padding says nothing; false when something reserved is set. */
+/* Copies field by field, so that padding does not count; false when a reserved bit is set. */
 static bool params_normal(
     SPD_IOCTL_STORAGE_UNIT_PARAMS *to, const SPD_IOCTL_STORAGE_UNIT_PARAMS *from)
 {
@@ -150,7 +150,7 @@ static bool params_ok(const SPD_IOCTL_STORAGE_UNIT_PARAMS *params)
 void sys_nexus_init(struct scsi_nexus *nexus, struct scsi_unit *unit, const struct scsi_port *port)
 {
     scsi_nexus_init(nexus, unit, port);
-    /* Power on is old news for the initiator: it saw the unit arrive (doc/compatibility.md). */
+    /* The initiator knows of the power on: it saw the unit arrive (doc/compatibility.md). */
     atomic_fetch_add(&nexus->attentions_seen[SCSI_UA_POWER_ON], 1);
 }
 
@@ -159,8 +159,8 @@ static ULONG id_of(PEPROCESS process)
     return (ULONG)(ULONG_PTR)PsGetProcessId(process);
 }
 
-/* SPC-4 7.8.6.2.3, vendor specific: by it a shell tells whose disk it is, and whether to offer
- * to eject it. */
+/* SPC-4 7.8.6.2.3, vendor specific: from it a shell learns whose disk it is, and whether to offer
+ * an eject. */
 static void designate(struct sys_unit *unit, const struct sys_process *owner)
 {
     ULONG id = id_of(owner->object);
@@ -218,8 +218,8 @@ static struct sys_unit *find(struct sys_adapter *adapter, const GUID *guid)
     return NULL;
 }
 
-/* The adapter's lock is held. A restarted program takes over what it left within the grace: the
- * unit that it asks for is there. Requests wait in it, so it is for the same user alone. */
+/* The adapter's lock is held. A restarted program takes its unit over within the grace: the unit
+ * that it asks for is there. Requests wait in the unit, so only the same user may take it. */
 static NTSTATUS take_over(struct sys_unit *unit, struct sys_unit *asked)
 {
     KIRQL irql;
@@ -238,8 +238,8 @@ static NTSTATUS take_over(struct sys_unit *unit, struct sys_unit *asked)
     return STATUS_SUCCESS;
 }
 
-/* The adapter's lock is held. Answers to a unit that was at this address find nothing of the one
- * that is there now: generations go on where those of all units before have ended. */
+/* The adapter's lock is held. Answers to a former unit at this address find no request of the
+ * present one: generations go on where those of all former units have ended. */
 static void put_in(struct sys_adapter *adapter, struct sys_unit *unit, ULONG number)
 {
     unit->btl = sys_unit_address(number);
@@ -263,7 +263,7 @@ static void take_out(struct sys_adapter *adapter, struct sys_unit *unit)
     adapter->units[sys_unit_number(unit->btl)] = NULL;
 }
 
-/* The adapter's lock is held. Puts the unit into the table, or takes one over. */
+/* The adapter's lock is held. Puts the unit into the table, or takes an existing one over. */
 static NTSTATUS place(struct sys_adapter *adapter, struct sys_unit *unit, enum sys_event *event)
 {
     struct sys_unit *old = find(adapter, &unit->params.Guid);
@@ -323,7 +323,7 @@ NTSTATUS sys_unit_provision(struct sys_adapter *adapter,
     return status;
 }
 
-/* The queue is stopped: what it holds ends. At DISPATCH_LEVEL since then. */
+/* The queue is stopped: its requests end. At DISPATCH_LEVEL since then. */
 static void drain(struct sys_unit *unit)
 {
     LIST_ENTRY ended, irps;
@@ -343,7 +343,7 @@ static void drain(struct sys_unit *unit)
     sys_transact_complete_all(&irps);
 }
 
-/* It has been taken out of the table, whose reference this drops. */
+/* The unit was taken out of the table; this drops the table's reference. */
 static void retire(struct sys_unit *unit)
 {
     struct sys_adapter *adapter = unit->adapter;
@@ -371,7 +371,8 @@ bool sys_unit_remove(struct sys_adapter *adapter, struct sys_unit *unit)
     return found;
 }
 
-/* Asked and done with one lock: within the grace the unit may be taken over at any time. */
+/* The check and the removal share a lock: within the grace the unit may be taken over at any
+ * time. */
 NTSTATUS sys_unit_unprovision(struct sys_adapter *adapter, const GUID *guid, PEPROCESS caller)
 {
     NTSTATUS status = STATUS_SUCCESS;

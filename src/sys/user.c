@@ -3,9 +3,9 @@
 
 /*
  * The user of a process, and whether that user is an administrator. Units belong to processes, so
- * the process is asked; impersonation by its threads changes nothing. The driver reads tokens by
- * handles, for Wine ends a driver that calls SeQueryInformationToken() or SeTokenIsAdmin(). All of
- * this runs at PASSIVE_LEVEL.
+ * the process's token counts; impersonation by its threads changes nothing. The driver reads tokens
+ * by handles, since Wine ends a driver that calls SeQueryInformationToken() or SeTokenIsAdmin().
+ * All of this runs at PASSIVE_LEVEL.
  */
 
 #include "sys.h"
@@ -65,7 +65,7 @@ static bool is_administrator(HANDLE token)
     ULONG length = 0;
     bool is;
 
-    /* The first call fails, and says how long they are. */
+    /* The first call fails, and returns the length. */
     ZwQueryInformationToken(token, TokenGroups, NULL, 0, &length);
     groups = length ? sys_allocate(length) : NULL;
     if (!groups)
@@ -76,7 +76,7 @@ static bool is_administrator(HANDLE token)
     return is;
 }
 
-/* Where the token cannot be read, the user is nobody. */
+/* If the token cannot be read, the user is nobody. */
 void sys_user_of(PEPROCESS object, struct sys_user *user)
 {
     HANDLE token;

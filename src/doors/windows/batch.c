@@ -4,13 +4,14 @@
 /*
  * Several requests of the driver with one call, and several answers.
  *
- * A call brings what waits in the driver. The thread that makes it serves the first request; the
- * others are for the threads that come for work next, or for itself. Calls are handed over one at a
- * time, so that a thread never waits in the driver for a request that another has just taken.
- * Who asks for requests at all, lead.h decides: a thread that does not lead sends its answer alone.
+ * A call brings the requests that wait in the driver. The thread that makes it serves the first;
+ * the others are for the threads that come for work next, or for itself. Calls are handed over one
+ * at a time, so that a thread never waits in the driver for a request that another has just taken.
+ * The functions of lead.h decide which thread asks for requests: a thread that does not lead sends
+ * its answer alone.
  *
- * An answer goes with the call that asks for more. Where requests are there already, a quick device
- * is called with the next one before its answer leaves, and so all leave together; the answer of a
+ * An answer goes with the call that asks for more. If requests are there already, a quick device is
+ * called with the next one before its answer leaves, so all answers leave together. The answer of a
  * slow device leaves first.
  */
 
@@ -48,7 +49,7 @@ static DWORD length_of(const struct windows_command *command)
         ? command->message.Op.Read.BlockCount * command->door->params.BlockLength : 0;
 }
 
-/* False: it does not fit. The carrier's own answer is the first; its data are in their place. */
+/* False: it does not fit. The carrier's own answer comes first; its data is already in place. */
 static bool put_answer(struct ioq_batch *batch, struct windows_command *command)
 {
     DWORD length = length_of(command);
@@ -63,8 +64,8 @@ static bool put_answer(struct ioq_batch *batch, struct windows_command *command)
     return true;
 }
 
-/* Fills the carrier's frame with its answer and those that are ready, which go to `sent`; asks: for
- * requests as well. Returns its length. The lock is held. */
+/* Fills the carrier's frame with its answer and the other ready answers, which go to `sent`. asks:
+ * for requests as well. Returns its length. The lock is held. */
 static DWORD fill(
     struct windows_command *carrier, bool answered, bool asks, struct windows_queue *sent)
 {
@@ -81,7 +82,7 @@ static DWORD fill(
     while (batches->ready.first && put_answer(&batch, batches->ready.first))
         windows_queue_put(sent, windows_queue_get(&batches->ready));
     head->Count = batch.count;
-    /* An answer that is left must not wait for a request. */
+    /* A remaining answer must not wait for a request. */
     head->Wanted = !asks || batches->taken.first || batches->ready.first ? 0 : WANTED;
     return (DWORD)(sizeof *head + batch.used);
 }
@@ -143,8 +144,8 @@ static DWORD unpack(struct windows_command *carrier, DWORD got, bool *has_first)
     return error;
 }
 
-/* A process may have so much pending and no more: from now on less is asked for. The lock is
- * held where there is an error. */
+/* The process has reached its bound of pending memory: from now on it asks for less. After an error
+ * the lock is held. */
 static bool asks_for_less(struct windows_batches *batches, DWORD error)
 {
     if (error != ERROR_NO_SYSTEM_RESOURCES || batches->room == batches->least)
@@ -173,8 +174,8 @@ static void note_crowd(
         batches->crowded--;
 }
 
-/* Hands the carrier's frame to the driver. The lock is held; where the call waits in the driver it
- * is let go of, and not taken again. */
+/* Hands the carrier's frame to the driver. The lock is held; if the call waits in the driver, the
+ * lock is released and not taken again. */
 static DWORD hand_over(struct windows_command *carrier, DWORD in, DWORD *got, bool *locked)
 {
     struct windows_door *door = carrier->door;
@@ -205,7 +206,7 @@ static void lock(struct windows_door *door, bool *locked)
     *locked = true;
 }
 
-/* A call that has waited brings this, as a rule: its thread may have it at once. */
+/* A call that has waited usually brings this: its thread gets it at once. */
 static bool is_alone(struct windows_command *carrier, DWORD got)
 {
     const SPD_IOCTL_BATCH_PARAMS *head = head_of(carrier);
@@ -302,7 +303,7 @@ DWORD windows_batch_receive(struct windows_command **command, bool answered, boo
         windows_lead_note_device(&door->lead, took);
     error = receive(command, answered, quick, got, &locked);
     if (error) {
-        /* Nobody waits for these any more. */
+        /* No client waits for these any more. */
         lock(door, &locked);
         give_back_all(&door->batches.ready);
         give_back_all(&door->batches.taken);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* From a device name to a path, and to a handle. */
+/* Finds the path of a device name, and opens it. */
 
 #include "doors/windows/windows.h"
 
@@ -135,7 +135,7 @@ DWORD SPD_CALL SpdIoctlOpenDevice(PWSTR DeviceName, PHANDLE PDeviceHandle)
     error = SpdIoctlGetDevicePath(NULL, DeviceName, path, sizeof path);
     if (error)
         return error;
-    /* Without the flag the system would let one request a time through. */
+    /* Without the flag the system would let only one request through at a time. */
     *PDeviceHandle = CreateFileW(path, GENERIC_READ | GENERIC_WRITE,
         FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING, FILE_FLAG_OVERLAPPED, NULL);
     return *PDeviceHandle == INVALID_HANDLE_VALUE ? GetLastError() : 0;

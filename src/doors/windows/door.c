@@ -2,12 +2,12 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * The door of Windows: the driver, or a named pipe. What comes are block operations already; the
- * engine takes them as they are, and checks and counts them like the commands of any other door.
+ * The door of Windows: the driver, or a named pipe. Messages are block operations already; the
+ * engine takes them so, and checks and counts them like the commands of any other door.
  *
- * The thread that receives a message starts its command. Has it ended by then, the answer goes with
- * the next receive, which is one call for both; otherwise the thread goes on with another message,
- * and the thread that ends the command sends the answer.
+ * The thread that receives a message starts its command. If the command has ended by then, the
+ * answer goes with the next receive, which is one call for both. Otherwise the thread goes on with
+ * another message, and the thread that ends the command sends the answer.
  */
 
 #include "doors/windows/windows.h"
@@ -112,7 +112,7 @@ void windows_command_give_back(struct windows_command *command)
     os_mutex_unlock(&door->lock);
 }
 
-/* From a message to its operation. */
+/* Makes an operation of a message. */
 
 void windows_refuse(struct windows_command *command, UINT8 asc)
 {
@@ -179,7 +179,7 @@ static int fail(const char *name, DWORD error)
     }
 }
 
-/* Else Windows has removed the disk, which a pipe is not. */
+/* Otherwise Windows has removed the disk; a pipe is no disk. */
 static bool was_stopped(struct windows_door *door)
 {
     bool stopped;
@@ -192,7 +192,8 @@ static bool was_stopped(struct windows_door *door)
     return stopped;
 }
 
-/* It cannot go on; or that is how an orderly end looks from here: a shutdown, or an eject. */
+/* The door cannot go on. Or it is an orderly end, a shutdown or an eject, which looks the same from
+ * here. */
 static void end(struct windows_door *door, DWORD error)
 {
     if (error == ERROR_OPERATION_ABORTED) {
@@ -204,7 +205,7 @@ static void end(struct windows_door *door, DWORD error)
     }
 }
 
-/* To the byte what the program has said, as the original passes it on. */
+/* Passes the program's status on to the byte, as the original does. */
 static SPD_IOCTL_STORAGE_UNIT_STATUS status_of(const struct scsi_outcome *outcome)
 {
     return (SPD_IOCTL_STORAGE_UNIT_STATUS){
@@ -218,7 +219,7 @@ static SPD_IOCTL_STORAGE_UNIT_STATUS status_of(const struct scsi_outcome *outcom
 }
 
 /* True: it has ended, is the caller's, and wants its answer. The system and the clients get no unit
- * attention, so that the status says what has happened: TASK ABORTED (SAM-5 5.3.1). */
+ * attention, so the status tells them: TASK ABORTED (SAM-5 5.3.1). */
 static bool owes_nothing(struct windows_command *command, uint32_t count)
 {
     struct windows_door *door = command->door;
@@ -253,7 +254,7 @@ static void done(struct spd_request *request)
     windows_command_owes_less(command, 1);
 }
 
-/* True: the answer is there, and for the caller to send. False: the command is another's now. */
+/* True: the answer is there, and the caller sends it. False: another thread has the command now. */
 static bool start(struct windows_command *command)
 {
     struct scsi_block block;
@@ -311,7 +312,7 @@ static SPD_STORAGE_UNIT_PARAMS params_of(const spd_params *from)
     return params;
 }
 
-/* NULL, and whatever has no scheme (RFC 3986 3.1), of which one letter is a drive. */
+/* NULL, and every name without a scheme (RFC 3986 3.1); a single letter is a drive. */
 static bool takes(const char *device_name)
 {
     size_t length;
@@ -368,7 +369,7 @@ static struct windows_door *new_door(struct spd_unit *unit, PCWSTR name)
     /* The system, or a client of the pipe, which may come and go at any time. */
     atomic_init(&door->door.nexuses, 1);
     scsi_nexus_init(&door->nexus, spd_unit_scsi(unit), &door->port);
-    /* They are for initiators, of which the driver has its own. */
+    /* They are for initiators; the driver has its own for Windows. */
     door->nexus.no_attentions = true;
     InitializeSRWLock(&door->pipe.reader);
     InitializeSRWLock(&door->pipe.connection);

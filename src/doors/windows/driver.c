@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Units of the driver. A call answers a request and takes the next one, or several: batch.c. */
+/* Units of the driver. The driver's side of the door. A call answers a request and takes the next
+ * one, or several: batch.c. */
 
 #include "doors/windows/windows.h"
 
 enum {
-    /* Before the data: one entry of a batch, or with less the original's block. */
+    /* Bytes before the data: an entry of a batch, or the original's block, which is shorter. */
     HEADER = sizeof(SPD_IOCTL_BATCH_PARAMS) + sizeof(SPD_IOCTL_BATCH_ENTRY),
-    /* For entries, where the unit's longest transfer is shorter: four of 64 KiB. */
+    /* Room for entries if the unit's longest transfer is shorter: four of 64 KiB. */
     ROOM = 4 * (64 * 1024 + sizeof(SPD_IOCTL_BATCH_ENTRY)),
 };
 
@@ -45,7 +46,7 @@ static DWORD transact(struct windows_command *command, DWORD in, DWORD out, DWOR
     return windows_finish(door->handle, error, &overlapped, got);
 }
 
-/* The driver is trusted, but not to know how long our frames are. */
+/* The driver is trusted, but it does not know the length of our frames. */
 bool windows_request_fits(
     const struct windows_door *door, const SPD_IOCTL_TRANSACT_REQ *request, DWORD length)
 {
@@ -101,8 +102,8 @@ static DWORD driver_send(struct windows_command *command)
 
 static void driver_stop(struct windows_door *door)
 {
-    /* From now on the address may be another unit's, whose requests are not for us: what is being
-     * handed over arrives before that, and what is not will not be. */
+    /* From now on the address may be another unit's, whose requests are not for us. A call that is
+     * being handed over arrives before that, and later calls are not made. */
     AcquireSRWLockExclusive(&door->issuing);
     door->stopped = true;
     ReleaseSRWLockExclusive(&door->issuing);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* The calls of winspd/ioctl.h that are one IOCTL each. */
+/* The calls of winspd/ioctl.h that make a single IOCTL each. */
 
 #include "doors/windows/windows.h"
 
@@ -26,8 +26,8 @@ DWORD windows_finish(HANDLE device, DWORD error, OVERLAPPED *overlapped, DWORD *
     return GetOverlappedResult(device, overlapped, got, TRUE) ? 0 : GetLastError();
 }
 
-/* Events that no call uses: to make one and to close it costs as much as a part of the call. Only
- * the thread that made a call waits for it, so that nothing sets an event that was given back. */
+/* Free events: to make and to close one costs as much as a part of the call. Only the thread that
+ * made a call waits for it, so nothing sets an event that was given back. */
 static void *volatile events[8];
 
 HANDLE windows_event_take(void)
@@ -112,7 +112,7 @@ static DWORD hold_lifetime(HANDLE device)
     HMODULE module;
     DWORD error = 0;
 
-    /* The thread runs our code until the end. */
+    /* The thread runs this module's code until the end. */
     if (!GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_PIN | GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS,
             (PCWSTR)(ULONG_PTR)lifetime_main, &module) ||
         !DuplicateHandle(self, device, self, &own, 0, FALSE, DUPLICATE_SAME_ACCESS))
@@ -177,7 +177,7 @@ DWORD SPD_CALL SpdIoctlUnprovision(HANDLE DeviceHandle, const GUID *Guid)
 
     block.Dir.Par.Guid = *Guid;
     error = windows_service(DeviceHandle, &block, sizeof block, 0, &got);
-    /* Which target that was is not said. */
+    /* The call does not say which target it was. */
     if (!error)
         windows_forget_transfer_lengths();
     return error;

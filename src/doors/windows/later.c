@@ -2,11 +2,11 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Commands that go on with another call of the program, which is for a thread that it has lent.
+ * Commands that go on with another call of the program, on a thread that it has lent.
  *
- * A long unmap is several calls. Where the program answers one of them on a thread of its own, the
- * next may not be made there: the program relies on having its calls on dispatcher threads, and no
- * more of them at a time than it has given. Those wait for messages, so one of them is woken.
+ * A long unmap is several calls. If the program answers a call on a thread of its own, the next
+ * call may not be made there. The program expects its calls on dispatcher threads, and no more at a
+ * time than it has threads. These wait for messages, so one of them is woken.
  */
 
 #include "doors/windows/windows.h"
@@ -40,7 +40,7 @@ void windows_later(struct spd_request *request)
         door->transport->wake(door);
 }
 
-/* The oldest that waits, or NULL; more: others are left. */
+/* The oldest waiting command, or NULL; more: others remain. */
 static struct windows_command *take(struct windows_door *door, bool *more)
 {
     struct windows_command *command = NULL;

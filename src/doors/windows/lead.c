@@ -4,9 +4,9 @@
 #include "doors/windows/lead.h"
 
 enum {
-    SLOW_NS = 1000000, /* of the driver: what takes longer counts as this */
-    WEIGHT = 16,       /* of all calls before, in the mean */
-    SLOW = WEIGHT / 2, /* times as long as is quick: so much does a slow call of the device count */
+    SLOW_NS = 1000000, /* of the driver: longer calls count as this */
+    WEIGHT = 16,       /* weight of all former calls in the mean */
+    SLOW = WEIGHT / 2, /* times the quick time: a slow call of the device counts as at most this */
     LOOKS = 50,        /* of a watcher */
     PENALTY_MIN = 64,
     PENALTY_MAX = 4096,
@@ -103,7 +103,8 @@ void windows_lead_returns(struct windows_lead *lead)
 }
 
 /* The lock is held. A device that blocks often has a leader for a part of the time that becomes
- * smaller and smaller, and one that blocks seldom, or on a busy machine, for half of it or more. */
+ * smaller and smaller. A device that blocks seldom, or on a busy machine, has a leader for half of
+ * the time or more. */
 static void give_up_blocked(struct windows_lead *lead)
 {
     if (lead->led < lead->penalty && lead->penalty < PENALTY_MAX)

@@ -2,21 +2,22 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Leader and followers: where the device is quick, one thread asks the driver and the others sleep.
+ * Leader and followers: if the device is quick, one thread asks the driver and the others sleep.
  *
- * Where each thread waits in the driver, each request wakes one, and comes alone. A single thread
- * that comes back finds what has arrived meanwhile, and brings all of it with one call. So one
- * thread leads: it asks the driver, and calls the device itself. This is worth more than several
- * threads at once while a call of the device costs less than one of the driver; both are measured.
+ * If each thread waits in the driver, each request wakes a thread, and comes alone. A single thread
+ * that comes back finds all requests that have arrived meanwhile, and brings them with one call. So
+ * one thread leads: it asks the driver, and calls the device itself. This gains more than several
+ * threads at once while a call of the device costs less than a call of the driver; both are
+ * measured.
  *
- * A device that is quick as a rule may block all the same. To wake a follower for each request is
- * what a leader saves, so that one follower, the watcher, looks by time whether the leader is still
- * there. A leader that is away for a whole look is given up: from then on every thread asks for
+ * A device that is usually quick may block all the same. A leader saves waking a follower for each
+ * request. So a single follower, the watcher, looks at intervals whether the leader is still there.
+ * A leader that is away for a whole interval is given up. From then on every thread asks for
  * itself, as if there were no leaders, until the device has been quick for long enough.
  *
  * After some looks the watcher waits in the driver, too, and the next follower becomes the watcher.
- * So there are no looks where there is nothing to do, or a single request at a time: then all wait
- * in the driver. A second request that comes meanwhile is for one of them, who watches afterwards.
+ * So nobody looks while there is nothing to do, or a single request at a time: then all wait in the
+ * driver. A second request that comes meanwhile goes to one of them, which watches afterwards.
  *
  * Nothing here knows of Windows. Each function may be called by any thread.
  */
@@ -42,19 +43,19 @@ struct windows_lead {
     bool over;          /* never again */
     bool watched;       /* a follower looks after the leader */
     uint32_t leader;    /* the number of its thread; 0: nobody yet */
-    int32_t device_ns;  /* what a call of the device takes; a mean, as is the next */
-    int32_t driver_ns;  /* what a call of the driver takes, without the time that it waits */
+    int32_t device_ns;  /* mean time of a call of the device */
+    int32_t driver_ns;  /* mean time of a call of the driver, without the time that it waits */
     uint32_t led;       /* calls of the device since a leader was given up last */
-    uint32_t penalty;   /* calls of the device that giving one up costs */
-    uint32_t owed;      /* of these: until there may be a leader again */
+    uint32_t penalty;   /* calls of the device that count after a leader was given up */
+    uint32_t owed;      /* the remaining ones, until there may be a leader again */
     _Atomic uint32_t asking; /* threads that the driver has for requests */
-    _Atomic uint32_t turns;  /* how often one has come back from there */
+    _Atomic uint32_t turns;  /* how often a thread has come back from there */
 };
 
 void windows_lead_init(struct windows_lead *lead);
 void windows_lead_destroy(struct windows_lead *lead);
 
-/* A call took so long: of the device, which has answered at once, and of the driver. */
+/* Reports the time of a call: of the device, which has answered at once, and of the driver. */
 void windows_lead_note_device(struct windows_lead *lead, uint64_t took_ns);
 void windows_lead_note_driver(struct windows_lead *lead, uint64_t took_ns);
 
@@ -65,8 +66,8 @@ bool windows_lead_asks(struct windows_lead *lead, uint32_t self);
 void windows_lead_leaves(struct windows_lead *lead);
 void windows_lead_returns(struct windows_lead *lead);
 
-/* Sleeps while another thread leads. True: the caller asks for requests as well, once. False: who
- * asks may have changed. The caller holds no lock that a leader needs. */
+/* Sleeps while another thread leads. True: the caller asks for requests as well, once. False: the
+ * asking threads may have changed. The caller holds no lock that a leader needs. */
 bool windows_lead_follow(struct windows_lead *lead, uint32_t self);
 
 /* From now on every thread asks, and none sleeps. */

@@ -3,8 +3,8 @@
 
 /*
  * Units on a named pipe, for tests and for programs that want no driver. DEVICE\TARGET is the pipe;
- * a request or response is one message, a 48-byte header and its data. One client at a time; one
- * thread reads while the others are with the device.
+ * a request or response is one message, a 48-byte header and its data. It has a single client at a
+ * time; a thread reads while the others are with the device.
  */
 
 #include "doors/windows/windows.h"
@@ -36,7 +36,7 @@ static DWORD finish_now(struct windows_door *door, OVERLAPPED *overlapped, DWORD
     return GetOverlappedResult(door->handle, overlapped, moved, TRUE) ? 0 : GetLastError();
 }
 
-/* Waits for what was begun, or for the end of the unit. ERROR_MORE_DATA is not an end. */
+/* Waits for the I/O that was begun, or for the end of the unit. ERROR_MORE_DATA is not an end. */
 static DWORD finish(struct windows_door *door, OVERLAPPED *overlapped, DWORD *moved)
 {
     HANDLE handles[] = { overlapped->hEvent, door->pipe.stop };
@@ -46,8 +46,8 @@ static DWORD finish(struct windows_door *door, OVERLAPPED *overlapped, DWORD *mo
     return finish_now(door, overlapped, moved);
 }
 
-/* The same, or until it is woken. What has come by then has come all the same, and another thread
- * is woken. */
+/* The same, or until it is woken. A message that has come by then is kept, and another thread is
+ * woken. */
 static DWORD finish_or_wake(struct windows_door *door, OVERLAPPED *overlapped, DWORD *moved)
 {
     HANDLE handles[] = { overlapped->hEvent, door->pipe.stop, door->pipe.wake };
@@ -64,7 +64,7 @@ static DWORD finish_or_wake(struct windows_door *door, OVERLAPPED *overlapped, D
     return error;
 }
 
-/* Bytes of a frame that messages have room in. */
+/* Bytes of a frame that messages can use. */
 static DWORD room(const struct windows_door *door)
 {
     return HEADER + door->params.MaxTransferLength;
@@ -116,7 +116,7 @@ static bool has_stopped(const struct windows_door *door)
     return WaitForSingleObject(door->pipe.stop, 0) == WAIT_OBJECT_0;
 }
 
-/* The client sent none of the protocol's messages, or the pipe has failed. */
+/* The client broke the protocol, or the pipe has failed. */
 static void tell_fault(struct windows_door *door, DWORD error)
 {
     if (!error)
@@ -147,8 +147,8 @@ static void await_client(struct windows_door *door, HANDLE event)
         hang_up(door);
 }
 
-/* The next message, of this client or of the next one, and how much of it there was room for.
- * *length is 0 where it was woken. */
+/* The next message, of this client or of the next one, and the length that had room. *length is 0
+ * if the thread was woken. */
 static DWORD next_message(struct windows_command *command, DWORD *length, bool *too_long)
 {
     struct windows_door *door = command->door;
@@ -191,14 +191,14 @@ static DWORD pipe_send(struct windows_command *command)
         length += message->Op.Read.BlockCount * door->params.BlockLength;
     *header = windows_answer(message->Hint, message->Kind, &command->status);
     AcquireSRWLockShared(&door->pipe.connection);
-    /* A client that has gone is noticed by who reads. */
+    /* The reading thread notices a client that has gone. */
     if (command->client == door->pipe.client)
         write_message(door, command->event, header, length);
     ReleaseSRWLockShared(&door->pipe.connection);
     return 0;
 }
 
-/* What the engine does not look at. The client is not to be trusted. */
+/* Checks that the engine does not make. The client is not trusted. */
 static void check(struct windows_command *command, DWORD length, bool too_long)
 {
     const SPD_STORAGE_UNIT_PARAMS *params = &command->door->params;
@@ -220,7 +220,7 @@ static void check(struct windows_command *command, DWORD length, bool too_long)
     }
     if (too_long || (size && (count == 0 || count > params->MaxTransferLength / size)))
         windows_refuse(command, SCSI_ADSENSE_INVALID_CDB);
-    /* What was not sent is zeros. */
+    /* Missing data is zeros. */
     else if (sent < count * size)
         ZeroMemory(windows_data(command) + sent, count * size - sent);
 }
@@ -237,7 +237,7 @@ static DWORD pipe_receive(struct windows_command **at, bool answered, bool *got)
     *got = false;
     if (windows_later_go_on(command->door))
         return 0;
-    /* Until it is known whose the message is, nobody hangs up. */
+    /* Nobody hangs up until the owner of the message is known. */
     AcquireSRWLockExclusive(&pipe->reader);
     error = next_message(command, &length, &too_long);
     command->client = pipe->client;
@@ -296,7 +296,7 @@ static void pipe_close(struct windows_door *door)
         CloseHandle(door->pipe.wake);
 }
 
-/* A place in the table is the unit's target, and with it a part of the name. */
+/* A place in the table is the unit's target, which is a part of the name. */
 static DWORD choose_target(struct windows_door *door)
 {
     UINT32 free = SPD_IOCTL_STORAGE_UNIT_MAX_CAPACITY;
@@ -319,10 +319,10 @@ static DWORD choose_target(struct windows_door *door)
     return error;
 }
 
-/* Full access for LocalSystem, administrators and the user that we run as, and none for others: by
- * default everybody may read a pipe, and a client that opens its one instance holds it. By the user
- * and not the owner, which of an administrator's process is the group. LocalFree() what it
- * returns. */
+/* Full access for LocalSystem, administrators and the user of this process, and none for others. By
+ * default everybody may read a pipe, and a client that opens its only instance holds it. It takes
+ * the user and not the owner: the owner of an administrator's process is the group. LocalFree() the
+ * result. */
 static PSECURITY_DESCRIPTOR make_security(void)
 {
     union {

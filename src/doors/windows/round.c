@@ -2,17 +2,17 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Commands of the Windows door that end early: for task management of another door, since their
- * client has gone, and for the end of the unit.
+ * Commands of the Windows door that end early: by task management of another door, after their
+ * client has gone, and at the end of the unit.
  *
  * Each command is with a thread of its own. So an abort takes a share in the command that it ends
- * (owed), and leaves the rest to the thread pool. The device hears of the abort there, and an
- * answer that its client does not take keeps nobody else waiting.
+ * (owed), and leaves the rest to the thread pool. The pool's thread tells the device, and an answer
+ * that its client does not take keeps nobody else waiting.
  */
 
 #include "doors/windows/windows.h"
 
-/* How far a command is, as its abort has to know. Requests may not be cancelled while they
+/* The state of a command, for its abort. Requests may not be cancelled while they
  * are being started; then the thread that starts them does it. */
 enum { STARTING, STARTED, ABORTED };
 
@@ -41,7 +41,7 @@ void windows_command_begin(struct windows_command *command)
         atomic_store(&command->phase, ABORTED);
 }
 
-/* Returns how much of `owed` has ended by it. */
+/* Returns the part of `owed` that has ended. */
 static uint32_t cancel(struct windows_command *command)
 {
     bool ended = spd_request_cancel(&command->request);
@@ -68,7 +68,7 @@ bool windows_command_was_aborted(const struct windows_command *command)
     return atomic_load(&command->phase) == ABORTED;
 }
 
-/* On a thread of the pool: takes one command that is to end. */
+/* On a thread of the pool: takes a command that has to end. */
 static void CALLBACK end_one(PTP_CALLBACK_INSTANCE instance, PVOID context, PTP_WORK work)
 {
     struct windows_door *door = context;
@@ -83,7 +83,7 @@ static void CALLBACK end_one(PTP_CALLBACK_INSTANCE instance, PVOID context, PTP_
     command->is_to_end = false;
     round = door->round;
     os_mutex_unlock(&door->lock);
-    /* It may have come to its end since, and be another. */
+    /* It may have ended since, and be another command. */
     if (must_end(command, round)) {
         int phase = STARTING;
 

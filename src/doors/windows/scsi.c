@@ -62,8 +62,8 @@ DWORD SPD_CALL SpdIoctlScsiExecute(HANDLE DeviceHandle, UINT32 Btl, PCDB Cdb, IN
     return 0;
 }
 
-/* Waiting would not help. How a port driver says that it has not found the unit yet is up to it:
- * with ERROR_INVALID_PARAMETER, for one. */
+/* Waiting would not help. Port drivers differ in the error for a unit that they have not found yet:
+ * one is ERROR_INVALID_PARAMETER. */
 static bool is_final(DWORD error)
 {
     return error == ERROR_ACCESS_DENIED || error == ERROR_INVALID_HANDLE;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Lines for the operator about the users of the unit: the system, from start to end, or the clients
- * of a pipe one after the other. */
+/* Lines for the operator about the users of the unit. These are the system, from start to end, or
+ * the clients of a pipe one after the other. */
 
 #include "doors/windows/windows.h"
 

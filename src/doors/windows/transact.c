@@ -10,8 +10,8 @@
 
 enum { TARGETS = 256 };
 
-/* MaxTransferLength of the units that SpdIoctlTransact() is called for, by target, 0: not known.
- * The call of the original has no length, and the driver is to be given one. */
+/* MaxTransferLength of the units for which SpdIoctlTransact() is called, by target; 0: not known.
+ * The original's call has no length, and the driver needs one. */
 static volatile LONG transfer_lengths[TARGETS];
 
 SPD_IOCTL_TRANSACT_RSP windows_answer(
@@ -47,7 +47,7 @@ void windows_block_init(SPD_IOCTL_TRANSACT_PARAMS *block, UINT32 btl, bool wants
     block->DataBuffer = wants_request;
 }
 
-/* There are at most 128 targets on each of two buses. */
+/* Each of two buses has at most 128 targets. */
 static volatile LONG *known_length(UINT32 btl)
 {
     return &transfer_lengths[SPD_IOCTL_BTL_B(btl) % 2 * 128 + SPD_IOCTL_BTL_T(btl) % 128];
@@ -64,7 +64,7 @@ void windows_forget_transfer_lengths(void)
         InterlockedExchange(&transfer_lengths[i], 0);
 }
 
-/* That of a unit which another process has made, or of one that was forgotten, the driver tells. */
+/* The driver tells that of a unit which another process has made, or which was forgotten. */
 static DWORD transfer_length(HANDLE device, UINT32 btl, UINT32 *length)
 {
     SPD_IOCTL_TRANSFER_LENGTH_PARAMS block = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* The door of Windows from the inside: messages of winspd/ioctl.h, by the driver or by a pipe. */
+/* The inside of the Windows door: messages of winspd/ioctl.h, through the driver or a pipe. */
 
 #ifndef DOORS_WINDOWS_WINDOWS_H
 #define DOORS_WINDOWS_WINDOWS_H
@@ -18,14 +18,15 @@
 
 enum { WINDOWS_THREADS_MAX = 8 };
 
-/* A message, from its arrival until its answer has been sent. Kept by the door and used again, so
- * that serving one allocates nothing. */
+/* A message, from its arrival until its answer has been sent. The door keeps it and uses it again,
+ * so that serving a message allocates nothing. */
 struct windows_command {
     struct spd_request request; /* first: done() gets a pointer to it */
     struct scsi_vec data;
     struct windows_command *next;
     struct windows_door *door;
-    _Atomic uint32_t owed; /* what the answer waits for: the request, who starts or ends it */
+    _Atomic uint32_t owed; /* number of parties for which the answer waits: the request, and the
+                            * thread that starts or ends it */
     _Atomic uint32_t round; /* of task management, in which it began */
     atomic_int phase;       /* round.c */
     atomic_bool left;       /* it was aborted, and cannot change the medium any more */
@@ -37,7 +38,7 @@ struct windows_command {
     SPD_IOCTL_STORAGE_UNIT_STATUS status;
     uint64_t since; /* os_now_ns() */
     HANDLE event;   /* that its I/O completes on */
-    UINT64 frame[]; /* what is received and sent: a header and MaxTransferLength bytes, or more */
+    UINT64 frame[]; /* received and sent: a header and MaxTransferLength bytes, or more */
 };
 
 /* Commands, first in, first out; by `next`. */
@@ -49,16 +50,16 @@ struct windows_transport {
     size_t header; /* bytes of a frame before the data */
     DWORD (*open)(struct windows_door *door, PCWSTR name);
     /* Sends the answer, if there is one, and waits for a message, in any number of threads. *got:
-     * there is one, which may be in another command than the answer; the data of a write or an
-     * unmap are complete, and nothing is longer than MaxTransferLength. A status that is not GOOD
+     * the message, perhaps in another command than the answer. The data of a write or an unmap is
+     * complete, and nothing is longer than MaxTransferLength. A status that is not GOOD
      * refuses it. */
     DWORD (*receive)(struct windows_command **command, bool answered, bool *got);
     /* Sends the answer. */
     DWORD (*send)(struct windows_command *command);
     /* receive and send end, with ERROR_OPERATION_ABORTED, now and ever after. Once at most. */
     void (*stop)(struct windows_door *door);
-    /* One of the threads in receive, or the next that comes there, returns without a message. NULL:
-     * the door's commands are one call of the device each. */
+    /* A thread in receive, or the next that comes there, returns without a message. NULL: each
+     * command of the door is a single call of the device. */
     void (*wake)(struct windows_door *door);
     /* No command is busy. The door's lock is held. NULL: that does not matter. */
     void (*idle)(struct windows_door *door);
@@ -68,20 +69,20 @@ struct windows_transport {
 struct windows_pipe {
     HANDLE stop;
     HANDLE wake;    /* auto-reset: a command waits in the door's `later` */
-    SRWLOCK reader; /* held while a message is waited for; guards the next two */
+    SRWLOCK reader; /* held while a thread waits for a message; guards the next two */
     bool connected;
     bool woken;     /* the wait has ended since `wake` was set */
     SRWLOCK connection; /* shared: answering; exclusive: hanging up, which changes client */
     _Atomic UINT32 client;
 };
 
-/* For the driver: answers that leave together, and requests that came together. */
+/* For the driver: answers that leave together, and requests that come together. */
 struct windows_batches {
     DWORD room;                  /* bytes for entries; 0: the driver knows no batches */
     DWORD least;                 /* the longest entry */
-    UINT32 crowded;              /* calls for which all of the room is used */
-    struct windows_queue ready;  /* answers that the next call takes along */
-    struct windows_queue taken;  /* requests for which no thread was there yet */
+    UINT32 crowded;              /* calls that still use all of the room */
+    struct windows_queue ready;  /* answers for the next call */
+    struct windows_queue taken;  /* requests that no thread has taken yet */
 };
 
 struct windows_door {
@@ -108,7 +109,7 @@ struct windows_door {
     atomic_bool owes_report; /* the library does not know yet that the round has ended */
     atomic_bool ending;      /* all commands are to end: the unit stops */
     os_mutex lock;           /* guards the rest */
-    uint32_t round;          /* of task management: what began before it is to end */
+    uint32_t round;          /* of task management: earlier commands have to end */
     struct windows_command *to_end;
     struct windows_queue later; /* later.c: go on on a thread that is lent */
     bool later_over;            /* no thread is any more */
@@ -149,27 +150,27 @@ static inline UCHAR *windows_data(struct windows_command *command)
     return (UCHAR *)command->frame + command->door->transport->header;
 }
 
-/* It is answered with this, whatever it was. */
+/* Answers it with this status, replacing any other. */
 void windows_refuse(struct windows_command *command, UINT8 asc);
 
 /* NULL: there is no memory. */
 struct windows_command *windows_command_take(struct windows_door *door);
 void windows_command_give_back(struct windows_command *command);
 
-/* So much of `owed` is done. The caller that does the last of it sends the answer. */
+/* This part of `owed` is done. The caller that does the last part sends the answer. */
 void windows_command_owes_less(struct windows_command *command, uint32_t count);
 
 /* round.c */
-/* Around the start of the request. The latter returns how much of `owed` is done. */
+/* Around the start of the request. The latter returns the part of `owed` that is done. */
 void windows_command_begin(struct windows_command *command);
 uint32_t windows_command_begun(struct windows_command *command);
 bool windows_command_was_aborted(const struct windows_command *command);
 /* spd_door_ops.look; also when a command has ended or was left behind. */
 void windows_look(struct spd_door *door);
 bool windows_round_open(struct windows_door *door);
-/* Every command ends: those that are under way, and those that begin from now on. */
+/* Every command ends: running ones, and those that begin from now on. */
 void windows_round_end_all(struct windows_door *door);
-/* The same, of clients that have gone. */
+/* The same for commands of clients that have gone. */
 void windows_round_end_gone(struct windows_door *door);
 void windows_round_join(struct windows_door *door);
 void windows_round_close(struct windows_door *door);
@@ -178,12 +179,12 @@ void windows_round_close(struct windows_door *door);
 void windows_later_init(struct windows_door *door);
 /* spd_request_ops.later of units whose threads are lent. Any thread. */
 void windows_later(struct spd_request *request);
-/* On a thread that is lent: a command that waits for one goes on. False: none waits. */
+/* On a lent thread: a command that waits for one goes on. False: none waits. */
 bool windows_later_go_on(struct windows_door *door);
-/* No thread is lent any more: what waits ends, and so does what would wait. */
+/* No thread is lent any more: waiting commands end, and so do those that would wait. */
 void windows_later_end(struct windows_door *door);
 
-/* session.c: what the log has of who uses the unit. The first of several ends counts. */
+/* session.c: lines of the log about users of the unit. The first of several ends counts. */
 void windows_session_begins(struct windows_door *door);
 /* error: of Windows; 0: none. */
 void windows_session_ends(struct windows_door *door, enum spd_ending ending, DWORD error);
@@ -195,16 +196,16 @@ bool windows_is_pipe(PCWSTR name);
 void windows_batches_init(struct windows_batches *batches);
 DWORD windows_batch_receive(struct windows_command **command, bool answered, bool *got);
 
-/* driver.c: what it has brought is no longer than a frame, and not shorter than it says. */
+/* driver.c: whether the message fits into a frame, and has the length that it announces. */
 bool windows_request_fits(
     const struct windows_door *door, const SPD_IOCTL_TRANSACT_REQ *request, DWORD length);
 
 /* transact.c */
-/* What counts of an answer: the rest of its structure is whatever a program's stack held. */
+/* The parts of an answer that count: the rest of its structure comes from a program's stack. */
 SPD_IOCTL_TRANSACT_RSP windows_answer(
     UINT64 hint, UINT8 kind, const SPD_IOCTL_STORAGE_UNIT_STATUS *status);
 void windows_block_init(SPD_IOCTL_TRANSACT_PARAMS *block, UINT32 btl, bool wants_request);
-/* What SpdIoctlTransact() is to know of a unit; and that units have gone. */
+/* Tells SpdIoctlTransact() of a unit; and that units have gone. */
 void windows_note_transfer_length(UINT32 btl, UINT32 length);
 void windows_forget_transfer_lengths(void);
 
@@ -214,7 +215,7 @@ DWORD windows_provision(
     HANDLE device, const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, UINT32 *btl, UINT32 *version);
 HANDLE windows_event_take(void); /* manual-reset; NULL: none could be made */
 void windows_event_give(HANDLE event);
-/* A call that is begun, with overlapped->hEvent from windows_unported(), is ended by the other. */
+/* The first begins a call, with overlapped->hEvent from windows_unported(); the other ends it. */
 HANDLE windows_unported(HANDLE event);
 DWORD windows_service_begin(
     HANDLE device, void *block, DWORD in, DWORD out, OVERLAPPED *overlapped);

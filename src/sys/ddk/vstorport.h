@@ -2,9 +2,9 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * StorPort for virtual miniport drivers: what MinGW's DDK headers lack, from the public reference
- * of the Windows Driver Kit, at the level of Windows 7. Include this instead of <storport.h>,
- * which clashes with <srb.h>. Port drivers define VSTORPORT_EXPORTS first.
+ * StorPort for virtual miniport drivers: declarations that MinGW's DDK headers lack, from the
+ * public reference of the Windows Driver Kit, at the level of Windows 7. Include this instead of
+ * <storport.h>, which clashes with <srb.h>. Port drivers define VSTORPORT_EXPORTS first.
  */
 
 #ifndef DDK_VSTORPORT_H
@@ -19,8 +19,8 @@
 #define VSTORPORT_API DECLSPEC_IMPORT
 #endif
 
-/* On x64 wdm.h has intrinsics of MSVC in place of these exports, and clang would take those: so
- * this names the pointers that the loader fills. */
+/* On x64 wdm.h has intrinsics of MSVC in place of these exports, and clang would take them. So this
+ * names the pointers that the loader fills. */
 #if defined(_AMD64_)
 extern KIRQL(NTAPI *const DdkRaiseIrql)(KIRQL NewIrql) __asm__("__imp_KfRaiseIrql");
 extern VOID(NTAPI *const DdkLowerIrql)(KIRQL NewIrql) __asm__("__imp_KeLowerIrql");
