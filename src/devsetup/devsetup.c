@@ -92,7 +92,7 @@ static DWORD update(
     return error;
 }
 
-/* What runs stays, whatever is wrong with the INF. */
+/* A running driver stays, whatever is wrong with the INF. */
 static DWORD add_existing(
     struct device *device, const wchar_t *hardware_id, const wchar_t *inf, bool *reboot)
 {

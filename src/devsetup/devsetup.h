@@ -4,8 +4,8 @@
 /*
  * devsetup: adds and removes a root-enumerated device and its driver.
  *
- * Functions return a Win32 error (0: success); those that fail have said why with fail(). Work that
- * only a restart can finish sets *reboot.
+ * Functions return a Win32 error (0: success); a function that fails has called fail() with the
+ * reason. Work that only a restart can finish sets *reboot.
  */
 
 #ifndef DEVSETUP_H
@@ -20,15 +20,15 @@
 
 /* report.c: what the user gets to read. */
 
-/* Keeps "what: the error's text" for report_show(); of several the first, which is the cause. An
- * error of 0 stands for one that Windows forgot to name. Returns the error. */
+/* Keeps "what: the error's text" for report_show(); the first of several is the cause. An error of
+ * 0 is one that Windows forgot to name. Returns the error. */
 DWORD fail(DWORD error, const wchar_t *format, ...);
 
 /* Writes the text that fail() kept, or without one nothing. */
 void report_show(void);
 void report_text(const wchar_t *text);
-/* A window that nobody sees would wait for its button for ever: as a service's or an installer's
- * child there is no desktop that is shown. */
+/* A window that nobody sees would wait for its button for ever: a child of a service or an
+ * installer has no visible desktop. */
 bool desktop_visible(void);
 
 /* device.c: device nodes. */
@@ -63,26 +63,26 @@ DWORD device_remove(struct device *device, bool *reboot);
 bool device_roll_back(struct device *device, bool *reboot);
 void device_close(struct device *device);
 
-/* driver.c: what an installed driver consists of. */
+/* driver.c: the parts of an installed driver. */
 
 enum { DRIVER_FILES_MAX = 32, DRIVER_OLDER_MAX = 32 };
 
 struct driver {
     wchar_t inf[MAX_PATH]; /* published name, oemN.inf; empty: not known */
-    wchar_t *older[DRIVER_OLDER_MAX]; /* those of the same provider that it has replaced */
+    wchar_t *older[DRIVER_OLDER_MAX]; /* packages of the same provider that it has replaced */
     unsigned olders;
     wchar_t service[256];
     wchar_t *file[DRIVER_FILES_MAX];
     unsigned files;
 };
 
-/* What the device's driver consists of, as far as Windows knows it. */
+/* The parts of the device's driver, as far as Windows knows them. */
 void driver_collect(struct driver *driver, const struct device *device);
-/* Of that, only the service. */
+/* Only its service. */
 void driver_collect_service(struct driver *driver, const struct device *device);
-/* Also what a killed add, and updates, have left of packages. */
+/* Also packages that a killed add, and updates, have left. */
 void driver_collect_packages(struct driver *driver, struct device *device);
-/* Takes away what was collected, as far as possible. */
+/* Removes the collected parts, as far as possible. */
 void driver_delete(struct driver *driver, bool *reboot);
 void driver_free(struct driver *driver);
 void driver_add_file(struct driver *driver, const wchar_t *path);
@@ -90,15 +90,15 @@ void driver_add_file(struct driver *driver, const wchar_t *path);
 bool driver_is_installed(const struct device *device);
 bool driver_runs(const wchar_t *service);
 
-/* Adds the INF's package to those that Windows knows; name is what it is called there, and *added
- * says that it was not there before. */
+/* Adds the INF's package to those that Windows knows. name is its name there, and *added says that
+ * it is new. */
 DWORD driver_publish(const wchar_t *inf, wchar_t name[MAX_PATH], bool *added);
 void driver_unpublish(const wchar_t *name);
 
-/* package.c, image.c: what is looked at before anything is changed. */
+/* package.c, image.c: checks before anything is changed. */
 
-/* Whether the INF has a driver for the hardware id, which the device has, and its files are there
- * and can be what they are called. Adds to brings where it would put a file that is not there. */
+/* Whether the INF has a driver for the device's hardware id, and its files are there and have the
+ * right kind. Adds to brings where it would put a file that is not there. */
 DWORD package_check(struct device *device, const wchar_t *hardware_id, const wchar_t *inf,
     struct driver *brings);
 /* Whether a .sys is a driver for this kind of processor, and a .dll or .exe a program. */

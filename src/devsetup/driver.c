@@ -32,7 +32,7 @@ static UINT CALLBACK on_file(void *driver, UINT notification, UINT_PTR target, U
     return NO_ERROR;
 }
 
-/* Has SetupAPI plan the copying of the section's files again: only it knows all the rules by which
+/* Lets SetupAPI plan the copying of the section's files again: only it knows all the rules by which
  * their targets follow from the INF. */
 static void collect_files(struct driver *driver, const wchar_t *section)
 {
@@ -112,8 +112,8 @@ static const wchar_t *base_name(const wchar_t *path)
     return slash ? slash + 1 : path;
 }
 
-/* Of the list of drivers that was built the one at that index: the published name of its INF, which
- * is to be freed, its section there and its provider. */
+/* The driver at an index of the list that was built: the published name of its INF, which the
+ * caller frees, its section there and its provider. */
 static wchar_t *driver_at(struct device *device, DWORD index, wchar_t section[LINE_LEN],
     wchar_t provider[LINE_LEN], bool *end)
 {
@@ -141,7 +141,7 @@ static wchar_t *driver_at(struct device *device, DWORD index, wchar_t section[LI
     return name;
 }
 
-/* Twice over the list: whose the driver is, and what else is theirs. */
+/* Goes over the list twice: for the driver's provider, and for the provider's other packages. */
 static void collect_of_provider(struct driver *driver, struct device *device)
 {
     wchar_t section[LINE_LEN], provider[LINE_LEN], ours[LINE_LEN];
@@ -162,7 +162,7 @@ static void collect_of_provider(struct driver *driver, struct device *device)
     }
 }
 
-/* The first of the list: what Windows would install for a device whose installation has not come to
+/* The first of the list: Windows would install it for a device whose installation has not come to
  * its end. */
 static void collect_unfinished(struct driver *driver, struct device *device)
 {
@@ -219,7 +219,7 @@ static bool delete_file(const wchar_t *name)
     return gone;
 }
 
-/* Where the service's INF said who has the texts of its events. */
+/* The place where the service's INF named the file with the texts of its events. */
 static void delete_event_sources(const wchar_t *service)
 {
     static const wchar_t *const logs[] = { L"Application", L"System" };
@@ -232,7 +232,7 @@ static void delete_event_sources(const wchar_t *service)
     }
 }
 
-/* Once it is neither starting nor stopping: nobody has waited for that. 0: unknown. */
+/* The state once it is neither starting nor stopping; 0: unknown. */
 static DWORD settled_state(SC_HANDLE service)
 {
     enum { TRIES = 100, PAUSE_MS = 100 };
@@ -290,7 +290,8 @@ void driver_delete(struct driver *driver, bool *reboot)
 {
     if (driver->service[0])
         *reboot |= !delete_service(driver->service);
-    /* Before the files: those of a package with PnpLockdown are Windows' as long as it is there. */
+    /* The package goes before the files: with PnpLockdown they are Windows' as long as it is
+     * there. */
     if (driver->inf[0])
         driver_unpublish(driver->inf);
     for (unsigned i = 0; i < driver->olders; i++)

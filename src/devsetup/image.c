@@ -9,7 +9,8 @@
 
 enum { HEAD_MAX = 4096, SECTIONS_MAX = 96 /* Windows loads no more */ };
 
-/* devsetup refuses to run as another kind of processor's program: its own is the system's. */
+/* devsetup refuses to run on a system for another kind of processor, so its own kind is the
+ * system's. */
 #if defined(_WIN64)
 enum { MACHINE = IMAGE_FILE_MACHINE_AMD64 };
 #else
@@ -30,7 +31,7 @@ static bool take(const struct head *head, DWORD at, void *to, DWORD size)
     return true;
 }
 
-/* A file that was cut off has its headers still. */
+/* A file that was cut off still has its headers. */
 static bool is_whole(const struct head *head, DWORD at, WORD sections)
 {
     IMAGE_SECTION_HEADER section;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What an INF would install, looked at before anything is changed. */
+/* Checks the parts of an INF before anything is changed. */
 
 #include "devsetup.h"
 
 #include <stdlib.h>
 
-/* Of the list that was built, the driver that Windows would take: the section of the INF. */
+/* The driver of the list that Windows would take: the section of the INF. */
 static bool select_driver(struct device *device, wchar_t section[LINE_LEN])
 {
     SP_DRVINFO_DATA_W driver = { .cbSize = sizeof driver };
@@ -88,7 +88,7 @@ static UINT CALLBACK on_file(void *context, UINT notification, UINT_PTR argument
     return NO_ERROR;
 }
 
-/* Has SetupAPI plan the copying: only it knows all the rules by which sources follow. */
+/* Lets SetupAPI plan the copying: only it knows all the rules by which sources follow. */
 static DWORD check_files(
     HINF inf, const wchar_t *section, const wchar_t *folder, struct driver *brings)
 {

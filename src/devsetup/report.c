@@ -10,7 +10,7 @@ enum { REPORT_MAX = 2048 };
 
 static wchar_t kept[REPORT_MAX];
 
-/* What to do about errors whose system text does not say it. */
+/* Remedies for errors whose system text does not name one. */
 static const struct {
     DWORD error;
     const wchar_t *hint;
@@ -59,7 +59,7 @@ DWORD fail(DWORD error, const wchar_t *format, ...)
     FormatMessageW(
         FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS | FORMAT_MESSAGE_MAX_WIDTH_MASK,
         NULL, code, 0, text, 512, NULL);
-    /* A text with room for the name of a file, which stands in ours. */
+    /* A text with room for the name of a file, which our text has. */
     if (wcschr(text, L'%'))
         text[0] = L'\0';
     const wchar_t *hint = L"";

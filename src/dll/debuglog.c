@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* The debug log: a line a request, a line a response. */
+/* The debug log: a line for each request, and one for each response. */
 
 #include "dll/dll.h"
 

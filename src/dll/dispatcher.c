@@ -62,8 +62,8 @@ static DWORD start_sibling(struct dll_unit *unit, HANDLE *sibling)
     return *sibling ? 0 : GetLastError();
 }
 
-/* The first thread is the last one. What the program has been given and has not answered, it may
- * still be writing: the flush comes after that, unless the answer never comes. */
+/* The first thread is the last one. The program may still be writing data of requests that it has
+ * not answered. The flush comes after that, unless the answer never comes. */
 static void end_unit(struct dll_unit *unit, const SPD_STORAGE_UNIT_OPERATION_CONTEXT *context)
 {
     SPD_STORAGE_UNIT *base = &unit->base;
@@ -121,7 +121,7 @@ static DWORD WINAPI first_main(void *argument)
 {
     struct dll_unit *unit = argument;
 
-    /* Until its handle and id are where the program looks for them. */
+    /* Waits until its handle and id are in the program's structure. */
     AcquireSRWLockShared(&unit->starting);
     ReleaseSRWLockShared(&unit->starting);
     dispatcher_run(unit, true);

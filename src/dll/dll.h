@@ -33,12 +33,12 @@ struct outstanding {
     CONDITION_VARIABLE emptied;
 };
 
-/* Its hint; 0: there is no memory. */
+/* Returns its hint; 0: there is no memory. */
 UINT64 outstanding_add(struct outstanding *table, spd_request *request);
 /* NULL: it is unknown or was answered before. */
 spd_request *outstanding_take(struct outstanding *table, UINT64 hint);
 spd_request *outstanding_take_any(struct outstanding *table);
-/* Waits until there is none, but not for ever. */
+/* Waits until none is left, but not for ever. */
 void outstanding_wait(struct outstanding *table, DWORD milliseconds);
 void outstanding_free(struct outstanding *table);
 
@@ -56,7 +56,7 @@ static inline struct dll_unit *dll_unit_of(SPD_STORAGE_UNIT *unit)
     return (struct dll_unit *)unit;
 }
 
-/* Of a dispatcher thread. */
+/* State of a dispatcher thread. */
 struct context {
     SPD_STORAGE_UNIT_OPERATION_CONTEXT base; /* first: it is what the program sees */
     struct dll_unit *lent_to;                /* NULL: it does not serve, yet or any more */
@@ -68,7 +68,7 @@ void dll_free(void *pointer);
 /* unit.c */
 /* The first error stays; 0 is an orderly end. */
 void dll_unit_end(struct dll_unit *unit, DWORD error);
-/* What an error of spd.h, the last one of this thread, is in Windows. */
+/* The Windows error for an error of spd.h, the last one of this thread. */
 DWORD dll_error(int error);
 
 /* request.c */

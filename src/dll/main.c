@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What the DLL leaves behind when a program frees it; at the end of a process the system does. */
+/* Frees the DLL's memory when a program unloads it; at the end of a process the system does so. */
 
 #include "dll/dll.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Without this it would not be known that a request was answered already. */
+/* It shows that a request was answered already. */
 
 #include "dll/dll.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* From a request of the library to a call of the program, and back with its answer. */
+/* Makes a call of the program from a request of the library, and takes its answer back. */
 
 #include "dll/dll.h"
 
@@ -94,7 +94,7 @@ static BOOLEAN perform(SPD_STORAGE_UNIT *unit, const SPD_STORAGE_UNIT_OPERATION_
     }
 }
 
-/* One that is late, or the second one, finds nothing. */
+/* A late answer, or a second one, finds nothing. */
 static void respond(struct dll_unit *unit, const SPD_IOCTL_TRANSACT_RSP *answer, PVOID data)
 {
     const SPD_STORAGE_UNIT_STATUS *from = &answer->Status;
@@ -111,7 +111,7 @@ static void respond(struct dll_unit *unit, const SPD_IOCTL_TRANSACT_RSP *answer,
     if (!request)
         return;
     if (windows_answer_has_data((UINT8)spd_request_operation(request), from)) {
-        /* No data is zeros where the read is GOOD; otherwise nobody has said so. */
+        /* A GOOD read without data reads zeros; others may not. */
         if (data || !status.scsi_status)
             copy_data(request, data, false);
         else /* the device broke its contract */

@@ -107,8 +107,8 @@ static bool params_are_valid(const SPD_STORAGE_UNIT_PARAMS *params)
         SPD_IOCTL_PARAMS_UNMAP_GRANULARITY(params) <= UINT32_MAX / params->BlockLength;
 }
 
-/* The original serves such a unit on a pipe. Only the driver refuses it, where the program may be
- * run next. */
+/* The original serves such a unit on a pipe. Only the driver refuses it, and the program may run
+ * there next. */
 static void warn_of_zero_guid(const struct dll_unit *unit)
 {
     static const GUID zero;

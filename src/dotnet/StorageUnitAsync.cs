@@ -12,7 +12,7 @@ namespace Spd
 {
     /// <summary>
     /// A storage unit whose operations are asynchronous: each returns a task, and the operation
-    /// ends with it. No thread waits meanwhile, so that any number may be under way. The result is
+    /// ends with it. No thread waits meanwhile, so any number may run at once. The result is
     /// the status; an exception becomes a MEDIUM ERROR.
     /// </summary>
     public class StorageUnitAsync : StorageUnitBase

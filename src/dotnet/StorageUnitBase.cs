@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026, the WinSpd authors
 
-// The class that a program derives its disk from. StorageUnitBase.Span.cs adds overloads that need
+// The class from which a program derives its disk. StorageUnitBase.Span.cs adds overloads that need
 // Span, to the assembly for runtimes that have it.
 
 using System;

@@ -89,7 +89,7 @@ namespace Spd
             return true;
         }
 
-        /// <summary>Nobody has it any more: its initiator must not wait for ever.</summary>
+        /// <summary>The program has lost it: its initiator must not wait for ever.</summary>
         ~StorageUnitOperation()
         {
             if (Answer == null)

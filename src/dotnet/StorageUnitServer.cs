@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026, the WinSpd authors
 
-// From a request of the native library to a call of the program's storage unit.
+// Makes a call of the program's storage unit from a request of the native library.
 
 using System;
 using System.Collections.Generic;

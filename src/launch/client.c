@@ -13,7 +13,7 @@ static HANDLE try_open(void)
         SECURITY_SQOS_PRESENT | SECURITY_IDENTIFICATION | FILE_FLAG_OVERLAPPED, NULL);
 }
 
-/* Anybody can make a pipe of that name where no launcher runs. */
+/* Anybody can make a pipe of that name while no launcher runs. */
 static DWORD check_owner(HANDLE pipe)
 {
     PSECURITY_DESCRIPTOR descriptor = NULL;
@@ -32,7 +32,7 @@ static DWORD open_pipe(HANDLE *pipe)
     ULONGLONG end = GetTickCount64() + LAUNCH_BUSY_MS;
     DWORD mode = PIPE_READMODE_MESSAGE, error;
 
-    /* Others may be faster than who has waited. */
+    /* Others may be faster than a client that has waited. */
     while ((*pipe = try_open()) == INVALID_HANDLE_VALUE) {
         ULONGLONG now = GetTickCount64();
 
@@ -49,8 +49,8 @@ static DWORD open_pipe(HANDLE *pipe)
     return error;
 }
 
-/* Until the end of what WriteFile() or ReadFile() has begun, of which there is nothing left behind
- * when that takes too long. */
+/* Waits for the end of WriteFile() or ReadFile(). If that takes too long, it cancels the I/O and
+ * leaves nothing behind. */
 static DWORD finish(HANDLE pipe, OVERLAPPED *overlapped, BOOL done, DWORD *bytes)
 {
     DWORD error = 0;
@@ -61,7 +61,7 @@ static DWORD finish(HANDLE pipe, OVERLAPPED *overlapped, BOOL done, DWORD *bytes
         CancelIoEx(pipe, overlapped);
         error = WAIT_TIMEOUT;
     }
-    /* An answer that came in spite of it counts. */
+    /* An answer that came in spite of the cancel counts. */
     if (GetOverlappedResult(pipe, overlapped, bytes, TRUE))
         return 0;
     return error ? error : GetLastError();

@@ -11,8 +11,8 @@
 #include <windows.h>
 
 enum {
-    LAUNCH_BUSY_MS = 15000, /* how long to wait for a pipe when others have them all */
-    LAUNCH_CALL_MS = 60000, /* for an answer: a stop waits for file systems to flush */
+    LAUNCH_BUSY_MS = 15000, /* the wait for a pipe when others have them all */
+    LAUNCH_CALL_MS = 60000, /* the wait for an answer: a stop waits for file systems to flush */
 };
 
 /* The strings lie in the message. */
@@ -28,10 +28,10 @@ struct launch_reply {
  * Sends the request and waits for its answer, at most LAUNCH_CALL_MS. Any thread; it blocks, and
  * allocates nothing that stays. The launcher learns who calls, and cannot act in the caller's name.
  *
- * Returns an error of the transport, and then the reply says nothing: ERROR_FILE_NOT_FOUND (no
- * launcher runs), ERROR_ACCESS_DENIED (the pipe is not LocalSystem's), ERROR_PIPE_BUSY,
- * WAIT_TIMEOUT, ERROR_INVALID_PARAMETER (the request is longer than a message). Or 0:
- * reply->error has what the launcher said, LAUNCH_ERROR_MALFORMED where that is no answer.
+ * Returns an error of the transport; then the reply has no meaning. ERROR_FILE_NOT_FOUND: no
+ * launcher runs. ERROR_ACCESS_DENIED: the pipe is not LocalSystem's. ERROR_INVALID_PARAMETER: the
+ * request is longer than a message. Others are ERROR_PIPE_BUSY and WAIT_TIMEOUT. Or 0: reply->error
+ * has the launcher's error, or LAUNCH_ERROR_MALFORMED if its message is no answer.
  */
 DWORD launch_call(const struct launch_request *request, struct launch_reply *reply);
 

@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * The C run time reads backslashes in front of a quote in pairs; a single one before the quote
+ * The C run time reads backslashes in front of a quote in pairs. A single one before the quote
  * makes that quote a character, and two quotes within quotes are one character. So backslashes are
  * doubled before every quote that is written, and a quote that would touch another is not written.
  */

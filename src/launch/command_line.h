@@ -3,8 +3,8 @@
 
 /*
  * The command line of a server, made of a class's template and a client's arguments. An argument
- * arrives in the program's argv as it was given, whatever its characters: it is quoted by the rules
- * by which the C run time takes command lines apart.
+ * arrives in the program's argv unchanged, with any characters: it is quoted by the rules by which
+ * the C run time takes command lines apart.
  *
  * Pure functions without a Windows header.
  */
@@ -20,9 +20,9 @@ enum {
 };
 
 /*
- * Replaces in the template %0 by the executable and %1 to %9 by arguments, quoted; an argument
- * that is not there is "". % and another character is that character, and % at the end is itself.
- * Within quotes of the template an argument gets no others, and what touches it is one with it.
+ * Replaces in the template %0 by the executable and %1 to %9 by arguments, quoted; a missing
+ * argument is "". % and another character is that character, and % at the end is itself.
+ * Within quotes of the template an argument gets no others, and is joined with adjacent characters.
  *
  * Returns the length without the NUL; 0 when the result is longer than LAUNCH_COMMAND_LINE_MAX.
  */

@@ -2,9 +2,9 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Whose a disk is, as the disk itself tells: reads what Windows answers to
- * IOCTL_STORAGE_QUERY_PROPERTY. Knows no Windows header, so that tests and the fuzzer have it on
- * every system; the bytes come from a disk and may be anything.
+ * Reads the owner of a disk from Windows' answer to IOCTL_STORAGE_QUERY_PROPERTY, whose bytes come
+ * from the disk. It uses no Windows header, so tests and the fuzzer have it on every system. The
+ * bytes may be anything.
  */
 
 #ifndef LAUNCH_DESIGNATOR_H
@@ -24,7 +24,8 @@ struct launch_owner {
 };
 
 /* Reads so many characters in either case, with no NUL behind them, to RFC 4122 byte order. False:
- * they are no GUID, and guid is untouched. The library's own would bring its sockets into Explorer.
+ * they are no GUID, and guid is untouched. The library's own function would bring its sockets into
+ * Explorer.
  */
 bool launch_guid_parse(const char text[LAUNCH_GUID_TEXT], uint8_t guid[16]);
 
@@ -35,7 +36,7 @@ bool launch_designator_is_ours(const void *descriptor, size_t length);
  * zero. Any thread. */
 bool launch_designator_read(const void *descriptor, size_t length, struct launch_owner *owner);
 
-/* Reads the page of INQUIRY that the descriptor is made of (SPC-4 7.8.6), of so many bytes. As
+/* Reads the page of INQUIRY (SPC-4 7.8.6), of so many bytes, of which the descriptor is made. As
  * launch_designator_read(). */
 bool launch_designator_read_page(const void *page, size_t length, struct launch_owner *owner);
 

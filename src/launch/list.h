@@ -4,8 +4,8 @@
 /*
  * The instances of the launcher that its caller may see, for launchctl and the shell extension. A
  * list may be longer than a message, so it comes in pages. Each page begins behind the last name of
- * the page before: whatever starts and ends meanwhile, none comes twice, and none is missed that is
- * there all the time. An older launcher has one page, and leaves out what does not fit.
+ * the former page. Whatever starts and ends meanwhile, none comes twice, and none that is there all
+ * the time is missed. An older launcher has one page, and leaves out the rest.
  */
 
 #ifndef LAUNCH_LIST_H

@@ -3,9 +3,9 @@
 
 /*
  * Messages of the launcher's pipe. A client writes one message and reads one; then the
- * launcher disconnects. A message is UTF-16LE: a request is the letter of a command, directly
- * followed by strings, each with its NUL; an answer is `$` and a payload, or `!`, an error in
- * decimal and a NUL. Programs of others speak it too, so that nothing here may change.
+ * launcher disconnects. A message is UTF-16LE. A request is the letter of a command, directly
+ * followed by strings, each with its NUL. An answer is `$` and a payload, or `!`, an error in
+ * decimal and a NUL. Other programs speak it too, so nothing here may change.
  *
  * Pure functions without a Windows header: the native tests and the fuzzer compile them too. They
  * allocate nothing, and may be called on any thread.
@@ -31,10 +31,10 @@ enum {
     LAUNCH_GUID_MAX = 39,  /* characters of {82021730-...} with its NUL */
 };
 
-/* Win32's numbers of the errors that this protocol gives a meaning of its own. */
+/* Win32's numbers of errors that have a meaning of their own in this protocol. */
 enum {
     LAUNCH_ERROR_NOT_FOUND = 2,     /* start: no such class; else: no such instance */
-    LAUNCH_ERROR_ACCESS_DENIED = 5, /* and, for those without rights, whether it is there or not */
+    LAUNCH_ERROR_ACCESS_DENIED = 5, /* and for users without rights, also if it is not there */
     LAUNCH_ERROR_INVALID = 87,      /* no such command, or a string is missing */
     LAUNCH_ERROR_MALFORMED = 109,   /* made by the client: no answer of the protocol */
     LAUNCH_ERROR_NO_ROOM = 122,     /* the answer is longer than a message */
@@ -52,8 +52,8 @@ enum launch_command {
     LAUNCH_QUIT, /* of the original's debug builds: ours answers LAUNCH_ERROR_INVALID */
     /* These are ours; older launchers answer LAUNCH_ERROR_INVALID. */
     LAUNCH_VIEW, /* what LAUNCH_INFO does not tell */
-    LAUNCH_NEXT, /* of a list in pages: what follows an instance, which need not be there any more.
-                  * Two empty names: from the beginning. No more: an empty payload */
+    LAUNCH_NEXT, /* a list in pages: the instances behind a given one, which need not be there any
+                  * more. Two empty names: from the beginning. No more: an empty payload */
     LAUNCH_COMMANDS,
 };
 
@@ -73,8 +73,8 @@ struct launch_request {
     const char16_t *arguments[LAUNCH_ARGUMENTS_MAX];
 };
 
-/* bytes: of the message as it arrived, of which length says how many there are. Returns 0, or
- * LAUNCH_ERROR_INVALID: no such command, an odd length, a string that is missing or has no NUL. */
+/* bytes: the message as it arrived, of so many bytes. Returns 0, or LAUNCH_ERROR_INVALID: no such
+ * command, an odd length, a string that is missing or has no NUL. */
 uint32_t launch_decode_request(
     const char16_t *message, size_t bytes, struct launch_request *request);
 
@@ -90,7 +90,7 @@ struct launch_answer {
 
 void launch_answer_success(struct launch_answer *answer);
 bool launch_answer_string(struct launch_answer *answer, const char16_t *text);
-/* Instead of all that was there. */
+/* Replaces the whole answer by an error. */
 void launch_answer_failure(struct launch_answer *answer, uint32_t error);
 
 /* Decodes an answer of that many bytes: the error (0: success; LAUNCH_ERROR_MALFORMED), and the
@@ -101,8 +101,8 @@ uint32_t launch_decode_answer(
 /* The next of the strings in a payload; moves behind it. NULL: no more, or no NUL. */
 const char16_t *launch_next_string(const char16_t **payload, size_t *length);
 
-/* The payload of LAUNCH_VIEW: class, instance, and strings NAME=VALUE of which a reader skips those
- * that it does not know: pid, uptime (seconds), restarts, and for each disk disk=NUMBER GUID. */
+/* The payload of LAUNCH_VIEW: class, instance, and strings NAME=VALUE: pid, uptime (seconds),
+ * restarts, and for each disk disk=NUMBER GUID. A reader skips names that it does not know. */
 struct launch_view {
     const char16_t *class_name, *instance_name;
     uint32_t process_id; /* 0: the server has crashed and is about to be started again */

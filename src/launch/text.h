@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Strings of UTF-16 code units, of which only Windows' run time knows anything. Letters are equal
+ * Strings of UTF-16 code units, for which only Windows' run time has functions. Letters are equal
  * in either case where they are ASCII, numbers are those of C.
  */
 

@@ -15,7 +15,7 @@ enum {
     FULL_SHARING = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE
 };
 
-/* GUID_DEVINTERFACE_VOLUME and _DISK: a program that links this has them from elsewhere, or not. */
+/* GUID_DEVINTERFACE_VOLUME and _DISK: some programs that link this define them, others do not. */
 static const GUID interfaces[] = {
     [LAUNCH_VOLUMES] = { 0x53f5630d, 0xb6bf, 0x11d0,
         { 0x94, 0xf2, 0x00, 0xa0, 0xc9, 0x1e, 0xfb, 0x8b } },
@@ -96,7 +96,8 @@ static DWORD add(struct launch_volumes *volumes, const wchar_t *path, DWORD disk
     return 0;
 }
 
-/* Others' volumes, and what cannot be asked, are passed over: only what names the process is its.
+/* Other volumes, and those that do not answer, are passed over: only a volume that names the
+ * process is the process's.
  */
 static DWORD look(const wchar_t *path, DWORD pid, struct launch_volumes *volumes)
 {
@@ -163,8 +164,8 @@ static DWORD control(HANDLE volume, DWORD code)
     return DeviceIoControl(volume, code, NULL, 0, NULL, 0, &length, NULL) ? 0 : GetLastError();
 }
 
-/* A file system's errors while a program has a file open, or another one holds the lock. All
- * else says that there is nothing to lock: the disk or its server has gone. */
+/* A file system's errors while a program has a file open, or holds the lock. All other errors say
+ * that there is nothing to lock: the disk or its server has gone. */
 static bool is_refusal(DWORD error)
 {
     return error == ERROR_ACCESS_DENIED || error == ERROR_SHARING_VIOLATION ||

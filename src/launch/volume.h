@@ -4,8 +4,8 @@
 /*
  * The volumes and disks of a server process, for the launcher's stop and the Explorer extension's
  * eject. Volumes are found by their device interface: Windows lists each, with a drive letter or
- * without, however many there are. A look needs no access right and reads no medium; only what the
- * process owns is opened for writing, and a disk whose process has ended: see inquiry.h.
+ * without, however many there are. A look needs no access right and reads no medium. Only the
+ * process's own volumes are opened for writing, and disks whose process has ended: see inquiry.h.
  *
  * Errors are Win32's. All functions may be called by any thread; a struct launch_volumes belongs to
  * one thread at a time.

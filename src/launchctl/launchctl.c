@@ -2,8 +2,8 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * launchctl: asks the launcher to start and stop disks. Its output, and that a refusal of the
- * launcher is no failure of the program, are the original's: installers and scripts rely on them.
+ * launchctl: asks the launcher to start and stop disks. Its output is the original's, and so is its
+ * exit status 0 after a refusal: installers and scripts rely on both.
  */
 
 #include "launchctl/listing.h"

@@ -6,8 +6,8 @@
  * so the driver admits neither. It admits the security identifier of the launcher's service, which
  * is a group in the tokens that come from here, and in no others.
  *
- * A file of its own, because the tests replace it: Wine's LogonUser() gives a token of which
- * nothing can be made.
+ * It is a file of its own, because the tests replace it: Wine's LogonUser() gives a token that
+ * cannot be used.
  */
 
 #ifndef LAUNCHER_ACCOUNT_H

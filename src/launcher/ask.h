@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* How a server is asked to end. A file of its own, because the tests replace it: Wine sends no
+/* Asks a server to end. A file of its own, because the tests replace it: Wine sends no
  * CTRL_BREAK. */
 
 #ifndef LAUNCHER_ASK_H

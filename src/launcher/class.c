@@ -23,7 +23,7 @@ struct value {
     const wchar_t *text;       /* the default */
     DWORD number, least, most; /* the default and the range */
     const wchar_t *allowed;
-    bool (*check)(wchar_t *text); /* of a text; may put it into the form that is kept */
+    bool (*check)(wchar_t *text); /* checks a text; may put it into its stored form */
 };
 
 #define PLACE(field) offsetof(struct class_values, field)
@@ -47,7 +47,7 @@ static bool is_account(wchar_t *text)
 }
 
 static const struct value values_of_classes[] = {
-    /* First: whatever else is wrong, it decides who may know. */
+    /* It comes first: it decides who may learn of other faults. */
     { L"Security", PLACE(security), ROOM(security), .text = CLASS_DEFAULT_SECURITY,
         .allowed = L"a security descriptor in SDDL of at most 511 characters",
         .check = is_security },

@@ -38,15 +38,15 @@ struct class_values {
 };
 
 /* HKEY of the class or of a key below it (NULL: itself), in the 32-bit view. rights: KEY_READ, ...;
- * create: makes what is below. Win32's error; ERROR_FILE_NOT_FOUND also for what cannot be a name.
+ * create: makes what is below. Win32's error; ERROR_FILE_NOT_FOUND also for an impossible name.
  * The caller closes it. */
 DWORD class_open(const wchar_t *name, const wchar_t *below, REGSAM rights, BOOL create, HKEY *key);
 
 /*
  * Reads a class. 0; LAUNCH_ERROR_NOT_FOUND: there is no such class, or it has no Executable;
- * LAUNCH_ERROR_BAD_CLASS: an event record has said which value is bad and what is allowed.
- * Whatever it returns, values->security is the class's, or the default where it has none or a bad
- * one; the others are there only after 0.
+ * LAUNCH_ERROR_BAD_CLASS: an event record has named the bad value and the allowed ones.
+ * values->security is always set: to the class's, or the default if it has none or a bad one. The
+ * others are set only after 0.
  */
 DWORD class_read(const wchar_t *name, struct class_values *values);
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <wchar.h>
 
-/* The rights of a user over an instance that he has started. */
+/* The rights of a user over the user's own instance. */
 enum { STARTER_RIGHTS = SERVICE_QUERY_STATUS | SERVICE_STOP };
 
 typedef DWORD handler(
@@ -39,7 +39,7 @@ static DWORD class_security(
     return error ? error : read;
 }
 
-/* Its name becomes part of lines: of logs, and of what launchctl lists. */
+/* Its name becomes part of lines: of logs, and of launchctl's list. */
 static bool is_one_line(const char16_t *name)
 {
     while (*name >= 0x20 && *name != 0x7f)
@@ -78,7 +78,8 @@ static struct instance *find(const struct launch_request *request)
     return instance_find_process((DWORD)process_id);
 }
 
-/* The same, whether there is such an instance or not: who may not ask learns nothing. */
+/* The answer is the same with and without such an instance: a client without the right learns
+ * nothing. */
 static bool allowed(const struct launch_request *request, const struct instance *instance,
     HANDLE token, ACCESS_MASK right)
 {
@@ -178,7 +179,7 @@ static bool append_names(struct launch_answer *answer, const struct instance *in
 }
 
 /* As many as fit, in the order of their names, so that a client can go on behind the last one. A
- * pair that no message can hold keeps back none of those that follow. */
+ * pair that no message can hold does not keep later ones back. */
 static DWORD list_behind(const wchar_t *class_name, const wchar_t *instance_name, HANDLE token,
     struct launch_answer *answer)
 {
@@ -198,7 +199,7 @@ static DWORD list_behind(const wchar_t *class_name, const wchar_t *instance_name
     return 0;
 }
 
-/* The original's: what does not fit is left out without a word. */
+/* The original's list: the part that does not fit is left out silently. */
 static DWORD list(const struct launch_request *request, HANDLE token, struct launch_answer *answer)
 {
     (void)request;

@@ -93,7 +93,7 @@ static DWORD expand(struct instance *instance)
                : ERROR_FILENAME_EXCED_RANGE;
 }
 
-/* With two references: the caller's and the warden's. */
+/* It has two references: the caller's and the warden's. */
 static DWORD create(const struct instance_start *start, struct instance **result)
 {
     struct instance *instance = calloc(1, sizeof *instance);
@@ -278,7 +278,7 @@ struct instance_status instance_status(struct instance *instance)
     return status;
 }
 
-/* Under the lock; whether it is still there to be stopped, by this caller alone. */
+/* The lock is held. Whether it can still be stopped, by this caller alone. */
 static bool claim(struct instance *instance)
 {
     while (instance->state == INSTANCE_STARTING || instance->stopping)
@@ -320,7 +320,7 @@ DWORD instance_stop(struct instance *instance, bool forced)
         error = 0;
     }
 
-    /* Before it ends, and its name is free for another one that is stored. */
+    /* It happens before the end, after which the name is free for another stored instance. */
     if (!error)
         persist_forget(instance->start.class_name, instance->start.instance_name);
 

@@ -2,14 +2,14 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Instances: what the launcher has started and has not seen end. There is one of a class and name,
- * whatever the case of their letters, from the moment that somebody starts it until its process has
- * gone and is not to come again.
+ * Instances: servers that the launcher has started and whose end it has not seen. A class and name,
+ * in any case of their letters, have one instance. It lives from the moment that somebody starts it
+ * until its process has gone for good.
  *
  * Each has a thread (warden.c) that starts its process, waits for it, starts it again after a crash
- * where its class says so, and ends it. Others that want something of it ask under one lock and
- * wait for that thread; so two starts of a name, a start beside a stop, an exit in the middle of a
- * stop and a stop of the service are all the same few states. Functions are called by any thread.
+ * where its class says so, and ends it. Other threads set a request under a lock and wait for that
+ * thread. So the same few states cover two starts of a name, a start beside a stop, an exit in the
+ * middle of a stop and a stop of the service. Functions are called by any thread.
  */
 
 #ifndef LAUNCHER_INSTANCE_H
@@ -33,7 +33,7 @@ struct instance_start {
     wchar_t *class_name, *instance_name; /* for their length: launch/protocol.h */
     size_t argument_count;
     wchar_t *arguments[LAUNCH_ARGUMENTS_MAX];
-    PSECURITY_DESCRIPTOR security; /* who may do what with it */
+    PSECURITY_DESCRIPTOR security; /* the rights of users over it */
     struct class_values values;
 };
 
@@ -45,8 +45,8 @@ struct instance {
     struct instance *next;
     unsigned references;
     enum instance_state state;
-    DWORD error;            /* why the first process was not made */
-    bool stopping;          /* one client is about to decide whether it is to end */
+    DWORD error;            /* the reason why the first process was not made */
+    bool stopping;          /* a client is about to decide whether it ends */
     bool killed;            /* it is to end */
     HANDLE kill;            /* event: killed */
     struct process process; /* its warden writes it */
@@ -74,7 +74,7 @@ struct instance **instance_all(size_t *count);
 int instance_compare(
     const struct instance *instance, const wchar_t *class_name, const wchar_t *instance_name);
 
-/* Locks its volumes and has it end. Returns 0 when that is under way; LAUNCH_ERROR_IN_USE: a
+/* Locks its volumes and has it end. Returns 0 when the end has begun; LAUNCH_ERROR_IN_USE: a
  * program uses a volume (never when forced), LAUNCH_ERROR_NOT_FOUND: it has ended by itself. */
 DWORD instance_stop(struct instance *instance, bool forced);
 
@@ -86,17 +86,17 @@ struct instance_status {
 };
 struct instance_status instance_status(struct instance *instance);
 
-/* Ends all that there are, whatever their volumes, and lets no other begin; waits for them, at most
+/* Ends all instances, even with volumes in use, and lets no other begin; waits for them, at most
  * that long. Whether all have gone. */
 bool instance_stop_all(DWORD milliseconds);
 
 /* For the warden: between these calls the caller has the table's lock. */
 void instance_lock(void);
 void instance_unlock(void);
-/* Somebody may be waiting for what has changed. Wait for a change: unlocks meanwhile. */
+/* Wakes waiters after a change. Wait for a change: unlocks meanwhile. */
 void instance_changed(void);
 void instance_wait(void);
-/* It is in no list any more; who waits for it is woken. */
+/* It is in no list any more; its waiters are woken. */
 void instance_remove(struct instance *instance);
 
 /* warden.c: the thread of an instance; it has a reference, which it releases. */

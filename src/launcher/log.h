@@ -8,7 +8,7 @@
 
 #include <windows.h>
 
-/* From now on to standard error, as a console program does. */
+/* Writes to standard error from now on, as a console program does. */
 void log_to_console(void);
 
 /* type: EVENTLOG_INFORMATION_TYPE, _WARNING_ or _ERROR_. format: as of swprintf(); a text is cut

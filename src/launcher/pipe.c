@@ -9,7 +9,8 @@
 #include "launcher/share.h"
 #include "launcher/token.h"
 
-/* Everybody may ask: read, write data and attributes; to create another instance is ours. */
+/* Everybody may ask: read, write data and attributes. Only the launcher creates another
+ * instance. */
 static const wchar_t SECURITY[] = L"O:SYG:SYD:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GRDCCR;;;WD)";
 
 enum { DEFAULT_TIMEOUT_MS = 15000, USER_MAX = 256 };
@@ -30,7 +31,7 @@ static size_t index_of(const struct server *server)
     return (size_t)(server - servers);
 }
 
-/* A number of who is at the other end, before a word was read: the process's user. */
+/* A number for the other end, before a byte was read: the process's user. */
 static uint64_t user_of(HANDLE pipe)
 {
     struct {
@@ -61,7 +62,7 @@ static uint64_t user_of(HANDLE pipe)
     return hash;
 }
 
-/* Under the lock a silent client's pipe is its own: nobody else's is cut off. */
+/* Under the lock a silent client's pipe stays its own: nobody else's is cut off. */
 static void cut_off(size_t which)
 {
     DisconnectNamedPipe(servers[which].pipe);
@@ -74,7 +75,7 @@ static void set_state(const struct server *server, enum share_state state)
     ReleaseSRWLockExclusive(&lock);
 }
 
-/* A client has come; where too few pipes are left another one goes. */
+/* A client has come; if too few pipes are left another one goes. */
 static void admit(const struct server *server)
 {
     uint64_t user = user_of(server->pipe);
@@ -99,7 +100,7 @@ static BOOL may_serve(const struct server *server)
     return may;
 }
 
-/* Until the end of what was begun, or the deadline, or the end of the service. Its error. */
+/* Waits for the end of the I/O, the deadline, or the end of the service. Its error. */
 static DWORD finish(
     struct server *server, OVERLAPPED *overlapped, BOOL done, DWORD deadline, DWORD *bytes)
 {
@@ -141,7 +142,7 @@ static void CALLBACK too_late(void *argument, BOOLEAN timer)
     ReleaseSRWLockExclusive(&lock);
 }
 
-/* Returns when the client has read it: what it has not read a disconnection throws away. */
+/* Returns when the client has read it: a disconnection discards unread bytes. */
 static void send_answer(struct server *server)
 {
     OVERLAPPED overlapped = { .hEvent = server->event };
@@ -200,7 +201,7 @@ static DWORD WINAPI serve(void *argument)
 
         if (!error)
             serve_client(server);
-        /* Also behind an error: a client may have come and gone. */
+        /* It also runs after an error: a client may have come and gone. */
         DisconnectNamedPipe(server->pipe);
     }
     return 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* The launcher's pipe: several instances with a thread each, and a deadline for all that a client
- * has to do. */
+/* The launcher's pipe: several instances with a thread each, and a deadline for each step of a
+ * client. */
 
 #ifndef LAUNCHER_PIPE_H
 #define LAUNCHER_PIPE_H

@@ -24,7 +24,7 @@ struct start {
     STARTUPINFOEXW info;
 };
 
-/* Because of its console the launcher would end with the session of any user. */
+/* Without this, the console would end the launcher with the session of any user. */
 static BOOL WINAPI stays(DWORD event)
 {
     return event == CTRL_LOGOFF_EVENT;
@@ -37,7 +37,7 @@ void process_prepare(void)
     };
     wchar_t text[LOG_ERROR_MAX];
 
-    /* Access is denied where there is one. */
+    /* Access is denied if there is one. */
     if (!AllocConsole() && GetLastError() != ERROR_ACCESS_DENIED)
         log_write(EVENTLOG_WARNING_TYPE, L"servers are ended without a warning: no console: %ls",
             log_error_text(GetLastError(), text));
@@ -51,7 +51,7 @@ void process_prepare(void)
             log_error_text(GetLastError(), text));
 }
 
-/* The account's own token and environment; ours where the class says none. */
+/* The account's own token and environment; the launcher's if the class names none. */
 static DWORD prepare_account(const wchar_t *account, struct start *start)
 {
     static wchar_t desktop[] = L"";
@@ -62,7 +62,8 @@ static DWORD prepare_account(const wchar_t *account, struct start *start)
     error = account_token(account, &start->token);
     if (error)
         return error;
-    /* The account's own: ours would end a program that loads user32, for it may not open that. */
+    /* The account's own desktop: a program that loads user32 may not open the launcher's, and would
+     * end. */
     start->info.StartupInfo.lpDesktop = desktop;
     return CreateEnvironmentBlock(&start->environment, start->token, FALSE) ? 0 : GetLastError();
 }

@@ -15,7 +15,7 @@
 /* SDDL; one that begins with `D:` belongs to the system. */
 DWORD security_parse(const wchar_t *text, PSECURITY_DESCRIPTOR *descriptor);
 
-/* The other way, with all that security_parse() reads. */
+/* The reverse, with all parts that security_parse() reads. */
 DWORD security_text(PSECURITY_DESCRIPTOR descriptor, wchar_t **text);
 
 /* A new descriptor, by which the user of the token may also do what rights say. */

@@ -15,17 +15,17 @@ enum {
     SERVICE_STOP_MS = 30000, /* for servers to end */
 };
 
-/* 0 when clients are served and what was stored runs again; else Win32's error. */
+/* 0 when clients are served and stored instances run again; else Win32's error. */
 DWORD launcher_begin(void);
 
-/* Serves no more, and ends every server. */
+/* Stops serving, and ends every server. */
 void launcher_end(void);
 
 /* Returns when the service has ended: 0, or ERROR_FAILED_SERVICE_CONTROLLER_CONNECT where the
  * service manager has not started this process. */
 DWORD service_run(void);
 
-/* In a console, until Ctrl-C or Ctrl-Break. Win32's error. */
+/* Runs in a console, until Ctrl-C or Ctrl-Break. Win32's error. */
 DWORD console_run(void);
 
 #endif

@@ -4,8 +4,8 @@
 /*
  * Shares of the launcher's pipes. There are few, and anybody may connect: a client that says
  * nothing, or does not read its answer, keeps one. So a few are always kept free for the next
- * client: when it comes, the user who keeps most loses the one that he has kept for longest. A user
- * whose requests are being answered has at most half of the pipes for that.
+ * client. When it comes, the user who keeps most loses the pipe that was kept for longest. The
+ * requests of a user that are being answered have at most half of the pipes.
  *
  * Pure functions; the native tests compile them.
  */
@@ -19,7 +19,7 @@
 
 enum {
     SHARE_PIPES = 32,
-    SHARE_SPARE = 4, /* that wait for clients, where that can be had */
+    SHARE_SPARE = 4, /* pipes that wait for clients, if possible */
     SHARE_SERVED_MAX = SHARE_PIPES / 2,
 };
 
@@ -35,10 +35,10 @@ struct share_pipe {
     uint64_t since; /* any clock: smaller is longer ago */
 };
 
-/* Which pipe to take away from its client now; SHARE_PIPES: none. */
+/* The pipe that its client has to lose now; SHARE_PIPES: none. */
 size_t share_victim(const struct share_pipe pipes[SHARE_PIPES]);
 
-/* Whether this silent one may be served, of whom others may be already. */
+/* Whether this silent client may be served; others of its user may be served already. */
 bool share_may_serve(const struct share_pipe pipes[SHARE_PIPES], size_t which);
 
 #endif

@@ -13,15 +13,15 @@
 
 enum {
     LINE_MAX = 1024,     /* bytes of a server's line; a longer one becomes several */
-    NAME_MAX_UTF8 = 512, /* of what begins it; longer names are cut */
-    PATIENCE_MS = 1000,  /* for what is in the pipe when its server has ended */
+    NAME_MAX_UTF8 = 512, /* bytes of its prefix; longer names are cut */
+    PATIENCE_MS = 1000,  /* the wait for the rest of the pipe when its server has ended */
 };
 
 struct sink {
     wchar_t path[MAX_PATH];
     char name[NAME_MAX_UTF8];
     HANDLE read_end, thread;
-    bool told; /* that the file cannot be written */
+    bool told; /* the log has said that the file cannot be written */
     size_t length;
     char line[LINE_MAX];
 };
@@ -36,7 +36,8 @@ static HANDLE open_file(const wchar_t *path)
         FILE_ATTRIBUTE_NORMAL | FILE_FLAG_OPEN_REPARSE_POINT, NULL);
 }
 
-/* Set aside before it is too long; where that fails it is begun anew, so that it never is. */
+/* The file is set aside before it is too long. If that fails it begins anew, so it never becomes
+ * too long. */
 static HANDLE open_with_room(const wchar_t *path, DWORD length)
 {
     wchar_t aside[MAX_PATH + 2];
@@ -152,7 +153,7 @@ void sink_close(struct sink *sink)
 {
     if (!sink)
         return;
-    /* The end of the pipe ends it, unless another program has that, too. */
+    /* The end of the pipe ends it, unless another program also has the pipe. */
     for (DWORD wait = PATIENCE_MS; WaitForSingleObject(sink->thread, wait) == WAIT_TIMEOUT;
          wait = 10)
         CancelSynchronousIo(sink->thread);

@@ -2,9 +2,9 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * The servers' standard errors, in a file: each line with its time and instance. The
- * launcher writes it, not the servers, so that a file that is full is set aside (once, as NAME.1)
- * however many instances write, and so that no server ever waits for it.
+ * The servers' standard errors, in a file: each line with its time and instance. The launcher
+ * writes it, not the servers. So a full file is set aside (once, as NAME.1) however many instances
+ * write, and no server ever waits for it.
  */
 
 #ifndef LAUNCHER_SINK_H
@@ -16,12 +16,12 @@ enum { SINK_FILE_MAX = 1024 * 1024 }; /* bytes; with the file that was set aside
 
 struct sink;
 
-/* The end that a server writes to is inheritable; the caller closes it when the server has it.
+/* The server's end is inheritable; the caller closes it when the server has it.
  * path and name (what begins each line) are copied. 0 or Win32's error. */
 DWORD sink_open(const wchar_t *path, const wchar_t *name, struct sink **sink, HANDLE *write_end);
 
-/* When the server has ended: what it wrote is in the file. Programs that it has started and that
- * still write are no longer heard. NULL is fine. */
+/* Call it when the server has ended: its output is in the file then. Output of programs that it has
+ * started, and that still write, is lost. NULL is fine. */
 void sink_close(struct sink *sink);
 
 #endif

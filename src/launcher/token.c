@@ -13,7 +13,7 @@ DWORD token_of_client(HANDLE pipe, HANDLE *token)
         return GetLastError();
     if (!OpenThreadToken(GetCurrentThread(), TOKEN_QUERY, TRUE, token))
         error = GetLastError();
-    /* A thread that goes on as its client is worse than none. */
+    /* A thread that goes on with its client's token is worse than none. */
     if (!RevertToSelf())
         abort();
     return error == ERROR_CANT_OPEN_ANONYMOUS ? ERROR_ACCESS_DENIED : error;

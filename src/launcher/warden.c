@@ -11,9 +11,9 @@
 #include <stdio.h>
 
 enum {
-    NAME_MAX = 256,        /* characters of an instance in our records */
-    DELAY_MAX_S = 300,     /* delays double up to this, or to the class's where that is more */
-    STEADY_MS = 60 * 1000, /* a server that ran so long has not crashed in a row */
+    NAME_MAX = 256,        /* characters of an instance in event records */
+    DELAY_MAX_S = 300,     /* delays double up to this, or to the class's delay if that is longer */
+    STEADY_MS = 60 * 1000, /* a server that ran so long begins a new row of crashes */
 };
 
 struct ward {
@@ -38,7 +38,7 @@ static DWORD start_process(struct ward *ward)
 
     if (error)
         return error;
-    /* Before it can be stopped, which forgets it. */
+    /* It happens before a stop can come, which forgets the instance. */
     if (instance->state == INSTANCE_STARTING && instance->start.values.persistent)
         persist_store(&instance->start);
     instance_lock();
@@ -78,7 +78,7 @@ static DWORD delay_of(const struct class_values *values, DWORD in_a_row)
     return delay < most ? delay : most;
 }
 
-/* Behind a crash, when it is to be started again: whether nobody stopped it meanwhile. */
+/* After a crash, when it has to start again: whether nobody stopped it meanwhile. */
 static bool await_restart(struct ward *ward, DWORD exit_code)
 {
     const struct class_values *values = &ward->instance->start.values;

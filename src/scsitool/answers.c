@@ -20,7 +20,7 @@ static void show(struct printer *printer, const struct field *field, size_t coun
 #define SHOW(printer, array, data, length) \
     show(printer, array, sizeof(array) / sizeof((array)[0]), data, length)
 
-/* What is there but has no table. */
+/* Bytes that no table describes. */
 static void show_rest(struct printer *printer, const char *name, const uint8_t *data,
     size_t length)
 {

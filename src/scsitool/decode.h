@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What a disk answered, field by field. Pure; the bytes may be anything: what is cut short is shown
- * as far as it goes, with a warning. */
+/* Shows a disk's answer field by field. Pure; the bytes may be anything: a short answer is shown as
+ * far as it goes, with a warning. */
 
 #ifndef SCSITOOL_DECODE_H
 #define SCSITOOL_DECODE_H
@@ -11,7 +11,8 @@
 
 enum field_kind {
     FIELD_NUMBER,
-    FIELD_LENGTH, /* counts the bytes behind it (and `extra`); checked against those there are */
+    FIELD_LENGTH, /* counts the bytes behind it (and `extra`); checked against the answer's
+                   * length */
     FIELD_TEXT,
     FIELD_BYTES,
 };
@@ -34,7 +35,7 @@ struct fields {
 
 #define FIELDS(array) { array, sizeof(array) / sizeof((array)[0]) }
 
-/* One structure. Bits that belong to no field and are not zero are reported as reserved. */
+/* A structure. Bits that belong to no field and are not zero are reported as reserved. */
 void decode_fields(struct printer *printer, struct fields fields, const uint8_t *data,
     size_t length);
 

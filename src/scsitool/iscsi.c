@@ -87,8 +87,8 @@ static int open_session(const char *device, struct transport **result)
     return 0;
 }
 
-/* What libiscsi keeps of a CHECK CONDITION is the data segment as it came: a length of two bytes,
- * then the sense data (RFC 7143 11.4.7). */
+/* libiscsi keeps the data segment of a CHECK CONDITION unchanged: a length of two bytes, then the
+ * sense data (RFC 7143 11.4.7). */
 static void take_sense(const struct scsi_task *task, struct command *command)
 {
     size_t length = task->datain.size < 2 ? 0 : task->datain.data[0] << 8 | task->datain.data[1];

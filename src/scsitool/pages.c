@@ -3,7 +3,7 @@
 
 #include "scsitool/pages.h"
 
-/* SPC-4 7.8.1: how every VPD page begins. */
+/* SPC-4 7.8.1: the begin of every VPD page. */
 #define VPD_HEADER \
     { "PERIPHERAL QUALIFIER", 0, 7, 3 }, \
     { "PERIPHERAL DEVICE TYPE", 0, 4, 5 }, \
@@ -108,7 +108,7 @@ static const struct page vpd_pages[] = {
     { 0xb2, FIELDS(logical_block_provisioning) },
 };
 
-/* SPC-4 7.5: how a mode page of page_0 format begins. */
+/* SPC-4 7.5: the begin of a mode page of page_0 format. */
 #define MODE_HEADER \
     { "PS", 0, 7, 1 }, \
     { "SPF", 0, 6, 1 }, \

@@ -2,8 +2,8 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * A unit behind a pipe. It takes block operations and no CDBs, but says its parameters to each
- * client; the engine answers here as it would answer for them in the driver.
+ * A unit behind a pipe. A pipe takes block operations and no CDBs, but tells its parameters to each
+ * client. The engine answers here as it would answer for them in the driver.
  */
 
 #include "scsitool/transport.h"
@@ -28,7 +28,7 @@ struct pipe_unit {
     uint8_t designators[12];
 };
 
-/* One command runs at a time. */
+/* Only one command runs at a time. */
 static _Alignas(16) uint8_t scratch[SCSI_SCRATCH_LENGTH];
 
 static const uint64_t luns[] = { 0 };
@@ -38,7 +38,7 @@ static bool knows(const char *device)
     return strncmp(device, prefix, sizeof prefix - 1) == 0;
 }
 
-/* As the driver has it: spaces from the first byte on that is no text. */
+/* As in the driver: spaces from the first byte on that is no text. */
 static void copy_text(char *to, const char *from, size_t length)
 {
     bool ended = false;

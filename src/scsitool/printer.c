@@ -81,7 +81,7 @@ static void format_number(uint64_t value, char *text, size_t size)
         snprintf(text, size, "%" PRIx32 ":%08" PRIx32, (uint32_t)(value >> 32), (uint32_t)value);
 }
 
-/* Where the cell is too narrow the name gives way, never the value. */
+/* If the cell is too narrow the name gives way, never the value. */
 static void cell_number(struct printer *printer, int width, const char *name, const char *value)
 {
     int length = (int)strlen(name), value_length = (int)strlen(value) + 1;
@@ -117,7 +117,7 @@ void printer_number(struct printer *printer, const char *name, uint32_t byte, ui
     cell_number(printer, bits * (CELL + 1) - 1, name, bits == 8 ? text : number);
     fputc('|', printer->file);
     printer->next_bit = bit - bits;
-    /* What goes on in further bytes has been said. */
+    /* The field's further bytes need no second name. */
     if (width > bits)
         close_row(printer);
     if (warning && bits < 8) {

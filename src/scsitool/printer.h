@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* How scsitool shows fields: a NAME=value a line, or the table of bits that the standards draw. */
+/* Shows fields: a line NAME=value for each, or the table of bits that the standards draw. */
 
 #ifndef SCSITOOL_PRINTER_H
 #define SCSITOOL_PRINTER_H
@@ -14,7 +14,7 @@
 struct printer {
     FILE *file;
     bool table;
-    /* Of the table row being drawn. */
+    /* State of the table row that is being drawn. */
     bool row_open;
     uint32_t row_byte;
     int next_bit;

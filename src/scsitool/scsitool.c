@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* scsitool: asks a SCSI disk what it is and shows the answer bit by bit. */
+/* scsitool: queries a SCSI disk and shows the answer bit by bit. */
 
 #include <errno.h>
 #include <getopt.h>

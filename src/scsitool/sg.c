@@ -15,7 +15,7 @@
 
 #include "stgtest/winerror.h"
 
-/* Of struct sg_io_hdr; the kernel's header for programs does not name it. */
+/* A value of struct sg_io_hdr, which the kernel's header for programs does not name. */
 enum { DRIVER_SENSE = 0x08 };
 
 struct sg {

@@ -15,7 +15,7 @@ enum {
     TRANSPORT_TIMEOUT = 10,    /* seconds for one command */
 };
 
-/* One command, data-in or none. */
+/* A command, with data-in or none. */
 struct command {
     uint8_t bus, target, lun; /* of an adapter's unit */
     uint8_t cdb[16];
@@ -45,13 +45,13 @@ extern const struct transport_ops transport_iscsi;
 extern const struct transport_ops transport_pipe;
 extern const struct transport_ops transport_winspd;
 
-/* What this system has: transports_posix.c, transports_windows.c. */
+/* The transports of this system: transports_posix.c, transports_windows.c. */
 extern const struct transport_ops *const transports[];
 extern const bool transports_address; /* a device may be an adapter, whose units have addresses */
 extern const char transports_devices[]; /* what DEVICE may be, as "give ..." */
 extern const char transports_help[];
 
-/* Prints what device stands for. 0 or a winerror, already reported. */
+/* Prints the path behind the name. 0 or a winerror, already reported. */
 int transports_print_path(const char *device);
 
 /* Prints "Error N: text" on stderr and returns error. */

@@ -3,8 +3,8 @@
 
 /*
  * COM objects in C. An object begins with a struct com_object, which has a face for each of its
- * interfaces: a face is what a client holds, and begins with the interface's own table of
- * functions, as COM wants it. Counting references, finding interfaces and the class factory are the
+ * interfaces. A client holds a face, which begins with the interface's own table of functions, as
+ * COM wants it. Counting references, finding interfaces and the class factory are the
  * same for all objects, and are here.
  */
 
@@ -44,7 +44,7 @@ struct com_object {
     struct com_face faces[COM_FACES_MAX];
 };
 
-/* The object of which a client holds this face. */
+/* The object to which this face belongs. */
 struct com_object *com_object_of(void *face);
 
 /* IUnknown's three, for the tables of all interfaces; any thread. */

@@ -10,14 +10,14 @@
 #include <stdlib.h>
 #include <strsafe.h>
 
-enum { VERB = 0 }; /* the only one: how far it is from the first number that the menu gave */
+enum { VERB = 0 }; /* the only entry: its distance from the first number that the menu gave */
 
 /* The names by which programs invoke it: its own, and the original's. */
 static const wchar_t *const names[] = { L"WinSpd.Eject", L"Drive" };
 
 struct eject {
     struct com_object object;
-    wchar_t *volume; /* as CreateFileW takes it; NULL: none that can be ejected */
+    wchar_t *volume; /* for CreateFileW; NULL: no volume that can be ejected */
 };
 
 static struct eject *eject_of(void *face)
@@ -56,7 +56,8 @@ static wchar_t *path_of_item(IDataObject *data)
     return path;
 }
 
-/* Where the volume of a path is mounted; the caller frees it. An item of a drive is that itself. */
+/* Where the volume of a path is mounted; the caller frees it. An item of a drive is the mount point
+ * itself. */
 static wchar_t *mount_point_of(const wchar_t *path)
 {
     DWORD room = (DWORD)wcslen(path) + MAX_PATH;
@@ -193,7 +194,7 @@ static HRESULT STDMETHODCALLTYPE invoke(IContextMenu *face, CMINVOKECOMMANDINFO 
     if (!eject->volume)
         return E_UNEXPECTED;
     no_ui = (info->fMask & CMIC_MASK_FLAG_NO_UI) != 0;
-    /* Windows are served meanwhile: the object may be given another drive, and go. */
+    /* Windows are served meanwhile: the object may get another drive, and go. */
     volume = _wcsdup(eject->volume);
     task = volume ? task_new(run_eject, TEXT_EJECT, TEXT_EJECTING, volume) : NULL;
     if (task)
@@ -204,7 +205,7 @@ static HRESULT STDMETHODCALLTYPE invoke(IContextMenu *face, CMINVOKECOMMANDINFO 
     return HRESULT_FROM_WIN32(outcome.error);
 }
 
-/* cut to the room that there is, always with its end. */
+/* cut to the room, always with its end. */
 static HRESULT give_text(const wchar_t *text, BOOL wide, char *name, UINT room)
 {
     char narrow[REPORT_TEXT_MAX];

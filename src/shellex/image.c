@@ -2,8 +2,8 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * The path and the class of a file. All names of a file lead to one path, so that a file that is
- * mounted already is found by its instance.
+ * The path and the class of a file. All names of a file lead to one path, so the instance of a
+ * mounted file is found.
  */
 
 #include "shellex.h"
@@ -29,7 +29,7 @@ static DWORD final_path(const wchar_t *name, wchar_t path[PATH_ROOM])
     return error;
 }
 
-/* A folder's entry tells of a file that cannot be opened. Where a link leads, it does not tell. */
+/* A folder's entry describes a file that cannot be opened. It does not resolve a link. */
 static DWORD path_by_folder(const wchar_t *name, wchar_t path[PATH_ROOM])
 {
     WIN32_FIND_DATAW entry;

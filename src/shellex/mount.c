@@ -40,7 +40,7 @@ static void run_start(struct task *task)
     task->outcome = server_start(image_class(task->subject), task->subject);
 }
 
-/* A cancelled mount is none, as far as it was this one that started the server. */
+/* A cancelled mount is undone, if this mount started the server. */
 static void take_back(struct task *task)
 {
     if (!task->outcome.error)
@@ -74,8 +74,8 @@ static struct outcome mount_file(const wchar_t *name, BOOL no_ui)
     return outcome;
 }
 
-/* Explorer has a message of its own for a verb that fails, but says nothing of one that is
- * cancelled: who has seen ours need not see both. */
+/* Explorer has its own message for a verb that fails, but none for a verb that is cancelled. So a
+ * user who has seen our message does not see both. */
 static HRESULT result_of(const wchar_t *name, const struct outcome *outcome, BOOL no_ui)
 {
     if (!outcome->error)
@@ -86,7 +86,7 @@ static HRESULT result_of(const wchar_t *name, const struct outcome *outcome, BOO
     return HRESULT_FROM_WIN32(outcome->error);
 }
 
-/* FALSE: the user has cancelled, and wants no more of it. */
+/* FALSE: the user has cancelled. */
 static BOOL mount_item(IShellItemArray *selection, DWORD i, BOOL no_ui, HRESULT *result)
 {
     struct outcome outcome = { 0 };
@@ -129,7 +129,7 @@ static HRESULT STDMETHODCALLTYPE execute(IExecuteCommand *face)
 
     if (!selection)
         return E_UNEXPECTED;
-    /* Windows are served meanwhile, so that others may change or release what this uses. */
+    /* Windows are served meanwhile, so others may change or release the object. */
     com_add_ref(face);
     IShellItemArray_AddRef(selection);
     result = mount_all(selection, mount->no_ui);
@@ -221,7 +221,7 @@ static const IObjectWithSelectionVtbl selection_functions = {
     .GetSelection = give_selection,
 };
 
-/* Whether it can be mounted shows when it is tried; to ask here could keep a menu from opening. */
+/* The mount itself shows whether it is possible; a check here could keep a menu from opening. */
 static HRESULT STDMETHODCALLTYPE get_state(
     IExplorerCommandState *face, IShellItemArray *items, BOOL may_be_slow, EXPCMDSTATE *state)
 {

@@ -38,7 +38,7 @@ static const struct value {
         &shellex_eject_id },
 };
 
-/* With all that is below them. */
+/* Removes keys with all that is below them. */
 static const struct tree {
     const wchar_t *key;
     const CLSID *class_id;
@@ -119,7 +119,7 @@ static DWORD write_value(HKEY classes, const struct value *value)
     return error;
 }
 
-/* The first error; the rest goes all the same. */
+/* Returns the first error; the rest is removed all the same. */
 static DWORD delete_all(HKEY classes)
 {
     DWORD first = 0;
@@ -153,7 +153,7 @@ STDAPI DllRegisterServer(void)
         return HRESULT_FROM_WIN32(error);
     for (size_t i = 0; !error && i < sizeof values / sizeof values[0]; i++)
         error = write_value(classes, &values[i]);
-    /* Half of it would have Explorer load what does not work. */
+    /* With half of the keys Explorer would load an extension that does not work. */
     if (error)
         delete_all(classes);
     return end(classes, error);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Messages: what it was about, what the system says of the error, and what to do. */
+/* Messages: the subject, the system's text of the error, and a remedy. */
 
 #include "shellex.h"
 
@@ -19,7 +19,7 @@ void report_text(unsigned number, wchar_t text[REPORT_TEXT_MAX])
         text[0] = L'\0';
 }
 
-/* Puts the argument in the place of the only %s; what is too long is cut. */
+/* Puts the argument in the place of the only %s; a long text is cut. */
 static void fill(const wchar_t *format, const wchar_t *argument, wchar_t *text, size_t room)
 {
     const wchar_t *place = wcsstr(format, L"%s");

@@ -3,9 +3,9 @@
 
 /*
  * The extension's requests to the launcher. A disk names the process that serves it, and a process
- * id may be used again: so an eject asks the launcher for its record of that process, and stops the
- * instance only if the record has the very disk. A launcher that has no such records is asked to
- * stop the process, as the original's extension does it.
+ * id may be used again. So an eject asks the launcher for its record of that process, and stops the
+ * instance only if the record has this disk. A launcher without such records stops the process, as
+ * with the original's extension.
  */
 
 #include "shellex.h"
@@ -36,7 +36,7 @@ static DWORD call(enum launch_command command, const wchar_t *class_name,
     return launch_call(&request, reply);
 }
 
-/* A call that got no answer: for Explorer nothing is there that could open the file. */
+/* The call got no answer: for Explorer no program can open the file. */
 static struct outcome without_answer(DWORD error)
 {
     switch (error) {
@@ -105,7 +105,7 @@ static BOOL serves(const struct launch_view *view, const struct launch_owner *ow
 }
 
 /* 0: the reply is the record of an instance that serves the disk, and the view lies in it.
- * Otherwise an error of the launcher, or *transport is why it could not be asked. */
+ * Otherwise an error of the launcher, or *transport has the error of the call. */
 static DWORD view(const wchar_t *class_name, const wchar_t *instance_name,
     const struct launch_owner *owner, struct launch_reply *reply, struct launch_view *found,
     DWORD *transport)
@@ -120,8 +120,7 @@ static DWORD view(const wchar_t *class_name, const wchar_t *instance_name,
     return serves(found, owner) ? 0 : LAUNCH_ERROR_NOT_FOUND;
 }
 
-/* After a program that was started again has taken its disk over, Windows may still know the disk
- * by the process that was. */
+/* After a restarted program has taken its disk over, Windows may still name the former process. */
 static DWORD view_any(
     const struct launch_owner *owner, struct launch_reply *reply, struct launch_view *found)
 {
@@ -134,7 +133,7 @@ static DWORD view_any(
 
         if (!answer)
             return 0;
-        /* An instance that we may not look at may be the one. */
+        /* An instance that the user may not query may be the right one. */
         if (answer == LAUNCH_ERROR_ACCESS_DENIED)
             error = answer;
     }
@@ -169,7 +168,7 @@ static struct outcome eject(const struct launch_owner *owner)
     other = error ? view_any(owner, &reply, &found) : 0;
     if (!error || !other)
         return stop(found.class_name, found.instance_name);
-    /* A client that may not ask for an instance does not learn that there is one. */
+    /* A client without the right to query an instance does not learn that it exists. */
     if (error == LAUNCH_ERROR_ACCESS_DENIED || other == LAUNCH_ERROR_ACCESS_DENIED)
         return outcome_of(ERROR_ACCESS_DENIED, HINT_NOT_YOURS);
     return outcome_of(ERROR_NO_ASSOCIATION, HINT_NOT_LAUNCHED);
@@ -179,7 +178,7 @@ struct outcome server_eject(const wchar_t *volume)
 {
     struct launch_owner owner;
 
-    /* Again: since the menu was opened another disk may have come to this place. */
+    /* Ask again: since the menu was opened another disk may have come to this place. */
     if (launch_volume_owner_of(volume, &owner))
         return outcome_of(ERROR_DEV_NOT_EXIST, HINT_GONE);
     return eject(&owner);

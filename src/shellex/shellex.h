@@ -15,9 +15,8 @@
  *   dialog.c     Windows' progress dialog
  *   report.c     messages
  *
- * Explorer calls on a thread with windows. Slow work, a launcher that starts a program or
- * a file system that flushes, is done on another thread, which outlives the call if the user
- * cancels.
+ * Explorer calls on a thread with windows. Slow work runs on another thread, which outlives the
+ * call if the user cancels: a launcher starts a program, or a file system flushes.
  */
 
 #ifndef SHELLEX_SHELLEX_H
@@ -43,7 +42,7 @@ void report_text(unsigned number, wchar_t text[REPORT_TEXT_MAX]);
 /* How something ended. */
 struct outcome {
     DWORD error;                /* 0, or a Win32 error */
-    unsigned hint;              /* of strings.h: what to do; 0: nothing but the system's text */
+    unsigned hint;              /* of strings.h: the remedy; 0: only the system's text */
     wchar_t argument[MAX_PATH]; /* of the hint; "": none */
 };
 
@@ -70,7 +69,7 @@ void server_take_back(const wchar_t *class_name, const wchar_t *path);
 struct outcome server_eject(const wchar_t *volume);
 
 /* dialog.c. A progress dialog whose texts are numbers of strings.h, and its second line a path.
- * NULL where there is none: the wait goes on without. */
+ * NULL if there is none: the wait goes on without. */
 struct dialog;
 struct dialog *dialog_show(unsigned title, unsigned line, const wchar_t *subject, HWND window);
 BOOL dialog_is_cancelled(struct dialog *dialog);
@@ -92,8 +91,9 @@ struct task {
 struct task *task_new(
     void (*run)(struct task *task), unsigned title, unsigned line, const wchar_t *subject);
 
-/* Runs the task, and frees it. The caller's windows stay alive; when it takes long a dialog lets
- * the user cancel, unless there must be no UI. Returns the task's outcome, or ERROR_CANCELLED. */
+/* Runs the task, and frees it. The caller's windows stay alive. When the task takes long a dialog
+ * lets the user cancel, unless there must be no UI. Returns the task's outcome, or
+ * ERROR_CANCELLED. */
 struct outcome task_run(struct task *task, HWND window, BOOL no_ui);
 
 #endif

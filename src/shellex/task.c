@@ -2,9 +2,9 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * A thread that does what takes long, and the caller's thread that waits for it: it goes on to
- * serve its windows, and shows Windows' progress dialog when the wait becomes long. On a cancel he
- * waits no longer, and the thread ends when it gets to it; so both own the task.
+ * A thread does the slow work, and the caller's thread waits for it. The caller goes on to serve
+ * its windows, and shows Windows' progress dialog when the wait becomes long. On a cancel it stops
+ * waiting, and the thread ends later; so both own the task.
  */
 
 #include "shellex.h"
@@ -56,7 +56,7 @@ static DWORD WINAPI thread_body(void *context)
     SetEvent(task->done);
     release(task);
     com_release_module();
-    /* COM frees a DLL whose last apartment ends, whatever it says. */
+    /* COM frees a DLL whose last apartment ends, even against its answer. */
     FreeLibraryAndExitThread(shellex_module, 0);
     return 0;
 }
@@ -84,7 +84,7 @@ static DWORD start(struct task *task)
     return error;
 }
 
-/* FALSE: the thread is to end, and the owner of its message loop has to hear of it as well. */
+/* FALSE: the thread has to end, and the owner of its message loop has to learn of it as well. */
 static BOOL serve_windows(void)
 {
     MSG message;
@@ -100,7 +100,7 @@ static BOOL serve_windows(void)
     return TRUE;
 }
 
-/* FALSE: who waits has given up. */
+/* FALSE: the waiting thread has given up. */
 static BOOL wait(struct task *task, HWND window, BOOL no_ui)
 {
     ULONGLONG dialog_at = GetTickCount64() + DIALOG_AFTER_MS;

@@ -37,8 +37,8 @@ uint64_t generator_u64(struct generator *generator)
     return next_bytes(generator, 8);
 }
 
-/* The 64-bit finaliser of MurmurHash3: neighbouring blocks get unlike words. Counted from 1, since
- * it takes 0 to 0, and a block of zeros is what an unmapped one looks like. */
+/* The 64-bit finaliser of MurmurHash3: neighbouring blocks get unlike words. It counts from 1,
+ * since it maps 0 to 0, and an unmapped block reads as zeros. */
 uint64_t pattern_word(uint64_t lba)
 {
     uint64_t k = lba + 1;

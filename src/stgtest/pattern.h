@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What stgtest writes and expects. The same numbers as the original's, so that one program can
- * check what the other wrote. Pure. */
+/* The data that stgtest writes and expects. The numbers are the original's, so that one program can
+ * check the other's data. Pure. */
 
 #ifndef STGTEST_PATTERN_H
 #define STGTEST_PATTERN_H
@@ -25,7 +25,7 @@ uint64_t pattern_word(uint64_t lba);
 
 void pattern_fill(uint8_t *buffer, uint64_t lba, uint32_t blocks, uint32_t block_length);
 
-/* The first byte that is not as expected, or SIZE_MAX when there is none. */
+/* The first byte that differs from the expected one, or SIZE_MAX. */
 size_t pattern_check(const uint8_t *buffer, uint64_t lba, uint32_t blocks, uint32_t block_length);
 size_t pattern_check_zero(const uint8_t *buffer, size_t length);
 

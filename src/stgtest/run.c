@@ -17,7 +17,7 @@ enum expectation {
     EXPECT_ZEROS,
 };
 
-/* One cycle: every operation of the set, on one range. */
+/* A cycle: every operation of the set, on one range. */
 struct cycle {
     uint64_t lba;
     uint32_t blocks;
@@ -132,8 +132,8 @@ static int operate(struct target *target, struct transact_request *request, stru
     return error;
 }
 
-/* The range of the next cycle. The address is drawn before the count; in fixed mode the next
- * address follows the count that was asked for, even where the end of the unit cut it. */
+/* The range of the next cycle. The address is drawn before the count. In fixed mode the next
+ * address follows the count of the command line, even if the end of the unit cut it. */
 static void next_cycle(const struct target *target, const struct run_options *options,
     struct generator *generator, uint64_t *next, struct cycle *cycle)
 {

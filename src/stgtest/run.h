@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* The test itself: cycles of operations on one range, and what must be read back. */
+/* The test itself: cycles of operations on one range, with the data that must be read back. */
 
 #ifndef STGTEST_RUN_H
 #define STGTEST_RUN_H

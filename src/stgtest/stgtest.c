@@ -103,7 +103,7 @@ static bool parse_ops(const char *text, char ops[OPS_MAX + 1])
     return count > 0 && count == length;
 }
 
-/* The original takes such a value for another one, without a word. */
+/* The original silently takes such a value for another one. */
 static OS_PRINTF(1, 2) void warn(const char *format, ...)
 {
     va_list arguments;
@@ -141,8 +141,8 @@ static bool parse_arguments(int argc, char **argv, struct run_options *options)
     return true;
 }
 
-/* The ranges of the run, against those that the unit has. Only what the original allows is more
- * than the unit has: a range that passes the end is cut short. */
+/* The ranges of the run, against those that the unit has. As with the original, a range may pass
+ * the end: it is cut short. */
 static int check_ranges(const char *name, const struct target *target,
     const struct run_options *options)
 {
@@ -193,7 +193,7 @@ static int check_ops(const char *name, const struct target *target, const char *
     return ERROR_INVALID_PARAMETER;
 }
 
-/* Whatever is wrong is found before the first operation. */
+/* Every fault is found before the first operation. */
 static int open_target(const char *name, const struct run_options *options,
     struct target **target)
 {

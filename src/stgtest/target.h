@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What stgtest tests: a unit behind the unix: door or a pipe, a disk, a volume or a file. */
+/* Targets of stgtest: a unit behind the unix: door or a pipe, a disk, a volume or a file. */
 
 #ifndef STGTEST_TARGET_H
 #define STGTEST_TARGET_H
@@ -12,8 +12,8 @@
 struct target;
 
 struct target_ops {
-    /* One operation from start to end. buffer holds the blocks to write, gets those that are read
-     * (zeros where the answer was short). 0 and a response, or an error. */
+    /* An operation from start to end. buffer has the blocks to write, and gets the blocks that are
+     * read (zeros behind a short answer). 0 and a response, or an error. */
     int (*transact)(struct target *target, const struct transact_request *request, uint8_t *buffer,
         struct transact_response *response);
     void (*close)(struct target *target);
@@ -28,14 +28,14 @@ struct target {
     const char *allowed; /* the letters of the operations that it has */
 };
 
-/* What differs between systems: target_posix.c, target_windows.c. */
+/* Differences between systems: target_posix.c, target_windows.c. */
 
 extern const char target_names[]; /* for --help: the forms of NAME */
 
 /* 0 or an error, already reported. */
 int target_open(const char *name, struct target **target);
 
-/* Says on stderr that name cannot be opened, and returns what the system's error means. */
+/* Says on stderr that name cannot be opened, and returns the number for the system's error. */
 int target_fail(const char *name, const char *what);
 
 /* Memory for I/O around the system's cache, or NULL. */

@@ -99,7 +99,7 @@ static int size_up(struct volume_target *target, const char *name)
     target->target.block_length = geometry.BytesPerSector;
     target->target.block_count = (uint64_t)length.Length.QuadPart / geometry.BytesPerSector;
     limit = (uint64_t)limit_blocks(target->volume) * geometry.BytesPerSector;
-    /* Some say more than anybody would want to allocate. */
+    /* Some disks report more than anybody would want to allocate. */
     if (limit == 0 || limit > UINT32_MAX / TRANSFERS / 16)
         limit = DEFAULT_TRANSFER_LENGTH;
     limit -= limit % geometry.BytesPerSector;

@@ -17,10 +17,10 @@ enum {
     ERROR_IO_DEVICE = 1117,
 };
 
-/* The one that comes nearest to an errno value. */
+/* The nearest number to an errno value. */
 int winerror_from_errno(int errnum);
 
-/* What the system keeps of it: the low 8 bits, but never 0 for an error. */
+/* The exit status that the system keeps: the low 8 bits, but never 0 for an error. */
 int winerror_exit_status(int error);
 
 #endif

@@ -14,8 +14,8 @@ VAGUE = re.compile(r"\b(whoever|of ours|is told|under way|by iSCSI|stands?(?!-))
 BEGINNING = re.compile(r"(That|One|Who|What|Of|Which|Whoever)\b(?![-.'])")
 WORDS = 30
 
-ABBREVIATION = re.compile(r"\b(e\.g|i\.e|etc|cf|vs|No|approx|resp)\.$")
-END = re.compile(r"(?<=[.!?])[)\"']*\s+(?=[A-Z`\"'(*_\[<])|(?<=:)\s+(?=[A-Z][a-z]* )")
+ABBREVIATION = re.compile(r"(\b(e\.g|i\.e|etc|cf|vs|No|approx|resp)|\.\.)\.$")
+END = re.compile(r"(?<=[.!?])[)\"'*_]*\s+|(?<=:)\s+(?=[A-Z][a-z]* )")
 CODE = re.compile(r"``.*?``|`[^`]*`")
 LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 

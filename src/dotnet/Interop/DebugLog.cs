@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026, the WinSpd authors
 
-// The debug log where the native library has none: the lines are those of winspd-x64.dll.
+// The debug log for a native library without one: it writes the same lines as winspd-x64.dll.
 
 using System;
 using System.Diagnostics;

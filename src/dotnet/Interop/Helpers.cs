@@ -32,7 +32,7 @@ namespace Spd.Interop
         internal const Int32 UnhandledException = 574;
         private const Int32 FacilityWin32 = unchecked((Int32)0x80070000);
 
-        // The Win32 error of an exception: that in its HRESULT, otherwise 574.
+        // The Win32 error of an exception: the one in its HRESULT, otherwise 574.
         internal static Int32 Win32(Exception Error)
         {
             Int32 Result = Marshal.GetHRForException(Error);

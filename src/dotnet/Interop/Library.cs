@@ -2,7 +2,7 @@
 // Copyright (c) 2026, the WinSpd authors
 
 // Finds the native library and binds its exports. A table of exports is a class with one delegate
-// for each, named as the export is; Bind() fills it in, so that no name is written twice.
+// for each, with the name of the export. Bind() fills it in, so that no name is written twice.
 
 using System;
 using System.Collections.Generic;
@@ -20,7 +20,7 @@ namespace Spd.Interop
 
     internal abstract class Loader
     {
-        // The file name, and where it lies in a NuGet package.
+        // The file name, and its place in a NuGet package.
         internal String Name;
         internal String Runtime;
 
@@ -29,7 +29,7 @@ namespace Spd.Interop
         internal abstract IEnumerable<String> Installed();
 
         // The tables of exports T from the library: the one at Path, which may be null, or the
-        // first of those that are found. TypeLoadException tells where it was looked for.
+        // first of those that are found. TypeLoadException lists the places of the search.
         internal T Load<T>(String Path) where T : new()
         {
             List<String> Tried = Path != null ? new List<String> { Path }
@@ -133,8 +133,8 @@ namespace Spd.Interop
             yield return Path.Combine(Folder, "bin", Name);
         }
 
-        // The installer is a 32-bit package: its key is in that view of the registry, which 32-bit
-        // Windows has no other than.
+        // The installer is a 32-bit package: its key is in the 32-bit view of the registry, the
+        // only one of 32-bit Windows.
         private static String InstallDir()
         {
             Char[] Data = new Char[1024];
@@ -172,7 +172,7 @@ namespace Spd.Interop
             return dlsym(Module, Export);
         }
 
-        // The name with a number is what packages for users install, the other one is developers'.
+        // Packages for users install the name with a number; the other name is for developers.
         internal override IEnumerable<String> Installed()
         {
             yield return "libspd.so.0";

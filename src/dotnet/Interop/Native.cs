@@ -2,8 +2,8 @@
 // Copyright (c) 2026, the WinSpd authors
 
 // The seam between the public types and the two libraries that serve units: winspd-x64.dll or
-// winspd-x86.dll (winspd.h) on Windows, libspd.so (spd.h) elsewhere. All that the systems do
-// differently is behind it.
+// winspd-x86.dll (winspd.h) on Windows, libspd.so (spd.h) elsewhere. All differences between the
+// systems are behind it.
 
 using System;
 using System.Threading;
@@ -50,13 +50,13 @@ namespace Spd.Interop
         // The thread's array of MaxTransferLength bytes, with the data of a write.
         internal abstract Byte[] Fetch();
 
-        // The data that a read has put into that array reach the library.
+        // Passes the data that a read has put into that array to the library.
         internal abstract void Store(Byte[] Buffer);
 
-        // Where all of the data lies in the library's memory; zero: in several places.
+        // The place of all the data in the library's memory; zero: it is in several pieces.
         internal abstract IntPtr Memory();
 
-        // How the operation is answered after its call has returned.
+        // The answer to the operation after its call has returned.
         internal abstract Answer Detach();
     }
 
@@ -84,7 +84,7 @@ namespace Spd.Interop
 
         internal abstract Int32 Start(UInt32 Threads);
         internal abstract void Shutdown();
-        // Until it was shut down, and nothing is under way. The error that ended it.
+        // Waits until it was shut down, and nothing runs. The error that ended it.
         internal abstract Int32 Wait();
         internal abstract String DeviceName();
         // False: the system has no such call, and the program's runtime must do it.

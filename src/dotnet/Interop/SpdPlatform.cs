@@ -387,7 +387,7 @@ namespace Spd.Interop
             }
         }
 
-        // The library waits for every answer, so that the request is there until it is given.
+        // The library waits for every answer, so the request is there until then.
         private sealed class SpdAnswer : Answer
         {
             private readonly SpdUnit Unit;

@@ -50,8 +50,8 @@ namespace Spd.Interop
             };
         }
 
-        /// <summary>The same, with the block that failed.</summary>
-        /// <param name="SenseKey">SCSI_SENSE_... of <see cref="StorageUnitBase"/>.</param>
+        /// <summary>The same, with the failed block.</summary> <param
+        /// name="SenseKey">SCSI_SENSE_... of <see cref="StorageUnitBase"/>.</param>
         /// <param name="ASC">SCSI_ADSENSE_....</param>
         /// <param name="Information">The address of the block.</param>
         public void SetSense(Byte SenseKey, Byte ASC, UInt64 Information)

@@ -2,7 +2,7 @@
 // Copyright (c) 2026, the WinSpd authors
 
 // Units of winspd-x64.dll and winspd-x86.dll, by winspd/winspd.h. The DLL's dispatcher threads call
-// the program; what is deferred is answered by SpdStorageUnitSendResponse.
+// the program; SpdStorageUnitSendResponse answers deferred operations.
 
 using System;
 using System.ComponentModel;
@@ -181,7 +181,7 @@ namespace Spd.Interop
                     Handle = Log.SafeFileHandle.DangerousGetHandle();
                 }
                 Exports.SpdDebugLogSetHandle(Handle);
-                // The file before stays open: a line may be on its way there.
+                // The former file stays open: a line may be on its way there.
                 DebugLog = Log;
                 GC.KeepAlive(DebugLog);
                 return 0;
@@ -216,7 +216,7 @@ namespace Spd.Interop
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
         private delegate void FreeFunction(IntPtr Memory);
 
-        // The thread's buffer is a pinned array, so that data need not be copied on their way.
+        // The thread's buffer is a pinned array, so data need not be copied on the way.
         [ThreadStatic] private static Byte[] Array;
         [ThreadStatic] private static GCHandle Pinned;
         [ThreadStatic] private static IntPtr PinnedAt;
@@ -430,7 +430,7 @@ namespace Spd.Interop
                 this.Kind = Kind;
             }
 
-            // A hint that is unknown by now finds nothing.
+            // A hint that has become unknown finds nothing.
             internal override void Send(StorageUnitStatus Status, Byte[] Data)
             {
                 WinspdResponse Response = new WinspdResponse
