@@ -19,7 +19,7 @@ def peak(server):
 
 
 def run(spdbench, server, depth, sessions=SESSIONS, seconds=600):
-    """Reads and writes of all sizes, mixed. What the initiators complain of: a list of texts."""
+    """Reads and writes of all sizes, mixed. The initiators' complaints: a list of texts."""
     processes = []
     try:
         for i in range(sessions):

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* One side of the conversation: for each message of `in` bytes it sends one of `out` bytes. */
+/* A side of the conversation: for each message of `in` bytes it sends one of `out` bytes. */
 struct side {
     int fd;
     size_t in, out;

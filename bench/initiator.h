@@ -28,7 +28,7 @@ struct initiator_url {
     uint8_t lun;
 };
 
-/* One command. Its index in struct initiator is the initiator task tag. */
+/* A command. Its index in struct initiator is the initiator task tag. */
 struct initiator_task {
     uint8_t cdb[16];
     bool write;

@@ -39,8 +39,8 @@ void meter_stop(struct meter *meter, const struct load *load);
 /* The members of a JSON object. */
 void meter_print(const struct meter *meter, const struct load *load);
 
-/* Moves the same bytes between two processes over TCP on the loopback interface, the server with
- * one receive and one send for whatever has arrived: what no iSCSI target can get below. */
+/* Moves the same bytes between two processes over TCP on the loopback interface. The server makes
+ * one receive and one send for all that has arrived. No iSCSI target can cost less. */
 bool floor_run(struct load *load, struct meter *meter);
 
 #endif

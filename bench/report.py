@@ -21,7 +21,7 @@ def mark(good):
 
 
 def machine(cpu):
-    """What was measured on."""
+    """The machine of the measurements."""
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     return {"model": model.group(1).strip() if model else platform.machine(), "cpu": cpu,
             "cpus": os.cpu_count(), "kernel": platform.release()}
@@ -81,7 +81,7 @@ def text(results):
 
 
 def neighbour_text(rows, limit, seconds):
-    """What bench/neighbour/run has found."""
+    """The results of bench/neighbour/run."""
     lines = ["Milliseconds for one honest write beside another initiator: less is better", "",
              f"{'block':>6}  {'beside':14}{'writes':>8}{'refused':>9}"
              f"{'p50':>9}{'p99':>9}{'max':>9}"]

@@ -49,7 +49,7 @@ class Server:
         raise NotImplementedError
 
     def configure(self):
-        """What must happen between the start and the first login."""
+        """The steps between the start and the first login."""
 
     def clean(self):
         for name in (self.image, self.image.with_name(f"{self.image.name}.spdstate")):

@@ -3,8 +3,9 @@
 
 /*
  * A byte stream into the iSCSI door, before login and after it. The first byte of an input chooses:
- * bit 0 logged in, bit 1 a device that answers late, bits 2-3 digests, bit 4 unsolicited data; the
- * second how many bytes arrive at once (0: all of them). The target has units at LUN 0 and 1.
+ * bit 0 logged in, bit 1 a device that answers late, bits 2-3 digests, bit 4 unsolicited data. The
+ * second is the number of bytes that arrive at once (0: all of them). The target has units at LUN 0
+ * and 1.
  */
 
 #include <fcntl.h>

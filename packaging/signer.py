@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""What the steps of scripts/dist sign with: osslsigncode, and the certificate that variables name.
+"""Signs for the steps of scripts/dist: by osslsigncode, with the certificate that variables name.
 
 SIGN           nothing: no signatures; test: a self-made certificate, kept in build/certificate;
                else the certificate: a PEM file with its chain, a PKCS #12 file (.p12, .pfx), or a

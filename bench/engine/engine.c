@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Runs begin, admit and resume of one command, or of one block operation, over and over, for an
- * instruction counter to watch:
+/* Runs begin, admit and resume of a command, or of a block operation, over and over, under an
+ * instruction counter:
  *   engine-cost nothing|read(16)|write(16)|block-read|block-write COUNT
  * `nothing` does all but call the engine; the difference is the engine's. */
 

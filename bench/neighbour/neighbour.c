@@ -2,8 +2,8 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * One of two initiators at a disk: the honest one, which writes one piece at a time and prints how
- * long that took, or one that keeps a queue of costly commands full until it is killed.
+ * Plays one of two initiators at a disk. The honest one writes one piece at a time and prints the
+ * time of each. The other keeps a queue of costly commands full until it is killed.
  *
  * The honest one writes in the first half of the disk, the storms are in the second, which holds
  * zeros.

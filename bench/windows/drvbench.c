@@ -55,7 +55,7 @@ struct point {
     unsigned together;
 };
 
-/* One of the clients of a point. */
+/* A client of a point. */
 struct worker {
     const struct point *point;
     struct client client;
@@ -174,7 +174,7 @@ static LONGLONG end(struct worker *worker)
     return worker->count;
 }
 
-/* A line from and to whoever measures. */
+/* A line from and to the measuring program. */
 static bool hear(char *line, int size)
 {
     if (!fgets(line, size, stdin))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""What was measured of the Windows driver, as text of at most 80 columns."""
+"""The measurements of the Windows driver, as text of at most 80 columns."""
 
 import textwrap
 
@@ -32,7 +32,7 @@ WAYS = {"bare": "Bare exchanges", "srb": "Exchanges with SRBs", "gathered": "Com
 
 
 def bound_lines(bounds):
-    """Of the same exchanges without a driver's work, which no driver exceeds; and of commands."""
+    """The same exchanges without a driver's work, which no driver exceeds; and commands."""
     counts = list(bounds[0]["of_answered"])
     for way, what in WAYS.items():
         yield (f"{what + ', requests with a call:':42}"
@@ -44,7 +44,7 @@ def bound_lines(bounds):
 
 
 def bound_of(row, bounds):
-    """What commands reach whose calls wait for all clients, and the requests with such a call."""
+    """The share of commands whose calls wait for all clients, and the requests with such a call."""
     for bound in bounds:
         if bound["way"] == "gathered" and (bound["kind"], bound["size"]) == (
                 row["kind"], row["size"]):

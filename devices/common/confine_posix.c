@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Another user than the one that opened the image and bound the doors. */
+/* Makes the process another user than the one that opened the image and bound the doors. */
 
 #include "confine.h"
 #include "size.h"
@@ -19,7 +19,7 @@ struct identity {
     bool user, group; /* each was given */
 };
 
-/* A name, or a number as of a user that only a container knows. */
+/* A name, or a number, for example of a user that only a container knows. */
 static bool is_number(const char *text, uint32_t *number)
 {
     uint64_t value;
@@ -115,7 +115,7 @@ bool confine_user(const struct device_options *options)
             (unsigned long)identity.uid, (unsigned long)identity.gid, strerror(errno));
         return false;
     }
-    /* A way back would make all of it worthless. */
+    /* A way back would make the change worthless. */
     if (identity.uid != 0 && setuid(0) == 0) {
         device_error(options->program, "the system let us become root again");
         return false;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Windows gives a process its account when it is made, so that there is nothing to give up later:
- * a service runs as the account that its manager names. */
+/* Windows gives a process its account when it is made, so there is nothing to give up later: a
+ * service runs as the account that its manager names. */
 
 #include "confine.h"
 

@@ -31,7 +31,7 @@ static void log_line(void *context, int level, const char *text)
     device_error(log_program, "%s %s", now, text);
 }
 
-/* Our own words would be written over the disk's blocks. */
+/* The program's own lines would be written over the disk's blocks. */
 static bool check_outputs(const struct device_options *options)
 {
     struct output_file image = output_of_path(options->file);
@@ -45,7 +45,7 @@ static bool check_outputs(const struct device_options *options)
     }
     if (!output && !error)
         return true;
-    /* The one that is left may be told; with none, only the exit status says so. */
+    /* The message goes to the remaining descriptor; without one, only the exit status tells. */
     if (!output || !error) {
         char name[1024];
 
@@ -60,7 +60,7 @@ static bool check_outputs(const struct device_options *options)
 int device_begin(struct device_options *options, const struct device_program *program, int argc,
     char **argv)
 {
-    /* Before anything is opened, and before there is anything to say. */
+    /* It comes before anything is opened or printed. */
     if (spd_reserve_descriptors() != 0)
         return DEVICE_EXIT_FAILURE;
     sink_begin(program->name);
@@ -99,15 +99,15 @@ spd_params device_params(const struct device_options *options)
     return params;
 }
 
-/* What the user typed is at fault: exit like the original does for bad parameters. */
+/* The user's input is at fault: exit as the original does for bad parameters. */
 static bool is_usage_error(int error)
 {
     return (error <= SPD_ERROR_BLOCK_COUNT && error >= SPD_ERROR_URI_PARAMETER) ||
         error == SPD_ERROR_GRACE || error == SPD_ERROR_WWN;
 }
 
-/* Where the driver or a pipe is at fault the status is the number that Windows has for it, as the
- * original's was: scripts know 2, there is no driver. */
+/* If the driver or a pipe is at fault the status is Windows' number for the error, as with the
+ * original: scripts know 2, there is no driver. */
 static int device_fail(const struct device_options *options, const char *what, int error)
 {
     const char *detail = spd_error_detail();
@@ -144,7 +144,7 @@ static void print_start(struct device_options *options, const spd_unit *unit)
     uint32_t count = 0;
     FILE *text;
 
-    /* A URI is for initiators. The name has what the server alone knows, such as who must
+    /* A URI is for initiators. The name has facts that only the server knows, such as who must
      * authenticate. */
     while (count < DEVICE_DOORS_MAX && (uris[count] = spd_unit_door_uri(unit, count))) {
         again[count] = spd_unit_door_name(unit, count);
@@ -175,7 +175,8 @@ static void print_statistics(const spd_unit *unit)
     sink_text_close(text, &sink_output);
 }
 
-/* All that was opened and bound stays; from here on we have no more rights than serving needs. */
+/* Open files and bound doors stay; from here on the process has no more rights than serving
+ * needs. */
 static bool give_up_rights(const struct device_options *options, const spd_unit *unit)
 {
     const char *uris[DEVICE_DOORS_MAX + 1];
@@ -185,8 +186,8 @@ static bool give_up_rights(const struct device_options *options, const spd_unit 
     return confine_user(options) && confine_calls(options, uris);
 }
 
-/* The order matters: what a failed start would leave behind is made last. Returns an exit status,
- * or STOPPED when a signal came first and there is nothing to serve any more. */
+/* The order matters: files that a failed start would leave behind are made last. Returns an exit
+ * status, or STOPPED when a signal came first. */
 static int start(const struct device_options *options, spd_unit *unit,
     const struct device_store *store, void *context)
 {
@@ -211,7 +212,7 @@ static int start(const struct device_options *options, spd_unit *unit,
     return status;
 }
 
-/* A thread is in the device and does not come back: nothing that it may use can be taken down. */
+/* A thread hangs in the device: nothing that it may use can be freed. */
 static void end_at_once(int status)
 {
     spd_log_set(NULL, NULL);
@@ -265,7 +266,7 @@ static bool open_debug_log(struct debug_log *log, const struct device_options *o
     return true;
 }
 
-/* A log that a failed start has made goes, unless it says something. */
+/* A log that a failed start has made is removed, if it is empty. */
 static void close_debug_log(const struct debug_log *log, const struct device_options *options,
     bool failed)
 {
@@ -308,7 +309,7 @@ int device_run(struct device_options *options, const spd_params *params, const s
     spd_log_set(log_line, NULL);
     if (!open_debug_log(&log, options))
         return DEVICE_EXIT_FAILURE;
-    /* Now it is there, and so is its other name. */
+    /* The file exists now, and has its other name. */
     if (options->file && !check_outputs(options)) {
         close_debug_log(&log, options, true);
         return DEVICE_EXIT_USAGE;

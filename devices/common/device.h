@@ -15,15 +15,15 @@
 int device_begin(struct device_options *options, const struct device_program *program, int argc,
     char **argv);
 
-/* Unit parameters out of the options; block_count and guid are left to the program. */
+/* Makes unit parameters from the options; the program sets block_count and guid. */
 spd_params device_params(const struct device_options *options);
 
-/* How the device's store, an image, takes part in the start. */
+/* The part of the device's store, an image, in the start. */
 struct device_store {
     /* Both functions get the device's context. All else is ready to serve: makes what is missing,
      * for these effective parameters. Returns 0, or the exit status after a message. */
     int (*make)(void *context, const spd_params *params);
-    /* make() was called, and the start failed then or later: takes back what it has made. */
+    /* make() was called, and the start failed then or later: removes the files that it has made. */
     void (*unmake)(void *context);
 };
 

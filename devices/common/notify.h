@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Tells a service manager how far the program is, by the protocol of sd_notify(3). */
+/* Reports the program's state to a service manager, by the protocol of sd_notify(3). */
 
 #ifndef DEVICES_COMMON_NOTIFY_H
 #define DEVICES_COMMON_NOTIFY_H

@@ -36,7 +36,7 @@ void notify_begin(void)
         close(manager);
         manager = -1;
     }
-    /* It is this process that the manager waits for, none that the process starts. */
+    /* The manager waits for this process, not for programs that the process starts. */
     unsetenv("NOTIFY_SOCKET");
 }
 

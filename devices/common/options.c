@@ -187,7 +187,7 @@ static bool is_printable(const char *text, uint64_t min, uint64_t max)
     return length >= min && length <= max;
 }
 
-/* The name that a message calls an option by: the way most people type it. */
+/* The name of an option in messages: the form that most people type. */
 static const char *row_title(const struct option_row *row, char title[40])
 {
     if (row->letter)
@@ -301,7 +301,7 @@ static bool parse_guid(const struct option_row *row, struct device_options *opti
     return true;
 }
 
-/* The library checks which names there are; this checks which texts are bytes. */
+/* The library checks the name; this checks that the text is bytes in hexadecimal. */
 static bool parse_wwn(const struct option_row *row, struct device_options *options,
     const char *text)
 {
@@ -443,7 +443,7 @@ static int answered(const struct device_program *program)
     return DEVICE_EXIT_FAILURE;
 }
 
-/* Not getopt_long()'s own words: on Windows they begin with the program's whole path. */
+/* It prints its own text: on Windows getopt_long()'s begins with the program's whole path. */
 static void explain_refusal(const struct device_program *program, int value, const char *argument)
 {
     const char letter[] = {'-', (char)optopt, '\0'};

@@ -2,8 +2,8 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * The command line of a device program. One table of options serves parsing, --help and the start
- * line; a program says which groups of rows it wants.
+ * The command line of a device program. A table of options serves parsing, --help and the start
+ * line; a program chooses groups of rows.
  */
 
 #ifndef DEVICES_COMMON_OPTIONS_H
@@ -29,7 +29,7 @@ enum {
     DEVICE_OPTIONS_IMAGE = 1u << 1, /* it keeps its blocks in a file */
 };
 
-/* What a program is: constant. */
+/* Constant properties of a program. */
 struct device_program {
     const char *name;
     const char *summary; /* one line, for --help */
@@ -37,7 +37,7 @@ struct device_program {
     uint32_t groups;
 };
 
-/* What the user asked for. Texts point into argv. */
+/* The user's options. Texts point into argv. */
 struct device_options {
     const struct device_program *program;
     const char *file;
@@ -56,8 +56,8 @@ struct device_options {
     bool unmap_asked; /* -U was given */
     bool block_length_asked; /* -l was given */
     bool no_create;
-    const char *format; /* "raw": as it is, whatever it looks like; NULL: not given */
-    const char *state;     /* the state file; NULL: where it lies by default */
+    const char *format; /* "raw": serve it as it is, in any format; NULL: not given */
+    const char *state;     /* the state file; NULL: at its default place */
     bool adopt, new_identity;
     bool mbr, no_mbr; /* neither: as is the custom of the system */
     bool stats;
@@ -74,8 +74,8 @@ struct device_options {
     uint32_t door_count;
 };
 
-/* Fills in the defaults and what argv says. Returns -1 to go on; otherwise the exit status: --help
- * and --version were answered (0), or a message was printed (DEVICE_EXIT_USAGE). */
+/* Fills in the defaults and the values of argv. Returns -1 to go on; otherwise the exit status:
+ * --help and --version were answered (0), or a message was printed (DEVICE_EXIT_USAGE). */
 int options_parse(struct device_options *options, const struct device_program *program, int argc,
     char **argv);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Where a device program's words go: never into its own image, by whatever name. */
+/* Keeps a device program's output out of its own image, under any name. */
 
 #ifndef DEVICES_COMMON_OUTPUT_H
 #define DEVICES_COMMON_OUTPUT_H
@@ -10,8 +10,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Says which file a name leads to, or a descriptor is: the same for each name of one file, and of
- * one block device. Not known: there is none, or it is none that keeps what is written. */
+/* Identifies the file of a name or a descriptor: the same for each name of a file, and of a block
+ * device. Not known: there is none, or it does not keep written data. */
 struct output_file {
     bool known;
     uint64_t device, number;

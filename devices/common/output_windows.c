@@ -25,7 +25,7 @@ static struct output_file identify(HANDLE handle)
 
 struct output_file output_of_path(const char *path)
 {
-    /* No access: that is granted whatever others have the file open for. */
+    /* It asks for no access, which is granted however others have opened the file. */
     HANDLE handle = CreateFileA(path, 0, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
         NULL, OPEN_EXISTING, 0, NULL);
     struct output_file file = identify(handle);

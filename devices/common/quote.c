@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Controls, and what changes the look of the characters beside it. */
+/* Controls, and characters that change the look of their neighbours. */
 static bool is_visible(uint32_t character)
 {
     return character >= 0xa0 && !(character >= 0x2000 && character <= 0x206f) &&

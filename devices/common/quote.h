@@ -15,7 +15,7 @@
 /* The bytes of the character of UTF-8 at text; 0: it is none, or one that cannot be seen. */
 size_t quote_printable(const char *text);
 
-/* text, with what is not printable as \xHH, cut to size. Returns the length. */
+/* text, with \xHH for bytes that are not printable, cut to size. Returns the length. */
 size_t quote_line(const char *text, char *line, size_t size);
 
 /* quote_posix.c, quote_windows.c: a word that the system's shells take for this text. */

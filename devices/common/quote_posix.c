@@ -35,8 +35,8 @@ static void print_quoted(FILE *out, const char *text)
     fputc('\'', out);
 }
 
-/* POSIX.1-2024 2.2.4, which bash, ksh, zsh and busybox have had for long: the one way that leaves
- * any bytes in one line that can be read. */
+/* POSIX.1-2024 2.2.4, which bash, ksh, zsh and busybox have had for long. No other form keeps any
+ * bytes in a readable line. */
 static void print_escaped(FILE *out, const char *text)
 {
     fputs("$'", out);

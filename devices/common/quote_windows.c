@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* cmd and PowerShell know double quotes alone as the same. Within them the program's own start-up
+/* cmd and PowerShell agree on double quotes only. Within them the program's own start-up
  * code takes a backslash as itself, unless a double quote follows it. A name has neither '"' nor
  * control characters, which Windows refuses in names of files and pipes. */
 

@@ -32,7 +32,7 @@ enum { CALLS_MAX = 64, CALL_NUMBERS = 1024, ARENAS_MAX = 8 };
 #define CALL(name) SCMP_SYS(name)
 
 struct call_group {
-    const char *scheme;   /* of the doors that need it; NULL: every server does */
+    const char *scheme;   /* the doors that need it; NULL: every server needs it */
     int calls[CALLS_MAX]; /* ended by 0, which is read() and in the first one */
 };
 
@@ -53,7 +53,7 @@ static const struct call_group call_groups[] = {
         /* waiting */
         CALL(poll), CALL(ppoll), CALL(epoll_create1), CALL(epoll_ctl), CALL(epoll_wait),
         CALL(epoll_pwait), CALL(eventfd2), CALL(timerfd_create), CALL(timerfd_settime),
-        /* what was made goes at the end, or by a start that fails: sockets, image, state file */
+        /* the end, or a failed start, removes files: sockets, image, state file */
         CALL(unlink), CALL(unlinkat), CALL(ftruncate),
     } },
     { "iscsi:", {
@@ -78,12 +78,12 @@ static bool is_used(const struct call_group *group, const char *const *uris)
     return false;
 }
 
-/* Calls of which the list allows a part, by their arguments. */
+/* Calls that the list allows in part, by their arguments. */
 static int allow_parts(scmp_filter_ctx filter)
 {
     int error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, CALL(read), 0);
 
-    /* Memory that can be run never comes after the start. */
+    /* Executable memory never comes after the start. */
     if (!error)
         error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, CALL(mmap), 1,
             SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
@@ -100,7 +100,7 @@ static int allow_parts(scmp_filter_ctx filter)
     if (!error)
         error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, CALL(prctl), 1,
             SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
-    /* The thread below asks the kernel by these. */
+    /* The thread below talks to the kernel by these. */
     for (unsigned i = 0; i < 3 && !error; i++) {
         static const unsigned long requests[] = { SECCOMP_IOCTL_NOTIF_RECV,
             SECCOMP_IOCTL_NOTIF_SEND, SECCOMP_IOCTL_NOTIF_ID_VALID };
@@ -153,11 +153,11 @@ static void *guard_main(void *argument)
             *guard.answer = (struct seccomp_notif_resp){ .id = guard.call->id, .error = -EPERM };
             seccomp_notify_respond(guard.fd, guard.answer);
             note(guard.call);
-        } else if (errno != EINTR && errno != ENOENT) { /* ENOENT: who asked is no more */
+        } else if (errno != EINTR && errno != ENOENT) { /* ENOENT: the asking thread is no more */
             break;
         }
     }
-    /* Without us the kernel answers, with ENOSYS; nobody waits for ever. */
+    /* Without this thread the kernel answers, with ENOSYS; nobody waits for ever. */
     close(guard.fd);
     return argument;
 }
@@ -184,7 +184,7 @@ static void *teller_main(void *argument)
     return argument;
 }
 
-/* They are there as long as the process is. */
+/* They live as long as the process. */
 static int start_threads(void)
 {
     void *(*const mains[])(void *) = { guard_main, teller_main };
@@ -212,7 +212,7 @@ static int confine(const struct device_options *options, const char *const *uris
     guard.program = options->program;
     guard.arch = seccomp_arch_native();
     sem_init(&guard.work, 0, 0);
-    /* Or malloc() opens a file in /sys to learn for how many processors it is. */
+    /* Otherwise malloc() opens a file in /sys to learn the number of processors. */
     mallopt(M_ARENA_MAX, ARENAS_MAX);
     /* It asks the kernel for sizes by a call that is not on the list. */
     if (!error)

@@ -16,7 +16,7 @@ void sink_begin(const char *program)
 {
     char now[SINK_TIME_MAX];
 
-    /* The first time it opens the zone's file, which a sandbox forbids later. */
+    /* The first call opens the time zone's file, which a sandbox forbids later. */
     sink_time(now);
     sink_program = program;
     sink_output.fd = sink_descriptor(1);
@@ -35,7 +35,7 @@ static int put(struct sink *sink, const char *text, size_t length)
     return error;
 }
 
-/* Locked. Tells of what was lost before, now that there may be room again. */
+/* Locked. Reports lines that were lost, now that there may be room again. */
 static int put_count(struct sink *sink)
 {
     char text[128];

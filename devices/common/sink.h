@@ -2,13 +2,13 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * A device program says its lines on standard output, on standard error or in a debug log. It does
- * not wait for anybody who does not read them: a disk must not stop, nor an end be put off, because
- * of words. A line that cannot be written now is lost and counted, and the count is the next line
- * that can. Where a full pipe has room again within a second, nothing is lost.
+ * A device program writes its lines to standard output, to standard error or into a debug log. It
+ * does not wait for readers: lines must neither stop a disk nor delay its end. A line that cannot
+ * be written now is lost and counted, and the count is the next line
+ * that can. If a full pipe has room again within a second, nothing is lost.
  *
- * On Windows, where every write may wait, a thread for each descriptor writes; the line that it is
- * at is not lost, and is there as soon as somebody reads.
+ * On Windows every write may wait, so a thread for each descriptor writes. Its present line is not
+ * lost, and comes as soon as somebody reads.
  */
 
 #ifndef DEVICES_COMMON_SINK_H
@@ -25,11 +25,11 @@ struct sink {
     bool stuck;       /* it had no room for a whole second: the next line does not wait */
     bool told;        /* that it cannot be written */
     bool torn;        /* it ends within a line */
-    bool failed;      /* a line was lost, and not for want of a reader */
+    bool failed;      /* a line was lost for another reason than a missing reader */
     uint64_t lost;    /* lines */
 };
 
-/* Whether each line was written for which there was a reader: the reader alone decides to go. */
+/* Whether each line that had a reader was written: a reader may go at any time. */
 bool sink_is_whole(const struct sink *sink);
 
 extern struct sink sink_output, sink_error;
@@ -53,9 +53,10 @@ enum { SINK_TIME_MAX = 32 };
 void sink_time(char text[SINK_TIME_MAX]);
 void sink_lock(void);
 void sink_unlock(void);
-/* The descriptor that writes to the same without ever waiting, where there is one; else fd. */
+/* A descriptor that writes to the same file without ever waiting, if there is one; else fd. */
 int sink_descriptor(int fd);
-/* Writes what goes within wait_ms; *put: so many bytes. 0 when these are all, or an errno value. */
+/* Writes as much as it can within wait_ms; *put has the number of bytes. 0 when these are all, or
+ * an errno value. */
 int sink_put(int fd, const char *text, size_t length, int wait_ms, size_t *put);
 
 #endif

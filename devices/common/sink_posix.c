@@ -35,8 +35,8 @@ void sink_time(char text[SINK_TIME_MAX])
 }
 
 /* O_NONBLOCK belongs to the open file, which the shell and others share, so a pipe is opened anew.
- * For all else, and where that is forbidden, poll() asks before a write of no more than PIPE_BUF
- * bytes, for which there is room then, unless others write at the same time. */
+ * For other files, and if that is forbidden, poll() comes before a write of at most PIPE_BUF bytes.
+ * The write then has room, unless others write at the same time. */
 int sink_descriptor(int fd)
 {
     char path[32];

@@ -2,9 +2,9 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Windows has no write that never waits: a pipe without a reader and a console in which somebody
- * marks text both hold it up. So each descriptor has a thread that writes, and a line waits for
- * that thread instead, but no longer than it may.
+ * Windows has no write that never waits: a pipe without a reader holds it up, and so does a console
+ * in which somebody marks text. So each descriptor has a thread that writes, and a line waits for
+ * that thread for a bounded time.
  */
 
 #include "sink.h"
@@ -21,7 +21,7 @@
 enum {
     WRITERS = 4, /* standard output, standard error, a debug log */
     PIECE = 4096,
-    TEXT_MAX = 1 << 20, /* of one that is printed piece by piece; more: printing waits */
+    TEXT_MAX = 1 << 20, /* of a text that is printed piece by piece; longer: printing waits */
 };
 
 struct writer {
@@ -115,7 +115,7 @@ static struct writer *find_writer(int fd)
     return NULL;
 }
 
-/* The lock is held. False: the piece that it has is not written within the time. */
+/* The lock is held. False: its present piece is not written within the time. */
 static bool wait_written(struct writer *writer, int wait_ms)
 {
     ULONGLONG now = GetTickCount64(), end = now + (unsigned)wait_ms;
@@ -131,7 +131,7 @@ int sink_put(int fd, const char *text, size_t length, int wait_ms, size_t *put)
     struct writer *writer;
     int error = 0;
 
-    /* A program that was started without it, as a service is, has nobody to write to. */
+    /* A program that was started without it, such as a service, has no reader. */
     if (_get_osfhandle(fd) < 0) {
         *put = length;
         return 0;

@@ -20,7 +20,7 @@ static int digit_value(char c)
     return 16;
 }
 
-/* Digits of one base; returns what follows them, or NULL when there are none or too many. */
+/* Digits of a base; returns the text behind them, or NULL when there are none or too many. */
 static const char *parse_digits(const char *text, unsigned base, uint64_t *value)
 {
     const char *p = text;

@@ -2,8 +2,8 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * The state file of a disk: what must survive its server, and cannot be in the image. Text, so that
- * a user can read and mend it:
+ * The state file of a disk keeps facts that must survive the server, and cannot be in the image. It
+ * is text, so that a user can read and mend it:
  *
  *     winspd-state 1
  *     guid=01234567-89ab-cdef-0123-456789abcdef
@@ -24,7 +24,7 @@
 enum {
     STATE_SIZE_MAX = 65536, /* bytes of a file */
     STATE_LINE_MAX = 1024,
-    STATE_TEXT_MAX = 256, /* of a value that is text, with its NUL */
+    STATE_TEXT_MAX = 256, /* length of a value that is text, with its NUL */
     STATE_WHY_MAX = 256,
 };
 
@@ -33,7 +33,7 @@ struct state {
     uint8_t machine[16]; /* derived from the machine's id; all zero: it has none */
     uint64_t inode;      /* of the image; 0: its file system has none that lasts */
     uint64_t birth;      /* when the image was made, ns since 1970; 0: not known */
-    char device[STATE_TEXT_MAX]; /* what the block device says that it is; empty: nothing */
+    char device[STATE_TEXT_MAX]; /* the block device's own name for itself; empty: none */
     char other[STATE_SIZE_MAX];  /* lines of unknown keys */
 };
 
@@ -53,8 +53,8 @@ int state_remove(const char *path);
 /* For a start that fails after it has given up the right to open files. A descriptor of the file;
  * -1: none is needed, or there is none. */
 int state_keep(const char *path);
-/* Closes it. Puts back what was there before the last state_write(): this text, or (length 0) no
- * file. Where it has the descriptor it writes in place. */
+/* Closes it. Restores the state before the last state_write(): this text, or (length 0) no file.
+ * With the descriptor it writes in place. */
 int state_put_back(int kept, const char *path, const char *text, size_t length);
 
 #endif

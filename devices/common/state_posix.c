@@ -62,7 +62,7 @@ int state_read(const char *path, char text[STATE_SIZE_MAX], size_t *length)
     return error;
 }
 
-/* A file that was renamed is there for good only when its directory is. */
+/* A renamed file is durable only when its directory is. */
 static int sync_directory(const char *path)
 {
     char directory[PATH_MAX];
@@ -76,7 +76,7 @@ static int sync_directory(const char *path)
     fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return errno;
-    /* EINVAL: this file system has nothing to do for a directory. */
+    /* EINVAL: this file system need not sync a directory. */
     if (fsync(fd) != 0 && errno != EINVAL)
         error = errno;
     close(fd);

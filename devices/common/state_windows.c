@@ -87,7 +87,7 @@ int state_remove(const char *path)
     return DeleteFileA(path) ? 0 : last_errno();
 }
 
-/* No right is given up here. */
+/* On Windows no right is given up. */
 int state_keep(const char *path)
 {
     (void)path;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What a unit did, as a table for people. */
+/* Shows a unit's statistics as a table for people. */
 
 #ifndef DEVICES_COMMON_STATISTICS_H
 #define DEVICES_COMMON_STATISTICS_H

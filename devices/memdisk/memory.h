@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Sparse memory: reads as zeros and costs nothing until it is written. One file per system. */
+/* Sparse memory: reads as zeros and costs nothing until it is written. Each system has its own
+ * file. */
 
 #ifndef DEVICES_MEMDISK_MEMORY_H
 #define DEVICES_MEMDISK_MEMORY_H
@@ -14,8 +15,8 @@ struct memory_chunks;
 struct memory {
     uint8_t *base;
     uint64_t size;
-    uint64_t page;                /* what is given back comes in multiples of this */
-    struct memory_chunks *chunks; /* Windows: which of them may be touched */
+    uint64_t page;                /* memory is given back in multiples of this */
+    struct memory_chunks *chunks; /* Windows: the chunks that may be touched */
 };
 
 /* 0 or an errno. */

@@ -10,7 +10,8 @@
 
 int memory_open(struct memory *memory, uint64_t size)
 {
-    /* NORESERVE: a disk may be larger than the memory there is, as long as its contents are not. */
+    /* NORESERVE: a disk may be larger than the machine's memory, as long as its contents are
+     * not. */
     void *base = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE,
         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED)
@@ -45,8 +46,8 @@ void memory_unmap(struct memory *memory, uint64_t offset, uint64_t length)
     uint64_t first = (offset + memory->page - 1) / memory->page * memory->page;
     uint64_t last = end / memory->page * memory->page;
 
-    /* Private anonymous pages read as zeros after MADV_DONTNEED; should the system refuse (locked
-     * memory), writing zeros does the same and only gives nothing back. */
+    /* Private anonymous pages read as zeros after MADV_DONTNEED. If the system refuses (locked
+     * memory), writing zeros does the same, but gives nothing back. */
     if (first >= last ||
         madvise(memory->base + first, (size_t)(last - first), MADV_DONTNEED) != 0) {
         memset(memory->base + offset, 0, (size_t)length);

@@ -12,13 +12,13 @@
 #include <string.h>
 
 /*
- * Address space is reserved as a whole, committed where it is written and decommitted where it is
- * unmapped, in chunks: 64 KiB is the least that one call can reserve, and a call for each page
- * would cost more than the copy. Only that gives memory back: Windows counts what is committed
- * against the system's limit, in use or not.
+ * Address space is reserved as a whole. Writes commit chunks, and unmaps decommit them. A chunk has
+ * 64 KiB, the least that a call can reserve: a call for each page would cost more than the copy.
+ * Only a decommit gives memory back: Windows counts committed memory against the system's limit, in
+ * use or not.
  *
- * To touch what is not committed is fatal, so that a chunk must stay while it is read or written.
- * Its lock, which it shares with others, is taken shared for that and exclusively to decommit.
+ * A touch of uncommitted memory is fatal, so a chunk must stay while it is read or written. Reads
+ * and writes take its lock shared, and a decommit takes it exclusively; chunks share locks.
  */
 enum { CHUNK = 1 << 16, LOCKS = 64 };
 
@@ -70,7 +70,7 @@ static size_t within_chunk(uint64_t offset, uint64_t length)
     return (size_t)(length < left ? length : left);
 }
 
-/* To commit what is committed changes nothing, so that two threads may do it at once. */
+/* A second commit changes nothing, so two threads may commit at once. */
 static bool make_present(struct memory *memory, uint64_t offset)
 {
     uint64_t first = offset - offset % CHUNK;

@@ -5,7 +5,7 @@
  * The identities that are in use on this host. Initiators take two disks of one identity for two
  * paths to one disk, and destroy both. Several programs may serve one image that they only read.
  *
- * The claim is a name in the system that goes with the process, however it ends.
+ * The claim is a name in the system that disappears with the process, however it ends.
  */
 
 #ifndef DEVICES_RAWDISK_CLAIM_H
@@ -19,7 +19,7 @@ struct claim {
 };
 
 enum claim_result {
-    CLAIM_OK,      /* message is empty, or says what could not be found out */
+    CLAIM_OK,      /* message is empty, or names the facts that stay unknown */
     CLAIM_REFUSED, /* another program serves another image with this identity: message says so */
 };
 

@@ -3,7 +3,7 @@
 
 /*
  * A claim is an abstract Unix socket (unix(7)) whose name has the identity, the file and the
- * process. Nobody is ever served on it: /proc/net/unix lists the names. Claims are known within a
+ * process. It never serves a client: /proc/net/unix lists the names. Claims are known within a
  * network namespace, as are most doors.
  */
 
@@ -43,7 +43,7 @@ static int announce(const char *name)
     return -1;
 }
 
-/* Anybody may take a name. Only one of root's or of this user keeps a disk from being served. */
+/* Anybody may take a name. Only a claim of root or of this user keeps a disk from being served. */
 static bool is_trusted(const char *name)
 {
     struct sockaddr_un address;
@@ -116,7 +116,8 @@ enum claim_result claim_identity(struct claim *claim, const struct image *image,
         image->block_device ? (uint64_t)st.st_rdev : (uint64_t)st.st_dev,
         image->block_device ? 0 : (uint64_t)st.st_ino);
     snprintf(name, sizeof name, "%s%d", file, (int)getpid());
-    /* First ours, then the others': of two that start at once, at least one sees the other. */
+    /* It makes its own claim before it reads the others: of two that start at once, at least one
+     * sees the other. */
     claim->fd = announce(name) + 1;
     list = fopen("/proc/net/unix", "re");
     if (list) {

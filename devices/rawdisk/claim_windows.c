@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /* A claim is two mutexes that nobody locks: one named by the identity, one by identity and file.
- * Where the first was there and the second was not, it belongs to another file. */
+ * If the first exists and the second does not, the claim is for another file. */
 
 #include "claim.h"
 #include "image_os.h"
@@ -13,7 +13,7 @@
 
 #include <spd/spd.h>
 
-/* NULL with *existed: somebody else has it, who does not let us open it. */
+/* NULL with *existed: another user has it, and does not let this process open it. */
 static void *take(const char *name, bool *existed)
 {
     HANDLE handle = CreateMutexA(NULL, FALSE, name);

@@ -51,7 +51,7 @@ int flush_group_join(struct flush_group *group)
     int error;
 
     monitor_lock(group->monitor);
-    /* A flush that runs may have begun before our data was written: it does not count. */
+    /* A running flush may have begun before this thread's data was written: it does not count. */
     ticket = group->begun + 1;
     while (group->succeeded < ticket && !group->lost) {
         if (group->running)

@@ -4,10 +4,10 @@
 /*
  * Flushes of one file by several threads.
  *
- * The operating system tells a write-back error once for each open file, to the flush that happens
- * to ask first. Two flushes side by side may cover the same data, and then the other one succeeds
- * though that data is lost. So one flush at a time is under way, and all that waited when it began
- * share what became of it. Many waiters then cost one flush.
+ * The operating system reports a write-back error once for each open file, to the flush that
+ * happens to ask first. Two flushes side by side may cover the same data, and then the other one
+ * succeeds although that data is lost. So only one flush runs at a time, and all threads that
+ * waited when it began share its result. Many waiters then cost one flush.
  *
  * A failure is final: the system forgets which pages it could not write, and no later flush could
  * tell.
@@ -26,7 +26,7 @@ struct flush_group {
     void *context;
     struct monitor *monitor; /* it guards all below */
     uint64_t begun;          /* flushes that have begun so far */
-    uint64_t succeeded;      /* of those, how many have succeeded */
+    uint64_t succeeded;      /* flushes that have succeeded */
     unsigned waiting;        /* threads that wait for a flush of another's */
     bool running;
     int lost;                /* errno of the flush that failed; it was the last one */
@@ -37,7 +37,7 @@ int flush_group_open(struct flush_group *group, int (*flush)(void *context), voi
 /* Does nothing with a group that is all zeros. */
 void flush_group_close(struct flush_group *group);
 
-/* Returns what became of a flush that began after this call: 0 or an errno. */
+/* Returns the result of a flush that began after this call: 0 or an errno. */
 int flush_group_join(struct flush_group *group);
 
 /* The errno of the flush that failed, or 0. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* The image formats that are known here, each with what must hold of its header. */
+/* The known image formats, each with conditions for its header. */
 
 #include "medium.h"
 
@@ -18,7 +18,7 @@ static bool lies_within(const struct medium *medium, uint64_t offset)
     return offset >= 48 && offset < medium->size;
 }
 
-/* All that is raw has the size of its disk. */
+/* A raw image has the size of its disk. */
 static bool is_another_size(const struct medium *medium, uint64_t size)
 {
     return size != 0 && size != medium->size;
@@ -75,7 +75,7 @@ static bool vhd_fits(const struct medium *medium, const uint8_t *footer)
 static bool vhdx_fits(const struct medium *medium, const uint8_t *header)
 {
     (void)header;
-    /* Two headers and two region tables, of which a torn write may have destroyed one each. */
+    /* Two headers and two region tables: a torn write may have destroyed one of each pair. */
     return (medium_has(medium, 64 << 10, "head", 4) || medium_has(medium, 128 << 10, "head", 4)) &&
         (medium_has(medium, 192 << 10, "regi", 4) || medium_has(medium, 256 << 10, "regi", 4));
 }
@@ -137,7 +137,7 @@ static const struct format {
     {"Parallels", "WithouFreSpacExt", 16, 0, false, parallels_fits},
 };
 
-/* Bytes of a header that the medium is too short for are judged as zeros. */
+/* Bytes of a header beyond the medium's end count as zeros. */
 static bool read_header(const struct medium *medium, bool footer, uint8_t header[HEADER + 1])
 {
     uint64_t offset = footer && medium->size >= SECTOR ? medium->size - SECTOR : 0;

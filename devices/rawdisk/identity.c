@@ -30,8 +30,8 @@ static bool same_guid(const uint8_t one[16], const uint8_t other[16])
     return memcmp(one, other, 16) == 0;
 }
 
-/* Where the state file is about something else; false: it is about this image on this machine. What
- * is not known on one side says nothing. */
+/* Describes how the state file differs; false: it is about this image on this machine. A fact that
+ * one side does not know does not count. */
 static bool differs(const struct state *found, const struct state *now, char *text, size_t size)
 {
     if (!same_guid(found->machine, now->machine))
@@ -194,8 +194,8 @@ bool identity_find(struct identity *identity, const struct image *image,
     identity->served_before = found && !image->created &&
         !differs(&identity->found, &identity->now, difference, sizeof difference);
     identity->must_keep = choice == IDENTITY_RANDOM;
-    /* A write-protected disk may be on a medium of somebody else's: it gets no state file that can
-     * be done without. */
+    /* A write-protected disk may be on another's medium: it gets no state file that is not
+     * needed. */
     identity->write = options->write_allowed || choice != IDENTITY_DERIVED || options->state;
     return true;
 }

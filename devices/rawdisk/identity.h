@@ -5,9 +5,9 @@
  * The identity says which disk an image is: its GUID, from which serial number and names follow.
  *
  * Initiators take two disks of one identity for two paths to one disk, and destroy both. So an
- * identity belongs to one image on one machine. The state file keeps it together with both; where
- * they are others, as with a copied image or a cloned machine, only the user knows which of the two
- * is the disk, and says so with --adopt or --new-identity.
+ * identity belongs to one image on one machine. The state file keeps it together with both. If they
+ * differ, as with a copied image or a cloned machine, only the user knows which of the two is the
+ * disk. The user then says --adopt or --new-identity.
  */
 
 #ifndef DEVICES_RAWDISK_IDENTITY_H
@@ -21,11 +21,11 @@ enum { IDENTITY_MESSAGE_MAX = 6144, IDENTITY_PATH_MAX = 4352 };
 
 struct identity {
     struct state found;             /* what the state file said */
-    struct state now;               /* what it shall say; complete after identity_save() */
+    struct state now;               /* its new contents; complete after identity_save() */
     char path[IDENTITY_PATH_MAX];   /* of the state file */
     char former[STATE_SIZE_MAX];    /* its bytes before this start */
     size_t former_length;           /* 0: there was none */
-    bool served_before;             /* the state file is there, and it is about this very image */
+    bool served_before;             /* the state file exists, and is about this image */
     bool must_keep;                 /* the GUID is a random one: the next start knows it from the
                                      * state file alone */
     bool write;                     /* the state file shall be written */
@@ -45,7 +45,7 @@ enum identity_choice {
 /* The choice depends on these. */
 struct identity_case {
     const struct state *found; /* NULL: there is no state file */
-    const struct state *now;   /* machine, inode, birth, device, as they are */
+    const struct state *now;   /* machine, inode, birth, device: their present values */
     const char *path;          /* of the state file, for messages */
     bool named;                /* --state named it */
     bool missing;              /* the image is yet to be made */
@@ -64,11 +64,11 @@ bool identity_find(struct identity *identity, const struct image *image,
 bool identity_save(struct identity *identity, const struct image *image, const uint8_t guid[16],
     char message[IDENTITY_MESSAGE_MAX]);
 
-/* The start failed after identity_save(): the state file is as it was before. */
+/* The start failed after identity_save(): restores the state file. */
 bool identity_restore(struct identity *identity);
 
-/* In identity_posix.c and identity_windows.c. The identity of this machine, all zero where it has
- * none of its own, and the text of which it was made. */
+/* In identity_posix.c and identity_windows.c. The identity of this machine, all zero if it has none
+ * of its own, and the text from which it was made. */
 enum { IDENTITY_MACHINE_MAX = 64 };
 void identity_machine(uint8_t machine[16], char text[IDENTITY_MACHINE_MAX]);
 /* inode, birth and device of an image that exists. */

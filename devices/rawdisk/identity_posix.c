@@ -43,7 +43,7 @@ void identity_machine(uint8_t machine[16], char text[IDENTITY_MACHINE_MAX])
     spd_guid_from_name(name, machine);
 }
 
-/* Some file systems make inode numbers up, and the next mount has others. */
+/* Some file systems invent inode numbers, and the next mount has others. */
 static bool inodes_last(int fd)
 {
     static const unsigned made_up[] = {
@@ -73,8 +73,7 @@ static void identify_file(int fd, struct state *state)
         state->birth = (uint64_t)file.stx_btime.tv_sec * 1000000000u + file.stx_btime.tv_nsec;
 }
 
-/* Notes what the device itself says that it is. A partition has the words of its disk, and its
- * number. */
+/* Notes the device's own name for itself. A partition has the name of its disk, and its number. */
 static void identify_device(int fd, struct state *state)
 {
     static const char *const attributes[] = {

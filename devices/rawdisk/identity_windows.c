@@ -33,7 +33,7 @@ void identity_image(const struct image *image, struct state *state)
     BY_HANDLE_FILE_INFORMATION file;
     WCHAR system[32] = L"";
 
-    /* A disk has no number, and FAT makes its numbers up anew. */
+    /* A disk has no number, and FAT invents its numbers anew. */
     if (image->block_device ||
         !GetVolumeInformationByHandleW(
             image->handle, NULL, 0, NULL, NULL, NULL, system, sizeof system / sizeof *system) ||

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What is the same of an image on every operating system. */
+/* The part of an image that is the same on every operating system. */
 
 #include "image_os.h"
 #include "../common/size.h"
@@ -82,8 +82,8 @@ int image_prepare(struct image *image)
     return flush_group_open(&image->flushes, flush_now, image);
 }
 
-/* Data that a flush has lost do not come back by themselves, though the error may be one that
- * passes: with ETIMEDOUT initiators would flush again and again. */
+/* Lost data does not come back by itself, although the error of the flush may pass: with ETIMEDOUT
+ * initiators would flush again and again. */
 static int lasting(int error)
 {
     return error && error != ENOSPC ? EIO : error;
@@ -112,7 +112,7 @@ int image_read(struct image *image, void *buffer, size_t length, uint64_t offset
     uint64_t *failed)
 {
     bool nowait = flags & IMAGE_NOWAIT && !image->memory;
-    /* Without a cache every write was durable, and so is what there is to read. */
+    /* Without a cache every write was durable, and so is all data that can be read. */
     bool flush = flags & IMAGE_DURABLE && image->cached;
     size_t done;
     int error;
@@ -145,7 +145,7 @@ int image_write(struct image *image, const void *buffer, size_t length, uint64_t
         *failed = offset + done;
         return judge_nowait(error, nowait, &image->no_nowait_write);
     }
-    /* Not a write that is durable by itself (RWF_DSYNC, FILE_FLAG_WRITE_THROUGH): it would take an
-     * error away from the flush of others. */
+    /* The write is not durable by itself (RWF_DSYNC, FILE_FLAG_WRITE_THROUGH): such a write would
+     * take an error away from others' flush. */
     return image_flush(image);
 }

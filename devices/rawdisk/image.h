@@ -4,8 +4,8 @@
 /*
  * An image: the file or block device that holds a disk's bytes.
  *
- * Positional reads and writes, never a mapping: the image may be truncated or its medium may fail
- * under our feet, and that must be an error of one request, not a signal to the process.
+ * It uses positional reads and writes, never a mapping. The image may be truncated, or its medium
+ * may fail, at any time. This must be an error of a request, not a signal to the process.
  */
 
 #ifndef DEVICES_RAWDISK_IMAGE_H
@@ -32,9 +32,10 @@ struct image {
     uint64_t present;     /* bytes that it had when it was opened */
     uint32_t sector;      /* bytes of a block device's sector; 0: it is none */
     uint64_t size;        /* bytes of the disk, and of the file from image_make() on */
-    uint32_t granularity; /* bytes: what unmapping gives back, and a good alignment; 0: unknown */
+    uint32_t granularity; /* bytes: the unit in which unmapping gives space back, and a good
+                           * alignment; 0: unknown */
     bool missing;         /* there was no such file */
-    bool created;         /* it was missing or empty: nothing of it is worth keeping */
+    bool created;         /* it was missing or empty: it has no contents to keep */
     bool made;            /* image_make() has made the file */
     bool memory;          /* it lives in memory: nothing blocks and nothing can be flushed */
     bool block_device;
@@ -45,13 +46,13 @@ struct image {
     atomic_bool no_nowait_read;
     atomic_bool no_nowait_write;
     atomic_uint unmap_method;
-    uint32_t event_slot;  /* Windows: where each thread finds what it waits with */
+    uint32_t event_slot;  /* Windows: the slot with each thread's event */
 };
 
 /* A new image gets a partition table unasked: on Windows, where the original's users expect one. */
 extern const bool image_wants_table;
 
-/* A block device takes whole sectors and nothing else: on Windows, which does not cache it. */
+/* A block device takes only whole sectors: on Windows, which does not cache it. */
 extern const bool image_takes_whole_sectors;
 
 struct image_wish {
@@ -60,7 +61,7 @@ struct image_wish {
     bool cached;
 };
 
-/* How large the disk shall be. */
+/* The requested size of the disk. */
 struct image_extent {
     uint64_t size;         /* bytes; 0: those it has, or fallback_size if it has none */
     uint64_t fallback_size;
@@ -69,12 +70,12 @@ struct image_extent {
 
 enum image_result {
     IMAGE_OK,
-    IMAGE_BAD_SIZE, /* the size asked for does not fit what is there */
+    IMAGE_BAD_SIZE, /* the requested size does not fit the image */
     IMAGE_FAILED,
 };
 
-/* Opens what is there and locks it against other writers. A file that is missing or empty stays so
- * until image_make(): much can fail before the disk is served. On failure message says why. */
+/* Opens an existing image and locks it against other writers. A file that is missing or empty stays
+ * so until image_make(): much can fail before the disk is served. On failure message says why. */
 enum image_result image_open(struct image *image, const struct image_wish *wish,
     char message[IMAGE_MESSAGE_MAX]);
 /* Decides the size of the disk, and whether the image is good for it. */
@@ -82,21 +83,21 @@ enum image_result image_fit(struct image *image, const struct image_extent *exte
     char message[IMAGE_MESSAGE_MAX]);
 /* Makes the file if it is missing, and sizes it if it is empty. */
 enum image_result image_make(struct image *image, char message[IMAGE_MESSAGE_MAX]);
-/* Takes back what image_make() has done; false: it could not. */
+/* Takes back the work of image_make(); false: it could not. */
 bool image_unmake(struct image *image);
 void image_close(struct image *image);
 
 /* These return 0 or an errno. *failed is then the offset of the first byte that was not moved.
- * Within image->size, reading what is no longer there gives EIO, and so does writing it: a write
- * would make the image grow again and the lost bytes before it read as good zeros. */
+ * Within image->size, reads and writes of bytes that are no longer there give EIO. A write would
+ * make the image grow again, and the lost bytes before it would read as good zeros. */
 int image_read(struct image *image, void *buffer, size_t length, uint64_t offset, unsigned flags,
     uint64_t *failed);
 int image_write(struct image *image, const void *buffer, size_t length, uint64_t offset,
     unsigned flags, uint64_t *failed);
 
-/* Makes all that was written before the call durable. A failure is final, see flush_group.h: the
- * same error is returned ever after, also by durable writes and, with a cache, durable reads: EIO,
- * or ENOSPC. */
+/* Makes all data that was written before the call durable. A failure is final, see flush_group.h:
+ * all later calls return the same error, EIO or ENOSPC. Durable writes do so too and, with a cache,
+ * durable reads. */
 int image_flush(struct image *image);
 /* The error of that failure, or 0. */
 int image_lost(struct image *image);

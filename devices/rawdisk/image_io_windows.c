@@ -22,8 +22,8 @@ void WINAPI image_close_event(void *event)
     CloseHandle(event);
 }
 
-/* Calls on the handle, which is asynchronous, wait with this event. Each thread has an event of its
- * own and keeps it, for to make one can take longer than to read a block. */
+/* Calls on the handle, which is asynchronous, wait with this event. Each thread keeps an event of
+ * its own: making one can take longer than reading a block. */
 static bool get_event(const struct image *image, OVERLAPPED *at)
 {
     at->hEvent = FlsGetValue(image->event_slot);
@@ -38,7 +38,7 @@ static bool get_event(const struct image *image, OVERLAPPED *at)
     return false;
 }
 
-/* Ends what ReadFile and their like have begun: at and the buffer are the system's until then. */
+/* Ends a ReadFile or its like: `at` and the buffer are the system's until then. */
 static bool finish(const struct image *image, BOOL done, OVERLAPPED *at, DWORD *n)
 {
     if (!done && GetLastError() != ERROR_IO_PENDING)

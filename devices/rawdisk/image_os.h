@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Between image.c and the file beside it that knows the operating system; nobody else's. */
+/* The interface between image.c and the file that knows the operating system; for no other file. */
 
 #ifndef DEVICES_RAWDISK_IMAGE_OS_H
 #define DEVICES_RAWDISK_IMAGE_OS_H
@@ -11,16 +11,16 @@
 /* In image.c. Formats the message and returns the result. */
 enum image_result image_fail(char *message, enum image_result result, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* Before the image is opened: what it needs on every system. 0 or an errno. */
+/* Sets up everything that an image needs on every system, before it is opened. 0 or an errno. */
 int image_prepare(struct image *image);
-/* EIO with *failed where the image now ends, when that is before length bytes from offset. */
+/* EIO, with *failed at the image's present end, if that is before length bytes from offset. */
 int image_check_end(const struct image *image, uint64_t length, uint64_t offset, uint64_t *failed);
 
 /* In image_io_posix.c and image_io_windows.c; all return 0 or an errno. Where the image ends now;
  * what cannot be truncated may be as long as it likes. */
 int image_os_end(const struct image *image, uint64_t *end);
 /* *done: bytes that were moved, on failure too. nowait: EAGAIN instead of blocking, or EOPNOTSUPP
- * where the system cannot tell. Reading ends with EIO where the image does. */
+ * where the system cannot tell. Reading ends with EIO at the end of the image. */
 int image_os_read(struct image *image, void *buffer, size_t length, uint64_t offset, bool nowait,
     size_t *done);
 int image_os_write(struct image *image, const void *buffer, size_t length, uint64_t offset,

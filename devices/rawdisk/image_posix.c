@@ -27,7 +27,7 @@ static bool is_memory(const struct statfs *fs)
     return fs->f_type == TMPFS_MAGIC || fs->f_type == RAMFS_MAGIC;
 }
 
-/* Another process that has the image open for writing would destroy it, or we its data. */
+/* Another process that has the image open for writing would destroy it, or lose its own data. */
 static enum image_result lock_image(const struct image *image, const char *path, bool writable,
     char *message)
 {
@@ -76,7 +76,8 @@ static enum image_result check_kind(const char *path, const struct stat *st, cha
     return IMAGE_OK;
 }
 
-/* The directory of what is not there yet, in memory to be freed; NULL: there is no memory. */
+/* The directory of a file that does not exist yet, in memory to be freed; NULL: there is no
+ * memory. */
 static char *directory_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -166,7 +167,7 @@ static enum image_result inspect(struct image *image, const struct image_wish *w
     return IMAGE_OK;
 }
 
-/* Its path without symbolic links, also of what is not there yet. */
+/* Its path without symbolic links, also for a file that does not exist yet. */
 static const char *canonical(const struct image *image, char resolved[PATH_MAX])
 {
     char *directory, whole[PATH_MAX];
@@ -185,7 +186,7 @@ static const char *canonical(const struct image *image, char resolved[PATH_MAX])
     return image->path;
 }
 
-/* Not for block devices: /dev/disk/by-id/... stays the same, what it points to does not. */
+/* Block devices keep their path: /dev/disk/by-id/... stays the same, its target does not. */
 static void name_image(struct image *image)
 {
     char resolved[PATH_MAX];
@@ -218,7 +219,7 @@ enum image_result image_open(struct image *image, const struct image_wish *wish,
     *image = (struct image){.fd = -1, .path = wish->path, .cached = wish->cached};
     if (image_prepare(image))
         return image_fail(message, IMAGE_FAILED, "there is no memory for image %s", wish->path);
-    /* A write past RLIMIT_FSIZE shall be an error of that write. */
+    /* A write past RLIMIT_FSIZE must be an error of that write only. */
     signal(SIGXFSZ, SIG_IGN);
     result = find(image, wish, message);
     if (result == IMAGE_OK)

@@ -13,8 +13,8 @@
 /* errno of a write. */
 int image_write_error(void);
 
-/* Can ranges become zeros without being written? Of a file that is open for writing, of files in a
- * directory, and of a block device. Nothing of the data changes. */
+/* Can ranges become zeros without being written? The three are for a file that is open for writing,
+ * for files in a directory, and for a block device. Nothing of the data changes. */
 bool image_file_makes_holes(int fd, uint64_t size);
 bool image_directory_makes_holes(const char *directory);
 bool image_device_makes_holes(dev_t device);

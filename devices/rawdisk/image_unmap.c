@@ -2,9 +2,9 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Ranges that become zeros, in pieces. File systems lock the file meanwhile, and how long a piece
- * takes depends on how scattered it is: a mebibyte may take longer than a gibibyte elsewhere. So
- * the time of a piece decides how long the next one is, and reads and writes get in between.
+ * Makes ranges zeros, in pieces. File systems lock the file meanwhile, and the time of a piece
+ * depends on its fragmentation: a mebibyte may take longer than a gibibyte elsewhere. So the time
+ * of a piece decides the length of the next one, and reads and writes get in between.
  */
 
 #include "image_os.h"
@@ -39,8 +39,8 @@ static int zero_piece(struct image *image, uint64_t length, uint64_t offset, uin
     return error == EOPNOTSUPP ? write_zeros(image, length, offset, failed) : error;
 }
 
-/* Pieces but for the first and last lie on multiples of PIECE_MIN: a block device may refuse what
- * is not a multiple of its sectors, and then zeros are written. */
+/* All pieces but the first and last are at multiples of PIECE_MIN. A block device may refuse other
+ * places, if they are no multiples of its sectors, and then zeros are written. */
 static uint64_t piece_at(uint64_t offset, uint64_t length, uint64_t piece)
 {
     uint64_t past = offset % PIECE_MIN;
@@ -76,6 +76,6 @@ int image_unmap(struct image *image, uint64_t length, uint64_t offset, uint64_t 
         offset += part;
         length -= part;
     }
-    /* Without a cache no flush will come, and what was unmapped must not return. */
+    /* Without a cache no flush will come, and unmapped data must not return. */
     return error || image->cached ? error : image_flush(image);
 }

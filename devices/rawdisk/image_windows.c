@@ -12,7 +12,7 @@
 const bool image_wants_table = true;
 const bool image_takes_whole_sectors = true;
 
-/* What NTFS gives back of a sparse file comes in pieces of this. */
+/* NTFS gives back space of a sparse file in pieces of this. */
 enum { SPARSE_GRANULARITY = 65536 };
 
 static const char *error_text(DWORD error, char *text, DWORD size)
@@ -28,7 +28,7 @@ static const char *error_text(DWORD error, char *text, DWORD size)
     return text;
 }
 
-/* Of the last error. */
+/* The errno value of the last error. */
 static enum image_result fail_system(char *message, const char *what, const char *path)
 {
     char text[256];
@@ -45,8 +45,8 @@ static bool is_device(const char *path)
 static enum image_result open_handle(struct image *image, DWORD access, DWORD share,
     DWORD disposition, char *message)
 {
-    /* The system does one request at a time on a handle without FILE_FLAG_OVERLAPPED. Its cache is
-     * what the disk calls its volatile cache, hence no FILE_FLAG_NO_BUFFERING. */
+    /* On a handle without FILE_FLAG_OVERLAPPED the system does one request at a time. The system's
+     * cache is the disk's volatile cache, hence no FILE_FLAG_NO_BUFFERING. */
     image->handle = CreateFileA(image->path, access, share, NULL, disposition,
         FILE_FLAG_OVERLAPPED | FILE_FLAG_RANDOM_ACCESS, NULL);
     if (image->handle != INVALID_HANDLE_VALUE)
@@ -133,8 +133,8 @@ static void make_sparse(struct image *image)
         image->granularity = SPARSE_GRANULARITY;
 }
 
-/* The same for a file that is not there yet, by one beside it that goes at once: the disk must say
- * of itself at its first start what it says at all later ones. */
+/* The same for a file that does not exist yet, by a temporary file beside it. The disk must
+ * describe itself at its first start as at all later ones. */
 static void try_sparse(struct image *image)
 {
     char probe[MAX_PATH + 8];
@@ -157,7 +157,7 @@ static bool makes_holes(const struct image *image)
     return image->granularity == SPARSE_GRANULARITY;
 }
 
-/* Its path without links, also of what is not there yet; length 0: none is known. */
+/* Its path without links, also for a file that does not exist yet; length 0: none is known. */
 static DWORD canonical(const struct image *image, char *resolved, DWORD size)
 {
     char whole[MAX_PATH], *name = NULL;

@@ -137,8 +137,8 @@ static int write_partition_table(struct rawdisk *disk, const struct device_optio
     return 0;
 }
 
-/* How much one command may unmap. The file is locked while a piece of it becomes a hole; memory
- * does it on the thread that serves all; and where zeros are written, it is a long write. */
+/* How much one command may unmap. The file is locked while a piece of it becomes a hole. In memory,
+ * the thread that serves all does the work. If zeros are written, it is a long write. */
 enum { UNMAP_MAX = 512 << 20, UNMAP_MAX_MEMORY = 64 << 20, UNMAP_MAX_WRITTEN = 4 << 20 };
 
 /* Unmapping that cannot be done fast is not offered, unless it was asked for. */

@@ -46,7 +46,7 @@ static DWORD WINAPI work(PVOID argument)
     return 0;
 }
 
-/* What is not ours after the return is copied: the request, and the data of a write. */
+/* The request and the data of a write are copied: they are not ours after the return. */
 static BOOLEAN defer(
     SPD_STORAGE_UNIT *unit, PVOID buffer, UINT32 count, SPD_STORAGE_UNIT_STATUS *status)
 {

@@ -71,7 +71,7 @@ private:
     int code_;
 };
 
-/* What an operation throws to choose its answer itself. The names of keys and codes are those of
+/* An operation throws this to choose its answer itself. The names of keys and codes are those of
  * sense.h, of which an SPD_ASC_... is two arguments:
  *
  *     throw spd::sense_error(SPD_SENSE_MEDIUM_ERROR, SPD_ASC_UNRECOVERED_READ_ERROR, bad);

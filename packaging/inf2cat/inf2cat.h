@@ -57,7 +57,7 @@ struct inf {
     size_t count;
 };
 
-/* Reads an INF in ASCII or UTF-8. One that is not well-formed ends the program. */
+/* Reads an INF in ASCII or UTF-8. A file that is not well-formed ends the program. */
 struct inf inf_read(const char *path);
 
 /* Parses length bytes, which end with a zero that is not counted; the lines point into them, and

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""What the runner prints."""
+"""The runner's output."""
 
 import sys
 import threading
@@ -52,7 +52,8 @@ class Report:
         self._progress()
 
     def _progress(self):
-        """One line, rewritten at most ten times a second: which jobs run, and how far they are."""
+        """A line, rewritten at most ten times a second, with the running jobs and their
+        progress."""
         if not self.live or time.monotonic() - self.shown < 0.1:
             return
         with self.lock:
@@ -83,8 +84,8 @@ class Report:
                 self.print(f"       | {line[:200]}")
 
     def table(self, path):
-        """Seconds of each job, by name, so that the tables of two runs can be compared. What a
-        daemon takes is not in the CPU's column, but in its share."""
+        """Seconds of each job, by name, so that the tables of two runs can be compared. A daemon's
+        time is not in the CPU's column, but in its share."""
         if len(self.times) < 2:
             return
         work, both = (now - then for now, then in zip(busy(), self.machine))

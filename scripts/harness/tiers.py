@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""What there is to run: the builds, and the tiers that need them."""
+"""The builds, and the tiers that need them."""
 
 import json
 import os
@@ -29,7 +29,7 @@ SANITIZERS = {
 
 @dataclass
 class Tally:
-    """What a job found; failures are (name, last lines of its output)."""
+    """The findings of a job; failures are (name, last lines of its output)."""
 
     passed: int = 0
     cpu: float = 0  # seconds

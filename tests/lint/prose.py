@@ -6,6 +6,7 @@ A comment marks its sentences with little more than line ends and full stops. Ea
 therefore first cut into paragraphs, a list of (line number, text), and those into sentences.
 """
 
+import ast
 import re
 
 # Words that leave open who does something, and to whom.
@@ -132,24 +133,24 @@ def of_c(text):
     return (without_item(p) for p in grouped(lines, ITEM.match))
 
 
-def of_script(text):
-    """Comments and docstrings of Python and the shells."""
-    lines, inside = [], False
+def docstrings(text):
+    """{first line: docstring} of a program in Python."""
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    nodes = [n for n in ast.walk(ast.parse(text)) if isinstance(n, kinds) and ast.get_docstring(n)]
+    return {n.body[0].lineno: ast.get_docstring(n) for n in nodes}
+
+
+def of_script(text, in_python):
+    """Comments of scripts, and docstrings of Python."""
+    lines = []
     for number, line in enumerate(text.splitlines(), 1):
-        quoted = re.match(r'\s*"""(.*?)("""\s*)?$', line) if not inside else None
-        if quoted:
-            lines += [(number, None), (number, quoted[1])]
-            inside = not quoted[2]
-            if not inside:
-                lines.append((number, None))
-        elif inside:
-            inside = '"""' not in line
-            lines.append((number, line.split('"""')[0]))
-            if not inside:
-                lines.append((number, None))
-        else:
-            found = re.match(r"\s*#(?!!) ?(.*)", line)
-            lines.append((number, found[1] if found else None))
+        found = re.match(r"\s*#(?!!) ?(.*)", line)
+        lines.append((number, found[1] if found else None))
+    if in_python:
+        for first, docstring in docstrings(text).items():
+            lines.append((first, None))
+            lines += enumerate(docstring.splitlines(), first)
+            lines.append((first, None))
     return (without_item(p) for p in grouped(lines, ITEM.match))
 
 
@@ -163,7 +164,7 @@ def of(path):
     elif path.suffix in (".c", ".h", ".cpp", ".hpp", ".cs"):
         paragraphs = of_c(text)
     else:
-        paragraphs = of_script(text)
+        paragraphs = of_script(text, path.suffix == ".py" or "python3" in text.split("\n")[0])
     for paragraph in paragraphs:
         yield from sentences(paragraph)
 

@@ -44,7 +44,7 @@ class Item:
 
     @property
     def key(self):
-        """Of the file and of its component."""
+        """The names of the file and of its component."""
         place = self.name if self.folder == "." else f"{self.folder}.{self.name}"
         return key(place.replace("/", ".")) + (".x86" if self.condition[:4] == "NOT " else "")
 

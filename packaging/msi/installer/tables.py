@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""What the package does besides bringing files: rows of Windows Installer's tables.
+"""The work of the package besides files: rows of Windows Installer's tables.
 
 In texts, [folder.bin] and the like are folders of files.txt, which end with a backslash, and
 [#bin.x.exe] is a file of it. $component=3 says that a component is installed, or again; =2 that it
