@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""What a test disk of any language does, and the tests of that. `testdisk KIND NAME...` serves one
-unit of 1024 blocks a name; with the kind `async` it completes requests later. A block of TROUBLES
-fails in its own way. A read of HELD waits until one of FREES was completed, one of UNTIL_ABORT
-until it was aborted."""
+"""A test disk, the same in any language, and its tests. `testdisk KIND NAME...` serves one unit of
+1024 blocks a name; with the kind `async` it completes requests later. A block of TROUBLES fails in
+its own way. A read of HELD waits until one of FREES was completed, one of UNTIL_ABORT until it was
+aborted."""
 
 import os
 import struct

@@ -14,7 +14,7 @@ TOP = HERE.parent.parent
 HEADER = TOP / "include/spd/spd.hpp"
 EXAMPLE = TOP / "examples/ramdisk.cpp"
 STRICT = ["-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror"]
-# What of the language may be missing, and how a program may look for errors.
+# Options of the compiler: parts of the language that may be missing, and searches for errors.
 COMPILERS = [("g++", ["-g1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]),
              ("clang++", ["-O2", "-fno-rtti"])]
 # A category of errors that are no errno values, an exception of submit, a request that was lost.

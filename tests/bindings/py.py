@@ -33,7 +33,7 @@ def program(script, *arguments, **more):
 
 
 def said(text, status=0, environment=ENVIRONMENT):
-    """What a program says; it ends by itself."""
+    """The output of a program, which ends by itself."""
     done = subprocess.run([sys.executable, "-X", "faulthandler", "-c", text],
                           env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, timeout=TIMEOUT)

@@ -9,7 +9,7 @@ from report import call
 
 TIMEOUT = 1200  # the OrWrite suite takes 40 to 55 s of a disk built with ThreadSanitizer
 
-# What needs a write-protected disk.
+# Tests that need a write-protected disk.
 READ_ONLY = ["ReadOnly.ReadOnlySBC"]
 
 # Suites of commands that are not implemented, with what their tests would need.
@@ -46,8 +46,8 @@ BROKEN = {
 }
 # Data-out that is not as long as the CDB says. We write nothing of what is announced too short, say
 # 5/0E/03 and send the residual; more than that is GOOD, with the residual, and left where it is
-# (RFC 7143 11.4.5.1). These tests want a part written, or more refused. That is all that they may
-# complain of, in this order, as libiscsi 1.19 has it.
+# (RFC 7143 11.4.5.1). These tests want a part written, or more refused. They may complain of
+# nothing else, in this order, as libiscsi 1.19 has it.
 SHORT = [r"CU_ASSERT_EQUAL\(task->status,SCSI_STATUS_GOOD\)"] * 3 + [
     r'CU_FAIL\("Block was not written correctly"\)']
 LENGTHS = {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""One of our disks, served for the length of a test."""
+"""A disk of our programs, served for the length of a test."""
 
 import os
 import re
@@ -16,7 +16,7 @@ START_TIMEOUT = STOP_TIMEOUT = 120  # for what hangs; what is slow has to pass
 
 
 class Disk:
-    """A program of ours behind an iSCSI port that the system chose."""
+    """A program of the build behind an iSCSI port that the system chose."""
 
     environment = None  # that of the tests
     ends_at = signal.SIGTERM

@@ -4,8 +4,8 @@
 /*
  * For LD_PRELOAD: a medium below one file that loses all that is written, in the way in which Linux
  * tells it. Writes succeed, for they only reach the page cache. Write-back then fails, and the
- * error is told once: to the first fdatasync() of the open file that asks, or to the first write
- * with RWF_DSYNC, which is a write and a sync. All others succeed.
+ * error is reported once. The first fdatasync() of the open file gets it, or the first write with
+ * RWF_DSYNC, which is a write and a sync. All others succeed.
  *
  * And a file system that cannot make holes.
  *

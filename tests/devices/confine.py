@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""What a server gives up when it starts: its user, and system calls."""
+"""A server gives up its user, and system calls, when it starts."""
 
 import os
 import re

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""What initiators are told when the medium below rawdisk loses what was written.
+"""Initiators get errors when the medium below rawdisk loses written data.
 
 The medium is badmedium.c: it tells its error once, as Linux does, whatever it concerned.
 """
@@ -68,7 +68,7 @@ def check_all_failed(said, each=1):
 
 
 def writes_that_were_lost(name, command, *arguments):
-    """Each session has two writes under way; no flush ends before all of them are in the cache."""
+    """Each session has two running writes; no flush ends before all of them are in the cache."""
     with BadDisk(name, *arguments, writes=2 * SESSIONS) as server:
         sessions = [start(server.url, f"{command} -P 1 {2 * i * 4}k 4k",
                           f"{command} -P 2 {(2 * i + 1) * 4}k 4k", "aio_flush")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""What initiators and operators see of a rawdisk whose medium hangs, and of resets.
+"""A rawdisk whose medium hangs, and resets, as initiators and operators see them.
 
 The medium is hangmedium.c: what touches one block hangs until the gate is opened.
 """

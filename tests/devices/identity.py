@@ -76,7 +76,7 @@ def copied_image_is_asked_which_it_is():
         check(twin != first, "the copy has the identity of the first")
     with rawdisk("heir.img", "--adopt") as server:
         check(serial(server) == first, "--adopt gave it another identity")
-    # What was decided holds.
+    # The decision holds.
     with rawdisk("twin.img") as one, rawdisk("heir.img") as other:
         check((serial(one), serial(other)) == (twin, first), "decided for one start only")
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""What rawdisk makes of the file or device that it is given, before it serves it."""
+"""The checks that rawdisk makes of its file or device before it serves it."""
 
 import os
 import socket

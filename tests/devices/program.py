@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""What the device tests need: our programs, started and ended, and other people's clients."""
+"""Helpers of the device tests: they start and end our programs, and run foreign clients."""
 
 import os
 import re
@@ -18,7 +18,7 @@ TIMEOUT = 120  # for what hangs; what is slow has to pass
 
 
 class Wrong(Exception):
-    """What a test found instead of what should be."""
+    """A test has found something wrong."""
 
 
 class Skip(Exception):
@@ -39,7 +39,7 @@ def program(name):
 
 
 def run(name, *arguments, status=0, **options):
-    """A program of ours that should end by itself; returns (stdout, stderr)."""
+    """A program of the build that should end by itself; returns (stdout, stderr)."""
     done = subprocess.run([program(name), *arguments], stdin=subprocess.DEVNULL, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIMEOUT,
                           **options)
@@ -66,7 +66,7 @@ def qemu_io(url, *commands, status=0):
 
 
 class Server:
-    """A program of ours that serves; use with `with`, which ends it in order."""
+    """A program of the build that serves; use with `with`, which ends it in order."""
 
     def __init__(self, name, *arguments, doors=1, **options):
         self.log = open(path("server.log"), "w+", encoding="utf-8")

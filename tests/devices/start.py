@@ -68,7 +68,7 @@ def start_without(closed, *command):
 
 
 def held(pid):
-    """What its descriptors are, by their numbers."""
+    """The files of its descriptors, by their numbers."""
     directory = f"/proc/{pid}/fd"
     found = {}
     for fd in os.listdir(directory):
@@ -201,7 +201,7 @@ def reader_that_has_gone_ends_nothing():
         try:
             server.process.send_signal(signal.SIGPIPE)
             qemu_io(server.url, "write -P 9 0 64k", "read -P 9 0 64k")
-            # What it prints at its end meets a pipe without a reader.
+            # Its output at the end meets a pipe without a reader.
             server.process.stdout.close()
             server.process.stdout = None
             check(server.end() == 0, f"{command[0]}: status {server.process.returncode}")

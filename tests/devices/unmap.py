@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""What rawdisk offers of UNMAP, and where: what the file system does fast, and no more at once."""
+"""rawdisk offers UNMAP where the file system does it fast, and no more at once."""
 
 import os
 import re
@@ -97,7 +97,7 @@ def file_system_of_windows_offers_no_unmap():
 
 
 def sectors_longer_than_blocks_cost_the_ends_alone():
-    """What is no whole sector at the ends of a range is written; all between is given back."""
+    """Parts of sectors at the ends of a range are written; everything between is given back."""
     with open(path("sectors.back"), "wb") as file:
         file.write(b"\x06" * (16 * MIB))
     made = subprocess.run(["losetup", "-b", "4096", "-f", "--show", path("sectors.back")],

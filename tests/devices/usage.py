@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""What the command line refuses, and how it says so; manual pages."""
+"""Refusals of the command line, and their messages; manual pages."""
 
 import os
 import re

@@ -177,7 +177,7 @@ def a_server_that_has_gone_is_busy():
     with served() as (server, peer):
         server.shutdown()
         server.server_close()
-        # What is left of its connection has to go, too.
+        # The rest of its connection has to go, too.
         server.trouble = ["reset"] * ATTEMPTS
         status, _ = peer.do(READ, 0, 1)
         check(status == BUSY, f"status {status}")

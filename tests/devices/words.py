@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""What our programs say, and that they go on where nobody listens."""
+"""The output of our programs, which go on without a reader."""
 
 import contextlib
 import os
@@ -46,7 +46,7 @@ def uri_of(server):
 
 
 def login(port, target):
-    """One login request (RFC 7143 11.12); the status of the answer."""
+    """A login request (RFC 7143 11.12); the status of the answer."""
     keys = f"InitiatorName={IQN}:i\0TargetName={target}\0".encode()
     header = struct.pack(">BBHI", 0x43, 0x87, 0, len(keys)).ljust(48, b"\0")
     with socket.create_connection(("127.0.0.1", port), TIMEOUT) as peer:

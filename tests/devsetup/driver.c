@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* A driver for a device that does nothing. That it was started stands in its service's key. */
+/* A driver for a device that does nothing. Its service's key shows that it was started. */
 
 #include <wdm.h>
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""Disks that the DLL serves by iSCSI, and this system's initiators."""
+"""Disks that the DLL serves over iSCSI, and this system's initiators."""
 
 import re
 import subprocess
@@ -45,7 +45,7 @@ def qemu(*commands):
 
 
 def end(program, lines=1):
-    """What the program says of each disk when it ends."""
+    """The program's output about each disk when it ends."""
     program.stdin.write("\n")
     program.stdin.flush()
     output, _ = program.communicate(timeout=PATIENCE)

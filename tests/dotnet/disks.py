@@ -28,7 +28,7 @@ RAWDISK = str(EXAMPLES / "rawdisk-dotnet-msil.exe")
 
 
 def command(name, *arguments, **more):
-    """Of a program of the tests, or of a path."""
+    """The command of a program of the tests, or of a path."""
     found = Path(name) if "/" in name else TESTS_FOLDER / name
     return runtime.command(found, *arguments, **more)
 
@@ -58,7 +58,7 @@ class Disk:
         return self
 
     def end(self):
-        """What it says from the beginning."""
+        """Its output from the beginning."""
         self.asked = True
         try:
             said, _ = self.process.communicate("", timeout=TIMEOUT)
@@ -304,7 +304,7 @@ def rawdisk_is_an_iscsi_disk_and_its_image_has_the_data():
 
 
 def rawdisk_by_iscsi_passes_stgtest():
-    """Four clients of the door that stgtest knows, then what they wrote by iSCSI."""
+    """Four clients of the door that stgtest knows, then their data over iSCSI."""
     image = path("image")
     with rawdisk("-f", image, "-c", "65536", "-a", "1", "-p", "unix:" + path("door")) as disk:
         four(disk.url, 600, "WR")

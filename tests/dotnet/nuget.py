@@ -68,7 +68,7 @@ def project(installed):
 
 
 def built(installed, system):
-    """What lies beside the program, for a system as MSBuild calls it."""
+    """The files beside the program, for a system under MSBuild's name for it."""
     program = Path(path("program"))
     program.mkdir(exist_ok=True)
     (program / "ramdisk.csproj").write_text(project(installed))

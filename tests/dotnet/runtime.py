@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""What runs .NET programs on Linux: Mono, and Microsoft's .NET Core where scripts/inputs has
-fetched it. Each gives the words of a command, with all of its environment."""
+"""Runtimes of .NET programs on Linux: Mono, and Microsoft's .NET Core if scripts/inputs has fetched
+it. Each gives the words of a command, with all of its environment."""
 
 import json
 import os

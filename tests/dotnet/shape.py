@@ -27,7 +27,7 @@ def all_members_of_the_original_are_there():
 
 
 def it_needs_no_other_assemblies_than_those_of_every_runtime():
-    """What Mono has elsewhere than others have it would not be found there."""
+    """Types that Mono has in another place would not be found."""
     needs = [line for line in members() if line.startswith("needs ")]
     check(needs == ["needs mscorlib", "needs System"], f"{needs}")
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""What a tier runs in."""
+"""The environment of a tier."""
 
 import io
 import shutil

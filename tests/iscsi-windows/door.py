@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""What Windows' sockets, hashes and access lists have to do with; other clients check the rest."""
+"""Tests that involve Windows' sockets, hashes and access lists; other clients check the rest."""
 
 import json
 import os
@@ -112,7 +112,7 @@ def whoever_does_not_log_in_is_sent_away(disk):
 
 
 def a_server_that_was_killed_comes_back_at_its_port(_):
-    """With its old connections open, and with answers under way."""
+    """Its old connections are open, and answers are on their way."""
     disk = WindowsDisk("killed", "memdisk", 64 * MIB)
     try:
         with Initiator(disk.url) as first, Initiator(disk.url, 2) as second:

@@ -98,7 +98,7 @@ class Initiator:
         return self.max_cmd_sn - self.cmd_sn + 1
 
     def text(self, flags, **keys):
-        """One login request; (status, final, keys of the answer)."""
+        """A login request; (status, final, keys of the answer)."""
         data = b"".join(f"{name}={value}".encode() + b"\0" for name, value in keys.items())
         self.send(LOGIN, flags, self.isid + bytes(2), 0, data=data)
         head, data = self.receive()
@@ -156,7 +156,7 @@ class Initiator:
                 return tag, head[3], got
 
     def end(self, tag):
-        """(SCSI status, data) of the only command under way."""
+        """(SCSI status, data) of the only running command."""
         ended, status, data = self.end_any()
         if ended != tag:
             raise Wrong(f"an answer to task {ended:#x} instead of {tag:#x}")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""A disk that a Windows program of ours serves, under Wine; its sockets are this system's."""
+"""A disk that one of our Windows programs serves, under Wine; its sockets are this system's."""
 
 import signal
 import subprocess

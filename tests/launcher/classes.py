@@ -8,7 +8,7 @@ from harness.programs import passes_stgtest
 
 
 def a_server_of_another_account_serves_a_disk(launcher):
-    """That of the test is one without the administrators' rights."""
+    """The test's token is one without the administrators' rights."""
     launcher.use("launcher-test")
     for account, wanted in (("LocalSystem", "administrator"), ("NetworkService", "user")):
         launcher.add_class("t", CommandLine=rf"C:\winspd\{account}.log who", RunAs=account,
@@ -25,8 +25,8 @@ def a_server_of_another_account_serves_a_disk(launcher):
 
 
 def the_drivers_descriptor_admits_no_user(launcher):
-    """That of the INF, as the system reads it: a class that has it may be started by whom it lets
-    open the driver."""
+    """The descriptor of the INF, as the system reads it. A class that has it may be started by
+    users whom it lets open the driver."""
     launcher.use("launcher-test")
     text = values(launcher.machine, r"Enum\ROOT\SCSIADAPTER")["Security"]
     assert text.count("(A;") == 3, text

@@ -17,7 +17,7 @@ def add_rawdisk(launcher, **values):
 
 
 def disk_number(launcher, name):
-    """Of the one disk of an instance, as soon as it has one."""
+    """The number of the only disk of an instance, as soon as it has one."""
     found = []
 
     def there():

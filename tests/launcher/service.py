@@ -123,7 +123,7 @@ class Launcher:
             raise AssertionError(f"{found}: {error}") from None
 
     def send(self, text):
-        """What the launcher answers to a message, `|` for a NUL."""
+        """The launcher's answer to a message, `|` for a NUL."""
         status, output, _ = self.run(self.program("client"), "send", text)
         return output.rstrip("\n") if status == 0 else f"{status}: {output}"
 
@@ -140,7 +140,7 @@ class Launcher:
             process.communicate()
 
     def log_of(self, name):
-        """What a server of the tests has noted."""
+        """The notes of a server of the tests."""
         path = self.files / f"{name}.log"
         return path.read_text().splitlines() if path.exists() else []
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""What regsvr32 and the DLL leave in the registry, and take away."""
+"""The keys that regsvr32 and the DLL leave in the registry, and take away."""
 
 import re
 
@@ -27,7 +27,7 @@ def regsvr32(machine, *options, expected=0):
 
 
 def values(machine, key):
-    """Of one key, not of those below it."""
+    """The values of a key, without the keys below it."""
     found, inside = {}, False
     for line in machine.prefix.registry(rf"{CLASSES}\{key}").splitlines():
         if line.startswith("HKEY"):

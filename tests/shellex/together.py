@@ -22,7 +22,7 @@ def image(machine, name):
 
 
 def shell(machine, *arguments, user=False):
-    """What shelltest prints; user: for one who is no administrator."""
+    """The output of shelltest; user: for a user who is no administrator."""
     programs = [machine.package / "user-x64.exe"] if user else []
     programs.append(machine.package / "shelltest.exe")
     _, output = machine.prefix.wine(*programs, *arguments)
@@ -116,8 +116,8 @@ def image_of_another_user(launcher):
 
 
 def a_user_mounts_and_ejects(machine):
-    """One who is no administrator, and cannot eject what others have mounted. The launcher is the
-    tests': the header of tests/launcher/programs/token.c says why."""
+    """A user who is no administrator, and cannot eject others' disks. The launcher is the tests':
+    the header of tests/launcher/programs/token.c says why."""
     mine, instance = image(machine, "mine.rawdisk")
     with launcher_of(machine, Security=ANYBODY_STARTS) as launcher:
         launcher.use("launcher-test")

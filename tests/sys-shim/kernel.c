@@ -166,7 +166,7 @@ void ExFreePoolWithTag(PVOID memory, ULONG tag)
     free(memory);
 }
 
-/* One timer, of a second each; its DPC runs when a test lets one pass. */
+/* A single timer, of a second; its DPC runs when a test lets a second pass. */
 static KTIMER *armed;
 
 void KeInitializeTimer(KTIMER *timer)

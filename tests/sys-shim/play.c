@@ -99,7 +99,7 @@ static void remember_batch(
             remember(play, (slot + i) % ASKS, ask, entry->body);
 }
 
-/* What the transactions brought is remembered, to be answered. */
+/* Remembers the requests that the transactions brought, to answer them. */
 static void collect(struct play *play)
 {
     for (unsigned i = 0; i < ASKS; i++) {
@@ -191,7 +191,7 @@ static void redirect(struct play *play, unsigned program)
     shim_ioctl(play->programs[program].process, &block, sizeof block, NULL, 0, NULL);
 }
 
-/* What to answer, from there on: what was not answered yet, or that. */
+/* The request to answer, from this place on: one that was not answered yet, or this one. */
 static unsigned to_answer(const struct play *play, unsigned from)
 {
     for (unsigned i = 0; i < ASKS; i++)
@@ -416,8 +416,8 @@ static void adapter_goes(struct play *play)
         program_restart(play, i);
 }
 
-/* What: the low four bits and the highest; 0x30: which program, 3 the unit's; 0x40: the step after
- * it comes in between. */
+/* The low four bits and the highest choose the step; 0x30: the program, 3 the unit's; 0x40: the
+ * step after it comes in between. */
 static void step(struct play *play)
 {
     uint8_t what = next(play), flags = next(play);
@@ -461,7 +461,7 @@ static void step(struct play *play)
     collect(play);
 }
 
-/* What runs on another processor meanwhile. */
+/* The step that runs on another processor meanwhile. */
 static struct play *playing;
 
 static void between(void)

@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * What a test does to the driver: be StorPort, be programs, be the clock. It aborts, with a text,
+ * A test's controls of the driver: it is StorPort, programs and the clock. It aborts, with a text,
  * when the driver breaks a rule: an SRB or IRP completed twice or with a lock held, memory left
  * over, a reference too few.
  */

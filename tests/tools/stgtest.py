@@ -80,7 +80,7 @@ def several_clients_at_once():
             check(job.returncode == 0 and said.endswith("OK\n"), said)
 
 
-# What it prints.
+# Its output.
 
 def first_line_repeats_the_command():
     with Server("memdisk", "--size", "4T", "-p", uri()):

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* A child of fork(), from its begin to its end with a status for its parent. Sanitizers want both
- * done with care: their allocator has locks of its own, which fork() copies as they are, and their
- * leak checker would find in the child what only the threads of the parent knew. */
+/* A child of fork(), from its begin to its end with a status for its parent. Sanitizers want care
+ * for both. Their allocator has locks, which fork() copies in any state. Their leak checker would
+ * find memory in the child that only the threads of the parent knew. */
 
 #ifndef TESTS_UNIT_CHILD_H
 #define TESTS_UNIT_CHILD_H

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""What the guest has in memory: cpio archives, one after the other.
+"""The guest's files in memory: cpio archives, one after the other.
 
 `base` holds modules and tools, `fio` only fio, whose libraries are larger than all the rest; both
 are costly to make and stay in the cache. The scripts and parameters of one boot are put behind.
@@ -64,7 +64,7 @@ def obtain(cache, kernel, part):
 
 
 def programs(path, files):
-    """An archive of programs of ours, made anew each time; returns its path."""
+    """An archive of our programs, made anew each time; returns its path."""
     with open(path, "wb") as stream:
         archive = cpio.Archive(stream)
         _add_programs(archive, files)

@@ -2,8 +2,8 @@
 # Copyright (c) 2026, the WinSpd authors
 """Debian's own kernel for virtual machines: downloaded and unpacked, never installed.
 
-What is kept in the cache, under vm/kernel-RELEASE/: `vmlinux`, the kernel proper as an ELF file,
-so that the guest spends no time decompressing itself; `lib/modules/RELEASE`, the modules.
+The cache has, under vm/kernel-RELEASE/: `vmlinux`, the kernel proper as an ELF file, so that the
+guest spends no time decompressing itself; `lib/modules/RELEASE`, the modules.
 """
 
 import glob

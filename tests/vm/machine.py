@@ -2,8 +2,8 @@
 # Copyright (c) 2026, the WinSpd authors
 """A Debian kernel in a QEMU virtual machine, without KVM, and the talk with its script.
 
-The guest's console is our only line to it. What its script wants us to know comes as lines
-`@@KEY value`; everything goes to the log. A script that says `@@ASK NAME` waits for a line.
+The guest's console is our only line to it. Its script reports in lines `@@KEY value`; everything
+goes to the log. A script that says `@@ASK NAME` waits for a line.
 """
 
 import ctypes
@@ -25,7 +25,8 @@ class GuestError(Exception):
 
 def tsc_khz():
     """The rate of the host's time stamp counter, which an emulated guest sees as its own. A microvm
-    has no timer to measure it with, so the kernel is told; a wrong value would make time drift."""
+    has no timer to measure it with, so the command line has it; a wrong value would make time
+    drift."""
     code = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
     code.write(bytes.fromhex("0f31" "48c1e220" "4809d0" "c3"))  # rdtsc; rax |= rdx << 32; ret
     address = ctypes.addressof(ctypes.c_char.from_buffer(code))
@@ -41,7 +42,7 @@ def under_us(command):
 
 
 class Machine:
-    """One boot. `archives` are cpio files, `overlay` the bytes of a last one, `log` a path that is
+    """A boot. `archives` are cpio files, `overlay` the bytes of a last one, `log` a path that is
     appended to, `seconds` the time that the boot may take from here to power off, and `servers`
     programs the guest depends on: when one ends by itself, so does the boot."""
 

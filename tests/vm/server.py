@@ -19,8 +19,8 @@ class ServerError(Exception):
 
 
 class Server:
-    """A program that serves a disk by iSCSI at 127.0.0.1, by a URI that follows `command`; `end_fd`
-    becomes readable when it ends."""
+    """A program that serves a disk over iSCSI at 127.0.0.1, by a URI that follows `command`;
+    `end_fd` becomes readable when it ends."""
 
     def __init__(self, command, log, env=None):
         self._command = command

@@ -33,8 +33,8 @@ bool identity_is(const struct disk_identity *found, const struct disk_identity *
 /* FALSE: there is no such disk, or it does not say who it is. */
 bool identity_read(int number, struct disk_identity *identity);
 
-/* Draws a serial number, makes the folder and starts the server. Ends the test when it cannot. One
- * at a time. */
+/* Draws a serial number, makes the folder and starts the server. Ends the test when it cannot. Only
+ * one exists at a time. */
 void kit_disk_make(struct kit_disk *disk, unsigned gibibytes);
 /* Starts the server, and waits until the disk is there. */
 void kit_disk_start(struct kit_disk *disk);

@@ -3,8 +3,8 @@
 
 /*
  * The tables of winspd-tests. A test is a row, a suite is a list of rows with what they share. A
- * suite of the driver runs under Wine, whose port driver is our double, and on Windows: rows that
- * only one of the two can run say so, and are skipped on the other with the reason.
+ * suite of the driver runs under Wine, whose port driver is our double, and on Windows. Rows that
+ * only one of the two can run say so; the other skips them with the reason.
  */
 
 #ifndef WINDOWS_SUITE_H

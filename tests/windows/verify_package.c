@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What the installer's package leaves on a machine: files, registry, service, classes. */
+/* Checks the traces of the installer's package on a machine: files, registry, service, classes. */
 
 #include <string.h>
 

@@ -27,8 +27,8 @@ def check(condition, why):
 
 
 def run(prefix, program, *arguments, status=0):
-    """Standard output and standard error of a program that ends with this status. What Wine gives
-    back of it are the low 8 bits."""
+    """Standard output and standard error of a program that ends with this status. Wine returns its
+    low 8 bits."""
     before = len(prefix.said())
     found, output = prefix.wine(PARTS / f"{program}-x64.exe", *arguments)
     errors = prefix.said()[before:]
@@ -307,7 +307,7 @@ def a_session_of_a_pipe_is_told_with_its_end(prefix):
 
 
 def with_a_liar(prefix, lie, program, *arguments, status):
-    """What the program says of a server of that kind; it has to end by itself."""
+    """The program's output about a server of that kind; it has to end by itself."""
     liar = prefix.start_wine(LIAR, PIPE + "liar", lie)
     try:
         check(liar.stdout.readline() == "serving\n", "the liar does not serve")

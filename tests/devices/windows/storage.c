@@ -311,7 +311,7 @@ static void unmapped_memory_is_given_back(void)
     EXPECT(memcmp(back + 1024, zeros, CHUNK - 1024) == 0);
 }
 
-/* One thread takes away what the others read and write: every byte is what was written or zero. */
+/* A thread unmaps while the others read and write: every byte is the written one or zero. */
 static DWORD WINAPI take_away_or_use(void *argument)
 {
     static volatile LONG users = THREADS - 1;

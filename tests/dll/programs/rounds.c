@@ -2,9 +2,9 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Task management by another door, and the end of the unit, reach what a pipe's client has under
- * way. The program is linked with the library, since it begins the rounds that an initiator of the
- * iSCSI door would.
+ * Task management by another door, and the end of the unit, reach running requests of a pipe's
+ * client. The program is linked with the library, since it begins the rounds that an initiator of
+ * the iSCSI door would.
  */
 
 #include <stdio.h>

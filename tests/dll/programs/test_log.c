@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What the DLL writes to a debugger, to handles and to the event log. */
+/* The DLL's output to a debugger, to handles and to the event log. */
 
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 
 static char line[4096];
 
-/* What log() writes to the handle that it is given. */
+/* The output of log() to its handle. */
 static const char *written(void (*log)(HANDLE handle))
 {
     HANDLE from, to;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What passes between a program and the clients of its pipe, to the letter. */
+/* Messages between a program and the clients of its pipe, to the letter. */
 
 #include <string.h>
 
@@ -297,7 +297,8 @@ static void an_unmap_ends_with_its_unit(void)
     CHECK(held_count == 2);
 }
 
-/* One thread: what it has handed on does not hold it up, nor is what it needs for that lost. */
+/* A single thread: requests that it has handed on do not hold it up, and it loses nothing that it
+ * needs for them. */
 static void one_thread_has_many_requests_under_way(void)
 {
     enum { ROUNDS = 20 };

@@ -355,7 +355,7 @@ static int child_of_a_console(void)
     SpdStorageUnitWaitDispatcher(unit);
     SpdGuardSet(&console_guard, NULL);
     CHECK(disk_end(unit) == 0 && disk_flushes == 1);
-    /* One that comes too late finds nothing. */
+    /* An answer that comes too late finds nothing. */
     GenerateConsoleCtrlEvent(CTRL_C_EVENT, 0);
     CHECK(disk_await(&console_events, 2));
     return 0;

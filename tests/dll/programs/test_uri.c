@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Units behind a URI. What initiators see of them is for tests/dll/uri.py. */
+/* Units behind a URI. tests/dll/uri.py tests them from the initiators' side. */
 
 #include <stdio.h>
 #include <string.h>

@@ -50,7 +50,7 @@ def install(machine):
 
 
 def command(name, *arguments):
-    """Of a program in C:\\dotnet."""
+    """The path of a program in C:\\dotnet."""
     return ["wine", str(RUNTIME / "dotnet.exe"), "exec", rf"C:\dotnet\{name}.exe", *arguments]
 
 

@@ -2,9 +2,9 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * What the tests of the launcher share: its service, classes of their own, its client, its pipe.
+ * Helpers of the launcher's tests: its service, classes of their own, its client, its pipe.
  * They use the service that is installed, whatever it is. Texts are UTF-8. A call that cannot do
- * what it is for ends the test. One test at a time.
+ * what it is for ends the test. Only one test runs at a time.
  */
 
 #ifndef LAUNCHER_LAUNCHED_H
@@ -18,8 +18,8 @@
 #define ANYBODY_STARTS "D:P(A;;RP;;;WD)"
 #define ANSWER_ROOM 8192
 
-/* launched.c: the fixture of the suites. before: the service runs, nothing else of ours does.
- * after: nothing of ours is left, in the registry or on the disk. */
+/* launched.c: the fixture of the suites. before: the service runs, and no other program of the
+ * tests. after: the tests leave nothing in the registry or on the disk. */
 void launched_before(void);
 void launched_after(void);
 /* The path of a file in the folder of the tests; good until the sixth call from this one. */
@@ -81,7 +81,7 @@ struct call {
     char answer[ANSWER_ROOM];
 };
 void messages_at_once(struct call *calls, unsigned count);
-/* What the launcher knows of an instance of kit-t; false: there is none. */
+/* The launcher's record of an instance of kit-t; false: there is none. */
 struct view {
     DWORD process, restarts;
     int disk; /* -1: none */
@@ -89,7 +89,7 @@ struct view {
 };
 bool view(const char *class_name, const char *instance, struct view *view);
 /* Another launcher, until the end: list gets an answer with the instance c i, all else the text.
- * owner: SY or BA. One at a time. */
+ * owner: SY or BA. Only one runs at a time. */
 void launcher_answer(const char *owner, const char *text);
 void launcher_answer_end(void);
 

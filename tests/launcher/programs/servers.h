@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What the tests of the launcher do in other processes. */
+/* Parts of the launcher's tests that run in other processes. */
 
 #ifndef LAUNCHER_SERVERS_H
 #define LAUNCHER_SERVERS_H

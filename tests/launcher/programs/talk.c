@@ -24,7 +24,7 @@ static HANDLE user_token(void)
     return token;
 }
 
-/* What is in the pipe, which has room for all that a test expects. */
+/* The contents of the pipe, which has room for all that a test expects. */
 static void take(HANDLE pipe, char text[ANSWER_ROOM])
 {
     DWORD there = 0, got = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What launchctl prints, and what goes through the pipe, are the original's. */
+/* The output of launchctl, and the messages of the pipe, are the original's. */
 
 #include "launched.h"
 
@@ -11,7 +11,7 @@ static void add(const char *log, const char *mode)
     class_command("t", log, mode);
 }
 
-/* Of a server of kit-t, without the arguments that the template has of the caller. */
+/* The command line of a server of kit-t, without the caller's arguments in the template. */
 static const char *command_line(const char *log)
 {
     static char line[4 * MAX_PATH];
@@ -199,7 +199,7 @@ static void arguments_arrive_as_they_were(void)
     }
 }
 
-/* What launchctl finds with another launcher in the place of ours; output: NULL: any. */
+/* The result of launchctl with another launcher in the place of the real one; output: NULL: any. */
 static void meets(const char *owner, const char *answer, const char *words, DWORD status,
     const char *output, const char *errors)
 {
@@ -227,7 +227,7 @@ static void without_a_launcher_there_is_an_error(void)
     meets("SY", "", "info c i", 0, "", "KO launcher: empty buffer\n");
     meets("SY", "!87|", "list -l", 0, NULL,
         "KO launcher: it is older than this program and has no list -l\n");
-    /* Of somebody else than the system: not even asked. */
+    /* Somebody else's, not the system's: launchctl does not even ask it. */
     meets("BA", "!87|", "list", 5, "", "KO CallNamedPipe = 5\n");
     service_start();
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Who may do what: users who are no administrators. Their tokens are real, and so is the check. */
+/* Rights of users who are no administrators. Their tokens are real, and so is the check. */
 
 #include "launched.h"
 

@@ -66,7 +66,7 @@ class Computer(Machine):
         return text
 
     def files(self):
-        """Of the installation, by their places in it, with what is in them."""
+        """Files of the installation, by their places in it, with their contents."""
         root = self.prefix.drive / INSTALLED
         return {str(path.relative_to(root)): path.read_bytes()
                 for path in root.rglob("*") if path.is_file()}

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""What the package has to have, written down once more and by hand: the layout of the original's
-installer, and what Windows' documentation of the tables asks for."""
+"""The required contents of the package, written down once more and by hand. They are the layout of
+the original's installer, and the demands of Windows' documentation of the tables."""
 
 from .package import TOP
 

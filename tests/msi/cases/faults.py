@@ -6,7 +6,7 @@ from . import judge
 
 
 def with_value(table, key, column, value):
-    """Of the row whose first column is key."""
+    """Changes the row whose first column is key."""
     def change(database):
         def row_change(row):
             if next(iter(row.values())) == key:

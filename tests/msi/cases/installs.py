@@ -19,7 +19,7 @@ MARK = b"of the old release"
 
 
 def places(*features):
-    """What is there afterwards, on 64-bit Windows."""
+    """The files and keys afterwards, on 64-bit Windows."""
     return {place for feature, place, condition in FILES
             if feature in features and condition != "NOT VersionNT64"}
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""What is wrong with a package, by its tables: what Windows Installer's own consistency checks
-(ICE) would find, and what they would not. Each rule yields complaints."""
+"""Finds the faults of a package in its tables: those that Windows Installer's own consistency
+checks (ICE) would find, and others. Each rule yields complaints."""
 
 import re
 from collections import Counter

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""What the package gives Windows besides files and a driver: the launcher's service, disks of its
-classes, and the DLL of Explorer, which is used by COM as Explorer would."""
+"""Parts of the package besides files and a driver: the launcher's service, disks of its classes,
+and Explorer's DLL. The tests use the DLL by COM, as Explorer would."""
 
 import re
 
@@ -60,7 +60,7 @@ def is_gone(computer, before):
 
 
 def files_are_disks(computer):
-    """What the menu New makes, an empty file, is a disk of the class that its name says."""
+    """The menu New makes an empty file, which is a disk of the class in its name."""
     # Wine keeps extensions of names apart for 32-bit programs, as Windows did before 7.
     text = computer.prefix.registry(rf"{CLASSES}\Wow6432Node\.rawdisk")
     assert "WinSpd.DiskFile" in text and "NullFile" in text, text

@@ -28,8 +28,8 @@ def shipped():
 
 
 class Package:
-    """What is in one, by msiinfo alone; each part is read when a rule first asks for it, since most
-    rules look at few of them."""
+    """The contents of a package, by msiinfo alone. Each part is read when a rule first asks for it,
+    since most rules look at few of them."""
 
     def __init__(self, path, work):
         self.path, self.work = path, work

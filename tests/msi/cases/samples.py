@@ -104,7 +104,7 @@ def by_msvc(computer, words, arch, to):
 
 
 def serves(computer, program):
-    """Behind a pipe, of its own name. What the tests have put there themselves stays."""
+    """Behind a pipe, of its own name. Files that the tests have put there themselves stay."""
     target = computer.package / f"{program.stem.replace('-x64', '')}-x64.exe"
     had = target.read_bytes() if target.exists() else None
     shutil.copy(program, target)

@@ -24,7 +24,7 @@ BOOL ui_is_there(void);
 /* shelltest.c. An object of the DLL, by COM. */
 void *create(const CLSID *class_id, const IID *id);
 
-/* test_com.c. What the DLL says to COM. */
+/* test_com.c. The DLL's answers to COM. */
 HRESULT can_unload(void);
 
 /* items.c. Selections as Explorer would make them. They are counted: items_alive() is how many of

@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * What the user sees: messages and the progress dialog. A second thread plays the user. It finds
+ * The user's view: messages and the progress dialog. A second thread plays the user. It finds
  * the window by its title among those of this process, reads what is in it and presses a button.
  */
 
@@ -13,7 +13,7 @@
 enum { TEXT_MAX = 4096, TEXTS = 4 };
 #define IMAGE L"C:\\shell.test\\seen.disk"
 
-/* What the user does with the next window of this title. */
+/* The user's action on the next window of this title. */
 struct user {
     const wchar_t *title, *texts[TEXTS]; /* of the window, and what has to be in it */
     HWND seen, owner;

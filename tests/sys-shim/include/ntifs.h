@@ -3,7 +3,7 @@
 
 /*
  * The kernel that the driver sees when it is built as an ordinary program: the types and calls that
- * it uses, and no more. What stands here is the driver's list of kernel calls.
+ * it uses, and no more. This header lists all kernel calls of the driver.
  */
 
 #ifndef SHIM_NTIFS_H
@@ -119,7 +119,7 @@ enum { PASSIVE_LEVEL, DISPATCH_LEVEL = 2 };
 void KeRaiseIrql(KIRQL to, KIRQL *from);
 void KeLowerIrql(KIRQL to);
 
-/* What the driver copies is judged. */
+/* The shim judges the driver's copies. */
 PVOID shim_copy(PVOID to, const void *from, size_t length);
 PVOID shim_fill(PVOID to, int byte, size_t length);
 #if defined(SHIM_JUDGES_COPIES)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What our public headers need of the system's, for a compiler that takes them as Microsoft's does:
- * MinGW's own headers are for GCC. */
+/* Declarations of the system that our public headers need, for a compiler that takes them as
+ * Microsoft's does: MinGW's own headers are for GCC. */
 
 #ifndef MSVC_WINDOWS_H
 #define MSVC_WINDOWS_H

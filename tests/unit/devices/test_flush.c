@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Who shares whose flush. The flush here is a play: it begins, waits for its cue, and ends as the
- * test says; every wait of the test is for a state, so that the order of things is sure. */
+/* Writers that share a flush. The flush here is a play: it begins, waits for its cue, and ends as
+ * the test says; every wait of the test is for a state, so that the order of things is sure. */
 
 #include <errno.h>
 #include <pthread.h>
@@ -103,7 +103,7 @@ static void cue(int outcome)
     pthread_mutex_unlock(&play.lock);
 }
 
-/* The first has a flush under way, and so many others wait for the next. */
+/* The first runs a flush, and so many others wait for the next. */
 static void start_behind_one(unsigned others)
 {
     start(0, 1);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What rawdisk finds on a medium. tests/devices has real images; here are those of hostile guests,
- * and partition tables that no tool at hand makes. */
+/* The formats that rawdisk finds on a medium. tests/devices has real images; here are those of
+ * hostile guests, and partition tables that no tool at hand makes. */
 
 #include <setjmp.h>
 #include <stdarg.h>

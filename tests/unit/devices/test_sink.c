@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What is said reaches who reads, and stops nobody where nobody does. */
+/* Lines reach a reader, and stop nobody without one. */
 
 #include <fcntl.h>
 #include <setjmp.h>

@@ -125,14 +125,14 @@ static void bounds_hold(void **unused)
     assert_true(state_format(&state, text) <= STATE_SIZE_MAX);
 }
 
-/* What is cut off anywhere is refused, or is whole lines of sense. */
+/* A text that is cut off anywhere is refused, or is whole valid lines. */
 static void every_beginning_is_judged(void **unused)
 {
     static const char all[] = FIRST BODY "inode=12\nbirth=34\ndevice=a\nlater=b\n";
 
     (void)unused;
     for (size_t length = 0; length < sizeof all; length++) {
-        /* Of its own length, so that a sanitizer sees what reads beyond. */
+        /* The memory has the text's length, so that a sanitizer sees reads beyond it. */
         char *copy = malloc(length ? length : 1);
         memcpy(copy, all, length);
         bool whole = length >= strlen(FIRST BODY) && length < sizeof all && all[length - 1] == '\n';

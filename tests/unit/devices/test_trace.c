@@ -63,7 +63,7 @@ static const spd_ops fake_ops = {
     .unmap = fake_unmap,
 };
 
-/* One of each operation; returns the log, which the caller frees. */
+/* Makes each operation once; returns the log, which the caller frees. */
 static char *trace_all(uint32_t mask)
 {
     FILE *out = tmpfile();

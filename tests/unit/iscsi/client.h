@@ -43,9 +43,9 @@ struct disk {
 
 /* uri: after "iscsi://"; NULL: a loopback address and a free port. query: "" or "?...". */
 void disk_open(struct disk *disk, const char *authority, const char *query);
-/* The same with a device that answers only when it is told to. */
+/* The same with a device that answers only on the test's command. */
 void disk_open_held(struct disk *disk);
-/* Another disk: the whole name of its door, and whether its device waits until it is told to. */
+/* Another disk: the whole name of its door, and whether its device waits for the test's command. */
 void disk_open_at(struct disk *disk, const char *name, bool hold);
 /* The name of a door at the same address as the disk's: TARGET "/1", perhaps with a query. */
 void disk_name_beside(char name[512], const struct disk *disk, const char *path);
@@ -91,10 +91,10 @@ void client_send(struct client *c, const uint8_t *bhs, const void *data, uint32_
 bool client_receive(struct client *c);
 /* Receives a PDU of this opcode, or fails. */
 void client_expect(struct client *c, enum iscsi_opcode opcode);
-/* The target says no more, and closes the connection. What it said before is skipped. */
+/* The target says no more, and closes the connection. Earlier lines are skipped. */
 void client_expect_closed(struct client *c);
 
-/* One login request; text has its pairs separated by newlines. */
+/* A login request; text has its pairs separated by newlines. */
 void client_send_login(struct client *c, uint8_t flags, const char *text);
 /* The same and its answer; the status. */
 int client_login_step(struct client *c, uint8_t flags, const char *text);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What a test of the door begins with: a disk, an initiator that uses it, and another. */
+/* The begin of a test of the door: a disk, an initiator that uses it, and another. */
 
 #ifndef TEST_ISCSI_FIXTURE_H
 #define TEST_ISCSI_FIXTURE_H
@@ -18,7 +18,7 @@ void begin(const char *keys);
 
 /* cmocka's set-ups, and what undoes all of them. */
 int open_disk(void **state);
-/* Its device answers only when it is told to. */
+/* Its device answers only on the test's command. */
 int open_held(void **state);
 /* The same, and client has begun: the data of its writes waits to be asked for. */
 int open_held_session(void **state);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Who may be which initiator, where the secrets file has more than one account. */
+/* The names that each account may use, if the secrets file has more than one account. */
 
 #include <stdio.h>
 #include <stdlib.h>

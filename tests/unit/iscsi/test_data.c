@@ -143,7 +143,8 @@ static void unsolicited_data_is_taken_before_an_r2t(void **state)
     assert_memory_equal(pattern, disk.memory, 20 * BLOCK);
 }
 
-/* Whoever guesses the target transfer tag may be early, but must not confuse our queues. */
+/* An initiator that guesses the target transfer tag may be early, but must not confuse our
+ * queues. */
 static void data_before_its_r2t_does_no_harm(void **state)
 {
     uint8_t bytes[2 * ISCSI_BHS + BLOCK], *out = bytes + ISCSI_BHS;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What one initiator may take, and that others notice nothing of it. */
+/* The limits of an initiator, of which others notice nothing. */
 
 #include <string.h>
 #include <sys/socket.h>

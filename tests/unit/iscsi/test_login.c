@@ -58,7 +58,7 @@ static void keys_may_come_in_pieces(void **state)
     assert_int_equal(0x87, client.bhs[BHS_FLAGS]);
 }
 
-/* One request; the status that refuses it. */
+/* A request; the status that refuses it. */
 static const struct refusal {
     const char *what;
     uint8_t flags;
@@ -313,7 +313,7 @@ static void chap_refuses_who_does_not_know_the_secret(void **state)
         { "7", "mallory", SECRET, "" },
         { "99", "alice", SECRET, "" },
         { "5", "target", OURS, "" },
-        /* One half of what asks us to prove ourselves. */
+        /* A half of the keys that ask the target to authenticate. */
         { "7", "alice", SECRET, "CHAP_I=1\n" },
         { "7", "alice", SECRET, "CHAP_I=256\nCHAP_C=0x00112233\n" },
         { "7", "alice", SECRET, "CHAP_I=1\nCHAP_C=nothing\n" },

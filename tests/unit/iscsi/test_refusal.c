@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What the operator reads of peers that are refused: who, why, and no more than so much. */
+/* The operator's lines about refused peers: their names, the reasons, and a bounded number. */
 
 #include <stdio.h>
 #include <string.h>
@@ -157,7 +157,7 @@ static void one_that_does_not_stop_has_a_few_lines_and_a_count(void **state)
         if (sscanf(lines[i], "iscsi: refused logins: %llu more of 127.0.0.77", &n) == 1)
             counted += n;
     }
-    /* One line more for each ten seconds that it takes. */
+    /* Another line for each ten seconds that it takes. */
     assert_in_range(told, SPD_LOG_PEER_LINES, LOGINS / 2);
     assert_int_equal(told + counted, LOGINS);
 }

@@ -152,7 +152,7 @@ static void those_that_wait_begin_in_their_order(void **state)
     waits[0] = start_write(&client, BLOCKS);
     waits[1] = start_write(&client, 1);
     waits[2] = client_start_read(&client);
-    /* What needs no room need not wait. */
+    /* A command that needs no room does not wait. */
     client_command(&client, bhs, ISCSI_FINAL, 0, cdb, 6);
     client_send(&client, bhs, NULL, 0);
     assert_int_equal(0, client_status(&client, client.itt));

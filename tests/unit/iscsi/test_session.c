@@ -203,7 +203,7 @@ static void a_new_session_waits_for_the_writes_of_the_old(void **state)
     poller.fd = other.fd;
     assert_false(client_receive(&client)); /* the old one is gone, its write is not */
     assert_int_equal(0, disk.memory[0]);
-    /* What came after has been answered, but not this. */
+    /* Later requests have been answered, but not this one. */
     client_login_discovery(&client, &disk);
     assert_int_equal(0, poll(&poller, 1, 0));
     disk_release(&disk);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What one peer may take of the door, and that it takes more from itself alone. */
+/* The shares of a peer at the door; beyond them it takes places from itself alone. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -210,7 +210,7 @@ static void sessions_of_one_name_are_limited(void **state)
     /* Its own session again is no new one. */
     assert_int_equal(LOGIN_SUCCESS, log_in(&other, 1, 0, 0));
     client_close(&other);
-    /* One that goes makes room for another. */
+    /* A connection that goes makes room for another. */
     for (int status = -1; status != LOGIN_SUCCESS; client_close(&other)) {
         status = log_in(&other, 1, 0, ISCSI_NAME_SESSIONS_MAX);
         assert_true(status == LOGIN_SUCCESS || status == LOGIN_OUT_OF_RESOURCES);
@@ -259,7 +259,7 @@ static void discovery_takes_no_session_away(void **state)
             assert_int_equal(LOGIN_SUCCESS, discover(&other, host));
             keep(&other, host, i);
         }
-    /* Of its host's, all but this one have asked nothing for longer. */
+    /* All other connections of its host have been silent for longer. */
     other.fd = held[1][0];
     other.itt = other.cmd_sn = 100;
     ask_for_targets(&other);

@@ -249,7 +249,7 @@ static void a_lun_is_one_units(void **state)
     assert_int_equal(0, spd_unit_create(name, &params, &(spd_device){ &ops, NULL }, &unit));
     disk_name_beside(name, &disk, TARGET "/2");
     assert_int_equal(SPD_ERROR_ADDRESS_IN_USE, spd_unit_add_door(unit, name));
-    /* One that was never started is nobody's. */
+    /* A unit that was never started has no initiator. */
     begin("");
     assert_int_equal(1, report_luns(&client));
     spd_unit_delete(unit);

@@ -141,7 +141,7 @@ static void loop_done(struct spd_request *request)
 static const struct spd_request_ops request_ops = {
     .map = loop_map, .later = loop_later, .done = loop_done
 };
-/* Of commands on lent threads. */
+/* The functions for commands on lent threads. */
 static const struct spd_request_ops served_request_ops = { .map = loop_map, .done = loop_done };
 
 /* False when the door has stopped. */

@@ -15,7 +15,7 @@ enum { LOOP_VECS = 12 };
 
 struct loop_door;
 
-/* One command and its memory. Zero it, set what the test needs, loop_start() it. */
+/* A command and its memory. Zero it, set what the test needs, loop_start() it. */
 struct loop_command {
     struct spd_request request;
     struct loop_door *door;
@@ -30,7 +30,7 @@ struct loop_command {
     bool listed;
     bool tried;                /* join() has come by */
     bool pinned;               /* join() is at it: its memory must stay */
-    struct loop_command *next; /* of those that are under way */
+    struct loop_command *next; /* list of the running ones */
     struct loop_command *previous;
 };
 
@@ -68,7 +68,7 @@ bool loop_lend(struct loop_door *door, struct loop_work *work);
 /* Commands that were started and neither done nor cancelled. */
 unsigned loop_in_flight(struct loop_door *door);
 
-/* What the next open or start is to return; back to 0 afterwards. */
+/* The result of the next open or start; back to 0 afterwards. */
 extern int loop_open_error, loop_start_error;
 /* Called by the next start, unless NULL. */
 extern void (*loop_start_hook)(spd_unit *unit);

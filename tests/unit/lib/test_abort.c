@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What a device learns of requests that are aborted and of the end of its unit; and what does not
- * wait for a device that hangs. */
+/* A device learns of aborted requests and of the end of its unit; and other things do not wait for
+ * a device that hangs. */
 
 #include <setjmp.h>
 #include <stdarg.h>

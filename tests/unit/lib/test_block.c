@@ -107,7 +107,7 @@ static void a_flush_and_zeroes_move_no_data(void **state)
     }
 }
 
-/* One command takes 256 ranges. */
+/* A command takes 256 ranges. */
 enum { RANGES = 300 };
 
 static const struct scsi_block *many_ranges(void)

@@ -19,7 +19,7 @@ struct test_device {
     bool hold;          /* operations wait (simple), or are kept (asynchronous), until let go */
     unsigned passes;    /* simple ones that may go on all the same */
     bool refuse_nowait; /* WOULD_BLOCK to SPD_NOWAIT */
-    bool use_thread;    /* asynchronous: a thread of ours completes */
+    bool use_thread;    /* asynchronous: a thread of the test completes */
     spd_status status;  /* what operations end with */
     int result;         /* what simple operations return */
     unsigned held;      /* operations that wait */
@@ -61,7 +61,7 @@ spd_unit *test_unit(
 spd_unit *test_unit_on(const spd_device *top, const spd_params *params, uint32_t threads);
 void test_unit_end(spd_unit *unit, struct test_device *device);
 
-/* What was counted of one operation. */
+/* The counts of an operation. */
 spd_operation_statistics test_statistics(const spd_unit *unit, spd_operation operation);
 
 void test_device_init(struct test_device *device);

@@ -213,7 +213,7 @@ static void a_socket_is_closed_in_the_middle_of_a_turn(void **state)
     part(&a);
 }
 
-/* What comes for the one that was closed is not the other's, who has its number by now. */
+/* Events for the closed socket do not reach the other one, which has its number by now. */
 static void a_number_that_is_used_again_in_a_turn_is_another_socket(void **state)
 {
     struct end a = pair('a'), b = pair('b'), heir;

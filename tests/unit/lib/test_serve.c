@@ -74,7 +74,7 @@ static bool was_on_lent_thread(void)
     return false;
 }
 
-/* What a serving thread does with a message. */
+/* A serving thread's work on a message. */
 struct message {
     struct loop_work work; /* first */
     struct loop_door *door;

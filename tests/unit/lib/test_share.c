@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What all nexuses share (scratch, dispatchers, the door's thread), and how each gets its part
- * whatever another does. */
+/* All nexuses share scratch, dispatchers and the door's thread; each gets its part whatever another
+ * does. */
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -79,7 +79,7 @@ static void longer_structures_of_newer_programs_must_end_in_zeros(void **state)
     assert_int_equal(create(&longer.params, &test_simple_ops), 0);
 }
 
-/* What a program has whose header is newer, or older, than the library. */
+/* The structures of a program whose header is newer, or older, than the library. */
 static void what_is_asked_fits_the_callers_structure(void **state)
 {
     enum { LESS = offsetof(spd_operation_statistics, latency) };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What the operator reads of a device that fails, for every kind of device. */
+/* The operator's lines about a device that fails, for every kind of device. */
 
 #include <errno.h>
 #include <setjmp.h>

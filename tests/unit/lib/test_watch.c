@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Operations of the device that take long: told while they are under way, and at their end. */
+/* Operations of the device that take long: logged while they run, and at their end. */
 
 #include <setjmp.h>
 #include <stdarg.h>

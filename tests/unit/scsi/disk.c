@@ -161,7 +161,7 @@ static void unmap(struct disk *disk)
     }
 }
 
-/* One block operation; returns its outcome. */
+/* A block operation; returns its outcome. */
 static const struct scsi_outcome *operate(struct disk *disk, enum scsi_step step)
 {
     const struct scsi_op *op = &disk->task.op;

@@ -73,7 +73,7 @@ bool disk_run(struct disk *disk, unsigned n, struct scsi_unit *unit, const uint8
 bool disk_run_block(
     struct disk *disk, unsigned n, const struct scsi_block *block, const void *out);
 
-/* What data-in the initiator got: task.moved_length bytes. */
+/* The initiator's data-in: task.moved_length bytes. */
 const uint8_t *disk_reply(const struct disk *disk);
 
 #endif

@@ -2,8 +2,8 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Golden files: an answer of the engine as text that can be laid beside the standard, one line a
- * field, with its place as the standard counts (byte, or byte.bit).
+ * Golden files: an answer of the engine as text, to compare with the standard. A line has a field,
+ * with its place as the standard counts (byte, or byte.bit).
  *
  * SPD_UPDATE_GOLDENS=1 in the environment writes the files instead of comparing with them.
  */
@@ -31,7 +31,7 @@ struct field {
 void golden_fields(FILE *out, const uint8_t *data, size_t length, const struct field *fields,
     size_t count);
 
-/* What to print an answer to; one at a time. */
+/* The text to which an answer is printed; one at a time. */
 FILE *golden_begin(void);
 /* Compares what was printed with the golden file of this name; the first line that differs fails
  * the test. */

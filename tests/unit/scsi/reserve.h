@@ -58,7 +58,7 @@ static inline void assert_attention(struct disk *disk, unsigned n, unsigned code
         assert_good(disk);
 }
 
-/* Which keys are registered, in any order: bit n is KEY(n). */
+/* The registered keys, in any order: bit n is KEY(n). */
 static inline unsigned registered(struct disk *disk)
 {
     const uint8_t *reply = reserve_in(disk, 0);

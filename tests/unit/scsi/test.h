@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What the engine's test programs share: commands in one line, and assertions on their ends. */
+/* Helpers of the engine's tests: commands in one line, and assertions on their ends. */
 
 #ifndef TESTS_SCSI_TEST_H
 #define TESTS_SCSI_TEST_H

@@ -87,7 +87,7 @@ static void an_unmap_takes_several_ranges(void **state)
     assert_true(medium_is(disk, 1, 9, 0xee));
 }
 
-/* One command could not carry as many. */
+/* A command could not carry as many. */
 static void an_unmap_has_any_number_of_ranges(void **state)
 {
     enum { MANY = 5000 };

@@ -150,7 +150,7 @@ static void assert_same_end(const struct disk *a, const struct disk *b, uint8_t 
         assert_memory_equal(a->data, b->data, a->task.moved_length);
 }
 
-/* What happens to both. */
+/* The outcome of both. */
 
 static void reserve(struct disk *disk, uint32_t choice)
 {

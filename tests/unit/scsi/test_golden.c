@@ -48,7 +48,7 @@ static const struct {
     { 0x5f, 0x06, "PERSISTENT RESERVE OUT, REGISTER AND IGNORE EXISTING KEY" },
 };
 
-/* Of a command descriptor of REPORT SUPPORTED OPERATION CODES. */
+/* Fields of a command descriptor of REPORT SUPPORTED OPERATION CODES. */
 static const char *name_of(const uint8_t *command)
 {
     if (!(command[5] & 0x01))

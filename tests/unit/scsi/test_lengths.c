@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What an initiator announces against what a command defines, for every row of the opcode table
- * that has data-out: a row that is added is tested as soon as it is there. */
+/* Compares the announced length with the command's, for every row of the opcode table that has
+ * data-out. So a new row is tested at once. */
 
 #include "scsi/internal.h"
 #include "test.h"
@@ -145,7 +145,7 @@ static void a_verify_compares_all_that_it_is_asked_for_or_nothing(void **state)
     assert_sense(disk, 0xe, 0x1d00);
 }
 
-/* What the transport does not announce in one direction is whatever the command moves. */
+/* A transport that announces no direction takes the command's. */
 static void any_direction_is_the_commands(void **state)
 {
     struct disk *disk = *state;

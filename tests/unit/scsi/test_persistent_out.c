@@ -269,7 +269,7 @@ static void others_release_nothing_and_are_not_told(void **state)
     assert_good(disk);
 }
 
-/* Of the types that all registered have a part in, they are told when it ends. */
+/* Registered nexuses learn the end of a type in which all of them have a part. */
 static void a_release_is_told_to_who_had_a_part(void **state)
 {
     struct disk *disk = *state;

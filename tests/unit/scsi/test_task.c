@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What all commands have in common: dispatch, reserved bits, absent units, directions. */
+/* Common parts of all commands: dispatch, reserved bits, absent units, directions. */
 
 #include "test.h"
 

@@ -5,7 +5,7 @@
 
 #include "test.h"
 
-/* One change of good parameters, and the answer to it. */
+/* A change of good parameters, and the answer to it. */
 #define ASSERT_CHECK(change, answer) \
     do { \
         params = disk_params(); \

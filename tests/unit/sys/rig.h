@@ -40,7 +40,7 @@ NTSTATUS rig_provision(
 NTSTATUS rig_unprovision(struct rig_program *who, unsigned n);
 unsigned rig_list(struct rig_program *who, UINT32 *btls, unsigned room);
 
-/* One transaction. in.Dir.Rsp is the answer; data is room for both directions. */
+/* A transaction. in.Dir.Rsp is the answer; data is room for both directions. */
 struct rig_transact {
     PIRP irp;
     union {

@@ -76,7 +76,7 @@ static void cancel(void)
         shim_ioctl_cancel(asks[0].irp);
 }
 
-/* What was begun last may not know of its cancellation yet. */
+/* The call that began last may not know of its cancellation yet. */
 static void cancel_the_newest(void)
 {
     shim_ioctl_cancel_pending(UINT32_MAX);
@@ -162,7 +162,7 @@ static void reset_unit(void)
     run_srb(SRB_FUNCTION_RESET_LOGICAL_UNIT, NULL);
 }
 
-/* Of the requests of before none is left, and nobody touches what they had. */
+/* None of the former requests is left, and nobody touches their memory. */
 static void reset_bus(void)
 {
     bool here = shim_is_preemptible();
@@ -303,7 +303,7 @@ static void stage(void)
     pnp(IRP_MN_START_DEVICE);
 }
 
-/* One request that is served, and either one that waits for a transaction or a transaction that
+/* A request that is served, and either a request that waits for a transaction or a transaction that
  * waits. */
 static void scene(bool waiting)
 {

@@ -330,7 +330,7 @@ static void test_an_adapter_that_is_started_again_takes_units(void **state)
     rig_exit(&program);
 }
 
-/* One runs; what it has must not be touched. */
+/* An instance runs; its memory must not be touched. */
 static void test_only_the_first_adapter_starts(void **state)
 {
     PVOID second = calloc(1, shim.entries.DeviceExtensionSize);

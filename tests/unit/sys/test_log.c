@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What the event log says, and how much of it. */
+/* The records of the event log, and their number. */
 
 #include "rig.h"
 

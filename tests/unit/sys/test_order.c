@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What ends requests ends after them, also after those that someone is busy with. */
+/* SRBs that end requests end after them, also after requests that are busy. */
 
 #include "rig.h"
 

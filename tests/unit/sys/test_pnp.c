@@ -121,7 +121,7 @@ static void *free_adapter(void *argument)
 
 static pthread_t freer;
 
-/* Until it has freed the adapter, or waits for whoever uses it. */
+/* Runs until it has freed the adapter, or waits for its users. */
 static void start_to_free(void)
 {
     shim.on_pnp = NULL;

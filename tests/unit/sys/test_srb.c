@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What StorPort asks for besides reads and writes: resets, aborts, flushes, PnP, odd SRBs. */
+/* Requests of StorPort besides reads and writes: resets, aborts, flushes, PnP, odd SRBs. */
 
 #include "rig.h"
 

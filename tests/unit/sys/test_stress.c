@@ -21,7 +21,7 @@ static _Atomic unsigned served, good, aborted, late, other, crashes;
 /* Held by a server while it is in the kernel: a process ends when its threads have. */
 static pthread_rwlock_t alive = PTHREAD_RWLOCK_INITIALIZER;
 
-/* What a server waits for, so that a crash can cancel it. */
+/* The call in which a server waits, so that a crash can cancel it. */
 static struct server {
     pthread_mutex_t lock;
     PIRP waiting;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Who serves a unit, when that changes: transactions of the one before, and what INQUIRY says. */
+/* A unit changes its server: transactions of the former one, and the answer to INQUIRY. */
 
 #include "rig.h"
 
@@ -168,7 +168,7 @@ static void test_who_is_nobody_may_do_nothing(void **state)
 
 static _Atomic bool ending;
 
-/* Whole designators, whoever takes the unit over meanwhile. */
+/* The designators are whole, even if the unit is taken over meanwhile. */
 static void *inquire(void *argument)
 {
     static const UCHAR cdb[6] = { 0x12, 1, 0x83, 0, 255 };
@@ -200,8 +200,8 @@ static void test_inquiry_while_a_unit_is_taken_over(void **state)
     pthread_join(initiator, NULL);
 }
 
-/* Programs find by it whom to ask for an eject. Of the owners before, Windows may remember the
- * first. */
+/* Programs find by it whom to ask for an eject. Windows may remember the first of the former
+ * owners. */
 static void test_an_id_that_a_unit_tells_is_given_to_nobody_else(void **state)
 {
     PEPROCESS first = program.process, second;

@@ -400,7 +400,7 @@ static void test_bad_transactions(void **state)
     assert_int_equal(raw(0, 1, 1, room), STATUS_CANCELLED); /* it pends: the shim cancels */
 }
 
-/* What is wrong is told in this order: the block, the address, the process, the room. */
+/* Faults are reported in this order: the block, the address, the process, the room. */
 static void test_a_stranger_learns_of_its_own_mistakes_first(void **state)
 {
     static const struct { UINT32 btl, flags; ULONG room; NTSTATUS status; } rows[] = {

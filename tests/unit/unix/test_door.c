@@ -60,7 +60,7 @@ static void unmapped_blocks_read_as_zeros(void **state)
     assert_int_equal(back[3 * BLOCK], 14);
 }
 
-/* One UNMAP command takes 256 ranges. */
+/* An UNMAP command takes 256 ranges. */
 enum { MANY = 600 };
 static uint8_t many_ranges[MANY * TRANSACT_RANGE_LENGTH];
 static const struct transact_request unmap_many = {

@@ -21,7 +21,7 @@ static int nop_read(spd_device *device, void *buffer, uint64_t lba, uint32_t blo
     return 0;
 }
 
-/* What creating a read-only unit at this device name returns. */
+/* The result of creating a read-only unit at this device name. */
 static int try_create(const char *device_name, spd_unit **unit)
 {
     static const spd_ops ops = { .size = sizeof ops, .read = nop_read };

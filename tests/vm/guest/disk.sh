@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
 #
-# One boot for everything that needs no reboot: the tools of sg3_utils, then a load on a disk whose
-# server dies twice, then transfers while the server's own storage is out of reach; at the end another
-# disk.
+# Everything that needs no reboot runs in a single boot: the tools of sg3_utils, then a load on a
+# disk whose server dies twice. Transfers follow while the server's own storage is out of reach; at
+# the end comes another disk.
 
 . /guest/load.sh
 . /guest/far.sh

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
 #
-# What all guest scripts use. Lines `@@KEY value` go to the host, see machine.py.
+# Functions that all guest scripts use. Lines `@@KEY value` go to the host, see machine.py.
 
 say() {
     echo "@@$*"
@@ -50,7 +50,7 @@ check() {
     fi
 }
 
-# Conditions for check. Each runs the command that stands behind its own arguments.
+# Conditions for check. Each runs the command behind its own arguments.
 
 # exits STATUS COMMAND...
 exits() {

@@ -2,7 +2,7 @@
 # Copyright (c) 2026, the WinSpd authors
 #
 # Random reads and writes, each block with a checksum and the seed of its place, flushed now and
-# then; the server dies in the middle, twice. What was acknowledged must be there afterwards.
+# then; the server dies in the middle, twice. Acknowledged data must be there afterwards.
 
 # load OPTION...: the same offsets, sizes and contents each time.
 load() {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
 #
-# What sg3_utils gets from $DISK through the kernel's initiator: exit statuses and their meaning.
+# The answers of $DISK to sg3_utils through the kernel's initiator: exit statuses and their meaning.
 # Exit statuses of theirs: 5 illegal request, 9 invalid opcode, 14 miscompare, 22 LBA out of range,
 # 24 reservation conflict.
 
@@ -52,7 +52,7 @@ cat /tmp/one-block /tmp/two-1 > /tmp/one-then-two
 part 0 16 /dev/zero > /tmp/zeros-16
 part 0 4 /dev/zero > /tmp/zeros-4
 
-# What it says it is.
+# Its description of itself.
 check 'sg_inq: a disk of vendor WinSpd' shows 'Vendor identification: WinSpd' sg_inq "$DISK"
 check 'sg_inq: product RawDisk' shows 'Product identification: RawDisk' sg_inq "$DISK"
 check 'sg_inq: an SPC-4 direct access device' shows 'version=0x06' sg_inq "$DISK"
@@ -91,7 +91,7 @@ check 'sg_luns: one logical unit' shows 'length = 8 ' sg_luns "$DISK"
 check 'sg_turs: ready' sg_turs "$DISK"
 check 'sg_raw: an opcode that nobody has is refused' exits 9 sg_raw "$DISK" d0 00 00 00 00 00
 
-# What it does with data.
+# Its treatment of data.
 check 'WRITE(16) then READ(16) give the same' then_holds 1000 64 /tmp/one \
     write_blocks 1000 64 /tmp/one
 check 'sg_unmap: succeeds' sg_unmap --lba=1008 --num=16 --force "$DISK"

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
 #
-# What our own tools get from $DISK through SG_IO and the block layer. stgtest writes all over it.
+# The answers of $DISK to our own tools through SG_IO and the block layer. stgtest writes all over
+# it.
 
 SG=/dev/$(ls "$BLOCK/device/scsi_generic")
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* A virtual miniport without units that makes one fault for each command: faults.h. What the judge
- * of the StorPort double finds of it is known, so this tests the judge. */
+/* A virtual miniport without units that makes one fault for each command: faults.h. The findings of
+ * the StorPort double's judge are known, so this tests the judge. */
 
 #include "vstorport.h"
 
@@ -108,7 +108,7 @@ static void key_fault(enum fault fault)
         ZwClose(NULL);
 }
 
-/* What must not be done at DISPATCH_LEVEL. */
+/* Calls that are forbidden at DISPATCH_LEVEL. */
 static void call_fault(enum fault fault)
 {
     RTL_OSVERSIONINFOW version = { .dwOSVersionInfoSize = sizeof version };
@@ -403,7 +403,7 @@ static SCSI_ADAPTER_CONTROL_STATUS NTAPI control(
     PSCSI_SUPPORTED_CONTROL_TYPE_LIST list = parameters;
 
     UNREFERENCED_PARAMETER(extension);
-    /* One too far, and nothing before. */
+    /* Touches one byte too far, and nothing before. */
     if (type == ScsiQuerySupportedControlTypes)
         list->SupportedTypeList[list->MaxControlType] = TRUE;
     return ScsiAdapterControlSuccess;

@@ -105,7 +105,7 @@ def a_death_is_noticed(how, text):
 
 
 def a_death_of_others_is_noticed(machine):
-    """What dies need not have to do with us."""
+    """A death need not come from our programs."""
     program = machine.package / "drvtest.exe"
     fails(machine, lambda machine: machine.prefix.wine(program, "--fault", "x"),
           "Unhandled page fault on write access to 0000000000000000")
@@ -128,7 +128,7 @@ def a_silent_death_is_noticed(machine):
 
 
 def a_question_that_fails_is_no_answer(machine):
-    """Who looks whether a key is gone must not be told so because reg.exe did not run."""
+    """A check for a missing key must not succeed because reg.exe did not run."""
     assert machine.prefix.registry(r"HKLM\SYSTEM\CurrentControlSet\Services\Absent") == ""
     try:
         machine.prefix.registry(r"HKNOWHERE\Absent")

@@ -56,7 +56,7 @@ def has_pages(machine, device, pages, *unit):
 
 
 def copied(machine, program):
-    """Of the programs that are for tests only."""
+    """The path of a program that is for tests only."""
     built = machine.build / f"tests/wine/{program}-x64.exe"
     if built.exists():
         shutil.copy(built, machine.package / built.name)
@@ -157,7 +157,7 @@ def refused(machine, unit, otherwise):
 def scsitool_asks_the_adapter_and_the_disk(machine):
     with disk(machine, "memdisk", *SIZE, "--guid", GUID) as (_, name):
         check_unit(machine, name)
-        # What the disk refuses is an answer, too: LOGICAL BLOCK ADDRESS OUT OF RANGE.
+        # A refusal of the disk is an answer, too: LOGICAL BLOCK ADDRESS OUT OF RANGE.
         has(scsitool(machine, "--lba", str(BLOCKS), "lba-status", name), ("ScsiStatus", "2"),
             ("SENSE KEY", "5"), ("ADDITIONAL SENSE CODE", "33"))
         refused(machine, "0:0:0", "the adapter answers for a unit that is a disk")

@@ -7,7 +7,7 @@ import shutil
 
 from .setup import devices
 
-# Of faulty/faulty.c and faults.h: what the judge says of each, in the order in which it says so.
+# The faults of faulty/faulty.c and faults.h, with the judge's findings in their order.
 AT_LOAD = [
     ("another size", r"HwInitializationDataSize is \d+"),
     ("no HwResetBus", "a routine that a virtual miniport needs is missing"),

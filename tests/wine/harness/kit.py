@@ -136,7 +136,7 @@ def it_fails_and_still_removes(machine):
 
 
 def it_goes_on_after_a_restart(machine):
-    """Which the state beside the report is for; one that is damaged is as none."""
+    """The state beside the report serves this; a damaged state counts as none."""
     steps = re.findall(r'^    \{ "([^"]+)"', PLAN.read_text(), re.M)
     state = machine.prefix.drive / "report.txt.state"
     state.write_text(f"1 {steps.index('dumps')} 0 0 0\n")

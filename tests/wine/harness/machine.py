@@ -52,7 +52,7 @@ class Machine:
         assert status == 0, f"drvtest {arguments}: {self.prefix.why(status, output)}"
 
     def test(self, name):
-        """One of the tests of winspd-tests passes."""
+        """A test of winspd-tests passes."""
         status, output = self.drive("winspd-tests-x64", "--tap", f"+{name}")
         assert status == 0, f"{name}: {self.prefix.why(status, output)}"
 
@@ -65,9 +65,9 @@ class Machine:
         return [line for line in new.splitlines() if line.startswith("FINDING")]
 
     def new_deaths(self):
-        """What Wine says of them, whoever it is that died; and processes of the emulated kernel
-        that went without a word, although no driver was unloaded. One whose driver was unloaded
-        goes when it gets to it, maybe during a later test."""
+        """Wine's texts about any death; and processes of the emulated kernel that ended silently,
+        although no driver was unloaded. A process whose driver was unloaded goes later, maybe
+        during another test."""
         before, unloads = self.kernels, self.unloads
         log = self.judge_log()
         self.unloads = log.count("unloaded")
@@ -80,7 +80,7 @@ class Machine:
         return self.prefix.new_trouble() + gone
 
     def new_wrongs(self):
-        """What is wrong whatever a test says: findings of the judge, and deaths."""
+        """Faults that count even if a test passes: findings of the judge, and deaths."""
         wrongs, self.deaths = self.new_findings() + self.deaths + self.new_deaths(), []
         return wrongs
 

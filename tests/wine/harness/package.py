@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""What the package puts into a machine, what its disks do there, and that nothing of it stays."""
+"""Installs the package on a machine, uses its disks there, and checks that nothing of it stays."""
 
 import re
 from pathlib import Path
@@ -20,7 +20,7 @@ def install(machine):
 
 
 def values(machine, key):
-    """Of a key and those below it, by name."""
+    """The values of a key and of the keys below it, by name."""
     return dict(re.findall(r"^    (\S+)    REG_\w+    (.*?)\r?$", registry(machine, key), re.M))
 
 
@@ -90,7 +90,7 @@ def files(folder):
 
 
 def loaded(machine):
-    """Processes of the machine that have something of ours in their memory."""
+    """Processes of the machine that have one of our files in their memory."""
     return [command for command, names in machine.prefix.processes().values()
             if any("winspd" in name.lower() for name in names)]
 

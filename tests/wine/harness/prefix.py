@@ -53,7 +53,7 @@ class Prefix:
         self.stop()
 
     def copy(self, to, log):
-        """What Windows only reads is linked, what it writes is copied."""
+        """Files that Windows only reads are linked, others are copied."""
         shutil.copytree(self.folder, to, symlinks=True, copy_function=os.link)
         for name in REGISTRY:
             (to / name).unlink()
@@ -149,7 +149,7 @@ class Prefix:
         return self.log.read().decode(errors="replace")[-2000:]
 
     def new_trouble(self):
-        """What Wine has said of programs, or its kernel, that died since the last call."""
+        """Wine's texts about programs, or its kernel, that died since the last call."""
         self.log.seek(self.read)
         text = self.log.read().decode(errors="replace")
         self.read = self.log.tell()
@@ -169,8 +169,8 @@ class Prefix:
         self.start()
 
     def wait_for_none(self, look, *arguments):
-        """What goes may do so a while after the call that has it go has returned: Windows forgets a
-        service when its last user lets go of it."""
+        """A removal may end a while after its call has returned: Windows forgets a service when its
+        last user lets go of it."""
         left = []
 
         def gone():

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""What tests do with the programs that ship: disks, stgtest, scsitool."""
+"""Helpers for the programs that ship: disks, stgtest, scsitool."""
 
 import re
 import socket

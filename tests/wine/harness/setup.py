@@ -71,7 +71,7 @@ def devices(machine):
 
 
 def traces(machine):
-    """What an installation leaves: of these nothing may stay."""
+    """The traces of an installation, of which nothing may stay."""
     windows = machine.prefix.drive / "windows"
     # Windows' own copy of an INF in another form, *.pnf, is forgotten by Wine.
     found = [path.name for path in (windows / "inf").glob("*.inf")

@@ -73,7 +73,7 @@ def restart_with(machine, image):
 
 @contextmanager
 def driver_is(machine, image):
-    """Instead of ours, which is there again afterwards, whatever happens."""
+    """Replaces the present one, which comes back afterwards, whatever happens."""
     ours = (machine.prefix.drive / DRIVER).read_bytes()
     try:
         restart_with(machine, image)

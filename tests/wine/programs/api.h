@@ -17,7 +17,7 @@ SPD_IOCTL_STORAGE_UNIT_PARAMS api_params(const GUID *guid, UINT32 max_blocks);
 /* How many units there are, of all processes. */
 UINT32 api_units(void);
 
-/* One SCSI command by pass-through, on a thread of its own between api_start() and api_wait(). */
+/* A SCSI command by pass-through, on a thread of its own between api_start() and api_wait(). */
 struct command {
     UINT32 btl;
     CDB cdb;

@@ -49,13 +49,13 @@ extern void (*before_failure)(void), (*after_failure)(void), (*tidy)(void);
             Sleep(1); \
         } \
     } while (0)
-/* The first byte that differs is told. */
+/* Prints the first byte that differs. */
 void check_bytes(const char *file, int line, const char *what, const void *found,
     const void *wanted, size_t length);
 #define CHECK_BYTES(Found, Wanted, Length) \
     check_bytes(__FILE__, __LINE__, #Found, Found, Wanted, Length)
 
-/* What a block of a test's own data holds. */
+/* The contents of a block of a test's own data. */
 void fill_pattern(void *data, UINT64 block, UINT32 count, UCHAR seed);
 BOOL is_pattern(const void *data, UINT64 block, UINT32 count, UCHAR seed);
 

@@ -33,7 +33,7 @@ DWORD set_transact_process(UINT32 btl, DWORD process);
 /* Provisions, and checks that it worked. */
 UINT32 provision_good(const SPD_IOCTL_STORAGE_UNIT_PARAMS *params);
 
-/* One transaction: either may be NULL. data has room for max bytes and holds data_length. */
+/* A transaction: either may be NULL. data has room for max bytes and holds data_length. */
 DWORD transact(UINT32 btl, const SPD_IOCTL_TRANSACT_RSP *rsp, SPD_IOCTL_TRANSACT_REQ *req,
     void *data, DWORD data_length, DWORD max);
 SPD_IOCTL_TRANSACT_RSP good_response(const SPD_IOCTL_TRANSACT_REQ *req);

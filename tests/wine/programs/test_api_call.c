@@ -111,7 +111,7 @@ static void a_read_comes_in_chunks(void)
     CHECK_EQUAL(SpdIoctlUnprovision(device, &guid_a), 0);
 }
 
-/* One call answers a request and takes the next. */
+/* A call answers a request and takes the next. */
 static void a_write_is_answered_by_the_next_transaction(void)
 {
     UCHAR data[5 * BLOCK], buffer[3 * BLOCK] = { 0 };
@@ -340,7 +340,7 @@ static BOOL adapter_refuses(UINT32 btl)
     return test_unit_ready.error != 0;
 }
 
-/* Which the adapter passes no command. The length of its transfers is forgotten with the other. */
+/* The adapter passes it no command. The length of its transfers is forgotten with the other. */
 static void a_disk_of_the_system_is_served_after_another_unit_has_gone(void)
 {
     SPD_IOCTL_STORAGE_UNIT_PARAMS a = api_params(&guid_a, 1), b = api_params(&guid_b, 1);

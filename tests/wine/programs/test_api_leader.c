@@ -220,7 +220,7 @@ static void one_that_blocks_holds_up_no_others(void)
     end(unit);
 }
 
-/* Some commands are under way then, which end with an error. */
+/* Some commands run then, and end with an error. */
 static void shut_down_under_commands(void)
 {
     SPD_STORAGE_UNIT *unit = start(0);

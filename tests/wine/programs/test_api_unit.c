@@ -239,7 +239,7 @@ static void only_what_counts_of_a_response_counts(void)
     end(unit, TRUE);
 }
 
-/* What a later response says, of the medium or of nothing. */
+/* The status of a later response, about the medium or about nothing. */
 static void a_status_reaches_the_requester(void)
 {
     static const SPD_IOCTL_STORAGE_UNIT_STATUS rows[] = {

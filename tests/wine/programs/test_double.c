@@ -5,7 +5,7 @@
 
 #include "client.h"
 
-/* What a process had goes soon after its end, and not at once. Its units and disks have gone before
+/* A process's requests go soon after its end, and not at once. Its units and disks have gone before
  * (driver_before()). */
 static void nothing_is_left(void)
 {

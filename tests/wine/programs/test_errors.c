@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What the original's tests leave out: write protection, ranges, short buffers, unknown commands,
- * transfers of nothing. */
+/* Cases that the original's tests leave out: write protection, ranges, short buffers, unknown
+ * commands, transfers of nothing. */
 
 #include "client.h"
 

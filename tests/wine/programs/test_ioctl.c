@@ -84,7 +84,7 @@ static void as_many_units_as_targets(void)
     params.Guid = guid_b;
     CHECK_EQUAL(provision(&params, &btl), ERROR_CANNOT_MAKE);
     CHECK_EQUAL(btl, NO_BTL);
-    /* A duplicate is told even where there is no room. */
+    /* A duplicate is reported even without room. */
     params.Guid = guid_a;
     CHECK_EQUAL(provision(&params, &btl), ERROR_ALREADY_EXISTS);
     for (i = 0; i < SPD_IOCTL_STORAGE_UNIT_CAPACITY; i++) {

@@ -159,7 +159,7 @@ static void its_end_is_known(void)
     end(NULL);
 }
 
-/* What stood behind 2^32 blocks would, cut, be at the disk's begin. */
+/* Data behind 2^32 blocks would be at the disk's begin if the address were cut. */
 static void a_bad_block_is_told_whole_or_not_at_all(void)
 {
     SPD_IOCTL_STORAGE_UNIT_PARAMS params = small_unit(&guid_a);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Who owns a unit, and what happens when a process dies. */
+/* The owner of a unit, and the death of a process. */
 
 #include "client.h"
 

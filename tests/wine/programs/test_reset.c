@@ -107,7 +107,7 @@ static void an_abort_ends_its_request(void)
     CHECK_EQUAL(unprovision(&guid_a), 0);
 }
 
-/* One in the middle: those before and after it are served. */
+/* Aborts a request in the middle: those before and after it are served. */
 static void an_abort_ends_no_other_request(void)
 {
     enum { COUNT = 4, ABORTED = 2 };
@@ -175,7 +175,7 @@ static void a_reset_is_of_one_unit(void)
     CHECK_EQUAL(unprovision(&guid_b), 0);
 }
 
-/* What the server knows by its hint is another's after a reset, or nobody's. */
+/* After a reset the server's hint belongs to another request, or to none. */
 static void a_reset_ends_what_was_taken(void)
 {
     UCHAR data[BLOCK] = { 0 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What a unit says of itself. The engine's own tests cover the rest: these show that it is what the
- * driver answers with. */
+/* A unit's description of itself. The engine's own tests cover the rest: these show that it is what
+ * the driver answers with. */
 
 #include "client.h"
 

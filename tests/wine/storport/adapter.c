@@ -111,7 +111,7 @@ static NTSTATUS find_adapter(struct adapter *adapter)
     return STATUS_ADAPTER_HARDWARE_ERROR;
 }
 
-/* What a port asks before it calls HwAdapterControl for anything else. */
+/* A port asks this before it calls HwAdapterControl for anything else. */
 static void judge_control_types(struct adapter *adapter)
 {
     enum { TYPES = ScsiRestartAdapter + 1 };
@@ -149,8 +149,8 @@ static NTSTATUS adapter_start(struct adapter *adapter)
     return scan_start(adapter);
 }
 
-/* What is still there after HwAdapterControl(stop) and HwCompleteServiceIrp will never be
- * completed; the rest ends here, so that its callers do not wait. */
+/* Requests that are left after HwAdapterControl(stop) and HwCompleteServiceIrp will never be
+ * completed. They end here, so that their callers do not wait. */
 static void judge_stopped(struct adapter *adapter)
 {
     while (!IsListEmpty(&adapter->requests))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What only tests ask for: control.h. */
+/* Functions that only tests ask for: control.h. */
 
 #include "double.h"
 #include "control.h"

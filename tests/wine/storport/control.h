@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What tests ask of the StorPort double, on the adapter's handle; all codes are buffered. */
+/* Requests of tests to the StorPort double, on the adapter's handle; all codes are buffered. */
 
 #ifndef STORPORT_CONTROL_H
 #define STORPORT_CONTROL_H
@@ -16,7 +16,7 @@
 #define DOUBLE_IOCTL_STATE DOUBLE_CODE(1)
 /* ULONG in: calls HwResetBus of that path; ULONG out: what it returned. */
 #define DOUBLE_IOCTL_RESET_BUS DOUBLE_CODE(2)
-/* One finding, so that the harness can prove that it notices. */
+/* Makes a finding, so that the harness can prove that it notices. */
 #define DOUBLE_IOCTL_FIND DOUBLE_CODE(3)
 /* ULONG in: an address; the PnP manager is asked to eject its disk. ULONG out: FALSE when there is
  * no disk that has been started. */

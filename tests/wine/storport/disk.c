@@ -189,7 +189,7 @@ static void text(wchar_t *out, const UCHAR *in, unsigned length, wchar_t space)
     out[length] = 0;
 }
 
-/* One string, or two for the lists; the second NUL ends a list. */
+/* A string, or two for the lists; the second NUL ends a list. */
 static NTSTATUS query_id(const struct disk *disk, BUS_QUERY_ID_TYPE type, ULONG_PTR *information)
 {
     wchar_t vendor[9], product[17], revision[5];

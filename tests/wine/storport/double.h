@@ -47,7 +47,7 @@
 struct miniport;
 struct adapter;
 
-/* What a device object of ours is; the first member of every device extension. */
+/* The kind of a device object of the double; the first member of every device extension. */
 enum device_kind { DEVICE_ADAPTER = 1, DEVICE_DISK };
 
 /* A unit's own description; VPD pages as they came. */
@@ -123,7 +123,7 @@ struct names {
     ULONG first, end; /* numbers */
 };
 
-/* One SRB. done() runs once, when the miniport or a timeout completes it. */
+/* An SRB. done() runs once, when the miniport or a timeout completes it. */
 struct request {
     ULONG magic;
     LONG state;
@@ -169,8 +169,8 @@ void named_device_unlink(const struct names *names, ULONG number);
 
 /* disk.c */
 struct disk *disk_create(struct adapter *adapter, ULONG btl);
-/* A disk that was created and filled in is there for others from now on; one whose unit has gone
- * makes room for another, and stays until the PnP manager removes it. */
+/* Publishes a disk that was created and filled in. A disk whose unit has gone makes room for
+ * another, and stays until the PnP manager removes it. */
 void disk_appears(struct disk *disk);
 void disk_vanishes(struct disk *disk);
 /* The one that is present; NULL: none. */
@@ -222,9 +222,9 @@ ULONGLONG now(void);
 /* passthrough.c */
 NTSTATUS pass_through(struct adapter *adapter, IRP *irp, ULONG code, const struct disk *disk);
 
-/* wine.c or nt.c. Where the answer to a buffered request goes; memory of who sent one; a read-only
- * slot of an import table; the PnP manager's removal of a disk; the interfaces by which programs
- * find disks and volumes; a line for a debugger. */
+/* wine.c or nt.c. The buffer for the answer to a buffered request; memory of its sender; a
+ * read-only slot of an import table. Also the PnP manager's removal of a disk, the interfaces by
+ * which programs find disks and volumes, and a line for a debugger. */
 PVOID caller_output(IRP *irp);
 BOOLEAN caller_open(struct caller *caller, IRP *irp, PVOID address, ULONG length, BOOLEAN write);
 void caller_close(struct caller *caller);
@@ -244,19 +244,19 @@ void irp_lingers(IRP *irp);
 void service_request(struct adapter *adapter, IRP *irp);
 ULONG service_count(struct adapter *adapter);
 
-/* control.c; FALSE: not a code of ours */
+/* control.c; FALSE: not a code of the double */
 BOOLEAN control(struct adapter *adapter, IRP *irp, NTSTATUS *status);
 /* exchange.c; the same */
 BOOLEAN exchange(struct adapter *adapter, IRP *irp, NTSTATUS *status);
-/* gather.c; the same. gather_service() may keep a service IRP back before the miniport has it; a
- * client's command has gone to the miniport; and TRUE: an IRP that the miniport completes is kept,
- * and its caller hears nothing of it yet. */
+/* gather.c; the same. gather_service() may keep a service IRP back before the miniport has it.
+ * gather_command() says that a client's command has gone to the miniport. The last returns TRUE for
+ * a completed IRP that is kept, whose caller hears nothing of it yet. */
 BOOLEAN gather(struct adapter *adapter, IRP *irp, NTSTATUS *status);
 void gather_service(struct adapter *adapter, IRP *irp);
 void gather_asked(struct adapter *adapter);
 BOOLEAN gather_keeps(IRP *irp);
 
-/* judge.c. A finding fails the test; a note is for whoever reads the log. */
+/* judge.c. A finding fails the test; a note is for readers of the log. */
 void judge_open(void);
 void judge_finding(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void judge_note(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -76,7 +76,7 @@ static IRP *ripe(ULONG *count)
     return irp;
 }
 
-/* What was asked for stays where it is until the next TAKE, of which there is one at a time. */
+/* The requests stay in their place until the next TAKE; only one TAKE runs at a time. */
 static void bring(IRP *irp, ULONG count)
 {
     struct double_taken *reply = irp->AssociatedIrp.SystemBuffer;

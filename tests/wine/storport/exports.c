@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What the miniport calls, and the service IRPs that it was given. */
+/* Functions that the miniport calls, and its service IRPs. */
 
 #include "double.h"
 
@@ -50,8 +50,8 @@ static BOOLEAN is_head(ULONG_PTR word)
     return (word & 0xffff) <= LONGEST && letter >= 'A' && letter <= 'z';
 }
 
-/* An address of the kernel tells a program where to aim. What follows the head of a reply may be a
- * disk's data, which is anything. */
+/* An address of the kernel tells a program where to aim. The bytes after the head of a reply may be
+ * a disk's data, with any values. */
 static void judge_reply(struct adapter *adapter, const IRP *irp)
 {
     enum { HEAD = 72 };

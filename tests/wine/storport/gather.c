@@ -77,7 +77,7 @@ void gather_asked(struct adapter *adapter)
     look(adapter);
 }
 
-/* What is left of a call whose answers have been taken. */
+/* The rest of a call whose answers have been taken. */
 static void ask_only(IRP *irp)
 {
     SPD_IOCTL_BATCH_PARAMS *batch = batch_of(irp);

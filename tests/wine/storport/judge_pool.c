@@ -52,7 +52,7 @@ PVOID NTAPI judge_allocate(POOL_TYPE type, SIZE_T length, ULONG tag)
     block->tag = tag;
     block->magic = BLOCK_MAGIC;
     block->address = block;
-    /* Whoever relies on zeroed pool is found out. */
+    /* This finds code that relies on zeroed pool. */
     RtlFillMemory(block + 1, length, 0xa5);
     RtlCopyMemory((UCHAR *)(block + 1) + length, &canary, sizeof canary);
     KeAcquireSpinLock(&blocks_lock, &irql);

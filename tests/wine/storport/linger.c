@@ -11,7 +11,7 @@
 
 #include "double.h"
 
-#define LINGERING 64 /* more than can be under way between an order and its execution */
+#define LINGERING 64 /* more than can be pending between an order and its execution */
 
 struct upper {
     PIO_COMPLETION_ROUTINE routine;

@@ -98,7 +98,7 @@ static NTSTATUS fetch_data(struct request *request, const UCHAR *buffer)
     const SCSI_PASS_THROUGH *header = (const SCSI_PASS_THROUGH *)buffer;
 
     if (header->DataIn != SCSI_IOCTL_DATA_OUT) {
-        /* What a unit leaves of a data-in buffer must not be another's memory. */
+        /* The rest of a data-in buffer that a unit leaves must not be another's memory. */
         RtlZeroMemory(request->buffer, request->length);
         return STATUS_SUCCESS;
     }

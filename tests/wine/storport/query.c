@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What adapters and disks say of themselves without asking the unit. */
+/* Answers of adapters and disks that do not ask the unit. */
 
 #include "double.h"
 #include <ntddstor.h>

@@ -120,7 +120,7 @@ static void scan(struct adapter *adapter)
         IoInvalidateDeviceRelations(adapter->pdo, BusRelations);
 }
 
-/* What is needed of a late SRB is copied: it may be completed at any time. */
+/* Needed parts of a late SRB are copied: it may be completed at any time. */
 struct late {
     struct request *request;
     ULONG resets;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What a class driver above a unit's device sends: SRBs, by IRP_MJ_INTERNAL_DEVICE_CONTROL. */
+/* Requests of a class driver above a unit's device: SRBs, by IRP_MJ_INTERNAL_DEVICE_CONTROL. */
 
 #include "double.h"
 

@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * One SRB, from issue to completion. A completed SRB is buried with its extension and its data,
+ * An SRB, from issue to completion. A completed SRB is buried with its extension and its data,
  * all filled with a pattern, and looked at again when it is dug up: a miniport that still writes to
  * it is found out.
  */
@@ -157,7 +157,7 @@ struct request *request_of_srb(struct adapter *adapter, SCSI_REQUEST_BLOCK *srb)
     return request;
 }
 
-/* Of what the miniport has: SRBs, their extensions and data. */
+/* Memory that the miniport uses: SRBs, their extensions and data. */
 BOOLEAN requests_hold(struct adapter *adapter, ULONG_PTR address)
 {
     ULONG extension = adapter->miniport->hw.SrbExtensionSize;
@@ -333,7 +333,7 @@ void requests_bury_all(void)
     graves = 0;
 }
 
-/* What pass-through tells of an SRB that failed before the unit had a status. */
+/* The answer of pass-through to an SRB that failed before the unit had a status. */
 NTSTATUS request_status(const struct request *request)
 {
     switch (SRB_STATUS(request->srb.SrbStatus)) {

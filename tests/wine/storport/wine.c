@@ -2,10 +2,10 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * What Wine's kernel has in the place of documented interfaces; nt.c has the same for others. It is
- * a process: a caller's address means nothing in it, so it opens the caller; an MDL gives no other
- * view of memory, so the protection of a page is changed; there is no IRQL, so every call may be
- * made; and its PnP manager ejects nothing, so this file plays its part.
+ * Substitutes of Wine's kernel for documented interfaces; nt.c has the same for other kernels. It
+ * is a process: a caller's address means nothing in it, so it opens the caller; an MDL gives no
+ * other view of memory, so the protection of a page is changed; there is no IRQL, so every call may
+ * be made; and its PnP manager ejects nothing, so this file plays its part.
  */
 
 #define CALLS_OF_THE_MINIPORT
