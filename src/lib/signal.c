@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* A signal ends units. process.c watches for signals; unit.c, which ends units, is above it. */
+/* Ends units on a signal. process.c watches for signals; unit.c, which ends units, is above it. */
 
 #include "lib/unit.h"
 
