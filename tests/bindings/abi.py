@@ -68,12 +68,11 @@ def disagreements(folder):
 
 def missing():
     """Sense keys and codes that the header has, and functions with another number of arguments."""
-    text = (INCLUDE / "spd/sense.h").read_text()
+    text = "".join(path.read_text() for path in sorted((INCLUDE / "spd").glob("*.h")))
     for name in set(re.findall(r"SPD_SENSE_(\w+) =", text)) - set(_abi.Sense.__members__):
         yield f"Sense has no {name}"
     for name in set(re.findall(r"define SPD_ASC_(\w+)", text)) - set(dict(codes())):
         yield f"Asc has no {name}"
-    text = "".join((INCLUDE / "spd" / name).read_text() for name in ("base.h", "device.h", "spd.h"))
     header = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
     for name, (_, *arguments) in {**_abi.QUICK, **_abi.WAITING}.items():
         found = re.search(rf"\b{name}\(([^)]*)\);", header)

@@ -25,6 +25,7 @@ TROUBLES = {
     70: ((2, 1, 0x17, 1), (2, 1, 0x17, 1), None, None),    # done, after a second try
     80: (MEDIUM, (2, 3, 0x0c, 0), 80, None),               # EIO
 }
+ROUNDS = 60  # of I/O side by side
 RECOVERED, HELD, FREES, UNTIL_ABORT = 70, 100, 101, 130
 
 
@@ -96,7 +97,7 @@ def trouble_of_one_initiator_is_no_other_ones(disk):
     """Errors and exceptions between the good I/O of another connection, both at once."""
     def good():
         client = Client(path("door"))
-        for i in range(200):
+        for i in range(ROUNDS):
             assert client.do(WRITE, 300, 8, pattern(i))[0][0] == 0
             assert client.do(READ, 300, 8) == ((0, 0, 0, 0), pattern(i)), i
         client.close()
@@ -104,7 +105,7 @@ def trouble_of_one_initiator_is_no_other_ones(disk):
 
     def bad():
         client = Client(path("door"))
-        for i in range(200):
+        for i in range(ROUNDS):
             lba = list(TROUBLES)[i % len(TROUBLES)]
             assert client.do(READ, lba, 1)[0] == TROUBLES[lba][0], lba
         client.close()

@@ -40,11 +40,11 @@ def header_compiles_alone():
 
 def example_is_a_disk():
     check(len(EXAMPLE.read_text().splitlines()) <= 30, "the example is longer than 30 lines")
-    for compiler, flags in COMPILERS:
-        with Server(built(EXAMPLE, compiler, *flags), ANY) as server:
-            said = client("iscsi-readcapacity16", server.url)
-            check(str(64 << 20) in said, said)
-            qemu_io(server.url, "write -P 0x5a 1M 64k", "read -P 0x5a 1M 64k", "read -P 0 0 1M")
+    compiler, flags = COMPILERS[1]
+    with Server(built(EXAMPLE, compiler, *flags), ANY) as server:
+        said = client("iscsi-readcapacity16", server.url)
+        check(str(64 << 20) in said, said)
+        qemu_io(server.url, "write -P 0x5a 1M 64k", "read -P 0x5a 1M 64k", "read -P 0 0 1M")
 
 
 def disk(compiler, flags, kind):
@@ -53,13 +53,16 @@ def disk(compiler, flags, kind):
 
 
 def tests_of_a_kind(compiler, flags, kind):
+    """All of them with the first compiler, which looks for errors of memory."""
     make = disk(compiler, flags, kind)
     troubles = {**TROUBLES, **MORE_TROUBLES, **(ASYNC_TROUBLES if kind == "async" else {})}
+    yield contract.errors_become_sense, make, troubles
+    if compiler != COMPILERS[0][0]:
+        return
     yield from [(test, make) for test in (
         contract.is_a_disk_to_others, contract.writes_are_read_back,
         contract.trouble_of_one_initiator_is_no_other_ones,
         contract.two_units_of_a_process_are_two_disks)]
-    yield contract.errors_become_sense, make, troubles
     if kind == "async":
         yield contract.requests_end_in_another_order, make
         yield contract.request_that_is_never_done_ends_with_its_abort, make

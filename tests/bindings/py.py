@@ -236,10 +236,11 @@ def tests_of_a_kind(kind):
     make = disk(kind)
     troubles = {**TROUBLES, **MORE_TROUBLES, **(SUBMIT_TROUBLES if kind == "submit" else {})}
     yield from [(test, make) for test in (
-        contract.is_a_disk_to_others, contract.writes_are_read_back,
-        contract.trouble_of_one_initiator_is_no_other_ones,
-        contract.two_units_of_a_process_are_two_disks)]
+        contract.writes_are_read_back, contract.trouble_of_one_initiator_is_no_other_ones)]
     yield contract.errors_become_sense, make, troubles
+    if kind in ("simple", "async"):
+        yield contract.is_a_disk_to_others, make
+        yield contract.two_units_of_a_process_are_two_disks, make
     if kind in ("submit", "async"):
         yield contract.requests_end_in_another_order, make
     if kind == "submit":

@@ -190,12 +190,13 @@ template <class Disk> void serve(char **names)
         disks.emplace_back();
         units.emplace_back(*names, disks.back(), params);
     }
-    units[0].shutdown_on_signal();
     for (auto &unit : units) {
+        unit.shutdown_on_signal();
         unit.start();
         std::cout << "serving " << unit.door_uri() << std::endl;
     }
-    units[0].wait();
+    for (auto &unit : units)
+        unit.wait();
 }
 
 } // namespace

@@ -136,8 +136,8 @@ PARAMS = {"block_count": BLOCKS, "block_length": BLOCK, "product_id": "Python",
 
 
 def announce(units):
-    units[0].shutdown_on_signal()
     for unit in units:
+        unit.shutdown_on_signal()
         print("serving", unit.door_uri(), flush=True)
 
 
@@ -146,8 +146,8 @@ def serve(kind, names):
     for unit in units:
         unit.start()
     announce(units)
-    units[0].wait()
     for unit in units:
+        unit.wait()
         unit.close()
 
 
@@ -156,8 +156,8 @@ async def serve_async(names):
     for unit in units:
         unit.start()
     announce(units)
-    await units[0].wait()
     for unit in units:
+        await unit.wait()
         await unit.close()
 
 

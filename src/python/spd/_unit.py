@@ -147,8 +147,8 @@ class Base:
         library.spd_unit_shutdown(self._address())
 
     def shutdown_on_signal(self):
-        """SIGINT, SIGTERM and SIGHUP shut this unit down, instead of what they did before. At most
-        one unit of a process has them."""
+        """SIGINT, SIGTERM and SIGHUP shut this unit down, and all others for which it was called,
+        instead of what they did before."""
         check(library.spd_unit_shutdown_on_signal(self._address()))
 
     def resize(self, block_count):
