@@ -15,7 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STOPPED = -1 };
+enum {
+    STOPPED = -1,
+    DEVICE_URIS_MAX = DEVICE_DISKS_MAX * DEVICE_DOORS_MAX + 1,
+    NAME_MAX_BESIDE = 4096, /* bytes of a device name */
+};
 
 static const struct device_program *log_program;
 static int log_level;
@@ -72,8 +76,12 @@ int device_begin(struct device_options *options, const struct device_program *pr
         device_error(program, "%s", spd_error_detail());
         return DEVICE_EXIT_FAILURE;
     }
-    if (status < 0 && options->file && !check_outputs(options))
-        return DEVICE_EXIT_USAGE;
+    for (uint32_t i = 0; status < 0 && i < options->file_count; i++) {
+        struct device_options disk = options_disk(options, i);
+
+        if (!check_outputs(&disk))
+            return DEVICE_EXIT_USAGE;
+    }
     return status;
 }
 
@@ -120,95 +128,170 @@ static int device_fail(const struct device_options *options, const char *what, i
     return is_usage_error(error) ? DEVICE_EXIT_USAGE : DEVICE_EXIT_FAILURE;
 }
 
-static int open_doors(const struct device_options *options, const spd_params *params,
-    const spd_device *device, spd_unit **unit)
+/* The name of an iSCSI door with a LUN that is greater by index. False: it is no such door, or the
+ * LUN is no number. */
+static bool name_beside(const char *name, uint32_t index, char beside[NAME_MAX_BESIDE])
 {
-    const char *first = options->door_count ? options->doors[0] : NULL;
-    int error = spd_unit_create(first, params, device, unit);
+    size_t target = strlen("iscsi://"), length, whole;
+    unsigned long lun = 0;
 
-    if (error)
-        return device_fail(options, first ? first : "no -p URI", error);
-    for (uint32_t i = 1; i < options->door_count; i++) {
-        error = spd_unit_add_door(*unit, options->doors[i]);
-        if (error)
-            return device_fail(options, options->doors[i], error);
+    if (strncmp(name, "iscsi://", target) != 0)
+        return false;
+    target += strcspn(name + target, "/");
+    target += name[target] == '/';
+    length = target + strcspn(name + target, "/?"); /* to the end of the IQN */
+    whole = target + strcspn(name + target, "?");
+    if (whole > length + 1) {
+        char *end;
+
+        lun = strtoul(name + length + 1, &end, 10);
+        if (end != name + whole)
+            return false;
     }
-    return 0;
+    return snprintf(beside, NAME_MAX_BESIDE, "%.*s/%lu%s", (int)length, name, lun + index,
+               name + whole) < NAME_MAX_BESIDE;
 }
 
-/* Scripts wait for the last line: then every door is open. */
-static void print_start(struct device_options *options, const spd_unit *unit)
+/* Opens a door, the disk's first or one more. */
+static int open_door(struct device_disk *disk, const char *name)
 {
-    const char *uris[DEVICE_DOORS_MAX + 1], *again[DEVICE_DOORS_MAX];
+    int error = disk->unit ? spd_unit_add_door(disk->unit, name)
+                           : spd_unit_create(name, &disk->params, &disk->device, &disk->unit);
+
+    return error ? device_fail(&disk->options, name ? name : "no -p URI", error) : 0;
+}
+
+/* The doors of the first disk are what the user asked for. Those of another are beside them: at the
+ * port that was chosen, with a LUN of its own. */
+static int open_doors(const struct device_disk *first, struct device_disk *disk, uint32_t index)
+{
+    const struct device_options *options = &disk->options;
+    int status = options->door_count ? 0 : open_door(disk, NULL);
+
+    for (uint32_t i = 0; i < options->door_count && !status; i++) {
+        char name[NAME_MAX_BESIDE];
+
+        if (disk == first)
+            status = open_door(disk, options->doors[i]);
+        else if (name_beside(spd_unit_door_name(first->unit, i), index, name))
+            status = open_door(disk, name);
+        else {
+            device_error(options->program, "%s cannot serve several disks: iscsi: can, with a LUN "
+                "for each of up to 255", options->doors[i]);
+            status = DEVICE_EXIT_USAGE;
+        }
+    }
+    return status;
+}
+
+/* Ends with NULL. Returns their number. */
+static uint32_t list_uris(const struct device_disk *disks, uint32_t count,
+    const char *uris[DEVICE_URIS_MAX])
+{
+    uint32_t found = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        for (uint32_t door = 0; (uris[found] = spd_unit_door_uri(disks[i].unit, door)); door++)
+            found++;
+    uris[found] = NULL;
+    return found;
+}
+
+static void print_disk(struct device_disk *disk, FILE *text)
+{
+    const char *again[DEVICE_DOORS_MAX];
     spd_params params = { .size = sizeof params };
     uint32_t count = 0;
-    FILE *text;
 
     /* A URI is for initiators. The name has facts that only the server knows, such as who must
      * authenticate. */
-    while (count < DEVICE_DOORS_MAX && (uris[count] = spd_unit_door_uri(unit, count))) {
-        again[count] = spd_unit_door_name(unit, count);
+    while (count < DEVICE_DOORS_MAX && (again[count] = spd_unit_door_name(disk->unit, count)))
         count++;
-    }
-    uris[count] = NULL;
+    spd_unit_params(disk->unit, &params);
+    disk->options.block_count = params.block_count;
+    spd_guid_format(params.guid, disk->options.guid_text);
+    options_print(&disk->options, text, again, count);
+    fputc('\n', text);
+}
+
+/* Scripts wait for the last line: then every door is open. */
+static void print_start(struct device_disk *disks, uint32_t count)
+{
+    const char *uris[DEVICE_URIS_MAX];
+    uint32_t uri_count = list_uris(disks, count, uris);
+    FILE *text;
+
     notify_ready(uris);
-    spd_unit_params(unit, &params);
-    options->block_count = params.block_count;
-    spd_guid_format(params.guid, options->guid_text);
     text = sink_text_open();
     if (!text)
         return;
-    options_print(options, text, again, count);
-    fputc('\n', text);
     for (uint32_t i = 0; i < count; i++)
+        print_disk(&disks[i], text);
+    for (uint32_t i = 0; i < uri_count; i++)
         fprintf(text, "serving %s\n", uris[i]);
     sink_text_close(text, &sink_output);
 }
 
-static void print_statistics(const spd_unit *unit)
+static void print_statistics(const struct device_disk *disks, uint32_t count)
 {
     FILE *text = sink_text_open();
 
     if (!text)
         return;
-    statistics_print(unit, text);
+    for (uint32_t i = 0; i < count; i++) {
+        if (count > 1)
+            fprintf(text, "%s%s:\n", i ? "\n" : "", spd_unit_door_uri(disks[i].unit, 0));
+        statistics_print(disks[i].unit, text);
+    }
     sink_text_close(text, &sink_output);
 }
 
-/* Open files and bound doors stay; from here on the process has no more rights than serving
- * needs. */
-static bool give_up_rights(const struct device_options *options, const spd_unit *unit)
+/* All that was opened and bound stays; from here on we have no more rights than serving needs. */
+static bool give_up_rights(const struct device_disk *disks, uint32_t count)
 {
-    const char *uris[DEVICE_DOORS_MAX + 1];
+    const char *uris[DEVICE_URIS_MAX];
 
-    for (uint32_t i = 0; (uris[i] = spd_unit_door_uri(unit, i)); i++)
-        ;
-    return confine_user(options) && confine_calls(options, uris);
+    list_uris(disks, count, uris);
+    return confine_user(&disks->options) && confine_calls(&disks->options, uris);
 }
 
-/* The order matters: files that a failed start would leave behind are made last. Returns an exit
- * status, or STOPPED when a signal came first. */
-static int start(const struct device_options *options, spd_unit *unit,
-    const struct device_store *store, void *context)
+static int make(struct device_disk *disk)
 {
     spd_params params = { .size = sizeof params };
-    int status = 0;
-    int error;
 
-    spd_unit_params(unit, &params);
-    if (store)
-        status = store->make(context, &params);
-    if (status == 0 && !give_up_rights(options, unit))
+    if (!disk->store)
+        return 0;
+    spd_unit_params(disk->unit, &params);
+    disk->made = true;
+    return disk->store->make(disk->store_context, &params);
+}
+
+static int start_unit(const struct device_disk *disk)
+{
+    int error = spd_unit_start(disk->unit, (uint32_t)disk->options.threads);
+
+    if (error == SPD_ERROR_STATE)
+        return STOPPED;
+    return error ? device_fail(&disk->options, "cannot start", error) : 0;
+}
+
+/* The order matters: what a failed start would leave behind is made last. Returns an exit status,
+ * or STOPPED when a signal came first and there is nothing to serve any more. */
+static int start(struct device_disk *disks, uint32_t count)
+{
+    int status = 0;
+
+    for (uint32_t i = 0; i < count && status == 0; i++)
+        status = make(&disks[i]);
+    if (status == 0 && !give_up_rights(disks, count))
         status = DEVICE_EXIT_FAILURE;
-    if (status == 0) {
-        error = spd_unit_start(unit, (uint32_t)options->threads);
-        if (error == SPD_ERROR_STATE)
-            status = STOPPED;
-        else if (error)
-            status = device_fail(options, "cannot start", error);
+    for (uint32_t i = 0; i < count && status == 0; i++)
+        status = start_unit(&disks[i]);
+    for (uint32_t i = 0; i < count && status; i++) {
+        spd_unit_shutdown(disks[i].unit);
+        if (disks[i].made)
+            disks[i].store->unmake(disks[i].store_context);
     }
-    if (status && store)
-        store->unmake(context);
     return status;
 }
 
@@ -220,24 +303,52 @@ static void end_at_once(int status)
     _Exit(status);
 }
 
-static int serve(struct device_options *options, spd_unit *unit, const struct device_store *store,
-    void *context)
+static int watch_signals(const struct device_disk *disks, uint32_t count)
 {
-    int error = spd_unit_shutdown_on_signal(unit);
-    int status;
+    for (uint32_t i = 0; i < count; i++) {
+        int error = spd_unit_shutdown_on_signal(disks[i].unit);
 
-    if (error)
-        return device_fail(options, "cannot handle signals", error);
-    status = start(options, unit, store, context);
+        if (error)
+            return device_fail(&disks->options, "cannot handle signals", error);
+    }
+    return 0;
+}
+
+/* Waits until all have ended. Returns the first error, which was told. */
+static int wait_for_all(const struct device_disk *disks, uint32_t count, int *status)
+{
+    const struct device_options *options = &disks->options;
+    uint32_t patience = options->stop_timeout ? (uint32_t)options->stop_timeout
+                                              : DEVICE_STOP_TIMEOUT;
+    int first = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        int error = spd_unit_wait_for(disks[i].unit, patience);
+
+        if (i == 0)
+            notify_stopping();
+        if (!error)
+            continue;
+        *status = device_fail(options, "stopped", error);
+        if (!first || error == SPD_ERROR_HANGS)
+            first = error;
+    }
+    return first;
+}
+
+static int serve(struct device_disk *disks, uint32_t count)
+{
+    int status = watch_signals(disks, count);
+    int error;
+
+    if (status == 0)
+        status = start(disks, count);
     if (status)
         return status == STOPPED ? 0 : status;
-    print_start(options, unit);
-    error = spd_unit_wait_for(
-        unit, options->stop_timeout ? (uint32_t)options->stop_timeout : DEVICE_STOP_TIMEOUT);
-    notify_stopping();
-    if (options->stats)
-        print_statistics(unit);
-    status = error ? device_fail(options, "stopped", error) : 0;
+    print_start(disks, count);
+    error = wait_for_all(disks, count, &status);
+    if (disks->options.stats)
+        print_statistics(disks, count);
     if (error == SPD_ERROR_HANGS)
         end_at_once(status);
     return status;
@@ -282,26 +393,48 @@ static void close_debug_log(const struct debug_log *log, const struct device_opt
 }
 
 /* context: the store's. */
-static int run(struct device_options *options, const spd_params *params, const spd_device *device,
-    const struct device_store *store, void *context)
+static int run(struct device_disk *disks, uint32_t count)
 {
-    spd_unit *unit = NULL;
-    int status = open_doors(options, params, device, &unit);
+    int status = 0;
 
+    for (uint32_t i = 0; i < count && status == 0; i++)
+        status = open_doors(disks, &disks[i], i);
     if (status == 0)
-        status = serve(options, unit, store, context);
+        status = serve(disks, count);
     spd_unit_shutdown_on_signal(NULL);
-    spd_unit_delete(unit);
+    for (uint32_t i = count; i--;)
+        spd_unit_delete(disks[i].unit);
     return status;
 }
 
-int device_run(struct device_options *options, const spd_params *params, const spd_device *device,
-    const struct device_store *store)
+/* Now that the log is there, so is its other name. */
+static bool check_all_outputs(const struct device_disk *disks, uint32_t count)
 {
-    spd_params effective = *params;
-    void *context = device->context;
+    for (uint32_t i = 0; i < count; i++)
+        if (disks[i].options.file && !check_outputs(&disks[i].options))
+            return false;
+    return true;
+}
+
+static void trace_all(struct device_disk *disks, uint32_t count, struct trace *traces,
+    struct debug_log *log)
+{
+    const struct device_options *options = &disks->options;
+
+    for (uint32_t i = 0; i < count && options->debug; i++) {
+        trace_init(&traces[i], &disks[i].device, options->debug, options->program->name,
+            log->file ? &log->sink : &sink_error);
+        disks[i].device = traces[i].device;
+        /* Or what is tried twice is logged twice. */
+        disks[i].params.flags &= ~(uint32_t)SPD_TRY_FIRST;
+    }
+}
+
+int device_run(struct device_disk *disks, uint32_t count)
+{
+    const struct device_options *options = &disks->options;
+    struct trace traces[DEVICE_DISKS_MAX];
     struct debug_log log;
-    struct trace trace;
     int status;
 
     log_program = options->program;
@@ -309,18 +442,12 @@ int device_run(struct device_options *options, const spd_params *params, const s
     spd_log_set(log_line, NULL);
     if (!open_debug_log(&log, options))
         return DEVICE_EXIT_FAILURE;
-    /* The file exists now, and has its other name. */
-    if (options->file && !check_outputs(options)) {
+    if (!check_all_outputs(disks, count)) {
         close_debug_log(&log, options, true);
         return DEVICE_EXIT_USAGE;
     }
-    if (options->debug) {
-        trace_init(&trace, device, options->debug, options->program->name,
-            log.file ? &log.sink : &sink_error);
-        device = &trace.device;
-        effective.flags &= ~(uint32_t)SPD_TRY_FIRST; /* or what is tried twice is logged twice */
-    }
-    status = run(options, &effective, device, store, context);
+    trace_all(disks, count, traces, &log);
+    status = run(disks, count);
     /* The disk was served all the same, but the lines that were asked for are not complete. */
     if (status == 0 && !(sink_is_whole(&sink_output) && sink_is_whole(&log.sink)))
         status = DEVICE_EXIT_FAILURE;

@@ -27,10 +27,19 @@ struct device_store {
     void (*unmake)(void *context);
 };
 
-/* Serves the disk until SIGINT, SIGTERM or SIGHUP; prints the start line when clients can connect.
- * What the device needs must stay until it returns. store is NULL where nothing has to be made.
- * Returns the exit status. */
-int device_run(struct device_options *options, const spd_params *params, const spd_device *device,
-    const struct device_store *store);
+/* One of the program's disks. The program sets all but the unit. */
+struct device_disk {
+    struct device_options options; /* options_disk() */
+    spd_params params;
+    spd_device device; /* its context stays until device_run() returns */
+    const struct device_store *store; /* NULL: nothing has to be made */
+    void *store_context;
+    spd_unit *unit;
+    bool made;
+};
+
+/* Serves the disks until SIGINT, SIGTERM or SIGHUP; prints a start line for each when clients can
+ * connect. Disk i has the LUN that the URI says, 0 without one, plus i. Returns the exit status. */
+int device_run(struct device_disk *disks, uint32_t count);
 
 #endif

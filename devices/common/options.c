@@ -25,6 +25,7 @@ enum option_kind {
     OPTION_FLAG,   /* bool, true when given */
     OPTION_MASK,   /* uint32_t, -1 for all */
     OPTION_DOOR,   /* one more door */
+    OPTION_FILE,   /* one more disk */
     OPTION_GUID,
     OPTION_WWN,
     OPTION_HELP,
@@ -49,8 +50,8 @@ struct option_row {
 #define IMAGE .group = DEVICE_OPTIONS_IMAGE
 
 static const struct option_row option_rows[] = {
-    {"file", "FILE", "the image: a file, made if missing, or a block device (required)", AT(file),
-        .kind = OPTION_TEXT, IMAGE, .letter = 'f'},
+    {"file", "FILE", "the image: a file, made if missing, or a block device (required); several "
+        "are LUN 0, 1, ... of one target", AT(file), .kind = OPTION_FILE, IMAGE, .letter = 'f'},
     {"block-count", "N", "number of blocks (1048576; an image that exists says it itself)",
         .min = 1, .max = INT64_MAX, AT(block_count), .kind = OPTION_NUMBER, DISK, .letter = 'c'},
     {"block-length", "N",
@@ -331,6 +332,18 @@ static bool parse_door(struct device_options *options, const char *text)
     return true;
 }
 
+static bool parse_file(struct device_options *options, const char *text)
+{
+    if (options->file_count == DEVICE_DISKS_MAX) {
+        device_error(options->program, "-f (--file) may be given at most %d times",
+            DEVICE_DISKS_MAX);
+        return false;
+    }
+    options->files[options->file_count++] = text;
+    options->file = options->files[0];
+    return true;
+}
+
 static bool parse_row(const struct option_row *row, struct device_options *options,
     const char *text)
 {
@@ -350,6 +363,8 @@ static bool parse_row(const struct option_row *row, struct device_options *optio
         return parse_mask(row, options, text);
     case OPTION_DOOR:
         return parse_door(options, text);
+    case OPTION_FILE:
+        return parse_file(options, text);
     case OPTION_GUID:
         return parse_guid(row, options, text);
     case OPTION_WWN:
@@ -365,6 +380,11 @@ static bool options_check(const struct device_options *o)
 {
     if (o->program->groups & DEVICE_OPTIONS_IMAGE && !o->file) {
         device_error(o->program, "-f FILE is missing: which image shall be the disk?");
+        return false;
+    }
+    if (o->file_count > 1 && (*o->guid_text || *o->wwn_text || o->state)) {
+        device_error(o->program, "%s is for one disk: it cannot be given with several -f (--file)",
+            *o->guid_text ? "--guid" : *o->wwn_text ? "--wwn" : "--state");
         return false;
     }
     if (o->size && o->block_count) {
@@ -502,6 +522,7 @@ static void print_row(const struct option_row *row, const struct device_options 
 
     switch (row->kind) {
     case OPTION_TEXT:
+    case OPTION_FILE:
         if (*(const char *const *)value) {
             if (row->letter)
                 fprintf(out, " -%c ", row->letter);
@@ -535,13 +556,26 @@ static void print_row(const struct option_row *row, const struct device_options 
     }
 }
 
+uint32_t options_disks(const struct device_options *options)
+{
+    return options->file_count ? options->file_count : 1;
+}
+
+struct device_options options_disk(const struct device_options *options, uint32_t index)
+{
+    struct device_options disk = *options;
+
+    disk.file = options->file_count ? options->files[index] : NULL;
+    return disk;
+}
+
 void options_print(const struct device_options *options, FILE *out, const char *const *uris,
     uint32_t uri_count)
 {
     fputs(options->program->name, out);
     for (const struct option_row *row = option_rows; row < option_rows + OPTION_ROWS; row++) {
         bool printed = row->letter || row->kind == OPTION_GUID || row->kind == OPTION_WWN ||
-            row->kind == OPTION_TEXT ||
+            row->kind == OPTION_TEXT || row->kind == OPTION_FILE ||
             row->kind == OPTION_NUMBER;
         if (printed && row_applies(row, options->program))
             print_row(row, options, out);

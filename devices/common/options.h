@@ -17,6 +17,7 @@ enum {
     DEVICE_EXIT_USAGE = 87, /* ERROR_INVALID_PARAMETER, as the original exits */
     DEVICE_EXIT_FAILURE = 1,
     DEVICE_DOORS_MAX = 16,
+    DEVICE_DISKS_MAX = 16,
     DEVICE_BLOCK_COUNT = 1048576, /* when neither -c, --size nor the image says */
     DEVICE_THREADS_MAX = 1024,
     DEVICE_STOP_TIMEOUT = 60, /* seconds */
@@ -40,7 +41,9 @@ struct device_program {
 /* The user's options. Texts point into argv. */
 struct device_options {
     const struct device_program *program;
-    const char *file;
+    const char *file; /* of this disk: options_disk() */
+    const char *files[DEVICE_DISKS_MAX]; /* one for each disk */
+    uint32_t file_count;
     uint64_t block_count; /* 0: not given */
     uint64_t block_length;
     uint64_t size; /* bytes; 0: not given */
@@ -78,6 +81,10 @@ struct device_options {
  * --help and --version were answered (0), or a message was printed (DEVICE_EXIT_USAGE). */
 int options_parse(struct device_options *options, const struct device_program *program, int argc,
     char **argv);
+
+/* How many disks the options ask for, and what they ask for disk `index`. */
+uint32_t options_disks(const struct device_options *options);
+struct device_options options_disk(const struct device_options *options, uint32_t index);
 
 /* The options, of which guid_text must be known by now, as a command line that would make the same
  * disk again, without a line end. uris are the doors as they really are. */

@@ -107,7 +107,8 @@ int main(int argc, char **argv)
     params.unmap_granularity = disk.memory.page > params.block_length ? (uint32_t)disk.memory.page
                                                                       : params.block_length;
     params.max_unmap_blocks = UNMAP_MAX / params.block_length;
-    status = device_run(&options, &params, &(spd_device){ &memdisk_ops, &disk }, NULL);
+    status = device_run(&(struct device_disk){ .options = options, .params = params,
+        .device = { &memdisk_ops, &disk } }, 1);
     memory_close(&disk.memory);
     return status;
 }

@@ -381,21 +381,47 @@ static int judge_end(struct rawdisk *disk, int status)
     return flushed && named ? status : DEVICE_EXIT_FAILURE;
 }
 
+/* Opens the images, serves all, and judges the end of each. *opened: how many are to be closed. */
+static int run(struct device_disk *served, struct rawdisk *disks, uint32_t count,
+    uint32_t *opened)
+{
+    int status = 0;
+
+    for (uint32_t i = 0; i < count && status == 0; i++) {
+        struct device_disk *own = &served[i];
+
+        ++*opened;
+        own->params = device_params(&own->options);
+        own->device = (spd_device){ &rawdisk_ops, &disks[i] };
+        own->store_context = &disks[i];
+        own->store = &rawdisk_store;
+        status = open_image(&disks[i], &own->options, &own->params);
+    }
+    if (status)
+        return status;
+    status = device_run(served, count);
+    for (uint32_t i = 0; i < count; i++)
+        status = judge_end(&disks[i], status);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
-    static struct rawdisk disk;
+    static struct rawdisk disks[DEVICE_DISKS_MAX];
+    static struct device_disk served[DEVICE_DISKS_MAX];
     struct device_options options;
     int status = device_begin(&options, &program, argc, argv);
+    uint32_t count, opened = 0;
 
     if (status >= 0)
         return status;
-
-    spd_params params = device_params(&options);
-    status = open_image(&disk, &options, &params);
-    if (status == 0)
-        status = judge_end(&disk,
-            device_run(&options, &params, &(spd_device){ &rawdisk_ops, &disk }, &rawdisk_store));
-    image_close(&disk.image);
-    claim_release(&disk.claim);
+    count = options_disks(&options);
+    for (uint32_t i = 0; i < count; i++)
+        served[i].options = options_disk(&options, i);
+    status = run(served, disks, count, &opened);
+    for (uint32_t i = 0; i < opened; i++) {
+        image_close(&disks[i].image);
+        claim_release(&disks[i].claim);
+    }
     return status;
 }

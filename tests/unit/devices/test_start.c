@@ -87,8 +87,8 @@ static int run(int (*make)(void *context, const spd_params *params), const char 
     made = unmade = 0;
     assert_int_equal(device_begin(&options, &program, 9, (char **)(uintptr_t)words), -1);
 
-    spd_params params = device_params(&options);
-    return device_run(&options, &params, &(spd_device){ &ops, NULL }, &store);
+    return device_run(&(struct device_disk){ .options = options,
+        .params = device_params(&options), .device = { &ops, NULL }, .store = &store }, 1);
 }
 
 static void signal_before_the_start_is_an_orderly_end(void **state)

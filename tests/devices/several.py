@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (c) 2026, the WinSpd authors
+"""Several images of one rawdisk: logical units of one target, which a signal ends together."""
+
+import os
+import shlex
+
+from program import ANY, Server, check, client, path, qemu_io, rawdisk, run
+
+SIZE = ("--size", "4M")
+
+
+def two(*options):
+    return rawdisk("a.img", "-f", path("b.img"), *SIZE, *options, doors=2)
+
+
+def remove():
+    for name in "a.img", "b.img":
+        for suffix in "", ".spdstate":
+            if os.path.exists(path(name + suffix)):
+                os.unlink(path(name + suffix))
+
+
+def each_image_is_a_logical_unit():
+    with two() as server:
+        check(server.uris[1] == server.url[:-1] + "1", server.said)
+        qemu_io(server.uris[0], "write -P 1 0 64k")
+        qemu_io(server.uris[1], "write -P 2 0 64k")
+        qemu_io(server.uris[0], "read -P 1 0 64k")
+        listed = client("iscsi-ls", "-s", server.url.rsplit("/", 2)[0] + "/")
+        check("Lun:0 " in listed and "Lun:1 " in listed and "Lun:2 " not in listed, listed)
+    for name, byte in ("a.img", b"\1"), ("b.img", b"\2"):
+        with open(path(name), "rb") as file:
+            check(file.read(65536) == byte * 65536, f"other bytes in {name}")
+    remove()
+
+
+def each_start_line_makes_its_disk_again():
+    with two() as server:
+        lines = [line for line in server.said.splitlines() if line.startswith("rawdisk ")]
+    check(len(lines) == 2, server.said)
+    for line, name, uri in zip(lines, ("a.img", "b.img"), server.uris):
+        words = shlex.split(line)
+        check(path(name) in words, line)
+        with Server(words[0], *words[1:]) as again:
+            check(again.url == uri, again.said)
+    remove()
+
+
+def luns_count_on_from_the_one_in_the_uri():
+    with Server("rawdisk", "-f", path("a.img"), "-f", path("b.img"), *SIZE, "-p", ANY + "/7",
+                doors=2) as server:
+        check([uri.rsplit("/", 1)[1] for uri in server.uris] == ["7", "8"], server.said)
+    remove()
+
+
+def statistics_name_each_disk():
+    with two("--stats") as server:
+        qemu_io(server.uris[1], "write -P 2 0 64k")
+    for uri in server.uris:
+        check(f"\n{uri}:\n" in server.said, server.said)
+    remove()
+
+
+def what_is_for_one_disk_is_refused():
+    for option in (["--guid", "01234567-89ab-cdef-0123-456789abcdef"],
+                   ["--wwn", "0123456789abcdef"], ["--state", path("state")]):
+        _, said = run("rawdisk", "-f", path("a.img"), "-f", path("b.img"), *SIZE, *option, "-p",
+                      ANY, status=87)
+        check(f"{option[0]} is for one disk" in said, said)
+    _, said = run("rawdisk", "-f", path("a.img"), "-f", path("b.img"), *SIZE, "-p",
+                  f"unix:{path('socket')}", status=87)
+    check("cannot serve several disks" in said, said)
+    check(not os.path.exists(path("a.img")), "a start that failed has left an image")
+
+
+def an_image_is_one_disk():
+    _, said = run("rawdisk", "-f", path("a.img"), "-f", path("a.img"), *SIZE, "-p", ANY, status=1)
+    check("a.img" in said, said)
+    check(not os.path.exists(path("a.img")), "a start that failed has left an image")
+
+
+TESTS = [each_image_is_a_logical_unit, each_start_line_makes_its_disk_again,
+         luns_count_on_from_the_one_in_the_uri, statistics_name_each_disk,
+         what_is_for_one_disk_is_refused, an_image_is_one_disk]
