@@ -2,8 +2,8 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * What every header of spd.h has in common: how functions are declared, the types that only the
- * library looks into, and the errors.
+ * The common part of spd.h's headers: the declarations of functions, the opaque types, and the
+ * errors.
  */
 
 #ifndef SPD_BASE_H
@@ -35,14 +35,14 @@ typedef struct spd_request spd_request; /* one block operation of an asynchronou
 typedef struct spd_queue spd_queue;     /* requests that wait for threads of the program */
 
 /*
- * Errors. spd_strerror() says what was wrong and what is allowed. The numbers lie beyond those of
- * errno (1 to 4095) and of Windows and Winsock (1 to 15999), since an operation may return a
- * negative errno value.
+ * Errors. spd_strerror() says what was wrong and what is allowed. An operation may return a
+ * negative errno value, so the numbers are beyond those of errno (1 to 4095), and of Windows and
+ * Winsock (1 to 15999).
  */
 typedef enum spd_error {
     SPD_OK = 0,
     SPD_ERROR_NO_MEMORY = -20001,
-    SPD_ERROR_SIZE = -20002, /* the size of a structure is none that the library knows */
+    SPD_ERROR_SIZE = -20002, /* the library does not know this size of a structure */
     SPD_ERROR_BLOCK_COUNT = -20003,
     SPD_ERROR_BLOCK_LENGTH = -20004,
     SPD_ERROR_PHYSICAL_BLOCK_LENGTH = -20005,
@@ -76,13 +76,14 @@ typedef enum spd_error {
 /* The text of an error code (a static string, never NULL; "success" for 0). */
 SPD_API const char *SPD_CALL spd_strerror(int error);
 
-/* More about the last failure on this thread: which value, which file. Never NULL; empty when there
- * is nothing to add; one line, in which bytes of a name that cannot be printed are \xHH. Valid
- * until the next failing call on this thread. spd_unit_last_error() has it for all threads. */
+/* More about the last failure on this thread, such as the value or the file. Never NULL; empty when
+ * there is nothing to add. It is one line, in which bytes of a name that cannot be printed are
+ * \xHH. Valid until the next failing call on this thread. spd_unit_last_error() has it for all
+ * threads. */
 SPD_API const char *SPD_CALL spd_error_detail(void);
 
-/* The number that Windows has for the last failure on this thread, where the driver or a pipe is at
- * fault: 2, ERROR_FILE_NOT_FOUND, without the driver. 0: there is none, as on all other systems. */
+/* Windows' number for the last failure on this thread, if the driver or a pipe is at fault: 2,
+ * ERROR_FILE_NOT_FOUND, without the driver. 0: there is none, as on all other systems. */
 SPD_API uint32_t SPD_CALL spd_error_system(void);
 
 #ifdef __cplusplus

@@ -2,9 +2,9 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Devices: what a program is that serves blocks. The operations of a device, how they say what went
- * wrong, the requests of asynchronous devices, and devices that stand on others. spd.h has all that
- * makes a device a disk, and includes this header.
+ * A device serves blocks. This header has the operations of a device, their errors, the requests of
+ * asynchronous devices, and filters above other devices. spd.h makes a disk of a device, and
+ * includes this header.
  */
 
 #ifndef SPD_DEVICE_H
@@ -18,9 +18,9 @@ extern "C" {
 #endif
 
 /*
- * Status of one operation, as a SCSI disk reports it. All zero is GOOD. CHECK CONDITION with sense
- * key 0h NO SENSE, 1h RECOVERED ERROR or Fh COMPLETED also says that the operation has been done: a
- * read has filled its buffer, and the initiator gets data and sense.
+ * Status of an operation, as a SCSI disk reports it. All zero is GOOD. With CHECK CONDITION and
+ * sense key 0h NO SENSE, 1h RECOVERED ERROR or Fh COMPLETED the operation has been done. A read has
+ * filled its buffer, and the initiator gets data and sense.
  */
 typedef struct spd_status {
     uint8_t scsi_status; /* SPD_STATUS_... (sense.h) */
@@ -28,7 +28,7 @@ typedef struct spd_status {
     uint8_t asc;         /* additional sense code and qualifier: SPD_ASC_... */
     uint8_t ascq;
     uint8_t information_valid; /* 1: information is the LBA that failed */
-    uint8_t reserved[3]; /* zeros, but for what spd_status_set_errno() notes for the log */
+    uint8_t reserved[3]; /* zeros; spd_status_set_errno() notes a value here for the log */
     uint64_t information;
 } spd_status;
 
@@ -45,11 +45,11 @@ SPD_API void SPD_CALL spd_status_set(spd_status *status, uint8_t sense_key, uint
     uint8_t ascq, const uint64_t *lba);
 
 /* BUSY: the trouble may pass, and the initiator tries again after a while. Replaces all of *status.
- * Not for a flush that failed where written data may be lost: a later flush that succeeds would
- * hide it. */
+ * Not for a failed flush that may have lost written data: a later flush that succeeds would hide
+ * the loss. */
 SPD_API void SPD_CALL spd_status_set_busy(spd_status *status);
 
-/* Says what errno means for a disk; on Windows also an error of Winsock. A negative errno value
+/* Translates an errno for a disk; on Windows also an error of Winsock. A negative errno value
  * means the same. 0 makes the status GOOD.
  *
  *     EIO, EBADMSG, EILSEQ, ENODATA, EUCLEAN   MEDIUM ERROR with the LBA: UNRECOVERED READ ERROR
@@ -72,13 +72,14 @@ SPD_API void SPD_CALL spd_status_set_errno(spd_status *status, int errnum, spd_o
     uint64_t lba);
 
 /* For the lines of a program: the name of a SCSI status, as "CHECK_CONDITION", and of a sense key,
- * as "MEDIUM_ERROR". Static; "UNKNOWN" where SAM-5 5.3.1 or SPC-4 4.5.6 has no such value. */
+ * as "MEDIUM_ERROR". Static; "UNKNOWN" for a value that SAM-5 5.3.1 or SPC-4 4.5.6 does not
+ * have. */
 SPD_API const char *SPD_CALL spd_scsi_status_name(uint8_t scsi_status);
 SPD_API const char *SPD_CALL spd_sense_key_name(uint8_t sense_key);
 
 /*
- * A device: its operations, and a pointer of its own that they find there. Every operation gets the
- * device as its first argument. This structure stays as it is; what grows is spd_ops.
+ * A device: its operations, and a pointer of its own for them. Every operation gets the device as
+ * its first argument. This structure never changes; spd_ops may grow.
  *
  * A device may have another one below it ("Filters").
  */
@@ -91,23 +92,22 @@ typedef struct spd_device {
  * Operations of a device. A device is simple or asynchronous.
  *
  * Simple: read, write, flush, unmap. Each does its work before it returns. They run in parallel on
- * the dispatcher threads (or the door's thread, see the flags above), in no particular order;
- * ranges are always within the unit, at least 1 block and at most max_transfer_length. `buffer` is
- * one piece of blocks * block_length bytes, of no particular alignment, and like `ranges` and
- * `status` valid until the operation returns. `status` is GOOD on entry; leave it for success.
+ * the dispatcher threads, or the door's thread (see the flags above), in no particular order.
+ * Ranges are always within the unit, and have 1 block to max_transfer_length bytes. `buffer` is one
+ * piece of blocks * block_length bytes, of no particular alignment. Like `ranges` and `status` it
+ * is valid until the operation returns. `status` is GOOD on entry; leave it for success.
  * An operation returns one of these:
- *   0                      status is the answer, be it GOOD or an error.
- *   -EIO, or another negative errno value: while status is GOOD, the answer is what
- *                          spd_status_set_errno() makes of it, with the first LBA of the operation.
+ *   0 status is the answer, GOOD or an error. -EIO, or another negative errno value: if status is
+ *   GOOD, spd_status_set_errno() makes the answer, with the first LBA of the operation.
  *                          Otherwise status is the answer.
  *   SPD_ERROR_WOULD_BLOCK  or -EAGAIN, when flags has SPD_NOWAIT: nothing was changed, and the
  *                          operation is called again, without that flag.
- * With a GOOD status any other value is a line in the log, and HARDWARE ERROR, INTERNAL TARGET
- * FAILURE for the initiator.
+ * With a GOOD status any other value is a line in the log, and the initiator gets HARDWARE ERROR,
+ * INTERNAL TARGET FAILURE.
  *
- * Asynchronous: submit, and nothing else. It is called on the door's thread (or on the one that
- * completes the request before), starts the work and returns without blocking;
- * spd_request_complete() ends it, from any thread, also from within submit.
+ * Asynchronous: only submit. It is called on the door's thread, or on the thread that completes the
+ * former request. It starts the work and returns without blocking. spd_request_complete() ends the
+ * request, from any thread, also from within submit.
  *
  * flush and unmap may be NULL: flush then does nothing, and unmap needs SPD_UNMAP_SUPPORTED clear.
  * write may be NULL with SPD_WRITE_PROTECTED.
@@ -136,54 +136,55 @@ typedef struct spd_ops {
     int (SPD_CALL *write)(spd_device *device, const void *buffer, uint64_t lba, uint32_t blocks,
         uint32_t flags, spd_status *status);
     /* Makes blocks durable; blocks == 0 means from lba to the end of the medium. Flushes overlap
-     * each other and writes with SPD_FUA. Beware of systems that tell an error of write-back to one
-     * of them only: it concerns all whose data was written before. */
+     * each other and writes with SPD_FUA. Beware of systems that report an error of write-back to
+     * only one of them: it concerns all whose data was written before. */
     int (SPD_CALL *flush)(spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags,
         spd_status *status);
     /* count ranges, 1 or more, each of at least 1 block; they may overlap each other. Together they
-     * have at most 256 MiB, which may be more than max_transfer_length; what initiators unmap
-     * beyond that comes in more calls. */
+     * have at most 256 MiB, which may be more than max_transfer_length. Longer unmaps come in
+     * several calls. */
     int (SPD_CALL *unmap)(spd_device *device, const spd_range *ranges, uint32_t count,
         uint32_t flags, spd_status *status);
     void (SPD_CALL *submit)(spd_device *device, spd_request *request);
     /* May be NULL. Nobody waits for the data or status of this request any more: its initiator has
      * aborted it or is gone, or the unit stops. The device has it: submit has returned, or a filter
-     * has it back, or the simple operation runs, or is about to, on a dispatcher thread. Work that
-     * can be ended early may end now, with any status; the request must still complete (the
-     * operation return), once. Until then a write or an unmap holds up what its initiator does
-     * next, and anything the end of the unit.
+     * has it back. Or the simple operation runs, or is about to, on a dispatcher thread. The work
+     * may end early, with any status; the request must still complete (the operation return), once.
+     * Until then a write or an unmap holds up its initiator's next steps, and every request holds
+     * up the end of the unit.
      *
-     * Called at most once for a request, from any thread of the library's, beside the operations;
-     * also from within spd_request_complete() of another request. Must not block. The request is
-     * valid until abort returns, even if it completes meanwhile, and may be completed from within
-     * abort. Lock order: as for submit. */
+     * Called at most once for a request, from any thread of the library, beside the operations. The
+     * call may also come from within spd_request_complete() of another request. Must not block. The
+     * request is valid until abort returns, even if it completes meanwhile, and may be completed
+     * from within abort. Lock order: as for submit. */
     void (SPD_CALL *abort)(spd_device *device, spd_request *request);
-    /* May be NULL. The unit stops: no new commands from now on, and what is under way is aborted.
+    /* May be NULL. The unit stops: no new commands from now on, and running ones are aborted.
      * Operations that wait for something outside, such as a server, should end soon. The last flush
      * is called after that. Called once for a unit that was started, from the thread that shuts it
      * down, beside operations. Must not block. */
     void (SPD_CALL *stop)(spd_device *device);
-    /* May be NULL; of an asynchronous filter. The device below has ended the request that this one
-     * has passed on by spd_request_pass(), with this status, which is valid until this returns. The
-     * request is this device's again: it ends it by spd_request_complete(), now or later, with this
-     * or another status, or passes it on once more. Without this operation the request ends with
-     * the status. Called from any thread, also from within spd_request_pass(). Must not block. */
+    /* May be NULL; for an asynchronous filter. The device below has ended the request that this
+     * filter has passed on by spd_request_pass(), with this status, which is valid until this
+     * returns. The filter has the request again. It ends it by spd_request_complete(), now or
+     * later, with this or another status, or passes it on once more. Without this operation the
+     * request ends with the status. Called from any thread, also from within spd_request_pass().
+     * Must not block. */
     void (SPD_CALL *returned)(spd_device *device, spd_request *request, const spd_status *status);
 } spd_ops;
 
-/* Zeros, and ops->size, which is to be sizeof(spd_ops) of the program's header. */
+/* Zeros, and ops->size, which is sizeof(spd_ops) of the program's header. */
 SPD_API void SPD_CALL spd_ops_init(spd_ops *ops, size_t size);
 
 /*
- * Requests of an asynchronous device: valid from submit until spd_request_complete(). Those of a
- * simple device: as long as the operation runs.
+ * Requests of an asynchronous device: valid from submit until spd_request_complete(). A request of
+ * a simple device is valid while the operation runs.
  */
-/* The request that the calling thread has the simple device at: what abort will name. NULL outside
- * of operations, in the last flush, and where an operation may not block: with SPD_NEVER_BLOCKS and
+/* The simple device's request on the calling thread, which abort will name. NULL outside of
+ * operations, in the last flush, and if an operation may not block: with SPD_NEVER_BLOCKS and
  * SPD_NOWAIT. */
 SPD_API spd_request *SPD_CALL spd_request_current(void);
-/* Whether it was aborted: 1, else 0. A simple operation that keeps its request for abort to find
- * asks after that, since abort may have been called before. An operation that takes long may also
+/* Whether it was aborted: 1, else 0. A simple operation that keeps its request for abort asks after
+ * that, since abort may have been called before. An operation that takes long may also
  * ask now and then. */
 SPD_API int SPD_CALL spd_request_is_aborted(const spd_request *request);
 SPD_API spd_operation SPD_CALL spd_request_operation(const spd_request *request);
@@ -191,14 +192,14 @@ SPD_API uint64_t SPD_CALL spd_request_lba(const spd_request *request);
 /* Flush: 0 means to the end of the medium. */
 SPD_API uint32_t SPD_CALL spd_request_blocks(const spd_request *request);
 SPD_API uint32_t SPD_CALL spd_request_flags(const spd_request *request);  /* SPD_FUA */
-/* Read and write: the memory to fill or take from, straight in the door's own buffers. *count
- * pieces whose lengths add up to blocks * block_length; NULL and 0 for all else. Owned by the
+/* Read and write: the memory to fill or to read, in the door's own buffers. It has *count pieces,
+ * whose lengths add up to blocks * block_length; NULL and 0 for other operations. Owned by the
  * library; do not write into the data of a write. */
 SPD_API const spd_vec *SPD_CALL spd_request_data(const spd_request *request, uint32_t *count);
-/* Unmap, as for the operation above; NULL and 0 for all else. Owned by the library. */
+/* Unmap, as for the operation above; NULL and 0 for other operations. Owned by the library. */
 SPD_API const spd_range *SPD_CALL spd_request_ranges(const spd_request *request, uint32_t *count);
-/* For the own use of the device that has the request, between submit and complete; NULL at submit.
- * A filter that has passed a request on finds its own pointer again in returned. */
+/* A pointer for the device that has the request, between submit and complete; NULL at submit. A
+ * filter that has passed a request on finds its own pointer again in returned. */
 SPD_API void SPD_CALL spd_request_set_context(spd_request *request, void *context);
 SPD_API void *SPD_CALL spd_request_context(const spd_request *request);
 /* Ends a request of an asynchronous device; status NULL is GOOD. Exactly once. The request must not
@@ -207,9 +208,9 @@ SPD_API void *SPD_CALL spd_request_context(const spd_request *request);
 SPD_API void SPD_CALL spd_request_complete(spd_request *request, const spd_status *status);
 
 /*
- * Filters. A filter is a device that stands on another one, the device below: it does something of
- * its own, and has the device below do the rest. Only the device on top is given to a unit, and a
- * filter looks like any other device to what is above it.
+ * Filters. A filter is a device above another one, the device below. It does its own work, and has
+ * the device below do the rest. A unit gets only the device on top, and a filter looks like any
+ * other device from above.
  *
  *     static int count_read(spd_device *device, void *buffer, ...)
  *     {
@@ -221,18 +222,18 @@ SPD_API void SPD_CALL spd_request_complete(spd_request *request, const spd_statu
  *
  * A simple filter calls the device below by spd_device_read() and its like, within its own
  * operation. An asynchronous one passes the request on by spd_request_pass() and returns; its
- * operation `returned` is called when the device below ends it. A filter may be both, and
- * spd_ops_fit() leaves of it what the device below can do. The devices of a stack are all simple or
- * all asynchronous. What a filter has no operation for is never called below it.
+ * operation `returned` is called when the device below ends it. A filter may be both; spd_ops_fit()
+ * keeps the operations that the device below has. The devices of a stack are all simple or all
+ * asynchronous. An operation that a filter lacks is never called below it.
  */
 enum { SPD_FILTERS_MAX = 4 }; /* asynchronous ones above a device */
 
-/* Takes out of a filter's operations those that the device below has none for, so that the library
- * knows what the stack lacks. abort and stop stay. */
+/* Removes a filter's operations that the device below lacks, so that the library knows the
+ * operations of the stack. abort and stop stay. */
 SPD_API void SPD_CALL spd_ops_fit(spd_ops *ops, const spd_device *below);
 
-/* The operations of a simple device, as a filter above it calls them: with ranges of its own choice
- * within the device, and an answer as from the operation itself. status is to be GOOD before. A
+/* The operations of a simple device, as a filter above it calls them. The filter chooses ranges
+ * within the device, and gets an answer as from the operation itself. status must be GOOD before. A
  * flush that the device lacks does nothing; any other operation is refused: CHECK CONDITION with
  * ILLEGAL REQUEST, INVALID COMMAND OPERATION CODE. */
 SPD_API int SPD_CALL spd_device_read(spd_device *device, void *buffer, uint64_t lba,
@@ -244,17 +245,17 @@ SPD_API int SPD_CALL spd_device_flush(spd_device *device, uint64_t lba, uint32_t
 SPD_API int SPD_CALL spd_device_unmap(spd_device *device, const spd_range *ranges, uint32_t count,
     uint32_t flags, spd_status *status);
 
-/* For the operation abort of a filter: tells the device below, where that is a simple one and wants
- * to know. The library itself tells the asynchronous device of a stack that has the request. */
+/* For the operation abort of a filter: tells the device below, if that is a simple one with abort.
+ * The library itself tells the asynchronous device of a stack that has the request. */
 SPD_API void SPD_CALL spd_device_abort(spd_device *below, spd_request *request);
 /* For the operation stop of a filter: stops the device below. */
 SPD_API void SPD_CALL spd_device_stop(spd_device *below);
 
 /* An asynchronous filter has this request, and hands it to the device below, whose submit is called
- * within. Until `returned` is called the filter must not touch the request. One that was aborted is
+ * within. Until `returned` is called the filter must not touch the request. An aborted request is
  * not handed over, but returned at once with ABORTED COMMAND. Called in submit and in returned, or
- * later and on any thread; a filter that passes a request on within returned, to try again, does so
- * a few times only. *below stays as long as the unit. At most SPD_FILTERS_MAX devices can have
+ * later and on any thread. A filter that passes a request on within returned, to try again, does so
+ * only a few times. *below stays as long as the unit. At most SPD_FILTERS_MAX devices can have
  * passed one request on. */
 SPD_API void SPD_CALL spd_request_pass(spd_request *request, spd_device *below);
 

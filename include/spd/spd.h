@@ -4,10 +4,10 @@
 /*
  * WinSpd: an ordinary program is a disk.
  *
- * A program fills in the parameters of a storage unit and the operations of the device that serves
- * it, creates the unit behind a door (a URI such as
+ * A program fills in the parameters of a storage unit, and the operations of the device that serves
+ * it. It creates the unit behind a door (a URI such as
  * iscsi://127.0.0.1:3260/iqn.2026-01.org.example:disk) and starts it. From then on SCSI initiators
- * see a disk, and the operations are called.
+ * see a disk, and the library calls the operations.
  *
  *     spd_params params = SPD_PARAMS_INIT;
  *     params.block_count = 1 << 20;
@@ -18,20 +18,21 @@
  *     spd_unit_wait(unit);
  *     spd_unit_delete(unit);
  *
- * Conventions. Functions that can fail return 0 or a negative spd_error; on failure nothing is
- * half done, and spd_error_detail() says which value it was. Strings are UTF-8 and NUL-terminated
+ * Conventions. Functions that can fail return 0 or a negative spd_error; on failure nothing is half
+ * done, and spd_error_detail() names the value at fault. Strings are UTF-8 and NUL-terminated
  * unless said otherwise. Blocks are the unit's own logical blocks; lengths are bytes. Pointers that
- * are passed in are read during the call and not kept, unless said otherwise; none may be NULL
- * where that is not mentioned. Structures that may grow begin with their size, so that a program
+ * are passed in are read during the call and not kept, unless said otherwise. NULL is allowed only
+ * where a comment says so. Structures that may grow begin with their size, so that a program
  * built against an older header keeps working.
  *
- * Threads. Every function may be called from any thread, and different units are independent; what
- * may not overlap is said at the function. The library's threads block all signals.
+ * Threads. Every function may be called from any thread, and different units are independent. The
+ * comment of a function names calls that may not overlap with it. The library's threads block all
+ * signals.
  *
  * Misuse. A call that breaks this contract, and after which a program would hang or lose data, ends
- * the process with abort(). A line on standard error, and to the function of spd_log_set(), says
- * which function was called and what is wrong. The library notices, in release builds as well:
- *   - NULL for what may not be NULL;
+ * the process with abort(). A line on standard error, and to the function of spd_log_set(), names
+ * the function and the fault. The library notices, in release builds as well:
+ *   - NULL for a pointer that may not be NULL;
  *   - a unit that was deleted, or that was created before fork() where the child is calling;
  *   - spd_unit_wait(), spd_unit_wait_for() and spd_unit_delete() within an operation of the unit,
  *     and spd_unit_shutdown_on_signal(NULL) within any;
@@ -62,28 +63,29 @@ SPD_API uint32_t SPD_CALL spd_version(void);
 
 /* For a program that opens a file before its unit: opens the null device as each of the descriptors
  * 0 to 2 that is closed. Otherwise that file becomes standard output or error, and messages are
- * written into it. spd_unit_create() does the same for what the library opens. SPD_ERROR_SYSTEM. */
+ * written into it. spd_unit_create() does the same for files that the library opens.
+ * SPD_ERROR_SYSTEM. */
 SPD_API int SPD_CALL spd_reserve_descriptors(void);
 
 /* For a program that a service manager starts: takes the listening sockets that LISTEN_FDS
- * announces to this process, by the protocol of sd_listen_fds(3). A door uses the one that listens
- * at exactly its own address, and opens none. Call it before there are other threads, since it
- * removes the variables LISTEN_* from the environment. Returns how many there are, 0 also on
- * Windows, or SPD_ERROR_SYSTEM: one is no listening stream socket, or there are more than 64. */
+ * announces to this process, by the protocol of sd_listen_fds(3). A door uses the socket that
+ * listens at exactly its own address, and opens none. Call it before there are other threads, since
+ * it removes the variables LISTEN_* from the environment. Returns their number, 0 also on Windows,
+ * or SPD_ERROR_SYSTEM: a descriptor is no listening stream socket, or there are more than 64. */
 SPD_API int SPD_CALL spd_inherit_sockets(void);
 
 /*
- * Parameters of a storage unit. Fill with SPD_PARAMS_INIT, then change what matters.
+ * Parameters of a storage unit. Fill them with SPD_PARAMS_INIT, then change some.
  */
 enum {
     SPD_WRITE_PROTECTED = 1u << 0, /* writes and unmaps fail with DATA PROTECT, and never reach the
                                     * device */
     SPD_CACHE = 1u << 1,           /* there is a volatile write cache: flush is needed and called.
                                     * Without it every read and write carries SPD_FUA */
-    SPD_UNMAP_SUPPORTED = 1u << 2, /* thin provisioning: what is unmapped need not be kept */
+    SPD_UNMAP_SUPPORTED = 1u << 2, /* thin provisioning: unmapped data need not be kept */
     SPD_NEVER_BLOCKS = 1u << 3,    /* operations only touch memory: they are called on the door's
-                                    * own thread, which saves a hand-off. One that blocks stalls
-                                    * the door */
+                                    * own thread, which saves a hand-off. An operation that blocks
+                                    * stalls the door */
     SPD_TRY_FIRST = 1u << 4,       /* simple operations are first called on the door's thread with
                                     * SPD_NOWAIT; those that return SPD_ERROR_WOULD_BLOCK are called
                                     * again on a dispatcher thread, without it */
@@ -103,34 +105,34 @@ typedef struct spd_params {
                                      * names */
     uint64_t block_count;           /* >= 1; block_count * block_length <= 2^63 */
     uint32_t block_length;          /* bytes, a power of two from 512 to 65536; default 512. Linux
-                                     * shows a disk with longer ones than 4096 as one of 0 bytes */
+                                     * shows a disk with blocks longer than 4096 as one of 0
+                                     * bytes */
     uint32_t physical_block_length; /* bytes, a power of two >= block_length, at most 32768 of them;
                                      * 0: max(4096, block_length) */
     uint32_t max_transfer_length;   /* bytes, the most that one operation moves: a multiple of
                                      * block_length, at most 16 MiB; 0: 1 MiB */
     uint32_t unmap_granularity;     /* bytes, a multiple of block_length; 0: not reported */
     uint32_t flags;                 /* SPD_WRITE_PROTECTED | ...; default SPD_CACHE */
-    uint32_t queue_depth;           /* commands that one initiator may have under way, 1 to
+    uint32_t queue_depth;           /* commands that an initiator may have running at once, 1 to
                                      * 4096; 0: 256 */
     char product_id[17];            /* printable ASCII, at most 16 characters; default
                                      * "WinSpd Disk" */
     char product_revision[5];       /* printable ASCII, at most 4 characters; default "1.0" */
     uint32_t grace;                 /* seconds, at most SPD_GRACE_MAX, for which the Windows driver
-                                     * keeps the disk of a program that has died: a new unit with
-                                     * the same parameters, made by the same user, takes it over,
-                                     * with the requests that wait. Only for contents that outlive
-                                     * the program; other doors refuse it. Default 0: the disk
-                                     * goes at once */
+                                     * keeps the disk of a program that has died. A new unit of the
+                                     * same user with the same parameters takes it over, with the
+                                     * waiting requests. Only for contents that outlive the program;
+                                     * other doors refuse it. Default 0: the disk goes at once */
     uint32_t reserved;              /* 0 */
     uint8_t wwn[16];                /* the world wide name, by which systems tell disks apart: an
                                      * NAA identifier (SPC-4 7.8.6.6), and then zeros */
-    uint32_t wwn_length;            /* bytes of wwn: 8 with NAA 2h, 3h or 5h, 16 with NAA 6h; 0: one
-                                     * of NAA 3h that is made of the guid */
-    uint32_t max_unmap_blocks;      /* the most that one unmap command may cover, at least the
-                                     * granularity: bounds how long one takes; 0: no limit */
-    uint32_t slow_call;             /* milliseconds: an operation that takes longer is a line of the
-                                     * log, while it is under way and at its end; default 5000; 0:
-                                     * none is */
+    uint32_t wwn_length;            /* bytes of wwn: 8 with NAA 2h, 3h or 5h, 16 with NAA 6h; 0: a
+                                     * name of NAA 3h is made of the guid */
+    uint32_t max_unmap_blocks;      /* the most that an unmap command may cover, at least the
+                                     * granularity: bounds its time; 0: no limit */
+    uint32_t slow_call;             /* milliseconds: the log has lines about an operation that takes
+                                     * longer, while it runs and at its end; default 5000; 0:
+                                     * none */
     uint32_t reserved_2;            /* 0 */
 } spd_params;
 
@@ -138,8 +140,8 @@ typedef struct spd_params {
     { sizeof(spd_params), {0}, 0, 512, 0, 0, 0, SPD_CACHE, 0, "WinSpd Disk", "1.0", 0, 0, {0}, \
         0, 0, 5000, 0 }
 
-/* The same as a function: fills in the defaults, as much of them as size says, which is
- * sizeof(spd_params) of the header that the program was built with; params->size is set to it. */
+/* The same as a function: fills in the defaults of the first size bytes. size is sizeof(spd_params)
+ * of the header with which the program was built; params->size is set to it. */
 SPD_API void SPD_CALL spd_params_init(spd_params *params, size_t size);
 
 /*
@@ -157,15 +159,15 @@ SPD_API void SPD_CALL spd_params_init(spd_params *params, size_t size);
  *     spd_queue_end(queue);
  *     join the threads, spd_unit_delete(unit), spd_queue_delete(queue)
  */
-/* Makes an empty queue, to be deleted with spd_queue_delete(). SPD_ERROR_NO_MEMORY, and then *queue
- * is NULL. */
+/* Makes an empty queue, to be deleted with spd_queue_delete(). After SPD_ERROR_NO_MEMORY *queue is
+ * NULL. */
 SPD_API int SPD_CALL spd_queue_create(spd_queue **queue);
-/* For spd_ops.submit and nothing else: puts the request into the queue that is the device's
- * context. Several units may have one queue. */
+/* Only for spd_ops.submit: puts the request into the queue that is the device's context. Several
+ * units may have one queue. */
 SPD_API void SPD_CALL spd_queue_submit(spd_device *device, spd_request *request);
-/* Waits for the request that has been in the queue for longest, and takes it. The caller, any
- * number of threads at a time, then has it as submit would. An aborted request comes, too, and must
- * be completed. NULL: the queue has ended, and is empty. */
+/* Waits for the request that has been in the queue for longest, and takes it. The caller then has
+ * the request as submit would; any number of threads may call at once. An aborted request comes,
+ * too, and must be completed. NULL: the queue has ended, and is empty. */
 SPD_API spd_request *SPD_CALL spd_queue_take(spd_queue *queue);
 /* No more requests will come, since spd_unit_wait() has returned for all units of the queue: takers
  * return. Call it after that, as the last flush is a request as well. */
@@ -182,110 +184,109 @@ SPD_API void SPD_CALL spd_queue_delete(spd_queue *queue);
  * and may do nothing with those of its parent. A program that becomes a daemon forks first.
  */
 
-/* Creates a unit. device_name chooses its door; NULL means this system's best
- * (SPD_ERROR_DOOR_MISSING when it has none). Otherwise it is a URI:
+/* Creates a unit. device_name chooses its door; NULL means this system's best door
+ * (SPD_ERROR_DOOR_MISSING if it has none). Otherwise it is a URI:
  *
  *     iscsi://HOST[:PORT]/IQN    an iSCSI target; spd-names(7) lists the query parameters
  *     unix:PATH                  the WinSpd transaction protocol on a Unix socket
  *
- * Checks everything and binds the address, serves nothing yet. params, the device and its ops are
- * copied, the device's context is kept as it is: operations get the copy. *unit is NULL on failure,
- * else to be deleted with spd_unit_delete().
+ * Checks everything and binds the address, but serves nothing yet. It copies params, the device and
+ * its ops, and keeps the device's context: operations get the copy. *unit is NULL on failure;
+ * otherwise delete it with spd_unit_delete().
  *
- * Errors: what is wrong with params (SIZE, BLOCK_COUNT, BLOCK_LENGTH, PHYSICAL_BLOCK_LENGTH,
- * TRANSFER_LENGTH, UNMAP, TEXT, FLAGS, QUEUE_DEPTH, GRACE, WWN) or ops (SIZE, OPS, UNMAP); with the
- * name (URI, SCHEME, DOOR_MISSING, URI_PARAMETER, ADDRESS, ADDRESS_IN_USE, ACCESS, ANONYMOUS,
- * SECRET); or with the system (NO_MEMORY, SYSTEM). */
+ * Errors of params are SIZE, BLOCK_COUNT, BLOCK_LENGTH, PHYSICAL_BLOCK_LENGTH, TRANSFER_LENGTH,
+ * UNMAP, TEXT, FLAGS, QUEUE_DEPTH, GRACE and WWN. Errors of ops are SIZE, OPS and UNMAP. Errors of
+ * the name are URI, SCHEME, DOOR_MISSING, URI_PARAMETER, ADDRESS, ADDRESS_IN_USE, ACCESS, ANONYMOUS
+ * and SECRET. Errors of the system are NO_MEMORY and SYSTEM. */
 SPD_API int SPD_CALL spd_unit_create(const char *device_name, const spd_params *params,
     const spd_device *device, spd_unit **unit);
 
-/* One more door to the same unit, at most 16; before spd_unit_start(), else SPD_ERROR_STATE. Errors
- * as above; the unit stays as it was. */
+/* Adds a door to the same unit, at most 16; before spd_unit_start(), else SPD_ERROR_STATE. Errors
+ * are as above; the unit then stays unchanged. */
 SPD_API int SPD_CALL spd_unit_add_door(spd_unit *unit, const char *device_name);
 
-/* Starts the doors and `threads` dispatcher threads, at most 1024 (0: eight, or one per usable CPU
- * where there are more, and another one, which no initiator gets beside all of those; none are made
- * for a device that never blocks or is asynchronous). Initiators have turns on them. Operations may
- * be called before this returns. Errors: STATE (it was started or shut down before) and THREADS
- * when too many are asked for leave the unit as it was; after any other the unit has stopped and
- * can only be deleted. */
+/* Starts the doors and `threads` dispatcher threads, at most 1024. 0 means eight, or one per usable
+ * CPU if there are more, and a further one, which no initiator gets beside all of those. A device
+ * that never blocks or is asynchronous has no such threads. Initiators take turns on them.
+ * Operations may be called before this returns. After STATE (it was started or shut down before),
+ * and after THREADS for too many, the unit stays unchanged. After any other error the unit has
+ * stopped and can only be deleted. */
 SPD_API int SPD_CALL spd_unit_start(spd_unit *unit, uint32_t threads);
 
-/* Stops the doors: no new commands from now on. What waits is aborted, what the device has is
- * waited for (by spd_unit_wait), each exactly once. Returns at once; safe to call twice, and from
- * an operation. Not from a signal handler (see spd_unit_shutdown_on_signal). */
+/* Stops the doors: no new commands from now on. Waiting requests are aborted, and spd_unit_wait()
+ * waits for those that the device has. Returns at once; it is safe to call it twice, and from an
+ * operation. Do not call it from a signal handler (see spd_unit_shutdown_on_signal). */
 SPD_API void SPD_CALL spd_unit_shutdown(spd_unit *unit);
 
 /* Waits until the unit was shut down and all its threads have ended. Last of all, with SPD_CACHE
  * set and SPD_WRITE_PROTECTED clear, the device's flush is called (lba 0, blocks 0), or submitted,
- * on the calling thread. An asynchronous device must complete what it has. Returns 0 after an
- * orderly shutdown, otherwise the error that stopped the unit; SPD_ERROR_FLUSH when the last flush
- * failed, and spd_error_detail() says why; SPD_ERROR_STATE when the unit was never started. Several
+ * on the calling thread. An asynchronous device must complete its requests. Returns 0 after an
+ * orderly shutdown, otherwise the error that stopped the unit. SPD_ERROR_FLUSH: the last flush
+ * failed, and spd_error_detail() says why. SPD_ERROR_STATE: the unit was never started. Several
  * threads may wait. Not from an operation. */
 SPD_API int SPD_CALL spd_unit_wait(spd_unit *unit);
 
-/* Waits as spd_unit_wait() does, with a bound: until the unit is shut down without one, and from
- * then on so many seconds at most. SPD_ERROR_HANGS: there are still operations that the device has
- * not ended; the detail names the oldest. The unit stays as it was, so the program may wait again.
- * Otherwise it should end at once (_Exit), since spd_unit_delete() would wait. The last flush is
- * called on a thread of the library; SPD_ERROR_THREADS when that cannot be made. */
+/* Waits as spd_unit_wait() does, but after the shutdown for at most so many seconds.
+ * SPD_ERROR_HANGS: the device has not ended some operations; the detail names the oldest. The unit
+ * stays unchanged, so the program may wait again. Otherwise it should end at once
+ * (_Exit), since spd_unit_delete() would wait. The last flush is called on a thread of the library;
+ * SPD_ERROR_THREADS when that cannot be made. */
 SPD_API int SPD_CALL spd_unit_wait_for(spd_unit *unit, uint32_t seconds);
 
 /* Shuts down, waits and frees; NULL does nothing. Takes back spd_unit_shutdown_on_signal(). Not
- * from an operation, and nothing but operations may use the unit any more: threads that wait for it
- * have returned. */
+ * from an operation. Only operations may still use the unit: threads that wait for it have
+ * returned. */
 SPD_API void SPD_CALL spd_unit_delete(spd_unit *unit);
 
 /* From now on SIGINT, SIGTERM and SIGHUP (console events on Windows) shut this unit down, and all
- * others of the process for which it was called; one for which it is called after such a signal is
- * shut down at once. A SIGINT or SIGTERM that comes a second later, or after that, has the effect
- * it had before, so that a device that hangs can still be ended; timeout(1), for example, sends
- * two at once. Further SIGHUPs have none, for a terminal that goes sends several. SIGHUP is left
- * alone where it is ignored, as under nohup(1). SIGPIPE is ignored: a reader that has gone must
- * not end a disk before its last flush. NULL takes it back for all units and restores the
- * handlers; where one of these signals has come, later ones act as if it were still on, since the
- * others of its kind may come while the program ends. In a child of fork() signals act as they did
- * before. */
+ * other units of the process for which it was called. After such a signal, a call shuts its unit
+ * down at once. A SIGINT or SIGTERM that comes a second later, or after that, has its former
+ * effect, so that a device that hangs can still be ended. Two at once, as timeout(1) sends them,
+ * count once. Further SIGHUPs have no effect, since a terminal that closes sends several. SIGHUP is
+ * left alone if it is ignored, as under nohup(1). SIGPIPE is ignored: a reader that has gone must
+ * not end a disk before its last flush. NULL takes it back for all units and restores the handlers.
+ * If one of these signals has come, later ones act as if it were still on, since others of its kind
+ * may come while the program ends. In a child of fork() signals act as they did before. */
 SPD_API int SPD_CALL spd_unit_shutdown_on_signal(spd_unit *unit);
 
-/* Copies the effective parameters, defaults filled in, with the present capacity: as much of them
- * as params->size says, which the caller has set. SPD_ERROR_SIZE. */
+/* Copies the first params->size bytes of the effective parameters, with defaults filled in and the
+ * present capacity. The caller has set params->size. SPD_ERROR_SIZE. */
 SPD_API int SPD_CALL spd_unit_params(const spd_unit *unit, spd_params *params);
 
 /* The present capacity in blocks: spd_unit_resize() changes it. */
 SPD_API uint64_t SPD_CALL spd_unit_block_count(const spd_unit *unit);
 
-/* The URI by which initiators find door `index`, with what was chosen at run time filled in (a port
- * of 0) and the LUN: scsitool(1), QEMU and libiscsi take it as it is. NULL past the last. Valid as
+/* The URI by which initiators find door `index`, with the LUN and the port that was chosen for 0.
+ * scsitool(1), QEMU and libiscsi take it unchanged. NULL past the last. Valid as
  * long as the unit. */
 SPD_API const char *SPD_CALL spd_unit_door_uri(const spd_unit *unit, uint32_t index);
 
-/* The device name that makes door `index` again: what spd_unit_create() or spd_unit_add_door() was
- * given, with its parameters, the port that was chosen, and %HH for what cannot be printed. NULL
- * past the last. Valid as long as the unit. */
+/* The device name that makes door `index` again: the name of spd_unit_create() or
+ * spd_unit_add_door(), with its parameters. It has the port that was chosen, and %HH for bytes that
+ * cannot be printed. NULL past the last. Valid as long as the unit. */
 SPD_API const char *SPD_CALL spd_unit_door_name(const spd_unit *unit, uint32_t index);
 
-/* The error of the last call that failed to change this unit, on any thread, or of what has stopped
- * it; 0: there was none. Copies its spd_error_detail() as well, cut to size bytes; detail may be
- * NULL where size is 0. */
+/* The error of the last call that failed to change this unit, on any thread, or the error that
+ * stopped it; 0: none. Copies its spd_error_detail() as well, cut to size bytes; detail may be NULL
+ * if size is 0. */
 SPD_API int SPD_CALL spd_unit_last_error(const spd_unit *unit, char *detail, size_t size);
 
 /* Changes the capacity, from 1 block to 2^63 bytes, else SPD_ERROR_BLOCK_COUNT; initiators get a
  * CAPACITY DATA HAS CHANGED unit attention. The device must already serve the new range when
- * growing. Tasks under way may still reach the old end. */
+ * growing. Running tasks may still reach the old end. */
 SPD_API int SPD_CALL spd_unit_resize(spd_unit *unit, uint64_t block_count);
 
 /*
- * Statistics, since the unit was created. They are counted while they are read, so sums that belong
- * together may differ by what was under way.
+ * Statistics, since the unit was created. Counting goes on while they are read, so related sums may
+ * differ by the running operations.
  */
 enum { SPD_LATENCY_BUCKETS = 32 };
 
 typedef struct spd_operation_statistics {
     size_t size;            /* sizeof(spd_operation_statistics), set by the caller */
     uint64_t operations;    /* that ended, well or not */
-    uint64_t errors;        /* those of them that were not completed: their status was not GOOD, and
-                             * not CHECK CONDITION with NO SENSE, RECOVERED ERROR or COMPLETED */
+    uint64_t errors;        /* operations that were not completed: their status was neither GOOD nor
+                             * CHECK CONDITION with NO SENSE, RECOVERED ERROR or COMPLETED */
     uint64_t bytes;         /* moved or unmapped by the others */
     uint64_t latency_total; /* nanoseconds, from the device's call to its completion */
     uint64_t latency[SPD_LATENCY_BUCKETS]; /* bucket i counts latencies in [2^i, 2^(i+1)) ns */
@@ -294,15 +295,15 @@ typedef struct spd_operation_statistics {
 typedef struct spd_statistics {
     size_t size;       /* sizeof(spd_statistics), set by the caller */
     uint64_t commands; /* SCSI commands finished, of any kind */
-    uint64_t aborted;  /* those that were ended before: by their initiator or by a shutdown */
+    uint64_t aborted;  /* commands that ended early: by their initiator or by a shutdown */
 } spd_statistics;
 
-/* Zeros, and the size, which is to be that of the program's header. */
+/* Zeros, and the size, which is that of the program's header. */
 SPD_API void SPD_CALL spd_statistics_init(spd_statistics *statistics, size_t size);
 SPD_API void SPD_CALL spd_operation_statistics_init(spd_operation_statistics *statistics,
     size_t size);
 
-/* Both fill in as much as statistics->size says; SPD_ERROR_SIZE when that makes no sense. */
+/* Both fill in statistics->size bytes; SPD_ERROR_SIZE when that size is impossible. */
 SPD_API int SPD_CALL spd_unit_statistics(const spd_unit *unit, spd_statistics *statistics);
 /* SPD_ERROR_NOT_SUPPORTED: the library does not know the operation. */
 SPD_API int SPD_CALL spd_unit_operation_statistics(const spd_unit *unit, spd_operation operation,
@@ -312,38 +313,39 @@ SPD_API int SPD_CALL spd_unit_operation_statistics(const spd_unit *unit, spd_ope
  * Helpers.
  */
 
-/* Where messages go: one line without its end, fit to print (control characters and bytes that are
- * no UTF-8 are \xHH in it). level: 0 error, 1 warning, 2 information, 3 debug. Until the first call
- * all but debug lines go to standard error, with the time; NULL throws all away.
+/* Sets the function that gets messages. text is a line without its end, fit to print: control
+ * characters and bytes that are no UTF-8 are \xHH in it. level: 0 error, 1 warning, 2 information,
+ * 3 debug. Until the first call all but debug lines go to standard error, with the time; NULL
+ * discards all.
  *
  * The function is called on a thread of the library, one line at a time. No I/O waits for it: lines
- * that it does not take in time are lost, and a line says how many. spd_log_set(), the deletion of
- * the last unit and exit() wait for the lines written before, at most 2 seconds; then the former
- * function is called no more, unless it still has not returned. It may call this library, but
- * must not delete a unit. context is passed to it, and is not used any more once it is not called
- * any more. After fork() the child gets its own lines. */
+ * that it does not take in time are lost, and a line counts them. spd_log_set(), the deletion of
+ * the last unit and exit() wait for earlier lines, at most 2 seconds. Then the former function is
+ * called no more, unless it still has not returned. It may call this library, but must not delete a
+ * unit. It gets context, which is not used any more after its last call. After fork() the child
+ * gets its own lines. */
 typedef void (SPD_CALL *spd_log_function)(void *context, int level, const char *text);
 SPD_API void SPD_CALL spd_log_set(spd_log_function function, void *context);
 
-/* Writes a line of the program where the library's own go: a device that fails may say why. level
- * is that of spd_log_set(); text may be anything and is made fit to print, at most 1023 bytes of
- * it. Ten lines may come at once, and then one each ten seconds; a line gives the number of those
- * that were left out, for initiators can make a device fail. Any thread; never waits. */
+/* Writes a line of the program beside the library's own: a device that fails may say why. level is
+ * that of spd_log_set(). text may be anything; at most 1023 bytes of it are made fit to print. Ten
+ * lines may come at once, and then one each ten seconds, since initiators can make a device fail. A
+ * line counts those that were left out. Any thread; never waits. */
 SPD_API void SPD_CALL spd_log_line(int level, const char *text);
 
 /* A version-5 (name-based, RFC 4122 4.3) GUID of any text: the same text gives the same GUID, in
  * every version of this library. */
 SPD_API void SPD_CALL spd_guid_from_name(const char *name, uint8_t guid[16]);
 /* The text of a GUID to bytes and back. "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx" is read in either
- * case; 0 or SPD_ERROR_TEXT, and then guid is untouched. It is written in lower case, with a
+ * case; 0 or SPD_ERROR_TEXT, which leaves guid untouched. It is written in lower case, with a
  * NUL. */
 SPD_API int SPD_CALL spd_guid_parse(const char *text, uint8_t guid[16]);
 SPD_API void SPD_CALL spd_guid_format(const uint8_t guid[16], char text[37]);
 
-/* A classic master boot record in a 512-byte buffer: 1 to 4 partitions, which may stand in any
- * order; addresses are blocks of the disk; CHS fields as of 255 heads and 63 sectors, clipped; a
- * non-zero disk signature taken from guid; code that ends a boot attempt. SPD_ERROR_PARTITION, and
- * the buffer is untouched, when they are not as that text says. */
+/* Makes a classic master boot record in a 512-byte buffer, with 1 to 4 partitions in any order.
+ * Addresses are blocks of the disk. CHS fields are for 255 heads and 63 sectors, clipped. The
+ * record has a non-zero disk signature from guid, and code that ends a boot attempt.
+ * SPD_ERROR_PARTITION leaves the buffer untouched: its text lists the rules. */
 typedef struct spd_partition {
     uint8_t type;    /* not 0; 0x07 NTFS, 0x83 Linux, 0xEE protective, ... */
     uint8_t active;  /* 0 or 0x80 */

@@ -301,7 +301,8 @@ protected:
 
 namespace detail {
 
-/* What the library calls. The context is the object, as a pointer to the base class. */
+/* The functions that the library calls. The context is the object, as a pointer to the base
+ * class. */
 template <class Device> struct entry {
     static Device &of(const spd_device *self) noexcept
     {
