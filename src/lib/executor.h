@@ -34,7 +34,6 @@ struct spd_executor {
 
     bool keeps_thread;     /* a long command goes on without giving way to others */
     bool ranges_in_buffer; /* those of an unmap are no longer than max_transfer_length together */
-    bool waits_on_own;     /* a thread of the device is in spd_unit_wait() while it is deleted */
 };
 
 extern const struct spd_executor spd_executor_inline; /* simple, never blocks */

@@ -113,7 +113,7 @@ void spd_unit_check_deletion(struct spd_unit *unit, const char *function)
     if (again)
         spd_misuse(function, "another thread is deleting the unit");
     os_mutex_lock(&unit->lock);
-    waited_for = unit->waiting && !unit->executor->waits_on_own;
+    waited_for = unit->waiting;
     os_mutex_unlock(&unit->lock);
     if (waited_for)
         spd_misuse(function, "another thread waits in spd_unit_wait() for the unit that would be "

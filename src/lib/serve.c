@@ -62,7 +62,6 @@ const struct spd_executor spd_executor_lent = {
     .stop = spd_dispatchers_stop,
     .keeps_thread = true,
     .ranges_in_buffer = true,
-    .waits_on_own = true,
 };
 
 bool spd_unit_is_lent(const struct spd_unit *unit)

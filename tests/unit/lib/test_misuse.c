@@ -8,12 +8,14 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "lib/serve.h"
 #include "lib/unit.h"
 #include "../child.h"
 #include "alone.h"
@@ -320,12 +322,10 @@ static void *wait_on_a_thread(void *unused)
     return unused;
 }
 
-static void delete_what_is_waited_for(void)
+static void delete_while_a_thread_waits(void)
 {
     pthread_t thread;
 
-    in_operation = NULL;
-    open_unit(&async, SPD_WRITE_PROTECTED);
     pthread_create(&thread, NULL, wait_on_a_thread, NULL);
     for (bool waited_for = false; !waited_for;) {
         os_mutex_lock(&unit->lock);
@@ -333,6 +333,23 @@ static void delete_what_is_waited_for(void)
         os_mutex_unlock(&unit->lock);
     }
     spd_unit_delete(unit);
+}
+
+static void delete_what_is_waited_for(void)
+{
+    in_operation = NULL;
+    open_unit(&async, SPD_WRITE_PROTECTED);
+    delete_while_a_thread_waits();
+}
+
+static void delete_what_is_lent_and_waited_for(void)
+{
+    spd_params params = test_params(SPD_WRITE_PROTECTED);
+
+    if (spd_unit_create_lent("loop:", &params, SCSI_PROFILE_MODERN,
+            &(spd_device){ &async, NULL }, NULL, &unit) || spd_unit_start(unit, 0))
+        abort();
+    delete_while_a_thread_waits();
 }
 
 static void *delete_on_a_thread(void *unused)
@@ -378,6 +395,8 @@ static void a_unit_in_use_is_not_deleted(void **state)
     (void)state;
     alone_expect_abort(delete_what_is_waited_for, "libspd: error: spd_unit_delete(): another "
         "thread waits in spd_unit_wait() for the unit");
+    alone_expect_abort(delete_what_is_lent_and_waited_for, "libspd: error: spd_unit_delete(): "
+        "another thread waits in spd_unit_wait() for the unit");
     alone_expect_abort(delete_by_two_threads, "libspd: error: spd_unit_delete(): another thread is "
         "deleting the unit");
     alone_expect_abort(delete_within_the_log_function, "libspd: error: spd_unit_delete(): called "
