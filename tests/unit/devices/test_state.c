@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -186,6 +187,44 @@ static void former_text_is_put_back_in_place(void **unused)
     assert_int_equal(rmdir(directory), 0);
 }
 
+/* Each draft has the name of its process. */
+static void two_programs_that_write_at_once_leave_a_file_of_one(void **unused)
+{
+    enum { PROGRAMS = 4, TIMES = 50, LONG = 3000 };
+    char folder[WORK_PATH_MAX], path[WORK_PATH_MAX + 8], body[LONG];
+    size_t length;
+    int status;
+
+    (void)unused;
+    assert_non_null(mkdtemp(work_template(folder, "state")));
+    snprintf(path, sizeof path, "%s/state", folder);
+    for (int i = 0; i < PROGRAMS; i++) {
+        pid_t child = fork();
+
+        assert_true(child >= 0);
+        memset(body, 'a' + i, sizeof body);
+        for (int n = 0; child == 0 && n < TIMES; n++) {
+            if (state_write(path, body, sizeof body - (size_t)i) != 0)
+                _exit(1);
+        }
+        if (child == 0)
+            _exit(0);
+    }
+    for (int ended = 0; ended < PROGRAMS;) {
+        if (state_read(path, text, &length) == 0) {
+            assert_int_equal(length, LONG - (text[0] - 'a'));
+            for (size_t i = 0; i < length; i++)
+                assert_int_equal(text[i], text[0]);
+        }
+        if (waitpid(-1, &status, WNOHANG) > 0) {
+            assert_int_equal(status, 0);
+            ended++;
+        }
+    }
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0); /* no draft is left */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +235,7 @@ int main(void)
         cmocka_unit_test(every_beginning_is_judged),
         cmocka_unit_test(file_is_replaced_as_a_whole),
         cmocka_unit_test(former_text_is_put_back_in_place),
+        cmocka_unit_test(two_programs_that_write_at_once_leave_a_file_of_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,6 +28,7 @@ struct loop_door {
     uint32_t reported; /* round of task management */
     bool turning; /* the thread runs */
     bool hold_turns;
+    unsigned given_way;
 };
 
 static void loop_look(struct spd_door *door);
@@ -74,6 +75,7 @@ static void loop_later(struct spd_request *request)
 
     os_mutex_lock(&door->lock);
     request->next = NULL;
+    door->given_way++;
     *door->later_end = request;
     door->later_end = &request->next;
     os_cond_broadcast(&door->changed);
@@ -103,6 +105,16 @@ static void turns_main(void *argument)
         os_mutex_lock(&door->lock);
     }
     os_mutex_unlock(&door->lock);
+}
+
+unsigned loop_turns(struct loop_door *door)
+{
+    unsigned count;
+
+    os_mutex_lock(&door->lock);
+    count = door->given_way;
+    os_mutex_unlock(&door->lock);
+    return count;
 }
 
 void loop_hold_turns(struct loop_door *door, bool hold)

@@ -48,6 +48,8 @@ bool loop_start_block(
 void loop_mapped(struct loop_command *command); /* does nothing when it was cancelled */
 /* Commands that wait for their next turn do not get it until they are let go. */
 void loop_hold_turns(struct loop_door *door, bool hold);
+/* How often a command gave way to others. */
+unsigned loop_turns(struct loop_door *door);
 bool loop_cancel(struct loop_command *command); /* true also when join() has cancelled it */
 /* Until done; releases. Returns the status. */
 uint8_t loop_wait(struct loop_command *command);

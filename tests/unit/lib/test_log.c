@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +92,76 @@ static void lines_arrive_in_their_order(void **state)
     assert_int_equal(caught.level, 1);
     assert_string_equal(caught.text[0], "line 0");
     assert_string_equal(caught.text[99], "line 99");
+}
+
+/* What a program gives as context, and takes back with the next spd_log_set(). */
+struct context {
+    _Atomic bool given;
+    _Atomic unsigned lines, wrong;
+};
+
+static struct context contexts[2];
+static _Atomic unsigned lines_taken;
+
+static void take(struct context *context, const struct context *wanted)
+{
+    bool right = context == wanted && atomic_load(&context->given);
+
+    atomic_fetch_add(right ? &context->lines : &context->wrong, 1);
+    atomic_fetch_add(&lines_taken, 1);
+}
+
+static void take_first(void *context, int level, const char *text)
+{
+    (void)level;
+    (void)text;
+    take(context, &contexts[0]);
+}
+
+static void take_second(void *context, int level, const char *text)
+{
+    (void)level;
+    (void)text;
+    take(context, &contexts[1]);
+}
+
+/* Few lines at a time: spd_log_set() waits for their end, at most 2 s. */
+static void *write_lines(void *ended)
+{
+    while (!atomic_load((_Atomic bool *)ended)) {
+        unsigned before = atomic_load(&lines_taken);
+
+        spd_log(SPD_LOG_ERROR, "a line");
+        while (atomic_load(&lines_taken) == before)
+            os_yield();
+    }
+    return NULL;
+}
+
+static void a_function_has_its_own_context_until_the_next_is_set(void **state)
+{
+    _Atomic bool ended = false;
+    pthread_t writers[2];
+
+    (void)state;
+    atomic_store(&contexts[1].given, true);
+    spd_log_set(take_second, &contexts[1]);
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&writers[i], NULL, write_lines, &ended), 0);
+    for (unsigned i = 0; i < 100; i++) {
+        struct context *next = &contexts[i % 2];
+
+        atomic_store(&next->given, true);
+        spd_log_set(i % 2 ? take_second : take_first, next);
+        atomic_store(&contexts[(i + 1) % 2].given, false);
+        for (unsigned before = atomic_load(&lines_taken); atomic_load(&lines_taken) == before;)
+            os_yield();
+    }
+    atomic_store(&ended, true);
+    for (unsigned i = 0; i < 2; i++)
+        pthread_join(writers[i], NULL);
+    spd_log_set(NULL, NULL);
+    assert_int_equal(contexts[0].wrong + contexts[1].wrong, 0);
 }
 
 static void nobody_waits_for_a_function_that_does_not_return(void **state)
@@ -486,6 +557,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
         TEST(lines_arrive_in_their_order),
+        TEST(a_function_has_its_own_context_until_the_next_is_set),
         TEST(nobody_waits_for_a_function_that_does_not_return),
         TEST(deleting_the_last_unit_does_not_wait_for_ever),
         TEST(its_thread_is_there_as_long_as_a_unit_is),

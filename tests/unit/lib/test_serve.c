@@ -320,6 +320,7 @@ static void a_list_of_ranges_comes_in_parts_as_long_as_a_transfer(void **state)
     assert_int_equal(range_counts[0], 32);
     assert_int_equal(range_counts[1], 32);
     assert_int_equal(range_counts[2], 6);
+    assert_int_equal(loop_turns(loop_door_of(unit)), 0); /* it keeps its thread */
     spd_unit_shutdown(unit);
     join();
     spd_unit_delete(unit);
