@@ -47,7 +47,8 @@ def volumes_are_found_by_their_server(machine):
                 assert [other[:4] for other in found] == [row[:4]], f"{found} is not {row}"
         assert listed(machine, process=0xfffffffc) == []
     nothing_is_left(machine)
-    assert listed(machine) == listed(machine, "disks") == []
+    machine.prefix.wait_for(lambda: not listed(machine) and not listed(machine, "disks"),
+                            "no disk has a volume")
 
 
 @contextmanager
