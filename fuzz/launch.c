@@ -5,6 +5,8 @@
  * Messages of the launcher's pipe, in both directions. A decoded one is encoded again and must be
  * what it was; the arguments of a start must fit into a command line, or be refused.
  *
+ * A list of instances ends, whatever page the launcher answers with again and again.
+ *
  * Input: the bytes of a message. The last of the strings of a start is also its template.
  */
 
@@ -13,6 +15,7 @@
 #include <string.h>
 
 #include "launch/command_line.h"
+#include "launch/list.h"
 #include "launch/text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -68,6 +71,35 @@ static void try_answer(const char16_t *message, size_t bytes)
     launch_encode_view(&view, &again);
 }
 
+/* The launcher's only answer. */
+static const char16_t *page;
+static size_t page_bytes;
+
+uint32_t launch_call(const struct launch_request *request, struct launch_reply *reply)
+{
+    char16_t message[LAUNCH_MESSAGE_MAX];
+
+    must(launch_encode_request(request, message) > 0);
+    reply->bytes = page_bytes;
+    memcpy(reply->message, page, page_bytes);
+    reply->error = launch_decode_answer(
+        reply->message, reply->bytes, &reply->payload, &reply->payload_length);
+    return 0;
+}
+
+static void try_list(const char16_t *message, size_t bytes)
+{
+    static struct launch_list list;
+    unsigned count = 0;
+
+    page = message;
+    page_bytes = bytes;
+    launch_list_begin(&list);
+    while (launch_list_next(&list))
+        must(*list.class_name && *list.instance_name && ++count <= LAUNCH_LIST_MAX);
+    must(list.reply.error || !count);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char16_t *message;
@@ -79,6 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(message, data, size);
     try_request(message, size);
     try_answer(message, size);
+    try_list(message, size);
     free(message);
     return 0;
 }

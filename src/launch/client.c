@@ -3,6 +3,8 @@
 
 #include "launch/client.h"
 
+#include <windows.h>
+
 #include <aclapi.h>
 
 enum { PIPE_ACCESS = GENERIC_READ | FILE_WRITE_DATA | FILE_WRITE_ATTRIBUTES };
@@ -84,7 +86,7 @@ static DWORD exchange(
     return error;
 }
 
-DWORD launch_call(const struct launch_request *request, struct launch_reply *reply)
+uint32_t launch_call(const struct launch_request *request, struct launch_reply *reply)
 {
     char16_t message[LAUNCH_MESSAGE_MAX];
     size_t length = launch_encode_request(request, message);

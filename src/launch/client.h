@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* A call to the launcher through its pipe, for launchctl and the shell extension. */
+/*
+ * A call to the launcher through its pipe, for launchctl and the shell extension. No Windows header
+ * is needed: the native tests compile what calls it, and answer in the launcher's place.
+ */
 
 #ifndef LAUNCH_CLIENT_H
 #define LAUNCH_CLIENT_H
 
 #include "launch/protocol.h"
-
-#include <windows.h>
 
 enum {
     LAUNCH_BUSY_MS = 15000, /* the wait for a pipe when others have them all */
@@ -17,7 +18,7 @@ enum {
 
 /* The strings lie in the message. */
 struct launch_reply {
-    DWORD error;             /* of the launcher: 0, or why it refused */
+    uint32_t error;          /* of the launcher: 0, or why it refused */
     const char16_t *payload; /* strings, each with its NUL */
     size_t payload_length;   /* characters */
     size_t bytes;            /* of the message */
@@ -33,6 +34,6 @@ struct launch_reply {
  * request is longer than a message. Others are ERROR_PIPE_BUSY and WAIT_TIMEOUT. Or 0: reply->error
  * has the launcher's error, or LAUNCH_ERROR_MALFORMED if its message is no answer.
  */
-DWORD launch_call(const struct launch_request *request, struct launch_reply *reply);
+uint32_t launch_call(const struct launch_request *request, struct launch_reply *reply);
 
 #endif

@@ -19,14 +19,26 @@ static bool ask(struct launch_list *list)
     return !list->error && !list->reply.error;
 }
 
+static bool is_name(const char16_t *text)
+{
+    return text && *text;
+}
+
+/* False: the page has no more, or, with an error, what follows is none. */
 static bool take(struct launch_list *list)
 {
     struct launch_reply *reply = &list->reply;
-    const char16_t *class_name = launch_next_string(&reply->payload, &reply->payload_length);
-    const char16_t *instance_name = launch_next_string(&reply->payload, &reply->payload_length);
+    const char16_t *class_name, *instance_name;
 
-    if (!class_name || !instance_name)
+    if (!reply->payload_length)
         return false;
+    class_name = launch_next_string(&reply->payload, &reply->payload_length);
+    instance_name = launch_next_string(&reply->payload, &reply->payload_length);
+    if (!is_name(class_name) || !is_name(instance_name) || list->count == LAUNCH_LIST_MAX) {
+        reply->error = LAUNCH_ERROR_MALFORMED;
+        return false;
+    }
+    list->count++;
     list->class_name = class_name;
     list->instance_name = instance_name;
     return true;
@@ -34,13 +46,15 @@ static bool take(struct launch_list *list)
 
 bool launch_list_next(struct launch_list *list)
 {
+    if (list->error || list->reply.error)
+        return false;
     if (take(list))
         return true;
-    if (list->command == LAUNCH_LIST)
+    if (list->reply.error || list->command == LAUNCH_LIST)
         return false;
     if (ask(list))
         return take(list);
-    if (list->error || list->reply.error != LAUNCH_ERROR_INVALID || *list->class_name)
+    if (list->error || list->reply.error != LAUNCH_ERROR_INVALID || list->count)
         return false;
     list->command = LAUNCH_LIST;
     return ask(list) && take(list);

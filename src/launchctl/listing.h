@@ -8,6 +8,8 @@
 
 #include "launch/list.h"
 
+#include <windows.h>
+
 /* Shows a line for each instance of the list, behind a line that says OK where the launcher has
  * answered at all. Returns an error of the transport; *refused is the launcher's. */
 DWORD listing_show(struct launch_list *list, DWORD *refused);
