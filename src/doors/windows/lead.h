@@ -19,6 +19,10 @@
  * So nobody looks while there is nothing to do, or a single request at a time: then all wait in the
  * driver. A second request that comes meanwhile goes to one of them, which watches afterwards.
  *
+ * A program that answers later has no leader. Only calls that answer at once are measured, since
+ * the end of others says nothing of how long the thread was away. Each of its threads asks, and
+ * each answer is a call of its own.
+ *
  * Nothing here knows of Windows. Each function may be called by any thread.
  */
 

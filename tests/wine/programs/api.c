@@ -5,6 +5,10 @@
 
 #include "api.h"
 
+#include <winioctl.h>
+
+#include "../storport/control.h"
+
 HANDLE device;
 
 SPD_IOCTL_STORAGE_UNIT_PARAMS api_params(const GUID *guid, UINT32 max_blocks)
@@ -58,6 +62,22 @@ void api_wait(struct command *command)
 {
     CHECK_EQUAL(WaitForSingleObject(command->thread, PATIENCE), WAIT_OBJECT_0);
     CloseHandle(command->thread);
+}
+
+void api_abort(UINT32 btl, UCHAR which)
+{
+    enum { ABORT_COMMAND = 0x10, ABORTED_IN_ORDER = 1 };
+    struct double_srb srb = { .btl = btl, .function = ABORT_COMMAND, .which = which };
+    OVERLAPPED overlapped = { .hEvent = CreateEventW(NULL, TRUE, FALSE, NULL) };
+    DWORD got;
+
+    CHECK(overlapped.hEvent);
+    CHECK(DeviceIoControl(
+              device, DOUBLE_IOCTL_SRB, &srb, sizeof srb, &srb, sizeof srb, NULL, &overlapped) ||
+        GetLastError() == ERROR_IO_PENDING);
+    CHECK(GetOverlappedResult(device, &overlapped, &got, TRUE));
+    CHECK_EQUAL(srb.status, ABORTED_IN_ORDER);
+    CloseHandle(overlapped.hEvent);
 }
 
 BOOL api_good(const struct command *command)

@@ -33,6 +33,8 @@ struct command api_move(UINT32 btl, BOOL write, UINT64 block, UINT32 count, PVOI
 void api_run(struct command *command);
 void api_start(struct command *command);
 void api_wait(struct command *command);
+/* The port driver aborts a command of the unit by that age, 0 is the oldest. */
+void api_abort(UINT32 btl, UCHAR which);
 /* Neither an error nor a status. */
 BOOL api_good(const struct command *command);
 

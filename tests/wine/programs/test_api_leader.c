@@ -47,9 +47,9 @@ static BOOLEAN SPD_CALL on_write(SPD_STORAGE_UNIT *unit, PVOID buffer, UINT64 bl
 
 static const SPD_STORAGE_UNIT_INTERFACE callbacks = { .Read = on_read, .Write = on_write };
 
-static SPD_STORAGE_UNIT *serve(void)
+static SPD_STORAGE_UNIT *serve(const GUID *guid)
 {
-    SPD_STORAGE_UNIT_PARAMS params = api_params(&guid_a, BLOCKS_AT_ONCE);
+    SPD_STORAGE_UNIT_PARAMS params = api_params(guid, BLOCKS_AT_ONCE);
     SPD_STORAGE_UNIT *unit;
 
     params.BlockCount = BLOCKS;
@@ -60,6 +60,7 @@ static SPD_STORAGE_UNIT *serve(void)
 
 /* Moves blocks, and looks at them, so often or until there is no disk any more. */
 struct client {
+    UINT32 btl;
     UINT64 first; /* of its portion; the block before is never moved */
     volatile LONG commands, done, errors, wrong;
     HANDLE thread;
@@ -74,7 +75,7 @@ static DWORD WINAPI client_main(void *context)
         UINT32 count = 1 + client->done % BLOCKS_AT_ONCE;
         UINT64 block = client->first + client->done % (PORTION - BLOCKS_AT_ONCE);
         BOOL write = client->done & 1;
-        struct command command = api_move(TARGET(0), write, block, count, data);
+        struct command command = api_move(client->btl, write, block, count, data);
 
         if (write)
             fill_pattern(data, block, count, 0);
@@ -90,12 +91,13 @@ static DWORD WINAPI client_main(void *context)
     return 0;
 }
 
-static void clients_start(struct client clients[THREADS], LONG commands)
+static void clients_start(struct client clients[THREADS], UINT32 btl, LONG commands)
 {
     UINT32 i;
 
     for (i = 0; i < THREADS; i++) {
-        clients[i] = (struct client){ .first = i * PORTION + 1, .commands = commands };
+        clients[i] = (struct client){
+            .btl = btl, .first = i * PORTION + 1, .commands = commands };
         clients[i].thread = CreateThread(NULL, 0, client_main, &clients[i], 0, NULL);
         CHECK(clients[i].thread);
     }
@@ -145,12 +147,12 @@ static SPD_STORAGE_UNIT *start(LONG gates)
     wanted = gates;
     all_inside = CreateEventW(NULL, TRUE, FALSE, NULL);
     may_leave = CreateEventW(NULL, TRUE, FALSE, NULL);
-    unit = serve();
+    unit = serve(&guid_a);
     CHECK_EQUAL(SpdIoctlScsiInquiry(device, unit->Btl, NULL, PATIENCE), 0);
     return unit;
 }
 
-static void end(SPD_STORAGE_UNIT *unit)
+static void stop(SPD_STORAGE_UNIT *unit)
 {
     DWORD error;
 
@@ -159,6 +161,11 @@ static void end(SPD_STORAGE_UNIT *unit)
     SpdStorageUnitGetDispatcherError(unit, &error);
     CHECK_EQUAL(error, 0);
     SpdStorageUnitDelete(unit);
+}
+
+static void end(SPD_STORAGE_UNIT *unit)
+{
+    stop(unit);
     CloseHandle(all_inside);
     CloseHandle(may_leave);
     CHECK_EQUAL(gave_up, 0);
@@ -195,7 +202,7 @@ static void calls_that_wait_for_each_other(void)
     struct command gates[THREADS];
     UCHAR data[THREADS][BLOCK];
 
-    clients_start(clients, ENOUGH);
+    clients_start(clients, TARGET(0), ENOUGH);
     CHECK_EQUAL(clients_end(clients), 0);
     gates_start(gates, data, THREADS);
     gates_end(gates, data, THREADS);
@@ -210,12 +217,68 @@ static void one_that_blocks_holds_up_no_others(void)
     struct command gate;
     UCHAR data[1][BLOCK];
 
-    clients_start(clients, FOR_EVER);
+    clients_start(clients, TARGET(0), FOR_EVER);
     clients_go_on(clients, ENOUGH);
     gates_start(&gate, data, 1);
     clients_go_on(clients, SOME);
     gates_end(&gate, data, 1);
     clients_go_on(clients, SOME);
+    clients_stop(clients);
+    end(unit);
+}
+
+/* Its client does not wait until the leader, which has it, is given up: others are served, and the
+ * answer that comes late finds nobody. At once in one round, and in the other when the others have
+ * gone on. */
+static void one_that_blocks_is_aborted(void)
+{
+    int round;
+
+    for (round = 0; round < 2; round++) {
+        SPD_STORAGE_UNIT *unit = start(1);
+        struct client clients[THREADS];
+        struct command gate;
+        UCHAR data[1][BLOCK];
+
+        clients_start(clients, TARGET(0), ENOUGH);
+        CHECK_EQUAL(clients_end(clients), 0);
+        gates_start(&gate, data, 1);
+        if (round == 0)
+            api_abort(TARGET(0), 0);
+        clients_start(clients, TARGET(0), FOR_EVER);
+        clients_go_on(clients, SOME);
+        if (round == 1) /* each of the others came after it */
+            api_abort(TARGET(0), 0);
+        api_wait(&gate);
+        CHECK(!api_good(&gate));
+        SetEvent(may_leave);
+        clients_go_on(clients, SOME);
+        clients_stop(clients);
+        end(unit);
+    }
+}
+
+/* Each unit has a leader of its own: one that blocks is no matter for the other unit. */
+static void two_units_of_one_program(void)
+{
+    SPD_STORAGE_UNIT *unit = start(1), *other = serve(&guid_b);
+    struct client clients[THREADS], others[THREADS];
+    struct command gate;
+    UCHAR data[1][BLOCK];
+
+    CHECK_EQUAL(other->Btl, TARGET(1));
+    CHECK_EQUAL(SpdIoctlScsiInquiry(device, other->Btl, NULL, PATIENCE), 0);
+    clients_start(clients, TARGET(0), FOR_EVER);
+    clients_start(others, TARGET(1), FOR_EVER);
+    clients_go_on(clients, ENOUGH);
+    clients_go_on(others, ENOUGH);
+    gates_start(&gate, data, 1);
+    clients_go_on(others, SOME);
+    clients_go_on(clients, SOME);
+    clients_stop(others);
+    stop(other);
+    clients_go_on(clients, SOME);
+    gates_end(&gate, data, 1);
     clients_stop(clients);
     end(unit);
 }
@@ -226,7 +289,7 @@ static void shut_down_under_commands(void)
     SPD_STORAGE_UNIT *unit = start(0);
     struct client clients[THREADS];
 
-    clients_start(clients, FOR_EVER);
+    clients_start(clients, TARGET(0), FOR_EVER);
     clients_go_on(clients, ENOUGH);
     end(unit);
     CHECK_EQUAL(clients_end(clients), THREADS);
@@ -234,7 +297,7 @@ static void shut_down_under_commands(void)
 
 int api_serve(void)
 {
-    serve();
+    serve(&guid_a);
     Sleep(INFINITE);
     return 0;
 }
@@ -253,7 +316,7 @@ static void killed_under_commands(void)
         HANDLE process = start_child("api: serves", "-", FALSE, NULL);
 
         WAIT_UNTIL(is_served());
-        clients_start(clients, FOR_EVER);
+        clients_start(clients, TARGET(0), FOR_EVER);
         clients_go_on(clients, ENOUGH);
         CHECK(TerminateProcess(process, 9));
         CHECK_EQUAL(end_of_child(process), 9);
@@ -265,6 +328,8 @@ static void killed_under_commands(void)
 const struct test api_leader_tests[] = {
     { "leader: calls that wait for each other", calls_that_wait_for_each_other },
     { "leader: one that blocks holds up no others", one_that_blocks_holds_up_no_others },
+    { "leader: one that blocks is aborted", one_that_blocks_is_aborted, .needs = NEEDS_DOUBLE },
+    { "leader: two units of one program", two_units_of_one_program },
     { "leader: the unit is shut down under commands", shut_down_under_commands },
     { "leader: its program is killed under commands", killed_under_commands },
     { 0 }
