@@ -15,6 +15,7 @@ import shutil
 import subprocess
 
 import cpio
+from kernel import alone
 
 MODULES = ("virtio_mmio", "virtio_net", "sd_mod", "sg", "iscsi_tcp", "fuse", "crc32c_intel")
 
@@ -46,21 +47,26 @@ class InitrdError(Exception):
 def obtain(cache, kernel, part):
     """The path of archive `part`, made when the cache has none for this kernel and these tools."""
     packages = ["busybox-static", *TOOLS[part]] if part == "base" else list(TOOLS[part])
-    path = os.path.join(cache, "vm", f"{part}-{_key(kernel, packages)}.cpio")
-    if not os.path.exists(path):
-        with open(path + ".new", "wb") as stream:
-            archive = cpio.Archive(stream)
-            if part == "base":
-                _add_busybox(archive)
-                _add_modules(archive, kernel)
-            _add_tools(archive, [tool for tools in TOOLS[part].values() for tool in tools])
-            for name in FILES[part]:
-                archive.copy(name[1:], name)
-            archive.close()
-        for old in glob.glob(os.path.join(cache, "vm", f"{part}-*.cpio")):
-            os.unlink(old)
-        os.rename(path + ".new", path)
+    with alone(cache) as store:
+        path = os.path.join(store, f"{part}-{_key(kernel, packages)}.cpio")
+        if not os.path.exists(path):
+            _make(path + ".new", kernel, part)
+            for old in glob.glob(os.path.join(store, f"{part}-*.cpio")):
+                os.unlink(old)
+            os.rename(path + ".new", path)
     return path
+
+
+def _make(path, kernel, part):
+    with open(path, "wb") as stream:
+        archive = cpio.Archive(stream)
+        if part == "base":
+            _add_busybox(archive)
+            _add_modules(archive, kernel)
+        _add_tools(archive, [tool for tools in TOOLS[part].values() for tool in tools])
+        for name in FILES[part]:
+            archive.copy(name[1:], name)
+        archive.close()
 
 
 def programs(path, files):

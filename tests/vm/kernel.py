@@ -6,6 +6,8 @@ The cache has, under vm/kernel-RELEASE/: `vmlinux`, the kernel proper as an ELF 
 guest spends no time decompressing itself; `lib/modules/RELEASE`, the modules.
 """
 
+import contextlib
+import fcntl
 import glob
 import os
 import platform
@@ -29,17 +31,26 @@ class Kernel:
         self.modules = os.path.join(directory, "lib", "modules", self.release)
 
 
+@contextlib.contextmanager
+def alone(cache):
+    """`make demo` and the tests share the cache: what one of them makes, the other waits for."""
+    store = os.path.join(cache, "vm")
+    os.makedirs(store, exist_ok=True)
+    with open(os.path.join(store, "lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield store
+
+
 def obtain(cache):
     """The kernel in the cache; when there is none, Debian's current one goes there first."""
     if platform.machine() != "x86_64":
         raise KernelError(f"the virtual machine needs an x86_64 host, this is {platform.machine()}")
-    store = os.path.join(cache, "vm")
-    os.makedirs(store, exist_ok=True)
-    found = sorted(glob.glob(os.path.join(store, "kernel-*")))
-    if found:
-        return Kernel(found[-1])
-    with tempfile.TemporaryDirectory(dir=store, prefix="fetch-") as scratch:
-        return Kernel(_unpack(_download(scratch, store), scratch, store))
+    with alone(cache) as store:
+        found = sorted(glob.glob(os.path.join(store, "kernel-*")))
+        if found:
+            return Kernel(found[-1])
+        with tempfile.TemporaryDirectory(dir=store, prefix="fetch-") as scratch:
+            return Kernel(_unpack(_download(scratch, store), scratch, store))
 
 
 def _run(*command, **options):
