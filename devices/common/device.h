@@ -27,7 +27,7 @@ struct device_store {
     void (*unmake)(void *context);
 };
 
-/* One of the program's disks. The program sets all but the unit. */
+/* A disk of the program. The program sets all but the unit. */
 struct device_disk {
     struct device_options options; /* options_disk() */
     spd_params params;

@@ -155,8 +155,9 @@ enum {
  *   [1]  bits 0..31: physical block length in bytes, 0: as BlockLength;
  *        bits 32..63: unmap granularity in blocks, 0: not reported
  *   [2]  bits 0..31: blocks that one unmap command may cover, 0: no limit
- *   [3], [4]  the world wide name, as it lies in memory: an NAA identifier (SPC-4 7.8.6.6) of 8
- *        bytes (NAA 2h, 3h, 5h) and 8 of 0, or of 16 (NAA 6h); all zero: it is made of Guid
+ *   [3], [4]  [3], [4] the world wide name, in the order of memory: an NAA identifier (SPC-4
+ *        7.8.6.6). It has 8 bytes (NAA 2h, 3h, 5h) and 8 of 0, or 16 (NAA 6h). All zero: it is made
+ *        of Guid
  */
 #define SPD_IOCTL_GRACE_MAX 3600
 #define SPD_IOCTL_PARAMS_GRACE(Params) ((UINT32)(Params)->Reserved[0])

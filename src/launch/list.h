@@ -7,7 +7,8 @@
  * the former page. Whatever starts and ends meanwhile, none comes twice, and none that is there all
  * the time is missed. An older launcher has one page, and leaves out the rest.
  *
- * What the launcher says is checked: a faulty one that repeats its pages keeps no caller for ever.
+ * The launcher's answers are checked: a faulty launcher that repeats its pages keeps no caller for
+ * ever.
  */
 
 #ifndef LAUNCH_LIST_H

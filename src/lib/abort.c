@@ -5,8 +5,8 @@
  * Requests that are aborted while the device has them, and rounds of task management.
  *
  * Two threads may be at such a request: the device's, which completes it, and the door's, which
- * aborts it. The state word decides. TELLING keeps the request where it is while the device's abort
- * is called: a completion meanwhile only leaves a note, and the thread that tells goes on with it.
+ * aborts it. The state word decides. TELLING keeps the request in place while the device's abort is
+ * called. A completion meanwhile only leaves a note, and the telling thread goes on with it.
  */
 
 #include <inttypes.h>
@@ -86,7 +86,7 @@ static bool tell(struct spd_request *request, uint32_t level)
 
     request->held = held_of(request);
     told_add(request);
-    /* Or an exclusive task would wait for it, and everybody else for that one. */
+    /* Otherwise an exclusive task would wait for it, and everybody else for that task. */
     if (request->waiter.inside && changes_nothing(request))
         granted = spd_gate_leave(&unit->gate, request);
     outer = spd_enter_device(unit);

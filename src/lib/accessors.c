@@ -45,7 +45,7 @@ const spd_range *spd_request_ranges(const spd_request *request, uint32_t *count)
     SPD_NEEDS(count);
     *count = 0;
     if (request->step != SCSI_UNMAP)
-        return NULL; /* those of the request that had the memory before */
+        return NULL; /* the pieces of the request that had the memory before */
     *count = request->task.op.range_count;
     return (const spd_range *)request->task.op.ranges;
 }

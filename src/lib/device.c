@@ -145,7 +145,7 @@ static void judge(struct spd_request *request, enum scsi_step step, const spd_st
 {
     request->outcome = outcome_of(status);
     count_operation(request, step);
-    /* A device that was told of the abort ends the operation as it likes. */
+    /* A device that knows of the abort ends the operation with any status. */
     if (status->scsi_status != SCSI_GOOD && !atomic_load(&request->aborted))
         spd_trouble_report(
             request->unit, operation_of(step), first_lba(request, step), status);
@@ -172,7 +172,7 @@ static bool call_and_judge(
     return true;
 }
 
-/* Simple devices take one contiguous buffer. Pieces that are not go through a bounce buffer. */
+/* Simple devices take one contiguous buffer. Scattered pieces go through a bounce buffer. */
 static bool call_bounced(struct spd_request *request, enum scsi_step step,
     const struct spd_span *span, void *bounce, uint32_t nowait)
 {
@@ -212,7 +212,8 @@ static bool perform_simple(
     return call_bounced(request, step, &span, bounce, nowait);
 }
 
-/* False: it was aborted. A thread that aborts it meanwhile sees the state, or is seen here. */
+/* False: it was aborted. A thread that aborts it meanwhile sees the state, or this thread sees the
+ * abort. */
 static bool begin_handing(struct spd_request *request)
 {
     request->frames[0].device = &request->unit->device;
@@ -322,7 +323,7 @@ static bool is_handed(uint32_t state)
 static const char has_it_not[] =
     "the device does not have this request: it was completed before, or never submitted";
 
-/* A request of the past may be another command by now, whose completion is then one too many. The
+/* A former request may be another command by now, whose completion would then come twice. The
  * unit is not looked at before it is known to be there. */
 static void check(struct spd_request *request, const char *function)
 {
@@ -399,7 +400,7 @@ void spd_request_complete(spd_request *request, const spd_status *status)
     SPD_NEEDS(request);
     check(request, __func__);
     unit = request->unit;
-    /* Once the request is done the unit may go away under us, unless it knows that we are here. */
+    /* Once the request is done the unit may go away, unless it knows of this thread. */
     atomic_fetch_add_explicit(&unit->completing, 1, memory_order_relaxed);
     end(request, status ? status : &good);
     atomic_fetch_sub_explicit(&unit->completing, 1, memory_order_release);
@@ -448,7 +449,7 @@ void spd_request_pass(spd_request *request, spd_device *below)
     atomic_fetch_sub_explicit(&unit->completing, 1, memory_order_release);
 }
 
-/* On the stack, so it must be over in every way before this returns. */
+/* It is on the stack, so it must have ended in every way before this returns. */
 static void flush_async(struct spd_unit *unit, struct spd_request *request)
 {
     if (!call_submit(request)) {

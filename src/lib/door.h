@@ -2,12 +2,12 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * What a door sees of the library.
+ * The library's interface for doors.
  *
- * A door turns what arrives (PDUs, messages, rings) into requests. It embeds a struct spd_request
+ * A door turns its input (PDUs, messages, rings) into requests. It embeds a struct spd_request
  * in its own command structure, of which it keeps a bounded number, and runs it:
  *
- *   spd_request_start(r)   the engine looks at the CDB; the library takes every step from there. A
+ *   spd_request_start(r) the engine reads the CDB; the library takes every step from there. A
  *                          door that has no CDBs calls spd_request_start_block(r, block)
  *     -> ops->map(r)       at most once: attach the data buffer (see below)
  *     -> ops->later(r)     any number of times: spd_request_go_on(r) in another turn of the loop
@@ -36,19 +36,19 @@
 struct spd_uri;
 struct spd_door;
 
-/* Bytes of data of one command at most: what a door must be able to buffer. */
+/* The most bytes of data of a command, which a door must be able to buffer. */
 enum { SPD_COMMAND_MAX = 16 << 20 };
 
 struct spd_request_ops {
     /* The command moves data in r->task.direction and needs the buffer now. Set r->task.data and
      * data_count: r->task.buffer_length bytes, which for DATA_OUT have arrived. Returns true when
-     * it did; false when it will later, and then calls spd_request_mapped(). Always called from
-     * within the start, before the request can be handed to any other thread. Not called
-     * for commands that move nothing or whose data-in comes from the engine (task.reply). */
+     * it did. False: it will later, and then calls spd_request_mapped(). Always called from
+     * within the start, before the request can be handed to any other thread. It is not called for
+     * commands that move nothing, or whose data-in comes from the engine (task.reply). */
     bool (*map)(struct spd_request *request);
     /* Any thread, also from within the functions below: the request waits for its next turn. The
-     * door calls spd_request_go_on() soon, but not from within this, save where it has cancelled
-     * the request; a mailbox takes it as it takes those that are done. NULL: the door has a thread
+     * door calls spd_request_go_on() soon, but not from within this, unless it has cancelled the
+     * request. A mailbox takes it as it takes finished requests. NULL: the door has a thread
      * for each command, which waits with it. */
     void (*later)(struct spd_request *request);
     void (*done)(struct spd_request *request);
@@ -56,12 +56,12 @@ struct spd_request_ops {
 
 /* The operation that the device had when a request was aborted. */
 struct spd_held {
-    uint8_t operation; /* spd_operation; 0: nothing that is known */
+    uint8_t operation; /* spd_operation; 0: unknown */
     uint64_t lba;
     uint64_t since; /* os_now_ns() */
 };
 
-/* One device of a stack that has a request, or has passed it on. */
+/* A device of a stack that has a request, or has passed it on. */
 struct spd_frame {
     spd_device *device;
     void *context;
@@ -93,27 +93,27 @@ struct spd_request {
     struct spd_call *call; /* watch.h: asynchronous devices */
     struct scsi_outcome outcome;
     _Atomic uint32_t state; /* request.c */
-    atomic_bool aborted;    /* the door has no use for it any more: it takes no further step */
+    atomic_bool aborted;    /* the door does not need it any more: it takes no further step */
     struct spd_held held;   /* for the door, after spd_request_cancel() */
-    uint32_t round;         /* of task management, in which it began */
-    bool told;              /* the device was told of its abort: it is in the unit's list */
+    uint32_t round;         /* round of task management in which it began */
+    bool told;              /* the device knows of its abort: it is in the unit's list */
     struct spd_request *told_next;
     struct spd_request **told_link;
 };
 
 void spd_request_start(struct spd_request *request);
 
-/* The same for a block operation (scsi.h: struct scsi_block), in blocks of the unit: what a door of
- * another protocol than SCSI asks for. Of the task's "In" part the door sets unit, nexus and
- * attribute alone. block is not kept; its ranges are the library's until done() or a cancel that
- * returns true. map() is called for a read and a write alone. Threads are as with
- * spd_request_start(). The operation meets the checks of the command that it is like. Their answer,
- * and the device's, is in task.outcome: 5/21/00 with the LBA for a range that the unit does not
- * have, 5/20/00 for an operation that it does not have, 5/24/00 for more data than SPD_COMMAND_MAX,
- * 7/27/xx where it is write-protected, RESERVATION CONFLICT by an initiator at another door. */
+/* The same for a block operation (scsi.h: struct scsi_block), in blocks of the unit, for a door
+ * whose protocol is not SCSI. The door sets only unit, nexus and attribute in the task's "In" part.
+ * block is not kept; its ranges are the library's until done() or a cancel that returns true. map()
+ * is called only for a read and a write. Threads are as with spd_request_start(). The operation
+ * meets the checks of the command that it resembles. Their answer, and the device's, is in
+ * task.outcome. It is 5/21/00 with the LBA for a range that the unit does not have, and 5/20/00 for
+ * an operation that it does not have. It is 5/24/00 for more data than SPD_COMMAND_MAX, 7/27/xx for
+ * a write-protected unit, and RESERVATION CONFLICT by an initiator at another door. */
 void spd_request_start_block(struct spd_request *request, const struct scsi_block *block);
 
-/* The data that map() was waiting for is there. */
+/* The data of map() has come. */
 void spd_request_mapped(struct spd_request *request);
 
 /* After later(). False: it is not that which the request waits for; where a mailbox takes both, it
@@ -124,16 +124,16 @@ bool spd_request_go_on(struct spd_request *request);
  * before its memory is used again; it costs nothing when there was no reply. */
 void spd_request_release(struct spd_request *request);
 
-/* The door has no use for the request any more (the command was aborted, the connection died). It
- * ends now where it waits for data or in a queue; where the device has it, the library tells the
- * device so. Returns true when done() will not be called (the request is the door's again, nothing
- * to release), false when done() was called, perhaps within this call, or will be. status of an
- * aborted request does not matter: the door drops it. */
+/* The door does not need the request any more (the command was aborted, the connection died). It
+ * ends now if it waits for data or in a queue; if the device has it, the library tells the device.
+ * Returns true when done() will not be called: the request is the door's again, with nothing to
+ * release. Returns false when done() was called, perhaps within this call, or will be. The status
+ * of an aborted request does not matter: the door drops it. */
 bool spd_request_cancel(struct spd_request *request);
 
 /* After spd_request_cancel() has returned false, on the door's thread: the device has a read or a
- * flush, after which nothing of the request follows. It cannot change the medium any more, so
- * nobody need wait for it but who owns its memory. */
+ * flush, after which no step of the request follows. It cannot change the medium any more, so only
+ * the owner of its memory need wait for it. */
 static inline bool spd_request_is_left(const struct spd_request *request)
 {
     return request->held.operation == SPD_READ || request->held.operation == SPD_FLUSH;
@@ -141,9 +141,10 @@ static inline bool spd_request_is_left(const struct spd_request *request)
 
 /*
  * Task management that reaches the tasks of all doors (SAM-5 7.5, 7.7) goes in rounds: a round ends
- * every task that began before it. The door that is asked begins one, ends its own tasks, raises
- * the unit attention, and answers when its own have ended and those of the others have. A door ends
- * its tasks for other doors' rounds in the same way, on its own thread: spd_door_ops.look.
+ * every task that began before it. The door that gets the function begins a round, ends its own
+ * tasks, and raises the unit attention. It answers when its own tasks and those of the others have
+ * ended. A door ends its tasks for other doors' rounds in the same way, on its own thread:
+ * spd_door_ops.look.
  */
 uint32_t spd_round_begin(struct spd_door *door);
 bool spd_round_ended(const struct spd_door *door, uint32_t round); /* at all other doors */
@@ -155,7 +156,7 @@ static inline bool spd_request_is_before(const struct spd_request *request, uint
     return (int32_t)(round - request->round) > 0;
 }
 
-/* The tasks of this door that began before the round have ended, or were left behind. */
+/* The tasks of this door from before the round have ended, or were left behind. */
 void spd_round_report(struct spd_door *door, uint32_t round);
 
 /* The effective parameters, which stay where they are; only the capacity changes. */
@@ -170,32 +171,33 @@ void spd_unit_reset(struct spd_unit *unit, enum scsi_attention why, struct scsi_
 /* It has threads that are lent, which call serve() of its door. */
 bool spd_unit_is_lent(const struct spd_unit *unit);
 
-/* What spd_unit_create_lent() was given, else NULL. */
+/* The argument of spd_unit_create_lent(), else NULL. */
 void *spd_unit_native(const struct spd_unit *unit);
 
-/* A door that cannot go on: records the first such error for spd_unit_wait() and shuts down. */
+/* The door cannot go on: records the first such error for spd_unit_wait() and shuts down. */
 void spd_unit_fail(struct spd_unit *unit, int error);
 
-/* One door type. All functions are called with the unit not yet or no longer serving, except stop
- * and serve. */
+/* A type of door. All functions are called before or after the unit serves, except stop and
+ * serve. */
 struct spd_door_ops {
     const char *scheme;   /* "iscsi" */
     const char *synopsis; /* "iscsi://HOST[:PORT]/IQN[?chap=FILE...]": for --help and errors */
-    /* The device names of this door that are no URIs, among them NULL: the system's best. open()
-     * gets them as uri->path, and nothing else. Without this it has none. */
+    /* Whether the name is this door's and no URI; NULL is the system's best door. open() gets it as
+     * uri->path, and nothing else. Without this it has none. */
     bool (*takes)(const char *device_name);
     bool has_grace; /* it may open for a unit that has a grace */
     /* Parses, checks, binds; *door is the door's own structure, which begins with struct spd_door.
      * On failure returns a spd_error and has set a detail with spd_fail(). */
     int (*open)(struct spd_unit *unit, const struct spd_uri *uri, struct spd_door **door);
-    /* Starts serving: makes the door's thread. A door with serve() makes none for a unit that has
-     * lent ones. */
+    /* Starts serving: makes the door's thread. A door with serve() makes no thread for a unit with
+     * lent threads. */
     int (*start)(struct spd_door *door);
     /* May be NULL. Serves on the calling thread, one of several, until the door has stopped. The
-     * device of a unit with lent threads (serve.h) is called from within the start, and nowhere
-     * else: such a door starts no exclusive command, and none of two block operations. */
+     * device of a unit with lent threads (serve.h) is called only from within the start. So such a
+     * door starts no exclusive command, and none of two block operations. */
     void (*serve)(struct spd_door *door);
-    /* The round, or how far other doors are with one, has changed. Any thread; returns at once. */
+    /* The round, or other doors' progress with a round, has changed. Any thread; returns at
+     * once. */
     void (*look)(struct spd_door *door);
     /* No new commands from now on; wakes the door's threads. Any thread; returns at once. Also for
      * a door that was never started. */
@@ -210,9 +212,9 @@ struct spd_door_ops {
 struct spd_door {
     const struct spd_door_ops *ops;
     struct spd_unit *unit;
-    /* malloc'ed, freed by the library. uri: where initiators find the unit, which they can be
-     * given as it is. name: the device name that makes this door again, with what was chosen at run
-     * time; where open() leaves it NULL it becomes the one that was given. */
+    /* malloc'ed, freed by the library. uri: the place where initiators find the unit, ready for
+     * them. name: the device name that makes this door again, with the values that were chosen at
+     * run time. If open() leaves it NULL it becomes the given name. */
     char *uri;
     char *name;
     _Atomic uint32_t ended; /* spd_round_report() */
@@ -220,7 +222,7 @@ struct spd_door {
                                * them */
 };
 
-/* Somebody uses the unit by another door than this one. */
+/* Somebody uses the unit through another door. */
 bool spd_door_has_others(const struct spd_door *door);
 
 /* doors.c; ends with NULL. */
@@ -230,7 +232,7 @@ enum { SPD_DETAIL_MAX = 512 }; /* bytes of spd_error_detail() */
 
 /* Records a detail for spd_error_detail() and returns error. */
 int spd_fail(int error, const char *format, ...) OS_PRINTF(2, 3);
-/* The same, and the number that the operating system has for it: spd_error_system(). */
+/* The same, with the operating system's number for it: spd_error_system(). */
 int spd_fail_system(int error, uint32_t system, const char *format, ...) OS_PRINTF(3, 4);
 
 #endif

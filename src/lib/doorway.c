@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* From a device name to an open door, and what doors are to know of each other. */
+/* Opens a door for a device name, and holds what doors know of each other. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,8 +10,8 @@
 #include "lib/unit.h"
 #include "lib/uri.h"
 
-/* Schemes that have a meaning, here or elsewhere: "not in this build" is another error than "what
- * is that". */
+/* Schemes that have a meaning, here or elsewhere: "not in this build" and "unknown" are different
+ * errors. */
 static const char *const known_schemes[] = { "iscsi", "nbd", "nbd+unix", "vhost-user-scsi",
     "vhost-user-blk", "ublk", "tcmu", "unix" };
 
@@ -38,7 +38,7 @@ static int no_door(const struct spd_uri *uri)
     return spd_fail(SPD_ERROR_SCHEME, "'%s:' is unknown; there are %s", uri->scheme, list);
 }
 
-/* The name that was given, as it can be given again; "" for the system's best door. */
+/* The given name, in a form that can be given again; "" for the system's best door. */
 static char *name_of(const struct spd_uri *uri)
 {
     if (uri->scheme)

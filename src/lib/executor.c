@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* The executors of spd.h's devices. That of the original's interface is in serve.c. */
+/* The executors of spd.h's devices. The executor of the original's interface is in serve.c. */
 
 #include "lib/executor.h"
 
@@ -33,8 +33,8 @@ static bool try_here(struct spd_request *request, enum scsi_step step, void *bou
 }
 
 /* Most operations that reach a dispatcher wait rather than compute, and flushes share their wait:
- * there is work for more threads than processors. There is one thread more than a nexus can have,
- * so that its operations that take long keep no other nexus waiting. */
+ * there is work for more threads than processors. There is a thread more than a nexus can have, so
+ * that its long operations keep no other nexus waiting. */
 static int start_pool(struct spd_unit *unit, uint32_t threads)
 {
     uint32_t share = os_cpu_count();

@@ -2,9 +2,9 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * An executor decides on which thread the device is called: on the one that has the request, on one
- * of a pool, or on those that the program lends. The unit gets it when it is created, and keeps it.
- * Everything else of the library asks the executor and knows no kinds of devices.
+ * An executor decides on which thread the device is called: on the thread that has the request, on
+ * a thread of a pool, or on threads that the program lends. The unit gets it when it is created,
+ * and keeps it. Everything else of the library asks the executor and knows no kinds of devices.
  */
 
 #ifndef SPD_LIB_EXECUTOR_H
@@ -33,11 +33,12 @@ struct spd_executor {
     void (*stop)(struct spd_unit *unit);
 
     bool keeps_thread;     /* a long command goes on without giving way to others */
-    bool ranges_in_buffer; /* those of an unmap are no longer than max_transfer_length together */
+    bool ranges_in_buffer; /* the ranges of an unmap are no longer than max_transfer_length
+                            * together */
 };
 
 extern const struct spd_executor spd_executor_inline; /* simple, never blocks */
-extern const struct spd_executor spd_executor_try;    /* simple; the pool where it would block */
+extern const struct spd_executor spd_executor_try;    /* simple; the pool if it would block */
 extern const struct spd_executor spd_executor_pool;   /* simple, on dispatcher threads */
 extern const struct spd_executor spd_executor_async;  /* submitted, on the thread that has it */
 extern const struct spd_executor spd_executor_lent;   /* serve.c: submitted on lent threads */

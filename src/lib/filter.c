@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What a simple filter calls of the device below it, which may be built against another header and
- * lacks what it likes. */
+/* A simple filter's calls of the device below it, which may be built against another header, and
+ * may lack operations. */
 
 #include <string.h>
 

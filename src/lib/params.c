@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Parameters and operations as programs give them: of any age, and not to be trusted. */
+/* Checks the parameters and operations of programs, which may be of any age, and are not
+ * trusted. */
 
 #include <string.h>
 
 #include "lib/unit.h"
 
 enum {
-    STRUCT_MAX = 4096, /* bytes that we look at of a structure from a newer header */
+    STRUCT_MAX = 4096, /* bytes that are read of a structure from a newer header */
     TRANSFER_MAX = 16 << 20,
     TRANSFER_DEFAULT = 1 << 20,
     PHYSICAL_DEFAULT = 4096,
@@ -18,9 +19,9 @@ enum {
                   SPD_TRY_FIRST | SPD_EJECT_DISABLED | SPD_UNMAP_ZEROS,
 };
 
-/* A structure of a program built against another header. Older ones are shorter: what they lack
- * keeps the defaults that `to` holds. Newer ones are longer: what we do not know must be zero, or
- * we would ignore what the program asks for. */
+/* A structure of a program built against another header. Older ones are shorter: missing members
+ * keep the defaults in `to`. Newer ones are longer: unknown members must be zero, or the library
+ * would ignore a wish of the program. */
 static int import(void *to, size_t known, const void *from, size_t least, const char *name)
 {
     const unsigned char *bytes = from;
@@ -135,7 +136,7 @@ static void fill_defaults(spd_params *params)
         params->queue_depth = QUEUE_DEPTH_DEFAULT;
 }
 
-/* What the library asks beyond the engine. The block length has been found good. */
+/* The library's checks beyond the engine's. The block length is good. */
 static int check_own(const spd_params *params)
 {
     if (params->flags & ~(uint32_t)FLAGS_KNOWN)
@@ -158,7 +159,7 @@ static int check_own(const spd_params *params)
     return 0;
 }
 
-/* The engine's verdict in the words of the parameters. */
+/* The engine's verdict as an error about the parameters. */
 static int explain(enum scsi_param_error error, const spd_params *params)
 {
     switch (error) {

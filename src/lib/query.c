@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Answers what programs and doors ask of a unit, and changes it while it serves. */
+/* Answers questions of programs and doors about a unit, and changes it while it serves. */
 
 #include <stddef.h>
 #include <stdio.h>
@@ -42,7 +42,7 @@ const char *spd_unit_door_name(const spd_unit *unit, uint32_t index)
     SPD_NEEDS(unit);
     if (index >= unit->door_count)
         return NULL;
-    /* The system's best door was given none; its URI is one. */
+    /* The system's best door has no name; its URI serves as one. */
     return *unit->doors[index]->name ? unit->doors[index]->name : unit->doors[index]->uri;
 }
 

@@ -3,7 +3,7 @@
 
 /*
  * A queue of requests, from which the threads of the program take. It is an asynchronous device
- * like any other, whose submit is here: no thread of the library calls the program.
+ * with its submit here: no thread of the library calls the program.
  */
 
 #include <stdlib.h>

@@ -6,12 +6,12 @@
  *
  *   start -> [map] -> [scratch] -> [gate] -> device ... device -> leave the gate -> done
  *
- * A request is with one thread at a time. Where it has to wait it is put down (state says where)
- * and the one that ends the wait goes on with it: the door, the task that left the gate, a
- * dispatcher, the device. Nobody touches a request after putting it down.
+ * A request is with one thread at a time. If it has to wait it is put down (state has the place).
+ * The thread that ends the wait goes on with it: the door's, that of a task that left the gate, a
+ * dispatcher or the device's. No thread touches a request after putting it down.
  *
  * Between the operations of a long command it goes to the end of the dispatchers' queue, or back to
- * its door for a later turn, so that others have theirs.
+ * its door for a later turn. So others have their turns.
  */
 
 #include <inttypes.h>
@@ -38,7 +38,8 @@ void spd_request_put_off(struct spd_request *request, enum scsi_step step)
     request->ops->later(request);
 }
 
-/* The one that has waited for the scratch goes on later: who releases may not run another. */
+/* The request that has waited for the scratch goes on later: the releasing thread may not run
+ * another. */
 void spd_request_release(struct spd_request *request)
 {
     struct spd_request *granted;
@@ -164,7 +165,7 @@ static bool take_step(
     }
 }
 
-/* Whether others are to have their turn before its next step, and it can have another. */
+/* Whether others should have their turn before its next step, and it can wait for another turn. */
 static bool is_turn_over(struct spd_request *request, enum scsi_step step, const void *bounce)
 {
     const struct spd_unit *unit = request->unit;
@@ -237,7 +238,7 @@ void spd_request_run(struct spd_request *request, enum scsi_step step, void *bou
     }
 }
 
-/* What a request is before the engine has looked at it. */
+/* Sets up a request before the engine reads it. */
 static inline void reset(struct spd_request *request)
 {
     request->mapped = false;
@@ -312,7 +313,7 @@ bool spd_request_cancel(struct spd_request *request)
     struct spd_request *granted = NULL;
     bool cancelled = false, again = atomic_exchange(&request->aborted, true);
 
-    /* The state is only where to look: the lock there decides whether we were in time. */
+    /* The state only tells the place: the lock there decides whether the cancel was in time. */
     switch (atomic_load(&request->state)) {
     case SPD_REQUEST_MAPPING:
         cancelled = true;

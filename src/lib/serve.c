@@ -8,10 +8,10 @@
 
 #include "lib/unit.h"
 
-/* The unit that the calling thread may call the device of; NULL: none, or it is there. */
+/* The unit whose device the calling thread may call; NULL: none, or it is in a call. */
 static _Thread_local struct spd_unit *lent_to;
 
-/* To a thread that is lent: by the door where it serves, else by the dispatchers. */
+/* Passes the request to a lent thread: by the door if it serves, else by the dispatchers. */
 static bool pass_on(struct spd_request *request, enum scsi_step step)
 {
     if (request->unit->dispatchers.started || !request->ops->later)
@@ -20,7 +20,7 @@ static bool pass_on(struct spd_request *request, enum scsi_step step)
     return false;
 }
 
-/* The device has one call at a time on a lent thread: what that sets going is for another. */
+/* The device has one call at a time on a lent thread: further requests are for another thread. */
 static bool perform(struct spd_request *request, enum scsi_step step, void *bounce)
 {
     struct spd_unit *unit = request->unit;

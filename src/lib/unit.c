@@ -93,7 +93,7 @@ static int add_door(struct spd_unit *unit, const char *device_name)
     return error;
 }
 
-/* executor NULL: the one that the device asks for. */
+/* executor NULL: the device's own choice. */
 static int create(const char *device_name, const spd_params *params, enum scsi_profile profile,
     const spd_device *device, const struct spd_executor *executor, void *native, spd_unit **unit)
 {
@@ -160,7 +160,7 @@ static void stop_doors(struct spd_unit *unit, uint32_t count)
 }
 
 /* The doors take no more commands. Everything that was accepted ends here; then the device flushes
- * what it was given. */
+ * its data. */
 static int tear_down(struct spd_unit *unit, uint32_t doors)
 {
     int error = 0;
@@ -195,7 +195,8 @@ static void set_state(struct spd_unit *unit, enum spd_unit_state state)
     os_cond_broadcast(&unit->changed);
 }
 
-/* The lock is held. Returns what waited for threads that will not take it, to be aborted. */
+/* The lock is held. Returns requests that waited for threads and will not be taken, to be
+ * aborted. */
 static struct spd_request *begin_stop(struct spd_unit *unit)
 {
     stop_doors(unit, unit->door_count);
@@ -203,7 +204,7 @@ static struct spd_request *begin_stop(struct spd_unit *unit)
     return unit->executor->close ? unit->executor->close(unit) : NULL;
 }
 
-/* *started: how many doors were; on failure they want stopping. */
+/* *started: the number of started doors; on failure they have to be stopped. */
 static int start_all(struct spd_unit *unit, uint32_t threads, uint32_t *started)
 {
     int error = unit->executor->start ? unit->executor->start(unit, threads) : 0;
@@ -282,7 +283,7 @@ static void shut_down(struct spd_unit *unit)
     struct spd_request *waiting = NULL;
     bool stops = false;
 
-    /* What waits is ours until it is aborted: the unit stays as long. */
+    /* Waiting requests are the library's until they are aborted: the unit stays as long. */
     atomic_fetch_add(&unit->completing, 1);
     os_mutex_lock(&unit->lock);
     if (unit->state == SPD_UNIT_CREATED) {
@@ -363,7 +364,7 @@ static int wait_for_end(spd_unit *unit)
 {
     if (!wait_shutdown(unit))
         return SPD_ERROR_STATE;
-    /* The first one here joins the threads; nobody who may be one of them ever does. */
+    /* The first thread here joins the others; it is never one of them. */
     if (unit->state == SPD_UNIT_STOPPING) {
         set_state(unit, SPD_UNIT_JOINING);
         os_mutex_unlock(&unit->lock);

@@ -19,7 +19,7 @@
 
 enum {
     SPD_DOORS_MAX = 16,
-    SPD_LISTS_LIMIT = 64, /* scatter lists that have no room in their requests */
+    SPD_LISTS_LIMIT = 64, /* scatter lists that do not fit into their requests */
     SPD_LIST_LENGTH = 128 << 10, /* bytes of one of them */
 };
 
@@ -50,11 +50,11 @@ struct spd_unit {
     struct spd_shard *shards;
     struct spd_troubles troubles;
     struct spd_watch watch;
-    spd_status flush_status; /* how the last flush has ended */
+    spd_status flush_status; /* the result of the last flush */
     _Atomic uint32_t completing; /* threads that complete or abort requests */
     _Atomic uint32_t round;      /* of task management */
     os_mutex told_lock;          /* guards the next */
-    struct spd_request *told;    /* what the device has and was told to have been aborted */
+    struct spd_request *told;    /* requests of the device whose abort it knows */
     _Atomic uint64_t flushing;   /* os_now_ns() when the last flush was called; 0: it is not */
 
     os_mutex lock; /* guards the rest */
@@ -67,10 +67,10 @@ struct spd_unit {
     uint32_t waiting;     /* threads within spd_unit_wait() and spd_unit_wait_for() */
     bool has_stopper;     /* a thread of spd_unit_wait_for() tears it down */
     os_thread stopper;
-    int error;            /* the first, and what was said of it on the thread that met it */
+    int error;            /* the first error, and its detail on the thread that met it */
     uint32_t system_error;
     char *detail;
-    int last_error; /* of the last call that failed */
+    int last_error; /* error and detail of the last call that failed */
     char last_detail[SPD_DETAIL_MAX];
     struct spd_door *doors[SPD_DOORS_MAX];
     uint32_t door_count;
@@ -87,8 +87,8 @@ struct spd_unit {
 int spd_params_import(const spd_params *from, spd_params *params, struct scsi_unit_params *scsi);
 int spd_ops_import(const spd_ops *from, const spd_params *params, spd_ops *ops);
 
-/* params.c: into a structure of a program whose header may be older or newer, and which begins with
- * its size: as much as that has, and zeros for what we do not know. 0 or SPD_ERROR_SIZE. */
+/* params.c: fills in a structure of a program whose header may be older or newer. It begins with
+ * its size: copies as much, and zeros for unknown members. 0 or SPD_ERROR_SIZE. */
 int spd_export(void *to, const void *from, size_t known, const char *name);
 
 /* doorway.c: finds the door for a device name and opens it. */
@@ -104,7 +104,7 @@ void spd_tell_left_sockets(void);
 
 /* query.c: keeps the error, and its detail, for spd_unit_last_error(); returns it. */
 int spd_unit_keep_error(struct spd_unit *unit, int error);
-/* The same of one who holds the unit's lock. */
+/* The same for a caller that holds the unit's lock. */
 void spd_unit_keep_locked(struct spd_unit *unit, int error);
 
 /* request.c: takes a request on from a step. bounce: a buffer of max_transfer_length on a
@@ -114,16 +114,16 @@ void spd_request_run(struct spd_request *request, enum scsi_step step, void *bou
 /* request.c: its door goes on with it from this step, by spd_request_ops.later. */
 void spd_request_put_off(struct spd_request *request, enum scsi_step step);
 
-/* request.c: those that the gate has let in, linked by next. */
+/* request.c: runs requests that the gate has let in, linked by next. */
 void spd_requests_run(struct spd_request *granted);
 
 /* request.c: ends requests that waited, a list of their own. */
 void spd_requests_abort(struct spd_request *waiting);
 
-/* device.c: the unit of whose device the calling thread is in an operation; NULL: of none. */
+/* device.c: the unit in whose device's operation the calling thread is; NULL: none. */
 extern _Thread_local struct spd_unit *spd_in_device;
 
-/* Around every call of the device: what this returns is to be put back. */
+/* Around every call of the device: put the result back afterwards. */
 static inline struct spd_unit *spd_enter_device(struct spd_unit *unit)
 {
     struct spd_unit *outer = spd_in_device;
@@ -150,11 +150,11 @@ void spd_request_return(struct spd_request *request, uint32_t level);
  * request->outcome. False: the request is on its way and must not be touched. */
 bool spd_device_perform(struct spd_request *request, enum scsi_step step, void *bounce);
 
-/* device.c, for executors: what they may do with a step. The same is returned, but by
+/* device.c, for executors: their choices for a step. The same is returned, but by
  * spd_device_call() with SPD_NOWAIT: false, it would block.
  * Calls a simple device on this thread. nowait: SPD_NOWAIT or 0. */
 bool spd_device_call(struct spd_request *request, enum scsi_step step, uint32_t nowait);
-/* The same on a dispatcher thread, where it may take its time. */
+/* The same on a dispatcher thread, where it may block. */
 bool spd_device_call_on_own(struct spd_request *request, enum scsi_step step, void *bounce);
 /* Passes the request on to the dispatchers. */
 bool spd_device_post(struct spd_request *request, enum scsi_step step);
@@ -174,7 +174,7 @@ static inline uint32_t spd_step_flags(const struct spd_request *request, enum sc
     return spd_step_moves_data(step) ? fua | request->unit->fua : 0;
 }
 
-/* abort.c: the same, of a request that is aborted: it ends without the device. */
+/* abort.c: the same for an aborted request: it ends without the device. */
 bool spd_request_end_aborted(struct spd_request *request);
 
 /* abort.c: tells the device, which may have the request, that the request was aborted. */
@@ -185,15 +185,15 @@ void spd_device_take_back(struct spd_request *request);
 
 enum { SPD_HELD_TEXT_MAX = 128 };
 
-/* abort.c: what the device still has of what was aborted: "2 operations, ..."; empty: nothing. */
+/* abort.c: the aborted requests that the device still has: "2 operations, ..."; empty: none. */
 void spd_device_list_held(struct spd_unit *unit, char *text, size_t size);
 
 /* device.c: everything that was written is made durable; the unit is quiet. 0 or a spd_error. */
 int spd_device_flush_all(struct spd_unit *unit);
 
-/* Values of spd_request.state. The door's thread reads it to find where to cancel. */
+/* Values of spd_request.state. The door's thread reads it to find the place for a cancel. */
 enum {
-    SPD_REQUEST_RUNNING,    /* a thread of the library is at it */
+    SPD_REQUEST_RUNNING,    /* a thread of the library works on it */
     SPD_REQUEST_MAPPING,    /* it waits for spd_request_mapped() */
     SPD_REQUEST_WAITING,    /* for scratch, perhaps */
     SPD_REQUEST_PARKED,     /* at the gate, perhaps */

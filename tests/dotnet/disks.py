@@ -272,7 +272,7 @@ def the_library_is_the_one_that_is_named():
 
 
 def writes_and_reads(uri):
-    """By iSCSI, where the data of a command come in several PDUs."""
+    """Over iSCSI, where the data of a command come in several PDUs."""
     qemu_io(uri, "write -P 0x5a 1M 640k", "flush", "aio_write -P 0x61 4M 64k",
             "aio_write -P 0x62 5M 64k", "aio_flush", "read -P 0x5a 1M 640k",
             "read -P 0x61 4M 64k", "read -P 0x62 5M 64k", "discard 1M 64k", "read -P 0 1M 64k",

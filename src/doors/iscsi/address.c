@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Where a door listens, and the names that lead there. */
+/* The addresses where a portal listens, and the names that lead there. */
 
 #include "doors/iscsi/address.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Where a door listens, and the names that lead there. */
+/* The addresses where a portal listens, and the names that lead there. */
 
 #ifndef ISCSI_ADDRESS_H
 #define ISCSI_ADDRESS_H
@@ -13,8 +13,8 @@
 struct iscsi_door;
 struct spd_uri;
 
-/* Where the URI's host and port lead, in the order of preference. guarded: an address that others
- * reach is fine. 0 or a spd_error with a detail. */
+/* The addresses of the URI's host and port, in the order of preference. guarded: addresses that
+ * other hosts reach are allowed. 0 or a spd_error with a detail. */
 int iscsi_address_resolve(const struct spd_uri *uri, bool guarded,
     struct os_address addresses[OS_ADDRESSES_MAX], unsigned *count);
 /* 0 or an error of os/net.h. */

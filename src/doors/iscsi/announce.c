@@ -2,15 +2,15 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Where SendTargets says that the target is (RFC 7143 13.8 and appendix C).
+ * The addresses of the target in SendTargets (RFC 7143 13.8 and appendix C).
  *
- * Without announce= that is where the discovery came to: it is the one address of which the server
- * knows that this initiator can reach it, also when the door listens on the wildcard. Other
- * addresses of the host may lead nowhere for it, and then an initiator waits for each. An address
- * of one link is no answer, since its zone is a name of this host's own, and TargetAddress has none
- * (RFC 3986 3.2.2). A target without a TargetAddress is where the discovery came to as well.
+ * Without announce= that is the address to which the discovery came. It is the only address that
+ * this initiator is known to reach, also when the door listens on the wildcard. Other
+ * addresses of the host may lead nowhere for it, and then an initiator waits for each. A link-local
+ * address is no answer: its zone is a name of this host's own, and TargetAddress has none (RFC 3986
+ * 3.2.2). A target without a TargetAddress is also at the address to which the discovery came.
  *
- * Behind a port map or NAT the server cannot know its address: announce= has what to say instead.
+ * Behind a port map or NAT the server cannot know its address: announce= names it.
  */
 
 #include "doors/iscsi/announce.h"
@@ -27,8 +27,8 @@
 #include "lib/uri.h"
 #include "os/net.h"
 
-/* RFC 1123 2.1, and the '_' that names of containers have. A last label of digits would be an
- * address that is mistyped. */
+/* RFC 1123 2.1, and the '_' that names of containers have. A last label of digits would be a
+ * mistyped address. */
 static const char *name_fault_of(const char *host)
 {
     static const char letters[] =
@@ -67,7 +67,7 @@ static const char *host_fault(const char *host)
     return NULL;
 }
 
-/* "" is no port: that where the door listens. */
+/* "" means the port where the door listens. */
 static const char *read_port(const char *text, uint16_t *port)
 {
     uint32_t number = 0;
@@ -123,8 +123,9 @@ static size_t room_of(const char *key, size_t value)
     return strlen(key) + 1 + value + 1;
 }
 
-/* What SendTargets says of one target must fit into the shortest data segment that an initiator may
- * ask for (RFC 7143 13.12), so that it has to be sent in pieces for several targets alone. */
+/* The answer of SendTargets for one target must fit into the shortest data segment that an
+ * initiator may ask for (RFC 7143 13.12). So it has to be sent in pieces only for several
+ * targets. */
 static bool fits(const struct iscsi_config *config)
 {
     size_t room = room_of("TargetName", strlen(config->target));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Where SendTargets says that the target is. */
+/* The addresses of the target in SendTargets. */
 
 #ifndef ISCSI_ANNOUNCE_H
 #define ISCSI_ANNOUNCE_H
@@ -14,7 +14,7 @@ struct spd_uri;
 
 /* Sets the config's portals. 0 or a spd_error with a detail. */
 int iscsi_announce_read(const struct spd_uri *uri, struct iscsi_config *config);
-/* The TargetAddress keys of the target that the initiator of this connection gets. */
+/* The target's TargetAddress keys for the initiator of this connection. */
 void iscsi_announce_put(const struct iscsi_connection *c, const struct iscsi_target *target,
     struct iscsi_text *answer);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Data buffers by size class, from free lists that give their memory back when nobody needs it. */
+/* Data buffers by size class, from free lists that give unused memory back. */
 
 #ifndef ISCSI_BUFFERS_H
 #define ISCSI_BUFFERS_H

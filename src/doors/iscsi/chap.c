@@ -108,7 +108,7 @@ static void put_binary(
     iscsi_text_put(answer, key, text);
 }
 
-/* Ours, in our order of preference, when the initiator lists it. */
+/* The first of our algorithms, in our order of preference, that the initiator lists. */
 static bool choose_algorithm(struct iscsi_chap *chap, const char *offered)
 {
     for (unsigned i = 0; i < ALGORITHMS; i++)
@@ -147,7 +147,7 @@ static bool begin(struct iscsi_chap *chap, const char *offered, struct iscsi_tex
     return true;
 }
 
-/* In the same time wherever they differ. */
+/* Takes the same time wherever they differ. */
 static bool same_bytes(const uint8_t *a, const uint8_t *b, size_t length)
 {
     volatile uint8_t different = 0;
@@ -157,7 +157,7 @@ static bool same_bytes(const uint8_t *a, const uint8_t *b, size_t length)
     return different == 0;
 }
 
-/* An unknown name costs the same time as a wrong secret: a hash over a secret that cannot be. */
+/* An unknown name costs the same time as a wrong secret: a hash over an impossible secret. */
 static bool verify(struct iscsi_chap *chap, const struct iscsi_chap_accounts *initiators,
     const struct iscsi_chap_keys *keys)
 {
@@ -179,7 +179,7 @@ static bool verify(struct iscsi_chap *chap, const struct iscsi_chap_accounts *in
     return true;
 }
 
-/* The initiator asks us to prove ourselves, too. */
+/* The initiator asks the target to authenticate, too. */
 static bool respond(struct iscsi_chap *chap, const struct iscsi_chap_accounts *mutual,
     const struct iscsi_chap_keys *keys, struct iscsi_text *answer)
 {
@@ -191,7 +191,7 @@ static bool respond(struct iscsi_chap *chap, const struct iscsi_chap_accounts *m
         return fail(chap, "it demands our secret, and the URI has no mutual=FILE");
     if (length == 0 || !iscsi_number(keys->identifier, &identifier) || identifier > 255)
         return fail(chap, "its CHAP_I or CHAP_C has no such value");
-    /* RFC 7143 9.2.1: our own challenge, sent back to have us answer it, is an attack. */
+    /* RFC 7143 9.2.1: our own challenge, sent back for us to answer, is an attack. */
     if (length == sizeof chap->challenge && memcmp(challenge, chap->challenge, length) == 0)
         return fail(chap, "it sends our own challenge back");
     length = iscsi_chap_hash(

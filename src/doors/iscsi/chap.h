@@ -19,7 +19,7 @@ enum {
     CHAP_NAME_MAX = 255,
     CHAP_HASH_MAX = 32,
     CHAP_CHALLENGE = 32,      /* bytes of the challenge of this side */
-    CHAP_CHALLENGE_MAX = 1024, /* RFC 7143 12.1.3: bytes of theirs */
+    CHAP_CHALLENGE_MAX = 1024, /* RFC 7143 12.1.3: bytes of the initiator's challenge */
     CHAP_ACCOUNTS_MAX = 1024,
     CHAP_BINDINGS_MAX = 4096,
 };
@@ -45,13 +45,13 @@ struct iscsi_chap_accounts {
 };
 
 /* secrets.c: a file of lines "name secret" and "@name initiator[,initiator...]"; empty lines and
- * those that begin with # do not count. It must be its owner's alone, who is our user or root. 0,
+ * those that begin with # do not count. Only its owner may read it: the server's user or root. 0,
  * or a spd_error with a detail. */
 int iscsi_chap_load(const char *path, struct iscsi_chap_accounts *accounts);
 void iscsi_chap_free(struct iscsi_chap_accounts *accounts);
 
-/* Whether the file lets this account be this initiator: one that is bound uses nothing else, and
- * nobody else uses what it is bound to. Where neither is bound, claim.h decides. */
+/* Whether the file lets this account use this name: a bound account uses no other name, and no
+ * other account uses its names. If neither is bound, claim.h decides. */
 bool iscsi_chap_may_use(
     const struct iscsi_chap_accounts *accounts, const char *account, const char *initiator);
 
@@ -66,11 +66,11 @@ struct iscsi_chap {
     uint8_t algorithm; /* IANA's number */
     uint8_t identifier;
     uint8_t challenge[CHAP_CHALLENGE];
-    const char *name; /* of the account that proved itself; NULL before */
-    const char *why;  /* of a step that was false, for the log and nobody else */
+    const char *name; /* name of the account that proved itself; NULL before */
+    const char *why;  /* the reason of a step that was false, only for the log */
 };
 
-/* The CHAP keys of one login request; NULL where one was not sent. */
+/* The CHAP keys of a login request; NULL for keys that were not sent. */
 struct iscsi_chap_keys {
     const char *algorithms; /* CHAP_A */
     const char *name;       /* CHAP_N */
@@ -79,15 +79,15 @@ struct iscsi_chap_keys {
     const char *challenge;  /* CHAP_C */
 };
 
-/* The rules say what a target asks for. */
+/* The target's demands. */
 struct iscsi_chap_rules {
     const struct iscsi_chap_accounts *initiators;
     /* Our own name and secret as its only account, or none. */
     const struct iscsi_chap_accounts *mutual;
-    bool demand_mutual; /* an initiator must have us prove ourselves */
+    bool demand_mutual; /* an initiator must have the target authenticate */
 };
 
-/* Does one step: takes the keys and writes ours. False: the initiator is not who it says, or the
+/* Does one step: takes the keys and writes ours. False: the initiator's proof is wrong, or the
  * exchange is out of order; chap->why says which. */
 bool iscsi_chap_step(struct iscsi_chap *chap, const struct iscsi_chap_rules *rules,
     const struct iscsi_chap_keys *keys, struct iscsi_text *answer);

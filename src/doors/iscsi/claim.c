@@ -13,7 +13,7 @@
 #include "lib/door.h"
 #include "scsi/scsi.h"
 
-/* A registration ends without our being asked, so that its claim is looked at when it matters. */
+/* A registration ends without notice, so its claim is checked when it matters. */
 static bool is_alive(const struct iscsi_door *door, const struct iscsi_claim *claim)
 {
     return claim->port != 0 &&

@@ -2,10 +2,10 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Whose an InitiatorName is. By CHAP an initiator proves an account, while sessions, reservations
- * and registrations go by its name, which anybody can send. So a name belongs to an account: to
- * those that the secrets file binds it to, or else to the one that used it first, for as long as a
- * session or a persistent reservation's registration of it exists.
+ * Whose an InitiatorName is. With CHAP an initiator proves an account, but sessions, reservations
+ * and registrations go by its name, which anybody can send. So a name belongs to the accounts to
+ * which the secrets file binds it. Otherwise it belongs to the account that used it first, while it
+ * has a session or a persistent reservation's registration.
  */
 
 #ifndef ISCSI_CLAIM_H
@@ -18,17 +18,17 @@
 struct iscsi_nexus;
 struct iscsi_target;
 
-/* An initiator port that is registered and has, or had, no session any more. */
+/* A registered initiator port that has no session any more. */
 struct iscsi_claim {
     uint64_t port;       /* scsi_nexus.initiator; 0: this place is free */
     const char *account; /* one of the target's accounts */
     char initiator[ISCSI_NAME_MAX + 1];
 };
 
-/* The account that has the name at this target; NULL: nobody has. */
+/* The account that has the name at this target; NULL: none. */
 const char *iscsi_claim_owner(const struct iscsi_target *target, const char *initiator);
 
-/* The nexus goes with its session: what it registered goes on being its account's. */
+/* The nexus goes with its session: its registration stays its account's. */
 void iscsi_claim_keep(const struct iscsi_nexus *nexus);
 
 #endif

@@ -57,7 +57,7 @@ static struct iscsi_command *command_of(struct spd_request *request)
     return (struct iscsi_command *)(void *)request;
 }
 
-/* Additional header segments (RFC 7143 11.2.2): only the rest of a long CDB means something here.
+/* Additional header segments (RFC 7143 11.2.2): only the rest of a long CDB has a meaning here.
  * Returns the CDB's length, 0 when the segments are malformed. */
 static uint32_t read_ahs(const uint8_t *header, uint8_t cdb[SCSI_CDB_MAX])
 {
@@ -120,8 +120,8 @@ static bool command_map(struct spd_request *request)
     return false;
 }
 
-/* Finds the unit that the command is for. One for a LUN that is not there is answered with what
- * another unit of the target lends, since a request has its memory and its turns from a unit. */
+/* Finds the command's unit. A command for a LUN that is not there borrows another unit of the
+ * target, since a request has its memory and its turns from a unit. */
 static void find_unit(struct iscsi_command *command)
 {
     struct scsi_task *task = &command->request.task;
@@ -178,8 +178,8 @@ static const char *check(const struct iscsi_session *session, const uint8_t *bhs
     return NULL;
 }
 
-/* RFC 7143 11.2.1.8: a tag is unique while its task exists. One that was aborted does not, even if
- * the device still has it: the initiator knows that by the response, or by a unit attention. */
+/* RFC 7143 11.2.1.8: a tag is unique while its task exists. An aborted task does not exist, even if
+ * the device still has it: the initiator learns it from the response, or from a unit attention. */
 static bool tag_taken(struct iscsi_session *session, const uint8_t *bhs)
 {
     const struct iscsi_command *command = iscsi_command_find(session, be32_get(bhs + BHS_ITT));
@@ -187,7 +187,7 @@ static bool tag_taken(struct iscsi_session *session, const uint8_t *bhs)
     return command && !command->aborted;
 }
 
-/* Puts a command where its order by CmdSN says. */
+/* Puts a command at its place by CmdSN. */
 static void place(
     struct iscsi_session *session, struct iscsi_command *command, enum iscsi_order order)
 {
@@ -303,7 +303,7 @@ void iscsi_command_mailed(struct spd_request *request)
     command->release = true;
     if (command->fault == FAULT_GONE)
         iscsi_progress_lost(command);
-    /* Ending one task of a session that ends may let another run to its end. */
+    /* The end of a task of a session that ends may let another run to its end. */
     if (command->aborted || !session->connection) {
         iscsi_command_end(command);
         session->portal->tasks_ended = true;

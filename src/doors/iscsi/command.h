@@ -19,7 +19,7 @@ struct iscsi_connection;
 struct iscsi_nexus;
 struct iscsi_session;
 
-/* Why a command fails before the device sees it. */
+/* Reasons for which a command fails before the device sees it. */
 enum iscsi_command_fault {
     FAULT_NONE,
     FAULT_NO_ROOM, /* the system has no memory for its data */
@@ -31,7 +31,7 @@ enum iscsi_command_fault {
 
 enum iscsi_command_state {
     COMMAND_FREE,
-    COMMAND_HELD,      /* arrived before its turn; aborted: its turn comes to nothing */
+    COMMAND_HELD,      /* arrived before its turn; aborted: its turn does nothing */
     COMMAND_WAITING,   /* started; map() waits for room, or for its turn: transfer.c */
     COMMAND_RECEIVING, /* started; map() waits for data-out */
     COMMAND_RUNNING,   /* started; the library or the device has it */
@@ -44,22 +44,22 @@ struct iscsi_command {
     struct list link; /* session's free or active list */
     struct list tag;  /* session's tags, while it is not free */
     struct iscsi_session *session;
-    struct iscsi_nexus *nexus; /* whose unit has it; NULL: none has it yet, or any more */
+    struct iscsi_nexus *nexus; /* the nexus whose unit has it; NULL: none yet, or none any more */
     uint8_t state;       /* enum iscsi_command_state */
     bool aborted;        /* no answer; freed when the device gives it back */
     bool unsolicited;    /* more unsolicited Data-Outs are to come */
     uint8_t fault;       /* enum iscsi_command_fault */
-    bool done;           /* the library is through with it */
+    bool done;           /* the library is done with it */
     bool release;        /* and its reply is the library's memory */
     bool windowed;       /* it takes a place in the command window */
     uint16_t index;      /* of its session's commands */
     uint8_t bhs[ISCSI_BHS];
-    uint8_t room;        /* enum iscsi_room: what its buffer is counted as */
+    uint8_t room;        /* enum iscsi_room: the kind of its buffer */
     struct iscsi_buffer buffer;
     struct scsi_vec vec;
     uint32_t want;       /* bytes of data-out that matter */
     uint32_t received;   /* bytes of data-out seen, in order */
-    uint32_t moved;      /* of these, when last a piece worth counting had come, */
+    uint32_t moved;      /* of these, at the last piece that counted, */
     uint32_t moved_at;   /* and the second of that */
     uint32_t burst_end;  /* offset where the present burst must end */
     uint32_t ttt;        /* of the present R2T */
@@ -79,7 +79,7 @@ bool iscsi_command_begin(struct iscsi_connection *c, uint32_t length);
 void iscsi_command_start(struct iscsi_command *command);
 /* Ends it without an answer: at once, or when the device gives it back. */
 void iscsi_command_abort(struct iscsi_command *command);
-/* Its unit goes: it is answered so, at once or when the device gives it back. */
+/* Its unit goes: the answer says so, at once or when the device gives it back. */
 void iscsi_command_lose(struct iscsi_command *command);
 /* The request is the door's again; on the portal's thread. */
 void iscsi_command_mailed(struct spd_request *request);

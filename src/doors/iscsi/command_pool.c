@@ -39,7 +39,7 @@ void iscsi_command_end(struct iscsi_command *command)
     command->state = COMMAND_FREE;
     list_remove(&command->tag);
     list_remove(&command->link);
-    /* At the head: its memory is still in the cache. */
+    /* It goes to the head: its memory is still in the cache. */
     list_append(session->free.next, &command->link);
 }
 
@@ -82,7 +82,7 @@ bool iscsi_command_pool_make(struct iscsi_session *session)
     return true;
 }
 
-/* A command that waits for its turn lies at its CmdSN modulo the depth. */
+/* A command that waits for its turn is at its CmdSN modulo the depth. */
 static void hold_again(const struct iscsi_session *session, struct iscsi_command **held,
     uint32_t depth)
 {
@@ -95,8 +95,8 @@ bool iscsi_command_pool_widen(struct iscsi_session *session, uint32_t more)
 {
     uint32_t depth = session->depth + more > ISCSI_DEPTH_MAX ? ISCSI_DEPTH_MAX
                                                              : session->depth + more;
-    /* One more than can be under way: a command whose last byte is being sent still has its place
-     * here when the initiator already sees the window open. */
+    /* There is a place more than commands can run: a command whose last byte is being sent still
+     * has its place when the initiator already sees the window open. */
     uint32_t count = (depth + ISCSI_IMMEDIATE_MAX) / ISCSI_COMMANDS_CHUNK + 1;
     struct iscsi_command **chunks = realloc(session->chunks, count * sizeof *chunks);
     struct iscsi_command **held;

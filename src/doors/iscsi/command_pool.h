@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* A session's commands: their memory, and how they are found by their task tag. */
+/* A session's commands: their memory, and the search by their task tag. */
 
 #ifndef ISCSI_COMMAND_POOL_H
 #define ISCSI_COMMAND_POOL_H
@@ -15,10 +15,10 @@
 #include "doors/iscsi/session.h"
 #include "scsi/be.h"
 
-/* Without a command so far. False: not enough memory. What was made is freed with
- * iscsi_command_pool_free() in either case. */
+/* Without a command so far. False: not enough memory. Free it with iscsi_command_pool_free() in
+ * either case. */
 bool iscsi_command_pool_make(struct iscsi_session *session);
-/* The session may have so many commands more under way, of a unit that its target has now. */
+/* The session may run so many commands more, of a new unit of its target. */
 bool iscsi_command_pool_widen(struct iscsi_session *session, uint32_t depth);
 void iscsi_command_pool_free(struct iscsi_session *session);
 
@@ -35,7 +35,7 @@ struct iscsi_command *iscsi_command_new(
 /* Frees: its answer was sent, or is not wanted. */
 void iscsi_command_end(struct iscsi_command *command);
 
-/* The chain that a task tag is in. Initiators count tags up, shift them, or use addresses: the
+/* The chain of a task tag. Initiators count tags up, shift them, or use addresses: the
  * high bits of the product depend on all of their bits. */
 static inline struct list *iscsi_command_tags(const struct iscsi_session *session, uint32_t itt)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What the URI says. */
+/* Parses the URI of a door. */
 
 #include "doors/iscsi/config.h"
 
@@ -38,7 +38,7 @@ static int read_target(const char *path, size_t length, struct iscsi_config *con
     /* iscsi_name_fault() refuses a name of one byte too many, so the copy need be no longer. */
     snprintf(name, sizeof name, "%.*s", (int)length, path);
     fault = iscsi_name_fault(name);
-    /* A person who types the name shall see it as it is on the wire. */
+    /* A person who types the name sees it as it is on the wire. */
     if (!fault && memcmp(name, path, length) != 0)
         fault = "it has upper-case letters";
     if (fault)
@@ -99,7 +99,7 @@ static int read_secrets(const struct spd_uri *uri, struct iscsi_config *config)
         return error;
     if (config->mutual.count > 1)
         return spd_fail(SPD_ERROR_SECRET, "%s: the target has one name and secret", mutual);
-    /* RFC 7143 9.2.1: or else an initiator could have its own challenge answered by another. */
+    /* RFC 7143 9.2.1: otherwise another party could answer an initiator's own challenge. */
     for (uint32_t i = 0; config->mutual.count == 1 && i < config->chap.count; i++)
         if (strcmp(config->chap.list[i].secret, config->mutual.list[0].secret) == 0)
             return spd_fail(SPD_ERROR_SECRET, "%s: the target's secret must differ from those of "
@@ -191,7 +191,7 @@ const char *iscsi_config_other(const struct iscsi_config *one, const struct iscs
                                                        : NULL;
 }
 
-/* One designation descriptor (SPC-4 7.8.6.1); returns its length. */
+/* A designation descriptor (SPC-4 7.8.6.1); returns its length. */
 static uint16_t designator(uint8_t *p, uint8_t code_set, uint8_t association, uint8_t type,
     const void *value, size_t length)
 {

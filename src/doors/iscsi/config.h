@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* The URI of a door: what it asks for, and what doors of one target and one portal agree on. */
+/* The URI of a door: its parameters, and those on which doors of one target and one portal
+ * agree. */
 
 #ifndef ISCSI_CONFIG_H
 #define ISCSI_CONFIG_H
@@ -14,7 +15,7 @@
 
 struct spd_uri;
 
-/* A network portal (RFC 7143 3.1), as initiators are to name it. */
+/* A network portal (RFC 7143 3.1), in the form that initiators use. */
 struct iscsi_announced {
     char host[ISCSI_HOST_MAX + 1]; /* without brackets */
     uint16_t port;                 /* 0: where the door listens */
@@ -24,19 +25,19 @@ struct iscsi_announced {
 struct iscsi_times {
     uint32_t login;        /* a login that takes longer is dropped */
     uint32_t nop_interval; /* of silence before a ping */
-    uint32_t nop_timeout;  /* that a ping may stay unanswered */
+    uint32_t nop_timeout;  /* for the answer to a ping */
 };
 
 struct iscsi_config {
     char target[ISCSI_NAME_MAX + 1];
     struct iscsi_announced portals[ISCSI_PORTALS_MAX]; /* that SendTargets tells of */
-    uint32_t portal_count; /* 0: where the discovery came to */
+    uint32_t portal_count; /* 0: the address to which the discovery came */
     uint32_t lun;
     struct iscsi_chap_accounts chap;
     struct iscsi_chap_accounts mutual;
     struct iscsi_times times;
-    uint32_t write_wait; /* of a login, for what a former session writes */
-    bool demand_mutual; /* an initiator that does not ask us to prove ourselves is refused */
+    uint32_t write_wait; /* wait of a login for writes of a former session */
+    bool demand_mutual; /* an initiator that does not have the target authenticate is refused */
     bool resets; /* target resets are carried out even while others use the unit */
 };
 
@@ -45,8 +46,8 @@ struct iscsi_config {
 int iscsi_config_read(const struct spd_uri *uri, struct iscsi_config *config, bool *guarded);
 void iscsi_config_free(struct iscsi_config *config);
 
-/* The parameter of the URI in which two doors differ that share a portal, or (iscsi_config_other)
- * a target; NULL: there is none. */
+/* The parameter of the URI in which two doors of one portal, or (iscsi_config_other) of one target,
+ * differ; NULL: none. */
 const char *iscsi_times_other(const struct iscsi_times *one, const struct iscsi_times *other);
 const char *iscsi_config_other(const struct iscsi_config *one, const struct iscsi_config *other);
 

@@ -57,7 +57,7 @@ struct iscsi_connection *iscsi_connection_new(struct iscsi_portal *portal, os_so
     iscsi_send_init(&c->tx);
     list_init(&c->ready);
     list_init(&c->hold_link);
-    /* A batch is complete when it is written, so there is nothing to wait for. */
+    /* A batch is complete when it is written, so a delay gains nothing. */
     os_socket_no_delay(socket);
     if (!c->login || !c->peer ||
         !iscsi_share_admit(&portal->peers, c->peer, SHARE_LOGINS) ||
@@ -99,7 +99,7 @@ void iscsi_connection_reap(struct iscsi_portal *portal)
         connection_free(list_entry(portal->dropped.next, struct iscsi_connection, link));
 }
 
-/* In full feature phase: whether it is still there, and does its part. */
+/* In full feature phase: checks that the peer is still there, and does its part. */
 static void look_after(struct iscsi_connection *c)
 {
     const struct iscsi_times *times = &c->portal->times;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Connections: what one is, its begin and end, and its clock. wire.h has how it is dropped. */
+/* Connections: their structure, their begin and end, and their clock. wire.h drops them. */
 
 #ifndef ISCSI_CONNECTION_H
 #define ISCSI_CONNECTION_H
@@ -22,10 +22,10 @@ struct iscsi_session;
 
 enum iscsi_connection_state {
     CONNECTION_LOGIN,
-    CONNECTION_DELAYED, /* login refused, the answer waits; input is thrown away */
+    CONNECTION_DELAYED, /* login refused, the answer waits; input is discarded */
     CONNECTION_WAITING, /* login done, but tasks of a former session still run */
     CONNECTION_FULL,
-    CONNECTION_CLOSING, /* sends what is queued, then closes; input is thrown away */
+    CONNECTION_CLOSING, /* sends the queue, then closes; input is discarded */
     CONNECTION_DROPPED,
 };
 
@@ -52,7 +52,8 @@ struct iscsi_connection {
     uint32_t last_heard;
     bool pinged;
     uint32_t max_send;  /* RFC 7143 13.12, in whole words */
-    char *answer;       /* to a text request, of which so much was sent; NULL: all was */
+    char *answer;       /* answer to a text request, and the part that was sent; NULL: all was
+                         * sent */
     uint32_t answer_length;
     uint32_t answer_sent;
     char *text;         /* keys of a text request that goes on; ISCSI_TEXT_MAX */

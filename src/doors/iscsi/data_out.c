@@ -2,12 +2,12 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Data from the initiator: immediate and unsolicited data first, then what R2Ts ask for (RFC 7143
- * 4.2.5.2, 11.7, 11.8). One R2T at a time and everything in order, as negotiated.
+ * Data from the initiator: immediate and unsolicited data first, then solicited data (RFC 7143
+ * 4.2.5.2, 11.7, 11.8). There is only one R2T at a time, and everything is in order, as negotiated.
  *
- * How long an initiator may take is for its own timeout to say, as long as it answers pings: what
- * it holds meanwhile is a place of its own window and memory of its own share, and tasks of others
- * do not wait for it, since the library puts tasks in order only once it has their data.
+ * An initiator that answers pings may take as long as its own timeout allows. Meanwhile it holds a
+ * place of its own window and memory of its own share. Tasks of others do not wait for it, since
+ * the library puts tasks in order only once it has their data.
  */
 
 #include "doors/iscsi/data_out.h"
@@ -24,8 +24,8 @@
 #include "doors/iscsi/session.h"
 #include "scsi/be.h"
 
-/* The command that a Data-Out belongs to; NULL when there is none (any more): it may have been
- * aborted while its data was on the way. */
+/* The command of a Data-Out. NULL: there is none; it may have been aborted while its data was on
+ * the way. */
 static struct iscsi_command *find(struct iscsi_session *session, const uint8_t *bhs)
 {
     uint32_t ttt = be32_get(bhs + BHS_TTT), index;
@@ -107,7 +107,7 @@ void iscsi_data_out_end(struct iscsi_command *command, uint32_t length, bool fin
     bool lost = command->fault == FAULT_LOST;
 
     command->received += length;
-    /* Less is no progress: a byte now and then would keep the room for ever. */
+    /* Smaller pieces do not count: a byte now and then would keep the room for ever. */
     if (command->received - command->moved >= ISCSI_PROGRESS_MIN) {
         command->moved = command->received;
         command->moved_at = command->session->portal->loop.now;

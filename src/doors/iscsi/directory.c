@@ -15,7 +15,7 @@
 #include "scsi/scsi.h"
 
 static struct {
-    os_mutex lock; /* guards the rest, and what portals and targets say is the directory's */
+    os_mutex lock; /* guards the rest, and the directory's members of portals and targets */
     struct list portals;
     bool ready;
 } directory = { .lock = OS_MUTEX_INIT };
@@ -58,7 +58,7 @@ static struct iscsi_portal *find_portal(const struct os_address *address)
     return NULL;
 }
 
-/* *net_error is not 0: the address cannot be had. */
+/* *net_error is not 0: the address is not available. */
 static int make_portal(const struct os_address *address, const struct iscsi_times *times,
     struct iscsi_portal **made, int *net_error)
 {
@@ -81,7 +81,7 @@ static int make_portal(const struct os_address *address, const struct iscsi_time
     return error;
 }
 
-/* The first address of the host that can be had. */
+/* The first available address of the host. */
 static int take_portal(const struct spd_uri *uri, const struct iscsi_config *config,
     const struct os_address *addresses, unsigned count, struct iscsi_portal **portal)
 {
@@ -153,7 +153,7 @@ static struct iscsi_target *make_target(
     return target;
 }
 
-/* Why the door has no place at the target. 0: it has one. */
+/* The reason why the door has no place at the target. 0: it has one. */
 static int check_place(const struct iscsi_target *target, const struct iscsi_config *config,
     const struct iscsi_door *door)
 {

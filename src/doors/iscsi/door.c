@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* A unit's door: its life. The portal that it shares does the rest. */
+/* A unit's door: its life. The shared portal does the rest. */
 
 #include <stdlib.h>
 
@@ -62,7 +62,7 @@ static int door_open(struct spd_unit *unit, const struct spd_uri *uri, struct sp
     return error;
 }
 
-/* Its driver for disks, sd, knows no longer ones. */
+/* Its driver for disks, sd, takes no longer blocks. */
 static void warn_of_blocks(const struct spd_door *base)
 {
     enum { LINUX_BLOCK_MAX = 4096 };

@@ -10,11 +10,11 @@
 #include "doors/iscsi/limits.h"
 #include "lib/hex.h"
 
-/* How two values become one: the result functions of RFC 7143 13. */
+/* The result functions of RFC 7143 13, which make one value of two. */
 enum key_kind {
     KEY_DECLARED_NUMBER, /* the initiator's own value; no answer to it */
     KEY_DECLARED_TEXT,   /* the same, and it changes nothing here */
-    KEY_LIST,            /* the first of the offered values that we know */
+    KEY_LIST,            /* the first offered value that is known here */
     KEY_OR,
     KEY_AND,
     KEY_MINIMUM,
@@ -43,7 +43,7 @@ struct key_row {
 };
 
 static const char *const digests[] = { "None", "CRC32C", NULL };
-/* Of the ways to report tasks that a reset ended, only that of RFC 3720 is done here. */
+/* Tasks that a reset ended are reported only in the way of RFC 3720. */
 static const char *const reporting[] = { "RFC3720", NULL };
 
 #define PARAM(MEMBER) (uint16_t) offsetof(struct iscsi_params, MEMBER)
@@ -108,7 +108,7 @@ void iscsi_text_put(struct iscsi_text *text, const char *key, const char *value)
         text->overflow = true;
         return;
     }
-    /* The zero that snprintf adds is the one that ends a pair. */
+    /* The zero of snprintf also ends the pair. */
     text->length +=
         (uint32_t)snprintf(text->bytes + text->length, need, "%s=%s", key, value) + 1;
 }
@@ -184,7 +184,7 @@ bool iscsi_number(const char *text, uint32_t *number)
     return true;
 }
 
-/* The first value of the initiator's list that we know, in its order of preference. */
+/* The first known value of the initiator's list, in its order of preference. */
 static const char *choose(const struct key_row *row, const char *list, uint32_t *chosen)
 {
     while (*list != '\0') {
@@ -289,7 +289,7 @@ bool iscsi_key_offer(struct iscsi_params *params, enum iscsi_phase phase, const 
             iscsi_text_put(answer, key, "Reject");
             return true;
         }
-        /* RFC 7143 6.2: one negotiation settles a key once. */
+        /* RFC 7143 6.2: a negotiation settles a key once. */
         if (phase == PHASE_LOGIN && (params->offered & (uint64_t)1 << i))
             return false;
         params->offered |= (uint64_t)1 << i;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Text keys: their form (RFC 7143 6.1), and how operational ones are negotiated (6.2, 13). */
+/* Text keys: their form (RFC 7143 6.1), and the negotiation of operational ones (6.2, 13). */
 
 #ifndef ISCSI_KEYS_H
 #define ISCSI_KEYS_H
@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What a session's operational negotiation settles. */
+/* The results of a session's operational negotiation. */
 struct iscsi_params {
     uint32_t header_digest; /* 0 None, 1 CRC32C */
     uint32_t data_digest;
@@ -27,7 +27,7 @@ struct iscsi_params {
     uint32_t recovery_level;
     uint32_t task_reporting;
     uint32_t protocol_level;
-    bool discovery; /* not negotiated here: it decides which keys are irrelevant */
+    bool discovery; /* not negotiated here: it makes some keys irrelevant */
     uint64_t offered; /* bit i: row i of the table was offered; a second time is an error */
 };
 
@@ -42,7 +42,7 @@ struct iscsi_text {
     char *bytes;
     uint32_t length;
     uint32_t size;
-    bool overflow; /* something did not fit and is not there */
+    bool overflow; /* something did not fit and is missing */
 };
 
 void iscsi_text_put(struct iscsi_text *text, const char *key, const char *value);

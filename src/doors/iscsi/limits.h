@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Everything that bounds what an initiator can make a portal use. */
+/* All bounds on the resources that an initiator can make a portal use. */
 
 #ifndef ISCSI_LIMITS_H
 #define ISCSI_LIMITS_H
@@ -12,7 +12,7 @@ enum {
     ISCSI_LUNS = ISCSI_LUN_MAX + 1,
     ISCSI_DEPTH_MAX = 16384,    /* commands of one session, of all its units together */
 
-    /* peer.c divides these among peers, and has who makes room for whom. */
+    /* peer.c divides these among peers, and makes room. */
     ISCSI_SESSIONS_MAX = 256,    /* normal ones; more: login status 0302h */
     ISCSI_NAME_SESSIONS_MAX = 64, /* of one InitiatorName; the same */
     ISCSI_DISCOVERIES_MAX = 64,  /* discovery sessions; more: the longest idle ends */
@@ -27,11 +27,11 @@ enum {
     ISCSI_WAIT_TOLD_AGAIN = 30,
     ISCSI_LEFT_MAX = 8,         /* former sessions of one initiator whose reads were left behind;
                                  * with more its logins wait */
-    ISCSI_REFUSAL_SECONDS = 1,  /* between two answers to one peer that it may not come in */
-    ISCSI_CLOSING_SECONDS = 2,  /* for a peer to take our last words */
+    ISCSI_REFUSAL_SECONDS = 1,  /* between two refusals to one peer */
+    ISCSI_CLOSING_SECONDS = 2,  /* for a peer to read the last answers */
     ISCSI_NOP_INTERVAL = 30,    /* seconds of silence before we ping */
-    ISCSI_NOP_TIMEOUT = 10,     /* seconds that a ping may stay unanswered */
-    ISCSI_SECONDS_MAX = 86400,  /* for what the URI's query may ask of the above */
+    ISCSI_NOP_TIMEOUT = 10,     /* seconds for the answer to a ping */
+    ISCSI_SECONDS_MAX = 86400,  /* the most that the URI's query may ask of these */
 
     ISCSI_TEXT_MAX = 16384,     /* keys of one login or text exchange, before they are complete */
     ISCSI_KEY_MAX = 63,         /* RFC 7143 6.1: bytes of a key name */
@@ -51,12 +51,12 @@ enum {
     ISCSI_SESSION_DATA_MAX = 128 << 20, /* data of all commands of a session; transfer.c
                                          * has how more of it waits */
     ISCSI_DATA_MAX = 512 << 20,         /* and of all sessions; one peer has half of it */
-    ISCSI_SESSION_DATA_SURE = 2 << 20,  /* what a session has room for whatever others take */
-    ISCSI_WINDOW_MAX = 256 << 20,       /* data that may come unasked, of all sessions */
-    ISCSI_SESSION_WINDOW_SURE = 1 << 20, /* and what a session has of it, whatever others take */
+    ISCSI_SESSION_DATA_SURE = 2 << 20,  /* room of each session, whatever others take */
+    ISCSI_WINDOW_MAX = 256 << 20,       /* data that may come unasked, for all sessions */
+    ISCSI_SESSION_WINDOW_SURE = 1 << 20, /* and a session's part of it, whatever others take */
     ISCSI_WINDOW_START = 16,            /* commands that an idle session is offered */
-    ISCSI_PROGRESS_MIN = 65536,         /* of a transfer, in the time that silence may last, where
-                                         * others wait for the room that it has */
+    ISCSI_PROGRESS_MIN = 65536,         /* of a transfer, within the allowed silence, if others wait
+                                         * for its room */
     ISCSI_REPLY_MAX = 65536,            /* an answer of the engine that is copied */
     ISCSI_CACHE_MAX = 64 << 20,         /* free buffers that a portal keeps for the next command */
     ISCSI_COMMANDS_CHUNK = 16,          /* commands that a session gets memory for at a time */
@@ -67,10 +67,10 @@ enum {
 
     ISCSI_TURN_WORK = 2 << 20,  /* bytes for one peer in one turn of the loop; more: in the next */
     ISCSI_TURN_SEND = 4 << 20,  /* bytes to one connection, likewise */
-    ISCSI_PDU_WORK = 2048,      /* what a PDU costs, in bytes moved */
+    ISCSI_PDU_WORK = 2048,      /* the cost of a PDU, in bytes moved */
     ISCSI_LOGIN_WORK = 65536,   /* and one of a login */
 
-    ISCSI_RX_BUFFER = 131072, /* one a portal: what one read takes from a socket */
+    ISCSI_RX_BUFFER = 131072, /* one for each portal: the most that a read takes from a socket */
     ISCSI_TX_EARLY = 524288,  /* queued data that is sent at once, while it is in the cache */
     ISCSI_TX_VECS = 256,      /* pieces of memory that one write gathers */
     ISCSI_TX_ARENA = 8192,    /* headers, sense and digests of one write */

@@ -92,7 +92,7 @@ static void send_refusal(struct iscsi_connection *c, uint16_t status)
 }
 
 /* Guesses of a secret or a name are as slow as one a second, however many connections make them.
- * Only those who guess wrong wait. */
+ * Only wrong guesses wait. */
 static void delay_refusal(struct iscsi_connection *c, uint16_t status)
 {
     uint32_t now = c->portal->loop.now, before = c->peer->refused_until;
@@ -134,7 +134,7 @@ void iscsi_login_begin(struct iscsi_connection *c, const uint8_t *bhs)
     c->cid = be16_get(bhs + LOGIN_CID);
 }
 
-/* What must be the same in all requests of a login. False: refused. */
+/* Fields that must be the same in all requests of a login. False: refused. */
 static bool check_header(struct iscsi_connection *c, const uint8_t *bhs)
 {
     struct iscsi_login *login = c->login;
@@ -177,7 +177,7 @@ static bool step(struct iscsi_login *login, const struct iscsi_target *target,
     return iscsi_chap_step(&login->chap, &rules, &login->chap_keys, answer);
 }
 
-/* Tries the accounts of each target that lets (may) this user be this initiator, or does not. */
+/* Tries the accounts of each target that allows (may) this user this name, or does not. */
 static bool try_targets(struct iscsi_connection *c, bool may, struct iscsi_text *answer)
 {
     struct iscsi_login *login = c->login;
@@ -197,8 +197,8 @@ static bool try_targets(struct iscsi_connection *c, bool may, struct iscsi_text 
     return false;
 }
 
-/* The next step of CHAP: with the accounts of the target that was named, else with those of each
- * target until one knows who asks. */
+/* The next step of CHAP: with the accounts of the named target, else with those of each target
+ * until one knows the initiator. */
 static bool take_step(struct iscsi_connection *c, struct iscsi_text *answer)
 {
     struct iscsi_login *login = c->login;
@@ -209,7 +209,7 @@ static bool take_step(struct iscsi_connection *c, struct iscsi_text *answer)
     return step(login, login->target, answer);
 }
 
-/* Whatever CHAP has to say to this request's keys. */
+/* Handles all CHAP keys of this request. */
 static uint16_t authenticate(struct iscsi_connection *c, struct iscsi_text *answer)
 {
     struct iscsi_login *login = c->login;
@@ -228,7 +228,7 @@ static uint16_t authenticate(struct iscsi_connection *c, struct iscsi_text *answ
               login->chap.why ? login->chap.why : "no target here has accounts any more");
 }
 
-/* These checks wait until we know who asks: others learn nothing of them. */
+/* These checks wait until the initiator has authenticated: others learn nothing of them. */
 static uint16_t authorize(struct iscsi_connection *c)
 {
     struct iscsi_login *login = c->login;
@@ -243,7 +243,7 @@ static uint16_t authorize(struct iscsi_connection *c)
     return login->wrong_target ? LOGIN_NOT_FOUND : LOGIN_SUCCESS;
 }
 
-/* Our own MaxRecvDataSegmentLength, once, when the operational part is under way or skipped. */
+/* Our own MaxRecvDataSegmentLength, once, when the operational part has begun or is skipped. */
 static void declare(struct iscsi_login *login, struct iscsi_text *answer)
 {
     if (login->declared || (login->stage == STAGE_SECURITY && login->next != STAGE_FULL_FEATURE))
@@ -252,8 +252,8 @@ static void declare(struct iscsi_login *login, struct iscsi_text *answer)
     iscsi_text_put_number(answer, "MaxRecvDataSegmentLength", ISCSI_RECEIVE_MAX);
 }
 
-/* A TSIH that is not zero names a session to join. With one connection a session that can only be
- * the reinstatement of its connection (RFC 7143 6.3.4), which at level 0 means the session's. */
+/* A TSIH that is not zero names a session to join. A session has one connection, so that can only
+ * be the reinstatement of its connection (RFC 7143 6.3.4). At level 0 this means the session's. */
 static uint16_t check_tsih(const struct iscsi_connection *c)
 {
     const struct iscsi_login *login = c->login;
@@ -286,7 +286,7 @@ static void enter_full_feature(struct iscsi_connection *c, struct iscsi_session 
     iscsi_peer_hold(c, session->params.discovery ? HOLD_DISCOVERY : HOLD_UNUSED);
 }
 
-/* Why there is no place for the session; NULL: there is one. */
+/* The reason why there is no place for the session; NULL: there is a place. */
 static const char *no_place(struct iscsi_connection *c)
 {
     const struct iscsi_login *login = c->login;
@@ -353,8 +353,8 @@ static void complete(struct iscsi_connection *c, uint8_t stage)
     iscsi_login_free(login);
 }
 
-/* One of them: it may drop another connection, so the list is walked anew for the next one. We are
- * called again as long as there are answers to send or connections to bury. */
+/* Continues one of them: it may drop another connection, so the list is walked anew for the next
+ * one. The function is called again as long as there are answers to send or connections to free. */
 void iscsi_login_resume(struct iscsi_portal *portal)
 {
     list_each(link, &portal->connections) {

@@ -30,12 +30,12 @@ enum iscsi_method {
     METHOD_CHAP,
 };
 
-/* Claims hold what the initiator has said of itself so far, as it said it; the others are empty. */
+/* Claims hold the initiator's own words about itself so far; unset ones are empty. */
 struct iscsi_login_claims {
     char initiator[ISCSI_NAME_MAX + 1];
     char target[ISCSI_NAME_MAX + 1];
     char user[CHAP_NAME_MAX + 1];
-    char why[160]; /* of what comes to be refused; empty: the status says it all */
+    char why[160]; /* reason of a refusal; empty: the status says it all */
 };
 
 struct iscsi_login {
@@ -50,12 +50,12 @@ struct iscsi_login {
     uint16_t tsih;
     uint8_t itt[4];
     uint32_t cmd_sn;
-    struct iscsi_target *target; /* that it names, or for a discovery whose account it has proven;
-                           * NULL: none so far */
+    struct iscsi_target *target; /* the named target, or for a discovery the one whose account it
+                           * has proven; NULL: none so far */
     bool session_type;    /* these keys were sent */
     bool initiator;
     bool has_target;
-    bool wrong_target;    /* there is none of that name here */
+    bool wrong_target;    /* no target here has that name */
     uint16_t refusal;     /* the status that a delayed answer has */
     struct iscsi_login_claims claims;
     struct iscsi_chap chap;
@@ -68,23 +68,23 @@ struct iscsi_login {
 /* NULL: not enough memory. */
 struct iscsi_login *iscsi_login_new(void);
 void iscsi_login_free(struct iscsi_login *login);
-/* Answers with that status, tells the log who was refused and why, and closes. why: NULL or empty
- * where the status says it all. An initiator that may not come in gets the answer later, at
- * c->deadline. */
+/* Answers with that status, logs the refused initiator and the reason, and closes. why: NULL or
+ * empty if the status says it all. An initiator that failed to authenticate gets the answer later,
+ * at c->deadline. */
 void iscsi_login_refuse(struct iscsi_connection *c, uint16_t status, const char *why);
 void iscsi_login_refuse_late(struct iscsi_connection *c);
 /* The header of a login request has come, the first of which begins the login. */
 void iscsi_login_begin(struct iscsi_connection *c, const uint8_t *bhs);
 void iscsi_login_request(
     struct iscsi_connection *c, const uint8_t *bhs, char *data, uint32_t length);
-/* Continues a login that waited and need not any more; one in each turn. */
+/* Continues a login that need not wait any more; one in each turn. */
 void iscsi_login_resume(struct iscsi_portal *portal);
 
-/* login_keys.c: whether it has to authenticate, or may. */
+/* login_keys.c: whether it must authenticate, or may. */
 bool iscsi_login_needs_chap(const struct iscsi_connection *c);
 bool iscsi_login_takes_chap(const struct iscsi_connection *c);
 
-/* login_keys.c: notes for the log what the status does not say; returns the status. */
+/* login_keys.c: notes the reason for the log, beyond the status; returns the status. */
 OS_PRINTF(3, 4) uint16_t iscsi_login_fault(
     struct iscsi_login *login, uint16_t status, const char *format, ...);
 /* Takes the keys of login->text, which are complete, and writes the answers. */

@@ -31,14 +31,14 @@ static uint16_t take_session_type(struct iscsi_login *login, const char *value)
     if (login->session_type)
         return iscsi_login_fault(login, LOGIN_INITIATOR_ERROR, "SessionType came twice");
     login->session_type = true;
-    /* Which it is was found out before all keys. */
+    /* This key was read before all others. */
     return strcmp(value, "Normal") == 0 || strcmp(value, "Discovery") == 0 ? LOGIN_SUCCESS
                                                                            : LOGIN_SESSION_TYPE;
 }
 
 static uint16_t take_initiator(struct iscsi_login *login, const char *value)
 {
-    char name[ISCSI_NAME_MAX + 2]; /* one byte too many is a fault, whatever follows it */
+    char name[ISCSI_NAME_MAX + 2]; /* a byte too many is a fault, whatever follows it */
     const char *wrong;
 
     if (login->initiator)
@@ -77,7 +77,7 @@ static bool lists(const char *list, const char *item)
     return false;
 }
 
-/* How many of the portal's targets have accounts; *all: how many there are. */
+/* The number of the portal's targets that have accounts; *all: the number of targets. */
 static unsigned count_guarded(const struct iscsi_portal *portal, unsigned *all)
 {
     unsigned guarded = 0;
@@ -90,8 +90,8 @@ static unsigned count_guarded(const struct iscsi_portal *portal, unsigned *all)
     return guarded;
 }
 
-/* A discovery may do without where it finds a target without. A name that is not here is treated as
- * a guarded one: others learn nothing of that. */
+/* A discovery need not authenticate if a target needs no account. An unknown name is treated as a
+ * guarded one: others learn nothing of that. */
 bool iscsi_login_needs_chap(const struct iscsi_connection *c)
 {
     const struct iscsi_login *login = c->login;
@@ -176,7 +176,7 @@ static uint16_t take_key(struct iscsi_connection *c, const char *key, const char
         login, LOGIN_INITIATOR_ERROR, "%s=%s came twice, or has no such value", key, value);
 }
 
-/* The value of a key in a text that was not looked at yet: "" where it has none that ends. */
+/* The value of a key in a text that was not parsed yet; "" if it has none that ends. */
 static const char *value_of(const char *text, uint32_t length, const char *key)
 {
     size_t n = strlen(key);
@@ -188,7 +188,7 @@ static const char *value_of(const char *text, uint32_t length, const char *key)
     return "";
 }
 
-/* The session's type and its target decide what other keys mean, wherever they are among them. */
+/* The session's type and its target decide the meaning of other keys, at any place among them. */
 static void look_ahead(struct iscsi_connection *c)
 {
     struct iscsi_login *login = c->login;

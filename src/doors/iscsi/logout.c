@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* How a session ends in words, at either end's wish: RFC 7143 11.14, 11.15, 11.9. */
+/* The orderly end of a session, at either end's wish: RFC 7143 11.14, 11.15, 11.9. */
 
 #include "doors/iscsi/logout.h"
 
@@ -38,7 +38,7 @@ void iscsi_logout_request(struct iscsi_connection *c, const uint8_t *bhs)
         iscsi_send_queue(c, &reply->item);
 }
 
-/* Tells the initiator that we are going away, which saves it a timeout. */
+/* Tells the initiator that the target goes away, which saves it a timeout. */
 void iscsi_async_drop(struct iscsi_connection *c)
 {
     enum { DROPS_ALL_CONNECTIONS = 3 };

@@ -106,7 +106,7 @@ static bool is_of(const struct iscsi_connection *c, const struct iscsi_target *t
         (c->login && c->login->target == target);
 }
 
-/* target: those that it has, or that log in there; NULL: all. */
+/* target: its sessions, and logins there; NULL: all. */
 static void drop_connections(struct iscsi_portal *portal, const struct iscsi_target *target)
 {
     list_each(link, &portal->connections) {
@@ -145,7 +145,7 @@ static void go(struct iscsi_door *door)
         drop_connections(portal, NULL);
 }
 
-/* The oldest message: the door and what its state is to become. NULL: there is none. */
+/* The oldest message: the door and its next state. NULL: there is none. */
 static struct iscsi_door *take_message(struct iscsi_portal *portal, enum iscsi_door_state *state)
 {
     struct iscsi_door *door = NULL;
@@ -162,7 +162,7 @@ static struct iscsi_door *take_message(struct iscsi_portal *portal, enum iscsi_d
     return door;
 }
 
-/* Unless another message has come meanwhile. */
+/* It does so unless another message has come meanwhile. */
 static void change_state(
     struct iscsi_door *door, enum iscsi_door_state from, enum iscsi_door_state to)
 {

@@ -17,15 +17,15 @@
 
 #include "doors/iscsi/target.h"
 
-/* Any thread; both return at once. The unit is to come, or to go; the latter does nothing to one
- * that has not joined. */
+/* Any thread; both return at once. The unit comes, or goes; the latter does nothing to a unit that
+ * has not joined. */
 void iscsi_member_join(struct iscsi_door *door);
 void iscsi_member_part(struct iscsi_door *door);
-/* Any thread, but does nothing on the loop's. Waits until the unit serves, or until it has no
+/* Any thread; does nothing on the loop's. Waits until the unit serves, or until it has no
  * command and no nexus any more: DOOR_SERVING, DOOR_GONE. */
 void iscsi_member_wait(struct iscsi_door *door, enum iscsi_door_state state);
 
-/* The loop's thread: does what messages say, and lets those go that have ended. */
+/* The loop's thread: handles messages, and releases members that have ended. */
 void iscsi_member_look(struct iscsi_portal *portal);
 /* Whether iscsi_member_look() has something to do. */
 bool iscsi_member_is_due(const struct iscsi_portal *portal);

@@ -8,9 +8,9 @@
  * RFC 3722 makes two names one where they differ in case, or in the way that Unicode writes a
  * character: a name is prepared when it is configured. RFC 3722 1 gives the reason. Most initiators
  * and targets are simple, embedded software, which compares bytes. RFC 7143 4.2.7.2 says the same
- * of the protocol: a name holds only what the preparation puts out, and is compared byte for byte.
- * So a target does not map and normalise, for which Unicode's tables are larger than this door. It
- * must not take for a name what no preparation puts out:
+ * of the protocol: a name has only characters that the preparation gives, and is compared byte for
+ * byte. So a target does not map and normalise; Unicode's tables for that are larger than this
+ * door. It must refuse names that no preparation gives:
  *
  *   - The capital letters of ASCII become small ones, since people configure these by hand, in
  *     programs that prepare nothing. Capitals of other scripts are other bytes, and another name.
@@ -103,7 +103,7 @@ static bool is_prohibited(uint32_t character)
     return false;
 }
 
-/* Makes ASCII small. A character that cannot be printed is no part of a name either. */
+/* Makes ASCII small. An unprintable character is no part of a name either. */
 static const char *prepare(char *name)
 {
     while (*name != '\0') {
@@ -144,7 +144,7 @@ bool iscsi_name_is(const char *text, const char *name)
 {
     char copy[ISCSI_NAME_MAX + 2];
 
-    /* A name of one byte too many is a fault, so the copy need be no longer. */
+    /* A name with a byte too many is a fault, so the copy need be no longer. */
     snprintf(copy, sizeof copy, "%s", text);
     return !iscsi_name_fault(copy) && strcmp(copy, name) == 0;
 }

@@ -9,10 +9,10 @@
 #include <stdbool.h>
 
 /* Makes the normal form of a name, in place, whose bytes can be compared; the length stays. Returns
- * what is wrong with it, and then the text is of no use; NULL: nothing. */
+ * the fault of the name, after which the text is useless; NULL: none. */
 const char *iscsi_name_fault(char *name);
 
-/* Whether the text, as it came, is this name, which is in its normal form. */
+/* Whether the received text is this name, which is in its normal form. */
 bool iscsi_name_is(const char *text, const char *name);
 
 #endif

@@ -107,7 +107,7 @@ void iscsi_nexus_luns_changed(struct iscsi_session *session)
                 spd_unit_scsi(session->nexuses[i]->door->base.unit), SCSI_UA_LUNS);
 }
 
-/* SPC-4 6.33: then no unit of the target has anything to say of it any more. */
+/* SPC-4 6.33: then no unit of the target reports it any more. */
 void iscsi_nexus_luns_reported(struct iscsi_session *session)
 {
     for (unsigned i = 0; i < ISCSI_LUNS; i++)

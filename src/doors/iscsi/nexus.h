@@ -26,11 +26,11 @@ struct iscsi_nexus {
     struct iscsi_door *door;
     uint32_t depth;   /* commands that the unit takes of one initiator */
     uint32_t running; /* commands that the unit has */
-    uint32_t windowed; /* those of them that take a place in the command window */
+    uint32_t windowed; /* the ones that take a place in the command window */
     uint32_t room;    /* ROOM_TRANSFER of these, in bytes */
     struct iscsi_command
         *barrier; /* ORDERED: while it waits for its data nothing after it begins */
-    struct list waiting; /* commands' item.link: the first that came is the first to begin */
+    struct list waiting; /* commands' item.link, in the order of their arrival and begin */
     struct list hungry;  /* portal's hungry, while `waiting` is not empty */
     bool lost;    /* the engine knows that the session has ended */
     bool counted; /* in its door's nexuses */
@@ -38,22 +38,22 @@ struct iscsi_nexus {
 
 /* The nexus of a session with a unit. NULL: not enough memory. */
 struct iscsi_nexus *iscsi_nexus_new(struct iscsi_session *session, struct iscsi_door *door);
-/* No command of it is under way. */
+/* It has no running command. */
 void iscsi_nexus_free(struct iscsi_nexus *nexus);
 /* The session has lost its connection. */
 void iscsi_nexus_uncount(struct iscsi_nexus *nexus);
 /* None of the nexus's tasks can change the medium any more, and the session has ended. */
 void iscsi_nexus_lose(struct iscsi_nexus *nexus);
-/* The command has begun for the nexus's unit, and later, the unit has nothing of it any more. */
+/* The command has begun for the nexus's unit; and the unit is done with it. */
 void iscsi_nexus_enter(struct iscsi_nexus *nexus, struct iscsi_command *command);
 void iscsi_nexus_leave(struct iscsi_command *command);
 
 /* The session's nexus with the unit at this LUN, a LUN field's 8 bytes; NULL: there is none, or it
  * goes. */
 struct iscsi_nexus *iscsi_nexus_find(const struct iscsi_session *session, const uint8_t *lun);
-/* Its first, by LUN, that does not go; NULL: there is none. */
+/* Its first nexus, by LUN, that does not go; NULL: there is none. */
 struct iscsi_nexus *iscsi_nexus_first(const struct iscsi_session *session);
-/* What REPORT LUNS would tell the session has changed, or was told. */
+/* The session's answer to REPORT LUNS has changed, or was reported. */
 void iscsi_nexus_luns_changed(struct iscsi_session *session);
 void iscsi_nexus_luns_reported(struct iscsi_session *session);
 

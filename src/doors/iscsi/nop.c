@@ -20,7 +20,7 @@ void iscsi_nop_out(
 {
     struct iscsi_reply *reply;
 
-    /* An answer to our ping, or only news of ExpStatSN: no answer to it. */
+    /* It answers our ping, or only carries ExpStatSN: it gets no answer. */
     if (be32_get(bhs + BHS_ITT) == ISCSI_NO_TAG)
         return;
     if (length > c->max_send)

@@ -2,9 +2,9 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Peers, and what each has of the door. A peer is an IPv4 address or an IPv6 network of 64 bits,
- * since a host that has one address of such a network has them all. Its connections are kept by
- * what they have come to, the oldest first: share.h says how many it may have.
+ * Peers, and the connections of each. A peer is an IPv4 address or an IPv6 network of 64 bits,
+ * since a host that has one address of such a network has them all. Its connections are in lists by
+ * their state, the oldest first; share.h bounds their number.
  */
 
 #ifndef ISCSI_PEER_H
@@ -20,7 +20,7 @@
 struct iscsi_portal;
 struct iscsi_connection;
 
-/* A hold says what a connection has come to. */
+/* A hold is the state of a connection. */
 enum iscsi_hold {
     HOLD_SILENT,    /* it has not sent a request */
     HOLD_LOGIN,     /* it has, and has not logged in */
@@ -49,7 +49,7 @@ struct iscsi_peer {
     struct list link; /* one of the door's chains */
     uint8_t network[OS_NETWORK];
     uint32_t users; /* connections and sessions that know it */
-    uint32_t refused_until; /* second; before it no more refusal is answered */
+    uint32_t refused_until; /* second before which no further refusal is answered */
     uint32_t counts[HOLDS];
     struct list held[HOLDS]; /* connection.hold_link; the oldest first */
     uint32_t room[ROOMS];    /* bytes */
@@ -71,13 +71,13 @@ void iscsi_peers_init(struct iscsi_peers *peers);
 struct iscsi_peer *iscsi_peer_of(struct iscsi_peers *peers, os_socket socket);
 /* The peer loses one user. */
 void iscsi_peer_leave(struct iscsi_peer *peer);
-/* The connection has come to this: it is the last of its kind now. */
+/* The connection reaches this state: it is the last of its kind now. */
 void iscsi_peer_hold(struct iscsi_connection *c, enum iscsi_hold hold);
 void iscsi_peer_let_go(struct iscsi_connection *c);
 /* A session of this peer has lost its connection, or has ended afterwards. */
 void iscsi_peer_count_ended(struct iscsi_portal *portal, struct iscsi_peer *peer, int change);
 
-/* A turn of the loop does so much for one peer; what is left waits while others have theirs. */
+/* A turn of the loop does so much for one peer; the rest waits while others have their part. */
 static inline void iscsi_peer_works(
     const struct iscsi_peers *peers, struct iscsi_peer *peer, uint32_t bytes)
 {

@@ -55,7 +55,7 @@ static void pause_listening(struct iscsi_portal *portal)
     portal->listening = false;
 }
 
-/* There is somebody to connect to while a unit serves. */
+/* Initiators can connect while a unit serves. */
 static void listen_if(struct iscsi_portal *portal)
 {
     bool wanted = !list_empty(&portal->targets) && portal->listener.socket != OS_NO_SOCKET;
@@ -94,8 +94,8 @@ static void accept_some(struct iscsi_portal *portal)
     for (unsigned i = 0; i < ISCSI_ACCEPTS_MAX; i++) {
         enum os_accepted accepted = accept_one(portal);
 
-        /* The system looks for a descriptor before it looks whether anybody waits. After the first
-         * one only the poller knows, which tells us in the next turn. */
+        /* The system takes a descriptor before it checks for a waiting client. After the first one
+         * only the poller knows, and tells in the next turn. */
         if (accepted == OS_ACCEPTED_EXHAUSTED && i == 0)
             make_room(portal);
         if (accepted != OS_ACCEPTED)
@@ -132,8 +132,8 @@ static bool can_grow_old(const struct iscsi_portal *portal)
         (!portal->listening && !list_empty(&portal->targets));
 }
 
-/* Starts what need not wait any longer, sends what is queued and buries the dead, until none of
- * these leads to more of another. */
+/* Starts work that need not wait any longer, sends queues and frees ended connections, until none
+ * of these leads to more of another. */
 static bool settle(struct spd_loop *loop)
 {
     struct iscsi_portal *portal = portal_of(loop);
@@ -163,7 +163,7 @@ static bool settle(struct spd_loop *loop)
     return portal->deferred;
 }
 
-/* Its last unit has gone, so there is nobody left but those who have not come in. */
+/* Its last unit has gone, so only connections before their login are left. */
 static void stop(struct spd_loop *loop)
 {
     list_each(link, &portal_of(loop)->connections)

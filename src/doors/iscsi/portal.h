@@ -2,10 +2,10 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * The iSCSI door: RFC 7143, target side, error recovery level 0, one connection a session.
+ * The iSCSI door: RFC 7143, target side, error recovery level 0, one connection for each session.
  *
  * A portal is an address and port where initiators connect (RFC 7143 3.1). It has one listener, one
- * thread and one polling loop, and the units of the process that name this address share it: their
+ * thread and one polling loop. The units of the process that name this address share it: their
  * targets are in target.h, each with a table of logical units. A turn of the loop reads what has
  * arrived, runs every command in it, and then writes all answers of a connection with one system
  * call. A request that the device ended on another thread comes back through the mailbox. Units
@@ -36,13 +36,14 @@ struct iscsi_door;
 struct iscsi_portal {
     struct spd_loop loop;
     struct spd_loop_socket listener; /* OS_NO_SOCKET: none, as in tests */
-    struct spd_timer tick;     /* a second, while there is anything that can grow old */
-    struct iscsi_times times;  /* of all its targets: they matter before one is named */
-    char host[OS_HOST_MAX];    /* where it listens, in numbers; "" without a listener */
+    struct spd_timer tick;     /* a second, while anything can grow old */
+    struct iscsi_times times;  /* for all its targets: they matter before one is named */
+    char host[OS_HOST_MAX];    /* address and port of the listener, in numbers; "" without a
+                                * listener */
     char port[OS_PORT_MAX];
     bool listening; /* the listener is watched */
 
-    struct list targets; /* those with a unit that serves */
+    struct list targets; /* targets with a unit that serves */
     struct list doors;   /* such units */
     struct list connections;
     struct list dropped;
@@ -54,14 +55,14 @@ struct iscsi_portal {
     uint16_t next_tsih;
     uint32_t last_busy; /* when anything last arrived */
     bool sessions_ended;
-    bool tasks_ended;   /* one that was aborted did: functions may wait for it */
+    bool tasks_ended;   /* an aborted command ended: functions may wait for it */
     bool data_given_up; /* a command ended that others may have waited for */
     bool units_left;    /* a unit that goes has one command or session less */
     bool units_changed; /* a unit has come, or begun to go */
     struct list hungry; /* nexuses with commands that wait for room or for their turn */
     uint32_t room[ROOMS]; /* bytes */
-    bool room_freed;  /* some of it, since it was last given out */
-    bool room_wanted; /* a nexus waits for what all share: nobody else gets more of it */
+    bool room_freed;  /* room became free since the last turn */
+    bool room_wanted; /* a nexus waits for shared room: nobody else gets more of it */
     bool deferred;    /* a command waits for the next turn alone */
     struct iscsi_buffer_pool pool;
     uint8_t *rx; /* ISCSI_RX_BUFFER; shared, since one connection reads at a time */
@@ -70,7 +71,7 @@ struct iscsi_portal {
     atomic_bool mail;
     os_mutex lock; /* guards the next two, and each door's `state` */
     os_cond moved; /* a door's state has changed */
-    struct list moving; /* doors that are to come or to go */
+    struct list moving; /* doors that will come or go */
 
     /* The directory's: directory.c. */
     struct list link;
@@ -80,10 +81,10 @@ struct iscsi_portal {
 };
 
 /* With a loop that has no thread, and no listener yet. NULL, with a detail: the system lacks memory
- * or the like. */
+ * or another resource. */
 struct iscsi_portal *iscsi_portal_new(const struct iscsi_times *times);
 void iscsi_portal_free(struct iscsi_portal *portal);
-/* It listens on the socket, which becomes its own. 0 or a spd_error with a detail. */
+/* Listens on the socket, which it then owns. 0 or a spd_error with a detail. */
 int iscsi_portal_listen(struct iscsi_portal *portal, os_socket listener);
 /* Its thread, which runs from the first start to the last stop. 0 or a spd_error with a detail. */
 int iscsi_portal_start(struct iscsi_portal *portal);

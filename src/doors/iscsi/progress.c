@@ -19,8 +19,8 @@
 
 enum { REPORT_LUNS = 0xa0 };
 
-/* The engine's replies lie in memory that all initiators share: one that is slow to read must not
- * keep it. They are short, so their copies need no limit of their own. */
+/* The engine's replies are in memory that all initiators share: a slow reader must not keep it.
+ * They are short, so their copies need no limit of their own. */
 static void release(struct iscsi_command *command)
 {
     struct scsi_task *task = &command->request.task;
@@ -51,7 +51,7 @@ void iscsi_progress_answer(struct iscsi_command *command)
     /* The next command gets the same memory while it is in the cache. */
     if (task->direction == SCSI_DATA_OUT)
         iscsi_room_drop(command);
-    else if (task->moved_length < ISCSI_TX_EARLY) /* more than that has left the cache anyway */
+    else if (task->moved_length < ISCSI_TX_EARLY) /* larger data has left the cache anyway */
         c->tx.queued += task->moved_length;
     command->state = COMMAND_ANSWERING;
     command->item.kind = SEND_COMMAND;

@@ -11,13 +11,13 @@
 /* Takes a started command on: asks for its data by an R2T, gives it to the device, or answers it.
  * Does nothing while unsolicited data is still to come. */
 void iscsi_progress(struct iscsi_command *command);
-/* Ends a command that has a fault with the status that says so. */
+/* Ends a command that has a fault with the matching status. */
 void iscsi_progress_refuse(struct iscsi_command *command);
-/* The same of one that has not begun, and does not. */
+/* The same for a command that has not begun, and does not. */
 void iscsi_progress_turn_away(struct iscsi_command *command, enum iscsi_command_fault fault);
 /* The device has given back a command whose unit goes. */
 void iscsi_progress_lost(struct iscsi_command *command);
-/* Queues the answer of one that is done. */
+/* Queues the answer of a finished command. */
 void iscsi_progress_answer(struct iscsi_command *command);
 
 #endif

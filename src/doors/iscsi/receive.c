@@ -27,9 +27,9 @@ enum {
     PHASE_DATA,
     PHASE_TRAILER,
 
-    DIRECT_MIN = 4096,     /* a rest of a segment that is worth a piece of its own in a read */
+    DIRECT_MIN = 4096,     /* a rest of a segment that gets its own piece in a read */
     LARGE_SEGMENT = 32768,
-    BESIDE_LARGE = 4096,   /* what to read of headers when large segments are about */
+    BESIDE_LARGE = 4096,   /* bytes of headers to read when large segments come */
     ROUNDS_MAX = 16,       /* reads of one connection in one turn of the loop */
 };
 
@@ -68,7 +68,7 @@ static uint32_t padding(uint32_t length)
     return -length & 3;
 }
 
-/* The header is whole: checks its digest and finds out where its data goes. */
+/* The header is whole: checks its digest and finds the place for its data. */
 static void header_done(struct iscsi_connection *c)
 {
     struct iscsi_receive *rx = &c->rx;
@@ -77,7 +77,7 @@ static void header_done(struct iscsi_connection *c)
 
     if (rx->header_digest &&
         digest_add(DIGEST_SEED, rx->header, header) != digest_get(rx->header + header)) {
-        /* RFC 7143 7.8: nothing in the header can be trusted, so there is nobody to answer. */
+        /* RFC 7143 7.8: nothing in the header can be trusted, so it gets no answer. */
         iscsi_wire_drop(c, SPD_END_LOST, "header digest error");
         return;
     }
@@ -200,7 +200,7 @@ static void take(struct iscsi_connection *c, const uint8_t *bytes, size_t length
             c, LOGIN_INVALID_DURING_LOGIN, "it sent more before its login was answered");
 }
 
-/* What was read straight into place. */
+/* Counts bytes that were read straight into place. */
 static void take_direct(struct iscsi_connection *c, uint32_t n)
 {
     struct iscsi_receive *rx = &c->rx;
@@ -212,7 +212,7 @@ static void take_direct(struct iscsi_connection *c, uint32_t n)
     segment_took(c, n);
 }
 
-/* One read; false when the socket has no more for now. */
+/* A read; false when the socket has no more for now. */
 static bool receive_once(struct iscsi_connection *c)
 {
     struct iscsi_receive *rx = &c->rx;
@@ -253,7 +253,7 @@ static bool receive_once(struct iscsi_connection *c)
 
 void iscsi_receive_ready(struct iscsi_connection *c)
 {
-    /* Level-triggered: what is left after the last round comes again in the next turn. */
+    /* The poller is level-triggered: remaining bytes come again in the next turn. */
     for (unsigned round = 0; round < ROUNDS_MAX && c->state != CONNECTION_DROPPED &&
         !iscsi_peer_is_busy(&c->portal->peers, c->peer); round++)
         if (!receive_once(c))

@@ -25,11 +25,11 @@ struct iscsi_receive {
     uint8_t phase;
     bool header_digest;
     bool data_digest;
-    bool large;          /* the last segment was, so the next may be: read its header alone */
+    bool large;          /* the last segment was large, so the next may be: read only its header */
     struct iscsi_command *command; /* whose buffer `data` points into */
-    struct iscsi_buffer buffer;    /* of PDUs that are no command's */
-    uint8_t *data;       /* where the next byte of the segment goes */
-    uint32_t keep;       /* bytes that go there; those after them are thrown away */
+    struct iscsi_buffer buffer;    /* segments of PDUs that belong to no command */
+    uint8_t *data;       /* place of the next byte of the segment */
+    uint32_t keep;       /* bytes that go there; later ones are discarded */
     uint32_t left;       /* bytes of the segment still to come */
     uint32_t crc;
     uint8_t trailer[8];  /* padding and digest */
@@ -38,14 +38,14 @@ struct iscsi_receive {
 void iscsi_receive_init(struct iscsi_receive *rx);
 void iscsi_receive_ready(struct iscsi_connection *c); /* the socket is readable */
 
-/* The segment's next `keep` bytes go to data, the rest nowhere. */
+/* The segment's next `keep` bytes go to data; the rest is discarded. */
 static inline void iscsi_receive_into(struct iscsi_receive *rx, uint8_t *data, uint32_t keep)
 {
     rx->data = data;
     rx->keep = keep;
 }
 
-/* The command's buffer goes away: what still arrives for it is thrown away. */
+/* The command's buffer goes away: further bytes for it are discarded. */
 static inline void iscsi_receive_forget(
     struct iscsi_receive *rx, const struct iscsi_command *command)
 {

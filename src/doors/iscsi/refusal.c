@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Logins that were refused, as the operator reads of them. The reason comes before the names,
- * since these are the initiator's choice and may fill the line. */
+/* The operator's lines about refused logins. The reason comes before the names: the initiator
+ * chooses these, and they may fill the line. */
 
 #include "doors/iscsi/refusal.h"
 

@@ -28,7 +28,7 @@ void iscsi_reject(struct iscsi_connection *c, const uint8_t *bhs, enum iscsi_rej
 void iscsi_reject_and_close(struct iscsi_connection *c, const uint8_t *bhs,
     enum iscsi_reject_reason reason, const char *why)
 {
-    /* Digests find what the network did. */
+    /* Digests find faults of the network. */
     iscsi_wire_ends(c, reason == REJECT_DATA_DIGEST ? SPD_END_LOST : SPD_END_PROTOCOL, why);
     iscsi_reject(c, bhs, reason);
     iscsi_wire_close(c);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* What each type of request needs before its data segment, and what it does after it. */
+/* The handlers of each type of request, before and after its data segment. */
 
 #include "doors/iscsi/request.h"
 
@@ -27,7 +27,7 @@
 #include "lib/session_log.h"
 #include "scsi/be.h"
 
-/* A segment that is no command's goes to a buffer of its own. */
+/* A segment that belongs to no command goes to a buffer of its own. */
 static bool begin_buffered(struct iscsi_connection *c, uint32_t length)
 {
     struct iscsi_receive *rx = &c->rx;
@@ -92,7 +92,7 @@ bool iscsi_request_begin(struct iscsi_connection *c, uint32_t length)
     }
 }
 
-/* Keeps a request until those before it have come. */
+/* Keeps a request until the earlier ones have come. */
 static void hold(struct iscsi_connection *c, uint32_t length)
 {
     struct iscsi_receive *rx = &c->rx;

@@ -11,11 +11,12 @@
 
 struct iscsi_connection;
 
-/* The header in c->rx is complete and its digest right; false: nothing more of it is wanted. */
+/* The header in c->rx is complete and its digest right; false: the rest of the PDU is not
+ * needed. */
 bool iscsi_request_begin(struct iscsi_connection *c, uint32_t length);
 /* Its data has come, too. */
 void iscsi_request_end(struct iscsi_connection *c, uint32_t length);
-/* Instead of iscsi_request_end(), when the data digest is wrong. */
+/* Replaces iscsi_request_end() when the data digest is wrong. */
 void iscsi_request_damaged(struct iscsi_connection *c, uint32_t length);
 
 #endif

@@ -3,12 +3,12 @@
 
 /*
  * There are two kinds of room. ROOM_WINDOW is for data that comes unasked: a place in the command
- * window is offered only with room for it, so nothing that was offered is ever refused.
+ * window is offered only with room for it, so an offered place is never refused.
  * ROOM_TRANSFER is for all other data: a command for which there is none waits (transfer.c).
  *
  * A session has room of its own that nobody else can take. Room beyond that is limited for the
- * session, for its peer and for all together. The units of a target divide what a session may have
- * for transfers, so that a unit whose device gives nothing back does not shut the others out.
+ * session, for its peer and for all together. The units of a target divide a session's room for
+ * transfers. So a unit whose device gives nothing back does not shut the others out.
  */
 
 #include "doors/iscsi/nexus.h"
@@ -26,7 +26,7 @@
 
 static const struct {
     uint32_t sure;    /* of each session, whatever others take */
-    uint32_t session; /* at most; beyond what is sure these count together with it */
+    uint32_t session; /* at most; beyond the session's own room these count together with it */
     uint32_t peer;
     uint32_t all;
 } limits[ROOMS] = {
@@ -70,7 +70,7 @@ static bool has_shared(const struct iscsi_session *session, enum iscsi_room kind
         portal->room[kind] + bytes <= limits[kind].all;
 }
 
-/* The part that a unit has of what the session may have. */
+/* A unit's part of the session's room. */
 static uint32_t part(const struct iscsi_nexus *nexus, uint32_t whole)
 {
     return whole / nexus->session->nexus_count;
@@ -103,7 +103,7 @@ bool iscsi_room_take(struct iscsi_session *session, enum iscsi_room kind, uint32
     return true;
 }
 
-/* A greater buffer with the data that has come so far. */
+/* A larger buffer with the data that has come so far. */
 bool iscsi_room_buffer(struct iscsi_command *command, enum iscsi_room kind, uint32_t length)
 {
     struct iscsi_session *session = command->session;
@@ -134,7 +134,7 @@ void iscsi_room_drop(struct iscsi_command *command)
     iscsi_buffer_put(&command->session->portal->pool, &command->buffer);
 }
 
-/* RFC 7143 13.14: what may come before an R2T. */
+/* RFC 7143 13.14: bytes that may come before an R2T. */
 bool iscsi_room_for_unsolicited(struct iscsi_command *command, uint32_t length)
 {
     uint32_t burst = command->session->params.first_burst;
@@ -184,7 +184,7 @@ bool iscsi_room_is_idle(const struct iscsi_session *session, uint32_t seconds)
     return false;
 }
 
-/* Whether it may have its buffer now, as the first of its nexus that waits. */
+/* Whether it may have its buffer now, as the first waiting command of its nexus. */
 bool iscsi_room_may_begin(const struct iscsi_command *command)
 {
     const struct scsi_task *task = &command->request.task;

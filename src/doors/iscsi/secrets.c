@@ -3,13 +3,12 @@
 
 /*
  * The secrets file: lines "name secret" are accounts, lines "@name initiator[,initiator...]" bind
- * an account to InitiatorNames. Neither the file's buffer nor an array that became too small leaves
- * a copy of a secret in memory that is given back.
+ * an account to InitiatorNames. Freed memory never has a copy of a secret, neither from the file's
+ * buffer nor from an array that became too small.
  *
- * A secret is all that follows the blank, so that much of what other files have would silently
- * become part of one: quotes, a comment behind it, a blank at the end, the marks of an encoding.
- * Such a line is refused by its number, since nobody can tell what was meant. The mark that some
- * editors put before UTF-8 is skipped.
+ * A secret is everything behind the blank. So quotes, a comment behind it, a blank at the end, or
+ * the marks of an encoding would silently become part of it. Such a line is refused by its number,
+ * since its meaning is unclear. The mark that some editors put before UTF-8 is skipped.
  */
 
 #include <errno.h>
@@ -182,8 +181,8 @@ static int check(const struct iscsi_chap_accounts *accounts, const char *path)
     return 0;
 }
 
-/* Takes a line without its end, LF or CR LF. False: there is none. *length: of all that was read,
- * of which a NUL may be a part; SECRETS_LINE_MAX: it is too long. */
+/* Takes a line without its end, LF or CR LF. False: there is none. *length: of all bytes that were
+ * read, perhaps with a NUL; SECRETS_LINE_MAX: it is too long. */
 static bool read_line(FILE *file, char text[SECRETS_LINE_MAX], size_t *length)
 {
     int c = getc(file);
@@ -201,7 +200,7 @@ static bool read_line(FILE *file, char text[SECRETS_LINE_MAX], size_t *length)
     return true;
 }
 
-/* Finds what no text of a line can have; NULL: nothing. *text goes past the mark of UTF-8. */
+/* Finds characters that a line cannot have; NULL: none. *text goes past the mark of UTF-8. */
 static const char *line_fault(char **text, size_t length, unsigned line)
 {
     static const char mark[] = "\xef\xbb\xbf", little[] = "\xff\xfe", big[] = "\xfe\xff";

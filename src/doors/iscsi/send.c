@@ -2,8 +2,8 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * From answers to bytes. What is queued is gathered into one batch of headers (in the arena) and
- * data (where it lies), and a batch is written with as few system calls as the socket allows.
+ * From answers to bytes. Gathers queued items into a batch of headers (in the arena) and data (in
+ * place), and writes a batch with as few system calls as the socket allows.
  */
 
 #include "doors/iscsi/send.h"
@@ -29,7 +29,7 @@
 
 enum {
     SENSE_SEGMENT_MAX = 2 + SCSI_SENSE_MAX + 2,
-    /* What one PDU takes of the arena at most: header, digests, padding, sense. */
+    /* The most that a PDU takes of the arena: header, digests, padding, sense. */
     PDU_ARENA = ISCSI_BHS + 2 * ISCSI_DIGEST + 4 + SENSE_SEGMENT_MAX,
     PDU_VECS = 3,
 };
@@ -42,7 +42,7 @@ void iscsi_send_init(struct iscsi_transmit *tx)
 
 void iscsi_send_queue(struct iscsi_connection *c, struct iscsi_send_item *item)
 {
-    /* It may wait there as an R2T, whose data came before it was even sent. */
+    /* It may wait there as an R2T whose data came before it was sent. */
     list_remove(&item->link);
     list_append(&c->tx.queue, &item->link);
     if (list_empty(&c->ready))
@@ -243,7 +243,7 @@ static bool build_command(struct iscsi_connection *c, struct iscsi_command *comm
     return true;
 }
 
-/* Moves what is queued into the empty batch. */
+/* Moves queued items into the empty batch. */
 static void build(struct iscsi_connection *c)
 {
     struct iscsi_transmit *tx = &c->tx;
@@ -307,8 +307,7 @@ static void block(struct iscsi_connection *c, bool blocked)
         iscsi_wire_drop(c, SPD_END_NO_ROOM, os_net_text(error));
 }
 
-/* It is large, so a connection has none before it has something to say, and again none when it has
- * said it, until it has logged in. */
+/* It is large. So before the login a connection has one only while it has something to send. */
 static bool take_batch(struct iscsi_connection *c)
 {
     if (c->tx.batch)
@@ -356,7 +355,7 @@ void iscsi_send_flush(struct iscsi_connection *c)
         }
         wrote(c, (size_t)n);
         sent += (size_t)n;
-        /* The poller calls again, since the socket has room: others have their turn before. */
+        /* The poller calls again, since the socket has room; others have their turn before. */
         if (sent >= ISCSI_TURN_SEND) {
             block(c, true);
             return;

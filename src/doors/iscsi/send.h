@@ -2,8 +2,8 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * From answers to bytes. What is queued is sent at the end of the loop's turn, all of a connection
- * with one system call, and its owner learns by `sent` when its memory is no longer needed.
+ * From answers to bytes. Queued items are sent at the end of the loop's turn, all of a connection
+ * with one system call. `sent` tells the owner when the memory is no longer needed.
  */
 
 #ifndef ISCSI_SEND_H
@@ -25,18 +25,19 @@ enum iscsi_send_kind {
     SEND_R2T,     /* struct iscsi_command; it is not in the sent list afterwards */
 };
 
-/* Something that waits to be sent. */
+/* An item that waits to be sent. */
 struct iscsi_send_item {
-    /* In the session's `waiting`, the connection's queue or its sent list; alone when in none. */
+    /* In the session's `waiting`, the connection's queue or its sent list; alone when it is in
+     * none. */
     struct list link;
     uint8_t kind;
-    /* The kernel has its bytes, so that its memory is its owner's again. The item is in no list.
+    /* The kernel has its bytes, so its memory is its owner's again. The item is in no list.
      * Not for an R2T. */
     void (*sent)(struct iscsi_connection *c, struct iscsi_send_item *item);
     uint64_t end; /* in the sent list: the position in the byte stream where it ends */
 };
 
-/* An answer that is no command's: allocated, since these are rare. */
+/* An answer that belongs to no command: allocated, since these are rare. */
 struct iscsi_reply {
     struct iscsi_send_item item;
     bool takes_stat_sn;
@@ -46,7 +47,7 @@ struct iscsi_reply {
     uint8_t data[];
 };
 
-/* A batch holds what one write gathers. */
+/* A batch holds the items of one write. */
 struct iscsi_batch {
     uint32_t arena_used;
     uint32_t first;

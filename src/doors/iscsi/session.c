@@ -25,7 +25,7 @@
 #include "scsi/be.h"
 #include "scsi/scsi.h"
 
-/* Whatever the session was at can no longer change the medium. */
+/* The session's tasks can no longer change the medium. */
 static void leave(struct iscsi_session *session)
 {
     session->left = true;
@@ -148,7 +148,8 @@ void iscsi_session_end(struct iscsi_session *session)
     iscsi_room_give(session, ROOM_WINDOW,
         (session->max_cmd_sn + 1 - session->exp_cmd_sn) * session->burst);
     session->burst = 0;
-    /* By index: ending one command may end others, which the unit had parked behind it. */
+    /* It goes by index: the end of a command may end others, which the unit had parked behind
+     * it. */
     for (uint32_t i = 0; i < session->command_count; i++)
         discard(iscsi_command_at(session, i));
     session->portal->sessions_ended = true;

@@ -28,13 +28,14 @@ enum { SESSION_TAGS_SHIFT = 8, SESSION_TAGS = 1 << SESSION_TAGS_SHIFT };
 struct iscsi_session {
     struct list link; /* portal's */
     struct iscsi_portal *portal;
-    struct iscsi_target *target; /* of a discovery session: whose account was proven, or NULL */
+    struct iscsi_target *target; /* of a discovery session: the target whose account was proven, or
+                                  * NULL */
     struct iscsi_peer *peer;
-    const char *account; /* that was proven; NULL: no CHAP */
+    const char *account; /* the proven account; NULL: no CHAP */
     struct iscsi_connection *connection; /* NULL: the session has ended, its tasks have not */
     bool ended; /* and it is counted as such */
     uint32_t began; /* second */
-    bool left;  /* none of those can change the medium: a new session may begin */
+    bool left;  /* no task can change the medium: a new session may begin */
     struct iscsi_nexus *nexuses[ISCSI_LUNS]; /* by LUN; NULL: there is none */
     uint32_t nexus_count;
     char initiator[ISCSI_NAME_MAX + 1];
@@ -46,16 +47,16 @@ struct iscsi_session {
 
     uint32_t exp_cmd_sn;
     uint32_t max_cmd_sn; /* what the initiator was told */
-    uint32_t burst;      /* room that a place in the window needs, for data that comes unasked */
+    uint32_t burst;      /* room for a place in the window, for data that comes unasked */
     uint32_t depth;      /* places in the command window */
     uint32_t windowed;   /* taken ones */
-    uint32_t immediate;  /* immediate commands under way */
+    uint32_t immediate;  /* running immediate commands */
     uint32_t running;    /* commands that are not free */
     uint32_t room[ROOMS]; /* bytes in buffers of commands, and offered */
     uint32_t next_ttt;
     uint32_t waits;      /* struct iscsi_task_wait of this session */
     struct iscsi_command **chunks; /* of ISCSI_COMMANDS_CHUNK each; NULL in a discovery session */
-    uint32_t command_count;  /* in them; more are made when they are needed */
+    uint32_t command_count;  /* commands in them; more are made on demand */
     uint32_t command_most;
     struct iscsi_command **held;    /* by CmdSN modulo depth */
     struct list free;
@@ -66,14 +67,14 @@ struct iscsi_session {
 /* A session of the connection's peer, with what its login has settled; NULL: not enough memory. */
 struct iscsi_session *iscsi_session_new(
     struct iscsi_connection *c, const struct iscsi_login *login);
-/* Its target has one unit more. False: not enough memory. */
+/* Its target has a further unit. False: not enough memory. */
 bool iscsi_session_add(struct iscsi_session *session, struct iscsi_door *door);
 /* It has lost its connection: ends its commands. iscsi_session_reap() frees it when they have
  * ended. */
 void iscsi_session_end(struct iscsi_session *session);
-/* Leaves or frees sessions that have ended, as far as their tasks have. */
+/* Frees sessions that have ended, if their tasks have; leaves others. */
 void iscsi_session_reap(struct iscsi_portal *portal);
-/* Sessions of an initiator, those included that have ended and whose writes have not. */
+/* Sessions of an initiator, also ended ones whose writes have not ended. */
 uint32_t iscsi_session_count(const struct iscsi_portal *portal, const char *initiator);
 /* Whether it is a session of this initiator port with this target. */
 bool iscsi_session_is(const struct iscsi_session *session, const struct iscsi_target *target,

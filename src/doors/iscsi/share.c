@@ -11,12 +11,12 @@
 #include "lib/session_log.h"
 #include "os/os.h"
 
-/* A share says which connections count together, and which of them lose a place in it. */
+/* A share names the connections that count together, and those that may lose a place. */
 static const struct {
     uint8_t first, last; /* enum iscsi_hold: those that count */
     uint8_t evicted;     /* the last hold from which a place may be taken */
     bool from_self;      /* also for a newcomer of the same peer */
-    uint8_t part;        /* one peer's share is the total divided by this */
+    uint8_t part;        /* a peer's share is the total divided by this */
     uint8_t descriptors; /* the total is at most the process's descriptors divided by this */
     uint32_t total;
     const char *why;

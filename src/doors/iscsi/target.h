@@ -23,10 +23,10 @@ struct iscsi_portal;
 
 enum iscsi_door_state {
     DOOR_OPEN,    /* not started */
-    DOOR_COMING,  /* the loop is to take it in */
+    DOOR_COMING,  /* the loop has to take it in */
     DOOR_SERVING,
-    DOOR_GOING,   /* the loop ends what is under way for it */
-    DOOR_GONE,    /* the loop does not know it any more */
+    DOOR_GOING,   /* the loop ends its running requests */
+    DOOR_GONE,    /* the loop no longer knows it */
 };
 
 /* A logical unit, as its unit's door. */
@@ -37,9 +37,9 @@ struct iscsi_door {
     struct list link;   /* portal's doors, while it serves or goes */
     struct list moving; /* portal's moving */
     uint8_t state;      /* enum iscsi_door_state; portal->lock guards it */
-    bool leaving;       /* the loop has begun to end what is under way for it */
-    uint32_t round;     /* of task management: what began before it was aborted */
-    uint32_t reset_round; /* the one of the last target reset */
+    bool leaving;       /* the loop has begun to end its running requests */
+    uint32_t round;     /* round of task management: earlier tasks were aborted */
+    uint32_t reset_round; /* round of the last target reset */
     bool owes_report;   /* and the library does not know yet that it has ended */
     struct iscsi_claim claims[SCSI_REGISTRATIONS];
 };
@@ -65,10 +65,10 @@ extern const struct spd_door_ops iscsi_door_ops;
 struct iscsi_target *iscsi_target_find(const struct iscsi_portal *portal, const char *name);
 /* Its unit with the lowest LUN; NULL: it has none. */
 struct iscsi_door *iscsi_target_first(const struct iscsi_target *target);
-/* What the log calls the target by; NULL: all of the portal. */
+/* The target's name in the log; NULL: the whole portal. */
 const struct spd_door *iscsi_target_door(
     const struct iscsi_portal *portal, const struct iscsi_target *target);
-/* REPORT LUNS has the LUN from now on, or has it no more. */
+/* REPORT LUNS has the LUN from now on, or no longer. */
 void iscsi_target_report(struct iscsi_target *target, uint32_t lun, bool there);
 
 #endif

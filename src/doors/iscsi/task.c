@@ -2,10 +2,10 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Task management: RFC 7143 11.5, 11.6, 4.2.3. A function is answered when the tasks it ended can
- * no longer change the medium nor deliver anything: at once for those that wait for data or that
- * the device reads for, later for those that it writes for. Functions for all initiators also reach
- * the tasks of the unit's other doors.
+ * Task management: RFC 7143 11.5, 11.6, 4.2.3. A function is answered when the tasks that it ended
+ * can no longer change the medium or deliver anything. Tasks that wait for data, or for which the
+ * device reads, end at once; tasks for which it writes end later. Functions for all initiators also
+ * reach the tasks of the unit's other doors.
  */
 
 #include "doors/iscsi/nexus.h"
@@ -32,7 +32,7 @@
 
 static bool changes(const struct iscsi_command *command)
 {
-    /* A command whose turn has not come has never begun. */
+    /* A command before its turn has never begun. */
     return command->aborted && command->state != COMMAND_HELD &&
         !spd_request_is_left(&command->request);
 }
@@ -70,7 +70,7 @@ static bool runs_at(const struct iscsi_session *session, const struct iscsi_door
     return false;
 }
 
-/* Of any initiator. */
+/* Tasks of any initiator. */
 static bool any_runs(const struct iscsi_door *door)
 {
     const struct iscsi_target *target = door->target;
@@ -179,7 +179,8 @@ static void abort_started(struct iscsi_command *command)
 /* door: at this unit; NULL: at all. */
 static void abort_session(struct iscsi_session *session, const struct iscsi_door *door)
 {
-    /* By index: ending one command may end others, which the unit had parked behind it. */
+    /* It goes by index: the end of a command may end others, which the unit had parked behind
+     * it. */
     for (uint32_t i = 0; i < session->command_count; i++)
         if (!door || is_at(iscsi_command_at(session, i), door))
             abort_started(iscsi_command_at(session, i));
@@ -257,7 +258,7 @@ void iscsi_task_lose(struct iscsi_door *door)
 }
 
 /* Commands that came before the function and whose turn has not come: RFC 7143 11.5.1. Their CmdSN
- * must still be counted, so they stay until their turn. nexus: those for its unit; NULL: all. */
+ * must still be counted, so they stay until their turn. nexus: commands for its unit; NULL: all. */
 static void abort_held(
     struct iscsi_session *session, const struct iscsi_nexus *nexus, uint32_t cmd_sn)
 {
@@ -272,7 +273,7 @@ static void abort_held(
     }
 }
 
-/* Begins a round at the unit: the tasks of all initiators. `why` is what the others learn. */
+/* Begins a round at the unit: the tasks of all initiators. The others learn `why`. */
 static uint32_t abort_all(
     struct iscsi_door *door, enum scsi_attention why, struct scsi_nexus *except)
 {
@@ -305,7 +306,7 @@ static uint8_t abort_target(struct iscsi_task_wait *wait)
     return TASK_COMPLETE;
 }
 
-/* RFC 7143 11.6.1: a task that is not there and cannot come any more is no failure. */
+/* RFC 7143 11.6.1: a missing task that cannot come any more is no failure. */
 static uint8_t abort_one(
     struct iscsi_session *session, const uint8_t *bhs, const struct iscsi_command **found)
 {
@@ -346,8 +347,8 @@ static bool has_others(const struct iscsi_session *own)
     return false;
 }
 
-/* A target reset ends what all initiators are at. A logical unit reset does the same, but they need
- * that one to recover from an error (SAM-5 7.7). */
+/* A target reset ends the tasks of all initiators. A logical unit reset does the same, but
+ * initiators need it to recover from an error (SAM-5 7.7). */
 static bool may_reset_target(const struct iscsi_session *session)
 {
     const struct iscsi_target *target = session->target;
@@ -434,7 +435,7 @@ void iscsi_task_request(struct iscsi_connection *c, const uint8_t *bhs)
 }
 
 /* RFC 7143 11.15: the response says that the clean-up is done. An initiator that has it may go on
- * by another session, and must not find a write of this one after its own. */
+ * with another session, whose writes must not come before a write of this one. */
 void iscsi_task_logout(struct iscsi_connection *c, struct iscsi_reply *reply)
 {
     abort_held(c->session, NULL, c->session->max_cmd_sn + 1);

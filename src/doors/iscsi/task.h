@@ -22,7 +22,7 @@ struct iscsi_session;
 struct iscsi_task_wait {
     struct list link; /* portal's */
     struct iscsi_session *session;
-    const struct iscsi_command *command; /* ABORT TASK: this one; NULL: all that are aborted */
+    const struct iscsi_command *command; /* ABORT TASK: this task; NULL: all aborted ones */
     bool whole_target; /* all initiators' tasks, of all its units */
     const struct iscsi_door *door; /* those of this unit; NULL: not of all initiators */
     uint32_t round; /* door: of its unit's other doors, too */
@@ -34,15 +34,15 @@ struct iscsi_task_wait {
 void iscsi_task_request(struct iscsi_connection *c, const uint8_t *bhs);
 /* Ends the session's tasks; the reply is sent, as the connection's last, when they have ended. */
 void iscsi_task_logout(struct iscsi_connection *c, struct iscsi_reply *reply);
-/* The session has no connection any more: nothing of it is answered. */
+/* The session has no connection any more: it gets no answers. */
 void iscsi_task_forget(struct iscsi_session *session);
-/* At the end of a turn: looks at what other doors ask for and have done, and answers functions
- * whose tasks have ended. */
+/* At the end of a turn: looks at other doors' rounds, and answers functions whose tasks have
+ * ended. */
 void iscsi_task_look(struct iscsi_portal *portal);
-/* The unit goes. What waits for its tasks is answered: there is no such logical unit. Its commands
- * are answered so as well, when the device has ended them. */
+/* The unit goes. Answers functions that wait for its tasks: there is no such logical unit. Its
+ * commands get the same answer, when the device has ended them. */
 void iscsi_task_lose(struct iscsi_door *door);
-/* Whether a task of it that was aborted may still change the medium. */
+/* Whether an aborted task of it may still change the medium. */
 bool iscsi_task_any_changes(const struct iscsi_session *session);
 
 #endif

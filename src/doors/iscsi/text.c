@@ -36,7 +36,7 @@ static const struct iscsi_chap_account *account_of(
     return NULL;
 }
 
-/* What the session has proven lets its initiator use the target, too: the same user with the same
+/* The session's proof lets its initiator use the target, too: the same user with the same
  * secret. */
 static bool may_see(const struct iscsi_session *session, const struct iscsi_target *target)
 {
@@ -102,7 +102,7 @@ static void forget_answer(struct iscsi_connection *c)
     c->answer_length = c->answer_sent = 0;
 }
 
-/* As much of the answer as fits into one PDU. */
+/* Sends as much of the answer as fits into a PDU. */
 static void respond(struct iscsi_connection *c, const uint8_t *bhs)
 {
     uint32_t rest = c->answer_length - c->answer_sent;
@@ -124,8 +124,8 @@ static void respond(struct iscsi_connection *c, const uint8_t *bhs)
     iscsi_send_queue(c, &reply->item);
 }
 
-/* Bytes that an answer may have: each target is named at most once for each SendTargets, of which
- * there is one in an exchange that makes sense. */
+/* The most bytes of an answer: it names each target once for each SendTargets, and a sensible
+ * exchange has only one. */
 static uint32_t room_for(const struct iscsi_portal *portal)
 {
     uint32_t room = 1024;
@@ -151,7 +151,7 @@ static bool answer_all(struct iscsi_connection *c)
     return true;
 }
 
-/* Adds its data to what has come before. False: there is nothing to go on with. */
+/* Adds its data to the earlier data. False: the exchange does not exist. */
 static bool take(struct iscsi_connection *c, const uint8_t *bhs, const char *data, uint32_t length)
 {
     uint8_t flags = bhs[BHS_FLAGS];

@@ -19,7 +19,7 @@
 #include "lib/door.h"
 #include "scsi/scsi.h"
 
-/* Notes why the first command of a nexus goes on waiting. */
+/* Notes the reason why the first command of a nexus still waits. */
 static void note(const struct iscsi_nexus *nexus, const struct iscsi_command *command)
 {
     struct iscsi_session *session = nexus->session;
@@ -30,7 +30,7 @@ static void note(const struct iscsi_nexus *nexus, const struct iscsi_command *co
         iscsi_peer_is_busy(&session->portal->peers, session->peer))
         session->portal->deferred = true;
     else if (!command->unsolicited && iscsi_room_is_shared(nexus, bytes))
-        /* From now on others have what is theirs alone, or a long transfer would never begin. */
+        /* From now on others have only their own room, or a long transfer would never begin. */
         session->portal->room_wanted = true;
 }
 
@@ -54,8 +54,8 @@ static void begin(struct iscsi_command *command)
 void iscsi_transfer_serve(struct iscsi_portal *portal)
 {
     portal->room_wanted = portal->room_freed = portal->deferred = false;
-    /* Begins one command of a nexus, then one of the next, until all that are left must go on
-     * waiting. Those stay at the head: they are the first in the next turn. */
+    /* Begins a command of a nexus, then one of the next, until all remaining ones must wait. These
+     * stay at the head: they are the first in the next turn. */
     list_each(link, &portal->hungry) {
         struct iscsi_nexus *nexus = list_entry(link, struct iscsi_nexus, hungry);
         struct iscsi_command *first;

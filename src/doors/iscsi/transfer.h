@@ -8,7 +8,7 @@
 
 struct iscsi_portal;
 
-/* Begins commands that waited, as far as there is room for them now. */
+/* Begins waiting commands for which there is room now. */
 void iscsi_transfer_serve(struct iscsi_portal *portal);
 
 #endif

@@ -4,11 +4,11 @@
 /*
  * Logins that wait. An initiator port that logs in again ends its former session (RFC 7143 6.3.5),
  * and a write of that one must not reach the medium after those of the new one. So the login waits
- * until the device has ended what may still change the medium, but not for ever: then it is refused
- * with a status after which initiators try again.
+ * until the device has ended operations that may change the medium, but not for ever. Then it is
+ * refused with a status after which initiators try again.
  *
- * Reads are left behind. A session with such reads keeps what it holds until the device gives them
- * back, so an initiator may leave only so much behind.
+ * Reads are left behind. A session with such reads keeps its memory until the device gives them
+ * back, so there is a bound on what an initiator may leave behind.
  */
 
 #include "doors/iscsi/waiting.h"
@@ -32,13 +32,13 @@
 
 enum { TEXT_MAX = WAITING_TEXT_MAX - 32 };
 
-/* An obstacle is what a login waits for. */
+/* A login waits for an obstacle. */
 struct obstacle {
-    bool session;      /* the former one has not come to its end */
-    unsigned commands; /* of it, that may change the medium */
-    bool mixed;        /* by more than one kind of operation */
+    bool session;      /* the former session has not ended */
+    unsigned commands; /* its operation that may change the medium */
+    bool mixed;        /* several kinds of operations */
     struct spd_held oldest;
-    unsigned left; /* former sessions of the initiator that reads keep */
+    unsigned left; /* former sessions of the initiator with reads in the device */
     uint64_t left_bytes;
 };
 

@@ -21,7 +21,7 @@ static int32_t serial_distance(uint32_t from, uint32_t to)
 }
 
 /* Twice as much as it uses and some more, so that idle ones leave room to others, and busy ones
- * have all places after a few answers. A place that was offered stays so (RFC 7143 11.4.10). */
+ * have all places after a few answers. An offered place stays offered (RFC 7143 11.4.10). */
 void iscsi_window_offer(struct iscsi_session *session)
 {
     uint32_t offered = session->max_cmd_sn + 1 - session->exp_cmd_sn;
@@ -47,9 +47,9 @@ static bool is_receiving(const struct iscsi_nexus *nexus)
     return false;
 }
 
-/* SAM-5 8.7.3: an ORDERED command waits for all before it at its unit, also for those whose data is
- * still to come, and those after it wait for its own. They do so as if they had not come yet, so
- * that what comes after one of them waits as well, whatever its unit: the CmdSN has an order. */
+/* SAM-5 8.7.3: an ORDERED command waits for all earlier commands at its unit, also for those whose
+ * data is still to come. Later commands wait for its own data. They count as not yet arrived, so
+ * commands after them wait as well, for any unit: the CmdSN has an order. */
 bool iscsi_window_bars(const struct iscsi_session *session, const uint8_t *bhs)
 {
     const struct iscsi_nexus *nexus;

@@ -18,9 +18,9 @@ enum iscsi_order {
     ORDER_NEVER, /* outside the window: ignore it (RFC 7143 4.2.2.1) */
 };
 enum iscsi_order iscsi_window_order(const struct iscsi_session *session, const uint8_t *bhs);
-/* Whether the command waits for an ORDERED one, or is one that waits for others. */
+/* Whether the command waits for an ORDERED one, or is ORDERED and waits for others. */
 bool iscsi_window_bars(const struct iscsi_session *session, const uint8_t *bhs);
-/* Counts a request that is acted upon now. */
+/* Counts a request that takes effect now. */
 void iscsi_window_advance(struct iscsi_session *session, const uint8_t *bhs);
 /* Offers as many places in the window as there is room for, before a PDU tells the initiator. */
 void iscsi_window_offer(struct iscsi_session *session);

@@ -52,8 +52,8 @@ void iscsi_wire_begins(const struct iscsi_connection *c)
     spd_session_begins(&visitor);
 }
 
-/* A connection that was no session yet. If a peer closes it, it may be anybody's who looks which
- * ports are open, and a refused login has a line already. */
+/* A connection that was no session yet. If the peer closes it, it may be a scan for open ports, and
+ * a refused login already has a line. */
 static void report_drop(
     const struct iscsi_connection *c, enum spd_ending ending, const char *detail)
 {
@@ -89,7 +89,7 @@ void iscsi_wire_drop(struct iscsi_connection *c, enum spd_ending ending, const c
         return;
     iscsi_wire_ends(c, ending, detail);
     c->state = CONNECTION_DROPPED;
-    /* Closed now, freed at the end of the turn: callers up the stack may still hold it. */
+    /* It is closed now and freed at the end of the turn: callers up the stack may still hold it. */
     spd_loop_close_socket(&c->portal->loop, &c->watch);
     iscsi_peer_let_go(c);
     list_remove(&c->ready);

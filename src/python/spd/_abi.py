@@ -50,13 +50,13 @@ class Vec(ctypes.Structure):
 
 
 class Statistics(ctypes.Structure):
-    """What a unit did: SCSI `commands` finished, and how many of them were `aborted` before."""
+    """A unit's counts: SCSI `commands` that finished, and those that were `aborted` before."""
 
     _fields_ = [("size", c_size_t), ("commands", c_uint64), ("aborted", c_uint64)]
 
 
 class OperationStatistics(ctypes.Structure):
-    """What became of the operations of one kind; `latency[i]` counts those that took from 2**i to
+    """The counts of operations of one kind; `latency[i]` counts those that took from 2**i to
     2**(i+1) nanoseconds."""
 
     _fields_ = [("size", c_size_t), ("operations", c_uint64), ("errors", c_uint64),
@@ -64,7 +64,7 @@ class OperationStatistics(ctypes.Structure):
 
 
 class Operation(enum.IntEnum):
-    """What a request asks for."""
+    """The operation of a request."""
 
     READ = 1
     WRITE = 2

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""Units whose device is made of coroutines. One thread takes the requests; each becomes a task of
-the event loop that has started the unit."""
+"""Units whose device is made of coroutines. A thread takes the requests; each becomes a task of the
+event loop that has started the unit."""
 
 import asyncio
 import inspect

@@ -33,7 +33,7 @@ def check(code):
 
 
 class SenseError(Exception):
-    """What a method of a device raises to choose its answer itself:
+    """A method of a device raises this to choose its answer itself:
 
         raise spd.SenseError(spd.Sense.MEDIUM_ERROR, spd.Asc.UNRECOVERED_READ_ERROR, bad_block)
     """
@@ -53,8 +53,8 @@ class SenseError(Exception):
         return made
 
 
-# Exceptions that stand for an errno value without having it, or whose number is none. A failure of
-# TLS or of the name service is the network's, and may pass.
+# Exceptions that mean an errno value without having it, or whose number is none. A failure of TLS
+# or of the name service is the network's, and may pass.
 NUMBERS = ((MemoryError, errno.ENOMEM), (asyncio.CancelledError, errno.ECANCELED),
            (socket.gaierror, errno.EHOSTUNREACH), (ssl.SSLError, errno.EPROTO),
            (TimeoutError, errno.ETIMEDOUT))

@@ -16,8 +16,8 @@ VIEW_READ, VIEW_WRITE = 0x100, 0x200  # PyBUF_READ, PyBUF_WRITE
 
 
 class Request:
-    """One operation of a device. A device with a method `submit` gets it, and completes it once, by
-    `complete()` or `fail()`, on any thread. One that is lost is answered with HARDWARE ERROR."""
+    """An operation of a device. A device with a method `submit` gets it, and completes it once, by
+    `complete()` or `fail()`, on any thread. A lost request is answered with HARDWARE ERROR."""
 
     def __init__(self, address):
         self._address = address
@@ -53,7 +53,7 @@ class Request:
         return memoryview(b"".join(pieces))
 
     def ranges(self):
-        """What to unmap, as pairs of the first block and the number of blocks."""
+        """The ranges to unmap, as pairs of the first block and the number of blocks."""
         count = c_uint32()
         ranges = library.spd_request_ranges(self._address, byref(count))
         return [(ranges[i].lba, ranges[i].blocks) for i in range(count.value)]
@@ -93,8 +93,8 @@ class Request:
 
     @staticmethod
     def _release(view):
-        """A view that is kept does not lead to memory that is no more the request's. One from which
-        something else was made cannot be taken back."""
+        """A view that is kept does not lead to memory that is no more the request's. A view from
+        which something else was made cannot be taken back."""
         try:
             view.release()
         except BufferError:

@@ -87,7 +87,8 @@ def check_methods(methods, flags):
 
 
 class Base:
-    """What all units have. Creating one binds its address; nothing is served before start()."""
+    """The common part of all units. Creating one binds its address; nothing is served before
+    start()."""
 
     def __init__(self, name, device, threads, params):
         words = params_of(params)
@@ -119,7 +120,8 @@ class Base:
         self._queue, self._unit = queue.value, unit.value
 
     def _address(self):
-        """Of the unit, for a call; none of the library's gets a unit that it does not know."""
+        """The unit's pointer for a call; no call of the library gets a unit that it does not
+        know."""
         if self._unit is None:
             raise ValueError("the unit is closed")
         if self._pid != os.getpid():
@@ -128,7 +130,7 @@ class Base:
         return self._unit
 
     def add_door(self, name):
-        """One more door, before start()."""
+        """Adds a door, before start()."""
         check(library.spd_unit_add_door(self._address(), text_of(name)))
 
     def start(self):
@@ -178,7 +180,7 @@ class Base:
         return found and found.decode()
 
     def statistics(self, operation=None):
-        """What the unit did so far: all commands, or the operations of one kind."""
+        """The unit's counts so far: of all commands, or of the operations of one kind."""
         if operation is None:
             counts = filled(Statistics(), library.spd_statistics_init)
             check(library.spd_unit_statistics(self._address(), byref(counts)))

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-/* What the launcher answers, in turn; after the last one, that again. */
+/* The launcher's answers, in turn; after the last one, that again. */
 static const char *const *answers;
 static unsigned answer_count;
 static uint32_t transport_error;

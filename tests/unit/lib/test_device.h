@@ -57,7 +57,7 @@ spd_params test_params(uint32_t flags);
 /* A started unit behind the loop door. */
 spd_unit *test_unit(
     struct test_device *device, const spd_ops *ops, const spd_params *params, uint32_t threads);
-/* The same on a device that stands on one that was initialized. */
+/* The same for a device above one that was initialized. */
 spd_unit *test_unit_on(const spd_device *top, const spd_params *params, uint32_t threads);
 void test_unit_end(spd_unit *unit, struct test_device *device);
 

@@ -19,7 +19,7 @@
 
 enum { LOWER, UPPER, FILTERS };
 
-/* A device, the filters that stand on it, and the unit of all. */
+/* A device, the filters above it, and the unit of all. */
 struct stack {
     struct test_device device;
     struct filter filters[FILTERS];
@@ -119,7 +119,7 @@ static void errors_come_up_through_all_filters(void **state)
     }
 }
 
-/* Of writes: nothing comes below. */
+/* The limit for writes: nothing comes below. */
 
 static bool refuse_call(struct filter *filter, spd_operation operation, spd_status *status)
 {
@@ -273,7 +273,7 @@ static void pass_kept(struct filter *filter, spd_request *request)
     filter_pass(filter, request);
 }
 
-/* It is told before it has passed the request on, and passes it on all the same. */
+/* It learns of it before it has passed the request on, and passes it on all the same. */
 static void an_aborted_request_is_not_passed_on(void **state)
 {
     struct loop_command write = { 0 };
@@ -347,7 +347,7 @@ static void a_request_stays_at_its_device_until_abort_returns(void **state)
     end(&stacks[0]);
 }
 
-/* What a device lacks. */
+/* An operation that a device lacks. */
 
 static int read_nothing(spd_device *self, void *buffer, uint64_t lba, uint32_t blocks,
     uint32_t flags, spd_status *status)

@@ -94,7 +94,7 @@ static void lines_arrive_in_their_order(void **state)
     assert_string_equal(caught.text[99], "line 99");
 }
 
-/* What a program gives as context, and takes back with the next spd_log_set(). */
+/* A program's context, which it takes back with the next spd_log_set(). */
 struct context {
     _Atomic bool given;
     _Atomic unsigned lines, wrong;
