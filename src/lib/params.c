@@ -251,7 +251,7 @@ int spd_ops_import(const spd_ops *from, const spd_params *params, spd_ops *ops)
     if (error)
         return error;
     if (read.submit && (read.read || read.write || read.flush || read.unmap))
-        return spd_fail(SPD_ERROR_OPS, "submit stands alone");
+        return spd_fail(SPD_ERROR_OPS, "submit excludes the other operations");
     if (!read.submit && !read.read)
         return spd_fail(SPD_ERROR_OPS, "read is missing");
     if (!read.submit && !read.write && !(params->flags & SPD_WRITE_PROTECTED))

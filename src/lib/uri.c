@@ -98,7 +98,7 @@ static int parse_authority(char *text, struct spd_uri *uri)
         port = text + strcspn(text, ":");
         if (strchr(port + (*port != 0), ':'))
             return spd_fail(
-                SPD_ERROR_URI, "address '%s': an IPv6 address stands in brackets", text);
+                SPD_ERROR_URI, "address '%s': an IPv6 address must be in brackets", text);
         if (*port)
             *port++ = 0;
     }

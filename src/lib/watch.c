@@ -222,7 +222,7 @@ static void tell(const struct spd_unit *unit, const struct found *found)
     if (found->count > 1)
         snprintf(others, sizeof others, "; it is the oldest of %" PRIu64, found->count);
     spd_log_limited(&limit, name_of(unit), SPD_LOG_WARNING,
-        "%s: %s has been under way for %" PRIu64 ".%03" PRIu64 " s%s", name_of(unit), text,
+        "%s: %s has been running for %" PRIu64 ".%03" PRIu64 " s%s", name_of(unit), text,
         found->age / MS / 1000, found->age / MS % 1000, others);
 }
 

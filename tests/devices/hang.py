@@ -119,7 +119,7 @@ def an_operation_that_hangs_is_told_before_and_after_its_end():
             initiator.settle()
             initiator.begin_read(HUNG, 1)
             line = f"{disk.server.uris[0]}: a read of 1 block at block {HUNG} "
-            until(lambda: line + "has been under way for " in disk.server.errors(), "its line")
+            until(lambda: line + "has been running for " in disk.server.errors(), "its line")
             check(line + "took " not in disk.server.errors(), "it has ended")
             with disk.open_gate():
                 until(lambda: line + "took " in disk.server.errors(), "the line of its end")

@@ -103,7 +103,7 @@ static void a_call_is_told_while_it_is_under_way_and_at_its_end(void **state)
         open_unit(&kinds[i], SLOW_MS);
         device.hold = true;
         caller_begin(&caller, unit, 9);
-        line = log_lines_wait(": a write of 2 blocks at block 9 has been under way for ");
+        line = log_lines_wait(": a write of 2 blocks at block 9 has been running for ");
         assert_memory_equal(line, loop_uri, strlen(loop_uri));
         assert_int_equal(log_lines.level[0], SPD_LOG_WARNING);
         assert_int_equal(log_lines_with(" took "), 0);
@@ -160,7 +160,7 @@ static void calls_that_have_ended_leave_room_to_others(void **state)
     }
     device.hold = true;
     caller_begin(&caller, unit, 9);
-    log_lines_wait(": a write of 2 blocks at block 9 has been under way for ");
+    log_lines_wait(": a write of 2 blocks at block 9 has been running for ");
     test_let_go(&device);
     os_thread_join(caller.thread);
 }
@@ -179,7 +179,7 @@ static void watch_another(void)
     other = test_unit(&other_device, &test_simple_ops, &params, 1);
     other_device.hold = true;
     caller_begin(&caller, other, 50);
-    log_lines_wait("other: a write of 2 blocks at block 50 has been under way for ");
+    log_lines_wait("other: a write of 2 blocks at block 50 has been running for ");
     test_let_go(&other_device);
     os_thread_join(caller.thread);
     log_lines_wait("at block 50 took ");
@@ -214,7 +214,7 @@ static void a_child_tells_of_its_own_calls_alone(void **state)
     open_unit(&kinds[0], SLOW_MS);
     device.hold = true;
     caller_begin(&caller, unit, 9);
-    log_lines_wait("at block 9 has been under way for ");
+    log_lines_wait("at block 9 has been running for ");
     child = child_fork();
     assert_int_not_equal(child, -1);
     if (child == 0) {
@@ -249,7 +249,7 @@ static void the_last_flush_is_watched_as_well(void **state)
         open_unit(&kinds[i], SLOW_MS);
         device.hold = true;
         assert_int_equal(os_thread_create(&thread, "stop", stop, unit), 0);
-        log_lines_wait(": a flush has been under way for ");
+        log_lines_wait(": a flush has been running for ");
         test_let_go(&device);
         os_thread_join(thread);
         log_lines_wait(": a flush took ");
@@ -268,7 +268,7 @@ static void an_unmap_is_told_with_all_its_blocks(void **state)
     device.hold = true;
     assert_true(loop_start(loop_door_of(unit), &command, cdb, sizeof cdb, SCSI_DATA_OUT,
         sizeof list));
-    log_lines_wait("an unmap of 10 blocks at block 16 has been under way for ");
+    log_lines_wait("an unmap of 10 blocks at block 16 has been running for ");
     test_let_go(&device);
     loop_wait(&command);
     log_lines_wait("an unmap of 10 blocks at block 16 took ");
