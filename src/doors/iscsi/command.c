@@ -151,8 +151,10 @@ void iscsi_command_start(struct iscsi_command *command)
     if (command->fault != FAULT_NONE && !command->done)
         iscsi_progress_refuse(command);
     else if (iscsi_command_awaits_data(command)) {
-        if (command->request.task.attribute == SCSI_ORDERED)
+        if (command->request.task.attribute == SCSI_ORDERED) {
+            command->session->barriers += !nexus->barrier;
             nexus->barrier = command;
+        }
         iscsi_progress(command);
     }
 }

@@ -238,8 +238,3 @@ void iscsi_member_look(struct iscsi_portal *portal)
     portal->units_left = false;
     let_go(portal);
 }
-
-bool iscsi_member_is_due(const struct iscsi_portal *portal)
-{
-    return portal->units_left || atomic_load(&portal->mail);
-}

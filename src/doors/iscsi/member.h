@@ -13,8 +13,10 @@
 #ifndef ISCSI_MEMBER_H
 #define ISCSI_MEMBER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
+#include "doors/iscsi/portal.h"
 #include "doors/iscsi/target.h"
 
 /* Any thread; both return at once. The unit comes, or goes; the latter does nothing to a unit that
@@ -28,6 +30,9 @@ void iscsi_member_wait(struct iscsi_door *door, enum iscsi_door_state state);
 /* The loop's thread: handles messages, and releases members that have ended. */
 void iscsi_member_look(struct iscsi_portal *portal);
 /* Whether iscsi_member_look() has something to do. */
-bool iscsi_member_is_due(const struct iscsi_portal *portal);
+static inline bool iscsi_member_is_due(const struct iscsi_portal *portal)
+{
+    return portal->units_left || atomic_load_explicit(&portal->mail, memory_order_relaxed);
+}
 
 #endif

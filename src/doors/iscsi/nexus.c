@@ -74,8 +74,10 @@ void iscsi_nexus_leave(struct iscsi_command *command)
         return;
     if (command->buffer.base && command->room == ROOM_TRANSFER)
         nexus->room -= command->buffer.length;
-    if (nexus->barrier == command)
+    if (nexus->barrier == command) {
         nexus->barrier = NULL;
+        nexus->session->barriers--;
+    }
     nexus->running--;
     nexus->windowed -= command->windowed;
     nexus->session->portal->units_left |= nexus->door->leaving;

@@ -139,7 +139,8 @@ static bool settle(struct spd_loop *loop)
     struct iscsi_portal *portal = portal_of(loop);
 
     do {
-        iscsi_member_look(portal);
+        if (iscsi_member_is_due(portal))
+            iscsi_member_look(portal);
         iscsi_task_look(portal);
         iscsi_deliver_all(portal);
         iscsi_transfer_serve(portal);

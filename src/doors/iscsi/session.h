@@ -38,6 +38,7 @@ struct iscsi_session {
     bool left;  /* no task can change the medium: a new session may begin */
     struct iscsi_nexus *nexuses[ISCSI_LUNS]; /* by LUN; NULL: there is none */
     uint32_t nexus_count;
+    uint32_t barriers; /* of these, those that have one */
     char initiator[ISCSI_NAME_MAX + 1];
     uint8_t isid[6];
     uint8_t transport_id[SCSI_TRANSPORT_ID_MAX];

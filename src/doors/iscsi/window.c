@@ -53,15 +53,19 @@ static bool is_receiving(const struct iscsi_nexus *nexus)
 bool iscsi_window_bars(const struct iscsi_session *session, const uint8_t *bhs)
 {
     const struct iscsi_nexus *nexus;
+    bool ordered;
 
     if ((bhs[0] & ISCSI_OPCODE_MASK) != ISCSI_SCSI_COMMAND)
+        return false;
+    ordered = (bhs[BHS_FLAGS] & COMMAND_ATTRIBUTE) == COMMAND_ORDERED;
+    if (!ordered && session->barriers == 0)
         return false;
     nexus = iscsi_nexus_find(session, bhs + BHS_LUN);
     if (!nexus)
         return false;
     if (nexus->barrier && iscsi_command_awaits_data(nexus->barrier))
         return true;
-    return (bhs[BHS_FLAGS] & COMMAND_ATTRIBUTE) == COMMAND_ORDERED && is_receiving(nexus);
+    return ordered && is_receiving(nexus);
 }
 
 enum iscsi_order iscsi_window_order(const struct iscsi_session *session, const uint8_t *bhs)
