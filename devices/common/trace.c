@@ -118,6 +118,34 @@ static int trace_write(spd_device *device, const void *buffer, uint64_t lba, uin
     return error;
 }
 
+static int trace_readv(spd_device *device, const spd_vec *vec, uint32_t count, uint64_t lba,
+    uint32_t blocks, uint32_t flags, spd_status *status)
+{
+    struct trace *trace = device->context;
+
+    if (!trace_wants(trace, SPD_READ))
+        return spd_device_readv(&trace->below, vec, count, lba, blocks, flags, status);
+
+    uint64_t hint = trace_request(trace, SPD_READ, lba, blocks, flags);
+    int error = spd_device_readv(&trace->below, vec, count, lba, blocks, flags, status);
+    trace_response(trace, hint, SPD_READ, error, status);
+    return error;
+}
+
+static int trace_writev(spd_device *device, const spd_vec *vec, uint32_t count, uint64_t lba,
+    uint32_t blocks, uint32_t flags, spd_status *status)
+{
+    struct trace *trace = device->context;
+
+    if (!trace_wants(trace, SPD_WRITE))
+        return spd_device_writev(&trace->below, vec, count, lba, blocks, flags, status);
+
+    uint64_t hint = trace_request(trace, SPD_WRITE, lba, blocks, flags);
+    int error = spd_device_writev(&trace->below, vec, count, lba, blocks, flags, status);
+    trace_response(trace, hint, SPD_WRITE, error, status);
+    return error;
+}
+
 static int trace_flush(spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags,
     spd_status *status)
 {
@@ -201,6 +229,8 @@ void trace_init(struct trace *trace, const spd_device *below, uint32_t mask, con
             .abort = trace_abort,
             .stop = trace_stop,
             .returned = trace_returned,
+            .readv = trace_readv,
+            .writev = trace_writev,
         },
         .below = *below,
         .mask = mask,

@@ -108,8 +108,8 @@ static int judge_nowait(int error, bool nowait, atomic_bool *impossible)
     return EAGAIN;
 }
 
-int image_read(struct image *image, void *buffer, size_t length, uint64_t offset, unsigned flags,
-    uint64_t *failed)
+int image_readv(struct image *image, const spd_vec *vec, uint32_t count, size_t length,
+    uint64_t offset, unsigned flags, uint64_t *failed)
 {
     bool nowait = flags & IMAGE_NOWAIT && !image->memory;
     /* Without a cache every write was durable, and so is all data that can be read. */
@@ -122,13 +122,19 @@ int image_read(struct image *image, void *buffer, size_t length, uint64_t offset
     *failed = offset;
     if (flush && (error = image_flush(image)))
         return error;
-    error = image_os_read(image, buffer, length, offset, nowait, &done);
+    error = image_os_read(image, vec, count, length, offset, nowait, &done);
     *failed = offset + done;
     return judge_nowait(error, nowait, &image->no_nowait_read);
 }
 
-int image_write(struct image *image, const void *buffer, size_t length, uint64_t offset,
-    unsigned flags, uint64_t *failed)
+int image_read(struct image *image, void *buffer, size_t length, uint64_t offset, unsigned flags,
+    uint64_t *failed)
+{
+    return image_readv(image, &(spd_vec){ buffer, length }, 1, length, offset, flags, failed);
+}
+
+int image_writev(struct image *image, const spd_vec *vec, uint32_t count, size_t length,
+    uint64_t offset, unsigned flags, uint64_t *failed)
 {
     bool nowait = flags & IMAGE_NOWAIT && !image->memory;
     bool durable = flags & IMAGE_DURABLE && !image->memory;
@@ -140,7 +146,7 @@ int image_write(struct image *image, const void *buffer, size_t length, uint64_t
     *failed = offset;
     if ((error = image_check_end(image, length, offset, failed)))
         return error;
-    error = image_os_write(image, buffer, length, offset, nowait, &done);
+    error = image_os_write(image, vec, count, length, offset, nowait, &done);
     if (error || !durable) {
         *failed = offset + done;
         return judge_nowait(error, nowait, &image->no_nowait_write);
@@ -148,4 +154,12 @@ int image_write(struct image *image, const void *buffer, size_t length, uint64_t
     /* The write is not durable by itself (RWF_DSYNC, FILE_FLAG_WRITE_THROUGH): such a write would
      * take an error away from others' flush. */
     return image_flush(image);
+}
+
+int image_write(struct image *image, const void *buffer, size_t length, uint64_t offset,
+    unsigned flags, uint64_t *failed)
+{
+    const spd_vec piece = { (void *)(uintptr_t)buffer, length };
+
+    return image_writev(image, &piece, 1, length, offset, flags, failed);
 }

@@ -18,6 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <spd/spd.h>
+
 enum { IMAGE_MESSAGE_MAX = 1024, IMAGE_NAME_MAX = 4352 };
 
 enum image_flags {
@@ -51,6 +53,10 @@ struct image {
 
 /* A new image gets a partition table unasked: on Windows, where the original's users expect one. */
 extern const bool image_wants_table;
+
+/* The system moves pieces of memory in one call: not Windows, where one buffer and a copy are
+ * faster. */
+extern const bool image_moves_pieces;
 
 /* A block device takes only whole sectors: on Windows, which does not cache it. */
 extern const bool image_takes_whole_sectors;
@@ -94,6 +100,11 @@ int image_read(struct image *image, void *buffer, size_t length, uint64_t offset
     uint64_t *failed);
 int image_write(struct image *image, const void *buffer, size_t length, uint64_t offset,
     unsigned flags, uint64_t *failed);
+/* The same of count pieces of memory, which have length bytes together. */
+int image_readv(struct image *image, const spd_vec *vec, uint32_t count, size_t length,
+    uint64_t offset, unsigned flags, uint64_t *failed);
+int image_writev(struct image *image, const spd_vec *vec, uint32_t count, size_t length,
+    uint64_t offset, unsigned flags, uint64_t *failed);
 
 /* Makes all data that was written before the call durable. A failure is final, see flush_group.h:
  * all later calls return the same error, EIO or ENOSPC. Durable writes do so too and, with a cache,

@@ -5,10 +5,13 @@
 
 #include "image_posix.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
+
+const bool image_moves_pieces = true;
 
 /* EFBIG is a limit on the file's size (RLIMIT_FSIZE, the file system): to a disk, lack of space. */
 int image_write_error(void)
@@ -16,13 +19,34 @@ int image_write_error(void)
     return errno == EFBIG ? ENOSPC : errno;
 }
 
-int image_os_read(struct image *image, void *buffer, size_t length, uint64_t offset, bool nowait,
-    size_t *done)
+static_assert(sizeof(spd_vec) == sizeof(struct iovec) &&
+                  offsetof(spd_vec, base) == offsetof(struct iovec, iov_base) &&
+                  offsetof(spd_vec, length) == offsetof(struct iovec, iov_len),
+    "spd.h says that a spd_vec is an iovec");
+
+enum { PIECES_MAX = 64 }; /* of one call */
+
+/* Lists the pieces after `done` bytes, as many as one call takes; returns their number. */
+static int gather(const spd_vec *vec, uint32_t count, size_t done, struct iovec to[PIECES_MAX])
 {
+    int number = 0;
+
+    for (; count && number < PIECES_MAX; vec++, count--) {
+        if (done < vec->length)
+            to[number++] = (struct iovec){ (char *)vec->base + done, vec->length - done };
+        done -= done < vec->length ? done : vec->length;
+    }
+    return number;
+}
+
+int image_os_read(struct image *image, const spd_vec *vec, uint32_t count, size_t length,
+    uint64_t offset, bool nowait, size_t *done)
+{
+    struct iovec pieces[PIECES_MAX];
+
     for (*done = 0; *done < length;) {
-        struct iovec piece = {(char *)buffer + *done, length - *done};
-        ssize_t n = preadv2(image->fd, &piece, 1, (off_t)(offset + *done),
-            nowait ? RWF_NOWAIT : 0);
+        ssize_t n = preadv2(image->fd, pieces, gather(vec, count, *done, pieces),
+            (off_t)(offset + *done), nowait ? RWF_NOWAIT : 0);
         if (n > 0)
             *done += (size_t)n;
         else if (n == 0)
@@ -42,13 +66,14 @@ int image_os_end(const struct image *image, uint64_t *end)
     return at < 0 ? errno : 0;
 }
 
-int image_os_write(struct image *image, const void *buffer, size_t length, uint64_t offset,
-    bool nowait, size_t *done)
+int image_os_write(struct image *image, const spd_vec *vec, uint32_t count, size_t length,
+    uint64_t offset, bool nowait, size_t *done)
 {
+    struct iovec pieces[PIECES_MAX];
+
     for (*done = 0; *done < length;) {
-        struct iovec piece = {(char *)(uintptr_t)buffer + *done, length - *done};
-        ssize_t n = pwritev2(image->fd, &piece, 1, (off_t)(offset + *done),
-            nowait ? RWF_NOWAIT : 0);
+        ssize_t n = pwritev2(image->fd, pieces, gather(vec, count, *done, pieces),
+            (off_t)(offset + *done), nowait ? RWF_NOWAIT : 0);
         if (n >= 0)
             *done += (size_t)n;
         else if (errno != EINTR)

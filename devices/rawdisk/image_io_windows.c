@@ -9,6 +9,8 @@
 
 #include <errno.h>
 
+const bool image_moves_pieces = false;
+
 /* Errors that mingw's winerror.h lacks. */
 enum { FILE_SYSTEM_LIMITATION = 665, DISK_QUOTA_EXCEEDED = 1295 };
 
@@ -144,11 +146,9 @@ static DWORD piece_of(size_t length)
     return length < most ? (DWORD)length : most;
 }
 
-/* nowait: never asked for, see image_open(). */
-int image_os_read(struct image *image, void *buffer, size_t length, uint64_t offset, bool nowait,
-    size_t *done)
+static int read_piece(
+    struct image *image, void *buffer, size_t length, uint64_t offset, size_t *done)
 {
-    (void)nowait;
     for (*done = 0; *done < length;) {
         DWORD n = 0;
         bool ok = read_at(
@@ -171,19 +171,51 @@ int image_os_end(const struct image *image, uint64_t *end)
     return 0;
 }
 
-int image_os_write(struct image *image, const void *buffer, size_t length, uint64_t offset,
-    bool nowait, size_t *done)
+static int write_piece(
+    struct image *image, void *buffer, size_t length, uint64_t offset, size_t *done)
 {
-    (void)nowait;
     for (*done = 0; *done < length;) {
         DWORD n = 0;
         bool ok = write_at(
-            image, (const char *)buffer + *done, piece_of(length - *done), offset + *done, &n);
+            image, (char *)buffer + *done, piece_of(length - *done), offset + *done, &n);
         *done += n;
         if (!ok || n == 0)
             return ok ? EIO : last_errno();
     }
     return 0;
+}
+
+static int move_pieces(struct image *image, const spd_vec *vec, uint32_t count, uint64_t offset,
+    size_t *done,
+    int (*move)(struct image *image, void *buffer, size_t length, uint64_t offset, size_t *done))
+{
+    int error = 0;
+
+    *done = 0;
+    for (uint32_t i = 0; i < count && !error; i++) {
+        size_t moved;
+
+        error = move(image, vec[i].base, vec[i].length, offset + *done, &moved);
+        *done += moved;
+    }
+    return error;
+}
+
+/* nowait: never asked for, see image_open(). */
+int image_os_read(struct image *image, const spd_vec *vec, uint32_t count, size_t length,
+    uint64_t offset, bool nowait, size_t *done)
+{
+    (void)length;
+    (void)nowait;
+    return move_pieces(image, vec, count, offset, done, read_piece);
+}
+
+int image_os_write(struct image *image, const spd_vec *vec, uint32_t count, size_t length,
+    uint64_t offset, bool nowait, size_t *done)
+{
+    (void)length;
+    (void)nowait;
+    return move_pieces(image, vec, count, offset, done, write_piece);
 }
 
 int image_os_flush(struct image *image)

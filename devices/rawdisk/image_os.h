@@ -19,12 +19,13 @@ int image_check_end(const struct image *image, uint64_t length, uint64_t offset,
 /* In image_io_posix.c and image_io_windows.c; all return 0 or an errno. Where the image ends now;
  * what cannot be truncated may be as long as it likes. */
 int image_os_end(const struct image *image, uint64_t *end);
-/* *done: bytes that were moved, on failure too. nowait: EAGAIN instead of blocking, or EOPNOTSUPP
- * where the system cannot tell. Reading ends with EIO at the end of the image. */
-int image_os_read(struct image *image, void *buffer, size_t length, uint64_t offset, bool nowait,
-    size_t *done);
-int image_os_write(struct image *image, const void *buffer, size_t length, uint64_t offset,
-    bool nowait, size_t *done);
+/* vec, count: of length bytes. *done: bytes that were moved, on failure too. nowait: EAGAIN instead
+ * of blocking, or EOPNOTSUPP where the system cannot tell. Reading ends with EIO at the end of the
+ * image. */
+int image_os_read(struct image *image, const spd_vec *vec, uint32_t count, size_t length,
+    uint64_t offset, bool nowait, size_t *done);
+int image_os_write(struct image *image, const spd_vec *vec, uint32_t count, size_t length,
+    uint64_t offset, bool nowait, size_t *done);
 int image_os_flush(struct image *image);
 /* EOPNOTSUPP: only writing zeros makes these bytes zeros. */
 int image_os_zero(struct image *image, uint64_t length, uint64_t offset);

@@ -70,6 +70,28 @@ static int rawdisk_write(spd_device *device, const void *buffer, uint64_t lba, u
     return finish(disk, error, SPD_WRITE, failed, flags, status);
 }
 
+static int rawdisk_readv(spd_device *device, const spd_vec *vec, uint32_t count, uint64_t lba,
+    uint32_t blocks, uint32_t flags, spd_status *status)
+{
+    struct rawdisk *disk = device->context;
+    uint64_t failed = 0;
+    int error = image_readv(&disk->image, vec, count, (size_t)blocks * disk->block_length,
+        lba * disk->block_length, image_flags(flags), &failed);
+
+    return finish(disk, error, SPD_READ, failed, flags, status);
+}
+
+static int rawdisk_writev(spd_device *device, const spd_vec *vec, uint32_t count, uint64_t lba,
+    uint32_t blocks, uint32_t flags, spd_status *status)
+{
+    struct rawdisk *disk = device->context;
+    uint64_t failed = 0;
+    int error = image_writev(&disk->image, vec, count, (size_t)blocks * disk->block_length,
+        lba * disk->block_length, image_flags(flags), &failed);
+
+    return finish(disk, error, SPD_WRITE, failed, flags, status);
+}
+
 static int rawdisk_flush(
     spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status)
 {
@@ -103,6 +125,8 @@ static const spd_ops rawdisk_ops = {
     .write = rawdisk_write,
     .flush = rawdisk_flush,
     .unmap = rawdisk_unmap,
+    .readv = rawdisk_readv,
+    .writev = rawdisk_writev,
 };
 
 /* The original's: one NTFS-type partition, aligned to 4096 bytes, to the end of the disk or of what
@@ -385,14 +409,17 @@ static int judge_end(struct rawdisk *disk, int status)
 static int run(struct device_disk *served, struct rawdisk *disks, uint32_t count,
     uint32_t *opened)
 {
+    spd_ops ops = rawdisk_ops;
     int status = 0;
 
+    if (!image_moves_pieces)
+        ops.readv = NULL, ops.writev = NULL;
     for (uint32_t i = 0; i < count && status == 0; i++) {
         struct device_disk *own = &served[i];
 
         ++*opened;
         own->params = device_params(&own->options);
-        own->device = (spd_device){ &rawdisk_ops, &disks[i] };
+        own->device = (spd_device){ &ops, &disks[i] };
         own->store_context = &disks[i];
         own->store = &rawdisk_store;
         status = open_image(&disks[i], &own->options, &own->params);

@@ -170,6 +170,15 @@ typedef struct spd_ops {
      * request ends with the status. Called from any thread, also from within spd_request_pass().
      * Must not block. */
     void (SPD_CALL *returned)(spd_device *device, spd_request *request, const spd_status *status);
+    /* May be NULL; for a simple device, beside read and write. The library calls them instead where
+     * the door has the data in several pieces. count is 2 or more, and the pieces have any length
+     * and alignment, together blocks * block_length bytes. Without these operations the library
+     * copies such data to one buffer, or from it. The list, and the data of a write, must not be
+     * changed. */
+    int (SPD_CALL *readv)(spd_device *device, const spd_vec *vec, uint32_t count, uint64_t lba,
+        uint32_t blocks, uint32_t flags, spd_status *status);
+    int (SPD_CALL *writev)(spd_device *device, const spd_vec *vec, uint32_t count, uint64_t lba,
+        uint32_t blocks, uint32_t flags, spd_status *status);
 } spd_ops;
 
 /* Zeros, and ops->size, which is sizeof(spd_ops) of the program's header. */
@@ -244,6 +253,12 @@ SPD_API int SPD_CALL spd_device_flush(spd_device *device, uint64_t lba, uint32_t
     uint32_t flags, spd_status *status);
 SPD_API int SPD_CALL spd_device_unmap(spd_device *device, const spd_range *ranges, uint32_t count,
     uint32_t flags, spd_status *status);
+/* A filter has these where the device below has them. Where that lacks them, one piece goes to read
+ * or write, and more are refused. */
+SPD_API int SPD_CALL spd_device_readv(spd_device *device, const spd_vec *vec, uint32_t count,
+    uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status);
+SPD_API int SPD_CALL spd_device_writev(spd_device *device, const spd_vec *vec, uint32_t count,
+    uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status);
 
 /* For the operation abort of a filter: tells the device below, if that is a simple one with abort.
  * The library itself tells the asynchronous device of a stack that has the request. */

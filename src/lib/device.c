@@ -106,12 +106,25 @@ static void count_operation(const struct spd_request *request, enum scsi_step st
         spd_watch_tell_end(unit, operation_of(step), first_lba(request, step), blocks, taken);
 }
 
+/* The data of this read or write is in pieces, request->op_vec. */
+static int call_vectored(
+    struct spd_request *request, enum scsi_step step, uint32_t flags, spd_status *status)
+{
+    struct spd_unit *unit = request->unit;
+    const struct scsi_op *op = &request->task.op;
+
+    return (step == SCSI_READ ? unit->ops.readv : unit->ops.writev)(&unit->device, request->op_vec,
+        request->op_vec_count, op->lba, op->blocks, flags, status);
+}
+
 static int call_operation(struct spd_request *request, enum scsi_step step, void *buffer,
     uint32_t flags, spd_status *status)
 {
     struct spd_unit *unit = request->unit;
     const struct scsi_op *op = &request->task.op;
 
+    if (request->op_vec_count)
+        return call_vectored(request, step, flags, status);
     switch (step) {
     case SCSI_READ:
         return unit->ops.read(&unit->device, buffer, op->lba, op->blocks, flags, status);
@@ -172,7 +185,7 @@ static bool call_and_judge(
     return true;
 }
 
-/* Simple devices take one contiguous buffer. Scattered pieces go through a bounce buffer. */
+/* Pieces go through a bounce buffer to a device that takes one buffer only. */
 static bool call_bounced(struct spd_request *request, enum scsi_step step,
     const struct spd_span *span, void *bounce, uint32_t nowait)
 {
@@ -194,6 +207,22 @@ static bool call_bounced(struct spd_request *request, enum scsi_step step,
     return ended;
 }
 
+/* The span is request->op_vec. Its list goes back before anybody may end the request. */
+static bool call_with_pieces(struct spd_request *request, enum scsi_step step, uint32_t nowait)
+{
+    bool ended = call_and_judge(request, step, NULL, nowait);
+
+    if (request->op_vec_borrowed)
+        spd_pool_give(&request->unit->lists, request->op_vec_borrowed);
+    request->op_vec_borrowed = NULL;
+    return ended;
+}
+
+static bool takes_pieces(const struct spd_unit *unit, enum scsi_step step)
+{
+    return step == SCSI_READ ? unit->ops.readv : unit->ops.writev;
+}
+
 /* False: it would block. */
 static bool perform_simple(
     struct spd_request *request, enum scsi_step step, void *bounce, uint32_t nowait)
@@ -201,6 +230,7 @@ static bool perform_simple(
     struct scsi_vec scratch;
     struct spd_span span;
 
+    request->op_vec_count = 0;
     if (!spd_step_moves_data(step))
         return call_and_judge(request, step, NULL, nowait);
     if (!spd_span_find(request, &scratch, &span)) {
@@ -209,6 +239,9 @@ static bool perform_simple(
     }
     if (span.count == 1)
         return call_and_judge(request, step, (unsigned char *)span.first->base + span.skip, nowait);
+    if (takes_pieces(request->unit, step) && spd_span_cut(request, &span))
+        return call_with_pieces(request, step, nowait);
+    request->op_vec_count = 0;
     return call_bounced(request, step, &span, bounce, nowait);
 }
 

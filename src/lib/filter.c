@@ -47,6 +47,26 @@ int spd_device_unmap(spd_device *device, const spd_range *ranges, uint32_t count
                                   : refuse(status);
 }
 
+int spd_device_readv(spd_device *device, const spd_vec *vec, uint32_t count, uint64_t lba,
+    uint32_t blocks, uint32_t flags, spd_status *status)
+{
+    SPD_NEEDS(device);
+    if (SPD_HAS(device, readv))
+        return device->ops->readv(device, vec, count, lba, blocks, flags, status);
+    return count == 1 ? spd_device_read(device, vec->base, lba, blocks, flags, status)
+                      : refuse(status);
+}
+
+int spd_device_writev(spd_device *device, const spd_vec *vec, uint32_t count, uint64_t lba,
+    uint32_t blocks, uint32_t flags, spd_status *status)
+{
+    SPD_NEEDS(device);
+    if (SPD_HAS(device, writev))
+        return device->ops->writev(device, vec, count, lba, blocks, flags, status);
+    return count == 1 ? spd_device_write(device, vec->base, lba, blocks, flags, status)
+                      : refuse(status);
+}
+
 void spd_device_abort(spd_device *below, spd_request *request)
 {
     SPD_NEEDS(below);
@@ -82,6 +102,8 @@ void spd_ops_fit(spd_ops *ops, const spd_device *below)
         { offsetof(spd_ops, unmap), offsetof(spd_ops, unmap) },
         { offsetof(spd_ops, submit), offsetof(spd_ops, submit) },
         { offsetof(spd_ops, returned), offsetof(spd_ops, submit) },
+        { offsetof(spd_ops, readv), offsetof(spd_ops, readv) },
+        { offsetof(spd_ops, writev), offsetof(spd_ops, writev) },
     };
 
     SPD_NEEDS(ops);

@@ -250,7 +250,8 @@ int spd_ops_import(const spd_ops *from, const spd_params *params, spd_ops *ops)
 
     if (error)
         return error;
-    if (read.submit && (read.read || read.write || read.flush || read.unmap))
+    if (read.submit && (read.read || read.write || read.flush || read.unmap || read.readv ||
+            read.writev))
         return spd_fail(SPD_ERROR_OPS, "submit excludes the other operations");
     if (!read.submit && !read.read)
         return spd_fail(SPD_ERROR_OPS, "read is missing");

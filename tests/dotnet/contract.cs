@@ -122,7 +122,7 @@ static class Contract
             { "WinspdParams", 128 }, { "WinspdResponse", 48 },
             { "WinspdInterface", 16 * IntPtr.Size }, { "StorageUnitStatus", 32 },
             { "UnmapDescriptor", 16 }, { "Partition", 24 }, { "SpdStatus", 16 },
-            { "SpdParams", IntPtr.Size == 8 ? 120 : 112 }, { "SpdOps", 9 * IntPtr.Size },
+            { "SpdParams", IntPtr.Size == 8 ? 120 : 112 }, { "SpdOps", 11 * IntPtr.Size },
             { "SpdVec", 2 * IntPtr.Size } };
         foreach (var wanted in sizes)
         {

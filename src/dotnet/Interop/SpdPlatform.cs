@@ -97,7 +97,7 @@ namespace Spd.Interop
     internal struct SpdOps
     {
         internal IntPtr Size, Read, Write, Flush, Unmap, Submit, Abort, Stop;
-        internal IntPtr Returned;
+        internal IntPtr Returned, Readv, Writev;
     }
 
     [StructLayout(LayoutKind.Sequential)]

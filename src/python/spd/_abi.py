@@ -28,7 +28,8 @@ class Params(ctypes.Structure):
 
 class Ops(ctypes.Structure):
     _fields_ = [("size", c_size_t), *((name, c_void_p) for name in (
-        "read", "write", "flush", "unmap", "submit", "abort", "stop", "returned"))]
+        "read", "write", "flush", "unmap", "submit", "abort", "stop", "returned", "readv",
+        "writev"))]
 
 
 class Device(ctypes.Structure):

@@ -43,6 +43,26 @@ static int filter_write(spd_device *device, const void *buffer, uint64_t lba, ui
     return spd_device_write(&filter->below, buffer, lba, blocks, flags, status);
 }
 
+static int filter_readv(spd_device *device, const spd_vec *vec, uint32_t count, uint64_t lba,
+    uint32_t blocks, uint32_t flags, spd_status *status)
+{
+    struct filter *filter = enter(device, SPD_READ);
+
+    if (is_done(filter, SPD_READ, status))
+        return 0;
+    return spd_device_readv(&filter->below, vec, count, lba, blocks, flags, status);
+}
+
+static int filter_writev(spd_device *device, const spd_vec *vec, uint32_t count, uint64_t lba,
+    uint32_t blocks, uint32_t flags, spd_status *status)
+{
+    struct filter *filter = enter(device, SPD_WRITE);
+
+    if (is_done(filter, SPD_WRITE, status))
+        return 0;
+    return spd_device_writev(&filter->below, vec, count, lba, blocks, flags, status);
+}
+
 static int filter_flush(
     spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status)
 {
@@ -132,6 +152,8 @@ void filter_init(struct filter *filter, const spd_device *below)
         .abort = filter_abort,
         .stop = filter_stop,
         .returned = filter_returned,
+        .readv = filter_readv,
+        .writev = filter_writev,
     };
     filter->below = *below;
     filter->device = (spd_device){ &filter->ops, filter };
