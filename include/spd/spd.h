@@ -190,6 +190,9 @@ SPD_API void SPD_CALL spd_queue_delete(spd_queue *queue);
  *     iscsi://HOST[:PORT]/IQN    an iSCSI target; spd-names(7) lists the query parameters
  *     unix:PATH                  the WinSpd transaction protocol on a Unix socket
  *
+ * Units of a process that name the same iSCSI address and port share it, as LUNs of one target or
+ * as targets of their own.
+ *
  * Checks everything and binds the address, but serves nothing yet. It copies params, the device and
  * its ops, and keeps the device's context: operations get the copy. *unit is NULL on failure;
  * otherwise delete it with spd_unit_delete().

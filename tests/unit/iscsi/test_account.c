@@ -279,6 +279,61 @@ static void names_are_those_of_the_rfc(void **state)
 
 #define WITH_ACCOUNTS(TEST) cmocka_unit_test_setup_teardown(TEST, open_accounts, close_accounts)
 
+enum { FINDS_FIRST = 1, FINDS_BOBS = 2, FINDS_OPEN = 4 };
+
+/* The targets that a discovery session finds. */
+static int found(struct client *c)
+{
+    static const char all[] = "SendTargets=All";
+    uint8_t bhs[ISCSI_BHS];
+    int what = 0;
+
+    client_header(c, bhs, ISCSI_TEXT_REQUEST | ISCSI_IMMEDIATE, ISCSI_FINAL);
+    be32_put(bhs + BHS_TTT, ISCSI_NO_TAG);
+    client_send(c, bhs, all, sizeof all);
+    client_expect(c, ISCSI_TEXT_RESPONSE);
+    for (const char *at = (const char *)c->data; at < (const char *)c->data + c->length;
+         at += strlen(at) + 1)
+        what |= strcmp(at, "TargetName=" TARGET) == 0    ? FINDS_FIRST
+            : strcmp(at, "TargetName=" TARGET ".bobs") == 0 ? FINDS_BOBS
+            : strcmp(at, "TargetName=" TARGET ".open") == 0 ? FINDS_OPEN
+                                                            : 0;
+    client_close(c);
+    return what;
+}
+
+/* Three targets of one address: one of all accounts, one of Bob's, one of everybody's. */
+static void a_discovery_tells_each_user_of_its_targets(void **state)
+{
+    char bobs[WORK_PATH_MAX], query[WORK_PATH_MAX + 64], name[512];
+    struct disk guarded, open;
+
+    (void)state;
+    write_file(bobs, "bob a secret of bob\nalice another secret of alice\n");
+    snprintf(query, sizeof query, TARGET ".bobs?chap=%s", bobs);
+    disk_name_beside(name, &disk, query);
+    disk_open_at(&guarded, name, false);
+    unlink(bobs);
+    /* Without a target for everybody, nobody finds anything without a secret. */
+    client_connect(&client, &disk);
+    assert_int_equal(LOGIN_AUTHENTICATION,
+        client_login_step(&client, 0x87, "InitiatorName=" FREE "\nSessionType=Discovery\n"));
+    client_close(&client);
+    disk_name_beside(name, &disk, TARGET ".open");
+    disk_open_at(&open, name, false);
+    client_login_discovery(&client, &disk);
+    assert_int_equal(FINDS_OPEN, found(&client));
+    assert_int_equal(0, login_to(&client, ALICE, FREE, NULL, ""));
+    assert_int_equal(FINDS_FIRST | FINDS_OPEN, found(&client));
+    assert_int_equal(0, login_to(&client, BOB, FREE, NULL, ""));
+    assert_int_equal(FINDS_FIRST | FINDS_BOBS | FINDS_OPEN, found(&client));
+    assert_int_equal(0, login_to(&client, "alice", "another secret of alice", FREE, NULL, ""));
+    assert_int_equal(FINDS_BOBS | FINDS_OPEN, found(&client));
+    disk_close(&open);
+    disk_close(&guarded);
+    client.fd = -1;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -292,6 +347,7 @@ int main(void)
         WITH_ACCOUNTS(wrong_guesses_wait_for_each_other),
         cmocka_unit_test_setup_teardown(
             mutual_authentication_can_be_demanded, open_mutual, close_accounts),
+        WITH_ACCOUNTS(a_discovery_tells_each_user_of_its_targets),
         WITH_DISK(names_are_those_of_the_rfc),
     };
 
