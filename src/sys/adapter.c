@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* The adapter: its offer to StorPort, its clock, its scratch memory, its begin and its end. */
+/* The adapter: its offer to StorPort, its clock, its begin and its end. */
 
 #include "sys.h"
 
@@ -52,62 +52,6 @@ ULONG sys_adapter_extension_size(void)
     return sizeof(struct sys_adapter) + sys_settings.capacity * sizeof(struct sys_unit *);
 }
 
-ULONG sys_adapter_buses(const struct sys_adapter *adapter)
-{
-    return (adapter->settings.capacity + SCSI_MAXIMUM_TARGETS_PER_BUS - 1) /
-        SCSI_MAXIMUM_TARGETS_PER_BUS;
-}
-
-void sys_complete_irp(struct sys_adapter *adapter, PIRP irp, NTSTATUS status, ULONG_PTR length)
-{
-    irp->IoStatus.Status = status;
-    irp->IoStatus.Information = length;
-    StorPortExtendedFunction(STOR_FUNCTION_COMPLETE_SERVICE_IRP, adapter, irp);
-}
-
-/* A few free buffers are kept. The units' shares bound the number of buffers. */
-PVOID sys_scratch_take(struct sys_adapter *adapter)
-{
-    PVOID scratch;
-    KIRQL irql;
-
-    KeAcquireSpinLock(&adapter->lock, &irql);
-    scratch = adapter->scratch;
-    if (scratch) {
-        adapter->scratch = *(PVOID *)scratch;
-        adapter->scratch_free--;
-    }
-    KeReleaseSpinLock(&adapter->lock, irql);
-    return scratch ? scratch : sys_allocate(SCSI_SCRATCH_LENGTH);
-}
-
-void sys_scratch_give(struct sys_adapter *adapter, PVOID scratch)
-{
-    bool keep;
-    KIRQL irql;
-
-    KeAcquireSpinLock(&adapter->lock, &irql);
-    keep = adapter->scratch_free < SYS_SCRATCH_KEPT;
-    if (keep) {
-        *(PVOID *)scratch = adapter->scratch;
-        adapter->scratch = scratch;
-        adapter->scratch_free++;
-    }
-    KeReleaseSpinLock(&adapter->lock, irql);
-    if (!keep)
-        sys_free(scratch);
-}
-
-static void scratch_free_all(struct sys_adapter *adapter)
-{
-    while (adapter->scratch) {
-        PVOID scratch = adapter->scratch;
-
-        adapter->scratch = *(PVOID *)scratch;
-        sys_free(scratch);
-    }
-}
-
 /* Periodic: a DPC that sets its own timer again stops Wine's emulated kernel. */
 static void set_timer(struct sys_adapter *adapter)
 {
@@ -133,7 +77,7 @@ static VOID NTAPI tick(PKDPC dpc, PVOID context, PVOID argument1, PVOID argument
     KeReleaseSpinLock(&adapter->lock, irql);
     if (closing)
         return;
-    sys_unit_tick(adapter);
+    sys_unit_tick(adapter, sys_owner_check);
     KeSetEvent(&adapter->idle, IO_NO_INCREMENT, FALSE);
 }
 
@@ -263,7 +207,7 @@ static VOID NTAPI free_resources(PVOID extension)
     KeWaitForSingleObject(&adapter->unused, Executive, KernelMode, FALSE, NULL);
     complete_service_irps(adapter);
     stop_timer(adapter);
-    scratch_free_all(adapter);
+    sys_scratch_free_all(adapter);
 }
 
 static VOID NTAPI initialize_tracing(PVOID argument1, PVOID argument2)

@@ -78,6 +78,27 @@ static ULONG length_out(const struct sys_request *request)
     }
 }
 
+/* It copies in pieces, each in some ten microseconds: the thread that ends the request waits until
+ * nobody touches its data. False: it has ended, and the rest was not moved. From NULL come
+ * zeros. */
+bool sys_request_move(
+    const struct sys_request *request, void *to, const void *from, uint64_t length)
+{
+    enum { PIECE = 64 * 1024 };
+
+    for (uint64_t at = 0; at < length; at += PIECE) {
+        size_t piece = (size_t)(length - at < PIECE ? length - at : PIECE);
+
+        if (request->doomed)
+            return false;
+        if (from)
+            memcpy((UCHAR *)to + at, (const UCHAR *)from + at, piece);
+        else
+            memset((UCHAR *)to + at, 0, piece);
+    }
+    return true;
+}
+
 /* False: the request has ended meanwhile. */
 static bool move_out(const struct sys_request *request, UCHAR *to)
 {
@@ -109,16 +130,17 @@ static struct sys_request *first_of(PLIST_ENTRY requests)
 
 /* The request has its place: from now on it may be answered, even before the completion returns.
  * False: it has ended, or is for another program, and is not brought. */
-static bool hand_over(PLIST_ENTRY requests)
+static bool hand_over(PLIST_ENTRY requests, sys_delivered *delivered)
 {
     struct sys_request *request = first_of(requests);
 
     RemoveEntryList(&request->link);
-    return sys_request_delivered(request);
+    return delivered(request);
 }
 
 /* In the original's block. A program whose request was not brought asks again. */
-static ULONG deliver_one(const struct sys_wait *wait, PLIST_ENTRY requests)
+static ULONG deliver_one(
+    const struct sys_wait *wait, PLIST_ENTRY requests, sys_delivered *delivered)
 {
     SPD_IOCTL_TRANSACT_PARAMS *block = wait->irp->AssociatedIrp.SystemBuffer;
     struct sys_request *request = first_of(requests);
@@ -130,7 +152,7 @@ static ULONG deliver_one(const struct sys_wait *wait, PLIST_ENTRY requests)
     block->Dir.Req.Hint = request->hint;
     block->Dir.Req.Kind = describe(request, &block->Dir.Req);
     move_out(request, SPD_IOCTL_TRANSACT_DATA(block));
-    return hand_over(requests) ? (ULONG)sizeof *block + length : 0;
+    return hand_over(requests, delivered) ? (ULONG)sizeof *block + length : 0;
 }
 
 /* It fits: sys_deliver_spends(). */
@@ -146,7 +168,8 @@ static void pack(const struct sys_request *request, struct ioq_batch *batch)
         memset(ioq_entry_data(entry), 0, entry->length);
 }
 
-static ULONG deliver_batch(const struct sys_wait *wait, PLIST_ENTRY requests)
+static ULONG deliver_batch(
+    const struct sys_wait *wait, PLIST_ENTRY requests, sys_delivered *delivered)
 {
     SPD_IOCTL_BATCH_PARAMS *block = wait->irp->AssociatedIrp.SystemBuffer;
     struct ioq_batch batch = { .base = (UCHAR *)(block + 1), .room = wait->room.bytes };
@@ -158,7 +181,7 @@ static ULONG deliver_batch(const struct sys_wait *wait, PLIST_ENTRY requests)
     block->Count = batch.count;
     block->Wanted = wait->room.wanted;
     for (; !IsListEmpty(requests); entry = ioq_entry_next(entry)) {
-        if (hand_over(requests))
+        if (hand_over(requests, delivered))
             any = true;
         else
             memset(entry->body, 0, sizeof entry->body);
@@ -167,10 +190,11 @@ static ULONG deliver_batch(const struct sys_wait *wait, PLIST_ENTRY requests)
 }
 
 /* The requests are busy meanwhile; the wait's reference ends with it. */
-void sys_deliver(struct sys_wait *at, PLIST_ENTRY requests)
+void sys_deliver(struct sys_wait *at, PLIST_ENTRY requests, sys_delivered *delivered)
 {
     struct sys_wait wait = *at;
-    ULONG length = wait.room.bytes ? deliver_batch(&wait, requests) : deliver_one(&wait, requests);
+    ULONG length = wait.room.bytes ? deliver_batch(&wait, requests, delivered)
+                                    : deliver_one(&wait, requests, delivered);
 
     sys_wait_end(&wait, STATUS_SUCCESS, length);
 }

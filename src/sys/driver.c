@@ -1,33 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* The driver's entry, and memory. The driver's entry. StorPort unloads the driver, whose memory is
- * freed with the adapter. */
+/*
+ * The driver's entry. StorPort unloads the driver, whose memory is freed with the adapter. Earlier
+ * files get the functions of later ones that they call back.
+ */
 
 #include "sys.h"
-
-static POOL_TYPE pool;
-
-/* Since Windows 8 memory need not be executable, and must not be if the hypervisor protects code
- * integrity. Windows 7 does not know the flag. */
-static void choose_pool(void)
-{
-    RTL_OSVERSIONINFOW version = { .dwOSVersionInfoSize = sizeof version };
-
-    RtlGetVersion(&version);
-    pool = version.dwMajorVersion > 6 || (version.dwMajorVersion == 6 && version.dwMinorVersion > 1)
-        ? NonPagedPoolNx : NonPagedPool;
-}
-
-PVOID sys_allocate(SIZE_T length)
-{
-    return ExAllocatePoolWithTag(pool, length, SYS_POOL_TAG);
-}
-
-void sys_free(PVOID memory)
-{
-    ExFreePoolWithTag(memory, SYS_POOL_TAG);
-}
 
 NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT driver, PUNICODE_STRING path);
 
@@ -36,8 +15,9 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT driver, PUNICODE_STRING path)
     VIRTUAL_HW_INITIALIZATION_DATA entries;
     NTSTATUS status;
 
-    choose_pool();
-    sys_lifetime_prepare();
+    sys_memory_prepare();
+    sys_lifetime_prepare(sys_owner_gone);
+    sys_transact_prepare(sys_owner_check);
     sys_registry_read(path, &sys_settings);
     entries = sys_adapter_entries();
     status = (NTSTATUS)StorPortInitialize(driver, path, &entries, NULL);

@@ -17,12 +17,16 @@
 #include "sys.h"
 
 static bool emulated;
+/* Called when a process has no LIFETIME request any more. */
+static void (*gone)(struct sys_adapter *adapter, struct sys_process *process);
 
 /* Wine exports names of functions that it lacks, and ends a driver that calls one of them. */
-void sys_lifetime_prepare(void)
+void sys_lifetime_prepare(
+    void (*on_gone)(struct sys_adapter *adapter, struct sys_process *process))
 {
     UNICODE_STRING name;
 
+    gone = on_gone;
     RtlInitUnicodeString(&name, L"wine_ntoskrnl_main_loop");
     emulated = MmGetSystemRoutineAddress(&name);
 }
@@ -107,7 +111,7 @@ static VOID NTAPI cancel(PDEVICE_OBJECT device, PIRP irp)
     last = IsListEmpty(&process->lifetimes);
     KeReleaseSpinLock(&adapter->lock, irql);
     if (last)
-        sys_owner_gone(adapter, process);
+        gone(adapter, process);
     end(irp);
 }
 

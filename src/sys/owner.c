@@ -12,28 +12,6 @@
 
 #include "sys.h"
 
-/* The adapter's lock is held. */
-bool sys_owner_is(const struct sys_unit *unit, PEPROCESS caller)
-{
-    return unit->owner && unit->owner->object == caller;
-}
-
-/* The adapter's lock is held. Within the grace the unit belongs to no process, but to the user of
- * the process that has ended; administrators may clean up. */
-bool sys_owner_lets_remove(
-    const struct sys_unit *unit, PEPROCESS caller, const struct sys_user *user, bool administrator)
-{
-    if (unit->owner)
-        return sys_owner_is(unit, caller);
-    return administrator || sys_user_is(user, &unit->user);
-}
-
-/* The unit's lock is held. */
-bool sys_owner_lets_serve(const struct sys_unit *unit, PEPROCESS caller)
-{
-    return unit->server && unit->server->object == caller;
-}
-
 /* The adapter's lock is held. The unit lives on, for its grace. */
 static struct sys_process *orphan(struct sys_unit *unit, PLIST_ENTRY irps)
 {

@@ -164,24 +164,3 @@ void sys_pnp_hook(PDRIVER_OBJECT driver)
     storport_pnp = driver->MajorFunction[IRP_MJ_PNP];
     driver->MajorFunction[IRP_MJ_PNP] = pnp;
 }
-
-/* SRB_FUNCTION_PNP: only capabilities of a unit; returns the SRB status. */
-UCHAR sys_pnp_srb(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
-{
-    const SCSI_PNP_REQUEST_BLOCK *request = (const SCSI_PNP_REQUEST_BLOCK *)srb;
-    PSTOR_DEVICE_CAPABILITIES capabilities = request->DataBuffer;
-    struct sys_unit *unit;
-
-    if ((request->SrbPnPFlags & SRB_PNP_FLAGS_ADAPTER_REQUEST) ||
-        request->PnPAction != StorQueryCapabilities || !capabilities ||
-        request->DataTransferLength < sizeof *capabilities)
-        return SRB_STATUS_INVALID_REQUEST;
-    unit = sys_unit_get(adapter, SPD_IOCTL_BTL(request->PathId, request->TargetId, request->Lun));
-    if (!unit)
-        return SRB_STATUS_NO_DEVICE;
-    capabilities->Removable = !unit->params.EjectDisabled;
-    capabilities->SilentInstall = 1;
-    capabilities->SurpriseRemovalOK = 1;
-    sys_unit_put(unit);
-    return SRB_STATUS_SUCCESS;
-}

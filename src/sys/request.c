@@ -137,7 +137,7 @@ static void deliver(struct sys_wait *wait, struct sys_request *request, uint64_t
     InitializeListHead(&alone);
     request->hint = hint;
     InsertTailList(&alone, &request->link);
-    sys_deliver(wait, &alone);
+    sys_deliver(wait, &alone, sys_request_delivered);
 }
 
 /* Gets the memory that the engine asks for, and returns its next step. SCSI_SCRATCH: there is no
@@ -306,27 +306,6 @@ void sys_request_finish_all(PLIST_ENTRY ended)
     while (!IsListEmpty(ended))
         finish(CONTAINING_RECORD(RemoveHeadList(ended), struct sys_request, link), &granted);
     run(&granted);
-}
-
-/* It copies in pieces, each in some ten microseconds: the thread that ends the request waits until
- * nobody touches its data. False: it has ended, and the rest was not moved. From NULL come
- * zeros. */
-bool sys_request_move(
-    const struct sys_request *request, void *to, const void *from, uint64_t length)
-{
-    enum { PIECE = 64 * 1024 };
-
-    for (uint64_t at = 0; at < length; at += PIECE) {
-        size_t piece = (size_t)(length - at < PIECE ? length - at : PIECE);
-
-        if (request->doomed)
-            return false;
-        if (from)
-            memcpy((UCHAR *)to + at, (const UCHAR *)from + at, piece);
-        else
-            memset((UCHAR *)to + at, 0, piece);
-    }
-    return true;
 }
 
 /* The unit's lock is held, and its server has changed. A request that is being delivered to the

@@ -1,22 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* SRBs: StorPort's requests, and a task's end in StorPort's terms. */
+/* SRBs: StorPort's requests. */
 
 #include "sys.h"
-
-static void complete(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb, UCHAR status)
-{
-    srb->SrbStatus = status;
-    StorPortNotification(RequestComplete, adapter, srb);
-}
 
 /* Nothing of it is done. With this SRB status the requester sees InternalStatus; 0 would be
  * success. */
 static void fail(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
 {
     srb->InternalStatus = (ULONG)STATUS_INSUFFICIENT_RESOURCES;
-    complete(adapter, srb, SRB_STATUS_INTERNAL_ERROR);
+    sys_srb_complete(adapter, srb, SRB_STATUS_INTERNAL_ERROR);
 }
 
 /* False when the data cannot be reached. A virtual miniport asks for the address of all data. No
@@ -36,78 +30,6 @@ static bool map(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb, PVOID *dat
         status = STOR_STATUS_SUCCESS;
     }
     return status == STOR_STATUS_SUCCESS && *data;
-}
-
-static void store_sense(PSCSI_REQUEST_BLOCK srb, const struct scsi_task *task)
-{
-    UCHAR length = task->sense_length;
-
-    srb->SrbStatus = SRB_STATUS_ERROR;
-    if (!srb->SenseInfoBuffer || (srb->SrbFlags & SRB_FLAGS_DISABLE_AUTOSENSE))
-        return;
-    if (length > srb->SenseInfoBufferLength)
-        length = srb->SenseInfoBufferLength;
-    memset(srb->SenseInfoBuffer, 0, srb->SenseInfoBufferLength);
-    memcpy(srb->SenseInfoBuffer, task->sense, length);
-    if (length >= 18 || length == task->sense_length)
-        srb->SrbStatus |= SRB_STATUS_AUTOSENSE_VALID;
-}
-
-/* A reply is cut to the buffer, as the initiator asked; a transfer that is cut is an overrun. */
-static void store_status(struct sys_request *request)
-{
-    const struct scsi_task *task = &request->task;
-    PSCSI_REQUEST_BLOCK srb = request->srb;
-    uint64_t moved = task->moved_length;
-
-    if (moved > srb->DataTransferLength)
-        moved = srb->DataTransferLength;
-    srb->ScsiStatus = task->status;
-    if (task->status == SCSI_GOOD) {
-        if (task->reply && moved)
-            memcpy(request->data.base, task->reply, (size_t)moved);
-        srb->SrbStatus = task->overflow && task->medium ? SRB_STATUS_DATA_OVERRUN
-                                                        : SRB_STATUS_SUCCESS;
-    } else if (task->status == SCSI_CHECK_CONDITION) {
-        store_sense(srb, task);
-    } else {
-        srb->SrbStatus = SRB_STATUS_ERROR;
-    }
-    if (task->direction != SCSI_DATA_OUT || task->status != SCSI_GOOD)
-        srb->DataTransferLength = (ULONG)moved;
-}
-
-/* SPC-4 table E.13: 2E/01 COMMAND TIMEOUT BEFORE PROCESSING, 2E/02 DURING PROCESSING */
-static void time_out(struct sys_request *request)
-{
-    const struct scsi_outcome outcome = {
-        .status = SCSI_CHECK_CONDITION,
-        .sense_key = 0xb,
-        .asc = 0x2e,
-        .ascq = request->doomed == SYS_TIMED_OUT_PENDING ? 0x01 : 0x02,
-    };
-
-    request->task.moved_length = 0;
-    scsi_task_fail(&request->task, &outcome);
-}
-
-/* The request is on no list any more. */
-void sys_srb_finish(struct sys_request *request)
-{
-    struct sys_adapter *adapter = request->unit->adapter;
-    PSCSI_REQUEST_BLOCK srb = request->srb;
-
-    if (request->doomed == SYS_ABORTED) {
-        srb->SrbStatus = SRB_STATUS_ABORTED;
-        srb->DataTransferLength = 0;
-    } else {
-        if (request->doomed)
-            time_out(request);
-        store_status(request);
-    }
-    if (request->task.scratch)
-        sys_scratch_give(adapter, request->task.scratch);
-    StorPortNotification(RequestComplete, adapter, srb);
 }
 
 static uint8_t attribute_of(const SCSI_REQUEST_BLOCK *srb)
@@ -153,7 +75,7 @@ static void no_unit(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb, const 
 
     if (srb->PathId >= sys_adapter_buses(adapter) || srb->Lun != 0 ||
         srb->Cdb[0] != report_luns) {
-        complete(adapter, srb, SRB_STATUS_NO_DEVICE);
+        sys_srb_complete(adapter, srb, SRB_STATUS_NO_DEVICE);
         return;
     }
     request->data.base = data;
@@ -168,7 +90,7 @@ static void no_unit(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb, const 
         task->scratch = sys_scratch_take(adapter);
         scsi_resume(task, task->scratch ? NULL : &busy);
     }
-    store_status(request);
+    sys_srb_store_status(request);
     if (task->scratch)
         sys_scratch_give(adapter, task->scratch);
     StorPortNotification(RequestComplete, adapter, srb);
@@ -219,7 +141,7 @@ static void flush(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
     struct sys_request *request;
 
     if (!unit) {
-        complete(adapter, srb, SRB_STATUS_NO_DEVICE);
+        sys_srb_complete(adapter, srb, SRB_STATUS_NO_DEVICE);
         return;
     }
     if (!srb->SrbExtension) {
@@ -253,28 +175,9 @@ static void complete_after(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
         InsertTailList(&adapter->resets, &request->link);
     KeReleaseSpinLock(&adapter->lock, irql);
     if (!wait)
-        complete(adapter, srb, SRB_STATUS_SUCCESS);
+        sys_srb_complete(adapter, srb, SRB_STATUS_SUCCESS);
     else if (!request)
         fail(adapter, srb);
-}
-
-/* A doomed request has been completed. */
-void sys_srb_ended(struct sys_adapter *adapter)
-{
-    LIST_ENTRY resets;
-    KIRQL irql;
-
-    if (--adapter->ending)
-        return;
-    InitializeListHead(&resets);
-    KeAcquireSpinLock(&adapter->lock, &irql);
-    while (!adapter->ending && !IsListEmpty(&adapter->resets))
-        InsertTailList(&resets, RemoveHeadList(&adapter->resets));
-    KeReleaseSpinLock(&adapter->lock, irql);
-    while (!IsListEmpty(&resets))
-        complete(adapter,
-            CONTAINING_RECORD(RemoveHeadList(&resets), struct sys_request, link)->srb,
-            SRB_STATUS_SUCCESS);
 }
 
 /* Every request of the unit ends, and every initiator gets a unit attention. */
@@ -299,7 +202,7 @@ static void reset_one(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
     bool lun = srb->Function == SRB_FUNCTION_RESET_LOGICAL_UNIT;
 
     if (!unit || (lun && srb->Lun != 0)) {
-        complete(adapter, srb, SRB_STATUS_NO_DEVICE);
+        sys_srb_complete(adapter, srb, SRB_STATUS_NO_DEVICE);
     } else {
         reset(unit, lun ? SCSI_UA_LUN_RESET : SCSI_UA_RESET);
         complete_after(adapter, srb);
@@ -352,7 +255,7 @@ static void reset_bus(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
     if (reset_all_of(adapter, srb->PathId))
         complete_after(adapter, srb);
     else
-        complete(adapter, srb, SRB_STATUS_NO_DEVICE);
+        sys_srb_complete(adapter, srb, SRB_STATUS_NO_DEVICE);
 }
 
 /* NextSrb is the one to abort. Only requests on the unit's own list are touched. */
@@ -365,7 +268,7 @@ static void abort_command(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
     KIRQL irql;
 
     if (!unit) {
-        complete(adapter, srb, SRB_STATUS_NO_DEVICE);
+        sys_srb_complete(adapter, srb, SRB_STATUS_NO_DEVICE);
         return;
     }
     InitializeListHead(&ended);
@@ -384,12 +287,33 @@ static void abort_command(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
     if (found)
         complete_after(adapter, srb);
     else
-        complete(adapter, srb, SRB_STATUS_ABORT_FAILED);
+        sys_srb_complete(adapter, srb, SRB_STATUS_ABORT_FAILED);
+}
+
+/* SRB_FUNCTION_PNP: only capabilities of a unit; returns the SRB status. */
+static UCHAR capabilities_of(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
+{
+    const SCSI_PNP_REQUEST_BLOCK *request = (const SCSI_PNP_REQUEST_BLOCK *)srb;
+    PSTOR_DEVICE_CAPABILITIES capabilities = request->DataBuffer;
+    struct sys_unit *unit;
+
+    if ((request->SrbPnPFlags & SRB_PNP_FLAGS_ADAPTER_REQUEST) ||
+        request->PnPAction != StorQueryCapabilities || !capabilities ||
+        request->DataTransferLength < sizeof *capabilities)
+        return SRB_STATUS_INVALID_REQUEST;
+    unit = sys_unit_get(adapter, SPD_IOCTL_BTL(request->PathId, request->TargetId, request->Lun));
+    if (!unit)
+        return SRB_STATUS_NO_DEVICE;
+    capabilities->Removable = !unit->params.EjectDisabled;
+    capabilities->SilentInstall = 1;
+    capabilities->SurpriseRemovalOK = 1;
+    sys_unit_put(unit);
+    return SRB_STATUS_SUCCESS;
 }
 
 static void pnp(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
 {
-    complete(adapter, srb, sys_pnp_srb(adapter, srb));
+    sys_srb_complete(adapter, srb, capabilities_of(adapter, srb));
 }
 
 static const struct {
@@ -418,7 +342,7 @@ BOOLEAN NTAPI sys_srb_start(PVOID extension, PSCSI_REQUEST_BLOCK srb)
     if (i < ARRAYSIZE(functions))
         functions[i].run(extension, srb);
     else
-        complete(extension, srb, SRB_STATUS_INVALID_REQUEST);
+        sys_srb_complete(extension, srb, SRB_STATUS_INVALID_REQUEST);
     KeLowerIrql(irql);
     return TRUE;
 }

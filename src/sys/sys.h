@@ -197,42 +197,55 @@ struct sys_unit {
     struct ioq_slot slots[SYS_QUEUE_DEPTH];
 };
 
-/* driver.c: memory that is not paged */
+/*
+ * The files, in their order: each calls only those before it, and `tests/lint` checks that.
+ */
+
+/* memory.c: memory that is not paged. prepare comes before the rest, as with other files. */
+void sys_memory_prepare(void);
 PVOID sys_allocate(SIZE_T length);
 void sys_free(PVOID memory);
-
-/* adapter.c */
-extern struct sys_settings sys_settings;
-ULONG sys_adapter_extension_size(void);
-ULONG sys_adapter_buses(const struct sys_adapter *adapter);
-VIRTUAL_HW_INITIALIZATION_DATA sys_adapter_entries(void);
-struct sys_adapter *sys_adapter_get(void); /* NULL: there is no adapter; sys_adapter_put() it */
-void sys_adapter_put(struct sys_adapter *adapter);
-PVOID sys_scratch_take(struct sys_adapter *adapter);
-void sys_scratch_give(struct sys_adapter *adapter, PVOID scratch);
-void sys_complete_irp(struct sys_adapter *adapter, PIRP irp, NTSTATUS status, ULONG_PTR length);
 
 /* registry.c */
 void sys_registry_read(PUNICODE_STRING path, struct sys_settings *settings);
 
-/* unit.c. Units are numbered from 0 to settings.capacity. Windows has no more targets on a bus, so
- * further units are on the next one. Every sys_unit_get* returns a reference, or NULL. */
-UINT32 sys_unit_address(ULONG number);
-ULONG sys_unit_number(UINT32 btl);
-struct sys_unit *sys_unit_get(struct sys_adapter *adapter, UINT32 btl);
-bool sys_unit_is_there(const struct sys_unit *unit); /* in the table. The adapter's lock is held */
-void sys_unit_put(struct sys_unit *unit);
-NTSTATUS sys_unit_provision(struct sys_adapter *adapter,
-    const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, PEPROCESS caller, UINT32 *btl, UINT32 *version);
-NTSTATUS sys_unit_unprovision(struct sys_adapter *adapter, const GUID *guid, PEPROCESS caller);
-bool sys_unit_remove(struct sys_adapter *adapter, struct sys_unit *unit);
-void sys_unit_remove_all(struct sys_adapter *adapter);
-void sys_unit_tick(struct sys_adapter *adapter);
-void sys_nexus_init(struct scsi_nexus *nexus, struct scsi_unit *unit, const struct scsi_port *port);
+/* user.c */
+void sys_user_of(PEPROCESS object, struct sys_user *user);
+bool sys_user_is_administrator(PEPROCESS object);
+bool sys_user_is(const struct sys_user *user, const struct sys_user *other);
 
-/* process.c. find and get return a reference, or NULL; get does so only without memory. hold
- * returns the process; put is called without a lock. False of pend: the process has too much
- * pending. */
+/* Units are numbered from 0 to settings.capacity. Windows has no more targets on a bus, so further
+ * units are on the next one. */
+static inline ULONG sys_adapter_buses(const struct sys_adapter *adapter)
+{
+    return (adapter->settings.capacity + SCSI_MAXIMUM_TARGETS_PER_BUS - 1) /
+        SCSI_MAXIMUM_TARGETS_PER_BUS;
+}
+
+static inline UINT32 sys_unit_address(ULONG number)
+{
+    return SPD_IOCTL_BTL(
+        number / SCSI_MAXIMUM_TARGETS_PER_BUS, number % SCSI_MAXIMUM_TARGETS_PER_BUS, 0);
+}
+
+/* btl: an address that sys_unit_address() made. */
+static inline ULONG sys_unit_number(UINT32 btl)
+{
+    return SPD_IOCTL_BTL_B(btl) * SCSI_MAXIMUM_TARGETS_PER_BUS + SPD_IOCTL_BTL_T(btl);
+}
+
+/* ioctl.c: the version that this driver says. Tests change it in the image: it has a mark. */
+struct sys_version {
+    char mark[12];
+    UINT32 number; /* SPD_IOCTL_VERSION */
+};
+extern const volatile struct sys_version sys_version;
+
+/* log.c */
+void sys_log(struct sys_adapter *adapter, enum sys_event event, UINT32 btl, ULONG number);
+
+/* process.c. find and get return a reference, or NULL: get where memory lacks. hold returns the
+ * process; put is called without a lock. False of pend: the process has too much pending. */
 struct sys_process *sys_process_find(struct sys_adapter *adapter, PEPROCESS object);
 struct sys_process *sys_process_get(struct sys_adapter *adapter, PEPROCESS object);
 struct sys_process *sys_process_hold(struct sys_process *process);
@@ -240,28 +253,55 @@ void sys_process_put(struct sys_process *process);
 bool sys_process_pend(struct sys_process *process, PIRP irp);
 void sys_process_unpend(struct sys_process *process, PIRP irp);
 
-/* user.c */
-void sys_user_of(PEPROCESS object, struct sys_user *user);
-bool sys_user_is_administrator(PEPROCESS object);
-bool sys_user_is(const struct sys_user *user, const struct sys_user *other);
+static inline void sys_complete_irp(
+    struct sys_adapter *adapter, PIRP irp, NTSTATUS status, ULONG_PTR length)
+{
+    irp->IoStatus.Status = status;
+    irp->IoStatus.Information = length;
+    StorPortExtendedFunction(STOR_FUNCTION_COMPLETE_SERVICE_IRP, adapter, irp);
+}
 
-/* owner.c */
+/* scratch.c */
+PVOID sys_scratch_take(struct sys_adapter *adapter);
+void sys_scratch_give(struct sys_adapter *adapter, PVOID scratch);
+void sys_scratch_free_all(struct sys_adapter *adapter);
+
+/* rights.c */
 bool sys_owner_is(const struct sys_unit *unit, PEPROCESS caller);
 bool sys_owner_lets_remove(const struct sys_unit *unit, PEPROCESS caller,
     const struct sys_user *user, bool administrator);
 bool sys_owner_lets_serve(const struct sys_unit *unit, PEPROCESS caller);
-void sys_owner_check(struct sys_unit *unit);
-void sys_owner_gone(struct sys_adapter *adapter, struct sys_process *owner);
 
-/* lifetime.c */
-void sys_lifetime_prepare(void);
+/* table.c. The first two return a reference, or NULL. */
+struct sys_unit *sys_unit_get(struct sys_adapter *adapter, UINT32 btl);
+struct sys_unit *sys_unit_reference(struct sys_unit *unit); /* the adapter's lock is held */
+bool sys_unit_is_there(const struct sys_unit *unit); /* in the table. The adapter's lock is held */
+void sys_unit_put(struct sys_unit *unit);
+
+/* lifetime.c. on_gone is called without a lock, with a reference to the process. */
+void sys_lifetime_prepare(
+    void (*on_gone)(struct sys_adapter *adapter, struct sys_process *process));
 NTSTATUS sys_lifetime_begin(
     struct sys_adapter *adapter, PIRP irp, PEPROCESS caller, UINT32 version);
 bool sys_lifetime_held(const struct sys_process *process);
 void sys_lifetime_end_all(struct sys_adapter *adapter);
 
-/* log.c */
-void sys_log(struct sys_adapter *adapter, enum sys_event event, UINT32 btl, ULONG number);
+/* status.c */
+void sys_srb_complete(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb, UCHAR status);
+void sys_srb_store_status(struct sys_request *request);
+void sys_srb_finish(struct sys_request *request);
+void sys_srb_ended(struct sys_adapter *adapter);
+
+/* deliver.c: brings requests, linked by `link` and each with its hint, to a transaction. It
+ * calls `delivered` for each when its data has been moved; false: the request has ended by then, or
+ * is another server's. */
+typedef bool sys_delivered(struct sys_request *request);
+void sys_deliver(struct sys_wait *wait, PLIST_ENTRY requests, sys_delivered *delivered);
+bool sys_deliver_spends(const struct sys_request *request, size_t *room);
+struct sys_wait *sys_wait_of(PIRP irp);
+void sys_wait_end(const struct sys_wait *wait, NTSTATUS status, ULONG_PTR length);
+bool sys_request_move(
+    const struct sys_request *request, void *to, const void *from, uint64_t length);
 
 /* request.c */
 void sys_request_start(struct sys_unit *unit, struct sys_request *request);
@@ -271,18 +311,11 @@ bool sys_request_answer(struct sys_unit *unit, PEPROCESS caller,
     const SPD_IOCTL_TRANSACT_RSP *response, const void *data, ULONG length, NTSTATUS *status);
 bool sys_request_delivered(struct sys_request *request);
 void sys_request_redirect(struct sys_unit *unit);
-bool sys_request_move(
-    const struct sys_request *request, void *to, const void *from, uint64_t length);
 void sys_request_again(struct sys_unit *unit, struct sys_process *server);
 
-/* srb.c */
-BOOLEAN NTAPI sys_srb_start(PVOID extension, PSCSI_REQUEST_BLOCK srb);
-void sys_srb_finish(struct sys_request *request);
-void sys_srb_ended(struct sys_adapter *adapter);
-bool sys_srb_reset_bus(struct sys_adapter *adapter, ULONG path);
-
-/* transact.c. Functions with an IRP return STATUS_PENDING: it is completed, now or later. With any
- * other status the caller completes it. */
+/* transact.c. STATUS_PENDING of those with an IRP: it is completed, now or later; anything else is
+ * for the caller to complete it with. on_cancelled is called without a lock. */
+void sys_transact_prepare(void (*on_cancelled)(struct sys_unit *unit));
 NTSTATUS sys_transact(
     struct sys_adapter *adapter, PIRP irp, PEPROCESS caller, ULONG in, ULONG out);
 NTSTATUS sys_transact_batch(
@@ -291,28 +324,39 @@ NTSTATUS sys_transact_length(
     struct sys_adapter *adapter, UINT32 btl, PEPROCESS caller, UINT32 *length);
 NTSTATUS sys_transact_counts(
     struct sys_adapter *adapter, UINT32 btl, SPD_IOCTL_COUNTS_PARAMS *counts);
-
-/* deliver.c: brings requests, linked by `link` and each with its hint, to a transaction. */
-void sys_deliver(struct sys_wait *wait, PLIST_ENTRY requests);
-bool sys_deliver_spends(const struct sys_request *request, size_t *room);
-struct sys_wait *sys_wait_of(PIRP irp);
-void sys_wait_end(const struct sys_wait *wait, NTSTATUS status, ULONG_PTR length);
 void sys_transact_cancel_all(struct sys_unit *unit, PLIST_ENTRY irps);
 struct sys_process *sys_transact_redirect(
     struct sys_unit *unit, struct sys_process *server, PLIST_ENTRY irps);
 void sys_transact_complete_all(PLIST_ENTRY irps);
 
-/* ioctl.c. The version that this driver announces. Tests change it in the image: it has a mark. */
-struct sys_version {
-    char mark[12];
-    UINT32 number; /* SPD_IOCTL_VERSION */
-};
-extern const volatile struct sys_version sys_version;
+/* unit.c. tick: every second; check is called for each unit, without a lock. */
+NTSTATUS sys_unit_provision(struct sys_adapter *adapter,
+    const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, PEPROCESS caller, UINT32 *btl, UINT32 *version);
+NTSTATUS sys_unit_unprovision(struct sys_adapter *adapter, const GUID *guid, PEPROCESS caller);
+bool sys_unit_remove(struct sys_adapter *adapter, struct sys_unit *unit);
+void sys_unit_remove_all(struct sys_adapter *adapter);
+void sys_unit_tick(struct sys_adapter *adapter, void (*check)(struct sys_unit *unit));
+void sys_nexus_init(struct scsi_nexus *nexus, struct scsi_unit *unit, const struct scsi_port *port);
 
+/* owner.c */
+void sys_owner_check(struct sys_unit *unit);
+void sys_owner_gone(struct sys_adapter *adapter, struct sys_process *owner);
+
+/* srb.c */
+BOOLEAN NTAPI sys_srb_start(PVOID extension, PSCSI_REQUEST_BLOCK srb);
+bool sys_srb_reset_bus(struct sys_adapter *adapter, ULONG path);
+
+/* ioctl.c */
 VOID NTAPI sys_ioctl(PVOID extension, PVOID irp);
 
-/* pnp.c */
+/* adapter.c */
+extern struct sys_settings sys_settings;
+ULONG sys_adapter_extension_size(void);
+VIRTUAL_HW_INITIALIZATION_DATA sys_adapter_entries(void);
+struct sys_adapter *sys_adapter_get(void); /* NULL: there is none; sys_adapter_put() it */
+void sys_adapter_put(struct sys_adapter *adapter);
+
+/* pnp.c. Last are driver.c and stack.c, the entry. */
 void sys_pnp_hook(PDRIVER_OBJECT driver);
-UCHAR sys_pnp_srb(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb);
 
 #endif

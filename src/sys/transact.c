@@ -5,6 +5,14 @@
 
 #include "sys.h"
 
+/* Called when a transaction of the unit was cancelled. */
+static void (*cancelled)(struct sys_unit *unit);
+
+void sys_transact_prepare(void (*on_cancelled)(struct sys_unit *unit))
+{
+    cancelled = on_cancelled;
+}
+
 /* It owns the IRP, even if another thread has taken the server off the queue meanwhile. */
 static VOID NTAPI cancel(PDEVICE_OBJECT device, PIRP irp)
 {
@@ -17,7 +25,7 @@ static VOID NTAPI cancel(PDEVICE_OBJECT device, PIRP irp)
     KeAcquireSpinLock(&unit->lock, &irql);
     ioq_cancel_wait(&unit->ioq, &wait->server);
     KeReleaseSpinLock(&unit->lock, irql);
-    sys_owner_check(unit);
+    cancelled(unit);
     sys_wait_end(wait, STATUS_CANCELLED, 0);
 }
 
@@ -136,7 +144,7 @@ static NTSTATUS wait_for_requests(
     KeReleaseSpinLock(&unit->lock, irql);
 
     if (!IsListEmpty(&requests))
-        sys_deliver(wait, &requests);
+        sys_deliver(wait, &requests, sys_request_delivered);
     else if (status != STATUS_PENDING && wait->process)
         sys_process_unpend(wait->process, irp);
     return status;

@@ -1,23 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Storage units: the adapter's table of units, their begin and their end. */
+/* Storage units: their begin, their end and their clock. */
 
 #include "sys.h"
 
 #include "scsi/guid.h"
-
-UINT32 sys_unit_address(ULONG number)
-{
-    return SPD_IOCTL_BTL(
-        number / SCSI_MAXIMUM_TARGETS_PER_BUS, number % SCSI_MAXIMUM_TARGETS_PER_BUS, 0);
-}
-
-/* Takes an address that sys_unit_address() made. */
-ULONG sys_unit_number(UINT32 btl)
-{
-    return SPD_IOCTL_BTL_B(btl) * SCSI_MAXIMUM_TARGETS_PER_BUS + SPD_IOCTL_BTL_T(btl);
-}
 
 /* Nobody looks for disks any more where StorPort removes the adapter. */
 static void bus_changed(struct sys_adapter *adapter, UINT32 btl)
@@ -30,47 +18,6 @@ static void bus_changed(struct sys_adapter *adapter, UINT32 btl)
     KeReleaseSpinLock(&adapter->lock, irql);
     if (!stopped)
         StorPortNotification(BusChangeDetected, adapter, SPD_IOCTL_BTL_B(btl));
-}
-
-/* The adapter's lock is held; a reference. */
-static struct sys_unit *reference(struct sys_unit *unit)
-{
-    if (unit)
-        InterlockedIncrement(&unit->references);
-    return unit;
-}
-
-struct sys_unit *sys_unit_get(struct sys_adapter *adapter, UINT32 btl)
-{
-    ULONG number = sys_unit_number(btl);
-    struct sys_unit *unit = NULL;
-    KIRQL irql;
-
-    if (btl != sys_unit_address(number) || number >= adapter->settings.capacity)
-        return NULL;
-    KeAcquireSpinLock(&adapter->lock, &irql);
-    unit = reference(adapter->units[number]);
-    KeReleaseSpinLock(&adapter->lock, irql);
-    return unit;
-}
-
-bool sys_unit_is_there(const struct sys_unit *unit)
-{
-    return unit->adapter->units[sys_unit_number(unit->btl)] == unit;
-}
-
-void sys_unit_put(struct sys_unit *unit)
-{
-    if (InterlockedDecrement(&unit->references) != 0)
-        return;
-    sys_process_put(unit->maker);
-    if (unit->owner)
-        sys_process_put(unit->owner);
-    if (unit->late)
-        sys_process_put(unit->late);
-    if (unit->server)
-        sys_process_put(unit->server);
-    sys_free(unit);
 }
 
 /* Text in the original's form: nothing, or printable characters and then spaces. */
@@ -245,7 +192,7 @@ static void put_in(struct sys_adapter *adapter, struct sys_unit *unit, ULONG num
     unit->btl = sys_unit_address(number);
     for (unsigned i = 0; i < SYS_QUEUE_DEPTH; i++)
         unit->slots[i].generation = adapter->generation;
-    adapter->units[number] = reference(unit);
+    adapter->units[number] = sys_unit_reference(unit);
 }
 
 /* The adapter's lock is held; the table's reference becomes the caller's. */
@@ -439,7 +386,7 @@ static void expire(struct sys_unit *unit, uint32_t now)
 }
 
 /* Every second. */
-void sys_unit_tick(struct sys_adapter *adapter)
+void sys_unit_tick(struct sys_adapter *adapter, void (*check)(struct sys_unit *unit))
 {
     uint32_t now = ++adapter->ticks;
 
@@ -449,7 +396,7 @@ void sys_unit_tick(struct sys_adapter *adapter)
         KIRQL irql;
 
         KeAcquireSpinLock(&adapter->lock, &irql);
-        unit = reference(adapter->units[i]);
+        unit = sys_unit_reference(adapter->units[i]);
         over = unit && !unit->owner && (int32_t)(now - unit->grace_end) >= 0;
         if (over)
             take_out(adapter, unit);
@@ -460,7 +407,7 @@ void sys_unit_tick(struct sys_adapter *adapter)
             retire(unit);
             sys_log(adapter, SYS_EVENT_GRACE_OVER, unit->btl, 0);
         } else {
-            sys_owner_check(unit);
+            check(unit);
             expire(unit, now);
         }
         sys_unit_put(unit);
