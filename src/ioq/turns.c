@@ -91,11 +91,6 @@ void ioq_turns_prefer(struct ioq_turns *turns, const struct ioq_waiter *waiter)
     turns->turn = waiter->flow;
 }
 
-struct ioq_waiter *ioq_turns_first(const struct ioq_turns *turns)
-{
-    return turns->turn ? turns->turn->first : NULL;
-}
-
 struct ioq_waiter *ioq_turns_first_below(const struct ioq_turns *turns, uint32_t held)
 {
     struct ioq_flow *flow = turns->turn;

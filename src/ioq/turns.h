@@ -74,7 +74,10 @@ void ioq_turns_put_first(struct ioq_turns *turns, struct ioq_flow *flow, struct 
 void ioq_turns_prefer(struct ioq_turns *turns, const struct ioq_waiter *waiter);
 
 /* The waiter whose turn it is; NULL: none waits. */
-struct ioq_waiter *ioq_turns_first(const struct ioq_turns *turns);
+static inline struct ioq_waiter *ioq_turns_first(const struct ioq_turns *turns)
+{
+    return turns->turn ? turns->turn->first : NULL;
+}
 
 /* The first in the order of turns whose flow holds less than this; NULL: there is none. */
 struct ioq_waiter *ioq_turns_first_below(const struct ioq_turns *turns, uint32_t held);
