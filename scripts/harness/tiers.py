@@ -16,7 +16,7 @@ from . import process, tap
 TOP = Path(__file__).resolve().parent.parent.parent
 BUILD = TOP / "build"
 LAST_LINES = 25
-PATIENCE = 120  # seconds, for a unit program that hangs; what is slow has to pass
+PATIENCE = 600  # seconds, for a unit program that hangs; what is slow has to pass
 
 VALGRIND = ["valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full",
             "--errors-for-leak-kinds=definite,indirect", "--fair-sched=yes"]
