@@ -211,7 +211,7 @@ struct spd_door_ops {
 
 struct spd_door {
     const struct spd_door_ops *ops;
-    struct spd_unit *unit;
+    struct spd_unit *unit; /* open() sets it where other threads know the door before open() ends */
     /* malloc'ed, freed by the library. uri: the place where initiators find the unit, ready for
      * them. name: the device name that makes this door again, with the values that were chosen at
      * run time. If open() leaves it NULL it becomes the given name. */

@@ -64,7 +64,8 @@ static int open_with(const struct spd_door_ops *ops, struct spd_unit *unit,
         return error;
     }
     (*door)->ops = ops;
-    (*door)->unit = unit;
+    if (!(*door)->unit)
+        (*door)->unit = unit;
     if ((*door)->name)
         free(given);
     else
