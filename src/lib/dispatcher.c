@@ -10,14 +10,14 @@
 #include "lib/unit.h"
 #include "lib/waiter.h"
 
-/* The lock is held. */
-static bool may_serve(
-    const struct spd_dispatchers *dispatchers, const struct spd_request *request)
+static bool may_serve(const struct spd_dispatchers *dispatchers,
+    const struct spd_request *request) OS_REQUIRES(dispatchers->lock)
 {
     return ioq_flow_held(spd_flow_of(request, IOQ_PLACE_DISPATCH)) < dispatchers->share;
 }
 
 static void count(struct spd_dispatchers *dispatchers, struct spd_request *request)
+    OS_REQUIRES(dispatchers->lock)
 {
     struct ioq_flow *flow = spd_flow_of(request, IOQ_PLACE_DISPATCH);
 
@@ -35,8 +35,9 @@ void spd_dispatchers_leave(struct spd_request *request)
     request->dispatched = false;
 }
 
-/* The lock is held. NULL: there is none that may be served now. */
+/* NULL: there is none that may be served now. */
 static struct spd_request *take(struct spd_dispatchers *dispatchers)
+    OS_REQUIRES(dispatchers->lock)
 {
     struct ioq_waiter *waiter = ioq_turns_first_below(&dispatchers->waiting, dispatchers->share);
     struct spd_request *request = spd_request_of(waiter);
@@ -49,6 +50,7 @@ static struct spd_request *take(struct spd_dispatchers *dispatchers)
 }
 
 static struct spd_dispatcher *pop_idle(struct spd_dispatchers *dispatchers)
+    OS_REQUIRES(dispatchers->lock)
 {
     struct spd_dispatcher *dispatcher = dispatchers->idle;
 
@@ -59,9 +61,9 @@ static struct spd_dispatcher *pop_idle(struct spd_dispatchers *dispatchers)
     return dispatcher;
 }
 
-/* The lock is held. NULL: closed. */
-static struct spd_request *next_request(
-    struct spd_dispatchers *dispatchers, struct spd_dispatcher *self)
+/* NULL: closed. */
+static struct spd_request *next_request(struct spd_dispatchers *dispatchers,
+    struct spd_dispatcher *self) OS_REQUIRES(dispatchers->lock)
 {
     if (dispatchers->closed)
         return NULL;

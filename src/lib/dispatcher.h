@@ -53,13 +53,15 @@ int spd_dispatchers_serve(struct spd_unit *unit);
 
 /* Lent threads leave, and new requests are refused from now on. Returns the waiting requests, a
  * list. */
-struct spd_request *spd_dispatchers_close(struct spd_dispatchers *dispatchers);
+struct spd_request *spd_dispatchers_close(struct spd_dispatchers *dispatchers)
+    OS_EXCLUDES(dispatchers->lock);
 
 /* The queue is empty. Joins and frees; does nothing when there are none. */
 void spd_dispatchers_stop(struct spd_unit *unit);
 
 /* False: it is closed. */
-bool spd_dispatchers_post(struct spd_dispatchers *dispatchers, struct spd_request *request);
+bool spd_dispatchers_post(struct spd_dispatchers *dispatchers, struct spd_request *request)
+    OS_EXCLUDES(dispatchers->lock);
 
 /* A request that is dispatched no longer needs its dispatcher, and does not count in its nexus's
  * share. Call it while the request is still the library's, since its nexus may end with it. */
@@ -72,6 +74,7 @@ static inline bool spd_dispatchers_busy(const struct spd_dispatchers *dispatcher
 }
 
 /* False: a dispatcher has it already. */
-bool spd_dispatchers_cancel(struct spd_dispatchers *dispatchers, struct spd_request *request);
+bool spd_dispatchers_cancel(struct spd_dispatchers *dispatchers, struct spd_request *request)
+    OS_EXCLUDES(dispatchers->lock);
 
 #endif

@@ -32,16 +32,16 @@ uint32_t spd_gate_inside(const struct spd_gate *gate)
     return atomic_load(&gate->word) & ~SPD_GATE_SLOW;
 }
 
-/* The lock is held, and SPD_GATE_SLOW is set or nothing waits. Tasks leave without the lock, so the
- * word counts them. The count that the gate gets here may soon be too high, never too low: the last
- * task that leaves takes the lock afterwards. */
-static uint32_t begin(struct spd_gate *gate)
+/* SPD_GATE_SLOW is set, or nothing waits. Tasks leave without the lock, so the word counts them.
+ * The count that the gate gets here may soon be too high, never too low: the last task that leaves
+ * takes the lock afterwards. */
+static uint32_t begin(struct spd_gate *gate) OS_REQUIRES(gate->lock)
 {
     return gate->gate.inside = spd_gate_inside(gate);
 }
 
-/* The lock is held. before: the result of begin(). */
-static void end(struct spd_gate *gate, uint32_t before)
+/* before: the result of begin(). */
+static void end(struct spd_gate *gate, uint32_t before) OS_REQUIRES(gate->lock)
 {
     atomic_fetch_add(&gate->word, gate->gate.inside - before);
     if (ioq_gate_is_open(&gate->gate))

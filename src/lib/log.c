@@ -32,10 +32,10 @@ static void to_standard_error(void *context, int level, const char *text)
 
 static _Atomic(spd_log_function) log_function = to_standard_error;
 
-static os_mutex lock = OS_MUTEX_INIT; /* guards the rest, and log_limit.c */
-static void *log_context;              /* of the function */
-static os_cond work = OS_COND_INIT;   /* for the thread */
-static os_cond quiet = OS_COND_INIT;  /* a line was delivered */
+static os_mutex lock = OS_MUTEX_INIT;             /* also for log_limit.c */
+static void *log_context OS_GUARDED_BY(lock);     /* of the function */
+static os_cond work = OS_COND_INIT;               /* for the thread */
+static os_cond quiet = OS_COND_INIT;              /* a line was delivered */
 static struct {
     struct line ring[SPD_LOG_LINES];
     uint32_t first;
@@ -48,12 +48,12 @@ static struct {
     bool changed;    /* the errand may be due */
     os_thread thread;
     const struct spd_log_errand *errand; /* NULL before there is one */
-} spool;
+} spool OS_GUARDED_BY(lock);
 
 static _Thread_local bool on_log_thread;
 
 /* A place at the end; NULL: the ring is full, and a line is lost. */
-static struct line *add(int level)
+static struct line *add(int level) OS_REQUIRES(lock)
 {
     struct line *line;
 
@@ -67,7 +67,7 @@ static struct line *add(int level)
     return line;
 }
 
-static void add_counts(bool any)
+static void add_counts(bool any) OS_REQUIRES(lock)
 {
     char raw[SPD_LOG_LINE_MAX];
     struct line *line;
@@ -80,7 +80,7 @@ static void add_counts(bool any)
 
 /* Takes the oldest line. The freed place, behind the remaining lines, gets the count of lost
  * lines. */
-static void take(struct line *line)
+static void take(struct line *line) OS_REQUIRES(lock)
 {
     uint64_t lost = spool.lost;
 
@@ -94,7 +94,7 @@ static void take(struct line *line)
         "%" PRIu64 " lines of the log were lost, since it was not taken in time", lost);
 }
 
-static void deliver(void)
+static void deliver(void) OS_REQUIRES(lock)
 {
     spd_log_function function = atomic_load(&log_function);
     void *context = log_context;
@@ -111,7 +111,7 @@ static void deliver(void)
 }
 
 /* There is no line. The errand may make one. */
-static void run_errand_and_wait(void)
+static void run_errand_and_wait(void) OS_REQUIRES(lock)
 {
     const struct spd_log_errand *errand = spool.errand;
     int64_t ms;
@@ -147,18 +147,21 @@ static void run(void *unused)
 
 /* The errand's lock comes before ours, as in its run(). A thread that brings an errand does so
  * before it takes that lock: if there is no errand yet, it waits here until the fork is over. */
-static void before_fork(void)
+static void before_fork(void) OS_ACQUIRE(lock)
 {
+    const struct spd_log_errand *errand;
+
     os_mutex_lock(&lock);
-    if (!spool.errand)
+    errand = spool.errand;
+    if (!errand)
         return;
     os_mutex_unlock(&lock);
-    spool.errand->before_fork();
+    errand->before_fork();
     os_mutex_lock(&lock);
 }
 
 /* The child has no thread yet. The parent delivers the lines and counts of the ring. */
-static void after_fork(bool child)
+static void after_fork(bool child) OS_RELEASE(lock)
 {
     const struct spd_log_errand *errand = spool.errand;
 
@@ -179,7 +182,7 @@ static void after_fork(bool child)
 static void at_exit(void);
 
 /* If the thread cannot be made, the lines wait for the next attempt. */
-static void start_thread(void)
+static void start_thread(void) OS_REQUIRES(lock)
 {
     static bool registered;
 
@@ -194,7 +197,7 @@ static void start_thread(void)
 }
 
 /* False: there are lines that the program has not taken within the patience. */
-static bool drain(void)
+static bool drain(void) OS_REQUIRES(lock)
 {
     const uint64_t end = os_now_ns() + SPD_LOG_PATIENCE_MS * UINT64_C(1000000);
 
@@ -215,14 +218,16 @@ static bool drain(void)
 
 /* Nothing is being delivered. A thread that hangs in the program's function is left alone: it finds
  * the ring when it returns. */
-static void end_thread(void)
+static void end_thread(void) OS_REQUIRES(lock)
 {
+    os_thread thread = spool.thread;
+
     if (!spool.running || spool.ending)
         return;
     spool.ending = true;
     os_cond_signal(&work);
     os_mutex_unlock(&lock);
-    os_thread_join(spool.thread);
+    os_thread_join(thread);
     os_mutex_lock(&lock);
     spool.running = spool.ending = false;
     if (spool.count)

@@ -10,8 +10,8 @@
 
 _Atomic uint32_t spd_forks;
 
-static os_mutex lock = OS_MUTEX_INIT; /* guards the next */
-static struct spd_unit *units;
+static os_mutex lock = OS_MUTEX_INIT;
+static struct spd_unit *units OS_GUARDED_BY(lock);
 
 void spd_misuse(const char *function, const char *format, ...)
 {
@@ -26,12 +26,12 @@ void spd_misuse(const char *function, const char *format, ...)
     abort();
 }
 
-static void before_fork(void)
+static void before_fork(void) OS_ACQUIRE(lock)
 {
     os_mutex_lock(&lock);
 }
 
-static void after_fork(bool child)
+static void after_fork(bool child) OS_RELEASE(lock)
 {
     if (child) {
         atomic_fetch_add(&spd_forks, 1);
@@ -65,8 +65,7 @@ void spd_units_remove(struct spd_unit *unit)
     os_mutex_unlock(&lock);
 }
 
-/* The lock is held. */
-static bool exists(const struct spd_unit *unit)
+static bool exists(const struct spd_unit *unit) OS_REQUIRES(lock)
 {
     const struct spd_unit *at = units;
 

@@ -17,7 +17,7 @@ void spd_pool_init(struct spd_pool *pool, size_t length, uint32_t limit)
     pool->limit = limit;
 }
 
-static void *pop(struct spd_pool *pool)
+static void *pop(struct spd_pool *pool) OS_REQUIRES(pool->lock)
 {
     void *buffer = pool->kept;
 
@@ -28,7 +28,8 @@ static void *pop(struct spd_pool *pool)
     return buffer;
 }
 
-void spd_pool_destroy(struct spd_pool *pool)
+/* Nobody else uses it any more. */
+void spd_pool_destroy(struct spd_pool *pool) OS_UNCHECKED
 {
     void *buffer;
 

@@ -14,40 +14,45 @@
  * not wait; within the second that thread ends the units. */
 static os_mutex lock = OS_MUTEX_INIT;
 static os_mutex units_lock = OS_MUTEX_INIT;
-static struct spd_unit *watched; /* by their next_watched */
-static bool watching, signalled;
-static uint32_t watched_forks; /* spd_forks of the process that watches */
+static struct spd_unit *watched OS_GUARDED_BY(units_lock); /* by their next_watched */
+static bool signalled OS_GUARDED_BY(units_lock);
+static bool watching OS_GUARDED_BY(lock);
+static uint32_t watched_forks OS_GUARDED_BY(lock); /* spd_forks of the process that watches */
 
-/* The lock is held. A child of fork() takes back what it has of its parent's watch, too. */
-static void forget_all(void)
+/* A child of fork() takes back what it has of its parent's watch, too. */
+static void forget_all(void) OS_REQUIRES(lock) OS_EXCLUDES(units_lock)
 {
     os_mutex_lock(&units_lock);
     watched = NULL;
     os_mutex_unlock(&units_lock);
-    os_signal_unwatch();
-    watching = signalled = false;
+    os_signal_unwatch(); /* afterwards its thread has ended */
+    watching = false;
+    os_mutex_lock(&units_lock);
+    signalled = false;
+    os_mutex_unlock(&units_lock);
 }
 
-/* False: it was not there. */
-static bool take_out(struct spd_unit *unit)
+/* True: it was the last. */
+static bool take_out(struct spd_unit *unit) OS_EXCLUDES(units_lock)
 {
-    struct spd_unit **at = &watched;
-    bool found;
+    struct spd_unit **at;
+    bool last;
 
     os_mutex_lock(&units_lock);
+    at = &watched;
     while (*at && *at != unit)
         at = &(*at)->next_watched;
-    found = *at;
-    if (found)
+    last = *at && !unit->next_watched && at == &watched;
+    if (*at)
         *at = unit->next_watched;
     os_mutex_unlock(&units_lock);
-    return found;
+    return last;
 }
 
 void spd_unit_forget_signal(struct spd_unit *unit)
 {
     os_mutex_lock(&lock);
-    if (watching && (!unit || (take_out(unit) && !watched)))
+    if (watching && (!unit || take_out(unit)))
         forget_all();
     os_mutex_unlock(&lock);
 }
@@ -91,7 +96,7 @@ void spd_tell_left_sockets(void)
             "clients that connect there wait until one has it", address);
 }
 
-static void shut_down_all(void *on_signal)
+static void shut_down_all(void *on_signal) OS_EXCLUDES(units_lock)
 {
     void (*const *call)(void *) = on_signal;
 
@@ -103,7 +108,7 @@ static void shut_down_all(void *on_signal)
 }
 
 /* Where the signal has come already it is for this unit as well. */
-static void add(struct spd_unit *unit, void (*on_signal)(void *unit))
+static void add(struct spd_unit *unit, void (*on_signal)(void *unit)) OS_EXCLUDES(units_lock)
 {
     os_mutex_lock(&units_lock);
     unit->next_watched = watched;
@@ -113,7 +118,7 @@ static void add(struct spd_unit *unit, void (*on_signal)(void *unit))
     os_mutex_unlock(&units_lock);
 }
 
-static int begin_watch(void (*on_signal)(void *unit))
+static int begin_watch(void (*on_signal)(void *unit)) OS_REQUIRES(lock)
 {
     static void (*call)(void *unit);
     int number;

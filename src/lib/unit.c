@@ -189,15 +189,14 @@ static void tell_stop(struct spd_unit *unit)
     spd_in_device = outer;
 }
 
-static void set_state(struct spd_unit *unit, enum spd_unit_state state)
+static void set_state(struct spd_unit *unit, enum spd_unit_state state) OS_REQUIRES(unit->lock)
 {
     unit->state = state;
     os_cond_broadcast(&unit->changed);
 }
 
-/* The lock is held. Returns requests that waited for threads and will not be taken, to be
- * aborted. */
-static struct spd_request *begin_stop(struct spd_unit *unit)
+/* Returns requests that waited for threads and will not be taken, to be aborted. */
+static struct spd_request *begin_stop(struct spd_unit *unit) OS_REQUIRES(unit->lock)
 {
     stop_doors(unit, unit->door_count);
     set_state(unit, SPD_UNIT_STOPPING);
@@ -217,8 +216,8 @@ static int start_all(struct spd_unit *unit, uint32_t threads, uint32_t *started)
     return error;
 }
 
-/* The lock is held. The thread that waits is another than the one that met the error. */
-static void record(spd_unit *unit, int error)
+/* The thread that waits is another than the one that met the error. */
+static void record(spd_unit *unit, int error) OS_REQUIRES(unit->lock)
 {
     if (error)
         spd_unit_keep_locked(unit, error);
@@ -327,8 +326,8 @@ static void stop_all(void *argument)
     os_mutex_unlock(&unit->lock);
 }
 
-/* True: it was shut down, and the lock is held. */
-static bool wait_shutdown(spd_unit *unit)
+/* True: it was shut down. */
+static bool wait_shutdown(spd_unit *unit) OS_TRY_ACQUIRE(unit->lock)
 {
     os_mutex_lock(&unit->lock);
     if (unit->state == SPD_UNIT_CREATED) {
@@ -342,15 +341,14 @@ static bool wait_shutdown(spd_unit *unit)
     return true;
 }
 
-/* The lock is held, and let go of. */
-static void end_wait(spd_unit *unit)
+static void end_wait(spd_unit *unit) OS_RELEASE(unit->lock)
 {
     unit->waiting--;
     os_mutex_unlock(&unit->lock);
 }
 
-/* It has stopped. The lock is held, and let go of. */
-static int judge(spd_unit *unit)
+/* It has stopped. */
+static int judge(spd_unit *unit) OS_RELEASE(unit->lock)
 {
     int error = unit->error;
 

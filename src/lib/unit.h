@@ -104,8 +104,7 @@ void spd_tell_left_sockets(void);
 
 /* query.c: keeps the error, and its detail, for spd_unit_last_error(); returns it. */
 int spd_unit_keep_error(struct spd_unit *unit, int error);
-/* The same for a caller that holds the unit's lock. */
-void spd_unit_keep_locked(struct spd_unit *unit, int error);
+void spd_unit_keep_locked(struct spd_unit *unit, int error) OS_REQUIRES(unit->lock);
 
 /* request.c: takes a request on from a step. bounce: a buffer of max_transfer_length on a
  * dispatcher thread, which may block; NULL on all others. */

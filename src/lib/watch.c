@@ -19,8 +19,8 @@ enum {
     TEXT_MAX = 80,
 };
 
-static os_mutex lock = OS_MUTEX_INIT; /* guards the list */
-static struct spd_unit *watched;
+static os_mutex lock = OS_MUTEX_INIT;
+static struct spd_unit *watched OS_GUARDED_BY(lock);
 
 bool spd_watch_init(struct spd_watch *watch, uint32_t slow_ms)
 {
@@ -41,13 +41,13 @@ void spd_watch_destroy(struct spd_watch *watch)
         os_pages_free(watch->calls, CALLS * sizeof *watch->calls);
 }
 
-static void before_fork(void)
+static void before_fork(void) OS_ACQUIRE(lock)
 {
     os_mutex_lock(&lock);
 }
 
 /* A child lacks the threads that would take the calls out. */
-static void after_fork(bool child)
+static void after_fork(bool child) OS_RELEASE(lock)
 {
     if (child)
         watched = NULL;

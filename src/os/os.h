@@ -26,14 +26,14 @@
 
 void os_mutex_init(os_mutex *mutex);
 void os_mutex_destroy(os_mutex *mutex);
-void os_mutex_lock(os_mutex *mutex);
-void os_mutex_unlock(os_mutex *mutex);
+void os_mutex_lock(os_mutex *mutex) OS_ACQUIRE(*mutex);
+void os_mutex_unlock(os_mutex *mutex) OS_RELEASE(*mutex);
 
 void os_cond_init(os_cond *cond);
 void os_cond_destroy(os_cond *cond);
-void os_cond_wait(os_cond *cond, os_mutex *mutex);
+void os_cond_wait(os_cond *cond, os_mutex *mutex) OS_REQUIRES(*mutex);
 /* At most about that long; may return before. */
-void os_cond_wait_ms(os_cond *cond, os_mutex *mutex, uint32_t milliseconds);
+void os_cond_wait_ms(os_cond *cond, os_mutex *mutex, uint32_t milliseconds) OS_REQUIRES(*mutex);
 void os_cond_signal(os_cond *cond);
 void os_cond_broadcast(os_cond *cond);
 

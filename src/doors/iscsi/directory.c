@@ -20,21 +20,20 @@ static struct {
     bool ready;
 } directory = { .lock = OS_MUTEX_INIT };
 
-static void before_fork(void)
+static void before_fork(void) OS_ACQUIRE(directory.lock)
 {
     os_mutex_lock(&directory.lock);
 }
 
 /* A child has the portals of its parent, but not their threads. */
-static void after_fork(bool child)
+static void after_fork(bool child) OS_RELEASE(directory.lock)
 {
     if (child)
         list_init(&directory.portals);
     os_mutex_unlock(&directory.lock);
 }
 
-/* The lock is held. */
-static void make_ready(void)
+static void make_ready(void) OS_REQUIRES(directory.lock)
 {
     if (!directory.ready) {
         list_init(&directory.portals);
@@ -44,6 +43,7 @@ static void make_ready(void)
 }
 
 static struct iscsi_portal *find_portal(const struct os_address *address)
+    OS_REQUIRES(directory.lock)
 {
     char host[OS_HOST_MAX], port[OS_PORT_MAX];
 
@@ -84,6 +84,7 @@ static int make_portal(const struct os_address *address, const struct iscsi_time
 /* The first available address of the host. */
 static int take_portal(const struct spd_uri *uri, const struct iscsi_config *config,
     const struct os_address *addresses, unsigned count, struct iscsi_portal **portal)
+    OS_REQUIRES(directory.lock)
 {
     const char *other;
     int net_error = 0;
@@ -177,14 +178,14 @@ static int check_place(const struct iscsi_target *target, const struct iscsi_con
     return 0;
 }
 
-static void drop_target(struct iscsi_target *target)
+static void drop_target(struct iscsi_target *target) OS_REQUIRES(directory.lock)
 {
     list_remove(&target->member);
     iscsi_config_free(&target->config);
     free(target);
 }
 
-static void drop_portal_if_unused(struct iscsi_portal *portal)
+static void drop_portal_if_unused(struct iscsi_portal *portal) OS_REQUIRES(directory.lock)
 {
     if (!list_empty(&portal->members))
         return;
@@ -194,6 +195,7 @@ static void drop_portal_if_unused(struct iscsi_portal *portal)
 
 static int enter_target(
     struct iscsi_portal *portal, struct iscsi_config *config, struct iscsi_door *door)
+    OS_REQUIRES(directory.lock)
 {
     struct iscsi_target *target = find_target(portal, config->target);
     uint32_t lun = config->lun;

@@ -25,16 +25,14 @@ void windows_lead_destroy(struct windows_lead *lead)
     os_mutex_destroy(&lead->lock);
 }
 
-/* The lock is held. */
-static void give_up(struct windows_lead *lead)
+static void give_up(struct windows_lead *lead) OS_REQUIRES(lead->lock)
 {
     lead->leader = 0;
     atomic_store(&lead->on, false);
     os_cond_broadcast(&lead->wake);
 }
 
-/* The lock is held. */
-static void count_call(struct windows_lead *lead)
+static void count_call(struct windows_lead *lead) OS_REQUIRES(lead->lock)
 {
     if (atomic_load(&lead->on))
         lead->led++;
@@ -50,8 +48,8 @@ static void average(int32_t *mean, uint64_t took_ns, int32_t most)
     *mean += (took - *mean) / WEIGHT;
 }
 
-/* The lock is held. Calls of the device that take less are quick. */
-static int32_t quick_ns(const struct windows_lead *lead)
+/* Calls of the device that take less are quick. */
+static int32_t quick_ns(const struct windows_lead *lead) OS_REQUIRES(lead->lock)
 {
     return lead->driver_ns < WINDOWS_LEAD_QUICK_NS ? lead->driver_ns : WINDOWS_LEAD_QUICK_NS;
 }
@@ -102,10 +100,9 @@ void windows_lead_returns(struct windows_lead *lead)
     atomic_fetch_add(&lead->turns, 1);
 }
 
-/* The lock is held. A device that blocks often has a leader for a part of the time that becomes
- * smaller and smaller. A device that blocks seldom, or on a busy machine, has a leader for half of
- * the time or more. */
-static void give_up_blocked(struct windows_lead *lead)
+/* A device that blocks often has a leader for a part of the time that becomes smaller and smaller.
+ * A device that blocks seldom, or on a busy machine, has a leader for half of the time or more. */
+static void give_up_blocked(struct windows_lead *lead) OS_REQUIRES(lead->lock)
 {
     if (lead->led < lead->penalty && lead->penalty < PENALTY_MAX)
         lead->penalty *= 2;
@@ -116,14 +113,13 @@ static void give_up_blocked(struct windows_lead *lead)
     give_up(lead);
 }
 
-/* The lock is held. */
-static bool another_leads(const struct windows_lead *lead, uint32_t self)
+static bool another_leads(const struct windows_lead *lead, uint32_t self) OS_REQUIRES(lead->lock)
 {
     return lead->leader && lead->leader != self;
 }
 
-/* The lock is held. Whether the caller asks for requests as well. */
-static bool watch(struct windows_lead *lead, uint32_t self)
+/* Whether the caller asks for requests as well. */
+static bool watch(struct windows_lead *lead, uint32_t self) OS_REQUIRES(lead->lock)
 {
     uint32_t turns = atomic_load(&lead->turns);
 

@@ -12,22 +12,22 @@
 
 void os_mutex_init(os_mutex *mutex)
 {
-    pthread_mutex_init(mutex, NULL);
+    pthread_mutex_init(&mutex->mutex, NULL);
 }
 
 void os_mutex_destroy(os_mutex *mutex)
 {
-    pthread_mutex_destroy(mutex);
+    pthread_mutex_destroy(&mutex->mutex);
 }
 
-void os_mutex_lock(os_mutex *mutex)
+void os_mutex_lock(os_mutex *mutex) OS_UNCHECKED
 {
-    pthread_mutex_lock(mutex);
+    pthread_mutex_lock(&mutex->mutex);
 }
 
-void os_mutex_unlock(os_mutex *mutex)
+void os_mutex_unlock(os_mutex *mutex) OS_UNCHECKED
 {
-    pthread_mutex_unlock(mutex);
+    pthread_mutex_unlock(&mutex->mutex);
 }
 
 void os_cond_init(os_cond *cond)
@@ -42,7 +42,7 @@ void os_cond_destroy(os_cond *cond)
 
 void os_cond_wait(os_cond *cond, os_mutex *mutex)
 {
-    pthread_cond_wait(cond, mutex);
+    pthread_cond_wait(cond, &mutex->mutex);
 }
 
 void os_cond_wait_ms(os_cond *cond, os_mutex *mutex, uint32_t milliseconds)
@@ -50,7 +50,7 @@ void os_cond_wait_ms(os_cond *cond, os_mutex *mutex, uint32_t milliseconds)
     uint64_t end = os_now_ns() + milliseconds * UINT64_C(1000000);
     struct timespec until = { (time_t)(end / 1000000000u), (long)(end % 1000000000u) };
 
-    pthread_cond_clockwait(cond, mutex, CLOCK_MONOTONIC, &until);
+    pthread_cond_clockwait(cond, &mutex->mutex, CLOCK_MONOTONIC, &until);
 }
 
 void os_cond_signal(os_cond *cond)

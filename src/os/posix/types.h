@@ -7,8 +7,12 @@
 #include <errno.h>
 #include <pthread.h>
 
-typedef pthread_mutex_t os_mutex;
-#define OS_MUTEX_INIT PTHREAD_MUTEX_INITIALIZER
+#include "os/guard.h"
+
+typedef struct OS_CAPABILITY os_mutex {
+    pthread_mutex_t mutex;
+} os_mutex;
+#define OS_MUTEX_INIT { PTHREAD_MUTEX_INITIALIZER }
 typedef pthread_cond_t os_cond;
 #define OS_COND_INIT PTHREAD_COND_INITIALIZER
 typedef pthread_t os_thread;

@@ -30,12 +30,12 @@ void os_mutex_destroy(os_mutex *mutex)
     (void)mutex;
 }
 
-void os_mutex_lock(os_mutex *mutex)
+void os_mutex_lock(os_mutex *mutex) OS_UNCHECKED
 {
     AcquireSRWLockExclusive(slim(mutex));
 }
 
-void os_mutex_unlock(os_mutex *mutex)
+void os_mutex_unlock(os_mutex *mutex) OS_UNCHECKED
 {
     ReleaseSRWLockExclusive(slim(mutex));
 }

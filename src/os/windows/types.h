@@ -9,7 +9,9 @@
 
 #include <stdio.h>
 
-typedef struct os_mutex {
+#include "os/guard.h"
+
+typedef struct OS_CAPABILITY os_mutex {
     void *slim;
 } os_mutex;
 #define OS_MUTEX_INIT { 0 }

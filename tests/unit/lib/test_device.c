@@ -12,7 +12,7 @@
 
 /* The lock is held from here to leave(), save while waiting. */
 static struct test_device *enter(spd_device *self, spd_operation operation, uint32_t flags,
-    uint64_t lba, uint32_t blocks, const void *buffer)
+    uint64_t lba, uint32_t blocks, const void *buffer) OS_UNCHECKED
 {
     struct test_device *device = self->context;
 
@@ -33,7 +33,7 @@ static struct test_device *enter(spd_device *self, spd_operation operation, uint
     return device;
 }
 
-static bool refused(struct test_device *device, uint32_t flags)
+static bool refused(struct test_device *device, uint32_t flags) OS_UNCHECKED
 {
     if (!(flags & SPD_NOWAIT) || !device->refuse_nowait)
         return false;
@@ -41,7 +41,7 @@ static bool refused(struct test_device *device, uint32_t flags)
     return true;
 }
 
-static int leave(struct test_device *device, spd_status *status)
+static int leave(struct test_device *device, spd_status *status) OS_UNCHECKED
 {
     int result = device->result;
 
@@ -130,7 +130,7 @@ static void move(struct test_device *device, spd_request *request)
         device->disk[spd_request_lba(request)] + (size_t)spd_request_blocks(request) * TEST_BLOCK);
 }
 
-static void test_submit(spd_device *self, spd_request *request)
+static void test_submit(spd_device *self, spd_request *request) OS_UNCHECKED
 {
     struct test_device *device = enter(self, spd_request_operation(request),
         spd_request_flags(request), spd_request_lba(request), spd_request_blocks(request), NULL);
@@ -269,8 +269,8 @@ void test_wait_held(struct test_device *device, unsigned count)
     os_mutex_unlock(&device->lock);
 }
 
-/* Completes what is kept now; returns whether there was any. The lock is held. */
-static bool complete_kept(struct test_device *device)
+/* Completes what is kept now; returns whether there was any. */
+static bool complete_kept(struct test_device *device) OS_REQUIRES(device->lock)
 {
     spd_request *kept[TEST_HELD_MAX];
     spd_status status = device->status;
