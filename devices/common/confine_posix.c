@@ -31,7 +31,7 @@ static bool is_number(const char *text, uint32_t *number)
     return true;
 }
 
-static bool find_user(const struct device_options *options, struct identity *identity)
+static bool find_user(const spd_program_options *options, struct identity *identity)
 {
     const struct passwd *entry = getpwnam(options->user);
     uint32_t number;
@@ -46,7 +46,7 @@ static bool find_user(const struct device_options *options, struct identity *ide
     } else if (is_number(options->user, &number) && identity->group) {
         identity->uid = number;
     } else {
-        device_error(options->program, "--user %s: there is no such user%s", options->user,
+        spd_program_error(options->program, "--user %s: there is no such user%s", options->user,
             is_number(options->user, &number) ? "; for a number without an entry give --group, too"
                                               : "");
         return false;
@@ -55,7 +55,7 @@ static bool find_user(const struct device_options *options, struct identity *ide
     return true;
 }
 
-static bool find_group(const struct device_options *options, struct identity *identity)
+static bool find_group(const spd_program_options *options, struct identity *identity)
 {
     const struct group *entry = getgrnam(options->group);
     uint32_t number;
@@ -65,28 +65,28 @@ static bool find_group(const struct device_options *options, struct identity *id
     } else if (is_number(options->group, &number)) {
         identity->gid = number;
     } else {
-        device_error(options->program, "--group %s: there is no such group", options->group);
+        spd_program_error(options->program, "--group %s: there is no such group", options->group);
         return false;
     }
     identity->group = true;
     return true;
 }
 
-static bool find(const struct device_options *options, struct identity *identity)
+static bool find(const spd_program_options *options, struct identity *identity)
 {
     *identity = (struct identity){ .uid = getuid(), .gid = getgid() };
     return (!options->group || find_group(options, identity)) &&
         (!options->user || find_user(options, identity));
 }
 
-bool confine_check(const struct device_options *options)
+bool confine_check(const spd_program_options *options)
 {
     struct identity identity;
 
     if (!find(options, &identity))
         return false;
     if ((identity.user || identity.group) && geteuid() != 0) {
-        device_error(options->program,
+        spd_program_error(options->program,
             "--user and --group need a start as root: leave them out, or start it by sudo");
         return false;
     }
@@ -102,7 +102,7 @@ static bool become(const struct identity *identity)
         setresuid(identity->uid, identity->uid, identity->uid) == 0;
 }
 
-bool confine_user(const struct device_options *options)
+bool confine_user(const spd_program_options *options)
 {
     struct identity identity;
 
@@ -111,13 +111,13 @@ bool confine_user(const struct device_options *options)
     if (!find(options, &identity))
         return false;
     if (!become(&identity)) {
-        device_error(options->program, "cannot become user %lu, group %lu: %s",
+        spd_program_error(options->program, "cannot become user %lu, group %lu: %s",
             (unsigned long)identity.uid, (unsigned long)identity.gid, strerror(errno));
         return false;
     }
     /* A way back would make the change worthless. */
     if (identity.uid != 0 && setuid(0) == 0) {
-        device_error(options->program, "the system let us become root again");
+        spd_program_error(options->program, "the system let us become root again");
         return false;
     }
     return true;

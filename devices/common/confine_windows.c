@@ -6,22 +6,22 @@
 
 #include "confine.h"
 
-bool confine_check(const struct device_options *options)
+bool confine_check(const spd_program_options *options)
 {
     if (!options->user && !options->group && !options->sandbox)
         return true;
-    device_error(options->program,
+    spd_program_error(options->program,
         "--user, --group and --sandbox are not for Windows: start the program as another account");
     return false;
 }
 
-bool confine_user(const struct device_options *options)
+bool confine_user(const spd_program_options *options)
 {
     (void)options;
     return true;
 }
 
-bool confine_calls(const struct device_options *options, const char *const *uris)
+bool confine_calls(const spd_program_options *options, const char *const *uris)
 {
     (void)options;
     (void)uris;

@@ -125,7 +125,7 @@ static int fill(scmp_filter_ctx filter, const char *const *uris)
 }
 
 static struct {
-    const struct device_program *program;
+    const spd_program *program;
     int fd;
     struct seccomp_notif *call;
     struct seccomp_notif_resp *answer;
@@ -166,7 +166,7 @@ static void log_call(int number)
 {
     char *name = seccomp_syscall_resolve_num_arch(guard.arch, number);
 
-    device_error(guard.program,
+    spd_program_error(guard.program,
         "sandbox: the system call %s was refused; if the disk suffers, start without --sandbox",
         name ? name : "without a name");
     free(name);
@@ -204,7 +204,7 @@ static int start_threads(void)
     return error;
 }
 
-static int confine(const struct device_options *options, const char *const *uris)
+static int confine(const spd_program_options *options, const char *const *uris)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_NOTIFY);
     int error = filter ? 0 : -ENOMEM;
@@ -235,12 +235,12 @@ static int confine(const struct device_options *options, const char *const *uris
     return -error;
 }
 
-bool confine_calls(const struct device_options *options, const char *const *uris)
+bool confine_calls(const spd_program_options *options, const char *const *uris)
 {
     int error = options->sandbox ? confine(options, uris) : 0;
 
     if (error)
-        device_error(options->program,
+        spd_program_error(options->program,
             "--sandbox: the system refused it (%s); it needs Linux 5.7 or later and seccomp, which "
             "some containers lack: leave it out there", strerror(error));
     return error == 0;

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* memdisk: a disk in memory, empty at every start. */
+/* memdisk: disks in memory, empty at every start. */
 
 #include "memory.h"
-#include "../common/device.h"
 #include "../common/size.h"
 
 #include <string.h>
 
-static const struct device_program program = {
+#include <spd/program.h>
+
+static const spd_program program = {
     .name = "memdisk",
     .summary = "Serves memory as a SCSI disk, which is empty at every start.",
     .product_id = "MemDisk",
-    .groups = DEVICE_OPTIONS_DISK,
+    .disk_option = "size",
 };
 
 /* Bytes of one command: pages are given back on the thread that serves all. */
@@ -82,33 +83,49 @@ static const spd_ops memdisk_ops = {
     .unmap = memdisk_unmap,
 };
 
+/* Fits the parameters to the memory. Returns an exit status. */
+static int open_disk(struct memdisk *disk, spd_program_disk *served)
+{
+    spd_params *params = &served->params;
+    uint64_t size = params->block_count * params->block_length;
+    int error = memory_open(&disk->memory, size);
+
+    if (error) {
+        char text[SIZE_TEXT_MAX];
+
+        spd_program_error(&program, "cannot reserve %s of address space: %s",
+            size_format(size, text), strerror(error));
+        return SPD_PROGRAM_EXIT_FAILURE;
+    }
+    disk->block_length = params->block_length;
+    params->flags |= SPD_NEVER_BLOCKS;
+    params->unmap_granularity = disk->memory.page > params->block_length
+                                    ? (uint32_t)disk->memory.page
+                                    : params->block_length;
+    params->max_unmap_blocks = UNMAP_MAX / params->block_length;
+    served->device = (spd_device){ &memdisk_ops, disk };
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
-    struct memdisk disk = {0};
-    struct device_options options;
-    int status = device_begin(&options, &program, argc, argv);
+    static struct memdisk disks[SPD_PROGRAM_DISKS_MAX];
+    static spd_program_disk served[SPD_PROGRAM_DISKS_MAX];
+    spd_program_options options;
+    int status = spd_program_begin(&program, argc, argv, &options, NULL);
+    uint32_t count;
 
     if (status >= 0)
         return status;
-
-    spd_params params = device_params(&options);
-    if (!params.block_count)
-        params.block_count = DEVICE_BLOCK_COUNT;
-    disk.block_length = params.block_length;
-    uint64_t size = params.block_count * params.block_length;
-    int error = memory_open(&disk.memory, size);
-    if (error) {
-        char text[SIZE_TEXT_MAX];
-        device_error(&program, "cannot reserve %s of address space: %s", size_format(size, text),
-            strerror(error));
-        return DEVICE_EXIT_FAILURE;
+    status = 0;
+    count = spd_program_disks(&options);
+    for (uint32_t i = 0; i < count && status == 0; i++) {
+        spd_program_disk_init(&served[i], &options, i);
+        status = open_disk(&disks[i], &served[i]);
     }
-    params.flags |= SPD_NEVER_BLOCKS;
-    params.unmap_granularity = disk.memory.page > params.block_length ? (uint32_t)disk.memory.page
-                                                                      : params.block_length;
-    params.max_unmap_blocks = UNMAP_MAX / params.block_length;
-    status = device_run(&(struct device_disk){ .options = options, .params = params,
-        .device = { &memdisk_ops, &disk } }, 1);
-    memory_close(&disk.memory);
+    if (status == 0)
+        status = spd_program_run(served, count);
+    for (uint32_t i = 0; i < count; i++)
+        memory_close(&disks[i].memory);
     return status;
 }

@@ -113,15 +113,16 @@ enum identity_choice identity_choose(const struct identity_case *which,
 
 /* FILE.spdstate beside a file; for a block device a name made of its path, in a folder for all. */
 static bool place(struct identity *identity, const struct image *image,
-    const struct device_options *options, char *message)
+    const spd_program_options *options, char *message)
 {
+    const char *named = rawdisk_options_of(options)->state;
     const size_t size = sizeof identity->path;
     char name[IMAGE_NAME_MAX + 8], guid_text[37];
     uint8_t guid[16];
     int length;
 
-    if (options->state) {
-        length = snprintf(identity->path, size, "%s", options->state);
+    if (named) {
+        length = snprintf(identity->path, size, "%s", named);
     } else if (image->block_device) {
         snprintf(name, sizeof name, "device:%s", image->name);
         spd_guid_from_name(name, guid);
@@ -162,8 +163,9 @@ static void derive(const struct image *image, const char *machine, uint8_t guid[
 }
 
 bool identity_find(struct identity *identity, const struct image *image,
-    const struct device_options *options, uint8_t guid[16], char message[IDENTITY_MESSAGE_MAX])
+    const spd_program_options *options, uint8_t guid[16], char message[IDENTITY_MESSAGE_MAX])
 {
+    const struct rawdisk_options *own = rawdisk_options_of(options);
     char machine[IDENTITY_MACHINE_MAX], difference[2 * STATE_TEXT_MAX + 64];
     enum identity_choice choice;
     bool found;
@@ -179,11 +181,11 @@ bool identity_find(struct identity *identity, const struct image *image,
         .found = found ? &identity->found : NULL,
         .now = &identity->now,
         .path = identity->path,
-        .named = options->state,
+        .named = own->state,
         .missing = image->missing,
         .given = options->guid_text[0],
-        .adopt = options->adopt,
-        .renew = options->new_identity,
+        .adopt = own->adopt,
+        .renew = own->new_identity,
     }, message);
     if (choice == IDENTITY_REFUSED)
         return false;
@@ -196,7 +198,7 @@ bool identity_find(struct identity *identity, const struct image *image,
     identity->must_keep = choice == IDENTITY_RANDOM;
     /* A write-protected disk may be on another's medium: it gets no state file that is not
      * needed. */
-    identity->write = options->write_allowed || choice != IDENTITY_DERIVED || options->state;
+    identity->write = options->write_allowed || choice != IDENTITY_DERIVED || own->state;
     return true;
 }
 

@@ -13,9 +13,9 @@
 #ifndef DEVICES_RAWDISK_IDENTITY_H
 #define DEVICES_RAWDISK_IDENTITY_H
 
-#include "../common/options.h"
 #include "../common/state.h"
 #include "image.h"
+#include "options.h"
 
 enum { IDENTITY_MESSAGE_MAX = 6144, IDENTITY_PATH_MAX = 4352 };
 
@@ -57,7 +57,7 @@ enum identity_choice identity_choose(const struct identity_case *which,
 /* Decides before anything is made. guid: of --guid, or all zero; on success the identity, or all
  * zero for a random one. False: message says why the start is refused. */
 bool identity_find(struct identity *identity, const struct image *image,
-    const struct device_options *options, uint8_t guid[16], char message[IDENTITY_MESSAGE_MAX]);
+    const spd_program_options *options, uint8_t guid[16], char message[IDENTITY_MESSAGE_MAX]);
 
 /* The image has been made, and the unit has this GUID: writes the state file. True with a message
  * that is not empty: the disk can be served, but the user should know. */

@@ -7,23 +7,16 @@
 #include "identity.h"
 #include "image.h"
 #include "medium.h"
+#include "options.h"
 #include "watch.h"
-#include "../common/device.h"
 #include "../common/size.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
-static const struct device_program program = {
-    .name = "rawdisk",
-    .summary = "Serves a raw disk image, a file or block device, as a SCSI disk.",
-    .product_id = "RawDisk",
-    .groups = DEVICE_OPTIONS_DISK | DEVICE_OPTIONS_IMAGE,
-};
-
 struct rawdisk {
-    const struct device_options *options;
+    const spd_program_options *options;
     struct image image;
     struct identity identity;
     struct claim claim;
@@ -131,7 +124,7 @@ static const spd_ops rawdisk_ops = {
 
 /* The original's: one NTFS-type partition, aligned to 4096 bytes, to the end of the disk or of what
  * a partition table of this kind can describe. */
-static int write_partition_table(struct rawdisk *disk, const struct device_options *options,
+static int write_partition_table(struct rawdisk *disk, const spd_program_options *options,
     const spd_params *params)
 {
     uint64_t end = params->block_count < UINT32_MAX ? params->block_count : UINT32_MAX;
@@ -145,18 +138,18 @@ static int write_partition_table(struct rawdisk *disk, const struct device_optio
 
     partition.blocks = end > partition.lba ? end - partition.lba : 0;
     error = spd_define_partition_table(&partition, 1, params->guid, table);
-    if (error && !options->mbr)
+    if (error && !rawdisk_options_of(options)->mbr)
         return 0; /* nobody asked for it */
     if (error) {
-        device_error(options->program, "--mbr: a disk of %" PRIu64 " blocks has no room for a "
+        spd_program_error(options->program, "--mbr: a disk of %" PRIu64 " blocks has no room for a "
             "partition from block %" PRIu64, params->block_count, partition.lba);
-        return DEVICE_EXIT_USAGE;
+        return SPD_PROGRAM_EXIT_USAGE;
     }
     error = image_write(&disk->image, table, sizeof table, 0, IMAGE_DURABLE, &failed);
     if (error) {
-        device_error(options->program, "cannot write a partition table to image %s: %s",
-            options->file, strerror(error));
-        return DEVICE_EXIT_FAILURE;
+        spd_program_error(options->program, "cannot write a partition table to image %s: %s",
+            options->argument, strerror(error));
+        return SPD_PROGRAM_EXIT_FAILURE;
     }
     return 0;
 }
@@ -166,15 +159,15 @@ static int write_partition_table(struct rawdisk *disk, const struct device_optio
 enum { UNMAP_MAX = 512 << 20, UNMAP_MAX_MEMORY = 64 << 20, UNMAP_MAX_WRITTEN = 4 << 20 };
 
 /* Unmapping that cannot be done fast is not offered, unless it was asked for. */
-static void offer_unmap(const struct image *image, struct device_options *options,
+static void offer_unmap(const struct image *image, spd_program_options *options,
     spd_params *params)
 {
     uint32_t most = image->memory ? UNMAP_MAX_MEMORY : UNMAP_MAX;
 
-    if (!image->holes && options->unmap && !options->unmap_asked) {
-        device_error(options->program,
+    if (!image->holes && options->unmap && !spd_program_given(options, "unmap")) {
+        spd_program_error(options->program,
             "image %s: %s cannot make holes, so that blocks cannot be unmapped; -U 1 lets them, "
-            "and writes zeros", options->file,
+            "and writes zeros", options->argument,
             image->block_device ? "the device" : "its file system");
         options->unmap = false;
         params->flags &= ~(uint32_t)(SPD_UNMAP_SUPPORTED | SPD_UNMAP_ZEROS);
@@ -197,7 +190,7 @@ static bool find_identity(struct rawdisk *disk, spd_params *params)
     bool found = identity_find(&disk->identity, &disk->image, disk->options, params->guid, message);
 
     if (*message)
-        device_error(disk->options->program, "%s", message);
+        spd_program_error(disk->options->program, "%s", message);
     return found;
 }
 
@@ -211,61 +204,62 @@ static bool read_image(void *image, void *buffer, size_t length, uint64_t offset
 /* An image of another format is taken for raw only by those who say so, now or once before. */
 static bool check_format(const struct rawdisk *disk, const struct medium *medium)
 {
-    const struct device_options *options = disk->options;
+    const spd_program_options *options = disk->options;
     const char *name = NULL;
     enum format_verdict verdict;
 
-    if (options->format || disk->identity.served_before)
+    if (rawdisk_options_of(options)->format || disk->identity.served_before)
         return true;
     verdict = format_judge(medium, &name);
     if (verdict == FORMAT_FITS)
-        device_error(options->program,
+        spd_program_error(options->program,
             "image %s is a %s image, whose tables would be part of the disk: convert it, for "
             "example with qemu-img convert -O raw, or give --format raw to serve it as it is",
-            options->file, name);
+            options->argument, name);
     else if (verdict == FORMAT_MAGIC)
-        device_error(options->program,
+        spd_program_error(options->program,
             "image %s looks like a %s image, but does not fit together as one: it is served as it "
-            "is", options->file, name);
+            "is", options->argument, name);
     return verdict != FORMAT_FITS;
 }
 
 static bool check_creation(const struct rawdisk *disk)
 {
-    if (!disk->options->no_create || !disk->image.created)
+    if (!rawdisk_options_of(disk->options)->no_create || !disk->image.created)
         return true;
-    device_error(disk->options->program, "image %s is %s, and --no-create says not to make one",
-        disk->options->file, disk->image.missing ? "missing" : "empty");
+    spd_program_error(disk->options->program,
+        "image %s is %s, and --no-create says not to make one", disk->options->argument,
+        disk->image.missing ? "missing" : "empty");
     return false;
 }
 
 /* The image decides what the user left open. */
-static int fit_image(struct rawdisk *disk, struct device_options *options,
+static int fit_image(struct rawdisk *disk, spd_program_options *options,
     const struct medium *medium, spd_params *params)
 {
     struct image_extent extent;
     char message[IMAGE_MESSAGE_MAX];
 
-    if (!options->block_length_asked && disk->image.sector)
+    if (!spd_program_given(options, "block-length") && disk->image.sector)
         options->block_length = sectors_choose(medium, disk->image.sector);
     disk->block_length = params->block_length = (uint32_t)options->block_length;
     extent = (struct image_extent){
         .size = options->size ? options->size : options->block_count * options->block_length,
-        .fallback_size = (uint64_t)DEVICE_BLOCK_COUNT * options->block_length,
+        .fallback_size = (uint64_t)SPD_PROGRAM_BLOCK_COUNT * options->block_length,
         .block_length = params->block_length,
     };
     if (image_fit(&disk->image, &extent, message) != IMAGE_OK) {
-        device_error(options->program, "%s", message);
-        return DEVICE_EXIT_USAGE;
+        spd_program_error(options->program, "%s", message);
+        return SPD_PROGRAM_EXIT_USAGE;
     }
     params->block_count = disk->image.size / params->block_length;
     return 0;
 }
 
-static int open_image(struct rawdisk *disk, struct device_options *options, spd_params *params)
+static int open_image(struct rawdisk *disk, spd_program_options *options, spd_params *params)
 {
     struct image_wish wish = {
-        .path = options->file,
+        .path = options->argument,
         .writable = options->write_allowed,
         .cached = options->cache,
     };
@@ -274,13 +268,13 @@ static int open_image(struct rawdisk *disk, struct device_options *options, spd_
 
     disk->options = options;
     if (image_open(&disk->image, &wish, message) != IMAGE_OK) {
-        device_error(options->program, "%s", message);
-        return DEVICE_EXIT_FAILURE;
+        spd_program_error(options->program, "%s", message);
+        return SPD_PROGRAM_EXIT_FAILURE;
     }
 
     struct medium medium = {read_image, &disk->image, disk->image.present};
     if (!check_creation(disk) || !find_identity(disk, params) || !check_format(disk, &medium))
-        return DEVICE_EXIT_FAILURE;
+        return SPD_PROGRAM_EXIT_FAILURE;
     status = fit_image(disk, options, &medium, params);
     if (status)
         return status;
@@ -295,7 +289,7 @@ static void announce(const struct rawdisk *disk)
     char size[SIZE_TEXT_MAX];
 
     if (disk->image.created)
-        device_error(disk->options->program, "new image %s of %s", disk->options->file,
+        spd_program_error(disk->options->program, "new image %s of %s", disk->options->argument,
             size_format(disk->image.size, size));
 }
 
@@ -305,7 +299,7 @@ static bool save_identity(struct rawdisk *disk, const spd_params *params)
     bool saved = identity_save(&disk->identity, &disk->image, params->guid, message);
 
     if (*message)
-        device_error(disk->options->program, "%s", message);
+        spd_program_error(disk->options->program, "%s", message);
     return saved;
 }
 
@@ -318,7 +312,7 @@ static bool claim(struct rawdisk *disk, const spd_params *params)
     spd_guid_format(params->guid, guid);
     result = claim_identity(&disk->claim, &disk->image, guid, message);
     if (*message)
-        device_error(disk->options->program, "%s", message);
+        spd_program_error(disk->options->program, "%s", message);
     return result == CLAIM_OK;
 }
 
@@ -326,24 +320,25 @@ static void say_of_name(void *context, const char *message)
 {
     struct rawdisk *disk = context;
 
-    device_error(disk->options->program, "%s", message);
+    spd_program_error(disk->options->program, "%s", message);
 }
 
 static int rawdisk_make(void *context, const spd_params *params)
 {
     struct rawdisk *disk = context;
-    const struct device_options *options = disk->options;
+    const spd_program_options *options = disk->options;
+    const struct rawdisk_options *own = rawdisk_options_of(options);
     char message[IMAGE_MESSAGE_MAX];
     int status = 0;
 
     if (image_make(&disk->image, message) != IMAGE_OK) {
-        device_error(options->program, "%s", message);
-        return DEVICE_EXIT_FAILURE;
+        spd_program_error(options->program, "%s", message);
+        return SPD_PROGRAM_EXIT_FAILURE;
     }
-    if (disk->image.created && (options->mbr || (image_wants_table && !options->no_mbr)))
+    if (disk->image.created && (own->mbr || (image_wants_table && !own->no_mbr)))
         status = write_partition_table(disk, options, params);
     if (status == 0 && !(claim(disk, params) && save_identity(disk, params)))
-        status = DEVICE_EXIT_FAILURE;
+        status = SPD_PROGRAM_EXIT_FAILURE;
     if (status)
         return status;
     announce(disk);
@@ -360,14 +355,15 @@ static void rawdisk_unmake(void *context)
     disk->watch = NULL;
     disk->made = false;
     if (!identity_restore(&disk->identity))
-        device_error(disk->options->program, "the state file %s cannot be put back as it was: see "
-            "IDENTITY in rawdisk(1)", disk->identity.path);
+        spd_program_error(disk->options->program,
+            "the state file %s cannot be put back as it was: see IDENTITY in rawdisk(1)",
+            disk->identity.path);
     if (disk->image.created && (disk->image.made || !disk->image.missing))
-        device_error(disk->options->program, "the new image %s %s", disk->options->file,
+        spd_program_error(disk->options->program, "the new image %s %s", disk->options->argument,
             image_unmake(&disk->image) ? "is taken back" : "cannot be taken back: remove it");
 }
 
-static const struct device_store rawdisk_store = {
+static const spd_program_store rawdisk_store = {
     .make = rawdisk_make,
     .unmake = rawdisk_unmake,
 };
@@ -378,10 +374,10 @@ static bool is_flushed(struct rawdisk *disk)
     int lost = image_lost(&disk->image);
 
     if (lost)
-        device_error(disk->options->program,
+        spd_program_error(disk->options->program,
             "a flush of image %s failed (%s): what was written since the flush before may be lost, "
             "and every later flush was answered with an error; check the image and what it is on",
-            disk->options->file, strerror(lost));
+            disk->options->argument, strerror(lost));
     return !lost;
 }
 
@@ -392,8 +388,9 @@ static bool has_its_name(struct rawdisk *disk)
     watch_stop(disk->watch);
     if (!disk->made || watch_has_its_name(&disk->image, message))
         return true;
-    device_error(disk->options->program, "image %s lost its name while it was served: the next "
-        "start finds another image there, or none", disk->options->file);
+    spd_program_error(disk->options->program,
+        "image %s lost its name while it was served: the next start finds another image there, or "
+        "none", disk->options->argument);
     return false;
 }
 
@@ -402,11 +399,11 @@ static int judge_end(struct rawdisk *disk, int status)
     bool flushed = is_flushed(disk);
     bool named = has_its_name(disk);
 
-    return flushed && named ? status : DEVICE_EXIT_FAILURE;
+    return flushed && named ? status : SPD_PROGRAM_EXIT_FAILURE;
 }
 
 /* Opens the images, serves all, and judges the end of each. *opened: how many are to be closed. */
-static int run(struct device_disk *served, struct rawdisk *disks, uint32_t count,
+static int run(spd_program_disk *served, struct rawdisk *disks, uint32_t count,
     uint32_t *opened)
 {
     spd_ops ops = rawdisk_ops;
@@ -415,10 +412,10 @@ static int run(struct device_disk *served, struct rawdisk *disks, uint32_t count
     if (!image_moves_pieces)
         ops.readv = NULL, ops.writev = NULL;
     for (uint32_t i = 0; i < count && status == 0; i++) {
-        struct device_disk *own = &served[i];
+        spd_program_disk *own = &served[i];
 
         ++*opened;
-        own->params = device_params(&own->options);
+        own->params.grace = (uint32_t)rawdisk_options_of(&own->options)->grace;
         own->device = (spd_device){ &ops, &disks[i] };
         own->store_context = &disks[i];
         own->store = &rawdisk_store;
@@ -426,7 +423,7 @@ static int run(struct device_disk *served, struct rawdisk *disks, uint32_t count
     }
     if (status)
         return status;
-    status = device_run(served, count);
+    status = spd_program_run(served, count);
     for (uint32_t i = 0; i < count; i++)
         status = judge_end(&disks[i], status);
     return status;
@@ -434,17 +431,20 @@ static int run(struct device_disk *served, struct rawdisk *disks, uint32_t count
 
 int main(int argc, char **argv)
 {
-    static struct rawdisk disks[DEVICE_DISKS_MAX];
-    static struct device_disk served[DEVICE_DISKS_MAX];
-    struct device_options options;
-    int status = device_begin(&options, &program, argc, argv);
+    static struct rawdisk disks[SPD_PROGRAM_DISKS_MAX];
+    static spd_program_disk served[SPD_PROGRAM_DISKS_MAX];
+    struct rawdisk_options own = { 0 };
+    spd_program_options options;
+    int status = spd_program_begin(&rawdisk_program, argc, argv, &options, &own);
     uint32_t count, opened = 0;
 
     if (status >= 0)
         return status;
-    count = options_disks(&options);
+    if (!rawdisk_options_check(&options))
+        return SPD_PROGRAM_EXIT_USAGE;
+    count = spd_program_disks(&options);
     for (uint32_t i = 0; i < count; i++)
-        served[i].options = options_disk(&options, i);
+        spd_program_disk_init(&served[i], &options, i);
     status = run(served, disks, count, &opened);
     for (uint32_t i = 0; i < opened; i++) {
         image_close(&disks[i].image);

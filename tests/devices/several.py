@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""Several images of one rawdisk: logical units of one target, which a signal ends together."""
+"""Several disks of one program: logical units of one target, which a signal ends together."""
 
 import os
 import shlex
 
-from program import ANY, Server, check, client, path, qemu_io, rawdisk, run
+from program import ANY, Server, check, client, memdisk, path, qemu_io, rawdisk, run
 
 SIZE = ("--size", "4M")
 
@@ -80,6 +80,29 @@ def an_image_is_one_disk():
     check(not os.path.exists(path("a.img")), "a start that failed has left an image")
 
 
+def each_size_is_a_disk_in_memory():
+    with memdisk("--size", "1M", "--size", "2M", doors=2) as server:
+        check(server.uris[1] == server.url[:-1] + "1", server.said)
+        for uri, size in zip(server.uris, (1 << 20, 2 << 20)):
+            said = client("iscsi-readcapacity16", uri)
+            check(f"Total size:{size}" in said, said)
+        qemu_io(server.uris[0], "write -P 1 0 64k")
+        qemu_io(server.uris[1], "read -P 0 0 64k", "write -P 2 0 64k")
+        qemu_io(server.uris[0], "read -P 1 0 64k")
+    lines = [line for line in server.said.splitlines() if line.startswith("memdisk ")]
+    check([" -c 2048 " in lines[0], " -c 4096 " in lines[1]] == [True, True], server.said)
+
+
+def sizes_of_memory_are_checked_each():
+    guid = ["--guid", "01234567-89ab-cdef-0123-456789abcdef"]
+    for options, message in ((["--size", "1M", "--size", "1000"], "--size 1000 must be a multiple"),
+                             (["--size", "1M"] * 2 + guid, "given with several --size"),
+                             (["--size", "1M"] * 17, "at most 16 times")):
+        _, said = run("memdisk", *options, "-p", ANY, status=87)
+        check(message in said, said)
+
+
 TESTS = [each_image_is_a_logical_unit, each_start_line_makes_its_disk_again,
          luns_count_on_from_the_one_in_the_uri, statistics_name_each_disk,
-         what_is_for_one_disk_is_refused, an_image_is_one_disk]
+         what_is_for_one_disk_is_refused, an_image_is_one_disk, each_size_is_a_disk_in_memory,
+         sizes_of_memory_are_checked_each]

@@ -14,36 +14,43 @@ STAGE = path("stage")
 NAME = "iscsi://127.0.0.1:0/iqn.2026-01.org.example:tutorial"
 
 
-def quoted_program():
-    # The other half is for Windows; tests/devices/windows has it.
-    text = (TOP / "doc/tutorial.md").read_text().split("\n## The same disk on Windows")[0]
+# The tutorial's programs, from one heading to the next; tests/devices/windows has the last one.
+FIRST, PRODUCT, WINDOWS = "# Write a disk in 60 lines of C", \
+    "## From the first program to a product", "## The same disk on Windows"
+
+
+def quoted_program(begin=FIRST, end=PRODUCT):
+    text = (TOP / "doc/tutorial.md").read_text().split(begin + "\n")[1].split(f"\n{end}\n")[0]
     return "\n".join(re.findall(r"^```c\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
 
 
 def quoted_code_is_the_example():
-    example = (TOP / "examples/ramdisk.c").read_text()
-    check(quoted_program() == example, "doc/tutorial.md and examples/ramdisk.c differ")
-    lines = len(example.splitlines())
-    check(lines <= 60, f"examples/ramdisk.c has {lines} lines; the tutorial promises 60")
+    for name, most, quoted in (("ramdisk", 60, quoted_program()),
+                               ("lagdisk", 90, quoted_program(PRODUCT, WINDOWS))):
+        example = (TOP / f"examples/{name}.c").read_text()
+        check(quoted == example, f"doc/tutorial.md and examples/{name}.c differ")
+        lines = len(example.splitlines())
+        check(lines <= most, f"examples/{name}.c has {lines} lines of at most {most}")
 
 
-def installed():
-    """Installs below STAGE, once; returns the flags that pkg-config has for it."""
+def installed(library):
+    """Installs below STAGE, once; returns the flags that pkg-config has for the library."""
     if not os.path.isdir(STAGE):
         subprocess.run(["meson", "install", "--no-rebuild", "--quiet", "-C", BUILD,
                         "--destdir", STAGE], check=True, timeout=TIMEOUT)
     found = sorted(Path(STAGE).rglob("spd.pc"))
     check(found, "nothing installed a spd.pc")
     prefix = re.search(r"^prefix=(.*)$", found[0].read_text(), re.MULTILINE)[1]
-    call = ["pkg-config", f"--define-variable=prefix={STAGE}{prefix}", "--cflags", "--libs", "spd"]
+    call = ["pkg-config", f"--define-variable=prefix={STAGE}{prefix}", "--cflags", "--libs",
+            library]
     done = subprocess.run(call, env={**os.environ, "PKG_CONFIG_PATH": str(found[0].parent)},
                           stdout=subprocess.PIPE, check=True, text=True)
     return done.stdout.split()
 
 
-def built(name, source, *flags):
+def built(name, source, *flags, library="spd"):
     binary = path(name)
-    client("cc", "-std=c11", "-Wall", "-o", binary, str(source), *flags, *installed())
+    client("cc", "-std=c11", "-Wall", "-o", binary, str(source), *flags, *installed(library))
     library = next(Path(STAGE).rglob("libspd.so"))
     return binary, {**os.environ, "LD_LIBRARY_PATH": str(library.parent)}
 
@@ -72,5 +79,23 @@ def asynchronous_example_is_a_disk_with_a_bad_block():
         qemu_io(server.url, f"read {3999 * 4096} 4096")
 
 
+def product_has_the_options_and_manners_of_rawdisk():
+    binary, environment = built("lagdisk", TOP / "examples/lagdisk.c", library="spd-program")
+    with Server(binary, "--size", "8M", "--write-lag", "1", "--stats", "-p", NAME,
+                env=environment) as server:
+        check("lagdisk --write-lag 1 -c 16384 -l 512 -i LagDisk" in server.said, server.said)
+        qemu_io(server.url, "write -P 0x6b 0 64k", "read -P 0x6b 0 64k")
+    check(re.search(r"^write +[1-9]", server.said, re.MULTILINE), server.said)
+    check(server.process.returncode == 0, server.said)
+    for words, status, message in ((["--version"], 0, "lagdisk 1.0"),
+                                   (["--help"], 0, "--read-lag MS"),
+                                   (["--read-lag", "soon"], 87, "must be a number from 0 to 60000"),
+                                   (["-U", "1"], 87, "there is no option -U")):
+        done = subprocess.run([binary, *words], env=environment, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, timeout=TIMEOUT)
+        check(done.returncode == status and message in done.stdout, f"{words}: {done}")
+
+
 TESTS = [quoted_code_is_the_example, tutorial_builds_and_is_a_disk,
+         product_has_the_options_and_manners_of_rawdisk,
          asynchronous_example_is_a_disk_with_a_bad_block]

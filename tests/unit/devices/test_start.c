@@ -16,11 +16,12 @@
 
 #include <cmocka.h>
 
-#include "../work.h"
-#include "common/device.h"
+#include <spd/program.h>
 
-static const struct device_program program = {
-    .name = "test", .summary = "A test.", .product_id = "Test", .groups = DEVICE_OPTIONS_DISK
+#include "../work.h"
+
+static const spd_program program = {
+    .name = "test", .summary = "A test.", .product_id = "Test",
 };
 
 static char directory[WORK_SHORT_MAX], uri[WORK_SHORT_MAX + 16];
@@ -81,14 +82,16 @@ static void unmake(void *context)
 static int run(int (*make)(void *context, const spd_params *params), const char *door)
 {
     const char *words[] = {"test", "-c", "8", "-W", "0", "-U", "0", "-p", door, NULL};
-    const struct device_store store = {.make = make, .unmake = unmake};
-    struct device_options options;
+    const spd_program_store store = {.make = make, .unmake = unmake};
+    spd_program_options options;
+    spd_program_disk disk;
 
     made = unmade = 0;
-    assert_int_equal(device_begin(&options, &program, 9, (char **)(uintptr_t)words), -1);
-
-    return device_run(&(struct device_disk){ .options = options,
-        .params = device_params(&options), .device = { &ops, NULL }, .store = &store }, 1);
+    assert_int_equal(spd_program_begin(&program, 9, (char **)(uintptr_t)words, &options, NULL), -1);
+    spd_program_disk_init(&disk, &options, 0);
+    disk.device = (spd_device){ &ops, NULL };
+    disk.store = &store;
+    return spd_program_run(&disk, 1);
 }
 
 static void signal_before_the_start_is_an_orderly_end(void **state)
@@ -110,7 +113,7 @@ static void failed_make_is_taken_back(void **state)
 static void nothing_is_made_before_the_doors_are_bound(void **state)
 {
     (void)state;
-    assert_int_equal(run(make_fails, "nosuch:door"), DEVICE_EXIT_USAGE);
+    assert_int_equal(run(make_fails, "nosuch:door"), SPD_PROGRAM_EXIT_USAGE);
     assert_int_equal(made, 0);
     assert_int_equal(unmade, 0);
 }

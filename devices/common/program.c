@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-#include "device.h"
 #include "confine.h"
 #include "notify.h"
 #include "output.h"
@@ -17,11 +16,11 @@
 
 enum {
     STOPPED = -1,
-    DEVICE_URIS_MAX = DEVICE_DISKS_MAX * DEVICE_DOORS_MAX + 1,
+    URIS_MAX = SPD_PROGRAM_DISKS_MAX * SPD_PROGRAM_DOORS_MAX + 1,
     NAME_MAX_BESIDE = 4096, /* bytes of a device name */
 };
 
-static const struct device_program *log_program;
+static const spd_program *log_program;
 static int log_level;
 
 static void log_line(void *context, int level, const char *text)
@@ -32,19 +31,19 @@ static void log_line(void *context, int level, const char *text)
     if (level > log_level)
         return;
     sink_time(now);
-    device_error(log_program, "%s %s", now, text);
+    spd_program_error(log_program, "%s %s", now, text);
 }
 
 /* The program's own lines would be written over the disk's blocks. */
-static bool check_outputs(const struct device_options *options)
+static bool check_image(const spd_program_options *options, const char *file)
 {
-    struct output_file image = output_of_path(options->file);
+    struct output_file image = output_of_path(file);
     bool output = output_same(output_of_descriptor(1), image);
     bool error = output_same(output_of_descriptor(2), image);
 
     if (options->debug_log && output_same(output_of_path(options->debug_log), image)) {
-        device_error(options->program, "the debug log %s is the image %s itself: name another file",
-            options->debug_log, options->file);
+        spd_program_error(options->program,
+            "the debug log %s is the image %s itself: name another file", options->debug_log, file);
         return false;
     }
     if (!output && !error)
@@ -53,7 +52,7 @@ static bool check_outputs(const struct device_options *options)
     if (!output || !error) {
         char name[1024];
 
-        quote_line(options->file, name, sizeof name);
+        quote_line(file, name, sizeof name);
         fprintf(error ? stdout : stderr,
             "%s: standard %s is the image %s itself: send it elsewhere\n", options->program->name,
             error ? "error" : "output", name);
@@ -61,50 +60,63 @@ static bool check_outputs(const struct device_options *options)
     return false;
 }
 
-int device_begin(struct device_options *options, const struct device_program *program, int argc,
-    char **argv)
+static bool check_outputs(spd_program_options *options)
+{
+    const char *image;
+
+    for (unsigned i = 0; (image = options_image(options, i)); i++)
+        if (!check_image(options, image))
+            return false;
+    return true;
+}
+
+int spd_program_begin(const spd_program *program, int argc, char **argv,
+    spd_program_options *options, void *own)
 {
     /* It comes before anything is opened or printed. */
     if (spd_reserve_descriptors() != 0)
-        return DEVICE_EXIT_FAILURE;
+        return SPD_PROGRAM_EXIT_FAILURE;
     sink_begin(program->name);
 
-    int status = options_parse(options, program, argc, argv);
-    if (status < 0)
-        notify_begin();
-    if (status < 0 && spd_inherit_sockets() < 0) {
-        device_error(program, "%s", spd_error_detail());
-        return DEVICE_EXIT_FAILURE;
+    int status = options_parse(options, program, own, argc, argv);
+    if (status >= 0)
+        return status;
+    notify_begin();
+    if (spd_inherit_sockets() < 0) {
+        spd_program_error(program, "%s", spd_error_detail());
+        return SPD_PROGRAM_EXIT_FAILURE;
     }
-    for (uint32_t i = 0; status < 0 && i < options->file_count; i++) {
-        struct device_options disk = options_disk(options, i);
-
-        if (!check_outputs(&disk))
-            return DEVICE_EXIT_USAGE;
-    }
-    return status;
+    return check_outputs(options) ? status : SPD_PROGRAM_EXIT_USAGE;
 }
 
-spd_params device_params(const struct device_options *options)
+static spd_params make_params(const spd_program_options *options)
 {
     spd_params params = SPD_PARAMS_INIT;
 
     memcpy(params.guid, options->guid, sizeof params.guid);
     params.block_count = options->size ? options->size / options->block_length
                                        : options->block_count;
+    if (!params.block_count)
+        params.block_count = SPD_PROGRAM_BLOCK_COUNT;
     params.block_length = (uint32_t)options->block_length;
     params.flags = (options->write_allowed ? 0 : SPD_WRITE_PROTECTED) |
         (options->cache ? SPD_CACHE : 0) |
         (options->unmap ? SPD_UNMAP_SUPPORTED | SPD_UNMAP_ZEROS : 0);
     memcpy(params.wwn, options->wwn, sizeof params.wwn);
     params.wwn_length = (uint32_t)(strlen(options->wwn_text) / 2);
-    params.grace = (uint32_t)options->grace;
-    if (options->slow_call_asked)
+    if (spd_program_given(options, "slow-call"))
         params.slow_call = (uint32_t)options->slow_call;
     /* The option parser has checked the lengths. */
     snprintf(params.product_id, sizeof params.product_id, "%s", options->product_id);
     snprintf(params.product_revision, sizeof params.product_revision, "%s", options->revision);
     return params;
+}
+
+void spd_program_disk_init(spd_program_disk *disk, const spd_program_options *options,
+    uint32_t index)
+{
+    *disk = (spd_program_disk){ .options = options_disk(options, index) };
+    disk->params = make_params(&disk->options);
 }
 
 /* The user's input is at fault: exit as the original does for bad parameters. */
@@ -116,16 +128,16 @@ static bool is_usage_error(int error)
 
 /* If the driver or a pipe is at fault the status is Windows' number for the error, as with the
  * original: scripts know 2, there is no driver. */
-static int device_fail(const struct device_options *options, const char *what, int error)
+static int fail(const spd_program_options *options, const char *what, int error)
 {
     const char *detail = spd_error_detail();
     int system_error = (int)spd_error_system();
 
-    device_error(options->program, "%s: %s%s%s", what, spd_strerror(error), *detail ? ": " : "",
-        detail);
+    spd_program_error(options->program, "%s: %s%s%s", what, spd_strerror(error),
+        *detail ? ": " : "", detail);
     if (system_error)
         return system_error;
-    return is_usage_error(error) ? DEVICE_EXIT_USAGE : DEVICE_EXIT_FAILURE;
+    return is_usage_error(error) ? SPD_PROGRAM_EXIT_USAGE : SPD_PROGRAM_EXIT_FAILURE;
 }
 
 /* The name of an iSCSI door with a LUN that is greater by index. False: it is no such door, or the
@@ -153,19 +165,19 @@ static bool name_beside(const char *name, uint32_t index, char beside[NAME_MAX_B
 }
 
 /* Opens a door, the disk's first or one more. */
-static int open_door(struct device_disk *disk, const char *name)
+static int open_door(spd_program_disk *disk, const char *name)
 {
     int error = disk->unit ? spd_unit_add_door(disk->unit, name)
                            : spd_unit_create(name, &disk->params, &disk->device, &disk->unit);
 
-    return error ? device_fail(&disk->options, name ? name : "no -p URI", error) : 0;
+    return error ? fail(&disk->options, name ? name : "no -p URI", error) : 0;
 }
 
 /* The doors of the first disk are what the user asked for. Those of another are beside them: at the
  * port that was chosen, with a LUN of its own. */
-static int open_doors(const struct device_disk *first, struct device_disk *disk, uint32_t index)
+static int open_doors(const spd_program_disk *first, spd_program_disk *disk, uint32_t index)
 {
-    const struct device_options *options = &disk->options;
+    const spd_program_options *options = &disk->options;
     int status = options->door_count ? 0 : open_door(disk, NULL);
 
     for (uint32_t i = 0; i < options->door_count && !status; i++) {
@@ -176,17 +188,17 @@ static int open_doors(const struct device_disk *first, struct device_disk *disk,
         else if (name_beside(spd_unit_door_name(first->unit, i), index, name))
             status = open_door(disk, name);
         else {
-            device_error(options->program, "%s cannot serve several disks: iscsi: can, with a LUN "
-                "for each of up to 255", options->doors[i]);
-            status = DEVICE_EXIT_USAGE;
+            spd_program_error(options->program, "%s cannot serve several disks: iscsi: can, with "
+                "a LUN for each of up to 255", options->doors[i]);
+            status = SPD_PROGRAM_EXIT_USAGE;
         }
     }
     return status;
 }
 
 /* Ends with NULL. Returns their number. */
-static uint32_t list_uris(const struct device_disk *disks, uint32_t count,
-    const char *uris[DEVICE_URIS_MAX])
+static uint32_t list_uris(const spd_program_disk *disks, uint32_t count,
+    const char *uris[URIS_MAX])
 {
     uint32_t found = 0;
 
@@ -197,15 +209,15 @@ static uint32_t list_uris(const struct device_disk *disks, uint32_t count,
     return found;
 }
 
-static void print_disk(struct device_disk *disk, FILE *text)
+static void print_disk(spd_program_disk *disk, FILE *text)
 {
-    const char *again[DEVICE_DOORS_MAX];
+    const char *again[SPD_PROGRAM_DOORS_MAX];
     spd_params params = { .size = sizeof params };
     uint32_t count = 0;
 
     /* A URI is for initiators. The name has facts that only the server knows, such as who must
      * authenticate. */
-    while (count < DEVICE_DOORS_MAX && (again[count] = spd_unit_door_name(disk->unit, count)))
+    while (count < SPD_PROGRAM_DOORS_MAX && (again[count] = spd_unit_door_name(disk->unit, count)))
         count++;
     spd_unit_params(disk->unit, &params);
     disk->options.block_count = params.block_count;
@@ -215,9 +227,9 @@ static void print_disk(struct device_disk *disk, FILE *text)
 }
 
 /* Scripts wait for the last line: then every door is open. */
-static void print_start(struct device_disk *disks, uint32_t count)
+static void print_start(spd_program_disk *disks, uint32_t count)
 {
-    const char *uris[DEVICE_URIS_MAX];
+    const char *uris[URIS_MAX];
     uint32_t uri_count = list_uris(disks, count, uris);
     FILE *text;
 
@@ -232,7 +244,7 @@ static void print_start(struct device_disk *disks, uint32_t count)
     sink_text_close(text, &sink_output);
 }
 
-static void print_statistics(const struct device_disk *disks, uint32_t count)
+static void print_statistics(const spd_program_disk *disks, uint32_t count)
 {
     FILE *text = sink_text_open();
 
@@ -247,15 +259,15 @@ static void print_statistics(const struct device_disk *disks, uint32_t count)
 }
 
 /* All that was opened and bound stays; from here on we have no more rights than serving needs. */
-static bool give_up_rights(const struct device_disk *disks, uint32_t count)
+static bool give_up_rights(const spd_program_disk *disks, uint32_t count)
 {
-    const char *uris[DEVICE_URIS_MAX];
+    const char *uris[URIS_MAX];
 
     list_uris(disks, count, uris);
     return confine_user(&disks->options) && confine_calls(&disks->options, uris);
 }
 
-static int make(struct device_disk *disk)
+static int make(spd_program_disk *disk)
 {
     spd_params params = { .size = sizeof params };
 
@@ -266,25 +278,25 @@ static int make(struct device_disk *disk)
     return disk->store->make(disk->store_context, &params);
 }
 
-static int start_unit(const struct device_disk *disk)
+static int start_unit(const spd_program_disk *disk)
 {
     int error = spd_unit_start(disk->unit, (uint32_t)disk->options.threads);
 
     if (error == SPD_ERROR_STATE)
         return STOPPED;
-    return error ? device_fail(&disk->options, "cannot start", error) : 0;
+    return error ? fail(&disk->options, "cannot start", error) : 0;
 }
 
 /* The order matters: what a failed start would leave behind is made last. Returns an exit status,
  * or STOPPED when a signal came first and there is nothing to serve any more. */
-static int start(struct device_disk *disks, uint32_t count)
+static int start(spd_program_disk *disks, uint32_t count)
 {
     int status = 0;
 
     for (uint32_t i = 0; i < count && status == 0; i++)
         status = make(&disks[i]);
     if (status == 0 && !give_up_rights(disks, count))
-        status = DEVICE_EXIT_FAILURE;
+        status = SPD_PROGRAM_EXIT_FAILURE;
     for (uint32_t i = 0; i < count && status == 0; i++)
         status = start_unit(&disks[i]);
     for (uint32_t i = 0; i < count && status; i++) {
@@ -303,23 +315,22 @@ static void end_at_once(int status)
     _Exit(status);
 }
 
-static int watch_signals(const struct device_disk *disks, uint32_t count)
+static int watch_signals(const spd_program_disk *disks, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         int error = spd_unit_shutdown_on_signal(disks[i].unit);
 
         if (error)
-            return device_fail(&disks->options, "cannot handle signals", error);
+            return fail(&disks->options, "cannot handle signals", error);
     }
     return 0;
 }
 
 /* Waits until all have ended. Returns the first error, which was told. */
-static int wait_for_all(const struct device_disk *disks, uint32_t count, int *status)
+static int wait_for_all(const spd_program_disk *disks, uint32_t count, int *status)
 {
-    const struct device_options *options = &disks->options;
-    uint32_t patience = options->stop_timeout ? (uint32_t)options->stop_timeout
-                                              : DEVICE_STOP_TIMEOUT;
+    const spd_program_options *options = &disks->options;
+    uint32_t patience = (uint32_t)options->stop_timeout;
     int first = 0;
 
     for (uint32_t i = 0; i < count; i++) {
@@ -329,14 +340,14 @@ static int wait_for_all(const struct device_disk *disks, uint32_t count, int *st
             notify_stopping();
         if (!error)
             continue;
-        *status = device_fail(options, "stopped", error);
+        *status = fail(options, "stopped", error);
         if (!first || error == SPD_ERROR_HANGS)
             first = error;
     }
     return first;
 }
 
-static int serve(struct device_disk *disks, uint32_t count)
+static int serve(spd_program_disk *disks, uint32_t count)
 {
     int status = watch_signals(disks, count);
     int error;
@@ -361,7 +372,7 @@ struct debug_log {
     bool made; /* there was no such file before */
 };
 
-static bool open_debug_log(struct debug_log *log, const struct device_options *options)
+static bool open_debug_log(struct debug_log *log, const spd_program_options *options)
 {
     char why[OUTPUT_WHY_MAX];
 
@@ -370,7 +381,8 @@ static bool open_debug_log(struct debug_log *log, const struct device_options *o
         return true;
     log->file = output_open(options->debug_log, &log->made, why);
     if (!log->file) {
-        device_error(options->program, "cannot open the debug log %s: %s", options->debug_log, why);
+        spd_program_error(
+            options->program, "cannot open the debug log %s: %s", options->debug_log, why);
         return false;
     }
     log->sink.fd = sink_descriptor(fileno(log->file));
@@ -378,22 +390,22 @@ static bool open_debug_log(struct debug_log *log, const struct device_options *o
 }
 
 /* A log that a failed start has made is removed, if it is empty. */
-static void close_debug_log(const struct debug_log *log, const struct device_options *options,
+static void close_debug_log(const struct debug_log *log, const spd_program_options *options,
     bool failed)
 {
     bool empty = log->made && fseek(log->file, 0, SEEK_END) == 0 && ftell(log->file) == 0;
 
     if (log->sink.lost)
-        device_error(options->program, "the last %" PRIu64 " lines of the debug log %s are lost",
-            log->sink.lost, options->debug_log);
+        spd_program_error(options->program,
+            "the last %" PRIu64 " lines of the debug log %s are lost", log->sink.lost,
+            options->debug_log);
     if (log->file)
         fclose(log->file);
     if (failed && empty)
         remove(options->debug_log);
 }
 
-/* context: the store's. */
-static int run(struct device_disk *disks, uint32_t count)
+static int run(spd_program_disk *disks, uint32_t count)
 {
     int status = 0;
 
@@ -407,19 +419,10 @@ static int run(struct device_disk *disks, uint32_t count)
     return status;
 }
 
-/* Now that the log is there, so is its other name. */
-static bool check_all_outputs(const struct device_disk *disks, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        if (disks[i].options.file && !check_outputs(&disks[i].options))
-            return false;
-    return true;
-}
-
-static void trace_all(struct device_disk *disks, uint32_t count, struct trace *traces,
+static void trace_all(spd_program_disk *disks, uint32_t count, struct trace *traces,
     struct debug_log *log)
 {
-    const struct device_options *options = &disks->options;
+    const spd_program_options *options = &disks->options;
 
     for (uint32_t i = 0; i < count && options->debug; i++) {
         trace_init(&traces[i], &disks[i].device, options->debug, options->program->name,
@@ -430,10 +433,10 @@ static void trace_all(struct device_disk *disks, uint32_t count, struct trace *t
     }
 }
 
-int device_run(struct device_disk *disks, uint32_t count)
+int spd_program_run(spd_program_disk *disks, uint32_t count)
 {
-    const struct device_options *options = &disks->options;
-    struct trace traces[DEVICE_DISKS_MAX];
+    spd_program_options *options = &disks->options;
+    struct trace traces[SPD_PROGRAM_DISKS_MAX];
     struct debug_log log;
     int status;
 
@@ -441,16 +444,17 @@ int device_run(struct device_disk *disks, uint32_t count)
     log_level = options->debug ? 3 : 2;
     spd_log_set(log_line, NULL);
     if (!open_debug_log(&log, options))
-        return DEVICE_EXIT_FAILURE;
-    if (!check_all_outputs(disks, count)) {
+        return SPD_PROGRAM_EXIT_FAILURE;
+    /* Now that the log is there, so is its other name. */
+    if (!check_outputs(options)) {
         close_debug_log(&log, options, true);
-        return DEVICE_EXIT_USAGE;
+        return SPD_PROGRAM_EXIT_USAGE;
     }
     trace_all(disks, count, traces, &log);
     status = run(disks, count);
     /* The disk was served all the same, but the lines that were asked for are not complete. */
     if (status == 0 && !(sink_is_whole(&sink_output) && sink_is_whole(&log.sink)))
-        status = DEVICE_EXIT_FAILURE;
+        status = SPD_PROGRAM_EXIT_FAILURE;
     close_debug_log(&log, options, status != 0);
     return status;
 }

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+#include "options.h"
+
+#include <string.h>
+
+/* text from the column at which the line is, in lines of at most 80. */
+static void print_wrapped(FILE *out, const char *text)
+{
+    enum { INDENT = 31, WIDTH = 80 - INDENT };
+
+    while (strlen(text) > WIDTH) {
+        int length = WIDTH;
+
+        while (length > 1 && text[length] != ' ')
+            length--;
+        fprintf(out, "%.*s\n%*s", length, text, INDENT, "");
+        text += length + 1;
+    }
+    fprintf(out, "%s\n", text);
+}
+
+static void print_usage(const spd_program *program, FILE *out)
+{
+    const spd_program_option *row;
+
+    fprintf(out, "usage: %s [OPTION]...", program->name);
+    for (unsigned i = 0; (row = option_row(program, i)); i++) {
+        char word[OPTION_TITLE_MAX];
+
+        if (row->required)
+            fprintf(out, " %s %s", option_word(row, word), row->argument);
+    }
+    fprintf(out, "\n%s\n\n", program->summary);
+}
+
+void option_help(const spd_program *program, FILE *out)
+{
+    const spd_program_option *row;
+
+    print_usage(program, out);
+    for (unsigned i = 0; (row = option_row(program, i)); i++) {
+        char name[48], help[256];
+
+        snprintf(name, sizeof name, "--%s%s%s", row->name, row->argument ? " " : "",
+            row->argument ? row->argument : "");
+        fprintf(out, "  %c%c%s %-24s ", row->letter ? '-' : ' ', row->letter ? row->letter : ' ',
+            row->letter ? "," : " ", name);
+        snprintf(help, sizeof help, "%s%s", row->help, option_makes_disks(row, program)
+                ? "; may be repeated: LUN 0, 1, ... of one target" : "");
+        print_wrapped(out, help);
+    }
+    fprintf(out, "\nA URI is, for example, iscsi://127.0.0.1:3260/iqn.2026-01.org.example:disk\n"
+                 "(port 0 takes a free one), and on Windows also \\\\.\\pipe\\disk. See %s(1).\n",
+        program->name);
+}
