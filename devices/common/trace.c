@@ -15,6 +15,7 @@ static const char *const names[] = {
     [SPD_WRITE] = "Write",
     [SPD_FLUSH] = "Flush",
     [SPD_UNMAP] = "Unmap",
+    [SPD_WRITE_ZEROES] = "Zero ",
 };
 
 /* Threads are numbered in the order in which they first log, for all traces of the process. */
@@ -174,6 +175,20 @@ static int trace_unmap(spd_device *device, const spd_range *ranges, uint32_t cou
     return error;
 }
 
+static int trace_write_zeroes(
+    spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status)
+{
+    struct trace *trace = device->context;
+
+    if (!trace_wants(trace, SPD_WRITE_ZEROES))
+        return spd_device_write_zeroes(&trace->below, lba, blocks, flags, status);
+
+    uint64_t hint = trace_request(trace, SPD_WRITE_ZEROES, lba, blocks, flags);
+    int error = spd_device_write_zeroes(&trace->below, lba, blocks, flags, status);
+    trace_response(trace, hint, SPD_WRITE_ZEROES, error, status);
+    return error;
+}
+
 /* The request's context is the hint: 0, it is not logged. */
 static void trace_submit(spd_device *device, spd_request *request)
 {
@@ -231,6 +246,8 @@ void trace_init(struct trace *trace, const spd_device *below, uint32_t mask, con
             .returned = trace_returned,
             .readv = trace_readv,
             .writev = trace_writev,
+            .write_zeroes = trace_write_zeroes,
+            .submits = 1 << SPD_WRITE_ZEROES,
         },
         .below = *below,
         .mask = mask,

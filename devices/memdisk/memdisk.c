@@ -17,7 +17,7 @@ static const spd_program program = {
     .disk_option = "size",
 };
 
-/* Bytes of one command: pages are given back on the thread that serves all. */
+/* Bytes of one operation: pages are given back on the thread that serves all. */
 enum { UNMAP_MAX = 64 << 20 };
 
 struct memdisk {
@@ -63,6 +63,23 @@ static int memdisk_unmap(
     return 0;
 }
 
+/* Memory is never set aside for later writes, so that keeping space only means keeping pages. */
+static int memdisk_write_zeroes(
+    spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status)
+{
+    struct memdisk *disk = device->context;
+    uint64_t offset = lba * disk->block_length, length = (uint64_t)blocks * disk->block_length;
+    int error = 0;
+
+    if (flags & SPD_MAY_UNMAP)
+        memory_unmap(&disk->memory, offset, length);
+    else
+        error = memory_zero(&disk->memory, offset, length);
+    if (error)
+        spd_status_set_errno(status, error, SPD_WRITE_ZEROES, lba);
+    return 0;
+}
+
 static int memdisk_flush(
     spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status)
 {
@@ -81,6 +98,7 @@ static const spd_ops memdisk_ops = {
     .write = memdisk_write,
     .flush = memdisk_flush,
     .unmap = memdisk_unmap,
+    .write_zeroes = memdisk_write_zeroes,
 };
 
 /* Fits the parameters to the memory. Returns an exit status. */

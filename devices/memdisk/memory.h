@@ -27,6 +27,9 @@ void memory_read(const struct memory *memory, void *buffer, size_t length, uint6
 /* 0 or ENOSPC. */
 int memory_write(struct memory *memory, const void *buffer, size_t length, uint64_t offset);
 
+/* Writes zeros. 0 or ENOSPC. */
+int memory_zero(struct memory *memory, uint64_t offset, uint64_t length);
+
 /* The bytes read as zeros from now on; whole pages go back to the system. */
 void memory_unmap(struct memory *memory, uint64_t offset, uint64_t length);
 

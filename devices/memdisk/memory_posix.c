@@ -40,6 +40,12 @@ int memory_write(struct memory *memory, const void *buffer, size_t length, uint6
     return 0;
 }
 
+int memory_zero(struct memory *memory, uint64_t offset, uint64_t length)
+{
+    memset(memory->base + offset, 0, (size_t)length);
+    return 0;
+}
+
 void memory_unmap(struct memory *memory, uint64_t offset, uint64_t length)
 {
     uint64_t end = offset + length;

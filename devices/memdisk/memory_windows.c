@@ -116,6 +116,18 @@ int memory_write(struct memory *memory, const void *buffer, size_t length, uint6
     return room ? 0 : ENOSPC;
 }
 
+int memory_zero(struct memory *memory, uint64_t offset, uint64_t length)
+{
+    static const uint8_t zeros[CHUNK];
+    int error = 0;
+
+    for (uint64_t done = 0, piece; done < length && !error; done += piece) {
+        piece = within_chunk(offset + done, length - done);
+        error = memory_write(memory, zeros, (size_t)piece, offset + done);
+    }
+    return error;
+}
+
 /* A chunk that is committed again is zero; part of one is made so, and stays. */
 static void forget(struct memory *memory, uint64_t offset, size_t length)
 {

@@ -25,6 +25,8 @@ enum { IMAGE_MESSAGE_MAX = 1024, IMAGE_NAME_MAX = 4352 };
 enum image_flags {
     IMAGE_NOWAIT = 1u << 0,  /* EAGAIN instead of blocking */
     IMAGE_DURABLE = 1u << 1, /* reads see, and writes reach, stable storage */
+    IMAGE_KEEP = 1u << 2,    /* zeros keep their space, or get it */
+    IMAGE_FAST = 1u << 3,    /* EOPNOTSUPP instead of zeros that are written one by one */
 };
 
 struct image {
@@ -48,6 +50,7 @@ struct image {
     atomic_bool no_nowait_read;
     atomic_bool no_nowait_write;
     atomic_uint unmap_method;
+    atomic_uint keep_method; /* the same, for IMAGE_KEEP */
     uint32_t event_slot;  /* Windows: the slot with each thread's event */
 };
 
@@ -113,7 +116,11 @@ int image_flush(struct image *image);
 /* The error of that failure, or 0. */
 int image_lost(struct image *image);
 
-/* The bytes read as zeros from now on, and their space is given back where that is possible. */
+/* The bytes read as zeros from now on. Without IMAGE_KEEP their space is given back where that is
+ * possible. */
+int image_zero(struct image *image, uint64_t length, uint64_t offset, unsigned flags,
+    uint64_t *failed);
+/* The same for an unmap, after which no flush comes without a cache. */
 int image_unmap(struct image *image, uint64_t length, uint64_t offset, uint64_t *failed);
 
 #endif

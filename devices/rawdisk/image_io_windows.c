@@ -228,14 +228,15 @@ uint64_t image_os_now_ms(void)
     return GetTickCount64();
 }
 
-int image_os_zero(struct image *image, uint64_t length, uint64_t offset)
+/* The file is sparse, so that zeroed clusters lose their space. */
+int image_os_zero(struct image *image, uint64_t length, uint64_t offset, bool keep)
 {
     FILE_ZERO_DATA_INFORMATION range = {
         .FileOffset.QuadPart = (LONGLONG)offset,
         .BeyondFinalZero.QuadPart = (LONGLONG)(offset + length),
     };
 
-    if (atomic_load_explicit(&image->unmap_method, memory_order_relaxed) == UNMAP_WRITE)
+    if (keep || atomic_load_explicit(&image->unmap_method, memory_order_relaxed) == UNMAP_WRITE)
         return EOPNOTSUPP;
     if (image_control(image, FSCTL_SET_ZERO_DATA, &range, sizeof range, NULL, 0))
         return 0;

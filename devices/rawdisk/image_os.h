@@ -27,8 +27,9 @@ int image_os_read(struct image *image, const spd_vec *vec, uint32_t count, size_
 int image_os_write(struct image *image, const spd_vec *vec, uint32_t count, size_t length,
     uint64_t offset, bool nowait, size_t *done);
 int image_os_flush(struct image *image);
-/* EOPNOTSUPP: only writing zeros makes these bytes zeros. */
-int image_os_zero(struct image *image, uint64_t length, uint64_t offset);
+/* Makes bytes zeros without writing them. keep: they keep their space, or get it. EOPNOTSUPP: only
+ * writing zeros does it. */
+int image_os_zero(struct image *image, uint64_t length, uint64_t offset, bool keep);
 /* The time of a clock that only goes forward. */
 uint64_t image_os_now_ms(void);
 

@@ -27,7 +27,8 @@ static int write_zeros(struct image *image, uint64_t length, uint64_t offset, ui
     return error;
 }
 
-static int zero_piece(struct image *image, uint64_t length, uint64_t offset, uint64_t *failed)
+static int zero_piece(struct image *image, uint64_t length, uint64_t offset, unsigned flags,
+    uint64_t *failed)
 {
     int error;
 
@@ -35,8 +36,9 @@ static int zero_piece(struct image *image, uint64_t length, uint64_t offset, uin
     error = image_check_end(image, length, offset, failed);
     if (error)
         return error;
-    error = image_os_zero(image, length, offset);
-    return error == EOPNOTSUPP ? write_zeros(image, length, offset, failed) : error;
+    error = image_os_zero(image, length, offset, flags & IMAGE_KEEP);
+    return error == EOPNOTSUPP && !(flags & IMAGE_FAST)
+        ? write_zeros(image, length, offset, failed) : error;
 }
 
 /* All pieces but the first and last are at multiples of PIECE_MIN. A block device may refuse other
@@ -61,7 +63,8 @@ static uint64_t next_piece(uint64_t piece, uint64_t ms)
     return piece;
 }
 
-int image_unmap(struct image *image, uint64_t length, uint64_t offset, uint64_t *failed)
+int image_zero(struct image *image, uint64_t length, uint64_t offset, unsigned flags,
+    uint64_t *failed)
 {
     uint64_t piece = PIECE_MIN;
     int error = 0;
@@ -71,11 +74,15 @@ int image_unmap(struct image *image, uint64_t length, uint64_t offset, uint64_t 
         uint64_t part = piece_at(offset, length, piece);
         uint64_t begun = image_os_now_ms();
 
-        error = zero_piece(image, part, offset, failed);
+        error = zero_piece(image, part, offset, flags, failed);
         piece = next_piece(piece, image_os_now_ms() - begun);
         offset += part;
         length -= part;
     }
-    /* Without a cache no flush will come, and unmapped data must not return. */
-    return error || image->cached ? error : image_flush(image);
+    return error || !(flags & IMAGE_DURABLE) ? error : image_flush(image);
+}
+
+int image_unmap(struct image *image, uint64_t length, uint64_t offset, uint64_t *failed)
+{
+    return image_zero(image, length, offset, image->cached ? 0 : IMAGE_DURABLE, failed);
 }

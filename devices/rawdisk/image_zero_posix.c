@@ -24,6 +24,7 @@ static const int unmap_modes[] = {
 };
 
 enum { UNMAP_MODES = sizeof unmap_modes / sizeof unmap_modes[0] };
+enum { KEEP_MODE = 1 }; /* the first that leaves the bytes their space */
 
 /* Past its end a file has no data to lose, and a file system that cannot make holes says so there
  * as anywhere. */
@@ -83,9 +84,13 @@ bool image_device_makes_holes(dev_t device)
     return queue_limit(device, "write_zeroes_max_bytes") > 0;
 }
 
-int image_os_zero(struct image *image, uint64_t length, uint64_t offset)
+int image_os_zero(struct image *image, uint64_t length, uint64_t offset, bool keep)
 {
-    unsigned method = atomic_load_explicit(&image->unmap_method, memory_order_relaxed);
+    atomic_uint *known = keep ? &image->keep_method : &image->unmap_method;
+    unsigned method = atomic_load_explicit(known, memory_order_relaxed);
+
+    if (keep && method < KEEP_MODE)
+        method = KEEP_MODE;
 
     while (method < UNMAP_MODES) {
         if (fallocate(image->fd, unmap_modes[method], (off_t)offset, (off_t)length) == 0)
@@ -97,7 +102,7 @@ int image_os_zero(struct image *image, uint64_t length, uint64_t offset)
             break;
         if (errno != EOPNOTSUPP && errno != ENOSYS)
             return image_write_error();
-        atomic_store_explicit(&image->unmap_method, ++method, memory_order_relaxed);
+        atomic_store_explicit(known, ++method, memory_order_relaxed);
     }
     return EOPNOTSUPP;
 }

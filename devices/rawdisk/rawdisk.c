@@ -23,6 +23,7 @@ struct rawdisk {
     struct watch *watch;
     bool made; /* all that a start makes: the image has its name, and shall keep it */
     uint32_t block_length;
+    spd_ops ops; /* those that its image has */
 };
 
 static unsigned image_flags(uint32_t flags)
@@ -112,6 +113,26 @@ static int rawdisk_unmap(
     return finish(disk, error, SPD_UNMAP, failed, flags, status);
 }
 
+static int rawdisk_write_zeroes(
+    spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status)
+{
+    struct rawdisk *disk = device->context;
+    unsigned how = image_flags(flags) | (flags & SPD_MAY_UNMAP ? 0 : IMAGE_KEEP) |
+        (flags & SPD_FAST_ONLY ? IMAGE_FAST : 0);
+    uint64_t failed = 0;
+    int error;
+
+    if (flags & SPD_NOWAIT && !disk->image.memory)
+        return SPD_ERROR_WOULD_BLOCK;
+    error = image_zero(&disk->image, (uint64_t)blocks * disk->block_length,
+        lba * disk->block_length, how, &failed);
+    if (error != EOPNOTSUPP)
+        return finish(disk, error, SPD_WRITE_ZEROES, failed, flags, status);
+    spd_status_set(
+        status, SPD_SENSE_ILLEGAL_REQUEST, SPD_ASC_INVALID_COMMAND_OPERATION_CODE, NULL);
+    return 0;
+}
+
 static const spd_ops rawdisk_ops = {
     .size = sizeof rawdisk_ops,
     .read = rawdisk_read,
@@ -120,6 +141,7 @@ static const spd_ops rawdisk_ops = {
     .unmap = rawdisk_unmap,
     .readv = rawdisk_readv,
     .writev = rawdisk_writev,
+    .write_zeroes = rawdisk_write_zeroes,
 };
 
 /* The original's: one NTFS-type partition, aligned to 4096 bytes, to the end of the disk or of what
@@ -172,6 +194,7 @@ static void offer_unmap(const struct image *image, spd_program_options *options,
         options->unmap = false;
         params->flags &= ~(uint32_t)(SPD_UNMAP_SUPPORTED | SPD_UNMAP_ZEROS);
     }
+    params->max_unmap_blocks = most / params->block_length;
     if (!options->unmap)
         return;
     if (!image->holes)
@@ -181,6 +204,19 @@ static void offer_unmap(const struct image *image, spd_program_options *options,
     if (most < params->unmap_granularity)
         most = params->unmap_granularity;
     params->max_unmap_blocks = most / params->block_length;
+}
+
+/* Where the image would only write zeros, the library does so in pieces, between which others have
+ * their turns. */
+static spd_ops ops_of(const struct image *image)
+{
+    spd_ops ops = rawdisk_ops;
+
+    if (!image_moves_pieces)
+        ops.readv = NULL, ops.writev = NULL;
+    if (!image->holes)
+        ops.write_zeroes = NULL;
+    return ops;
 }
 
 /* A GUID that stays all zero becomes a random one, which the state file then keeps. */
@@ -279,6 +315,7 @@ static int open_image(struct rawdisk *disk, spd_program_options *options, spd_pa
     if (status)
         return status;
     offer_unmap(&disk->image, options, params);
+    disk->ops = ops_of(&disk->image);
     params->flags |= disk->image.memory ? SPD_NEVER_BLOCKS : SPD_TRY_FIRST;
     return 0;
 }
@@ -406,17 +443,14 @@ static int judge_end(struct rawdisk *disk, int status)
 static int run(spd_program_disk *served, struct rawdisk *disks, uint32_t count,
     uint32_t *opened)
 {
-    spd_ops ops = rawdisk_ops;
     int status = 0;
 
-    if (!image_moves_pieces)
-        ops.readv = NULL, ops.writev = NULL;
     for (uint32_t i = 0; i < count && status == 0; i++) {
         spd_program_disk *own = &served[i];
 
         ++*opened;
         own->params.grace = (uint32_t)rawdisk_options_of(&own->options)->grace;
-        own->device = (spd_device){ &ops, &disks[i] };
+        own->device = (spd_device){ &disks[i].ops, &disks[i] };
         own->store_context = &disks[i];
         own->store = &rawdisk_store;
         status = open_image(&disks[i], &own->options, &own->params);

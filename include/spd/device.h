@@ -37,6 +37,7 @@ typedef enum spd_operation {
     SPD_WRITE = 2,
     SPD_FLUSH = 3,
     SPD_UNMAP = 4,
+    SPD_WRITE_ZEROES = 5,
 } spd_operation;
 
 /* CHECK CONDITION with this key (SPD_SENSE_...) and code (SPD_ASC_..., which is both asc and ascq);
@@ -110,12 +111,17 @@ typedef struct spd_device {
  * request, from any thread, also from within submit.
  *
  * flush and unmap may be NULL: flush then does nothing, and unmap needs SPD_UNMAP_SUPPORTED clear.
- * write may be NULL with SPD_WRITE_PROTECTED.
+ * write may be NULL with SPD_WRITE_PROTECTED. The library does without the operations after stop.
+ * An asynchronous device names those of them that it takes in `submits`.
  */
 enum {
     SPD_FUA = 1u << 0,    /* read: from the medium; write: durable before completion. A command of
                            * several operations has, with SPD_CACHE, one flush instead */
     SPD_NOWAIT = 1u << 1, /* do not block; see SPD_TRY_FIRST */
+    SPD_MAY_UNMAP = 1u << 2, /* write zeroes: the space of the blocks may be given back */
+    SPD_FAST_ONLY = 1u << 3, /* write zeroes: refuse rather than take as long as a write of other
+                              * data. The refusal is CHECK CONDITION with ILLEGAL REQUEST, INVALID
+                              * COMMAND OPERATION CODE */
 };
 
 typedef struct spd_range {
@@ -179,6 +185,18 @@ typedef struct spd_ops {
         uint32_t blocks, uint32_t flags, spd_status *status);
     int (SPD_CALL *writev)(spd_device *device, const spd_vec *vec, uint32_t count, uint64_t lba,
         uint32_t blocks, uint32_t flags, spd_status *status);
+    /* May be NULL: then the library writes zeros, in many operations. The blocks read as zeros from
+     * now on. With SPD_MAY_UNMAP they may lose their space, as by unmap; otherwise a later write of
+     * them needs no more space than if write had written them. They have at most 256 MiB and
+     * max_unmap_blocks, which may be more than max_transfer_length. Initiators ask for it by WRITE
+     * SAME (SBC-3 5.43). If it fails in the middle, blocks before information may be zeros. */
+    int (SPD_CALL *write_zeroes)(spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags,
+        spd_status *status);
+    /* Asynchronous devices: the operations, other than reads, writes, flushes and unmaps, that
+     * submit takes: 1 << SPD_WRITE_ZEROES. The device gets no others, nor any that come with later
+     * versions of this header. */
+    uint32_t submits;
+    uint32_t reserved; /* 0 */
 } spd_ops;
 
 /* Zeros, and ops->size, which is sizeof(spd_ops) of the program's header. */
@@ -200,7 +218,8 @@ SPD_API spd_operation SPD_CALL spd_request_operation(const spd_request *request)
 SPD_API uint64_t SPD_CALL spd_request_lba(const spd_request *request);
 /* Flush: 0 means to the end of the medium. */
 SPD_API uint32_t SPD_CALL spd_request_blocks(const spd_request *request);
-SPD_API uint32_t SPD_CALL spd_request_flags(const spd_request *request);  /* SPD_FUA */
+/* SPD_FUA; of SPD_WRITE_ZEROES also SPD_MAY_UNMAP and SPD_FAST_ONLY. */
+SPD_API uint32_t SPD_CALL spd_request_flags(const spd_request *request);
 /* Read and write: the memory to fill or to read, in the door's own buffers. It has *count pieces,
  * whose lengths add up to blocks * block_length; NULL and 0 for other operations. Owned by the
  * library; do not write into the data of a write. */
@@ -237,8 +256,8 @@ SPD_API void SPD_CALL spd_request_complete(spd_request *request, const spd_statu
  */
 enum { SPD_FILTERS_MAX = 4 }; /* asynchronous ones above a device */
 
-/* Removes a filter's operations that the device below lacks, so that the library knows the
- * operations of the stack. abort and stop stay. */
+/* Removes a filter's operations that the device below lacks, also from submits, so that the library
+ * knows the operations of the stack. abort and stop stay. */
 SPD_API void SPD_CALL spd_ops_fit(spd_ops *ops, const spd_device *below);
 
 /* The operations of a simple device, as a filter above it calls them. The filter chooses ranges
@@ -259,6 +278,9 @@ SPD_API int SPD_CALL spd_device_readv(spd_device *device, const spd_vec *vec, ui
     uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status);
 SPD_API int SPD_CALL spd_device_writev(spd_device *device, const spd_vec *vec, uint32_t count,
     uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status);
+
+SPD_API int SPD_CALL spd_device_write_zeroes(spd_device *device, uint64_t lba, uint32_t blocks,
+    uint32_t flags, spd_status *status);
 
 /* For the operation abort of a filter: tells the device below, if that is a simple one with abort.
  * The library itself tells the asynchronous device of a stack that has the request. */

@@ -128,8 +128,9 @@ typedef struct spd_params {
                                      * NAA identifier (SPC-4 7.8.6.6), and then zeros */
     uint32_t wwn_length;            /* bytes of wwn: 8 with NAA 2h, 3h or 5h, 16 with NAA 6h; 0: a
                                      * name of NAA 3h is made of the guid */
-    uint32_t max_unmap_blocks;      /* the most that an unmap command may cover, at least the
-                                     * granularity: bounds its time; 0: no limit */
+    uint32_t max_unmap_blocks;      /* the most that an unmap command may cover, or an operation
+                                     * that writes zeroes, at least the granularity: bounds its
+                                     * time; 0: no limit */
     uint32_t slow_call;             /* milliseconds: the log has lines about an operation that takes
                                      * longer, while it runs and at its end; default 5000; 0:
                                      * none */

@@ -26,7 +26,8 @@
 
 static_assert(SCSI_WRITE - SCSI_READ == SPD_WRITE - SPD_READ &&
                   SCSI_FLUSH - SCSI_READ == SPD_FLUSH - SPD_READ &&
-                  SCSI_UNMAP - SCSI_READ == SPD_UNMAP - SPD_READ,
+                  SCSI_UNMAP - SCSI_READ == SPD_UNMAP - SPD_READ &&
+                  SCSI_WRITE_ZEROES - SCSI_READ == SPD_WRITE_ZEROES - SPD_READ,
     "a step is its operation");
 static_assert(sizeof(spd_vec) == sizeof(struct scsi_vec) &&
                   offsetof(spd_vec, length) == offsetof(struct scsi_vec, length) &&
@@ -132,6 +133,8 @@ static int call_operation(struct spd_request *request, enum scsi_step step, void
         return unit->ops.write(&unit->device, buffer, op->lba, op->blocks, flags, status);
     case SCSI_FLUSH:
         return unit->ops.flush(&unit->device, op->lba, op->blocks, flags, status);
+    case SCSI_WRITE_ZEROES:
+        return unit->ops.write_zeroes(&unit->device, op->lba, op->blocks, flags, status);
     default:
         return unit->ops.unmap(&unit->device, (const spd_range *)op->ranges, op->range_count, flags,
             status);
@@ -154,12 +157,21 @@ static bool is_internal(const struct spd_request *request)
     return !request->ops;
 }
 
+/* The device was asked to refuse what takes long: no trouble. */
+static bool is_refusal(
+    const struct spd_request *request, enum scsi_step step, const spd_status *status)
+{
+    return spd_step_flags(request, step) & SPD_FAST_ONLY &&
+        status->sense_key == SPD_SENSE_ILLEGAL_REQUEST;
+}
+
 static void judge(struct spd_request *request, enum scsi_step step, const spd_status *status)
 {
     request->outcome = outcome_of(status);
     count_operation(request, step);
     /* A device that knows of the abort ends the operation with any status. */
-    if (status->scsi_status != SCSI_GOOD && !atomic_load(&request->aborted))
+    if (status->scsi_status != SCSI_GOOD && !atomic_load(&request->aborted) &&
+        !is_refusal(request, step, status))
         spd_trouble_report(
             request->unit, operation_of(step), first_lba(request, step), status);
     if (is_internal(request))

@@ -67,6 +67,14 @@ int spd_device_writev(spd_device *device, const spd_vec *vec, uint32_t count, ui
                       : refuse(status);
 }
 
+int spd_device_write_zeroes(
+    spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status)
+{
+    SPD_NEEDS(device);
+    return SPD_HAS(device, write_zeroes)
+        ? device->ops->write_zeroes(device, lba, blocks, flags, status) : refuse(status);
+}
+
 void spd_device_abort(spd_device *below, spd_request *request)
 {
     SPD_NEEDS(below);
@@ -104,6 +112,7 @@ void spd_ops_fit(spd_ops *ops, const spd_device *below)
         { offsetof(spd_ops, returned), offsetof(spd_ops, submit) },
         { offsetof(spd_ops, readv), offsetof(spd_ops, readv) },
         { offsetof(spd_ops, writev), offsetof(spd_ops, writev) },
+        { offsetof(spd_ops, write_zeroes), offsetof(spd_ops, write_zeroes) },
     };
 
     SPD_NEEDS(ops);
@@ -115,4 +124,6 @@ void spd_ops_fit(spd_ops *ops, const spd_device *below)
         if (operation && !(needed && *needed))
             *operation = NULL;
     }
+    if (ops->size >= offsetof(spd_ops, submits) + sizeof ops->submits)
+        ops->submits &= SPD_HAS(below, submits) ? below->ops->submits : 0;
 }

@@ -17,6 +17,7 @@ enum {
     QUEUE_DEPTH_DEFAULT = 256,
     FLAGS_KNOWN = SPD_WRITE_PROTECTED | SPD_CACHE | SPD_UNMAP_SUPPORTED | SPD_NEVER_BLOCKS |
                   SPD_TRY_FIRST | SPD_EJECT_DISABLED | SPD_UNMAP_ZEROS,
+    VERBS = 1 << SPD_WRITE_ZEROES, /* of spd_ops.submits */
 };
 
 /* A structure of a program built against another header. Older ones are shorter: missing members
@@ -251,14 +252,19 @@ int spd_ops_import(const spd_ops *from, const spd_params *params, spd_ops *ops)
     if (error)
         return error;
     if (read.submit && (read.read || read.write || read.flush || read.unmap || read.readv ||
-            read.writev))
+            read.writev || read.write_zeroes))
         return spd_fail(SPD_ERROR_OPS, "submit excludes the other operations");
+    if (read.submits & ~(read.submit ? (uint32_t)VERBS : 0) || read.reserved)
+        return spd_fail(SPD_ERROR_OPS, "submits is 0x%x; submit may take 0x%x, and reserved is 0",
+            read.submits, (unsigned)VERBS);
     if (!read.submit && !read.read)
         return spd_fail(SPD_ERROR_OPS, "read is missing");
     if (!read.submit && !read.write && !(params->flags & SPD_WRITE_PROTECTED))
         return spd_fail(SPD_ERROR_OPS, "write is missing");
     if (!read.submit && !read.unmap && params->flags & SPD_UNMAP_SUPPORTED)
         return spd_fail(SPD_ERROR_UNMAP, "SPD_UNMAP_SUPPORTED is set and unmap is missing");
+    if (read.write_zeroes)
+        read.submits |= 1u << SPD_WRITE_ZEROES;
     *ops = read;
     return 0;
 }

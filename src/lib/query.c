@@ -106,7 +106,7 @@ int spd_unit_operation_statistics(
 
     SPD_NEEDS(unit);
     SPD_NEEDS(statistics);
-    if (operation < SPD_READ || operation > SPD_UNMAP)
+    if (operation < SPD_READ || operation > (spd_operation)SPD_OPERATION_LAST)
         return spd_fail(SPD_ERROR_NOT_SUPPORTED, "there is no operation %d", (int)operation);
     spd_shards_sum_operation(unit->shards, operation, &sum);
     return spd_export(statistics, &sum, sizeof sum, "spd_operation_statistics");

@@ -21,7 +21,7 @@ struct counters {
 struct spd_shard {
     _Alignas(CACHE_LINE) _Atomic uint64_t commands;
     _Atomic uint64_t aborted;
-    struct counters operation[SPD_UNMAP];
+    struct counters operation[SPD_OPERATION_LAST];
 };
 
 /* The first threads of the process have a shard each, in which no other thread writes. So adding

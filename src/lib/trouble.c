@@ -15,6 +15,7 @@ const char *const spd_operation_names[] = {
     [SPD_WRITE] = "a write",
     [SPD_FLUSH] = "a flush",
     [SPD_UNMAP] = "an unmap",
+    [SPD_WRITE_ZEROES] = "a write of zeroes",
 };
 
 /* Advice for the operator. */

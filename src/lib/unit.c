@@ -115,6 +115,7 @@ static int create(const char *device_name, const spd_params *params, enum scsi_p
     if (!executor)
         executor = executor_of(&checked, &operations);
     scsi.profile = profile;
+    scsi.write_zeroes = spd_has_verb(&operations, SPD_WRITE_ZEROES);
     if (executor->ranges_in_buffer)
         scsi.max_op_ranges = checked.max_transfer_length / (uint32_t)sizeof(spd_range);
     created = new_unit(&checked, &scsi, &operations, device->context);

@@ -160,6 +160,12 @@ bool spd_device_post(struct spd_request *request, enum scsi_step step);
 /* Submits the operation to an asynchronous device on this thread. */
 bool spd_device_submit(struct spd_request *request, enum scsi_step step);
 
+/* The operations that a device may lack, whose steps the engine then does not take. */
+static inline bool spd_has_verb(const spd_ops *ops, spd_operation operation)
+{
+    return ops->submits >> operation & 1;
+}
+
 static inline bool spd_step_moves_data(enum scsi_step step)
 {
     return step == SCSI_READ || step == SCSI_WRITE;
@@ -168,9 +174,15 @@ static inline bool spd_step_moves_data(enum scsi_step step)
 /* The flags that the operation of this step has. */
 static inline uint32_t spd_step_flags(const struct spd_request *request, enum scsi_step step)
 {
-    uint32_t fua = request->task.op.fua ? SPD_FUA : 0;
+    const struct scsi_op *op = &request->task.op;
+    uint32_t fua = (op->fua ? SPD_FUA : 0) | request->unit->fua;
 
-    return spd_step_moves_data(step) ? fua | request->unit->fua : 0;
+    if (spd_step_moves_data(step))
+        return fua;
+    if (step != SCSI_WRITE_ZEROES)
+        return 0;
+    return fua | (op->flags & SCSI_BLOCK_MAY_UNMAP ? SPD_MAY_UNMAP : 0) |
+        (op->flags & SCSI_BLOCK_FAST_ONLY ? SPD_FAST_ONLY : 0);
 }
 
 /* abort.c: the same for an aborted request: it ends without the device. */

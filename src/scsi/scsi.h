@@ -76,6 +76,8 @@ enum scsi_step {
     SCSI_WRITE,   /* task->op: buffer to medium; the same */
     SCSI_FLUSH,   /* task->op: make op.lba, op.blocks durable; blocks 0 = to the end of medium */
     SCSI_UNMAP,   /* task->op: op.ranges, op.range_count */
+    SCSI_WRITE_ZEROES, /* task->op: op.lba, op.blocks read as zeros from now on, as op.flags has it;
+                   * only with params.write_zeroes. At most as much as one UNMAP covers */
 };
 
 /* A piece of memory, in the layout of POSIX struct iovec. */
@@ -103,6 +105,8 @@ enum scsi_block_operation {
 
 enum scsi_block_flag {
     SCSI_BLOCK_MAY_UNMAP = 0x01, /* WRITE ZEROES: blocks that read as zeros may lose their space */
+    SCSI_BLOCK_FAST_ONLY = 0x02, /* WRITE ZEROES: 5/20/00 instead of zeros that take as long as
+                                  * other data. Blocks before that may be zeros by then */
     SCSI_BLOCK_FUA = 0x08,       /* as READ(16) and WRITE(16) have it in byte 1. UNMAP and WRITE
                                   * ZEROES: a flush follows where there is a cache */
 };
@@ -135,6 +139,7 @@ struct scsi_op {
     uint64_t offset;                 /* bytes into the buffer */
     enum scsi_buffer buffer;
     bool fua;                        /* the medium itself, not a volatile cache (SBC-3 4.15) */
+    uint8_t flags;                   /* WRITE_ZEROES: SCSI_BLOCK_MAY_UNMAP, SCSI_BLOCK_FAST_ONLY */
 };
 
 /* The end of a block operation, or a caller's refusal. All zero is GOOD. An
@@ -189,6 +194,7 @@ struct scsi_unit_params {
     bool write_protected;
     bool cache;                     /* it has a volatile write cache, so FLUSH means something */
     bool unmap;                     /* thin provisioning */
+    bool write_zeroes;              /* SCSI_WRITE_ZEROES is a step that the caller can take */
     bool unmap_zeros;               /* with unmap: unmapped blocks read as zeros; only
                                      * SCSI_PROFILE_MODERN lets initiators know */
 };

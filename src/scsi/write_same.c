@@ -6,11 +6,13 @@
  * blocks read as zeros has the UNMAP bit. With that bit and a block of zeros, whole granules are
  * unmapped instead, and only the ragged ends are written. The block operation that writes zeroes is
  * the same. It has no limit, since it goes to the device in pieces anyway.
+ *
+ * A device that writes zeroes itself gets all zeros, in long pieces and without a buffer.
  */
 
 #include "scsi/internal.h"
 
-enum { START, HAVE_DATA, HAVE_SCRATCH, WRITING, UNMAPPING, FLUSHED };
+enum { START, HAVE_DATA, HAVE_SCRATCH, WRITING, UNMAPPING, ZEROING, FLUSHED };
 enum { UNMAP = 0x08, NDOB = 0x01 };
 
 /* The scratch is the pattern, and at its end the range to unmap. */
@@ -72,12 +74,25 @@ static enum scsi_step unmap_granules(struct scsi_task *task, uint64_t lba, uint3
     return SCSI_UNMAP;
 }
 
-/* The next operation at lba + done, in the phases WRITING and UNMAPPING (both may write). */
+/* Zeros from lba on, by the device. */
+static enum scsi_step zero(struct scsi_task *task, uint64_t lba)
+{
+    uint32_t left = (uint32_t)(task->blocks - task->done);
+
+    scsi_next_op(task, scsi_unmap_piece(task->unit, lba, left));
+    task->op.flags = task->flags & (SCSI_BLOCK_MAY_UNMAP | SCSI_BLOCK_FAST_ONLY);
+    return SCSI_WRITE_ZEROES;
+}
+
+/* The next operation at lba + done, in the phases WRITING, UNMAPPING (which may write) and
+ * ZEROING. */
 static enum scsi_step next(struct scsi_task *task)
 {
     uint32_t most = pattern_blocks(task->unit);
     uint64_t at = task->lba + task->done;
 
+    if (task->phase == ZEROING && task->done < task->blocks)
+        return zero(task, at);
     if (task->phase == UNMAPPING) {
         struct scsi_range granule = granules(task);
         uint64_t end = granule.lba + granule.blocks;
@@ -92,6 +107,21 @@ static enum scsi_step next(struct scsi_task *task)
     return scsi_must_flush(task) ? scsi_ask_flush(task, FLUSHED) : scsi_finish(task);
 }
 
+/* The first operation. */
+static enum scsi_step begin(struct scsi_task *task, uint32_t phase)
+{
+    task->phase = phase;
+    task->op.buffer = SCSI_BUFFER_SCRATCH;
+    task->op.fua = !scsi_has_cache(task->unit); /* else one flush at the end is cheaper */
+    return next(task);
+}
+
+static enum scsi_step begin_zeroes(struct scsi_task *task)
+{
+    return task->unit->params.write_zeroes ? begin(task, ZEROING)
+                                           : scsi_ask(task, SCSI_SCRATCH, HAVE_SCRATCH);
+}
+
 static enum scsi_step check(struct scsi_task *task)
 {
     const struct scsi_unit *unit = task->unit;
@@ -103,7 +133,7 @@ static enum scsi_step check(struct scsi_task *task)
     task->flags = task->cdb[1] & UNMAP ? SCSI_BLOCK_MAY_UNMAP : 0;
     if (task->cdb[1] & NDOB) {
         task->direction = SCSI_NO_DATA;
-        return scsi_ask(task, SCSI_SCRATCH, HAVE_SCRATCH);
+        return begin_zeroes(task);
     }
     if (!scsi_transfer(task, SCSI_DATA_OUT, unit->params.block_length))
         return SCSI_DONE;
@@ -112,9 +142,27 @@ static enum scsi_step check(struct scsi_task *task)
 
 enum scsi_step scsi_write_zeroes(struct scsi_task *task)
 {
-    if (!task->unit->params.unmap_zeros)
+    const struct scsi_unit_params *params = &task->unit->params;
+
+    if (!params->unmap_zeros)
         task->flags &= (uint8_t)~SCSI_BLOCK_MAY_UNMAP;
-    return task->blocks ? scsi_ask(task, SCSI_SCRATCH, HAVE_SCRATCH) : scsi_finish(task);
+    if (!task->blocks)
+        return scsi_finish(task);
+    if ((task->flags & SCSI_BLOCK_FAST_ONLY) && !params->write_zeroes)
+        return scsi_fail(task, SCSI_INVALID_OPERATION_CODE);
+    return begin_zeroes(task);
+}
+
+/* How a block of the scratch gets to all places. */
+static uint32_t choose(const struct scsi_task *task)
+{
+    const struct scsi_unit_params *params = &task->unit->params;
+
+    if (!is_zero(task->scratch, params->block_length))
+        return WRITING;
+    if (params->write_zeroes)
+        return ZEROING;
+    return task->flags & SCSI_BLOCK_MAY_UNMAP ? UNMAPPING : WRITING;
 }
 
 enum scsi_step scsi_write_same(struct scsi_task *task)
@@ -138,10 +186,6 @@ enum scsi_step scsi_write_same(struct scsi_task *task)
         task->done += task->op.blocks;
         return next(task);
     }
-    task->phase = (task->flags & SCSI_BLOCK_MAY_UNMAP) && is_zero(task->scratch, length)
-        ? UNMAPPING : WRITING;
     fill_pattern(task);
-    task->op.buffer = SCSI_BUFFER_SCRATCH;
-    task->op.fua = !scsi_has_cache(task->unit); /* else one flush at the end is cheaper */
-    return next(task);
+    return begin(task, choose(task));
 }

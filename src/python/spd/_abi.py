@@ -29,7 +29,7 @@ class Params(ctypes.Structure):
 class Ops(ctypes.Structure):
     _fields_ = [("size", c_size_t), *((name, c_void_p) for name in (
         "read", "write", "flush", "unmap", "submit", "abort", "stop", "returned", "readv",
-        "writev"))]
+        "writev", "write_zeroes"))] + [("submits", c_uint32), ("reserved", c_uint32)]
 
 
 class Device(ctypes.Structure):
@@ -71,6 +71,7 @@ class Operation(enum.IntEnum):
     WRITE = 2
     FLUSH = 3
     UNMAP = 4
+    WRITE_ZEROES = 5
 
 
 class Flags(enum.IntFlag):

@@ -406,6 +406,30 @@ static void unmap_gives_space_back_and_leaves_zeros(void **state)
     assert_int_equal(file_size(), MIB);
 }
 
+static void zeros_that_keep_their_space_are_zeros_by_every_method(void **state)
+{
+    static char ones[256 * KIB], in[256 * KIB];
+    uint64_t failed;
+
+    (void)state;
+    memset(ones, 1, sizeof ones);
+    assert_int_equal(open_with(MIB, 512, true), IMAGE_OK);
+    for (unsigned method = 0; method <= 2; method++) {
+        atomic_store(&image.keep_method, method);
+        assert_int_equal(image_write(&image, ones, sizeof ones, 0, 0, &failed), 0);
+        blkcnt_t before = allocated();
+        assert_int_equal(image_zero(&image, 128 * KIB, 512, IMAGE_KEEP, &failed), 0);
+        assert_true(allocated() >= before);
+        assert_int_equal(image_read(&image, in, sizeof in, 0, 0, &failed), 0);
+        for (size_t i = 0; i < sizeof in; i++)
+            assert_int_equal(in[i], i < 512 || i >= 512 + 128 * KIB);
+    }
+    assert_int_equal(atomic_load(&image.unmap_method), 0); /* which it says nothing about */
+    assert_int_equal(image_zero(&image, 4 * KIB, 0, IMAGE_KEEP | IMAGE_FAST, &failed), EOPNOTSUPP);
+    assert_int_equal(image_read(&image, in, 512, 0, 0, &failed), 0);
+    assert_int_equal(in[0], 1);
+}
+
 static void long_unmap_has_the_right_ends(void **state)
 {
     enum { SIZE = 12 * MIB, FROM = MIB - 512, TO = FROM + 9 * MIB + 1024 };
@@ -515,6 +539,7 @@ int main(void)
         IMAGE_TEST(nowait_does_it_or_says_again),
         IMAGE_TEST(truncated_image_is_an_error_at_the_first_lost_byte),
         IMAGE_TEST(unmap_gives_space_back_and_leaves_zeros),
+        IMAGE_TEST(zeros_that_keep_their_space_are_zeros_by_every_method),
         IMAGE_TEST(long_unmap_has_the_right_ends),
         IMAGE_TEST(unmap_writes_zeros_where_nothing_better_works),
         IMAGE_TEST(limit_on_the_file_size_is_lack_of_space_and_not_a_signal),

@@ -55,12 +55,22 @@ static int fake_unmap(
     return result;
 }
 
+static int fake_write_zeroes(
+    spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status)
+{
+    (void)device, (void)lba, (void)blocks, (void)flags;
+    calls++;
+    *status = answer;
+    return result;
+}
+
 static const spd_ops fake_ops = {
     .size = sizeof fake_ops,
     .read = fake_read,
     .write = fake_write,
     .flush = fake_flush,
     .unmap = fake_unmap,
+    .write_zeroes = fake_write_zeroes,
 };
 
 /* Makes each operation once; returns the log, which the caller frees. */
@@ -80,10 +90,11 @@ static char *trace_all(uint32_t mask)
     ops->write(device, NULL, 16, 1, 0, &status);
     ops->flush(device, 0, 0, 0, &status);
     ops->unmap(device, NULL, 3, 0, &status);
+    ops->write_zeroes(device, 7, 9, 0, &status);
     rewind(out);
     assert_true(fread(text, 1, 1999, out) > 0);
     fclose(out);
-    assert_int_equal(calls, 4);
+    assert_int_equal(calls, 5);
     return text;
 }
 
@@ -100,6 +111,8 @@ static void request_and_response_lines_have_the_originals_shape(void **state)
     assert_non_null(strstr(text, ": >>Flush BlockAddress=0:0, BlockCount=0\n"));
     assert_non_null(strstr(text, ": >>Unmap Count=3\n"));
     assert_non_null(strstr(text, ": <<Unmap Status=GOOD\n"));
+    assert_non_null(strstr(text, ": >>Zero  BlockAddress=0:7, BlockCount=9, FUA=0\n"));
+    assert_non_null(strstr(text, ": <<Zero  Status=GOOD\n"));
     free(text);
 }
 
@@ -155,9 +168,10 @@ static void an_error_that_is_returned_is_no_good_status(void **state)
     (void)state;
     answer = (spd_status){0};
     result = -5;
-    char *text = trace_all(1 << SPD_READ | 1 << SPD_UNMAP);
+    char *text = trace_all(1 << SPD_READ | 1 << SPD_UNMAP | 1 << SPD_WRITE_ZEROES);
     assert_non_null(strstr(text, "<<Read  Error=-5\n"));
     assert_non_null(strstr(text, "<<Unmap Error=-5\n"));
+    assert_non_null(strstr(text, "<<Zero  Error=-5\n"));
     assert_null(strstr(text, "GOOD"));
     free(text);
     result = 0;
@@ -179,6 +193,8 @@ static void what_a_device_does_not_have_is_not_traced(void **state)
     assert_null(ops->write);
     assert_null(ops->flush);
     assert_null(ops->unmap);
+    assert_null(ops->write_zeroes);
+    assert_int_equal(ops->submits, 0);
     assert_null(ops->submit);
     assert_null(ops->returned);
     trace_init(&trace, &(spd_device){ &writer, NULL }, UINT32_MAX, "rawdisk", &sink);

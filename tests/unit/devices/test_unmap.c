@@ -21,7 +21,7 @@ static struct {
     uint64_t next;            /* where the next piece must begin */
     uint64_t longest, last;
     unsigned pieces, ragged;  /* ragged: pieces of which an end is no multiple of a mebibyte */
-    unsigned flushes, writes;
+    unsigned flushes, writes, kept;
     int result;
     uint64_t end;
 } made_up;
@@ -42,9 +42,10 @@ int image_check_end(const struct image *disk, uint64_t length, uint64_t offset, 
     return EIO;
 }
 
-int image_os_zero(struct image *disk, uint64_t length, uint64_t offset)
+int image_os_zero(struct image *disk, uint64_t length, uint64_t offset, bool keep)
 {
     (void)disk;
+    made_up.kept += keep;
     assert_int_equal(offset, made_up.next);
     made_up.next = offset + length;
     made_up.last = length;
@@ -71,16 +72,21 @@ int image_flush(struct image *disk)
     return 0;
 }
 
-static int unmap(uint64_t offset, uint64_t length, uint64_t ms_per_mib, int result)
+static void begin(uint64_t offset, uint64_t ms_per_mib, int result)
 {
-    uint64_t failed;
-
     made_up.next = offset;
-    made_up.pieces = made_up.ragged = made_up.flushes = made_up.writes = 0;
+    made_up.pieces = made_up.ragged = made_up.flushes = made_up.writes = made_up.kept = 0;
     made_up.longest = 0;
     made_up.ms_per_mib = ms_per_mib;
     made_up.result = result;
     made_up.end = UINT64_MAX;
+}
+
+static int unmap(uint64_t offset, uint64_t length, uint64_t ms_per_mib, int result)
+{
+    uint64_t failed;
+
+    begin(offset, ms_per_mib, result);
     return image_unmap(&image, length, offset, &failed);
 }
 
@@ -154,6 +160,37 @@ static void without_a_cache_one_flush_ends_it(void **state)
     assert_int_equal(made_up.flushes, 0);
 }
 
+static int zero(uint64_t length, unsigned flags, int result)
+{
+    uint64_t failed;
+
+    begin(0, 0, result);
+    return image_zero(&image, length, 0, flags, &failed);
+}
+
+static void zeros_keep_their_space_and_become_durable_when_asked_for(void **state)
+{
+    (void)state;
+    assert_int_equal(zero(4 * MIB, 0, 0), 0);
+    assert_int_equal(made_up.kept, 0);
+    assert_int_equal(made_up.flushes, 0);
+    assert_int_equal(zero(4 * MIB, IMAGE_KEEP | IMAGE_DURABLE, 0), 0);
+    assert_int_equal(made_up.kept, made_up.pieces);
+    assert_int_equal(made_up.flushes, 1);
+}
+
+static void what_is_not_fast_is_refused_or_written(void **state)
+{
+    (void)state;
+    assert_int_equal(zero(4 * MIB, IMAGE_FAST, EOPNOTSUPP), EOPNOTSUPP);
+    assert_int_equal(made_up.pieces, 1);
+    assert_int_equal(made_up.writes, 0);
+    assert_int_equal(zero(4 * MIB, IMAGE_FAST, 0), 0);
+    assert_int_equal(made_up.next, 4 * MIB);
+    assert_int_equal(zero(4 * MIB, IMAGE_KEEP, EOPNOTSUPP), 0);
+    assert_int_equal(made_up.writes, 4 * 16);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +201,8 @@ int main(void)
         cmocka_unit_test(where_there_are_no_holes_each_piece_is_written),
         cmocka_unit_test(first_error_ends_it_and_says_where),
         cmocka_unit_test(without_a_cache_one_flush_ends_it),
+        cmocka_unit_test(zeros_keep_their_space_and_become_durable_when_asked_for),
+        cmocka_unit_test(what_is_not_fast_is_refused_or_written),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

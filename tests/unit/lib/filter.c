@@ -79,6 +79,14 @@ static int filter_unmap(spd_device *device, const spd_range *ranges, uint32_t co
     return spd_device_unmap(&filter->below, ranges, count, flags, status);
 }
 
+static int filter_write_zeroes(
+    spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status)
+{
+    struct filter *filter = enter(device, SPD_WRITE_ZEROES);
+
+    return spd_device_write_zeroes(&filter->below, lba, blocks, flags, status);
+}
+
 /* Each device finds its own pointer, and only while it has the request. The pointer also counts the
  * attempts: its distance from the filter is their number. */
 static unsigned tries_of(struct filter *filter, spd_request *request)
@@ -154,6 +162,8 @@ void filter_init(struct filter *filter, const spd_device *below)
         .returned = filter_returned,
         .readv = filter_readv,
         .writev = filter_writev,
+        .write_zeroes = filter_write_zeroes,
+        .submits = 1 << SPD_WRITE_ZEROES,
     };
     filter->below = *below;
     filter->device = (spd_device){ &filter->ops, filter };

@@ -16,7 +16,7 @@ struct filter {
     spd_device device; /* for what is above it */
     spd_ops ops;
     spd_device below;
-    atomic_uint calls[5]; /* by spd_operation: simple calls, and requests that were submitted */
+    atomic_uint calls[8]; /* by spd_operation: simple calls, and requests that were submitted */
     atomic_uint returns, aborts, stops;
     unsigned tries; /* each request is passed on so often, at least once */
     /* Unless NULL. True: the test has done all that is to be done. */

@@ -104,6 +104,17 @@ static int test_unmap(
     return leave(device, status);
 }
 
+static int test_write_zeroes(
+    spd_device *self, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status)
+{
+    struct test_device *device = enter(self, SPD_WRITE_ZEROES, flags, lba, blocks, NULL);
+
+    if (refused(device, flags))
+        return SPD_ERROR_WOULD_BLOCK;
+    clear(device, &(spd_range){ .lba = lba, .blocks = blocks }, 1);
+    return leave(device, status);
+}
+
 static void move(struct test_device *device, spd_request *request)
 {
     unsigned char *disk = device->disk[spd_request_lba(request)];
@@ -115,6 +126,9 @@ static void move(struct test_device *device, spd_request *request)
 
         clear(device, ranges, count);
     }
+    if (spd_request_operation(request) == SPD_WRITE_ZEROES)
+        clear(device, &(spd_range){ .lba = spd_request_lba(request),
+            .blocks = spd_request_blocks(request) }, 1);
     if (spd_request_operation(request) != SPD_READ && spd_request_operation(request) != SPD_WRITE)
         return;
     device->pieces = count;
@@ -197,6 +211,24 @@ const spd_ops test_async_ops = {
     .submit = test_submit,
     .abort = test_abort,
     .stop = test_stop,
+};
+
+const spd_ops test_simple_verbs = {
+    .size = sizeof(spd_ops),
+    .read = test_read,
+    .write = test_write,
+    .flush = test_flush,
+    .unmap = test_unmap,
+    .abort = test_abort,
+    .stop = test_stop,
+    .write_zeroes = test_write_zeroes,
+};
+const spd_ops test_async_verbs = {
+    .size = sizeof(spd_ops),
+    .submit = test_submit,
+    .abort = test_abort,
+    .stop = test_stop,
+    .submits = 1 << SPD_WRITE_ZEROES,
 };
 
 spd_params test_params(uint32_t flags)

@@ -24,7 +24,7 @@ struct test_device {
     int result;         /* what simple operations return */
     unsigned held;      /* operations that wait */
     unsigned inside, most_inside;
-    unsigned calls[5]; /* by spd_operation */
+    unsigned calls[8]; /* by spd_operation */
     unsigned nowait_calls;
     struct {
         spd_operation operation;
@@ -51,6 +51,8 @@ struct test_device {
 };
 
 extern const spd_ops test_simple_ops, test_async_ops;
+/* The same with all operations that a device may lack. */
+extern const spd_ops test_simple_verbs, test_async_verbs;
 
 spd_params test_params(uint32_t flags);
 

@@ -426,6 +426,7 @@ static void a_unit_in_use_is_not_deleted(void **state)
     X(spd_device_readv, (NULL, NULL, 1, 0, 1, 0, NULL), "device")                                  \
     X(spd_device_writev, (NULL, NULL, 1, 0, 1, 0, NULL), "device")                                 \
     X(spd_device_unmap, (NULL, NULL, 1, 0, NULL), "device")                                        \
+    X(spd_device_write_zeroes, (NULL, 0, 1, 0, NULL), "device")                                    \
     X(spd_device_abort, (NULL, NULL), "below")                                                     \
     X(spd_device_stop, (NULL), "below")                                                            \
     X(spd_ops_fit, (NULL, NULL), "ops")                                                            \

@@ -161,6 +161,22 @@ static void unmap(struct disk *disk)
     }
 }
 
+static void write_zeroes(struct disk *disk)
+{
+    const struct scsi_op *op = &disk->task.op;
+    uint64_t capacity = disk->unit.block_count;
+    uint32_t length = disk->unit.params.block_length, most = disk->unit.params.max_unmap_blocks;
+
+    CHECK(disk->unit.params.write_zeroes);
+    CHECK(op->blocks > 0 && op->blocks <= SCSI_UNMAP_OP_MAX / length);
+    CHECK(!most || op->blocks <= most);
+    CHECK(op->lba < capacity && op->blocks <= capacity - op->lba);
+    CHECK(!(op->flags & ~(SCSI_BLOCK_MAY_UNMAP | SCSI_BLOCK_FAST_ONLY)));
+    CHECK(!(op->flags & SCSI_BLOCK_MAY_UNMAP) || disk->unit.params.unmap_zeros);
+    for (uint64_t b = 0; b < op->blocks && op->lba + b < disk->medium_blocks; b++)
+        memset(disk->medium + (op->lba + b) * length, 0, length);
+}
+
 /* A block operation; returns its outcome. */
 static const struct scsi_outcome *operate(struct disk *disk, enum scsi_step step)
 {
@@ -183,6 +199,8 @@ static const struct scsi_outcome *operate(struct disk *disk, enum scsi_step step
         return outcome;
     if (step == SCSI_UNMAP)
         unmap(disk);
+    else if (step == SCSI_WRITE_ZEROES)
+        write_zeroes(disk);
     else if (step == SCSI_FLUSH)
         CHECK(op->lba < disk->unit.block_count &&
             op->blocks <= disk->unit.block_count - op->lba);

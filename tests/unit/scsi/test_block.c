@@ -197,6 +197,50 @@ static void any_number_of_zeroes_is_unmapped_in_pieces(void **state)
     assert_int_equal(disk->log[disk->log_count - 1].op.blocks, 60);
 }
 
+static void zeroes_that_are_asked_for_fast_need_a_device_that_writes_them(void **state)
+{
+    struct scsi_unit_params params = disk_params();
+    struct disk *disk = *state;
+
+    block(disk, SCSI_BLOCK_WRITE_ZEROES, SCSI_BLOCK_FAST_ONLY | SCSI_BLOCK_MAY_UNMAP, 3, 100);
+    assert_refused(disk, 0x5, 0x2000);
+    params.write_zeroes = true;
+    disk = reopen(state, &params);
+    write_blocks(disk, 0, 200, 0xee);
+    for (uint8_t flags = 0; flags < 4; flags++) {
+        block(disk, SCSI_BLOCK_WRITE_ZEROES, flags, 3, 100);
+        assert_one_step(disk, SCSI_WRITE_ZEROES, 3, 100);
+        assert_int_equal(disk->log[0].op.flags, flags);
+        assert_true(medium_is(disk, 3, 100, 0));
+    }
+}
+
+/* Pieces end with granules, and none is longer than an unmap would be. */
+static void any_number_of_zeroes_is_written_by_the_device_in_pieces(void **state)
+{
+    enum { PIECE = 8000 - 8000 % 64, BLOCKS = 1 << 20 };
+    struct scsi_unit_params params = disk_params();
+    struct disk *disk;
+    uint64_t next = 60;
+
+    params.block_count = 1 << 24;
+    params.unmap_granularity = 64;
+    params.max_unmap_blocks = 8000;
+    params.write_zeroes = true;
+    disk = reopen(state, &params);
+    block(disk, SCSI_BLOCK_WRITE_ZEROES, SCSI_BLOCK_FUA, 60, BLOCKS);
+    assert_good(disk);
+    assert_int_equal(disk->log_count, BLOCKS / PIECE + 2); /* a ragged end, and the flush */
+    for (unsigned i = 0; i < disk->log_count - 1; i++) {
+        assert_int_equal(disk->log[i].step, SCSI_WRITE_ZEROES);
+        assert_int_equal(disk->log[i].op.lba, next);
+        next += disk->log[i].op.blocks;
+        assert_true(next % 64 == 0 || next == 60 + BLOCKS);
+    }
+    assert_int_equal(next, 60 + BLOCKS);
+    assert_int_equal(disk->log[disk->log_count - 1].step, SCSI_FLUSH);
+}
+
 static void no_blocks_are_nothing_to_do(void **state)
 {
     struct disk *disk = *state;
@@ -453,6 +497,8 @@ int main(void)
         TEST(zeroes_may_unmap_whole_granules),
         TEST(where_unmapped_blocks_are_not_zeros_zeroes_are_written),
         TEST(any_number_of_zeroes_is_unmapped_in_pieces),
+        TEST(zeroes_that_are_asked_for_fast_need_a_device_that_writes_them),
+        TEST(any_number_of_zeroes_is_written_by_the_device_in_pieces),
         TEST(no_blocks_are_nothing_to_do),
         TEST(a_range_that_the_unit_has_not_is_refused),
         TEST(more_data_than_a_command_has_is_refused),

@@ -123,6 +123,8 @@ static void assert_same_steps(const struct disk *a, const struct disk *b)
         assert_int_equal(x->blocks, y->blocks);
         if (a->log[i].step == SCSI_FLUSH)
             continue;
+        if (a->log[i].step == SCSI_WRITE_ZEROES)
+            assert_int_equal(x->flags, y->flags);
         assert_int_equal(x->offset, y->offset);
         assert_int_equal(x->buffer, y->buffer);
         assert_int_equal(x->fua, y->fua);
@@ -288,6 +290,15 @@ static void without_thin_provisioning(void **state)
     compare(&params, 4);
 }
 
+static void with_a_device_that_writes_zeroes(void **state)
+{
+    struct scsi_unit_params params = disk_params();
+
+    (void)state;
+    params.write_zeroes = true;
+    compare(&params, 6);
+}
+
 static void with_write_protection(void **state)
 {
     struct scsi_unit_params params = disk_params();
@@ -304,6 +315,7 @@ int main(void)
         cmocka_unit_test(without_a_cache),
         cmocka_unit_test(in_the_profile_of_the_original),
         cmocka_unit_test(without_thin_provisioning),
+        cmocka_unit_test(with_a_device_that_writes_zeroes),
         cmocka_unit_test(with_write_protection),
     };
 

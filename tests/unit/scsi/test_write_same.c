@@ -311,6 +311,99 @@ static void the_largest_blocks_fit_the_scratch(void **state)
     free(block);
 }
 
+/* A unit of whose device the step SCSI_WRITE_ZEROES is one. */
+static struct disk *reopen_zeroing(void **state, bool unmap_zeros)
+{
+    struct scsi_unit_params params = disk_params();
+
+    params.write_zeroes = true;
+    params.unmap_zeros = unmap_zeros;
+    return reopen(state, &params);
+}
+
+static void a_device_that_writes_zeroes_gets_them_in_one_operation(void **state)
+{
+    static const struct {
+        uint8_t flags, op_flags;
+        const void *block;
+    } rows[] = {
+        { 0x00, 0, zeros },
+        { 0x01, 0, NULL },
+        { 0x08, SCSI_BLOCK_MAY_UNMAP, zeros },
+        { 0x09, SCSI_BLOCK_MAY_UNMAP, NULL },
+    };
+    struct disk *disk = reopen_zeroing(state, true);
+
+    for (unsigned i = 0; i < COUNT(rows); i++) {
+        write_blocks(disk, 0, 2000, 0xdd);
+        same(disk, rows[i].flags, 5, 1900, rows[i].block);
+        assert_good(disk);
+        assert_int_equal(disk->log_count, 1);
+        assert_int_equal(disk->log[0].step, SCSI_WRITE_ZEROES);
+        assert_int_equal(disk->log[0].op.lba, 5);
+        assert_int_equal(disk->log[0].op.blocks, 1900);
+        assert_int_equal(disk->log[0].op.flags, rows[i].op_flags);
+        assert_true(medium_is(disk, 0, 5, 0xdd));
+        assert_true(medium_is(disk, 5, 1900, 0));
+        assert_true(medium_is(disk, 1905, 95, 0xdd));
+    }
+}
+
+static void other_data_is_written_to_it_all_the_same(void **state)
+{
+    struct disk *disk = reopen_zeroing(state, true);
+    const uint8_t *block = counting_block();
+
+    same(disk, 0, 7, 100, block);
+    assert_good(disk);
+    assert_int_equal(disk->log[0].step, SCSI_WRITE);
+    assert_memory_equal(disk->medium + 106 * 512, block, 512);
+}
+
+static void its_zeroes_are_durable_where_writes_would_be(void **state)
+{
+    struct scsi_unit_params params = disk_params();
+
+    params.write_zeroes = true;
+    for (unsigned cache = 0; cache < 2; cache++) {
+        struct disk *disk;
+
+        params.cache = cache;
+        disk = reopen(state, &params);
+        disk->unit.mode = 0;
+        same(disk, 0x00, 3, 40, zeros);
+        assert_good(disk);
+        assert_int_equal(disk->log_count, 1 + cache);
+        assert_int_equal(disk->log[0].step, SCSI_WRITE_ZEROES);
+        assert_int_equal(disk->log[0].op.fua, !cache);
+        if (cache)
+            assert_int_equal(disk->log[1].step, SCSI_FLUSH);
+    }
+}
+
+static void its_error_ends_the_command_with_the_block_that_failed(void **state)
+{
+    struct scsi_unit_params params = disk_params();
+    struct disk *disk;
+
+    params.write_zeroes = true;
+    params.max_unmap_blocks = 256;
+    params.unmap_zeros = false; /* which would bound the command, too */
+    disk = reopen(state, &params);
+    write_blocks(disk, 0, 2000, 0xdd);
+    disk->fail_at = 3;
+    disk->fail_with = (struct scsi_outcome){
+        .status = SCSI_CHECK_CONDITION, .sense_key = 0x3, .asc = 0x0c,
+        .information_valid = true, .information = 600 };
+    same(disk, 0x00, 0, 1000, zeros);
+    assert_sense(disk, 0x3, 0x0c00);
+    assert_information(disk, 600);
+    assert_int_equal(disk->log_count, 3);
+    assert_int_equal(disk->log[2].op.lba, 512);
+    assert_true(medium_is(disk, 0, 512, 0));
+    assert_true(medium_is(disk, 512, 1000, 0xdd));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -332,6 +425,10 @@ int main(void)
         TEST(past_the_end_is_refused),
         TEST(a_write_protected_unit_refuses),
         TEST(the_largest_blocks_fit_the_scratch),
+        TEST(a_device_that_writes_zeroes_gets_them_in_one_operation),
+        TEST(other_data_is_written_to_it_all_the_same),
+        TEST(its_zeroes_are_durable_where_writes_would_be),
+        TEST(its_error_ends_the_command_with_the_block_that_failed),
     };
 
     return cmocka_run_group_tests_name("write_same", tests, NULL, NULL);
