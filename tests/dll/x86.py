@@ -4,7 +4,10 @@
 DLLs are found. These are in libwine of the architecture i386, which scripts/inputs fetches and
 nothing installs: Debian's `wine` would start a 32-bit Wine from then on."""
 
+import copy
+import functools
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -44,3 +47,11 @@ def environment(of_x64, work):
     links(Path(of_x64["WINEPREFIX"]) / "drive_c/windows/syswow64", folder / "i386-windows")
     path = f"Z:{TOP}/build/windows-x86/src/dll".replace("/", "\\")
     return {**of_x64, "WINEDLLPATH": str(folder), "WINEPATH": path}
+
+
+@functools.cache
+def wow64(prefix):
+    """The same machine, for 32-bit programs."""
+    narrow = copy.copy(prefix)
+    narrow.env = environment(prefix.env, Path(os.environ["WORK"]))
+    return narrow

@@ -8,10 +8,12 @@ CLASSES = r"HKLM\SOFTWARE\Classes"
 NEIGHBOUR = CLASSES + r"\Drive\shellex\ContextMenuHandlers\Other"
 MOUNT = "{62AD20C1-8F38-452A-AB7A-F281004D0283}"
 EJECT = "{18F72BBE-CE30-4EBA-8691-911D158A883C}"
-DLL = r"C:\winspd\shellex-x64.dll"
+# arch: what registers the DLL, and where its class ids are. Both kinds of program share the rest.
+REGSVR32 = {"x64": "regsvr32", "x86": r"C:\windows\syswow64\regsvr32.exe"}
+CLASS_IDS = {"x64": "CLSID", "x86": r"Wow6432Node\CLSID"}
 VALUES = {
-    rf"CLSID\{MOUNT}\InProcServer32": {"": DLL, "ThreadingModel": "Apartment"},
-    rf"CLSID\{EJECT}\InProcServer32": {"": DLL, "ThreadingModel": "Apartment"},
+    rf"CLSID\{MOUNT}\InProcServer32": {"": "DLL", "ThreadingModel": "Apartment"},
+    rf"CLSID\{EJECT}\InProcServer32": {"": "DLL", "ThreadingModel": "Apartment"},
     "WinSpd.DiskFile": {"": "WinSpd Disk File"},
     r"WinSpd.DiskFile\shell\open": {"": "Mount", "MultiSelectModel": "Document"},
     r"WinSpd.DiskFile\shell\open\command": {"DelegateExecute": MOUNT},
@@ -21,17 +23,26 @@ TREES = [rf"CLSID\{MOUNT}", rf"CLSID\{EJECT}", "WinSpd.DiskFile",
          r"Drive\shellex\ContextMenuHandlers\WinSpd.Eject"]
 
 
+def dll_of(machine):
+    return rf"C:\winspd\shellex-{machine.arch}.dll"
+
+
 def regsvr32(machine, *options, expected=0):
-    status, output = machine.prefix.wine("regsvr32", "/s", *options, DLL)
+    status, output = machine.prefix.wine(
+        REGSVR32[machine.arch], "/s", *options, dll_of(machine))
     assert status == expected, f"regsvr32 {options}: {machine.prefix.why(status, output)}"
+
+
+def place(machine, key):
+    return CLASSES + "\\" + key.replace("CLSID", CLASS_IDS[machine.arch])
 
 
 def values(machine, key):
     """The values of a key, without the keys below it."""
     found, inside = {}, False
-    for line in machine.prefix.registry(rf"{CLASSES}\{key}").splitlines():
+    for line in machine.prefix.registry(place(machine, key)).splitlines():
         if line.startswith("HKEY"):
-            inside = line.lower().endswith(f"classes\\{key}".lower())
+            inside = line.lower().endswith(place(machine, key)[len("HKLM"):].lower())
         value = re.match(r"    (.*?)    REG_SZ    (.*)", line)
         if inside and value:
             found["" if value[1] == "(Default)" else value[1]] = value[2].rstrip()
@@ -43,7 +54,9 @@ def everything(machine):
 
 
 def its_keys_are_those_of_the_original(machine):
-    for key, wanted in VALUES.items():
+    for key, expected in VALUES.items():
+        wanted = {name: dll_of(machine) if text == "DLL" else text
+                  for name, text in expected.items()}
         found = values(machine, key)
         assert found == wanted, f"{key}: {found} is not {wanted}"
     icon = values(machine, r"WinSpd.DiskFile\DefaultIcon").get("", "")
@@ -57,7 +70,7 @@ def nothing_is_left_when_it_is_unregistered(machine):
     assert machine.prefix.registry(NEIGHBOUR), "another program's handler is gone"
     before = everything(machine)
     for tree in TREES:
-        assert not machine.prefix.registry(rf"{CLASSES}\{tree}"), tree
+        assert not machine.prefix.registry(place(machine, tree)), tree
     regsvr32(machine)
     regsvr32(machine)  # again is no error, and changes nothing
     assert everything(machine) != before

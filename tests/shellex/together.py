@@ -24,7 +24,7 @@ def image(machine, name):
 def shell(machine, *arguments, user=False):
     """The output of shelltest; user: for a user who is no administrator."""
     programs = [machine.package / "user-x64.exe"] if user else []
-    programs.append(machine.package / "shelltest.exe")
+    programs.append(machine.package / f"shelltest-{machine.arch}.exe")
     _, output = machine.prefix.wine(*programs, *arguments)
     return output.strip()
 

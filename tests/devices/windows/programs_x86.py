@@ -3,24 +3,12 @@
 """The 32-bit programs beside the 64-bit ones: each reads what the other serves. Without the 32-bit
 DLLs of Wine, which scripts/inputs fetches, these tests are skipped."""
 
-import copy
-import functools
-import os
 from contextlib import contextmanager
-from pathlib import Path
 
-import x86
 from programs import PARTS, PIPE, check, serving
+from x86 import wow64
 
 ERROR_IN_WOW64 = 0xe0000235 & 0xff  # what Wine gives back of it
-
-
-@functools.cache
-def wow64(prefix):
-    """The same machine, for 32-bit programs."""
-    narrow = copy.copy(prefix)
-    narrow.env = x86.environment(prefix.env, Path(os.environ["WORK"]))
-    return narrow
 
 
 @contextmanager

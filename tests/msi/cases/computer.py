@@ -45,7 +45,7 @@ class Computer(Machine):
         self.package.mkdir()
         for program in ("devsetup-x64.exe", "memdisk-x64.exe", "stgtest-x64.exe"):
             shutil.copy(self.parts / program, self.package / program)
-        for program in ("tests/wine/drvtest.exe", "tests/shellex/shelltest.exe"):
+        for program in ("tests/wine/drvtest.exe", "tests/shellex/shelltest-x64.exe"):
             shutil.copy(self.build / program, self.package)
         self.prefix.start()
 

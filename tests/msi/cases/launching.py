@@ -80,10 +80,10 @@ def files_are_disks(computer):
 def explorer_mounts_and_ejects(computer):
     """By the installed DLL, the installed launcher and its class; shelltest plays Explorer."""
     before = len(computer.judge_log())
-    status, output = computer.drive("shelltest", "--mount", IMAGE)
+    status, output = computer.drive("shelltest-x64", "--mount", IMAGE)
     assert status == 0, f"mount: {computer.prefix.why(status, output)}"
     number = new_disk(computer, before)
-    status, output = computer.drive("shelltest", "--eject", number)
+    status, output = computer.drive("shelltest-x64", "--eject", number)
     assert status == 0 and output.startswith("offered"), f"eject: {status} {output}"
     is_gone(computer, before)
 

@@ -15,6 +15,9 @@
 
 #include "launch/protocol.h"
 
+/* The DLL for programs such as this one. */
+#define SHELLEX L"shellex-" ARCH ".dll"
+
 extern const CLSID mount_id, eject_id;
 extern const struct test com_tests[], mount_tests[], eject_tests[], ui_tests[];
 

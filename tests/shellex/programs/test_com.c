@@ -17,7 +17,7 @@ enum { CLASSES = sizeof classes / sizeof classes[0] };
 
 HRESULT can_unload(void)
 {
-    HMODULE module = GetModuleHandleW(L"shellex-x64.dll");
+    HMODULE module = GetModuleHandleW(SHELLEX);
     HRESULT(WINAPI * call)(void);
 
     CHECK(module);
@@ -106,7 +106,7 @@ static void the_dll_stays_while_anything_is_used(void)
 static void the_dll_has_no_other_classes(void)
 {
     IUnknown *object = create(&mount_id, &IID_IUnknown), *none = object;
-    HMODULE module = GetModuleHandleW(L"shellex-x64.dll");
+    HMODULE module = GetModuleHandleW(SHELLEX);
     HRESULT(WINAPI * get)(REFCLSID, REFIID, void **);
 
     get = (HRESULT(WINAPI *)(REFCLSID, REFIID, void **))(void (*)(void))GetProcAddress(

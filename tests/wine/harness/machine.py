@@ -2,6 +2,7 @@
 # Copyright (c) 2026, the WinSpd authors
 """A Windows machine for tests: a prefix with the StorPort double, and our driver installed."""
 
+import copy
 import shutil
 
 from .prefix import PATIENCE
@@ -12,6 +13,8 @@ PROGRAMS = ("tests/wine/drvtest", "tests/wine/volumes",
 
 
 class Machine:
+    arch = "x64"
+
     def __init__(self, base, work, build, programs=PROGRAMS):
         """programs: of the cross build, besides all that ships."""
         self.programs = programs
@@ -86,6 +89,12 @@ class Machine:
 
     def last_notes(self):
         return self.judge_log().splitlines()[-5:]
+
+    def of_x86(self, prefix):
+        """The same machine for tests of 32-bit programs, which the prefix runs."""
+        narrow = copy.copy(self)
+        narrow.arch, narrow.prefix = "x86", prefix
+        return narrow
 
     def restart(self):
         """Switched off and on; what died before is remembered."""

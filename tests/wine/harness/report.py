@@ -18,22 +18,23 @@ class Report:
         self.out = out
         self.count = self.failed = 0
         self.pattern = os.environ.get("TEST", "") if pattern is None else pattern
+        self.part = ""  # the names of further tests begin with this
 
     def wanted(self, name):
-        return re.search(self.pattern, name)
+        return re.search(self.pattern, self.part + name)
 
     def ok(self, name):
         self.count += 1
-        print(f"ok {self.count} - {name}", file=self.out, flush=True)
+        print(f"ok {self.count} - {self.part}{name}", file=self.out, flush=True)
 
     def skip(self, name, reason):
         self.count += 1
-        print(f"ok {self.count} - {name} # SKIP {reason}", file=self.out, flush=True)
+        print(f"ok {self.count} - {self.part}{name} # SKIP {reason}", file=self.out, flush=True)
 
     def fail(self, name, text):
         self.count += 1
         self.failed += 1
-        print(f"not ok {self.count} - {name}", file=self.out)
+        print(f"not ok {self.count} - {self.part}{name}", file=self.out)
         for line in text.splitlines():
             print(f"# {line}", file=self.out, flush=True)
 
