@@ -14,43 +14,6 @@ enum {
     LATE_MS = 2000,
 };
 
-static SRWLOCK slot_lock = SRWLOCK_INIT;
-static DWORD slot = TLS_OUT_OF_INDEXES;
-static ULONG slot_users;
-
-bool context_hold(void)
-{
-    bool held;
-
-    AcquireSRWLockExclusive(&slot_lock);
-    if (slot_users == 0)
-        slot = TlsAlloc();
-    held = slot != TLS_OUT_OF_INDEXES;
-    slot_users += held;
-    ReleaseSRWLockExclusive(&slot_lock);
-    return held;
-}
-
-void context_release(void)
-{
-    AcquireSRWLockExclusive(&slot_lock);
-    if (--slot_users == 0) {
-        TlsFree(slot);
-        slot = TLS_OUT_OF_INDEXES;
-    }
-    ReleaseSRWLockExclusive(&slot_lock);
-}
-
-struct context *context_here(void)
-{
-    return slot == TLS_OUT_OF_INDEXES ? NULL : TlsGetValue(slot);
-}
-
-SPD_STORAGE_UNIT_OPERATION_CONTEXT *SPD_CALL SpdStorageUnitGetOperationContext(VOID)
-{
-    return (SPD_STORAGE_UNIT_OPERATION_CONTEXT *)context_here();
-}
-
 static DWORD WINAPI sibling_main(void *argument);
 
 /* Each thread starts the next one once it has its own buffer. */
@@ -91,7 +54,7 @@ static void dispatcher_run(struct dll_unit *unit, bool first)
     HANDLE sibling = NULL;
     DWORD error = ERROR_NO_SYSTEM_RESOURCES;
 
-    TlsSetValue(slot, &context);
+    context_set(&context);
     if (data)
         error = start_sibling(unit, &sibling);
     if (!error) {
@@ -106,7 +69,7 @@ static void dispatcher_run(struct dll_unit *unit, bool first)
     }
     if (first)
         end_unit(unit, &context.base);
-    TlsSetValue(slot, NULL);
+    context_set(NULL);
     if (data)
         base->BufferFree(data);
 }

@@ -33,15 +33,6 @@ struct outstanding {
     CONDITION_VARIABLE emptied;
 };
 
-/* Returns its hint; 0: there is no memory. */
-UINT64 outstanding_add(struct outstanding *table, spd_request *request);
-/* NULL: it is unknown or was answered before. */
-spd_request *outstanding_take(struct outstanding *table, UINT64 hint);
-spd_request *outstanding_take_any(struct outstanding *table);
-/* Waits until none is left, but not for ever. */
-void outstanding_wait(struct outstanding *table, DWORD milliseconds);
-void outstanding_free(struct outstanding *table);
-
 struct dll_unit {
     SPD_STORAGE_UNIT base; /* first: it is what the program sees */
     spd_unit *spd;
@@ -62,10 +53,38 @@ struct context {
     struct dll_unit *lent_to;                /* NULL: it does not serve, yet or any more */
 };
 
-void *dll_alloc(size_t size); /* zeroed */
-void dll_free(void *pointer);
+/*
+ * The files, in the order of HACKING.md: each calls only those before it, and `tests/lint` checks
+ * that.
+ */
 
-/* unit.c */
+/* memory.c */
+void *dll_alloc(size_t size); /* zeroed */
+void dll_free(void *pointer); /* NULL: does nothing */
+
+/* context.c. The first two: a unit needs the threads' slot, and no longer does. */
+bool context_hold(void);
+void context_release(void);
+void context_set(struct context *context); /* of this thread; a unit holds the slot */
+struct context *context_here(void);        /* NULL: this is no dispatcher thread */
+
+/* outstanding.c. Any thread, save for the last, which finds nobody else. */
+/* Returns its hint; 0: there is no memory. */
+UINT64 outstanding_add(struct outstanding *table, spd_request *request);
+/* NULL: it is unknown or was answered before. */
+spd_request *outstanding_take(struct outstanding *table, UINT64 hint);
+spd_request *outstanding_take_any(struct outstanding *table);
+/* Waits until none is left, but not for ever. */
+void outstanding_wait(struct outstanding *table, DWORD milliseconds);
+void outstanding_free(struct outstanding *table);
+
+/* debuglog.c. The first two: if the unit's mask has the kind. The last: the base name of the
+ * program, without .exe, cut to what fits. */
+void dll_log_request(SPD_STORAGE_UNIT *unit, SPD_IOCTL_TRANSACT_REQ *request);
+void dll_log_response(SPD_STORAGE_UNIT *unit, SPD_IOCTL_TRANSACT_RSP *response);
+void dll_program_name(WCHAR *name, DWORD count);
+
+/* end.c */
 /* The first error stays; 0 is an orderly end. */
 void dll_unit_end(struct dll_unit *unit, DWORD error);
 /* The Windows error for an error of spd.h, the last one of this thread. */
@@ -75,17 +94,5 @@ DWORD dll_error(int error);
 void dll_submit(spd_device *device, spd_request *request);
 /* The program will not answer. */
 void dll_abort(spd_request *request);
-
-/* dispatcher.c */
-bool context_hold(void); /* a unit needs the thread's slot */
-void context_release(void);
-struct context *context_here(void); /* NULL: this is no dispatcher thread */
-
-/* debuglog.c: if the unit's mask has the kind */
-void dll_log_request(SPD_STORAGE_UNIT *unit, SPD_IOCTL_TRANSACT_REQ *request);
-void dll_log_response(SPD_STORAGE_UNIT *unit, SPD_IOCTL_TRANSACT_RSP *response);
-
-/* debuglog.c: the base name of the program, without .exe, cut to what fits. */
-void dll_program_name(WCHAR *name, DWORD count);
 
 #endif

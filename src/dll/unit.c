@@ -14,17 +14,6 @@
 
 enum { NAME_MAX_BYTES = 1024 };
 
-void *dll_alloc(size_t size)
-{
-    return HeapAlloc(GetProcessHeap(), HEAP_ZERO_MEMORY, size);
-}
-
-void dll_free(void *pointer)
-{
-    if (pointer)
-        HeapFree(GetProcessHeap(), 0, pointer);
-}
-
 static PVOID SPD_CALL default_alloc(size_t size)
 {
     return HeapAlloc(GetProcessHeap(), 0, size);
@@ -33,31 +22,6 @@ static PVOID SPD_CALL default_alloc(size_t size)
 static VOID SPD_CALL default_free(PVOID pointer)
 {
     dll_free(pointer);
-}
-
-DWORD dll_error(int error)
-{
-    if (error && spd_error_system())
-        return spd_error_system();
-    switch (error) {
-    case 0:
-        return 0;
-    case SPD_ERROR_NO_MEMORY:
-    case SPD_ERROR_THREADS:
-        return ERROR_NO_SYSTEM_RESOURCES;
-    case SPD_ERROR_DOOR_MISSING:
-        return ERROR_NOT_SUPPORTED;
-    case SPD_ERROR_ADDRESS:
-        return WSAEADDRNOTAVAIL;
-    case SPD_ERROR_ADDRESS_IN_USE:
-        return WSAEADDRINUSE;
-    case SPD_ERROR_ACCESS:
-        return ERROR_ACCESS_DENIED;
-    case SPD_ERROR_SYSTEM:
-        return ERROR_GEN_FAILURE;
-    default:
-        return ERROR_INVALID_PARAMETER;
-    }
 }
 
 /* The driver takes any text, too. */
@@ -238,12 +202,6 @@ VOID SPD_CALL SpdStorageUnitDelete(SPD_STORAGE_UNIT *StorageUnit)
     SpdStorageUnitShutdown(StorageUnit);
     SpdStorageUnitWaitDispatcher(StorageUnit);
     release(dll_unit_of(StorageUnit));
-}
-
-void dll_unit_end(struct dll_unit *unit, DWORD error)
-{
-    SpdStorageUnitSetDispatcherError(&unit->base, error);
-    SpdStorageUnitShutdown(&unit->base);
 }
 
 VOID SPD_CALL SpdStorageUnitSetBufferAllocatorF(SPD_STORAGE_UNIT *StorageUnit,

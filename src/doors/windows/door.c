@@ -46,79 +46,7 @@ static const struct spd_request_ops lent_ops = {
     .map = map, .later = windows_later, .done = done
 };
 
-static void init_request(struct spd_request *request, struct windows_door *door)
-{
-    request->unit = door->door.unit;
-    request->ops = door->transport->wake && spd_unit_is_lent(request->unit) ? &lent_ops
-                                                                            : &request_ops;
-    request->task.unit = spd_unit_scsi(door->door.unit);
-    request->task.nexus = &door->nexus;
-    request->task.attribute = SCSI_SIMPLE;
-}
-
-/* The lock is held. */
-static struct windows_command *new_command(struct windows_door *door)
-{
-    struct windows_command *command = malloc(sizeof *command + door->frame_length);
-
-    if (!command)
-        return NULL;
-    memset(command, 0, sizeof *command);
-    command->event = windows_event_take();
-    if (!command->event) {
-        free(command);
-        return NULL;
-    }
-    command->door = door;
-    command->next_made = door->made;
-    door->made = command;
-    init_request(&command->request, door);
-    return command;
-}
-
-static void free_command(struct windows_command *command)
-{
-    windows_event_give(command->event);
-    free(command);
-}
-
-struct windows_command *windows_command_take(struct windows_door *door)
-{
-    struct windows_command *command;
-
-    os_mutex_lock(&door->lock);
-    command = door->free;
-    if (command)
-        door->free = command->next;
-    else
-        command = new_command(door);
-    door->busy += command != NULL;
-    os_mutex_unlock(&door->lock);
-    return command;
-}
-
-void windows_command_give_back(struct windows_command *command)
-{
-    struct windows_door *door = command->door;
-
-    os_mutex_lock(&door->lock);
-    command->next = door->free;
-    door->free = command;
-    if (--door->busy == 0) {
-        if (door->transport->idle)
-            door->transport->idle(door);
-        os_cond_broadcast(&door->idle);
-    }
-    os_mutex_unlock(&door->lock);
-}
-
 /* Makes an operation of a message. */
-
-void windows_refuse(struct windows_command *command, UINT8 asc)
-{
-    command->status = (SPD_IOCTL_STORAGE_UNIT_STATUS){ .ScsiStatus = SCSI_CHECK_CONDITION,
-        .SenseKey = SCSI_SENSE_ILLEGAL_REQUEST, .ASC = asc };
-}
 
 static struct transact_request request_of(const SPD_IOCTL_TRANSACT_REQ *from)
 {
@@ -233,7 +161,7 @@ static bool owes_nothing(struct windows_command *command, uint32_t count)
     return true;
 }
 
-void windows_command_owes_less(struct windows_command *command, uint32_t count)
+static void owes_less(struct windows_command *command, uint32_t count)
 {
     DWORD error;
 
@@ -251,7 +179,7 @@ static void done(struct spd_request *request)
 
     command->status = status_of(&request->task.outcome);
     spd_request_release(request);
-    windows_command_owes_less(command, 1);
+    owes_less(command, 1);
 }
 
 /* True: the answer is there, and the caller sends it. False: another thread has the command now. */
@@ -339,12 +267,7 @@ static char *uri_of(const struct windows_door *door, const char *name)
 
 static void free_door(struct windows_door *door)
 {
-    while (door->free) {
-        struct windows_command *command = door->free;
-
-        door->free = command->next;
-        free_command(command);
-    }
+    windows_commands_free(door);
     windows_round_close(door);
     windows_lead_destroy(&door->lead);
     os_cond_destroy(&door->idle);
@@ -361,6 +284,8 @@ static struct windows_door *new_door(struct spd_unit *unit, PCWSTR name)
         return NULL;
     door->transport = windows_is_pipe(name) ? &windows_by_pipe : &windows_by_driver;
     door->params = native ? *native->params : params_of(spd_unit_params_here(unit));
+    door->request_ops = door->transport->wake && spd_unit_is_lent(unit) ? &lent_ops : &request_ops;
+    door->owes_less = owes_less;
     door->frame_length = (DWORD)door->transport->header + door->params.MaxTransferLength;
     windows_batches_init(&door->batches);
     windows_later_init(door);

@@ -46,27 +46,6 @@ static DWORD transact(struct windows_command *command, DWORD in, DWORD out, DWOR
     return windows_finish(door->handle, error, &overlapped, got);
 }
 
-/* The driver is trusted, but it does not know the length of our frames. */
-bool windows_request_fits(
-    const struct windows_door *door, const SPD_IOCTL_TRANSACT_REQ *request, DWORD length)
-{
-    const SPD_STORAGE_UNIT_PARAMS *params = &door->params;
-    UINT32 most = params->MaxTransferLength;
-
-    switch (request->Kind) {
-    case SpdIoctlTransactReadKind:
-        return request->Op.Read.BlockCount <= most / params->BlockLength;
-    case SpdIoctlTransactWriteKind:
-        return request->Op.Write.BlockCount <= most / params->BlockLength &&
-            request->Op.Write.BlockCount * params->BlockLength <= length;
-    case SpdIoctlTransactUnmapKind:
-        return request->Op.Unmap.Count <= most / sizeof(SPD_IOCTL_UNMAP_DESCRIPTOR) &&
-            request->Op.Unmap.Count * sizeof(SPD_IOCTL_UNMAP_DESCRIPTOR) <= length;
-    default:
-        return true;
-    }
-}
-
 static DWORD receive_one(struct windows_command *command, bool answered, bool *got)
 {
     SPD_IOCTL_TRANSACT_PARAMS *block = block_of(command);

@@ -91,7 +91,7 @@ static void CALLBACK end_one(PTP_CALLBACK_INSTANCE instance, PVOID context, PTP_
             atomic_compare_exchange_strong(&command->phase, &phase, ABORTED))
             ended += cancel(command);
     }
-    windows_command_owes_less(command, ended);
+    door->owes_less(command, ended);
 }
 
 /* A share in the command, unless it has ended. */

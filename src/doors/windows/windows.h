@@ -88,6 +88,10 @@ struct windows_batches {
 struct windows_door {
     struct spd_door door; /* first */
     const struct windows_transport *transport;
+    const struct spd_request_ops *request_ops; /* of its commands */
+    /* This part of a command's `owed` is done. The caller that does the last part sends the
+     * answer. */
+    void (*owes_less)(struct windows_command *command, uint32_t count);
     SPD_STORAGE_UNIT_PARAMS params;
     struct scsi_port port;
     struct scsi_nexus nexus;
@@ -119,8 +123,6 @@ struct windows_door {
     uint32_t busy; /* commands that are not free */
 };
 
-extern const struct windows_transport windows_by_driver, windows_by_pipe;
-
 static inline void windows_queue_init(struct windows_queue *queue)
 {
     queue->first = NULL;
@@ -150,15 +152,56 @@ static inline UCHAR *windows_data(struct windows_command *command)
     return (UCHAR *)command->frame + command->door->transport->header;
 }
 
-/* Answers it with this status, replacing any other. */
-void windows_refuse(struct windows_command *command, UINT8 asc);
+/*
+ * The files, in the order of HACKING.md: each calls only those before it, and `tests/lint` checks
+ * that. Earlier files call later ones by the transport's table, and by what the door keeps of
+ * door.c.
+ */
 
+/* lengths.c. The longest transfers of units, for SpdIoctlTransact(). known: 0 if it is not. forget:
+ * when units have gone. */
+void windows_note_transfer_length(UINT32 btl, UINT32 length);
+UINT32 windows_known_transfer_length(UINT32 btl);
+void windows_forget_transfer_lengths(void);
+
+/* ioctl.c */
+/* SpdIoctlProvision(), and the version of the driver; 0: it is older than its versions. */
+DWORD windows_provision(
+    HANDLE device, const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, UINT32 *btl, UINT32 *version);
+HANDLE windows_event_take(void); /* manual-reset; NULL: none could be made */
+void windows_event_give(HANDLE event);
+/* The first begins a call, with overlapped->hEvent from windows_unported(); the other ends it. */
+HANDLE windows_unported(HANDLE event);
+DWORD windows_service_begin(
+    HANDLE device, void *block, DWORD in, DWORD out, OVERLAPPED *overlapped);
+DWORD windows_finish(HANDLE device, DWORD error, OVERLAPPED *overlapped, DWORD *got);
+/* Both. */
+DWORD windows_service(HANDLE device, void *block, DWORD in, DWORD out, DWORD *got);
+DWORD windows_control(HANDLE device, DWORD code, void *in, DWORD in_length, void *out,
+    DWORD out_length, DWORD *got);
+
+/* message.c */
+/* The parts of an answer that count: the rest of its structure comes from a program's stack. */
+SPD_IOCTL_TRANSACT_RSP windows_answer(
+    UINT64 hint, UINT8 kind, const SPD_IOCTL_STORAGE_UNIT_STATUS *status);
+void windows_block_init(SPD_IOCTL_TRANSACT_PARAMS *block, UINT32 btl, bool wants_request);
+/* Whether the message fits into a frame, and has the length that it announces. */
+bool windows_request_fits(
+    const struct windows_door *door, const SPD_IOCTL_TRANSACT_REQ *request, DWORD length);
+
+/* command.c */
 /* NULL: there is no memory. */
 struct windows_command *windows_command_take(struct windows_door *door);
 void windows_command_give_back(struct windows_command *command);
+/* Answers it with this status, replacing any other. */
+void windows_refuse(struct windows_command *command, UINT8 asc);
+/* None is busy. */
+void windows_commands_free(struct windows_door *door);
 
-/* This part of `owed` is done. The caller that does the last part sends the answer. */
-void windows_command_owes_less(struct windows_command *command, uint32_t count);
+/* session.c: lines of the log about users of the unit. The first of several ends counts. */
+void windows_session_begins(struct windows_door *door);
+/* error: of Windows; 0: none. */
+void windows_session_ends(struct windows_door *door, enum spd_ending ending, DWORD error);
 
 /* round.c */
 /* Around the start of the request. The latter returns the part of `owed` that is done. */
@@ -184,45 +227,12 @@ bool windows_later_go_on(struct windows_door *door);
 /* No thread is lent any more: waiting commands end, and so do those that would wait. */
 void windows_later_end(struct windows_door *door);
 
-/* session.c: lines of the log about users of the unit. The first of several ends counts. */
-void windows_session_begins(struct windows_door *door);
-/* error: of Windows; 0: none. */
-void windows_session_ends(struct windows_door *door, enum spd_ending ending, DWORD error);
-
-/* pipe.c */
-bool windows_is_pipe(PCWSTR name);
-
 /* batch.c */
 void windows_batches_init(struct windows_batches *batches);
 DWORD windows_batch_receive(struct windows_command **command, bool answered, bool *got);
 
-/* driver.c: whether the message fits into a frame, and has the length that it announces. */
-bool windows_request_fits(
-    const struct windows_door *door, const SPD_IOCTL_TRANSACT_REQ *request, DWORD length);
-
-/* transact.c */
-/* The parts of an answer that count: the rest of its structure comes from a program's stack. */
-SPD_IOCTL_TRANSACT_RSP windows_answer(
-    UINT64 hint, UINT8 kind, const SPD_IOCTL_STORAGE_UNIT_STATUS *status);
-void windows_block_init(SPD_IOCTL_TRANSACT_PARAMS *block, UINT32 btl, bool wants_request);
-/* Tells SpdIoctlTransact() of a unit; and that units have gone. */
-void windows_note_transfer_length(UINT32 btl, UINT32 length);
-void windows_forget_transfer_lengths(void);
-
-/* ioctl.c */
-/* SpdIoctlProvision(), and the version of the driver; 0: it is older than its versions. */
-DWORD windows_provision(
-    HANDLE device, const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, UINT32 *btl, UINT32 *version);
-HANDLE windows_event_take(void); /* manual-reset; NULL: none could be made */
-void windows_event_give(HANDLE event);
-/* The first begins a call, with overlapped->hEvent from windows_unported(); the other ends it. */
-HANDLE windows_unported(HANDLE event);
-DWORD windows_service_begin(
-    HANDLE device, void *block, DWORD in, DWORD out, OVERLAPPED *overlapped);
-DWORD windows_finish(HANDLE device, DWORD error, OVERLAPPED *overlapped, DWORD *got);
-/* Both. */
-DWORD windows_service(HANDLE device, void *block, DWORD in, DWORD out, DWORD *got);
-DWORD windows_control(HANDLE device, DWORD code, void *in, DWORD in_length, void *out,
-    DWORD out_length, DWORD *got);
+/* driver.c and pipe.c */
+extern const struct windows_transport windows_by_driver, windows_by_pipe;
+bool windows_is_pipe(PCWSTR name);
 
 #endif
