@@ -15,6 +15,7 @@ static struct {
     struct sys_adapter *adapter;
 } instance;
 
+_Requires_lock_not_held_(instance.lock)
 static bool set_instance(struct sys_adapter *from, struct sys_adapter *to)
 {
     bool was;
@@ -28,6 +29,7 @@ static bool set_instance(struct sys_adapter *from, struct sys_adapter *to)
     return was;
 }
 
+_Requires_lock_not_held_(instance.lock)
 struct sys_adapter *sys_adapter_get(void)
 {
     struct sys_adapter *adapter;
@@ -61,6 +63,7 @@ static void set_timer(struct sys_adapter *adapter)
     KeSetTimerEx(&adapter->timer, second, 1000, &adapter->dpc);
 }
 
+_Requires_no_locks_held_
 static VOID NTAPI tick(PKDPC dpc, PVOID context, PVOID argument1, PVOID argument2)
 {
     struct sys_adapter *adapter = context;
@@ -110,6 +113,7 @@ static void configure(const struct sys_adapter *adapter, PSTOR_PORT_CONFIGURATIO
     config->VirtualDevice = TRUE;
 }
 
+_No_competing_thread_
 static ULONG NTAPI find_adapter(PVOID extension, PVOID context, PVOID bus, PVOID lower,
     PCHAR arguments, PSTOR_PORT_CONFIGURATION config, PBOOLEAN again)
 {
@@ -149,6 +153,7 @@ static BOOLEAN NTAPI reset_bus(PVOID extension, ULONG path)
 }
 
 /* No IRP of the driver is pended any more, and units do not outlive their servers' requests. */
+_Requires_no_locks_held_
 static VOID NTAPI complete_service_irps(PVOID extension)
 {
     struct sys_adapter *adapter = extension;
@@ -184,6 +189,7 @@ static SCSI_ADAPTER_CONTROL_STATUS NTAPI control(
     }
 }
 
+_Requires_lock_not_held_(adapter->lock)
 static void stop_timer(struct sys_adapter *adapter)
 {
     KIRQL irql;

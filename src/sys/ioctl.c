@@ -46,6 +46,7 @@ static NTSTATUS unprovision(struct sys_adapter *adapter, struct call *call)
     return sys_unit_unprovision(adapter, &block->Dir.Par.Guid, call->caller);
 }
 
+_Requires_lock_not_held_(adapter->lock)
 static NTSTATUS list(struct sys_adapter *adapter, struct call *call)
 {
     UINT32 *btls = call->block;
@@ -117,6 +118,7 @@ static NTSTATUS transfer_length(struct sys_adapter *adapter, struct call *call)
 }
 
 /* Only the owner may do so, and it may name any process. */
+_Requires_lock_not_held_(adapter->lock)
 static NTSTATUS redirect(struct sys_adapter *adapter, struct sys_unit *unit,
     struct sys_process *server, PEPROCESS caller)
 {

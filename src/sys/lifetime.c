@@ -66,7 +66,6 @@ static void end(PIRP irp)
     sys_complete_irp(adapter, irp, STATUS_CANCELLED, 0);
 }
 
-/* The adapter's lock is held. */
 bool sys_lifetime_held(const struct sys_process *process)
 {
     const LIST_ENTRY *at;
@@ -81,14 +80,14 @@ bool sys_lifetime_held(const struct sys_process *process)
     return false;
 }
 
-/* The adapter's lock is held. */
+_Requires_lock_held_(process->adapter->lock)
 static void insert(struct sys_process *process, PIRP irp)
 {
     InsertTailList(&process->lifetimes, &irp->Tail.Overlay.ListEntry);
     process->lifetime_count++;
 }
 
-/* The adapter's lock is held. */
+_Requires_lock_held_(process->adapter->lock)
 static void remove(struct sys_process *process, PIRP irp)
 {
     RemoveEntryList(&irp->Tail.Overlay.ListEntry);
@@ -97,6 +96,7 @@ static void remove(struct sys_process *process, PIRP irp)
 
 /* It owns the IRP. The units go first: a program that waits for the end of the process finds
  * none. */
+_Requires_no_locks_held_
 static VOID NTAPI cancel(PDEVICE_OBJECT device, PIRP irp)
 {
     struct sys_process *process = process_of(irp);
@@ -117,6 +117,7 @@ static VOID NTAPI cancel(PDEVICE_OBJECT device, PIRP irp)
 
 /* STATUS_PENDING, or the request is not in the list. Once it is pended, the adapter may go with it
  * at any time. */
+_Requires_lock_not_held_(process->adapter->lock)
 static NTSTATUS pend(struct sys_process *process, PIRP irp)
 {
     struct sys_adapter *adapter = process->adapter;
@@ -165,7 +166,8 @@ NTSTATUS sys_lifetime_begin(
     return status;
 }
 
-/* The adapter's lock is held. A request that is being cancelled is left to its canceller. */
+/* A request that is being cancelled is left to its canceller. */
+_Requires_lock_held_(process->adapter->lock)
 static void take_all(struct sys_process *process, PLIST_ENTRY irps)
 {
     PLIST_ENTRY at, next;

@@ -91,14 +91,16 @@ static void put_lost(WCHAR text[TEXT_MAX], ULONG lost)
 }
 
 /* False: there were too many of this kind. The next event counts the lost ones. */
+_Requires_lock_not_held_(adapter->lock)
 static bool allowed(struct sys_adapter *adapter, enum sys_event event, ULONG *lost)
 {
-    struct sys_log *log = &adapter->logs[event];
+    struct sys_log *log;
     uint32_t now = adapter->ticks;
     bool allow;
     KIRQL irql;
 
     KeAcquireSpinLock(&adapter->lock, &irql);
+    log = &adapter->logs[event];
     if (!log->count || now - log->begin >= PERIOD) {
         log->begin = now;
         log->count = 0;

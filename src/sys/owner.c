@@ -12,7 +12,9 @@
 
 #include "sys.h"
 
-/* The adapter's lock is held. The unit lives on, for its grace. */
+/* The unit lives on, for its grace. */
+_Requires_lock_held_(unit->adapter->lock)
+_Requires_lock_not_held_(unit->lock)
 static struct sys_process *orphan(struct sys_unit *unit, PLIST_ENTRY irps)
 {
     KIRQL irql;
@@ -27,6 +29,7 @@ static struct sys_process *orphan(struct sys_unit *unit, PLIST_ENTRY irps)
 }
 
 /* The unit may have been removed, or abandoned and taken over, since it was looked for. */
+_Requires_lock_not_held_(unit->adapter->lock)
 static void abandon(struct sys_unit *unit, struct sys_process *owner)
 {
     struct sys_adapter *adapter = unit->adapter;

@@ -35,6 +35,7 @@ static bool scsi_address(PDEVICE_OBJECT device, PSCSI_ADDRESS address)
 }
 
 /* The first device wins: an old one, vanished and not yet removed, may have the same address. */
+_Requires_lock_not_held_(adapter->lock)
 static void remember(struct sys_adapter *adapter, PDEVICE_OBJECT device)
 {
     struct sys_unit *unit;
@@ -55,6 +56,7 @@ static void remember(struct sys_adapter *adapter, PDEVICE_OBJECT device)
 }
 
 /* A reference, or NULL. */
+_Requires_lock_not_held_(adapter->lock)
 static struct sys_unit *unit_of(struct sys_adapter *adapter, PDEVICE_OBJECT device)
 {
     struct sys_unit *found = NULL;
@@ -76,6 +78,7 @@ static struct sys_unit *unit_of(struct sys_adapter *adapter, PDEVICE_OBJECT devi
 }
 
 /* The disk has vanished: its unit went first, and another may have its address by now. */
+_Requires_lock_not_held_(adapter->lock)
 static void forget(struct sys_adapter *adapter, PDEVICE_OBJECT device)
 {
     struct sys_unit *unit = unit_of(adapter, device);

@@ -11,7 +11,8 @@
 
 #include "sys.h"
 
-/* The adapter's lock is held; no reference. */
+/* No reference. */
+_Requires_lock_held_(adapter->lock)
 static struct sys_process *find(struct sys_adapter *adapter, PEPROCESS object)
 {
     PLIST_ENTRY at;
@@ -38,6 +39,7 @@ struct sys_process *sys_process_find(struct sys_adapter *adapter, PEPROCESS obje
     return process;
 }
 
+_No_competing_thread_
 static struct sys_process *process_new(struct sys_adapter *adapter, PEPROCESS object)
 {
     struct sys_process *process = sys_allocate(sizeof *process);

@@ -5,7 +5,8 @@
 
 #include "sys.h"
 
-/* The unit's lock is held. The waiting requests that go on are added to `granted`, for run(). */
+/* The waiting requests that go on are added to `granted`, for run(). */
+_Requires_lock_held_(CONTAINING_RECORD(waiters, struct sys_request, waiter)->unit->lock)
 static void go_on(struct ioq_waiter *waiters, PLIST_ENTRY granted)
 {
     for (; waiters; waiters = waiters->next) {
@@ -22,8 +23,8 @@ static struct ioq_flow *flow_of(struct sys_unit *unit, enum ioq_place place)
     return &unit->nexus.flows[place];
 }
 
-/* The unit's lock is held. False: it waits. No waiting request goes on: there is only one flow, and
- * none is refused. */
+/* False: it waits. No waiting request goes on: there is only one flow, and none is refused. */
+_Requires_lock_held_(unit->lock)
 static bool gate_enter(struct sys_unit *unit, struct sys_request *request)
 {
     struct ioq_waiter *waiter = &request->waiter;
@@ -35,7 +36,8 @@ static bool gate_enter(struct sys_unit *unit, struct sys_request *request)
     return waiter->inside;
 }
 
-/* The unit's lock is held. A waiting request that was taken out kept others out, too. */
+/* A waiting request that was taken out kept others out, too. */
+_Requires_lock_held_(unit->lock)
 static void gate_leave(struct sys_unit *unit, struct sys_request *request, PLIST_ENTRY granted)
 {
     struct ioq_waiter *waiter = &request->waiter;
@@ -51,7 +53,7 @@ static void gate_leave(struct sys_unit *unit, struct sys_request *request, PLIST
  * are, and need not be counted.
  */
 
-/* The unit's lock is held. */
+_Requires_lock_held_(unit->lock)
 static void scratch_leave(struct sys_unit *unit, struct sys_request *request, PLIST_ENTRY granted)
 {
     if (request->waiter.holds)
@@ -67,6 +69,7 @@ static void set_deadline(struct sys_request *request)
 }
 
 /* False: the request is parked. A doomed request goes on to its end. */
+_Requires_lock_not_held_(request->unit->lock)
 static bool scratch_enter(struct sys_request *request)
 {
     struct sys_unit *unit = request->unit;
@@ -88,6 +91,7 @@ static bool scratch_enter(struct sys_request *request)
 }
 
 /* The last of a request. Requests that it kept out go to `granted`. */
+_Requires_lock_not_held_(request->unit->lock)
 static void finish(struct sys_request *request, PLIST_ENTRY granted)
 {
     struct sys_unit *unit = request->unit;
@@ -110,7 +114,8 @@ static void finish(struct sys_request *request, PLIST_ENTRY granted)
     sys_unit_put(unit);
 }
 
-/* The unit's lock is held. The transaction that got the request; NULL: it is pending. */
+/* The transaction that got the request; NULL: it is pending. */
+_Requires_lock_held_(unit->lock)
 static struct sys_wait *matched(
     struct sys_unit *unit, enum ioq_result result, struct ioq_server *server, uint64_t *hint)
 {
@@ -142,6 +147,7 @@ static void deliver(struct sys_wait *wait, struct sys_request *request, uint64_t
 
 /* Gets the memory that the engine asks for, and returns its next step. SCSI_SCRATCH: there is no
  * memory. */
+_Requires_lock_not_held_(request->unit->lock)
 static enum scsi_step provide(struct sys_request *request, enum scsi_step step)
 {
     static const struct scsi_outcome none = { .status = SCSI_TASK_SET_FULL };
@@ -169,10 +175,12 @@ static enum scsi_step provide(struct sys_request *request, enum scsi_step step)
     return step;
 }
 
-/* Goes on up to a block operation, through memory and the gate. Returns the step that the engine
- * then wants; SCSI_DONE: it has ended, or (doomed) has to be ended. With SCSI_ENTER it is parked;
- * other than with these the unit's lock is held. */
-static enum scsi_step enter(struct sys_request *request, enum scsi_step step, KIRQL *irql)
+/* Goes on up to a block operation, through memory and the gate. True: it comes to one. False: it is
+ * parked, or has ended; requests that it kept out go to `granted`. */
+_Requires_lock_not_held_(request->unit->lock)
+_When_(return, _Acquires_lock_(request->unit->lock))
+static bool enter(
+    struct sys_request *request, enum scsi_step step, PLIST_ENTRY granted, KIRQL *irql)
 {
     struct sys_unit *unit = request->unit;
 
@@ -181,27 +189,28 @@ static enum scsi_step enter(struct sys_request *request, enum scsi_step step, KI
         bool parked, admitted;
 
         if (step == SCSI_SCRATCH)
-            return SCSI_ENTER;
+            return false;
         request->step = step;
         KeAcquireSpinLock(&unit->lock, irql);
         if (request->doomed) {
             KeReleaseSpinLock(&unit->lock, *irql);
-            return SCSI_DONE;
+            break;
         }
         set_deadline(request);
         parked = !request->waiter.inside && !gate_enter(unit, request);
         admitted = !parked && scsi_admit(&request->task, &outcome);
         if (admitted && step != SCSI_ENTER)
-            return step;
+            return true;
         KeReleaseSpinLock(&unit->lock, *irql);
         if (parked)
-            return SCSI_ENTER;
+            return false;
         step = scsi_resume(&request->task, &outcome);
     }
-    return SCSI_DONE;
+    finish(request, granted);
+    return false;
 }
 
-/* The unit's lock is held. */
+_Requires_lock_held_(request->unit->lock)
 static void doom(struct sys_request *request, enum sys_doom why)
 {
     request->doomed = (uint8_t)why;
@@ -221,10 +230,7 @@ static void advance(
     enum ioq_result result;
     KIRQL irql;
 
-    step = enter(request, step, &irql);
-    if (step == SCSI_DONE)
-        finish(request, granted);
-    if (step == SCSI_DONE || step == SCSI_ENTER)
+    if (!enter(request, step, granted, &irql))
         return;
     if (hint)
         ioq_complete(&unit->ioq, hint);
@@ -280,8 +286,7 @@ void sys_request_start(struct sys_unit *unit, struct sys_request *request)
     run(&granted);
 }
 
-/* The unit's lock is held. Requests that are not busy go to `ended`, for
- * sys_request_finish_all(). */
+/* Requests that are not busy go to `ended`, for sys_request_finish_all(). */
 void sys_request_doom(struct sys_request *request, enum sys_doom why, PLIST_ENTRY ended)
 {
     struct sys_unit *unit = request->unit;
@@ -308,8 +313,8 @@ void sys_request_finish_all(PLIST_ENTRY ended)
     run(&granted);
 }
 
-/* The unit's lock is held, and its server has changed. A request that is being delivered to the
- * former server becomes pending again afterwards: no one else could answer it. */
+/* Its server has changed. A request that is being delivered to the former server becomes pending
+ * again afterwards: no one else could answer it. */
 void sys_request_redirect(struct sys_unit *unit)
 {
     PLIST_ENTRY at;
@@ -321,7 +326,8 @@ void sys_request_redirect(struct sys_unit *unit)
     }
 }
 
-/* The unit's lock is held. The transaction that gets the request in the place of the former one. */
+/* The transaction that gets the request in the place of the former one. */
+_Requires_lock_held_(unit->lock)
 static struct sys_wait *deliver_again(
     struct sys_unit *unit, struct sys_request *request, uint64_t *hint)
 {

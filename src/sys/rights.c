@@ -5,14 +5,13 @@
 
 #include "sys.h"
 
-/* The adapter's lock is held. */
 bool sys_owner_is(const struct sys_unit *unit, PEPROCESS caller)
 {
     return unit->owner && unit->owner->object == caller;
 }
 
-/* The adapter's lock is held. Within the grace the unit belongs to no process, but to the user of
- * the process that has ended; administrators may clean up. */
+/* Within the grace the unit belongs to no process, but to the user of the process that has ended;
+ * administrators may clean up. */
 bool sys_owner_lets_remove(
     const struct sys_unit *unit, PEPROCESS caller, const struct sys_user *user, bool administrator)
 {
@@ -21,7 +20,6 @@ bool sys_owner_lets_remove(
     return administrator || sys_user_is(user, &unit->user);
 }
 
-/* The unit's lock is held. */
 bool sys_owner_lets_serve(const struct sys_unit *unit, PEPROCESS caller)
 {
     return unit->server && unit->server->object == caller;

@@ -163,6 +163,7 @@ static void flush(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
 /* A doomed request that is busy ends when that work is done. SRBs that ended others are completed
  * after these, so that none moves data after its reset. An SRB without an extension cannot wait for
  * them, and fails. */
+_Requires_lock_not_held_(adapter->lock)
 static void complete_after(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
 {
     struct sys_request *request = srb->SrbExtension ? request_of(srb) : NULL;
@@ -181,6 +182,7 @@ static void complete_after(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
 }
 
 /* Every request of the unit ends, and every initiator gets a unit attention. */
+_Requires_lock_not_held_(unit->lock)
 static void reset(struct sys_unit *unit, enum scsi_attention attention)
 {
     LIST_ENTRY ended;
@@ -259,6 +261,7 @@ static void reset_bus(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
 }
 
 /* NextSrb is the one to abort. Only requests on the unit's own list are touched. */
+_Requires_no_locks_held_
 static void abort_command(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb)
 {
     struct sys_unit *unit = unit_of(adapter, srb);

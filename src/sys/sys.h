@@ -10,7 +10,9 @@
  *
  * Nothing here blocks. A unit's lock guards its queue, its gate, its share of scratch, and the list
  * and flags of its requests. The adapter's lock guards the table of units, their owners, lifetimes
- * and the scratch pool. The adapter's comes first when both are held. Data is moved, the engine
+ * and the scratch pool. The adapter's comes first when both are held. Annotations (SAL) say which
+ * lock guards a member, and which a function needs or takes; `tests/lint` holds the files to them.
+ * A function without _IRQL_requires_max_ may be called at DISPATCH_LEVEL. Data is moved, the engine
  * runs, and SRBs and IRPs are completed with no lock held. A request is `busy` meanwhile. A thread
  * that wants to end it sets `doomed`, and the thread that is busy with it ends it. All of this is
  * at DISPATCH_LEVEL, so a thread that waits for busy requests does not keep them from their
@@ -22,6 +24,7 @@
 
 #include "vstorport.h"
 
+#include <driverspecs.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -83,26 +86,26 @@ struct sys_unit;
 
 struct sys_adapter {
     KSPIN_LOCK lock;
-    LIST_ENTRY processes;     /* struct sys_process */
-    uint32_t generation;      /* the highest hint of the units that are gone */
+    _Guarded_by_(lock) LIST_ENTRY processes; /* struct sys_process */
+    _Guarded_by_(lock) uint32_t generation;  /* the highest hint of the units that are gone */
+    _Guarded_by_(lock) bool closing;         /* the timer does nothing any more */
     _Atomic bool stopped;     /* nothing is pended any more; set with the lock held */
-    bool closing;             /* the timer does nothing any more */
     volatile LONG users;      /* IRPs of disks that look at it, and itself */
     KEVENT unused;            /* users is 0 */
     struct sys_settings settings;
     _Atomic uint32_t ending;  /* doomed requests that are not completed yet */
     _Atomic uint32_t leaving; /* requests, and units, that are in no list or table any more */
-    LIST_ENTRY resets;        /* SRBs that wait until there are none, struct sys_request */
-    PVOID scratch;            /* free buffers, each begins with the next one's address */
-    ULONG scratch_free;
+    _Guarded_by_(lock) LIST_ENTRY resets; /* SRBs that wait until there are none, sys_request */
+    _Guarded_by_(lock) PVOID scratch;     /* free buffers: each begins with the next's address */
+    _Guarded_by_(lock) ULONG scratch_free;
     KTIMER timer;
     KDPC dpc;
     KEVENT idle;              /* the timer's DPC does not run */
     _Atomic uint32_t ticks;   /* seconds since the start */
-    struct sys_log logs[SYS_EVENT_COUNT];
+    _Guarded_by_(lock) struct sys_log logs[SYS_EVENT_COUNT];
     struct scsi_port port;    /* answers if there is no unit */
     struct scsi_nexus nexus;
-    struct sys_unit *units[]; /* settings.capacity, by number */
+    _Guarded_by_(lock) struct sys_unit *units[]; /* settings.capacity, by number */
 };
 
 struct sys_user {
@@ -112,12 +115,12 @@ struct sys_user {
 
 /* A process that owns or serves units, or has a LIFETIME request. */
 struct sys_process {
-    LIST_ENTRY all;                /* in adapter->processes */
     struct sys_adapter *adapter;
+    _Guarded_by_(adapter->lock) LIST_ENTRY all; /* in adapter->processes */
     PEPROCESS object;              /* referenced */
     _Atomic uint32_t references;
-    LIST_ENTRY lifetimes;          /* pended LIFETIME requests, IRPs. Adapter's lock */
-    ULONG lifetime_count;          /* Adapter's lock */
+    _Guarded_by_(adapter->lock) LIST_ENTRY lifetimes; /* pended LIFETIME requests, IRPs */
+    _Guarded_by_(adapter->lock) ULONG lifetime_count;
     _Atomic uint32_t version;      /* its announced version; 0: none */
     _Atomic uint32_t pended;       /* requests of any kind */
     _Atomic uint32_t pended_pages; /* of their buffers */
@@ -134,7 +137,7 @@ enum sys_doom {
 /* An SRB; lives in its SrbExtension. */
 struct sys_request {
     struct ioq_request queued;
-    LIST_ENTRY all;             /* in unit->requests */
+    _Guarded_by_(unit->lock) LIST_ENTRY all; /* in unit->requests */
     LIST_ENTRY link;            /* in the list of the thread that is busy with it */
     struct ioq_waiter waiter;   /* at the gate, or for scratch */
     PSCSI_REQUEST_BLOCK srb;
@@ -146,8 +149,9 @@ struct sys_request {
     uint64_t hint;              /* under which it is being delivered */
     uint32_t deadline;          /* in ticks */
     bool busy;                  /* a thread works on it without the lock */
-    bool awaited;               /* counted in adapter->ending */
-    bool astray;                /* being delivered to a server that may not answer it any more */
+    _Guarded_by_(unit->lock) bool awaited; /* counted in adapter->ending */
+    /* It is being delivered to a server that may not answer it any more. */
+    _Guarded_by_(unit->lock) bool astray;
     _Atomic uint8_t doomed;     /* enum sys_doom; set with the unit's lock held */
 };
 
@@ -172,29 +176,31 @@ struct sys_unit {
     UINT32 btl;
     SPD_IOCTL_STORAGE_UNIT_PARAMS params;
     struct sys_process *maker;  /* referenced, as long as the unit is there */
-    struct sys_process *owner;  /* referenced; NULL within the grace. Adapter's lock */
-    struct sys_process *late;   /* referenced: the former owner, within the grace, else NULL */
+    _Guarded_by_(adapter->lock) struct sys_process *owner; /* referenced; NULL within the grace */
+    /* Referenced: the former owner, within the grace, else NULL. */
+    _Guarded_by_(adapter->lock) struct sys_process *late;
     struct sys_user user;       /* of the owner, also within the grace */
-    uint32_t grace_end;         /* in ticks, when owner is NULL. Adapter's lock */
-    PDEVICE_OBJECT disk;        /* PnP's device of this unit; only compared. Adapter's lock */
+    _Guarded_by_(adapter->lock) uint32_t grace_end; /* in ticks, when owner is NULL */
+    _Guarded_by_(adapter->lock) PDEVICE_OBJECT disk; /* PnP's, of this unit; only compared */
 
     KSPIN_LOCK lock;
-    struct sys_process *server; /* referenced: who may transact; NULL within the grace */
-    struct ioq ioq;             /* only the server's transactions wait in it */
-    LIST_ENTRY requests;        /* all there are, oldest first */
-    struct ioq_gate gate;       /* nobody is refused: requests have deadlines */
-    struct ioq_share scratch;   /* share of requests, save those that are always answered */
-    bool orphan;                /* no program serves: requests wait without a deadline */
-    uint64_t calls;             /* transactions that brought requests */
-    uint64_t brought;           /* those requests */
-    uint64_t together;          /* requests that did not come alone */
+    /* Referenced: the process that may transact; NULL within the grace. */
+    _Guarded_by_(lock) struct sys_process *server;
+    _Guarded_by_(lock) struct ioq ioq;           /* only the server's transactions wait in it */
+    _Guarded_by_(lock) LIST_ENTRY requests;      /* all there are, oldest first */
+    _Guarded_by_(lock) struct ioq_gate gate;     /* nobody is refused: requests have deadlines */
+    _Guarded_by_(lock) struct ioq_share scratch; /* of requests, save those always answered */
+    _Guarded_by_(lock) bool orphan;      /* no program serves: requests wait without a deadline */
+    _Guarded_by_(lock) uint64_t calls;   /* transactions that brought requests */
+    _Guarded_by_(lock) uint64_t brought; /* those requests */
+    _Guarded_by_(lock) uint64_t together; /* requests that did not come alone */
 
     struct scsi_unit scsi;
     struct scsi_nexus nexus;
     struct scsi_port port;
     uint64_t lun;
-    UCHAR designators[12];
-    struct ioq_slot slots[SYS_QUEUE_DEPTH];
+    _Guarded_by_(lock) UCHAR designators[12];
+    _Guarded_by_(lock) struct ioq_slot slots[SYS_QUEUE_DEPTH];
 };
 
 /*
@@ -202,15 +208,19 @@ struct sys_unit {
  */
 
 /* memory.c: memory that is not paged. prepare comes before the rest, as with other files. */
+_IRQL_requires_max_(PASSIVE_LEVEL)
 void sys_memory_prepare(void);
 PVOID sys_allocate(SIZE_T length);
 void sys_free(PVOID memory);
 
 /* registry.c */
+_IRQL_requires_max_(PASSIVE_LEVEL)
 void sys_registry_read(PUNICODE_STRING path, struct sys_settings *settings);
 
 /* user.c */
+_IRQL_requires_max_(PASSIVE_LEVEL)
 void sys_user_of(PEPROCESS object, struct sys_user *user);
+_IRQL_requires_max_(PASSIVE_LEVEL)
 bool sys_user_is_administrator(PEPROCESS object);
 bool sys_user_is(const struct sys_user *user, const struct sys_user *other);
 
@@ -242,15 +252,20 @@ struct sys_version {
 extern const volatile struct sys_version sys_version;
 
 /* log.c */
+_Requires_lock_not_held_(adapter->lock)
 void sys_log(struct sys_adapter *adapter, enum sys_event event, UINT32 btl, ULONG number);
 
 /* process.c. find and get return a reference, or NULL: get where memory lacks. hold returns the
  * process; put is called without a lock. False of pend: the process has too much pending. */
+_Requires_lock_not_held_(adapter->lock)
 struct sys_process *sys_process_find(struct sys_adapter *adapter, PEPROCESS object);
+_Requires_lock_not_held_(adapter->lock)
 struct sys_process *sys_process_get(struct sys_adapter *adapter, PEPROCESS object);
 struct sys_process *sys_process_hold(struct sys_process *process);
+_Requires_lock_not_held_(process->adapter->lock)
 void sys_process_put(struct sys_process *process);
 bool sys_process_pend(struct sys_process *process, PIRP irp);
+_Requires_lock_not_held_(process->adapter->lock)
 void sys_process_unpend(struct sys_process *process, PIRP irp);
 
 static inline void sys_complete_irp(
@@ -262,91 +277,137 @@ static inline void sys_complete_irp(
 }
 
 /* scratch.c */
+_Requires_lock_not_held_(adapter->lock)
 PVOID sys_scratch_take(struct sys_adapter *adapter);
+_Requires_lock_not_held_(adapter->lock)
 void sys_scratch_give(struct sys_adapter *adapter, PVOID scratch);
+_No_competing_thread_
 void sys_scratch_free_all(struct sys_adapter *adapter);
 
 /* rights.c */
+_Requires_lock_held_(unit->adapter->lock)
 bool sys_owner_is(const struct sys_unit *unit, PEPROCESS caller);
+_Requires_lock_held_(unit->adapter->lock)
 bool sys_owner_lets_remove(const struct sys_unit *unit, PEPROCESS caller,
     const struct sys_user *user, bool administrator);
+_Requires_lock_held_(unit->lock)
 bool sys_owner_lets_serve(const struct sys_unit *unit, PEPROCESS caller);
 
 /* table.c. The first two return a reference, or NULL. */
+_Requires_lock_not_held_(adapter->lock)
 struct sys_unit *sys_unit_get(struct sys_adapter *adapter, UINT32 btl);
-struct sys_unit *sys_unit_reference(struct sys_unit *unit); /* the adapter's lock is held */
-bool sys_unit_is_there(const struct sys_unit *unit); /* in the table. The adapter's lock is held */
+_Requires_lock_held_(unit->adapter->lock)
+struct sys_unit *sys_unit_reference(struct sys_unit *unit);
+_Requires_lock_held_(unit->adapter->lock)
+bool sys_unit_is_there(const struct sys_unit *unit); /* in the table */
+_Requires_lock_not_held_(unit->adapter->lock)
 void sys_unit_put(struct sys_unit *unit);
 
 /* lifetime.c. on_gone is called without a lock, with a reference to the process. */
+_IRQL_requires_max_(PASSIVE_LEVEL)
 void sys_lifetime_prepare(
     void (*on_gone)(struct sys_adapter *adapter, struct sys_process *process));
+_Requires_lock_not_held_(adapter->lock)
 NTSTATUS sys_lifetime_begin(
     struct sys_adapter *adapter, PIRP irp, PEPROCESS caller, UINT32 version);
+_Requires_lock_held_(process->adapter->lock)
 bool sys_lifetime_held(const struct sys_process *process);
+_Requires_lock_not_held_(adapter->lock)
 void sys_lifetime_end_all(struct sys_adapter *adapter);
 
 /* status.c */
 void sys_srb_complete(struct sys_adapter *adapter, PSCSI_REQUEST_BLOCK srb, UCHAR status);
 void sys_srb_store_status(struct sys_request *request);
+_Requires_lock_not_held_(request->unit->adapter->lock)
 void sys_srb_finish(struct sys_request *request);
+_Requires_lock_not_held_(adapter->lock)
 void sys_srb_ended(struct sys_adapter *adapter);
 
 /* deliver.c: brings requests, linked by `link` and each with its hint, to a transaction. It
  * calls `delivered` for each when its data has been moved; false: the request has ended by then, or
  * is another server's. */
 typedef bool sys_delivered(struct sys_request *request);
+_Requires_lock_not_held_(wait->unit->adapter->lock)
 void sys_deliver(struct sys_wait *wait, PLIST_ENTRY requests, sys_delivered *delivered);
 bool sys_deliver_spends(const struct sys_request *request, size_t *room);
 struct sys_wait *sys_wait_of(PIRP irp);
+_Requires_lock_not_held_(wait->unit->adapter->lock)
 void sys_wait_end(const struct sys_wait *wait, NTSTATUS status, ULONG_PTR length);
 bool sys_request_move(
     const struct sys_request *request, void *to, const void *from, uint64_t length);
 
 /* request.c */
+_Requires_lock_not_held_(unit->adapter->lock)
 void sys_request_start(struct sys_unit *unit, struct sys_request *request);
+_Requires_lock_held_(request->unit->lock)
 void sys_request_doom(struct sys_request *request, enum sys_doom why, PLIST_ENTRY ended);
+_Requires_no_locks_held_
 void sys_request_finish_all(PLIST_ENTRY ended);
+_Requires_lock_not_held_(unit->adapter->lock)
 bool sys_request_answer(struct sys_unit *unit, PEPROCESS caller,
     const SPD_IOCTL_TRANSACT_RSP *response, const void *data, ULONG length, NTSTATUS *status);
+_Requires_lock_not_held_(request->unit->adapter->lock)
 bool sys_request_delivered(struct sys_request *request);
+_Requires_lock_held_(unit->lock)
 void sys_request_redirect(struct sys_unit *unit);
+_Requires_lock_not_held_(unit->lock)
 void sys_request_again(struct sys_unit *unit, struct sys_process *server);
 
 /* transact.c. STATUS_PENDING of those with an IRP: it is completed, now or later; anything else is
  * for the caller to complete it with. on_cancelled is called without a lock. */
 void sys_transact_prepare(void (*on_cancelled)(struct sys_unit *unit));
+_Requires_lock_not_held_(adapter->lock)
 NTSTATUS sys_transact(
     struct sys_adapter *adapter, PIRP irp, PEPROCESS caller, ULONG in, ULONG out);
+_Requires_lock_not_held_(adapter->lock)
 NTSTATUS sys_transact_batch(
     struct sys_adapter *adapter, PIRP irp, PEPROCESS caller, ULONG in, ULONG out);
+_Requires_lock_not_held_(adapter->lock)
 NTSTATUS sys_transact_length(
     struct sys_adapter *adapter, UINT32 btl, PEPROCESS caller, UINT32 *length);
+_Requires_lock_not_held_(adapter->lock)
 NTSTATUS sys_transact_counts(
     struct sys_adapter *adapter, UINT32 btl, SPD_IOCTL_COUNTS_PARAMS *counts);
+_Requires_lock_held_(unit->lock)
 void sys_transact_cancel_all(struct sys_unit *unit, PLIST_ENTRY irps);
+_Requires_lock_held_(unit->adapter->lock)
+_Requires_lock_not_held_(unit->lock)
 struct sys_process *sys_transact_redirect(
     struct sys_unit *unit, struct sys_process *server, PLIST_ENTRY irps);
+_Requires_no_locks_held_
 void sys_transact_complete_all(PLIST_ENTRY irps);
 
 /* unit.c. tick: every second; check is called for each unit, without a lock. */
+_IRQL_requires_max_(PASSIVE_LEVEL)
+_Requires_lock_not_held_(adapter->lock)
 NTSTATUS sys_unit_provision(struct sys_adapter *adapter,
     const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, PEPROCESS caller, UINT32 *btl, UINT32 *version);
+_IRQL_requires_max_(PASSIVE_LEVEL)
+_Requires_lock_not_held_(adapter->lock)
 NTSTATUS sys_unit_unprovision(struct sys_adapter *adapter, const GUID *guid, PEPROCESS caller);
+_Requires_lock_not_held_(adapter->lock)
 bool sys_unit_remove(struct sys_adapter *adapter, struct sys_unit *unit);
+_Requires_lock_not_held_(adapter->lock)
 void sys_unit_remove_all(struct sys_adapter *adapter);
+_Requires_lock_not_held_(adapter->lock)
 void sys_unit_tick(struct sys_adapter *adapter, void (*check)(struct sys_unit *unit));
 void sys_nexus_init(struct scsi_nexus *nexus, struct scsi_unit *unit, const struct scsi_port *port);
 
 /* owner.c */
+_Requires_lock_not_held_(unit->adapter->lock)
 void sys_owner_check(struct sys_unit *unit);
+_Requires_lock_not_held_(adapter->lock)
 void sys_owner_gone(struct sys_adapter *adapter, struct sys_process *owner);
 
 /* srb.c */
+_Requires_no_locks_held_
 BOOLEAN NTAPI sys_srb_start(PVOID extension, PSCSI_REQUEST_BLOCK srb);
+_Requires_lock_not_held_(adapter->lock)
 bool sys_srb_reset_bus(struct sys_adapter *adapter, ULONG path);
 
 /* ioctl.c */
+_IRQL_requires_max_(PASSIVE_LEVEL)
+_Requires_no_locks_held_
 VOID NTAPI sys_ioctl(PVOID extension, PVOID irp);
 
 /* adapter.c */
@@ -357,6 +418,7 @@ struct sys_adapter *sys_adapter_get(void); /* NULL: there is none; sys_adapter_p
 void sys_adapter_put(struct sys_adapter *adapter);
 
 /* pnp.c. Last are driver.c and stack.c, the entry. */
+_IRQL_requires_max_(PASSIVE_LEVEL)
 void sys_pnp_hook(PDRIVER_OBJECT driver);
 
 #endif

@@ -5,7 +5,6 @@
 
 #include "sys.h"
 
-/* The adapter's lock is held; a reference. */
 struct sys_unit *sys_unit_reference(struct sys_unit *unit)
 {
     if (unit)
@@ -32,10 +31,9 @@ bool sys_unit_is_there(const struct sys_unit *unit)
     return unit->adapter->units[sys_unit_number(unit->btl)] == unit;
 }
 
-void sys_unit_put(struct sys_unit *unit)
+_No_competing_thread_
+static void unit_free(struct sys_unit *unit)
 {
-    if (InterlockedDecrement(&unit->references) != 0)
-        return;
     sys_process_put(unit->maker);
     if (unit->owner)
         sys_process_put(unit->owner);
@@ -44,4 +42,10 @@ void sys_unit_put(struct sys_unit *unit)
     if (unit->server)
         sys_process_put(unit->server);
     sys_free(unit);
+}
+
+void sys_unit_put(struct sys_unit *unit)
+{
+    if (InterlockedDecrement(&unit->references) == 0)
+        unit_free(unit);
 }

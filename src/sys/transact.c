@@ -14,6 +14,7 @@ void sys_transact_prepare(void (*on_cancelled)(struct sys_unit *unit))
 }
 
 /* It owns the IRP, even if another thread has taken the server off the queue meanwhile. */
+_Requires_no_locks_held_
 static VOID NTAPI cancel(PDEVICE_OBJECT device, PIRP irp)
 {
     struct sys_wait *wait = sys_wait_of(irp);
@@ -29,7 +30,7 @@ static VOID NTAPI cancel(PDEVICE_OBJECT device, PIRP irp)
     sys_wait_end(wait, STATUS_CANCELLED, 0);
 }
 
-/* The unit's lock is held. IRPs that cannot be cancelled any more go to `irps`. */
+/* IRPs that cannot be cancelled any more go to `irps`. */
 void sys_transact_cancel_all(struct sys_unit *unit, PLIST_ENTRY irps)
 {
     struct ioq_server *server;
@@ -42,9 +43,9 @@ void sys_transact_cancel_all(struct sys_unit *unit, PLIST_ENTRY irps)
     }
 }
 
-/* The holder of the adapter's lock sets who may transact from now on, or nobody. Waiting calls
- * would get requests that they may not answer any more: they go to `irps`. Returns the former
- * process, whose reference becomes the caller's. */
+/* Sets who may transact from now on, or nobody. Waiting calls would get requests that they may not
+ * answer any more: they go to `irps`. Returns the former process, whose reference becomes the
+ * caller's. */
 struct sys_process *sys_transact_redirect(
     struct sys_unit *unit, struct sys_process *server, PLIST_ENTRY irps)
 {
@@ -71,7 +72,8 @@ void sys_transact_complete_all(PLIST_ENTRY irps)
     }
 }
 
-/* The unit's lock is held, and there is no request. */
+/* There is no request. */
+_Requires_lock_held_(unit->lock)
 static NTSTATUS pend(struct sys_unit *unit, struct sys_wait *wait)
 {
     uint64_t hint;
@@ -88,8 +90,9 @@ static NTSTATUS pend(struct sys_unit *unit, struct sys_wait *wait)
     return STATUS_CANCELLED;
 }
 
-/* The unit's lock is held, and a request waits. No transaction waits then, so nobody else wants the
+/* A request waits. No transaction waits then, so nobody else wants the
  * others. */
+_Requires_lock_held_(unit->lock)
 static void take(struct sys_unit *unit, struct sys_wait *wait, PLIST_ENTRY requests)
 {
     size_t room = wait->room.bytes;
@@ -113,7 +116,8 @@ static void take(struct sys_unit *unit, struct sys_wait *wait, PLIST_ENTRY reque
     unit->together += count > 1 ? count : 0;
 }
 
-/* The unit's lock is held. Takes requests, or waits for one. */
+/* Takes requests, or waits for one. */
+_Requires_lock_held_(unit->lock)
 static NTSTATUS take_or_pend(struct sys_unit *unit, struct sys_wait *wait, PLIST_ENTRY requests)
 {
     if (unit->ioq.stopped)
@@ -125,6 +129,7 @@ static NTSTATUS take_or_pend(struct sys_unit *unit, struct sys_wait *wait, PLIST
 }
 
 /* Unless it fails, the reference to the unit goes with the IRP. */
+_Requires_lock_not_held_(unit->lock)
 static NTSTATUS wait_for_requests(
     struct sys_unit *unit, PEPROCESS caller, PIRP irp, struct sys_room room)
 {
@@ -150,6 +155,7 @@ static NTSTATUS wait_for_requests(
     return status;
 }
 
+_Requires_lock_not_held_(unit->lock)
 static bool may_transact(struct sys_unit *unit, PEPROCESS caller)
 {
     bool may;

@@ -8,6 +8,7 @@
 #include "scsi/guid.h"
 
 /* Nobody looks for disks any more where StorPort removes the adapter. */
+_Requires_lock_not_held_(adapter->lock)
 static void bus_changed(struct sys_adapter *adapter, UINT32 btl)
 {
     bool stopped;
@@ -108,6 +109,7 @@ static ULONG id_of(PEPROCESS process)
 
 /* SPC-4 7.8.6.2.3, vendor specific: from it a shell learns whose disk it is, and whether to offer
  * an eject. */
+_Requires_lock_held_(unit->lock)
 static void designate(struct sys_unit *unit, const struct sys_process *owner)
 {
     ULONG id = id_of(owner->object);
@@ -118,6 +120,7 @@ static void designate(struct sys_unit *unit, const struct sys_process *owner)
     memcpy(unit->designators, designator, sizeof designator);
 }
 
+_No_competing_thread_
 static struct sys_unit *unit_new(struct sys_adapter *adapter,
     const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, struct sys_process *owner,
     const struct sys_user *user)
@@ -156,7 +159,7 @@ static struct sys_unit *unit_new(struct sys_adapter *adapter,
     return unit;
 }
 
-/* The adapter's lock is held. */
+_Requires_lock_held_(adapter->lock)
 static struct sys_unit *find(struct sys_adapter *adapter, const GUID *guid)
 {
     for (ULONG i = 0; i < adapter->settings.capacity; i++)
@@ -165,8 +168,10 @@ static struct sys_unit *find(struct sys_adapter *adapter, const GUID *guid)
     return NULL;
 }
 
-/* The adapter's lock is held. A restarted program takes its unit over within the grace: the unit
+/* A restarted program takes its unit over within the grace: the unit
  * that it asks for is there. Requests wait in the unit, so only the same user may take it. */
+_Requires_lock_held_(unit->adapter->lock)
+_Requires_lock_not_held_(unit->lock)
 static NTSTATUS take_over(struct sys_unit *unit, struct sys_unit *asked)
 {
     KIRQL irql;
@@ -185,8 +190,10 @@ static NTSTATUS take_over(struct sys_unit *unit, struct sys_unit *asked)
     return STATUS_SUCCESS;
 }
 
-/* The adapter's lock is held. Answers to a former unit at this address find no request of the
+/* Answers to a former unit at this address find no request of the
  * present one: generations go on where those of all former units have ended. */
+_Requires_lock_held_(adapter->lock)
+_No_competing_thread_
 static void put_in(struct sys_adapter *adapter, struct sys_unit *unit, ULONG number)
 {
     unit->btl = sys_unit_address(number);
@@ -195,7 +202,9 @@ static void put_in(struct sys_adapter *adapter, struct sys_unit *unit, ULONG num
     adapter->units[number] = sys_unit_reference(unit);
 }
 
-/* The adapter's lock is held; the table's reference becomes the caller's. */
+/* The table's reference becomes the caller's. */
+_Requires_lock_held_(adapter->lock)
+_Requires_lock_not_held_(unit->lock)
 static void take_out(struct sys_adapter *adapter, struct sys_unit *unit)
 {
     KIRQL irql;
@@ -210,7 +219,8 @@ static void take_out(struct sys_adapter *adapter, struct sys_unit *unit)
     adapter->units[sys_unit_number(unit->btl)] = NULL;
 }
 
-/* The adapter's lock is held. Puts the unit into the table, or takes an existing one over. */
+/* Puts the unit into the table, or takes an existing one over. */
+_Requires_lock_held_(adapter->lock)
 static NTSTATUS place(struct sys_adapter *adapter, struct sys_unit *unit, enum sys_event *event)
 {
     struct sys_unit *old = find(adapter, &unit->params.Guid);
@@ -271,6 +281,7 @@ NTSTATUS sys_unit_provision(struct sys_adapter *adapter,
 }
 
 /* The queue is stopped: its requests end. At DISPATCH_LEVEL since then. */
+_Requires_lock_not_held_(unit->lock)
 static void drain(struct sys_unit *unit)
 {
     LIST_ENTRY ended, irps;
@@ -360,6 +371,7 @@ void sys_unit_remove_all(struct sys_adapter *adapter)
 }
 
 /* Requests whose time is up. */
+_Requires_lock_not_held_(unit->lock)
 static void expire(struct sys_unit *unit, uint32_t now)
 {
     LIST_ENTRY ended;
