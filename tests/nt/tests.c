@@ -7,7 +7,8 @@
 #include "main.h"
 
 const struct test *const groups[] = { ioctl_tests, transact_tests, batch_tests, process_tests,
-    scsi_tests, error_tests, reset_tests, disk_tests, large_tests, double_tests };
+    scsi_tests, error_tests, reset_tests, disk_tests, large_tests, exchange_tests,
+    double_tests };
 const unsigned group_count = sizeof groups / sizeof *groups;
 
 /* Nothing is skipped: where the double does not own the disks, the stages name what can run. */

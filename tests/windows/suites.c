@@ -9,7 +9,8 @@
 
 extern const struct test ioctl_tests[], transact_tests[], batch_tests[], process_tests[],
     scsi_tests[], error_tests[], reset_tests[], disk_tests[], large_tests[], double_tests[],
-    timeout_tests[], load_tests[], volume_tests[], power_tests[], self_tests[], api_call_tests[],
+    exchange_tests[], timeout_tests[], load_tests[], volume_tests[], power_tests[], self_tests[],
+    api_call_tests[],
     api_unit_tests[], api_thread_tests[], api_leader_tests[], unit_tests[], dispatch_tests[],
     log_tests[], pipe_tests[], transport_tests[], spd_tests[], uri_tests[],
     launched_protocol_tests[], launched_classes_tests[], launched_lives_tests[],
@@ -51,6 +52,7 @@ const struct suite suites[] = {
     { "servers", load_tests, DRIVER },
     { "volumes", volume_tests, DRIVER },
     { "power", power_tests, DRIVER },
+    { "driver", exchange_tests, DRIVER },
     { "driver", double_tests, DRIVER },
     { "api", api_call_tests, API },
     { "api", api_unit_tests, API },

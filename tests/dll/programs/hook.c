@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "client.h"
+
 static UCHAR *image(void)
 {
     HMODULE module = NULL;

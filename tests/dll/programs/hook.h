@@ -7,8 +7,6 @@
 #ifndef HOOK_H
 #define HOOK_H
 
-#include "client.h"
-
 /* Returns what was there before; NULL: the DLL does not import it. */
 void *hook_set(const char *function, void *replacement);
 

@@ -103,7 +103,7 @@ ULONG double_number(DWORD code, ULONG number);
 /* The suites of the driver, and what they share. */
 extern const struct test ioctl_tests[], transact_tests[], batch_tests[], process_tests[],
     scsi_tests[], error_tests[], reset_tests[], disk_tests[], large_tests[], double_tests[],
-    timeout_tests[], load_tests[];
+    exchange_tests[], timeout_tests[], load_tests[];
 void driver_begin(void);
 void driver_before(void);
 int process_child(const char *child, const char *argument);

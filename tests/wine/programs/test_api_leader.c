@@ -7,6 +7,9 @@
 
 #include "api.h"
 
+#include "../../dll/programs/hook.h"
+#include "doors/windows/lead.h"
+
 #define THREADS 4
 #define BLOCKS 4096
 #define PORTION (BLOCKS / THREADS) /* of the disk, that a client moves */
@@ -139,6 +142,49 @@ static void clients_stop(struct client clients[THREADS])
     CHECK_EQUAL(clients_end(clients), 0);
 }
 
+/*
+ * The looks of followers at their leader, as the test wants them: those that are held do not end,
+ * so that the leader stays and no other thread asks the driver. When the leader blocks, and all
+ * other threads sleep, two looks suffice to give it up. After the last of so many looks, a follower
+ * would ask besides the leader, and the others would be served all the same, but late.
+ */
+enum { LOOKS_END, LOOKS_ARE_HELD, LOOKS_ARE_COUNTED };
+
+static BOOL(WINAPI *real_sleep)(CONDITION_VARIABLE *, SRWLOCK *, DWORD, ULONG);
+static volatile LONG looks, looks_left, asleep;
+static SRWLOCK *volatile looked_at; /* the lock of a unit's leader and followers */
+
+static void looks_are(LONG as)
+{
+    InterlockedExchange(&looks_left, 2);
+    InterlockedExchange(&looks, as);
+}
+
+static BOOL look_ends(void)
+{
+    if (looks != LOOKS_ARE_COUNTED || asleep < THREADS - 1)
+        return looks == LOOKS_END;
+    CHECK(InterlockedDecrement(&looks_left) >= 0);
+    return TRUE;
+}
+
+static BOOL WINAPI sleep_in_follow(
+    CONDITION_VARIABLE *wake, SRWLOCK *lock, DWORD milliseconds, ULONG flags)
+{
+    BOOL woken;
+
+    if (milliseconds == WINDOWS_LEAD_LOOK_MS)
+        looked_at = lock;
+    if (lock != looked_at)
+        return real_sleep(wake, lock, milliseconds, flags);
+    InterlockedIncrement(&asleep);
+    do
+        woken = real_sleep(wake, lock, milliseconds, flags);
+    while (!woken && !look_ends());
+    InterlockedDecrement(&asleep);
+    return woken;
+}
+
 static SPD_STORAGE_UNIT *start(LONG gates)
 {
     SPD_STORAGE_UNIT *unit;
@@ -234,28 +280,34 @@ static void one_that_blocks_is_aborted(void)
 {
     int round;
 
+    real_sleep = (void *)hook_set("SleepConditionVariableSRW", (void *)sleep_in_follow);
     for (round = 0; round < 2; round++) {
         SPD_STORAGE_UNIT *unit = start(1);
         struct client clients[THREADS];
         struct command gate;
         UCHAR data[1][BLOCK];
 
+        looked_at = NULL;
+        looks_are(LOOKS_ARE_HELD);
         clients_start(clients, TARGET(0), ENOUGH);
         CHECK_EQUAL(clients_end(clients), 0);
         gates_start(&gate, data, 1);
         if (round == 0)
             api_abort(TARGET(0), 0);
+        looks_are(LOOKS_ARE_COUNTED);
         clients_start(clients, TARGET(0), FOR_EVER);
         clients_go_on(clients, SOME);
         if (round == 1) /* each of the others came after it */
             api_abort(TARGET(0), 0);
         api_wait(&gate);
         CHECK(!api_good(&gate));
+        looks_are(LOOKS_END);
         SetEvent(may_leave);
         clients_go_on(clients, SOME);
         clients_stop(clients);
         end(unit);
     }
+    hook_set("SleepConditionVariableSRW", (void *)real_sleep);
 }
 
 /* Each unit has a leader of its own: one that blocks is no matter for the other unit. */
