@@ -50,6 +50,7 @@ bench:
 	@WORK=$(BUILD)/bench BUILD=$(BUILD)/release bench/run
 	@WORK=$(BUILD)/bench BUILD=$(BUILD)/release bench/neighbour/run
 	@WORK=$(BUILD)/bench BUILD=$(BUILD)/release bench/shares/run
+	@WORK=$(BUILD)/bench BUILD=$(BUILD)/release bench/loops/run
 	@WORK=$(BUILD)/bench bench/windows/run
 
 fuzz:

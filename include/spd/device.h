@@ -106,9 +106,9 @@ typedef struct spd_device {
  * With a GOOD status any other value is a line in the log, and the initiator gets HARDWARE ERROR,
  * INTERNAL TARGET FAILURE.
  *
- * Asynchronous: only submit. It is called on the door's thread, or on the thread that completes the
- * former request. It starts the work and returns without blocking. spd_request_complete() ends the
- * request, from any thread, also from within submit.
+ * Asynchronous: only submit. It is called on a door's thread, or on the thread that completes the
+ * former request, and on several at once. It starts the work and returns without blocking.
+ * spd_request_complete() ends the request, from any thread, also from within submit.
  *
  * flush and unmap may be NULL: flush then does nothing, and unmap needs SPD_UNMAP_SUPPORTED clear.
  * write may be NULL with SPD_WRITE_PROTECTED. The library does without the operations after stop.

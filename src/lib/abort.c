@@ -156,8 +156,9 @@ static void tell_others(const struct spd_door *door)
     const struct spd_unit *unit = door->unit;
 
     for (uint32_t i = 0; i < unit->door_count; i++)
-        if (unit->doors[i] != door)
-            unit->doors[i]->ops->look(unit->doors[i]);
+        for (struct spd_door *at = unit->doors[i]; at; at = at->part)
+            if (at != door)
+                at->ops->look(at);
 }
 
 uint32_t spd_round_begin(struct spd_door *door)
@@ -178,9 +179,9 @@ bool spd_round_ended(const struct spd_door *door, uint32_t round)
     const struct spd_unit *unit = door->unit;
 
     for (uint32_t i = 0; i < unit->door_count; i++)
-        if (unit->doors[i] != door &&
-            (int32_t)(atomic_load(&unit->doors[i]->ended) - round) < 0)
-            return false;
+        for (const struct spd_door *at = unit->doors[i]; at; at = at->part)
+            if (at != door && (int32_t)(atomic_load(&at->ended) - round) < 0)
+                return false;
     return true;
 }
 

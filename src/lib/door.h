@@ -220,6 +220,10 @@ struct spd_door {
     _Atomic uint32_t ended; /* spd_round_report() */
     _Atomic uint32_t nexuses; /* initiators and clients that use the unit by it now; the door counts
                                * them */
+    /* The next part of a door, or NULL. A door with several loops has a part for each further one:
+     * ops, unit, ended and nexuses. A round goes to all parts; everything else to the first, which
+     * the unit knows. The list does not change while the unit serves. */
+    struct spd_door *part;
 };
 
 /* Somebody uses the unit through another door. */

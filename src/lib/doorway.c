@@ -82,12 +82,25 @@ static int open_uri(struct spd_unit *unit, const struct spd_uri *uri, struct spd
     return no_door(uri);
 }
 
+/* Nexuses of the door that begins with this part; 0 if `but` is one of its parts. */
+static uint32_t count_nexuses(const struct spd_door *door, const struct spd_door *but)
+{
+    uint32_t count = 0;
+
+    for (; door; door = door->part) {
+        if (door == but)
+            return 0;
+        count += atomic_load(&door->nexuses);
+    }
+    return count;
+}
+
 bool spd_door_has_others(const struct spd_door *door)
 {
     const struct spd_unit *unit = door->unit;
 
     for (uint32_t i = 0; i < unit->door_count; i++)
-        if (unit->doors[i] != door && atomic_load(&unit->doors[i]->nexuses))
+        if (count_nexuses(unit->doors[i], door))
             return true;
     return false;
 }

@@ -177,7 +177,7 @@ void iscsi_announce_put(const struct iscsi_connection *c, const struct iscsi_tar
     struct iscsi_text *answer)
 {
     const struct iscsi_config *config = &target->config;
-    unsigned group = target->port.relative_port;
+    unsigned group = target->port->relative_port;
     char host[OS_HOST_MAX], port[OS_PORT_MAX];
     bool known = os_socket_here(c->watch.socket, host, port);
     uint32_t number = 0;

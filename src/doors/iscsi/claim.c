@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#include "doors/iscsi/list.h"
-#include "doors/iscsi/portal.h"
 #include "doors/iscsi/session.h"
 #include "doors/iscsi/target.h"
 #include "lib/door.h"
@@ -32,13 +30,6 @@ const char *iscsi_claim_owner(const struct iscsi_target *target, const char *ini
 {
     const char *owner = NULL;
 
-    list_each(link, &target->portal->sessions) {
-        const struct iscsi_session *session = list_entry(link, struct iscsi_session, link);
-
-        if (session->target == target && !session->params.discovery && session->account &&
-            strcmp(session->initiator, initiator) == 0)
-            return session->account;
-    }
     for (unsigned i = 0; i < ISCSI_LUNS && !owner; i++)
         if (target->units[i])
             owner = owner_at(target->units[i], initiator);
@@ -49,7 +40,7 @@ const char *iscsi_claim_owner(const struct iscsi_target *target, const char *ini
 void iscsi_claim_keep(const struct iscsi_nexus *nexus)
 {
     const struct iscsi_session *session = nexus->session;
-    struct iscsi_door *door = nexus->door;
+    struct iscsi_door *door = nexus->door->first;
     struct iscsi_claim *place = NULL;
 
     if (!session->account ||

@@ -25,7 +25,10 @@ struct iscsi_claim {
     char initiator[ISCSI_NAME_MAX + 1];
 };
 
-/* The account that has the name at this target; NULL: none. */
+/* Both need the roster's lock, and roster.c calls them. */
+
+/* The account that has the name at this target by a registration; NULL: none. The thread of the
+ * target's loop, the first one. */
 const char *iscsi_claim_owner(const struct iscsi_target *target, const char *initiator);
 
 /* The nexus goes with its session: its registration stays its account's. */

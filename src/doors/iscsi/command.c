@@ -20,6 +20,7 @@
 #include "doors/iscsi/receive.h"
 #include "doors/iscsi/reject.h"
 #include "doors/iscsi/room.h"
+#include "doors/iscsi/roster.h"
 #include "doors/iscsi/session.h"
 #include "doors/iscsi/target.h"
 #include "doors/iscsi/window.h"
@@ -255,8 +256,10 @@ bool iscsi_command_begin(struct iscsi_connection *c, uint32_t length)
         iscsi_reject(c, bhs, REJECT_TOO_MANY_IMMEDIATE);
         return true;
     }
-    if (c->hold == HOLD_UNUSED)
-        iscsi_peer_hold(c, HOLD_USED);
+    if (!session->used) {
+        session->used = true;
+        iscsi_roster_use(session->entry);
+    }
     fill_task(command, bhs);
     if (bhs[BHS_AHS_LENGTH] != 0) {
         cdb_length = read_ahs(bhs, command->request.task.cdb);

@@ -110,8 +110,8 @@ static int read_secrets(const struct spd_uri *uri, struct iscsi_config *config)
 int iscsi_config_read(const struct spd_uri *uri, struct iscsi_config *config, bool *guarded)
 {
     static const char *const names[] = { "allow-anonymous", "announce", "chap", "demand-mutual",
-        "login-timeout", "lun", "mutual", "nop-interval", "nop-timeout", "resets", "write-wait",
-        NULL };
+        "login-timeout", "lun", "mutual", "nop-interval", "nop-timeout", "resets", "threads",
+        "write-wait", NULL };
     uint32_t anonymous = 0;
     struct iscsi_times *times = &config->times;
     int error;
@@ -120,6 +120,7 @@ int iscsi_config_read(const struct spd_uri *uri, struct iscsi_config *config, bo
     config->times = (struct iscsi_times){ ISCSI_LOGIN_SECONDS, ISCSI_NOP_INTERVAL,
         ISCSI_NOP_TIMEOUT };
     config->write_wait = ISCSI_WRITE_WAIT;
+    config->threads = 1;
     if ((error = spd_uri_check_query(uri, names)) != 0 ||
         (error = read_path(uri, config, &config->lun)) != 0 ||
         (error = iscsi_announce_read(uri, config)) != 0)
@@ -130,6 +131,7 @@ int iscsi_config_read(const struct spd_uri *uri, struct iscsi_config *config, bo
         (error = read_number(uri, "nop-timeout", 1, ISCSI_SECONDS_MAX, &times->nop_timeout)) ||
         (error = read_number(uri, "login-timeout", 1, ISCSI_SECONDS_MAX, &times->login)) ||
         (error = read_number(uri, "write-wait", 1, ISCSI_SECONDS_MAX, &config->write_wait)) ||
+        (error = read_number(uri, "threads", 1, ISCSI_THREADS_MAX, &config->threads)) ||
         (error = read_resets(uri, &config->resets)) != 0)
         return error;
     error = read_secrets(uri, config);

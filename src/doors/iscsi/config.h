@@ -36,6 +36,7 @@ struct iscsi_config {
     struct iscsi_chap_accounts chap;
     struct iscsi_chap_accounts mutual;
     struct iscsi_times times;
+    uint32_t threads;   /* loops of the portal */
     uint32_t write_wait; /* wait of a login for writes of a former session */
     bool demand_mutual; /* an initiator that does not have the target authenticate is refused */
     bool resets; /* target resets are carried out even while others use the unit */

@@ -37,6 +37,7 @@ struct iscsi_connection {
     struct iscsi_peer *peer;
     struct iscsi_session *session; /* NULL before login */
     struct iscsi_login *login;     /* NULL after it */
+    struct iscsi_entry *entry;     /* from the end of the login until the session has it */
     struct spd_loop_socket watch;
     char host[OS_HOST_MAX]; /* the peer's */
     char port[OS_PORT_MAX];

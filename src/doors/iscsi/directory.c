@@ -59,7 +59,7 @@ static struct iscsi_portal *find_portal(const struct os_address *address)
 }
 
 /* *net_error is not 0: the address is not available. */
-static int make_portal(const struct os_address *address, const struct iscsi_times *times,
+static int make_portal(const struct os_address *address, const struct iscsi_config *config,
     struct iscsi_portal **made, int *net_error)
 {
     os_socket listener;
@@ -68,7 +68,7 @@ static int make_portal(const struct os_address *address, const struct iscsi_time
     *net_error = iscsi_address_listen(address, &listener);
     if (*net_error != 0)
         return SPD_ERROR_ADDRESS;
-    *made = iscsi_portal_new(times);
+    *made = iscsi_portal_new(&config->times, config->threads);
     if (!*made) {
         os_socket_close(listener);
         return SPD_ERROR_NO_MEMORY;
@@ -95,13 +95,14 @@ static int take_portal(const struct spd_uri *uri, const struct iscsi_config *con
         *portal = find_portal(&addresses[i]);
         if (*portal)
             break;
-        error = make_portal(&addresses[i], &config->times, portal, &net_error);
+        error = make_portal(&addresses[i], config, portal, &net_error);
         if (net_error == 0)
             return error;
     }
     if (!*portal)
         return iscsi_address_fail(uri, &addresses[count - 1], net_error);
-    other = iscsi_times_other(&(*portal)->times, &config->times);
+    other = (*portal)->threads != config->threads
+        ? "threads" : iscsi_times_other(&(*portal)->times, &config->times);
     return other ? spd_fail(SPD_ERROR_URI_PARAMETER,
                        "%s: another unit at %s port %s has another one: give all units of an "
                        "address the same", other, (*portal)->host, (*portal)->port)
@@ -130,19 +131,50 @@ static uint16_t next_port(const struct spd_unit *unit)
     return number;
 }
 
+static void free_targets(struct iscsi_target *target)
+{
+    while (target) {
+        struct iscsi_target *next = target->next;
+
+        free(target);
+        target = next;
+    }
+}
+
+/* Each loop has its own. NULL: not enough memory. */
+static struct iscsi_target *make_targets(
+    struct iscsi_portal *portal, const struct iscsi_config *config)
+{
+    struct iscsi_target *first = NULL, **end = &first;
+
+    for (; portal; portal = portal->next) {
+        struct iscsi_target *target = calloc(1, sizeof *target);
+
+        if (!target) {
+            free_targets(first);
+            return NULL;
+        }
+        *end = target;
+        end = &target->next;
+        target->portal = portal;
+        target->first = first;
+        target->port = &first->own_port;
+        target->config = *config;
+        list_init(&target->link);
+    }
+    return first;
+}
+
 /* The config becomes the target's. NULL: not enough memory. */
 static struct iscsi_target *make_target(
     struct iscsi_portal *portal, struct iscsi_config *config, const struct spd_unit *unit)
 {
-    struct iscsi_target *target = calloc(1, sizeof *target);
+    struct iscsi_target *target = make_targets(portal, config);
     uint16_t number = next_port(unit);
 
     if (!target)
         return NULL;
-    target->portal = portal;
-    target->config = *config;
-    list_init(&target->link);
-    target->port = (struct scsi_port){
+    target->own_port = (struct scsi_port){
         .designators = target->designators,
         .designators_length = iscsi_config_designators(config, number, target->designators),
         .version_descriptor = 0x0960, /* SPC-4 table 141: iSCSI, no version claimed */
@@ -178,11 +210,19 @@ static int check_place(const struct iscsi_target *target, const struct iscsi_con
     return 0;
 }
 
+/* NULL does nothing. The config is not the target's any more. */
+static void forget_target(struct iscsi_target *target) OS_REQUIRES(directory.lock)
+{
+    if (!target)
+        return;
+    list_remove(&target->member);
+    free_targets(target);
+}
+
 static void drop_target(struct iscsi_target *target) OS_REQUIRES(directory.lock)
 {
-    list_remove(&target->member);
     iscsi_config_free(&target->config);
-    free(target);
+    forget_target(target);
 }
 
 static void drop_portal_if_unused(struct iscsi_portal *portal) OS_REQUIRES(directory.lock)
@@ -193,27 +233,60 @@ static void drop_portal_if_unused(struct iscsi_portal *portal) OS_REQUIRES(direc
     iscsi_portal_free(portal);
 }
 
+static void free_parts(struct iscsi_door *door)
+{
+    struct iscsi_door *part = iscsi_door_next(door);
+
+    while (part) {
+        struct iscsi_door *next = iscsi_door_next(part);
+
+        free(part);
+        part = next;
+    }
+    door->base.part = NULL;
+}
+
+/* The door and its parts, one for each loop. False: not enough memory. */
+static bool make_parts(struct iscsi_door *door, struct iscsi_target *target, uint32_t lun)
+{
+    struct iscsi_door *last = door;
+
+    iscsi_door_init(door, door, target, lun);
+    for (struct iscsi_target *at = target->next; at; at = at->next) {
+        struct iscsi_door *part = calloc(1, sizeof *part);
+
+        if (!part) {
+            free_parts(door);
+            return false;
+        }
+        iscsi_door_init(part, door, at, lun);
+        last->base.part = &part->base;
+        last = part;
+    }
+    return true;
+}
+
 static int enter_target(
     struct iscsi_portal *portal, struct iscsi_config *config, struct iscsi_door *door)
     OS_REQUIRES(directory.lock)
 {
-    struct iscsi_target *target = find_target(portal, config->target);
-    uint32_t lun = config->lun;
+    struct iscsi_target *target = find_target(portal, config->target), *made = NULL;
     int error;
 
     if (target) {
         error = check_place(target, config, door);
         if (error != 0)
             return error;
-        iscsi_config_free(config);
     } else {
-        target = make_target(portal, config, door->base.unit);
-        if (!target)
-            return spd_fail(SPD_ERROR_NO_MEMORY, "the iSCSI door");
+        made = target = make_target(portal, config, door->base.unit);
     }
-    door->target = target;
-    door->lun = lun;
-    target->open[lun] = door;
+    if (!target || !make_parts(door, target, config->lun)) {
+        forget_target(made);
+        return spd_fail(SPD_ERROR_NO_MEMORY, "the iSCSI door");
+    }
+    if (!made)
+        iscsi_config_free(config);
+    target->open[door->lun] = door;
     target->open_count++;
     return 0;
 }
@@ -244,6 +317,7 @@ void iscsi_directory_leave(struct iscsi_door *door)
     struct iscsi_target *target = door->target;
     struct iscsi_portal *portal = target->portal;
 
+    free_parts(door);
     os_mutex_lock(&directory.lock);
     target->open[door->lun] = NULL;
     if (--target->open_count == 0)

@@ -29,8 +29,6 @@ static int door_enter(struct spd_unit *unit, const struct spd_uri *uri,
     if (!door)
         return spd_fail(SPD_ERROR_NO_MEMORY, "the iSCSI door");
     door->base.unit = unit;
-    list_init(&door->link);
-    list_init(&door->moving);
     error = iscsi_directory_enter(uri, config, guarded, door);
     if (error != 0) {
         free(door);
@@ -45,6 +43,8 @@ static int door_enter(struct spd_unit *unit, const struct spd_uri *uri,
         free(door);
         return error;
     }
+    for (struct iscsi_door *at = iscsi_door_next(door); at; at = iscsi_door_next(at))
+        at->base.uri = door->base.uri; /* for the log; the library frees the door's */
     *base = &door->base;
     return 0;
 }
@@ -80,6 +80,11 @@ static int door_start(struct spd_door *base)
 
     if (error != 0)
         return error;
+    /* The first loop comes last, since its logins go on at the others. */
+    for (struct iscsi_door *at = iscsi_door_next(door); at; at = iscsi_door_next(at)) {
+        iscsi_member_join(at);
+        iscsi_member_wait(at, DOOR_SERVING);
+    }
     iscsi_member_join(door);
     iscsi_member_wait(door, DOOR_SERVING);
     warn_of_blocks(base);
@@ -98,7 +103,8 @@ static void door_stop(struct spd_door *base)
 
 static void door_join(struct spd_door *base)
 {
-    iscsi_member_wait(door_of(base), DOOR_GONE);
+    for (struct iscsi_door *at = door_of(base); at; at = iscsi_door_next(at))
+        iscsi_member_wait(at, DOOR_GONE);
     iscsi_portal_stop(door_of(base)->target->portal);
 }
 

@@ -8,11 +8,12 @@
 
 enum {
     ISCSI_PORT = 3260,
+    ISCSI_THREADS_MAX = 64,     /* loops of a portal */
     ISCSI_LUN_MAX = 255,        /* what peripheral addressing holds (SAM-5 4.7.7.2) */
     ISCSI_LUNS = ISCSI_LUN_MAX + 1,
     ISCSI_DEPTH_MAX = 16384,    /* commands of one session, of all its units together */
 
-    /* peer.c divides these among peers, and makes room. */
+    /* share.c and roster.c divide these among peers, and make room. */
     ISCSI_SESSIONS_MAX = 256,    /* normal ones; more: login status 0302h */
     ISCSI_NAME_SESSIONS_MAX = 64, /* of one InitiatorName; the same */
     ISCSI_DISCOVERIES_MAX = 64,  /* discovery sessions; more: the longest idle ends */
@@ -52,6 +53,7 @@ enum {
                                          * has how more of it waits */
     ISCSI_DATA_MAX = 512 << 20,         /* and of all sessions; one peer has half of it */
     ISCSI_SESSION_DATA_SURE = 2 << 20,  /* room of each session, whatever others take */
+    ISCSI_LOOP_ROOM_MIN = 32 << 20,     /* a loop's part of these two, if there are many loops */
     ISCSI_WINDOW_MAX = 256 << 20,       /* data that may come unasked, for all sessions */
     ISCSI_SESSION_WINDOW_SURE = 1 << 20, /* and a session's part of it, whatever others take */
     ISCSI_WINDOW_START = 16,            /* commands that an idle session is offered */

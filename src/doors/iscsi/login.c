@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "doors/iscsi/chap.h"
-#include "doors/iscsi/claim.h"
 #include "doors/iscsi/config.h"
 #include "doors/iscsi/connection.h"
 #include "doors/iscsi/keys.h"
@@ -19,6 +18,7 @@
 #include "doors/iscsi/peer.h"
 #include "doors/iscsi/portal.h"
 #include "doors/iscsi/refusal.h"
+#include "doors/iscsi/roster.h"
 #include "doors/iscsi/send.h"
 #include "doors/iscsi/session.h"
 #include "doors/iscsi/share.h"
@@ -257,15 +257,13 @@ static void declare(struct iscsi_login *login, struct iscsi_text *answer)
 static uint16_t check_tsih(const struct iscsi_connection *c)
 {
     const struct iscsi_login *login = c->login;
-    struct iscsi_session *old;
+    uint16_t tsih, cid;
 
     if (login->tsih == 0)
         return LOGIN_SUCCESS;
-    old = login->target
-        ? iscsi_session_find(login->target, login->claims.initiator, login->isid) : NULL;
-    if (!old || old->tsih != login->tsih)
+    if (!iscsi_roster_find(c, &tsih, &cid) || tsih != login->tsih)
         return LOGIN_NO_SESSION;
-    return old->connection->cid == c->cid ? LOGIN_SUCCESS : LOGIN_TOO_MANY_CONNECTIONS;
+    return cid == c->cid ? LOGIN_SUCCESS : LOGIN_TOO_MANY_CONNECTIONS;
 }
 
 static void enter_full_feature(struct iscsi_connection *c, struct iscsi_session *session)
@@ -275,65 +273,60 @@ static void enter_full_feature(struct iscsi_connection *c, struct iscsi_session 
     c->session = session;
     session->connection = c;
     session->account = login->chap.name;
-    if (login->tsih != 0)
-        session->tsih = login->tsih;
     session->exp_cmd_sn = login->cmd_sn;
     session->max_cmd_sn = login->cmd_sn - 1;
     c->max_send = session->params.max_send & ~3u;
     c->rx.header_digest = session->params.header_digest;
     c->rx.data_digest = session->params.data_digest;
     c->state = CONNECTION_FULL;
-    iscsi_peer_hold(c, session->params.discovery ? HOLD_DISCOVERY : HOLD_UNUSED);
+    if (session->params.discovery)
+        iscsi_peer_hold(c, HOLD_DISCOVERY);
+    else
+        iscsi_peer_let_go(c);
 }
 
 /* The reason why there is no place for the session; NULL: there is a place. */
 static const char *no_place(struct iscsi_connection *c)
 {
-    const struct iscsi_login *login = c->login;
-
-    if (!iscsi_share_admit(&c->portal->peers, c->peer,
-            login->params.discovery ? SHARE_DISCOVERY : SHARE_SESSIONS))
-        return "its host, or all together, have as many sessions as they may";
-    if (!login->params.discovery &&
-        iscsi_session_count(c->portal, login->claims.initiator) >= ISCSI_NAME_SESSIONS_MAX)
-        return "this initiator has as many sessions as one may";
-    return NULL;
+    if (c->login->params.discovery &&
+        !iscsi_share_admit(&c->portal->peers, c->peer, SHARE_DISCOVERY))
+        return "its host, or all together, have as many discovery sessions as they may";
+    return iscsi_roster_seat(c->entry);
 }
 
 /* Whether the InitiatorName is another account's at present. */
 static bool is_claimed(const struct iscsi_connection *c)
 {
-    const char *owner = iscsi_claim_owner(c->login->target, c->login->claims.initiator);
+    const char *owner = iscsi_roster_owner(c);
 
     return owner && strcmp(owner, c->login->chap.name) != 0;
 }
 
-/* The last response of a login: answer holds its keys, which login->text keeps while it waits. */
-static void complete(struct iscsi_connection *c, uint8_t stage)
+/* RFC 7143 6.3.5: the same initiator port again ends its former session; and a new one must not
+ * begin while a write of the former could still reach the medium. True: it has to wait. */
+static bool ends_former(struct iscsi_connection *c)
+{
+    const struct iscsi_login *login = c->login;
+    struct iscsi_session *old = iscsi_session_find(
+        login->target, login->claims.initiator, login->isid);
+
+    if (old)
+        iscsi_wire_drop(old->connection, SPD_END_REINSTATED, NULL);
+    if (!old && iscsi_waiting_is_over(c))
+        return false;
+    iscsi_waiting_begin(c);
+    return true;
+}
+
+void iscsi_login_seat(struct iscsi_connection *c)
 {
     struct iscsi_login *login = c->login;
-    struct iscsi_session *old = NULL, *session;
+    struct iscsi_session *session;
     struct iscsi_reply *reply;
     const char *why;
 
-    /* RFC 7143 6.3.5: the same initiator port again ends its former session; and a new one must
-     * not begin while a write of the former could still reach the medium. */
-    if (!login->params.discovery) {
-        if (is_claimed(c)) {
-            iscsi_login_refuse(c, LOGIN_FORBIDDEN,
-                "its InitiatorName is in use by another user, or "
-                "registered for a reservation");
-            return;
-        }
-        old = iscsi_session_find(login->target, login->claims.initiator, login->isid);
-        if (old)
-            iscsi_wire_drop(old->connection, SPD_END_REINSTATED, NULL);
-        if (old || !iscsi_waiting_is_over(c)) {
-            iscsi_waiting_begin(c);
-            login->stage = stage;
-            return;
-        }
-    }
+    if (!login->params.discovery && ends_former(c))
+        return;
     why = no_place(c);
     session = why ? NULL : iscsi_session_new(c, login);
     if (!session) {
@@ -342,8 +335,8 @@ static void complete(struct iscsi_connection *c, uint8_t stage)
     }
     enter_full_feature(c, session);
     iscsi_wire_begins(c);
-    reply = respond(c, (uint8_t)(LOGIN_TRANSIT | stage << 2 | STAGE_FULL_FEATURE), LOGIN_SUCCESS,
-        login->text_length);
+    reply = respond(c, (uint8_t)(LOGIN_TRANSIT | login->stage << 2 | STAGE_FULL_FEATURE),
+        LOGIN_SUCCESS, login->text_length);
     if (reply) {
         if (login->text_length > 0)
             memcpy(reply->data, login->text, login->text_length);
@@ -353,6 +346,25 @@ static void complete(struct iscsi_connection *c, uint8_t stage)
     iscsi_login_free(login);
 }
 
+/* The last request of a login: login->text has the keys of its answer. */
+static void complete(struct iscsi_connection *c)
+{
+    if (!c->login->params.discovery && is_claimed(c)) {
+        iscsi_login_refuse(c, LOGIN_FORBIDDEN,
+            "its InitiatorName is in use by another user, or registered for a reservation");
+        return;
+    }
+    c->entry = iscsi_roster_enter(c);
+    if (!c->entry) {
+        iscsi_login_refuse(c, LOGIN_OUT_OF_RESOURCES, "not enough memory");
+    } else if (c->entry->portal == c->portal) {
+        iscsi_login_seat(c);
+    } else {
+        iscsi_waiting_begin(c);
+        c->portal->handovers = true;
+    }
+}
+
 /* Continues one of them: it may drop another connection, so the list is walked anew for the next
  * one. The function is called again as long as there are answers to send or connections to free. */
 void iscsi_login_resume(struct iscsi_portal *portal)
@@ -360,8 +372,9 @@ void iscsi_login_resume(struct iscsi_portal *portal)
     list_each(link, &portal->connections) {
         struct iscsi_connection *c = list_entry(link, struct iscsi_connection, link);
 
-        if (c->state == CONNECTION_WAITING && iscsi_waiting_is_over(c)) {
-            complete(c, c->login->stage);
+        if (c->state == CONNECTION_WAITING && c->entry->portal == portal &&
+            iscsi_waiting_is_over(c)) {
+            iscsi_login_seat(c);
             portal->sessions_ended = true;
             return;
         }
@@ -396,7 +409,7 @@ static void answer_keys(struct iscsi_connection *c)
         if (login->next == STAGE_FULL_FEATURE) {
             iscsi_params_finish(&login->params);
             if (keep_text(login, bytes, answer.length))
-                complete(c, stage);
+                complete(c);
             else
                 iscsi_wire_drop(c, SPD_END_NO_ROOM, "not enough memory for its login");
             return;

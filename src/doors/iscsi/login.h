@@ -77,6 +77,9 @@ void iscsi_login_refuse_late(struct iscsi_connection *c);
 void iscsi_login_begin(struct iscsi_connection *c, const uint8_t *bhs);
 void iscsi_login_request(
     struct iscsi_connection *c, const uint8_t *bhs, char *data, uint32_t length);
+/* The last response of a login whose keys are settled, and the session: on the session's loop. It
+ * may have to wait. */
+void iscsi_login_seat(struct iscsi_connection *c);
 /* Continues a login that need not wait any more; one in each turn. */
 void iscsi_login_resume(struct iscsi_portal *portal);
 

@@ -223,7 +223,7 @@ uint16_t iscsi_login_take_keys(struct iscsi_connection *c, struct iscsi_text *an
     if (!login->initiator || (!login->params.discovery && !login->has_target))
         return LOGIN_MISSING_PARAMETER;
     if (!login->named && login->target) {
-        snprintf(tag, sizeof tag, "%u", login->target->port.relative_port);
+        snprintf(tag, sizeof tag, "%u", login->target->port->relative_port);
         iscsi_text_put(answer, "TargetPortalGroupTag", tag);
     }
     login->named = true;

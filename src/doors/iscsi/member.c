@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "doors/iscsi/connection.h"
+#include "doors/iscsi/handover.h"
 #include "doors/iscsi/list.h"
 #include "doors/iscsi/login.h"
 #include "doors/iscsi/logout.h"
@@ -40,18 +41,29 @@ void iscsi_member_join(struct iscsi_door *door)
     spd_loop_wake(&portal->loop);
 }
 
+static void part_others(struct iscsi_door *first)
+{
+    if (first->first != first)
+        return;
+    for (struct iscsi_door *at = iscsi_door_next(first); at; at = iscsi_door_next(at))
+        iscsi_member_part(at);
+}
+
 void iscsi_member_part(struct iscsi_door *door)
 {
     struct iscsi_portal *portal = door->target->portal;
-    bool joined;
+    bool joined, idle;
 
     os_mutex_lock(&portal->lock);
+    idle = door->state == DOOR_OPEN;
     joined = door->state == DOOR_COMING || door->state == DOOR_SERVING;
     if (joined)
         post(door, DOOR_GOING);
     os_mutex_unlock(&portal->lock);
     if (joined)
         spd_loop_wake(&portal->loop);
+    else if (idle)
+        part_others(door); /* a start that has failed */
 }
 
 void iscsi_member_wait(struct iscsi_door *door, enum iscsi_door_state state)
@@ -127,6 +139,7 @@ static void go(struct iscsi_door *door)
     struct iscsi_target *target = door->target;
     struct iscsi_portal *portal = target->portal;
 
+    part_others(door);
     if (target->units[door->lun] != door)
         return; /* it had not come yet */
     door->leaving = true;
@@ -145,21 +158,30 @@ static void go(struct iscsi_door *door)
         drop_connections(portal, NULL);
 }
 
-/* The oldest message: the door and its next state. NULL: there is none. */
-static struct iscsi_door *take_message(struct iscsi_portal *portal, enum iscsi_door_state *state)
-{
-    struct iscsi_door *door = NULL;
+/* A connection that has come from another loop, or a door and its next state. */
+struct message {
+    struct iscsi_connection *arrived;
+    struct iscsi_door *door;
+    enum iscsi_door_state state;
+};
 
+/* Connections first: their loop has sent them before it let its door go. False: there is none. */
+static bool take_message(struct iscsi_portal *portal, struct message *message)
+{
+    *message = (struct message){ 0 };
     os_mutex_lock(&portal->lock);
-    if (list_empty(&portal->moving)) {
-        atomic_store(&portal->mail, false);
+    if (!list_empty(&portal->arriving)) {
+        message->arrived = list_entry(portal->arriving.next, struct iscsi_connection, link);
+        list_remove(&message->arrived->link);
+    } else if (!list_empty(&portal->moving)) {
+        message->door = list_entry(portal->moving.next, struct iscsi_door, moving);
+        list_remove(&message->door->moving);
+        message->state = message->door->state;
     } else {
-        door = list_entry(portal->moving.next, struct iscsi_door, moving);
-        list_remove(&door->moving);
-        *state = door->state;
+        atomic_store(&portal->mail, false);
     }
     os_mutex_unlock(&portal->lock);
-    return door;
+    return message->arrived || message->door;
 }
 
 /* It does so unless another message has come meanwhile. */
@@ -177,14 +199,14 @@ static void change_state(
 
 static void read_mail(struct iscsi_portal *portal)
 {
-    enum iscsi_door_state state;
-    struct iscsi_door *door;
+    struct message message;
 
-    while (atomic_load(&portal->mail)) {
-        door = take_message(portal, &state);
-        if (!door)
-            return;
-        if (state == DOOR_COMING) {
+    while (atomic_load(&portal->mail) && take_message(portal, &message)) {
+        struct iscsi_door *door = message.door;
+
+        if (message.arrived) {
+            iscsi_handover_take(portal, message.arrived);
+        } else if (message.state == DOOR_COMING) {
             come(door);
             change_state(door, DOOR_COMING, DOOR_SERVING);
         } else {

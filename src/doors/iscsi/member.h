@@ -8,6 +8,9 @@
  * The sessions of a target learn of a new unit, or of one that is gone, by REPORTED LUNS DATA HAS
  * CHANGED at its other units. Commands of a unit that goes are answered: there is no such logical
  * unit. A target whose last unit goes logs its sessions out.
+ *
+ * With several loops the first one comes last and goes first, and then has the others go. So a
+ * login that goes on at another loop (handover.h) always finds its target there.
  */
 
 #ifndef ISCSI_MEMBER_H
@@ -19,8 +22,8 @@
 #include "doors/iscsi/portal.h"
 #include "doors/iscsi/target.h"
 
-/* Any thread; both return at once. The unit comes, or goes; the latter does nothing to a unit that
- * has not joined. */
+/* Any thread; both return at once. The unit comes to the door's loop, or goes from all loops; the
+ * latter does nothing to a unit that has not joined. */
 void iscsi_member_join(struct iscsi_door *door);
 void iscsi_member_part(struct iscsi_door *door);
 /* Any thread; does nothing on the loop's. Waits until the unit serves, or until it has no

@@ -23,7 +23,7 @@ struct iscsi_nexus *iscsi_nexus_new(struct iscsi_session *session, struct iscsi_
     nexus->session = session;
     nexus->door = door;
     nexus->depth = spd_unit_params_here(door->base.unit)->queue_depth;
-    scsi_nexus_init(&nexus->scsi, spd_unit_scsi(door->base.unit), &door->target->port);
+    scsi_nexus_init(&nexus->scsi, spd_unit_scsi(door->base.unit), door->target->port);
     scsi_nexus_name(&nexus->scsi, session->transport_id, session->transport_id_length);
     list_init(&nexus->waiting);
     list_init(&nexus->hungry);

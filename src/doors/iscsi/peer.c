@@ -79,9 +79,3 @@ void iscsi_peer_hold(struct iscsi_connection *c, enum iscsi_hold hold)
     c->portal->peers.counts[hold]++;
     list_append(&c->peer->held[hold], &c->hold_link);
 }
-
-void iscsi_peer_count_ended(struct iscsi_portal *portal, struct iscsi_peer *peer, int change)
-{
-    peer->counts[HOLD_ENDED] += (uint32_t)change;
-    portal->peers.counts[HOLD_ENDED] += (uint32_t)change;
-}

@@ -20,21 +20,17 @@
 struct iscsi_portal;
 struct iscsi_connection;
 
-/* A hold is the state of a connection. */
+/* A hold is the state of a connection that has no normal session. */
 enum iscsi_hold {
     HOLD_SILENT,    /* it has not sent a request */
     HOLD_LOGIN,     /* it has, and has not logged in */
     HOLD_DISCOVERY, /* the longest idle first */
-    HOLD_UNUSED,    /* a session without a command so far */
-    HOLD_USED,
-    HOLD_ENDED,     /* sessions without a connection, whose tasks still run */
     HOLDS,
 };
 
 enum iscsi_share {
     SHARE_LOGINS,
     SHARE_DISCOVERY,
-    SHARE_SESSIONS,
     SHARES,
 };
 
@@ -74,8 +70,6 @@ void iscsi_peer_leave(struct iscsi_peer *peer);
 /* The connection reaches this state: it is the last of its kind now. */
 void iscsi_peer_hold(struct iscsi_connection *c, enum iscsi_hold hold);
 void iscsi_peer_let_go(struct iscsi_connection *c);
-/* A session of this peer has lost its connection, or has ended afterwards. */
-void iscsi_peer_count_ended(struct iscsi_portal *portal, struct iscsi_peer *peer, int change);
 
 /* A turn of the loop does so much for one peer; the rest waits while others have their part. */
 static inline void iscsi_peer_works(

@@ -14,11 +14,14 @@
 #include "doors/iscsi/config.h"
 #include "doors/iscsi/connection.h"
 #include "doors/iscsi/deliver.h"
+#include "doors/iscsi/handover.h"
 #include "doors/iscsi/limits.h"
 #include "doors/iscsi/list.h"
 #include "doors/iscsi/login.h"
 #include "doors/iscsi/member.h"
 #include "doors/iscsi/peer.h"
+#include "doors/iscsi/room.h"
+#include "doors/iscsi/roster.h"
 #include "doors/iscsi/send.h"
 #include "doors/iscsi/session.h"
 #include "doors/iscsi/share.h"
@@ -129,7 +132,12 @@ static void tick(struct spd_timer *timer)
 static bool can_grow_old(const struct iscsi_portal *portal)
 {
     return portal->connection_count > 0 || portal->pool.cached > 0 ||
-        (!portal->listening && !list_empty(&portal->targets));
+        (portal == portal->first && !portal->listening && !list_empty(&portal->targets));
+}
+
+static bool is_doomed(const struct iscsi_portal *portal)
+{
+    return atomic_load_explicit(&portal->doomed, memory_order_relaxed);
 }
 
 /* Starts work that need not wait any longer, sends queues and frees ended connections, until none
@@ -139,8 +147,12 @@ static bool settle(struct spd_loop *loop)
     struct iscsi_portal *portal = portal_of(loop);
 
     do {
+        if (portal->handovers)
+            iscsi_handover_send(portal);
         if (iscsi_member_is_due(portal))
             iscsi_member_look(portal);
+        if (is_doomed(portal))
+            iscsi_session_drop_doomed(portal);
         iscsi_task_look(portal);
         iscsi_deliver_all(portal);
         iscsi_transfer_serve(portal);
@@ -153,6 +165,7 @@ static bool settle(struct spd_loop *loop)
         }
     } while (!list_empty(&portal->ready) || !list_empty(&portal->dropped) ||
         portal->tasks_ended || portal->data_given_up || iscsi_member_is_due(portal) ||
+        portal->handovers || is_doomed(portal) ||
         (portal->room_freed && !list_empty(&portal->hungry)));
     if (portal->units_changed) {
         portal->units_changed = false;
@@ -186,7 +199,24 @@ static const struct spd_loop_ops loop_ops = {
 
 /* Life. */
 
-struct iscsi_portal *iscsi_portal_new(const struct iscsi_times *times)
+static void loop_free(struct iscsi_portal *portal)
+{
+    iscsi_buffer_trim(&portal->pool);
+    if (portal->rx)
+        os_pages_free(portal->rx, ISCSI_RX_BUFFER);
+    spd_loop_close(&portal->loop);
+    if (portal->listener.socket != OS_NO_SOCKET)
+        os_socket_close(portal->listener.socket);
+    iscsi_roster_destroy(&portal->roster);
+    os_mutex_destroy(&portal->life);
+    os_cond_destroy(&portal->moved);
+    os_mutex_destroy(&portal->lock);
+    free(portal);
+}
+
+/* threads: the number of the portal's loops. first: NULL, or the portal's first loop. */
+static struct iscsi_portal *loop_new(
+    const struct iscsi_times *times, uint32_t threads, struct iscsi_portal *first)
 {
     struct iscsi_portal *portal = calloc(1, sizeof *portal);
 
@@ -194,6 +224,8 @@ struct iscsi_portal *iscsi_portal_new(const struct iscsi_times *times)
         spd_fail(SPD_ERROR_NO_MEMORY, "the iSCSI door");
         return NULL;
     }
+    portal->first = first ? first : portal;
+    portal->threads = threads;
     portal->times = *times;
     portal->listener = (struct spd_loop_socket){ .ready = listener_ready, .socket = OS_NO_SOCKET };
     portal->tick.fire = tick;
@@ -206,38 +238,51 @@ struct iscsi_portal *iscsi_portal_new(const struct iscsi_times *times)
     list_init(&portal->waits);
     list_init(&portal->hungry);
     list_init(&portal->moving);
+    list_init(&portal->arriving);
     list_init(&portal->link);
     list_init(&portal->members);
     os_mutex_init(&portal->lock);
     os_cond_init(&portal->moved);
     os_mutex_init(&portal->life);
     iscsi_peers_init(&portal->peers);
-    iscsi_share_init(&portal->peers);
+    /* The first loop has all logins, save those that wait on the loop of a former session. */
+    iscsi_share_init(&portal->peers, first ? threads : 1);
+    iscsi_room_init(portal, threads);
+    iscsi_roster_init(&portal->roster);
     portal->rx = os_pages_alloc(ISCSI_RX_BUFFER);
     if (!portal->rx) {
-        iscsi_portal_free(portal);
+        loop_free(portal);
         spd_fail(SPD_ERROR_NO_MEMORY, "the iSCSI door");
         return NULL;
     }
     if (spd_loop_open(&portal->loop, &loop_ops) != 0) {
-        iscsi_portal_free(portal);
+        loop_free(portal);
         return NULL;
     }
     return portal;
 }
 
+struct iscsi_portal *iscsi_portal_new(const struct iscsi_times *times, uint32_t threads)
+{
+    struct iscsi_portal *first = loop_new(times, threads, NULL), *last = first;
+
+    for (uint32_t i = 1; last && i < threads; i++)
+        last = last->next = loop_new(times, threads, first);
+    if (first && !last) {
+        iscsi_portal_free(first);
+        return NULL;
+    }
+    return first;
+}
+
 void iscsi_portal_free(struct iscsi_portal *portal)
 {
-    iscsi_buffer_trim(&portal->pool);
-    if (portal->rx)
-        os_pages_free(portal->rx, ISCSI_RX_BUFFER);
-    spd_loop_close(&portal->loop);
-    if (portal->listener.socket != OS_NO_SOCKET)
-        os_socket_close(portal->listener.socket);
-    os_mutex_destroy(&portal->life);
-    os_cond_destroy(&portal->moved);
-    os_mutex_destroy(&portal->lock);
-    free(portal);
+    while (portal) {
+        struct iscsi_portal *next = portal->next;
+
+        loop_free(portal);
+        portal = next;
+    }
 }
 
 int iscsi_portal_listen(struct iscsi_portal *portal, os_socket listener)
@@ -248,13 +293,34 @@ int iscsi_portal_listen(struct iscsi_portal *portal, os_socket listener)
         : spd_fail(SPD_ERROR_SYSTEM, "the iSCSI door: its address is not known");
 }
 
+/* From the first one to the one before `end`: no loop sends a connection to one that has ended. */
+static void stop_loops(struct iscsi_portal *portal, const struct iscsi_portal *end)
+{
+    for (; portal != end; portal = portal->next) {
+        spd_loop_stop(&portal->loop);
+        spd_loop_join(&portal->loop);
+    }
+}
+
+static int start_loops(struct iscsi_portal *portal)
+{
+    int error = 0;
+
+    for (struct iscsi_portal *at = portal; at && error == 0; at = at->next) {
+        error = spd_loop_start(&at->loop, "spd-iscsi");
+        if (error != 0)
+            stop_loops(portal, at);
+    }
+    return error;
+}
+
 int iscsi_portal_start(struct iscsi_portal *portal)
 {
     int error = 0;
 
     os_mutex_lock(&portal->life);
     if (portal->serving == 0)
-        error = spd_loop_start(&portal->loop, "spd-iscsi");
+        error = start_loops(portal);
     portal->serving += error == 0;
     os_mutex_unlock(&portal->life);
     return error;
@@ -263,9 +329,7 @@ int iscsi_portal_start(struct iscsi_portal *portal)
 void iscsi_portal_stop(struct iscsi_portal *portal)
 {
     os_mutex_lock(&portal->life);
-    if (--portal->serving == 0) {
-        spd_loop_stop(&portal->loop);
-        spd_loop_join(&portal->loop);
-    }
+    if (--portal->serving == 0)
+        stop_loops(portal, NULL);
     os_mutex_unlock(&portal->life);
 }

@@ -12,6 +12,12 @@
  * come and go by messages to the loop (member.h). Everything else belongs to the portal's thread,
  * so no command takes a lock.
  *
+ * With threads=N an address has N such structures, which `next` links. The first one listens, and
+ * all logins are on its thread. When a login has settled everything, roster.h chooses the loop of
+ * the session, and handover.h moves the connection there. Each loop has its own targets and doors
+ * (target.h), so everything above holds for each of them. Loops meet in three places only: rounds
+ * of task management (lib/door.h), messages (member.h) and the roster.
+ *
  * No file is called by one that it calls: HACKING.md has their order. A lower file tells a higher
  * one by a callback, or by a flag here that the end of a turn reads.
  */
@@ -27,6 +33,7 @@
 #include "doors/iscsi/config.h"
 #include "doors/iscsi/list.h"
 #include "doors/iscsi/peer.h"
+#include "doors/iscsi/roster.h"
 #include "lib/loop.h"
 #include "os/net.h"
 #include "os/os.h"
@@ -35,6 +42,8 @@ struct iscsi_door;
 
 struct iscsi_portal {
     struct spd_loop loop;
+    struct iscsi_portal *first; /* of the loops of this address */
+    struct iscsi_portal *next;  /* NULL: the last one */
     struct spd_loop_socket listener; /* OS_NO_SOCKET: none, as in tests */
     struct spd_timer tick;     /* a second, while anything can grow old */
     struct iscsi_times times;  /* for all its targets: they matter before one is named */
@@ -52,7 +61,8 @@ struct iscsi_portal {
     struct list waits;
     struct iscsi_peers peers;
     uint32_t connection_count;
-    uint16_t next_tsih;
+    uint32_t threads;            /* loops of this address */
+    bool handovers;              /* a login goes on at another loop */
     uint32_t last_busy; /* when anything last arrived */
     bool sessions_ended;
     bool tasks_ended;   /* an aborted command ended: functions may wait for it */
@@ -61,6 +71,7 @@ struct iscsi_portal {
     bool units_changed; /* a unit has come, or begun to go */
     struct list hungry; /* nexuses with commands that wait for room or for their turn */
     uint32_t room[ROOMS]; /* bytes */
+    uint32_t room_most[ROOMS];
     bool room_freed;  /* room became free since the last turn */
     bool room_wanted; /* a nexus waits for shared room: nobody else gets more of it */
     bool deferred;    /* a command waits for the next turn alone */
@@ -69,9 +80,14 @@ struct iscsi_portal {
 
     /* Messages to the loop: member.c. */
     atomic_bool mail;
-    os_mutex lock; /* guards the next two, and each door's `state` */
+    atomic_bool doomed; /* a session has to be dropped */
+    os_mutex lock; /* guards the next three, and each door's `state` */
     os_cond moved; /* a door's state has changed */
     struct list moving; /* doors that will come or go */
+    struct list arriving; /* connections of another loop; connection.link */
+
+    /* The first loop's, for all. */
+    struct iscsi_roster roster;
 
     /* The directory's: directory.c. */
     struct list link;
@@ -80,13 +96,14 @@ struct iscsi_portal {
     uint32_t serving;    /* doors that are started */
 };
 
-/* With a loop that has no thread, and no listener yet. NULL, with a detail: the system lacks memory
- * or another resource. */
-struct iscsi_portal *iscsi_portal_new(const struct iscsi_times *times);
+/* With so many loops that have no thread, and no listener yet. NULL, with a detail: the system
+ * lacks memory or another resource. */
+struct iscsi_portal *iscsi_portal_new(const struct iscsi_times *times, uint32_t threads);
+/* With all its loops. */
 void iscsi_portal_free(struct iscsi_portal *portal);
 /* Listens on the socket, which it then owns. 0 or a spd_error with a detail. */
 int iscsi_portal_listen(struct iscsi_portal *portal, os_socket listener);
-/* Its thread, which runs from the first start to the last stop. 0 or a spd_error with a detail. */
+/* Its threads, which run from the first start to the last stop. 0 or a spd_error with a detail. */
 int iscsi_portal_start(struct iscsi_portal *portal);
 void iscsi_portal_stop(struct iscsi_portal *portal);
 

@@ -7,8 +7,10 @@
  * ROOM_TRANSFER is for all other data: a command for which there is none waits (transfer.c).
  *
  * A session has room of its own that nobody else can take. Room beyond that is limited for the
- * session, for its peer and for all together. The units of a target divide a session's room for
- * transfers. So a unit whose device gives nothing back does not shut the others out.
+ * session, for its peer and for all together. Each loop of a portal has a part of the latter, since
+ * a count that all loops share would slow down every command. The units of a target divide a
+ * session's room for transfers. So a unit whose device gives nothing back does not shut the others
+ * out.
  */
 
 #include "doors/iscsi/nexus.h"
@@ -27,14 +29,20 @@
 static const struct {
     uint32_t sure;    /* of each session, whatever others take */
     uint32_t session; /* at most; beyond the session's own room these count together with it */
-    uint32_t peer;
-    uint32_t all;
+    uint32_t all;     /* for all loops; a peer has at most half of a loop's part */
 } limits[ROOMS] = {
-    [ROOM_WINDOW] = { ISCSI_SESSION_WINDOW_SURE, ISCSI_WINDOW_MAX / 2, ISCSI_WINDOW_MAX / 2,
-        ISCSI_WINDOW_MAX },
-    [ROOM_TRANSFER] = { ISCSI_SESSION_DATA_SURE, ISCSI_SESSION_DATA_MAX, ISCSI_DATA_MAX / 2,
-        ISCSI_DATA_MAX },
+    [ROOM_WINDOW] = { ISCSI_SESSION_WINDOW_SURE, ISCSI_WINDOW_MAX / 2, ISCSI_WINDOW_MAX },
+    [ROOM_TRANSFER] = { ISCSI_SESSION_DATA_SURE, ISCSI_SESSION_DATA_MAX, ISCSI_DATA_MAX },
 };
+
+void iscsi_room_init(struct iscsi_portal *portal, uint32_t threads)
+{
+    for (unsigned i = 0; i < ROOMS; i++) {
+        uint32_t part = limits[i].all / threads;
+
+        portal->room_most[i] = part < ISCSI_LOOP_ROOM_MIN ? ISCSI_LOOP_ROOM_MIN : part;
+    }
+}
 
 static void count(struct iscsi_session *session, enum iscsi_room kind, uint32_t bytes)
 {
@@ -58,7 +66,7 @@ static bool is_sure(const struct iscsi_session *session, enum iscsi_room kind, u
 static bool is_allowed(const struct iscsi_session *session, enum iscsi_room kind, uint32_t bytes)
 {
     return session->room[kind] + bytes <= limits[kind].session &&
-        session->peer->room[kind] + bytes <= limits[kind].peer;
+        session->peer->room[kind] + bytes <= session->portal->room_most[kind] / 2;
 }
 
 /* Beyond what is sure. */
@@ -67,7 +75,7 @@ static bool has_shared(const struct iscsi_session *session, enum iscsi_room kind
     const struct iscsi_portal *portal = session->portal;
 
     return is_allowed(session, kind, bytes) && !portal->room_wanted &&
-        portal->room[kind] + bytes <= limits[kind].all;
+        portal->room[kind] + bytes <= portal->room_most[kind];
 }
 
 /* A unit's part of the session's room. */

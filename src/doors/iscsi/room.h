@@ -13,8 +13,11 @@
 
 struct iscsi_command;
 struct iscsi_nexus;
+struct iscsi_portal;
 struct iscsi_session;
 
+/* The limits of a loop, which is one of so many. */
+void iscsi_room_init(struct iscsi_portal *portal, uint32_t threads);
 /* Takes room for the session; false: there is none now. */
 bool iscsi_room_take(struct iscsi_session *session, enum iscsi_room kind, uint32_t bytes);
 void iscsi_room_give(struct iscsi_session *session, enum iscsi_room kind, uint32_t bytes);

@@ -3,12 +3,12 @@
 
 #include "doors/iscsi/session.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "doors/iscsi/buffers.h"
-#include "doors/iscsi/claim.h"
 #include "doors/iscsi/command.h"
 #include "doors/iscsi/command_pool.h"
 #include "doors/iscsi/connection.h"
@@ -19,8 +19,10 @@
 #include "doors/iscsi/peer.h"
 #include "doors/iscsi/portal.h"
 #include "doors/iscsi/room.h"
+#include "doors/iscsi/roster.h"
 #include "doors/iscsi/target.h"
 #include "doors/iscsi/task.h"
+#include "doors/iscsi/wire.h"
 #include "lib/door.h"
 #include "scsi/be.h"
 #include "scsi/scsi.h"
@@ -29,6 +31,7 @@
 static void leave(struct iscsi_session *session)
 {
     session->left = true;
+    iscsi_roster_let_go(session->entry);
     for (unsigned i = 0; i < ISCSI_LUNS; i++)
         if (session->nexuses[i])
             iscsi_nexus_lose(session->nexuses[i]);
@@ -38,7 +41,7 @@ static void free_nexuses(struct iscsi_session *session)
 {
     for (unsigned i = 0; i < ISCSI_LUNS && session->nexus_count > 0; i++)
         if (session->nexuses[i]) {
-            iscsi_claim_keep(session->nexuses[i]);
+            iscsi_roster_keep_claim(session->nexuses[i]);
             iscsi_nexus_free(session->nexuses[i]);
         }
 }
@@ -46,21 +49,12 @@ static void free_nexuses(struct iscsi_session *session)
 static void session_free(struct iscsi_session *session)
 {
     list_remove(&session->link);
-    if (session->ended)
-        iscsi_peer_count_ended(session->portal, session->peer, -1);
     iscsi_peer_leave(session->peer);
     free_nexuses(session);
+    iscsi_roster_leave(session->entry);
     iscsi_command_pool_free(session);
     session->portal->units_left = true;
     free(session);
-}
-
-static bool tsih_taken(struct iscsi_portal *portal, uint16_t tsih)
-{
-    list_each(link, &portal->sessions)
-        if (list_entry(link, struct iscsi_session, link)->tsih == tsih)
-            return true;
-    return false;
 }
 
 /* The initiator port is name and ISID (SPC-4 7.6.4.6). */
@@ -117,9 +111,9 @@ struct iscsi_session *iscsi_session_new(
     list_init(&session->active);
     if (!params->discovery && (params->immediate_data || !params->initial_r2t))
         session->burst = iscsi_buffer_length(params->first_burst);
-    do
-        session->tsih = ++portal->next_tsih; /* 0 means none (RFC 7143 11.13.3) */
-    while (session->tsih == 0 || tsih_taken(portal, session->tsih));
+    session->entry = c->entry;
+    session->tsih = c->entry->tsih;
+    c->entry = NULL;
     list_append(&portal->sessions, &session->link);
     if (!params->discovery && !(iscsi_command_pool_make(session) && add_all(session))) {
         session_free(session);
@@ -138,8 +132,7 @@ void iscsi_session_end(struct iscsi_session *session)
 {
     session->connection = NULL;
     if (!session->params.discovery) {
-        session->ended = true;
-        iscsi_peer_count_ended(session->portal, session->peer, 1);
+        iscsi_roster_end(session->entry);
         for (unsigned i = 0; i < ISCSI_LUNS; i++)
             if (session->nexuses[i])
                 iscsi_nexus_uncount(session->nexuses[i]);
@@ -159,18 +152,6 @@ void iscsi_session_end(struct iscsi_session *session)
 static bool is_named(const struct iscsi_session *session, const char *initiator)
 {
     return !session->params.discovery && strcmp(session->initiator, initiator) == 0;
-}
-
-uint32_t iscsi_session_count(const struct iscsi_portal *portal, const char *initiator)
-{
-    uint32_t count = 0;
-
-    list_each(link, &portal->sessions) {
-        const struct iscsi_session *session = list_entry(link, struct iscsi_session, link);
-
-        count += !session->left && is_named(session, initiator);
-    }
-    return count;
 }
 
 bool iscsi_session_is(const struct iscsi_session *session, const struct iscsi_target *target,
@@ -204,5 +185,19 @@ void iscsi_session_reap(struct iscsi_portal *portal)
             leave(session);
         if (session->running == 0)
             session_free(session);
+    }
+}
+
+void iscsi_session_drop_doomed(struct iscsi_portal *portal)
+{
+    struct iscsi_doom doom;
+
+    if (!atomic_exchange(&portal->doomed, false))
+        return;
+    list_each(link, &portal->sessions) {
+        struct iscsi_session *session = list_entry(link, struct iscsi_session, link);
+
+        if (session->connection && iscsi_roster_is_doomed(session->entry, &doom))
+            iscsi_wire_drop(session->connection, doom.ending, doom.detail);
     }
 }

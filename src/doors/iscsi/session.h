@@ -33,7 +33,8 @@ struct iscsi_session {
     struct iscsi_peer *peer;
     const char *account; /* the proven account; NULL: no CHAP */
     struct iscsi_connection *connection; /* NULL: the session has ended, its tasks have not */
-    bool ended; /* and it is counted as such */
+    struct iscsi_entry *entry; /* the roster's */
+    bool used;      /* it has had a command */
     uint32_t began; /* second */
     bool left;  /* no task can change the medium: a new session may begin */
     struct iscsi_nexus *nexuses[ISCSI_LUNS]; /* by LUN; NULL: there is none */
@@ -65,7 +66,8 @@ struct iscsi_session {
     struct list *tags; /* SESSION_TAGS of them: active ones by a hash of their task tag */
 };
 
-/* A session of the connection's peer, with what its login has settled; NULL: not enough memory. */
+/* A session of the connection's peer, with what its login has settled, and with the connection's
+ * place in the roster; NULL: not enough memory. */
 struct iscsi_session *iscsi_session_new(
     struct iscsi_connection *c, const struct iscsi_login *login);
 /* Its target has a further unit. False: not enough memory. */
@@ -75,8 +77,8 @@ bool iscsi_session_add(struct iscsi_session *session, struct iscsi_door *door);
 void iscsi_session_end(struct iscsi_session *session);
 /* Frees sessions that have ended, if their tasks have; leaves others. */
 void iscsi_session_reap(struct iscsi_portal *portal);
-/* Sessions of an initiator, also ended ones whose writes have not ended. */
-uint32_t iscsi_session_count(const struct iscsi_portal *portal, const char *initiator);
+/* Drops the sessions that the roster has doomed. */
+void iscsi_session_drop_doomed(struct iscsi_portal *portal);
 /* Whether it is a session of this initiator port with this target. */
 bool iscsi_session_is(const struct iscsi_session *session, const struct iscsi_target *target,
     const char *initiator, const uint8_t isid[6]);

@@ -15,28 +15,28 @@
 static const struct {
     uint8_t first, last; /* enum iscsi_hold: those that count */
     uint8_t evicted;     /* the last hold from which a place may be taken */
-    bool from_self;      /* also for a newcomer of the same peer */
     uint8_t part;        /* a peer's share is the total divided by this */
     uint8_t descriptors; /* the total is at most the process's descriptors divided by this */
     uint32_t total;
     const char *why;
 } shares[SHARES] = {
-    [SHARE_LOGINS] = { HOLD_SILENT, HOLD_LOGIN, HOLD_LOGIN, true, 4, 2, ISCSI_LOGINS_MAX,
+    [SHARE_LOGINS] = { HOLD_SILENT, HOLD_LOGIN, HOLD_LOGIN, 4, 2, ISCSI_LOGINS_MAX,
         "another connection takes the place of this one, which has not logged in" },
-    [SHARE_DISCOVERY] = { HOLD_DISCOVERY, HOLD_DISCOVERY, HOLD_DISCOVERY, true, 4, 16,
+    [SHARE_DISCOVERY] = { HOLD_DISCOVERY, HOLD_DISCOVERY, HOLD_DISCOVERY, 4, 16,
         ISCSI_DISCOVERIES_MAX, "another discovery session takes the place of this one" },
-    [SHARE_SESSIONS] = { HOLD_UNUSED, HOLD_ENDED, HOLD_UNUSED, false, 2, 4, ISCSI_SESSIONS_MAX,
-        "a session of another peer takes the place of this one, which was not used" },
 };
 
-void iscsi_share_init(struct iscsi_peers *peers)
+void iscsi_share_init(struct iscsi_peers *peers, uint32_t part)
 {
     uint32_t descriptors = os_descriptor_limit();
 
     for (unsigned i = 0; i < SHARES; i++) {
         uint32_t most = descriptors / shares[i].descriptors;
 
-        peers->totals[i] = most < shares[i].total ? most : shares[i].total;
+        if (most > shares[i].total)
+            most = shares[i].total;
+        most /= part;
+        peers->totals[i] = most < shares[i].part ? shares[i].part : most;
     }
 }
 
@@ -86,7 +86,7 @@ bool iscsi_share_admit(struct iscsi_peers *peers, struct iscsi_peer *peer, enum 
             return true;
         loser = greediest(peers, share);
     }
-    return (loser != peer || shares[share].from_self) && evict(loser, share);
+    return evict(loser, share);
 }
 
 bool iscsi_share_evict_login(struct iscsi_peers *peers)

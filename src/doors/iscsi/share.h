@@ -14,8 +14,9 @@
 
 #include "doors/iscsi/peer.h"
 
-/* Sets the totals, which depend on how many descriptors the process may open. */
-void iscsi_share_init(struct iscsi_peers *peers);
+/* Sets the totals, which depend on how many descriptors the process may open. part: this loop has
+ * the whole divided by it. */
+void iscsi_share_init(struct iscsi_peers *peers, uint32_t part);
 /* Whether a further connection may come; another may have been dropped for it. */
 bool iscsi_share_admit(struct iscsi_peers *peers, struct iscsi_peer *peer, enum iscsi_share share);
 /* Without free descriptors, drops a connection that has not logged in; false: there is none. */

@@ -21,6 +21,28 @@ struct iscsi_target *iscsi_target_find(const struct iscsi_portal *portal, const 
     return NULL;
 }
 
+void iscsi_door_init(struct iscsi_door *door, struct iscsi_door *first,
+    struct iscsi_target *target, uint32_t lun)
+{
+    door->base.ops = &iscsi_door_ops;
+    door->base.unit = first->base.unit;
+    door->first = first;
+    door->target = target;
+    door->lun = lun;
+    list_init(&door->link);
+    list_init(&door->moving);
+}
+
+struct iscsi_target *iscsi_target_at(
+    const struct iscsi_target *target, const struct iscsi_portal *portal)
+{
+    struct iscsi_target *at = target->first;
+
+    while (at->portal != portal)
+        at = at->next;
+    return at;
+}
+
 struct iscsi_door *iscsi_target_first(const struct iscsi_target *target)
 {
     for (unsigned i = 0; i < ISCSI_LUNS; i++)
@@ -49,7 +71,7 @@ void iscsi_target_report(struct iscsi_target *target, uint32_t lun, bool there)
     uint32_t bit = UINT32_C(1) << lun % 32;
 
     if (there)
-        atomic_fetch_or(&target->port.lun_map[lun / 32], bit);
+        atomic_fetch_or(&target->port->lun_map[lun / 32], bit);
     else
-        atomic_fetch_and(&target->port.lun_map[lun / 32], ~bit);
+        atomic_fetch_and(&target->port->lun_map[lun / 32], ~bit);
 }

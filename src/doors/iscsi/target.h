@@ -4,6 +4,9 @@
 /*
  * Targets and their logical units. A target is a name (RFC 7143 3.1), with one SCSI port at its
  * portal. Each unit of it is the door of a spd_unit.
+ *
+ * A portal with several loops has a target and a door for each, which belong to that loop's thread.
+ * The first loop's are known by the directory and by the library; the others are their parts.
  */
 
 #ifndef ISCSI_TARGET_H
@@ -31,7 +34,8 @@ enum iscsi_door_state {
 
 /* A logical unit, as its unit's door. */
 struct iscsi_door {
-    struct spd_door base; /* first */
+    struct spd_door base; /* first; base.part is the next loop's */
+    struct iscsi_door *first; /* the first loop's */
     struct iscsi_target *target;
     uint32_t lun;
     struct list link;   /* portal's doors, while it serves or goes */
@@ -41,14 +45,17 @@ struct iscsi_door {
     uint32_t round;     /* round of task management: earlier tasks were aborted */
     uint32_t reset_round; /* round of the last target reset */
     bool owes_report;   /* and the library does not know yet that it has ended */
-    struct iscsi_claim claims[SCSI_REGISTRATIONS];
+    struct iscsi_claim claims[SCSI_REGISTRATIONS]; /* the first loop's; the roster's lock */
 };
 
 struct iscsi_target {
     struct list link; /* portal's targets, while it has a unit that serves */
     struct iscsi_portal *portal;
-    struct iscsi_config config;
-    struct scsi_port port;
+    struct iscsi_target *first; /* the first loop's, */
+    struct iscsi_target *next;  /* and the next loop's; NULL: this is the last */
+    struct iscsi_config config; /* what it points to is the first one's */
+    struct scsi_port *port;     /* the same for all loops */
+    struct scsi_port own_port;  /* the first one's */
     uint8_t designators[CONFIG_DESIGNATORS_MAX];
     struct iscsi_door *units[ISCSI_LUNS]; /* that serve, by LUN; the loop's */
     uint32_t unit_count;
@@ -63,6 +70,17 @@ extern const struct spd_door_ops iscsi_door_ops;
 
 /* The target of this name that has a unit which serves; NULL: there is none. name is as it came. */
 struct iscsi_target *iscsi_target_find(const struct iscsi_portal *portal, const char *name);
+/* The same target at another loop of its portal. */
+struct iscsi_target *iscsi_target_at(
+    const struct iscsi_target *target, const struct iscsi_portal *portal);
+/* A door for a loop's target; first: the first loop's, which has its unit. */
+void iscsi_door_init(struct iscsi_door *door, struct iscsi_door *first,
+    struct iscsi_target *target, uint32_t lun);
+/* The part of a door for the next loop; NULL: it is the last one. */
+static inline struct iscsi_door *iscsi_door_next(const struct iscsi_door *door)
+{
+    return (struct iscsi_door *)(void *)door->base.part;
+}
 /* Its unit with the lowest LUN; NULL: it has none. */
 struct iscsi_door *iscsi_target_first(const struct iscsi_target *target);
 /* The target's name in the log; NULL: the whole portal. */

@@ -21,6 +21,7 @@
 #include "doors/iscsi/list.h"
 #include "doors/iscsi/pdu.h"
 #include "doors/iscsi/portal.h"
+#include "doors/iscsi/roster.h"
 #include "doors/iscsi/send.h"
 #include "doors/iscsi/session.h"
 #include "doors/iscsi/target.h"
@@ -324,29 +325,6 @@ static uint8_t abort_one(
     return TASK_COMPLETE;
 }
 
-static void drop_others(struct iscsi_portal *portal, const struct iscsi_connection *c)
-{
-    list_each(link, &portal->connections) {
-        struct iscsi_connection *other = list_entry(link, struct iscsi_connection, link);
-
-        if (other != c && other->session && other->session->target == c->session->target)
-            iscsi_wire_drop(other, SPD_END_RESET, NULL);
-    }
-}
-
-/* Another initiator has a session with the target. */
-static bool has_others(const struct iscsi_session *own)
-{
-    list_each(link, &own->portal->sessions) {
-        const struct iscsi_session *session = list_entry(link, struct iscsi_session, link);
-
-        if (session->connection && session->target == own->target && !session->params.discovery &&
-            strcmp(session->initiator, own->initiator) != 0)
-            return true;
-    }
-    return false;
-}
-
 /* A target reset ends the tasks of all initiators. A logical unit reset does the same, but
  * initiators need it to recover from an error (SAM-5 7.7). */
 static bool may_reset_target(const struct iscsi_session *session)
@@ -358,7 +336,7 @@ static bool may_reset_target(const struct iscsi_session *session)
     for (unsigned i = 0; i < ISCSI_LUNS; i++)
         if (target->units[i] && spd_door_has_others(&target->units[i]->base))
             return false;
-    return !has_others(session);
+    return !iscsi_roster_has_others(session);
 }
 
 /* A function for one logical unit: all up to LOGICAL UNIT RESET. */
@@ -399,7 +377,7 @@ static uint8_t perform(struct iscsi_connection *c, const uint8_t *bhs, struct is
             return TASK_NOT_AUTHORIZED;
         abort_held(session, NULL, be32_get(bhs + BHS_CMD_SN));
         if ((bhs[BHS_FLAGS] & 0x7f) == TASK_COLD_RESET)
-            drop_others(c->portal, c);
+            iscsi_roster_doom_others(session, SPD_END_RESET);
         return abort_target(wait);
     case TASK_REASSIGN:
         return TASK_NO_REASSIGN;

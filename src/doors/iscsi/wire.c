@@ -12,6 +12,7 @@
 #include "doors/iscsi/login.h"
 #include "doors/iscsi/peer.h"
 #include "doors/iscsi/portal.h"
+#include "doors/iscsi/roster.h"
 #include "doors/iscsi/session.h"
 #include "doors/iscsi/target.h"
 #include "lib/door.h"
@@ -92,6 +93,8 @@ void iscsi_wire_drop(struct iscsi_connection *c, enum spd_ending ending, const c
     /* It is closed now and freed at the end of the turn: callers up the stack may still hold it. */
     spd_loop_close_socket(&c->portal->loop, &c->watch);
     iscsi_peer_let_go(c);
+    iscsi_roster_leave(c->entry);
+    c->entry = NULL;
     list_remove(&c->ready);
     list_remove(&c->link);
     list_append(&c->portal->dropped, &c->link);

@@ -12,6 +12,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -39,6 +40,7 @@ struct disk {
     spd_status status; /* what reads end with */
     bool hold; /* requests of the device are kept until disk_release() */
     uint32_t door; /* that clients come to */
+    atomic_uintptr_t thread; /* on which it was last read, unless it is held */
 };
 
 /* uri: after "iscsi://"; NULL: a loopback address and a free port. query: "" or "?...". */

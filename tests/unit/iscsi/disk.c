@@ -11,9 +11,10 @@
 static int disk_read(spd_device *device, void *buffer, uint64_t lba, uint32_t blocks,
     uint32_t flags, spd_status *status)
 {
-    const struct disk *disk = device->context;
+    struct disk *disk = device->context;
 
     (void)flags;
+    atomic_store(&disk->thread, (uintptr_t)pthread_self());
     *status = disk->status;
     memcpy(buffer, disk->memory + lba * BLOCK, (size_t)blocks * BLOCK);
     return 0;
@@ -127,11 +128,24 @@ static const spd_ops simple_ops = { .size = sizeof(spd_ops), .read = disk_read,
 static const spd_ops held_ops = { .size = sizeof(spd_ops), .submit = disk_submit,
     .abort = disk_abort };
 
+/* With as many loops as TEST_ISCSI_THREADS says, if the test leaves that open. */
+static const char *with_loops(char all[1024], const char *name)
+{
+    const char *threads = getenv("TEST_ISCSI_THREADS");
+
+    if (!threads || strstr(name, "threads="))
+        return name;
+    snprintf(all, 1024, "%s%cthreads=%s", name, strchr(name, '?') ? '&' : '?', threads);
+    return all;
+}
+
 static void make_at(struct disk *disk, const char *name, const char *second, bool hold)
 {
     spd_params params = SPD_PARAMS_INIT;
+    char all[1024];
     int error;
 
+    name = with_loops(all, name);
     memset(disk, 0, sizeof *disk);
     disk->memory = calloc(BLOCKS, BLOCK);
     disk->hold = hold;
