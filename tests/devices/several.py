@@ -3,9 +3,11 @@
 """Several disks of one program: logical units of one target, which a signal ends together."""
 
 import os
+import re
 import shlex
+import time
 
-from program import ANY, Server, check, client, memdisk, path, qemu_io, rawdisk, run
+from program import ANY, BUILD, TIMEOUT, Server, check, client, memdisk, path, qemu_io, rawdisk, run
 
 SIZE = ("--size", "4M")
 
@@ -102,7 +104,29 @@ def sizes_of_memory_are_checked_each():
         check(message in said, said)
 
 
+def luns(server):
+    listed = client("iscsi-ls", "-s", server.url.rsplit("/", 2)[0] + "/")
+    return re.findall(r"^Lun:(\d+) ", listed, re.MULTILINE)
+
+
+def one_that_stops_leaves_the_others():
+    fifo = path("stop.fifo")
+    os.mkfifo(fifo)
+    with Server(os.path.join(BUILD, "tests/devices/onestops"), "--size", "1M", "--size", "2M",
+                "--size", "3M", "--fifo", fifo, "--stats", "-p", ANY, doors=3) as server:
+        check(luns(server) == ["0", "1", "2"], luns(server))
+        with open(fifo, "wb"):
+            deadline = time.monotonic() + TIMEOUT
+            while "1" in luns(server) and time.monotonic() < deadline:
+                time.sleep(0.05)
+        check(luns(server) == ["0", "2"], luns(server))
+        qemu_io(server.uris[0], "read -P 0 0 64k")
+        qemu_io(server.uris[2], "read -P 0 0 64k")
+    for uri in server.uris:
+        check(f"\n{uri}:\n" in server.said, server.said)
+
+
 TESTS = [each_image_is_a_logical_unit, each_start_line_makes_its_disk_again,
          luns_count_on_from_the_one_in_the_uri, statistics_name_each_disk,
          what_is_for_one_disk_is_refused, an_image_is_one_disk, each_size_is_a_disk_in_memory,
-         sizes_of_memory_are_checked_each]
+         sizes_of_memory_are_checked_each, one_that_stops_leaves_the_others]
