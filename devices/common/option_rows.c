@@ -21,6 +21,11 @@ static const spd_program_option common_rows[] = {
         .max = 16, AT(product_id), .kind = SPD_PROGRAM_TEXT, .letter = 'i' },
     { "revision", "TEXT", "INQUIRY product revision level, 1 to 4 characters (1.0)", .min = 1,
         .max = 4, AT(revision), .kind = SPD_PROGRAM_TEXT, .letter = 'r' },
+    { "vendor-id", "TEXT", "INQUIRY vendor identification, 1 to 8 characters (WinSpd)", .min = 1,
+        .max = 8, AT(vendor_id), .kind = SPD_PROGRAM_TEXT },
+    { "rotation-rate", "N",
+        "rotations of the medium a minute, 1025 to 65534; 1: it does not rotate (1)", .min = 1,
+        .max = 65534, AT(rotation_rate), .kind = SPD_PROGRAM_NUMBER },
     { "guid", "GUID", "the disk's identity and serial number", AT(guid), .kind = OPTION_GUID,
         .one_disk = true },
     { "wwn", "HEX", "the disk's world wide name: 16 digits of NAA 2, 3 or 5, or 32 of NAA 6 (made "

@@ -157,7 +157,7 @@ static void set_defaults(spd_program_options *options, const spd_program *progra
 {
     *options = (spd_program_options){
         .program = program, .own = own, .block_length = 512, .product_id = program->product_id,
-        .revision = "1.0", .stop_timeout = OPTION_STOP_TIMEOUT,
+        .revision = "1.0", .vendor_id = program->vendor_id, .stop_timeout = OPTION_STOP_TIMEOUT,
         .write_allowed = option_named(program, "write-allowed"),
         .cache = option_named(program, "cache"),
         .unmap = option_named(program, "unmap"),

@@ -104,9 +104,12 @@ static spd_params make_params(const spd_program_options *options)
         (options->unmap ? SPD_UNMAP_SUPPORTED | SPD_UNMAP_ZEROS : 0);
     memcpy(params.wwn, options->wwn, sizeof params.wwn);
     params.wwn_length = (uint32_t)(strlen(options->wwn_text) / 2);
+    params.rotation_rate = (uint32_t)options->rotation_rate;
     if (spd_program_given(options, "slow-call"))
         params.slow_call = (uint32_t)options->slow_call;
     /* The option parser has checked the lengths. */
+    if (options->vendor_id)
+        snprintf(params.vendor_id, sizeof params.vendor_id, "%s", options->vendor_id);
     snprintf(params.product_id, sizeof params.product_id, "%s", options->product_id);
     snprintf(params.product_revision, sizeof params.product_revision, "%s", options->revision);
     return params;
@@ -123,7 +126,7 @@ void spd_program_disk_init(spd_program_disk *disk, const spd_program_options *op
 static bool is_usage_error(int error)
 {
     return (error <= SPD_ERROR_BLOCK_COUNT && error >= SPD_ERROR_URI_PARAMETER) ||
-        error == SPD_ERROR_GRACE || error == SPD_ERROR_WWN;
+        error == SPD_ERROR_GRACE || error == SPD_ERROR_WWN || error == SPD_ERROR_ROTATION_RATE;
 }
 
 /* If the driver or a pipe is at fault the status is Windows' number for the error, as with the

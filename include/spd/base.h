@@ -48,7 +48,7 @@ typedef enum spd_error {
     SPD_ERROR_PHYSICAL_BLOCK_LENGTH = -20005,
     SPD_ERROR_TRANSFER_LENGTH = -20006,
     SPD_ERROR_UNMAP = -20007,
-    SPD_ERROR_TEXT = -20008, /* product id, revision, or the text of a GUID */
+    SPD_ERROR_TEXT = -20008, /* product id, revision, vendor id, or the text of a GUID */
     SPD_ERROR_OPS = -20009, /* functions of the device are missing */
     SPD_ERROR_FLAGS = -20010,
     SPD_ERROR_URI = -20011,
@@ -71,6 +71,7 @@ typedef enum spd_error {
     SPD_ERROR_GRACE = -20028,
     SPD_ERROR_WWN = -20029,
     SPD_ERROR_HANGS = -20030, /* the device does not end an operation */
+    SPD_ERROR_ROTATION_RATE = -20031,
 } spd_error;
 
 /* The text of an error code (a static string, never NULL; "success" for 0). */

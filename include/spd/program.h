@@ -88,6 +88,7 @@ typedef struct spd_program {
     const char *summary;    /* a line, for --help */
     const char *version;    /* for --version; NULL: that of WinSpd */
     const char *product_id; /* the default of -i, 1 to 16 characters */
+    const char *vendor_id;  /* the default of --vendor-id, 1 to 8 characters; NULL: "WinSpd" */
     const spd_program_option *options; /* its own; at most SPD_PROGRAM_OPTIONS_MAX */
     size_t option_count;
     /* Names of common options that this program lacks, ended by NULL; may be NULL. A switch that it
@@ -113,6 +114,8 @@ typedef struct spd_program_options {
     uint64_t size; /* bytes; 0: not given */
     const char *product_id;
     const char *revision;
+    const char *vendor_id;  /* NULL: "WinSpd" */
+    uint64_t rotation_rate; /* 0: not given */
     uint8_t guid[16];
     char guid_text[37]; /* empty: not given */
     uint8_t wwn[16];

@@ -134,12 +134,17 @@ typedef struct spd_params {
     uint32_t slow_call;             /* milliseconds: the log has lines about an operation that takes
                                      * longer, while it runs and at its end; default 5000; 0:
                                      * none */
-    uint32_t reserved_2;            /* 0 */
+    uint32_t rotation_rate;         /* a minute, 1025 to 65534, for systems that treat rotating
+                                     * disks in another way; 0 or 1: the medium does not rotate */
+    char vendor_id[9];              /* printable ASCII, at most 8 characters; empty: "WinSpd".
+                                     * Initiators see this and the rotation rate over iSCSI; the
+                                     * other doors' protocols have no place for them */
+    uint8_t reserved_2[7];          /* 0 */
 } spd_params;
 
 #define SPD_PARAMS_INIT \
     { sizeof(spd_params), {0}, 0, 512, 0, 0, 0, SPD_CACHE, 0, "WinSpd Disk", "1.0", 0, 0, {0}, \
-        0, 0, 5000, 0 }
+        0, 0, 5000, 0, "", {0} }
 
 /* The same as a function: fills in the defaults of the first size bytes. size is sizeof(spd_params)
  * of the header with which the program was built; params->size is set to it. */
@@ -199,9 +204,9 @@ SPD_API void SPD_CALL spd_queue_delete(spd_queue *queue);
  * otherwise delete it with spd_unit_delete().
  *
  * Errors of params are SIZE, BLOCK_COUNT, BLOCK_LENGTH, PHYSICAL_BLOCK_LENGTH, TRANSFER_LENGTH,
- * UNMAP, TEXT, FLAGS, QUEUE_DEPTH, GRACE and WWN. Errors of ops are SIZE, OPS and UNMAP. Errors of
- * the name are URI, SCHEME, DOOR_MISSING, URI_PARAMETER, ADDRESS, ADDRESS_IN_USE, ACCESS, ANONYMOUS
- * and SECRET. Errors of the system are NO_MEMORY and SYSTEM. */
+ * UNMAP, TEXT, FLAGS, QUEUE_DEPTH, GRACE, WWN and ROTATION_RATE. Errors of ops are SIZE, OPS and
+ * UNMAP. Errors of the name are URI, SCHEME, DOOR_MISSING, URI_PARAMETER, ADDRESS, ADDRESS_IN_USE,
+ * ACCESS, ANONYMOUS and SECRET. Errors of the system are NO_MEMORY and SYSTEM. */
 SPD_API int SPD_CALL spd_unit_create(const char *device_name, const spd_params *params,
     const spd_device *device, spd_unit **unit);
 

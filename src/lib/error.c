@@ -32,7 +32,8 @@ const char *spd_strerror(int error)
     case SPD_ERROR_UNMAP:
         return "unmap parameters are out of range, or the unmap operation is missing";
     case SPD_ERROR_TEXT:
-        return "product id and revision must be printable ASCII, at most 16 and 4 characters";
+        return "vendor id, product id and revision must be printable ASCII, at most 8, 16 and 4 "
+               "characters";
     case SPD_ERROR_OPS:
         return "a device needs either submit, or read and (unless write-protected) write";
     case SPD_ERROR_FLAGS:
@@ -78,6 +79,9 @@ const char *spd_strerror(int error)
         return "the grace must be at most 3600 seconds, and only the Windows driver gives one";
     case SPD_ERROR_WWN:
         return "the WWN must be 8 bytes that begin with NAA 2, 3 or 5, or 16 that begin with NAA 6";
+    case SPD_ERROR_ROTATION_RATE:
+        return "the rotation rate must be from 1025 to 65534 a minute, or 1 for a medium that does "
+               "not rotate";
     case SPD_ERROR_HANGS:
         return "the device does not end an operation; no last flush has been made";
     }

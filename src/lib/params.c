@@ -20,6 +20,8 @@ enum {
     VERBS = 1 << SPD_WRITE_ZEROES, /* of spd_ops.submits */
 };
 
+#define VENDOR_DEFAULT "WinSpd"
+
 /* A structure of a program built against another header. Older ones are shorter: missing members
  * keep the defaults in `to`. Newer ones are longer: unknown members must be zero, or the library
  * would ignore a wish of the program. */
@@ -113,16 +115,16 @@ static void copy_padded(char *to, const char *text, size_t length)
     memcpy(to, text, used < length ? used : length);
 }
 
-static bool is_zero(const uint8_t guid[16])
+static bool is_all_zero(const uint8_t *bytes, size_t length)
 {
-    static const uint8_t zero[16];
-
-    return !memcmp(guid, zero, sizeof zero);
+    while (length && !bytes[length - 1])
+        length--;
+    return !length;
 }
 
 static void fill_defaults(spd_params *params)
 {
-    if (is_zero(params->guid)) {
+    if (is_all_zero(params->guid, sizeof params->guid)) {
         os_random(params->guid, sizeof params->guid);
         params->guid[6] = (params->guid[6] & 0x0f) | 0x40; /* RFC 4122 4.4 */
         params->guid[8] = (params->guid[8] & 0x3f) | 0x80;
@@ -135,6 +137,10 @@ static void fill_defaults(spd_params *params)
         params->max_transfer_length = TRANSFER_DEFAULT;
     if (!params->queue_depth)
         params->queue_depth = QUEUE_DEPTH_DEFAULT;
+    if (!params->rotation_rate)
+        params->rotation_rate = 1;
+    if (!*params->vendor_id)
+        memcpy(params->vendor_id, VENDOR_DEFAULT, sizeof VENDOR_DEFAULT);
 }
 
 /* The library's checks beyond the engine's. The block length is good. */
@@ -155,7 +161,7 @@ static int check_own(const spd_params *params)
         return spd_fail(SPD_ERROR_QUEUE_DEPTH, "it is %u", params->queue_depth);
     if (params->grace > SPD_GRACE_MAX)
         return spd_fail(SPD_ERROR_GRACE, "%u seconds", params->grace);
-    if (params->reserved || params->reserved_2)
+    if (params->reserved || !is_all_zero(params->reserved_2, sizeof params->reserved_2))
         return spd_fail(SPD_ERROR_SIZE, "a reserved field of spd_params is not 0");
     return 0;
 }
@@ -184,8 +190,10 @@ static int explain(enum scsi_param_error error, const spd_params *params)
             "the maximum of %u blocks is less than the granularity of %u bytes",
             params->max_unmap_blocks, params->unmap_granularity);
     case SCSI_PARAM_TEXT:
-        return spd_fail(SPD_ERROR_TEXT, "product id '%s', revision '%s'", params->product_id,
-            params->product_revision);
+        return spd_fail(SPD_ERROR_TEXT, "vendor id '%s', product id '%s', revision '%s'",
+            params->vendor_id, params->product_id, params->product_revision);
+    case SCSI_PARAM_ROTATION:
+        return spd_fail(SPD_ERROR_ROTATION_RATE, "it is %u", params->rotation_rate);
     case SCSI_PARAM_GUID:
         return spd_fail(SPD_ERROR_TEXT, "the GUID is all zero");
     case SCSI_PARAM_WWN:
@@ -207,6 +215,8 @@ static void to_engine(const spd_params *params, struct scsi_unit_params *scsi)
                                                   : 0,
         .max_unmap_blocks = params->max_unmap_blocks,
         .wwn_length = (uint8_t)(params->wwn_length < UINT8_MAX ? params->wwn_length : UINT8_MAX),
+        .rotation_rate = (uint16_t)(params->rotation_rate < UINT16_MAX ? params->rotation_rate
+                                                                       : UINT16_MAX),
         .write_protected = params->flags & SPD_WRITE_PROTECTED,
         .cache = params->flags & SPD_CACHE,
         .unmap = params->flags & SPD_UNMAP_SUPPORTED,
@@ -214,6 +224,7 @@ static void to_engine(const spd_params *params, struct scsi_unit_params *scsi)
     };
     memcpy(scsi->guid, params->guid, sizeof scsi->guid);
     memcpy(scsi->wwn, params->wwn, sizeof scsi->wwn);
+    copy_padded(scsi->vendor_id, params->vendor_id, sizeof scsi->vendor_id);
     copy_padded(scsi->product_id, params->product_id, sizeof scsi->product_id);
     copy_padded(scsi->product_revision, params->product_revision, sizeof scsi->product_revision);
 }
@@ -227,6 +238,8 @@ int spd_params_import(const spd_params *from, spd_params *params, struct scsi_un
 
     if (!error)
         error = check_text("product id", read.product_id, sizeof read.product_id);
+    if (!error)
+        error = check_text("vendor id", read.vendor_id, sizeof read.vendor_id);
     if (!error)
         error = check_text("product revision", read.product_revision, sizeof read.product_revision);
     if (error)

@@ -23,7 +23,7 @@ enum scsi_step scsi_inquiry(struct scsi_task *task, uint8_t *reply)
     reply[3] = 0x10 | 0x02; /* HISUP, this response format */
     reply[4] = LENGTH - 5;
     reply[7] = 0x02; /* CMDQUE */
-    memcpy(reply + 8, SCSI_VENDOR, 8);
+    memcpy(reply + 8, unit ? unit->params.vendor_id : SCSI_VENDOR, 8);
     memset(reply + 16, ' ', 20);
     if (unit) {
         memcpy(reply + 16, unit->params.product_id, 16);

@@ -30,6 +30,8 @@ enum {
     SCSI_BLOCK_LENGTH_MIN = 512,
     SCSI_BLOCK_LENGTH_MAX = 65536,
     SCSI_SCRATCH_LENGTH = 131072,  /* what SCSI_SCRATCH asks for: two of the longest blocks */
+    SCSI_ROTATION_MIN = 0x0401,    /* MEDIUM ROTATION RATE, SBC-3 table 190 */
+    SCSI_ROTATION_MAX = 0xfffe,
     SCSI_UNMAP_RANGES_MAX = 256,   /* of one command, in SCSI_PROFILE_MODERN */
     SCSI_UNMAP_RANGES_LIMIT = 4095, /* as many as the CDB's length field allows */
     SCSI_UNMAP_OP_MAX = 256 << 20, /* bytes that one UNMAP op covers: a device that cannot give
@@ -189,8 +191,11 @@ struct scsi_unit_params {
     uint32_t max_unmap_blocks;      /* blocks that one command may unmap; 0: no limit */
     uint8_t wwn[16];                /* the NAA designator; bytes after wwn_length are zero */
     uint8_t wwn_length;             /* 8: NAA 2h, 3h or 5h; 16: NAA 6h; 0: it is made of the GUID */
-    char product_id[16];            /* padded with spaces, not terminated */
+    char vendor_id[8];              /* padded with spaces, not terminated; all zero: WinSpd's */
+    char product_id[16];            /* the same, but never zero */
     char product_revision[4];
+    uint16_t rotation_rate;         /* a minute, SCSI_ROTATION_MIN..MAX; 1 or 0: the medium does not
+                                     * rotate */
     bool write_protected;
     bool cache;                     /* it has a volatile write cache, so FLUSH means something */
     bool unmap;                     /* thin provisioning */
@@ -253,8 +258,8 @@ struct scsi_registration {
  * counters: a nexus has a pending attention if its copy is behind the unit's. Raising one is O(1),
  * and needs no list of nexuses and no lock. */
 struct scsi_unit {
-    struct scsi_unit_params params;              /* wwn, wwn_length and max_unmap_ranges are never
-                                                  * zero; unmap_zeros: initiators learn it */
+    struct scsi_unit_params params;              /* defaults are filled in; unmap_zeros: initiators
+                                                  * learn it */
     uint8_t block_shift;                         /* log2 of params.block_length */
     uint32_t op_blocks;                          /* limit of one op */
     uint32_t command_blocks;                     /* limit of one command */
@@ -349,7 +354,8 @@ enum scsi_param_error {
                                        * command: less than a block */
     SCSI_PARAM_UNMAP,                 /* max_unmap_ranges out of range; max_unmap_blocks less than a
                                        * granule; unmap_zeros without unmap */
-    SCSI_PARAM_TEXT,                  /* product id or revision not printable ASCII */
+    SCSI_PARAM_ROTATION,
+    SCSI_PARAM_TEXT,                  /* vendor id, product id or revision not printable ASCII */
     SCSI_PARAM_GUID,                  /* all zero */
     SCSI_PARAM_WWN,                   /* the length is not that of its NAA, or more bytes are set */
 };

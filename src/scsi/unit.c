@@ -60,7 +60,11 @@ enum scsi_param_error scsi_unit_check(const struct scsi_unit_params *params)
         return SCSI_PARAM_TRANSFER_LENGTH;
     if (!unmap_ok(params))
         return SCSI_PARAM_UNMAP;
-    if (!is_printable(params->product_id, sizeof params->product_id) ||
+    if (params->rotation_rate > 1 && (params->rotation_rate < SCSI_ROTATION_MIN ||
+            params->rotation_rate > SCSI_ROTATION_MAX))
+        return SCSI_PARAM_ROTATION;
+    if ((params->vendor_id[0] && !is_printable(params->vendor_id, sizeof params->vendor_id)) ||
+        !is_printable(params->product_id, sizeof params->product_id) ||
         !is_printable(params->product_revision, sizeof params->product_revision))
         return SCSI_PARAM_TEXT;
     if (!memcmp(params->guid, zero, sizeof zero))
@@ -101,6 +105,10 @@ void scsi_unit_init(struct scsi_unit *unit, const struct scsi_unit_params *param
         shift++;
     memset(unit, 0, sizeof *unit);
     unit->params = *params;
+    if (!params->vendor_id[0])
+        memcpy(unit->params.vendor_id, SCSI_VENDOR, sizeof unit->params.vendor_id);
+    if (!params->rotation_rate)
+        unit->params.rotation_rate = 1;
     if (!params->wwn_length)
         make_wwn(&unit->params);
     if (!params->max_unmap_ranges)

@@ -50,7 +50,7 @@ static uint8_t *put_t10_with(const struct scsi_task *task, uint8_t *at, uint8_t 
     char text[37];
 
     scsi_guid_text(params->guid, text);
-    memcpy(data, SCSI_VENDOR, 8);
+    memcpy(data, params->vendor_id, 8);
     memcpy(data + 8, params->product_id, 16);
     memcpy(data + 24, params->product_revision, revision);
     memcpy(data + 24 + revision, text, 36);
@@ -168,8 +168,7 @@ static uint32_t original_block_limits(const struct scsi_task *task, uint8_t *pag
 /* SBC-3 6.6.2 */
 static uint32_t block_device_characteristics(const struct scsi_task *task, uint8_t *page)
 {
-    (void)task;
-    be16_put(page, 0x0001); /* non-rotating medium */
+    be16_put(page, task->unit->params.rotation_rate);
     return 0x3c;
 }
 

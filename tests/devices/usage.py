@@ -26,6 +26,8 @@ REFUSED = [
     (["-f", "F", "-l", "131072"], "from 512 to 65536"),
     (["-f", "F", "-i", "more than 16 characters"], "1 to 16 printable"),
     (["-f", "F", "-r", "12345"], "1 to 4 printable"),
+    (["-f", "F", "--vendor-id", "WinSpd Ltd"], "1 to 8 printable"),
+    (["-f", "F", "--rotation-rate", "600"], "from 1025 to 65534"),
     (["-f", "F", "-W", "2"], "0 or 1"),
     (["-f", "F", "-C", ""], "0 or 1"),
     (["-f", "F", "-U", "on"], "0 or 1"),

@@ -23,7 +23,8 @@ class Params(ctypes.Structure):
                 ("flags", c_uint32), ("queue_depth", c_uint32), ("product_id", c_char * 17),
                 ("product_revision", c_char * 5), ("grace", c_uint32), ("reserved", c_uint32),
                 ("wwn", c_uint8 * 16), ("wwn_length", c_uint32), ("max_unmap_blocks", c_uint32),
-                ("slow_call", c_uint32), ("reserved_2", c_uint32)]
+                ("slow_call", c_uint32), ("rotation_rate", c_uint32),
+                ("vendor_id", c_char * 9), ("reserved_2", c_uint8 * 7)]
 
 
 class Ops(ctypes.Structure):

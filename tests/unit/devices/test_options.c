@@ -170,6 +170,8 @@ static void bad_values_are_refused_with_what_is_allowed(void **state)
     assert_refused("-f|x|--depth|3", "--depth '3' must be a power of two from 1 to 64");
     assert_refused("-f|x|--room|0", "--room '0' must be a whole number of bytes above 0");
     assert_refused("-f|x|-k|2", "-k (--keep) '2' must be 0 or 1");
+    assert_refused("-f|x|--vendor-id|a long one", "1 to 8 printable");
+    assert_refused("-f|x|--rotation-rate|0", "1 to 65534");
     assert_refused("-f|x|--guid|1", "must have the form");
     assert_refused("-f|x|--wwn|50", "'50' must be 16 or 32 hexadecimal digits");
     assert_refused("-f|x|--wwn|5000000000000000000", "16 or 32 hexadecimal digits");
@@ -305,9 +307,11 @@ static void start_line_has_the_own_options_that_were_given(void **state)
 {
     (void)state;
     assert_int_equal(parse(&image_program, "-f|a|--note|a b|--depth|8|--room|2K|-k|1|--mbr|"
-        "--guid|01234567-89AB-cdef-0123-456789abcdef|--slow-call|0"), -1);
+        "--guid|01234567-89AB-cdef-0123-456789abcdef|--slow-call|0|--vendor-id|ACME|"
+        "--rotation-rate|7200"), -1);
     assert_string_equal(start_line(), "prog -f a --note 'a b' --depth 8 --room 2048 -k 1 --mbr "
-        "-c 0 -l 512 -i TestDisk -r 1.0 --guid 01234567-89ab-cdef-0123-456789abcdef -W 1 -C 1 -U 1 "
+        "-c 0 -l 512 -i TestDisk -r 1.0 --vendor-id ACME --rotation-rate 7200 "
+        "--guid 01234567-89ab-cdef-0123-456789abcdef -W 1 -C 1 -U 1 "
         "--slow-call 0 -p iscsi://127.0.0.1:41234/iqn.2026-01.org.example:disk");
 }
 

@@ -61,6 +61,8 @@ static void good_parameters_are_taken_and_defaults_filled_in(void **state)
     assert_int_equal(effective.physical_block_length, 4096);
     assert_int_equal(effective.max_transfer_length, 1 << 20);
     assert_int_equal(effective.queue_depth, 256);
+    assert_int_equal(effective.rotation_rate, 1);
+    assert_string_equal(effective.vendor_id, "WinSpd");
     assert_memory_not_equal(effective.guid, zero, 16);
     assert_string_equal(spd_unit_door_uri(unit, 0), "loop:canonical");
     assert_null(spd_unit_door_uri(unit, 1));
@@ -113,6 +115,10 @@ static void each_bad_parameter_has_its_error_and_says_the_value(void **state)
         ROW(SIZE, "99999999", size, 99999999),
         ROW(SIZE, "reserved", reserved, 1),
         ROW(SIZE, "reserved", reserved_2, 1),
+        ROW(ROTATION_RATE, "it is 2", rotation_rate, 2),
+        ROW(ROTATION_RATE, "it is 1024", rotation_rate, 1024),
+        ROW(ROTATION_RATE, "it is 65535", rotation_rate, 65535),
+        ROW(ROTATION_RATE, "it is 72736", rotation_rate, 65536 + 7200),
 #undef ROW
     };
 
@@ -148,6 +154,13 @@ static void text_that_is_not_printable_or_not_ended_is_refused(void **state)
     params = test_params(SPD_CACHE);
     memset(params.product_revision, 'x', sizeof params.product_revision);
     assert_int_equal(create(&params, &test_simple_ops), SPD_ERROR_TEXT);
+    params = test_params(SPD_CACHE);
+    params.vendor_id[0] = '\n';
+    assert_int_equal(create(&params, &test_simple_ops), SPD_ERROR_TEXT);
+    memset(params.vendor_id, 'x', sizeof params.vendor_id);
+    assert_int_equal(create(&params, &test_simple_ops), SPD_ERROR_TEXT);
+    memcpy(params.vendor_id, "12345678", sizeof params.vendor_id);
+    assert_int_equal(create(&params, &test_simple_ops), 0);
 }
 
 static void operations_that_do_not_fit_together_are_refused(void **state)

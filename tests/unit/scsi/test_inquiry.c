@@ -253,6 +253,36 @@ static void a_volatile_cache_is_claimed_only_where_there_is_one(void **state)
     assert_int_equal(vpd(disk, 0x86)[6], 0x00);
 }
 
+/* SPC-4 6.6.2, 7.8.6.4 */
+static void a_vendor_that_is_given_is_in_the_data_and_in_the_designator(void **state)
+{
+    struct scsi_unit_params params = disk_params();
+    struct disk *disk;
+    const uint8_t *page;
+    unsigned found = 0;
+
+    memcpy(params.vendor_id, "ACME    ", 8);
+    disk = reopen(state, &params);
+    assert_memory_equal(in(disk, CDB(0x12, 0, 0, 0, 96), 96) + 8, "ACME    Reference Disk  ", 24);
+    page = vpd(disk, 0x83);
+    for (unsigned at = 4; at < 4u + be16_get(page + 2); at += 4u + page[at + 3])
+        if ((page[at + 1] & 0x3f) == 0x01)
+            found += !memcmp(page + at + 4, "ACME    Reference Disk  ", 24);
+    assert_int_equal(found, 1);
+}
+
+/* SBC-3 6.6.2 */
+static void the_medium_rotates_only_if_a_rate_is_given(void **state)
+{
+    struct scsi_unit_params params = disk_params();
+    struct disk *disk = *state;
+
+    assert_int_equal(be16_get(vpd(disk, 0xb1) + 4), 1);
+    params.rotation_rate = 7200;
+    disk = reopen(state, &params);
+    assert_int_equal(be16_get(vpd(disk, 0xb1) + 4), 7200);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +301,8 @@ int main(void)
         TEST(the_ports_designators_come_last),
         TEST(block_limits_follow_the_parameters),
         TEST(provisioning_is_thin_only_with_unmap),
+        TEST(a_vendor_that_is_given_is_in_the_data_and_in_the_designator),
+        TEST(the_medium_rotates_only_if_a_rate_is_given),
         TEST(a_volatile_cache_is_claimed_only_where_there_is_one),
     };
 

@@ -38,6 +38,12 @@ static void every_bad_parameter_has_its_own_error(void **state)
     ASSERT_CHECK(unmap_zeros = false, SCSI_PARAM_OK);
     ASSERT_CHECK(product_id[3] = '\n', SCSI_PARAM_TEXT);
     ASSERT_CHECK(product_revision[0] = (char)0xe9, SCSI_PARAM_TEXT);
+    ASSERT_CHECK(vendor_id[0] = 'A', SCSI_PARAM_TEXT); /* without the spaces behind it */
+    ASSERT_CHECK(rotation_rate = 0x0002, SCSI_PARAM_ROTATION);
+    ASSERT_CHECK(rotation_rate = 0x0400, SCSI_PARAM_ROTATION);
+    ASSERT_CHECK(rotation_rate = 0x0401, SCSI_PARAM_OK);
+    ASSERT_CHECK(rotation_rate = 0xfffe, SCSI_PARAM_OK);
+    ASSERT_CHECK(rotation_rate = 0xffff, SCSI_PARAM_ROTATION);
     params = disk_params();
     memset(params.guid, 0, 16);
     assert_int_equal(scsi_unit_check(&params), SCSI_PARAM_GUID);
