@@ -25,6 +25,17 @@ UINT32 api_units(void)
     return size / sizeof *list;
 }
 
+void api_stop(SPD_STORAGE_UNIT *unit)
+{
+    DWORD error;
+
+    SpdStorageUnitShutdown(unit);
+    SpdStorageUnitWaitDispatcher(unit);
+    SpdStorageUnitGetDispatcherError(unit, &error);
+    CHECK_EQUAL(error, 0);
+    SpdStorageUnitDelete(unit);
+}
+
 struct command api_move(UINT32 btl, BOOL write, UINT64 block, UINT32 count, PVOID data)
 {
     struct command command = { .btl = btl, .direction = write ? -1 : 1, .data = data,

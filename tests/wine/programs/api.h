@@ -17,6 +17,9 @@ SPD_IOCTL_STORAGE_UNIT_PARAMS api_params(const GUID *guid, UINT32 max_blocks);
 /* How many units there are, of all processes. */
 UINT32 api_units(void);
 
+/* Ends a unit whose dispatcher was started, in order, and deletes it. */
+void api_stop(SPD_STORAGE_UNIT *unit);
+
 /* A SCSI command by pass-through, on a thread of its own between api_start() and api_wait(). */
 struct command {
     UINT32 btl;

@@ -198,20 +198,9 @@ static SPD_STORAGE_UNIT *start(LONG gates)
     return unit;
 }
 
-static void stop(SPD_STORAGE_UNIT *unit)
-{
-    DWORD error;
-
-    SpdStorageUnitShutdown(unit);
-    SpdStorageUnitWaitDispatcher(unit);
-    SpdStorageUnitGetDispatcherError(unit, &error);
-    CHECK_EQUAL(error, 0);
-    SpdStorageUnitDelete(unit);
-}
-
 static void end(SPD_STORAGE_UNIT *unit)
 {
-    stop(unit);
+    api_stop(unit);
     CloseHandle(all_inside);
     CloseHandle(may_leave);
     CHECK_EQUAL(gave_up, 0);
@@ -328,7 +317,7 @@ static void two_units_of_one_program(void)
     clients_go_on(others, SOME);
     clients_go_on(clients, SOME);
     clients_stop(others);
-    stop(other);
+    api_stop(other);
     clients_go_on(clients, SOME);
     gates_end(&gate, data, 1);
     clients_stop(clients);

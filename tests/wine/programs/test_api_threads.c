@@ -70,13 +70,7 @@ static SPD_STORAGE_UNIT *start(ULONG threads)
 
 static void end(SPD_STORAGE_UNIT *unit)
 {
-    DWORD error;
-
-    SpdStorageUnitShutdown(unit);
-    SpdStorageUnitWaitDispatcher(unit);
-    SpdStorageUnitGetDispatcherError(unit, &error);
-    CHECK_EQUAL(error, 0);
-    SpdStorageUnitDelete(unit);
+    api_stop(unit);
     CloseHandle(all_inside);
     CloseHandle(may_leave);
     CHECK_EQUAL(gave_up, 0);
