@@ -37,13 +37,12 @@ static void transfer(spd_request *request)
     uint32_t count;
     const spd_vec *pieces = spd_request_data(request, &count);
     char *at = memory[spd_request_lba(request)];
+    size_t length = (size_t)spd_request_blocks(request) * BLOCK;
 
-    for (uint32_t i = 0; i < count; at += pieces[i++].length) {
-        if (spd_request_operation(request) == SPD_READ)
-            memcpy(pieces[i].base, at, pieces[i].length);
-        else
-            memcpy(at, pieces[i].base, pieces[i].length);
-    }
+    if (spd_request_operation(request) == SPD_READ)
+        spd_vec_put(pieces, count, 0, at, length);
+    else
+        spd_vec_get(pieces, count, 0, at, length);
 }
 
 /* Does the work and ends the request: after this call it is no longer ours. */

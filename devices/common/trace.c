@@ -230,6 +230,20 @@ static void trace_stop(spd_device *device)
     spd_device_stop(&trace->below);
 }
 
+static void trace_thread_begin(spd_device *device)
+{
+    struct trace *trace = device->context;
+
+    spd_device_thread_begin(&trace->below);
+}
+
+static void trace_thread_end(spd_device *device)
+{
+    struct trace *trace = device->context;
+
+    spd_device_thread_end(&trace->below);
+}
+
 void trace_init(struct trace *trace, const spd_device *below, uint32_t mask, const char *program,
     struct sink *out)
 {
@@ -248,6 +262,8 @@ void trace_init(struct trace *trace, const spd_device *below, uint32_t mask, con
             .writev = trace_writev,
             .write_zeroes = trace_write_zeroes,
             .submits = 1 << SPD_WRITE_ZEROES,
+            .thread_begin = trace_thread_begin,
+            .thread_end = trace_thread_end,
         },
         .below = *below,
         .mask = mask,

@@ -197,6 +197,12 @@ typedef struct spd_ops {
      * versions of this header. */
     uint32_t submits;
     uint32_t reserved; /* 0 */
+    /* May be NULL; for a simple device that keeps something for each thread, such as a connection.
+     * Called on each dispatcher thread of the unit, before its first operation and after its last
+     * one. Operations also run on other threads, without these calls: the door's with
+     * SPD_NEVER_BLOCKS and SPD_NOWAIT, threads that a program lends, and that of the last flush. */
+    void (SPD_CALL *thread_begin)(spd_device *device);
+    void (SPD_CALL *thread_end)(spd_device *device);
 } spd_ops;
 
 /* Zeros, and ops->size, which is sizeof(spd_ops) of the program's header. */
@@ -224,6 +230,14 @@ SPD_API uint32_t SPD_CALL spd_request_flags(const spd_request *request);
  * whose lengths add up to blocks * block_length; NULL and 0 for other operations. Owned by the
  * library; do not write into the data of a write. */
 SPD_API const spd_vec *SPD_CALL spd_request_data(const spd_request *request, uint32_t *count);
+/* Copy `length` bytes between a buffer and scattered data, from byte `offset` of the data on. The
+ * data is that of spd_request_data(), readv or writev. spd_vec_put() copies into the pieces, and
+ * fills them with zeros if buffer is NULL. spd_vec_get() copies out of them. Both copy no more than
+ * the pieces have, and return the number of bytes that they have copied. Any thread. */
+SPD_API size_t SPD_CALL spd_vec_put(const spd_vec *vec, uint32_t count, size_t offset,
+    const void *buffer, size_t length);
+SPD_API size_t SPD_CALL spd_vec_get(const spd_vec *vec, uint32_t count, size_t offset, void *buffer,
+    size_t length);
 /* Unmap, as for the operation above; NULL and 0 for other operations. Owned by the library. */
 SPD_API const spd_range *SPD_CALL spd_request_ranges(const spd_request *request, uint32_t *count);
 /* A pointer for the device that has the request, between submit and complete; NULL at submit. A
@@ -287,6 +301,9 @@ SPD_API int SPD_CALL spd_device_write_zeroes(spd_device *device, uint64_t lba, u
 SPD_API void SPD_CALL spd_device_abort(spd_device *below, spd_request *request);
 /* For the operation stop of a filter: stops the device below. */
 SPD_API void SPD_CALL spd_device_stop(spd_device *below);
+/* For these operations of a filter: tell the device below, if it has them. */
+SPD_API void SPD_CALL spd_device_thread_begin(spd_device *below);
+SPD_API void SPD_CALL spd_device_thread_end(spd_device *below);
 
 /* An asynchronous filter has this request, and hands it to the device below, whose submit is called
  * within. Until `returned` is called the filter must not touch the request. An aborted request is

@@ -22,16 +22,10 @@ static void copy_data(spd_request *request, UCHAR *buffer, bool out)
     uint32_t count;
     const spd_vec *pieces = spd_request_data(request, &count);
 
-    for (uint32_t i = 0; i < count; i++) {
-        if (!buffer)
-            memset(pieces[i].base, 0, pieces[i].length);
-        else if (out)
-            memcpy(buffer, pieces[i].base, pieces[i].length);
-        else
-            memcpy(pieces[i].base, buffer, pieces[i].length);
-        if (buffer)
-            buffer += pieces[i].length;
-    }
+    if (out)
+        spd_vec_get(pieces, count, 0, buffer, SIZE_MAX);
+    else
+        spd_vec_put(pieces, count, 0, buffer, SIZE_MAX);
 }
 
 static void take(spd_request *request, SPD_IOCTL_TRANSACT_REQ *message, PVOID data)

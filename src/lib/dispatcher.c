@@ -93,6 +93,26 @@ static void dispatcher_main(void *argument)
     os_mutex_unlock(&dispatchers->lock);
 }
 
+/* A thread of the library, for which the device may keep something. */
+static void tell_device(struct spd_unit *unit, void (SPD_CALL *operation)(spd_device *device))
+{
+    struct spd_unit *outer = spd_enter_device(unit);
+
+    if (operation)
+        operation(&unit->device);
+    spd_in_device = outer;
+}
+
+static void own_main(void *argument)
+{
+    struct spd_dispatcher *self = argument;
+    struct spd_unit *unit = self->unit;
+
+    tell_device(unit, unit->ops.thread_begin);
+    dispatcher_main(self);
+    tell_device(unit, unit->ops.thread_end);
+}
+
 int spd_dispatchers_serve(struct spd_unit *unit)
 {
     struct spd_dispatchers *dispatchers = &unit->dispatchers;
@@ -177,7 +197,7 @@ static int start_one(struct spd_unit *unit, struct spd_dispatcher *self)
         return spd_fail(SPD_ERROR_NO_MEMORY, "a buffer of %u bytes for each dispatcher thread",
             unit->params.max_transfer_length);
     os_cond_init(&self->wake);
-    error = os_thread_create(&self->thread, "spd-dispatcher", dispatcher_main, self);
+    error = os_thread_create(&self->thread, "spd-dispatcher", own_main, self);
     if (error) {
         os_cond_destroy(&self->wake);
         os_pages_free(self->bounce, unit->params.max_transfer_length);

@@ -89,6 +89,20 @@ void spd_device_stop(spd_device *below)
         below->ops->stop(below);
 }
 
+void spd_device_thread_begin(spd_device *below)
+{
+    SPD_NEEDS(below);
+    if (SPD_HAS(below, thread_begin))
+        below->ops->thread_begin(below);
+}
+
+void spd_device_thread_end(spd_device *below)
+{
+    SPD_NEEDS(below);
+    if (SPD_HAS(below, thread_end))
+        below->ops->thread_end(below);
+}
+
 typedef void (*any_operation)(void);
 
 static any_operation *operation_at(const spd_ops *ops, size_t offset)

@@ -30,7 +30,9 @@ class Params(ctypes.Structure):
 class Ops(ctypes.Structure):
     _fields_ = [("size", c_size_t), *((name, c_void_p) for name in (
         "read", "write", "flush", "unmap", "submit", "abort", "stop", "returned", "readv",
-        "writev", "write_zeroes"))] + [("submits", c_uint32), ("reserved", c_uint32)]
+        "writev", "write_zeroes"))] + [
+            ("submits", c_uint32), ("reserved", c_uint32),
+            ("thread_begin", c_void_p), ("thread_end", c_void_p)]
 
 
 class Device(ctypes.Structure):

@@ -104,12 +104,12 @@ static void *release_all(void *context)
         uint32_t vecs;
         uint8_t *at = disk->memory + spd_request_lba(requests[i]) * BLOCK;
         const spd_vec *vec = spd_request_data(requests[i], &vecs);
+        size_t length = (size_t)spd_request_blocks(requests[i]) * BLOCK;
 
-        for (uint32_t v = 0; v < vecs; at += vec[v++].length)
-            if (spd_request_operation(requests[i]) == SPD_WRITE)
-                memcpy(at, vec[v].base, vec[v].length);
-            else
-                memcpy(vec[v].base, at, vec[v].length);
+        if (spd_request_operation(requests[i]) == SPD_WRITE)
+            spd_vec_get(vec, vecs, 0, at, length);
+        else
+            spd_vec_put(vec, vecs, 0, at, length);
         spd_request_complete(requests[i], NULL);
     }
     return NULL;

@@ -118,6 +118,7 @@ static int test_write_zeroes(
 static void move(struct test_device *device, spd_request *request)
 {
     unsigned char *disk = device->disk[spd_request_lba(request)];
+    size_t length, moved;
     uint32_t count;
     const spd_vec *data = spd_request_data(request, &count);
 
@@ -133,15 +134,12 @@ static void move(struct test_device *device, spd_request *request)
         return;
     device->pieces = count;
     device->data = data;
-    for (uint32_t i = 0; i < count; i++) {
-        if (spd_request_operation(request) == SPD_READ)
-            memcpy(data[i].base, disk, data[i].length);
-        else
-            memcpy(disk, data[i].base, data[i].length);
-        disk += data[i].length;
-    }
-    assert_ptr_equal(disk,
-        device->disk[spd_request_lba(request)] + (size_t)spd_request_blocks(request) * TEST_BLOCK);
+    length = (size_t)spd_request_blocks(request) * TEST_BLOCK;
+    if (spd_request_operation(request) == SPD_READ)
+        moved = spd_vec_put(data, count, 0, disk, length);
+    else
+        moved = spd_vec_get(data, count, 0, disk, length);
+    assert_int_equal(moved, length);
 }
 
 static void test_submit(spd_device *self, spd_request *request) OS_UNCHECKED

@@ -338,6 +338,50 @@ static void a_pool_gives_no_more_than_its_limit_and_takes_back(void **state)
     spd_pool_destroy(&pool);
 }
 
+/* Pieces of all lengths from 0 on, one after the other in a memory that knows each byte. */
+enum { PIECES = 6, PIECES_LENGTH = 0 + 1 + 2 + 3 + 4 + 5 };
+
+static void cut_pieces(unsigned char memory[PIECES_LENGTH], spd_vec pieces[PIECES])
+{
+    for (size_t i = 0, at = 0; i < PIECES; at += i++)
+        pieces[i] = (spd_vec){ memory + at, i };
+}
+
+/* Each offset and length, also beyond the pieces; bytes beside the copied ones stay. */
+static void scattered_data_is_copied_within_its_pieces(void **state)
+{
+    unsigned char scattered[PIECES_LENGTH], buffer[2 * PIECES_LENGTH], expected[sizeof buffer];
+    spd_vec pieces[PIECES];
+
+    (void)state;
+    cut_pieces(scattered, pieces);
+    for (size_t offset = 0; offset < PIECES_LENGTH + 3; offset++)
+        for (size_t length = 0; length < sizeof buffer; length++) {
+            size_t left = offset < PIECES_LENGTH ? PIECES_LENGTH - offset : 0;
+            size_t part = length < left ? length : left;
+
+            for (size_t i = 0; i < sizeof buffer; i++)
+                buffer[i] = (unsigned char)(100 + i);
+            memset(scattered, 7, sizeof scattered);
+            memset(expected, 7, sizeof expected);
+            memcpy(expected + offset, buffer, part);
+            assert_int_equal(spd_vec_put(pieces, PIECES, offset, buffer, length), part);
+            assert_memory_equal(scattered, expected, sizeof scattered);
+
+            memset(buffer, 9, sizeof buffer);
+            assert_int_equal(spd_vec_get(pieces, PIECES, offset, buffer, length), part);
+            assert_memory_equal(buffer, scattered + (part ? offset : 0), part);
+            for (size_t i = part; i < sizeof buffer; i++)
+                assert_int_equal(buffer[i], 9);
+
+            memset(expected + offset, 0, part);
+            assert_int_equal(spd_vec_put(pieces, PIECES, offset, NULL, length), part);
+            assert_memory_equal(scattered, expected, sizeof scattered);
+        }
+    assert_int_equal(spd_vec_put(NULL, 0, 0, buffer, 1), 0);
+    assert_int_equal(spd_vec_get(NULL, 0, 0, buffer, 1), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -356,6 +400,7 @@ int main(void)
         cmocka_unit_test(bad_partitions_are_refused_and_the_buffer_is_left_alone),
         cmocka_unit_test(neighbouring_partitions_do_not_overlap),
         cmocka_unit_test(a_long_detail_is_cut_not_overrun),
+        cmocka_unit_test(scattered_data_is_copied_within_its_pieces),
         cmocka_unit_test(a_pool_gives_no_more_than_its_limit_and_takes_back),
     };
 

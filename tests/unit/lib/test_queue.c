@@ -29,17 +29,16 @@ static void perform(spd_request *request)
     unsigned char *at = disk[spd_request_lba(request)];
     uint32_t count;
     const spd_vec *data = spd_request_data(request, &count);
+    size_t length = (size_t)spd_request_blocks(request) * TEST_BLOCK;
 
     atomic_fetch_add(&taken, 1);
     atomic_fetch_add(&flushes, spd_request_operation(request) == SPD_FLUSH);
     atomic_fetch_add(&aborted, (unsigned)spd_request_is_aborted(request));
     atomic_fetch_add(&elsewhere, !is_taker);
-    for (uint32_t i = 0; i < count; at += data[i++].length) {
-        if (spd_request_operation(request) == SPD_READ)
-            memcpy(data[i].base, at, data[i].length);
-        else
-            memcpy(at, data[i].base, data[i].length);
-    }
+    if (spd_request_operation(request) == SPD_READ)
+        spd_vec_put(data, count, 0, at, length);
+    else
+        spd_vec_get(data, count, 0, at, length);
     spd_request_complete(request, NULL);
 }
 
