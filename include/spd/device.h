@@ -292,7 +292,7 @@ SPD_API int SPD_CALL spd_device_readv(spd_device *device, const spd_vec *vec, ui
     uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status);
 SPD_API int SPD_CALL spd_device_writev(spd_device *device, const spd_vec *vec, uint32_t count,
     uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status);
-
+/* A filter has this one where the device below has it: otherwise it is refused. */
 SPD_API int SPD_CALL spd_device_write_zeroes(spd_device *device, uint64_t lba, uint32_t blocks,
     uint32_t flags, spd_status *status);
 
