@@ -237,7 +237,7 @@ static void a_cold_reset_ends_the_sessions_of_both_loops(void **state)
     (void)state;
     assert_int_equal(TASK_COMPLETE, ask(&other, TASK_COLD_RESET));
     client_expect_closed(&other);
-    client_expect_closed(&client);
+    assert_false(client_receive(&client)); /* before a ping, whose answer would be missed */
     begin_port(&third, 1);
 }
 
