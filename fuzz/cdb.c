@@ -6,13 +6,13 @@
  * the engine breaks a promise (tests/unit/scsi/disk.c).
  *
  * Input: two bytes of unit parameters (bits 0-2 block length, 3 cache, 4 unmap, 5 write-protected,
- * 6 single-block operations, 7 no transfer limit; bit 0 the original's profile, 1 a device that
- * writes zeroes), then commands: 16 bytes of CDB, a byte of flags (bits 0-1 direction, 2 nexus, 3
- * absent LUN, 4 reset before, 5-6 scale of the length, 7 resize before), two bytes of expected
- * length, a byte n and n bytes of data-out, which repeat. With both bits of direction set it is a
- * block operation: byte 0 of the CDB is the operation, byte 1 its flags, 2-9 its LBA and 10-13 the
- * number of blocks; the expected length is a number of ranges, which the data-out has, 12 bytes
- * each.
+ * 6 single-block operations, 7 no transfer limit; bit 0 the original's profile; devices that write
+ * zeroes (1), know extents (2) or take hints (3)), then commands: 16 bytes of CDB, a byte of flags
+ * (bits 0-1 direction, 2 nexus, 3 absent LUN, 4 reset before, 5-6 scale of the length, 7 resize
+ * before), two bytes of expected length, a byte n and n bytes of data-out, which repeat. With both
+ * bits of direction set it is a block operation: byte 0 of the CDB is the operation, byte 1 its
+ * flags, 2-9 its LBA and 10-13 the number of blocks; the expected length is a number of ranges,
+ * which the data-out has, 12 bytes each.
  */
 
 #include <stdint.h>
@@ -42,6 +42,8 @@ static struct scsi_unit_params parameters(uint8_t choice, uint8_t profile)
     params.unmap = params.unmap_zeros = choice & 0x10;
     params.write_protected = choice & 0x20;
     params.write_zeroes = profile & 0x02;
+    params.extents = profile & 0x04;
+    params.prefetch = profile & 0x08;
     return params;
 }
 

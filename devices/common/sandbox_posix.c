@@ -41,7 +41,8 @@ static const struct call_group call_groups[] = {
         /* the image, whatever is printed */
         CALL(write), CALL(readv), CALL(writev), CALL(pread64), CALL(pwrite64), CALL(preadv),
         CALL(pwritev), CALL(preadv2), CALL(pwritev2), CALL(lseek), CALL(fsync), CALL(fdatasync),
-        CALL(fallocate), CALL(fstat), CALL(newfstatat), CALL(statx), CALL(close), CALL(fcntl),
+        CALL(fallocate), CALL(fadvise64), CALL(fstat), CALL(newfstatat), CALL(statx), CALL(close),
+        CALL(fcntl),
         /* memory */
         CALL(munmap), CALL(madvise), CALL(mremap), CALL(brk),
         /* threads, time, signals */

@@ -38,6 +38,8 @@ void statistics_print(const spd_unit *unit, FILE *out)
         [SPD_FLUSH] = "flush",
         [SPD_UNMAP] = "unmap",
         [SPD_WRITE_ZEROES] = "zero",
+        [SPD_EXTENTS] = "extents",
+        [SPD_PREFETCH] = "prefetch",
     };
     spd_statistics statistics = {.size = sizeof statistics};
     spd_operation_statistics operation = {.size = sizeof operation};
@@ -48,7 +50,7 @@ void statistics_print(const spd_unit *unit, FILE *out)
         statistics.aborted);
     fprintf(out, "%-8s %12s %10s %16s %10s %10s %10s\n", "", "operations", "errors", "bytes",
         "mean us", "50% <= us", "99% <= us");
-    for (int i = SPD_READ; i <= SPD_WRITE_ZEROES; i++)
+    for (int i = SPD_READ; i <= SPD_PREFETCH; i++)
         if (spd_unit_operation_statistics(unit, (spd_operation)i, &operation) == 0)
             print_operation(names[i], &operation, out);
     fflush(out);

@@ -16,6 +16,8 @@ static const char *const names[] = {
     [SPD_FLUSH] = "Flush",
     [SPD_UNMAP] = "Unmap",
     [SPD_WRITE_ZEROES] = "Zero ",
+    [SPD_EXTENTS] = "Extents",
+    [SPD_PREFETCH] = "Prefetch",
 };
 
 /* Threads are numbered in the order in which they first log, for all traces of the process. */
@@ -84,7 +86,7 @@ static uint64_t trace_request(struct trace *trace, spd_operation operation, uint
         return hint;
     }
     snprintf(address, sizeof address, "%" PRIx32 ":%" PRIx32, (uint32_t)(lba >> 32), (uint32_t)lba);
-    if (operation != SPD_FLUSH)
+    if (operation != SPD_FLUSH && operation < SPD_EXTENTS)
         snprintf(fua, sizeof fua, ", FUA=%d", !!(flags & SPD_FUA));
     trace_line(trace, hint, ">>%s BlockAddress=%s, BlockCount=%" PRIu32 "%s", names[operation],
         address, blocks, fua);
@@ -189,6 +191,34 @@ static int trace_write_zeroes(
     return error;
 }
 
+static int trace_extents(spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags,
+    spd_extents *extents, spd_status *status)
+{
+    struct trace *trace = device->context;
+
+    if (!trace_wants(trace, SPD_EXTENTS))
+        return spd_device_extents(&trace->below, lba, blocks, flags, extents, status);
+
+    uint64_t hint = trace_request(trace, SPD_EXTENTS, lba, blocks, flags);
+    int error = spd_device_extents(&trace->below, lba, blocks, flags, extents, status);
+    trace_response(trace, hint, SPD_EXTENTS, error, status);
+    return error;
+}
+
+static int trace_prefetch(
+    spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status)
+{
+    struct trace *trace = device->context;
+
+    if (!trace_wants(trace, SPD_PREFETCH))
+        return spd_device_prefetch(&trace->below, lba, blocks, flags, status);
+
+    uint64_t hint = trace_request(trace, SPD_PREFETCH, lba, blocks, flags);
+    int error = spd_device_prefetch(&trace->below, lba, blocks, flags, status);
+    trace_response(trace, hint, SPD_PREFETCH, error, status);
+    return error;
+}
+
 /* The request's context is the hint: 0, it is not logged. */
 static void trace_submit(spd_device *device, spd_request *request)
 {
@@ -261,7 +291,9 @@ void trace_init(struct trace *trace, const spd_device *below, uint32_t mask, con
             .readv = trace_readv,
             .writev = trace_writev,
             .write_zeroes = trace_write_zeroes,
-            .submits = 1 << SPD_WRITE_ZEROES,
+            .extents = trace_extents,
+            .prefetch = trace_prefetch,
+            .submits = 1 << SPD_WRITE_ZEROES | 1 << SPD_EXTENTS | 1 << SPD_PREFETCH,
             .thread_begin = trace_thread_begin,
             .thread_end = trace_thread_end,
         },

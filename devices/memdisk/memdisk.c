@@ -4,6 +4,7 @@
 /* memdisk: disks in memory, empty at every start. */
 
 #include "memory.h"
+#include "../common/extents.h"
 #include "../common/size.h"
 
 #include <string.h>
@@ -19,6 +20,8 @@ static const spd_program program = {
 
 /* Bytes of one operation: pages are given back on the thread that serves all. */
 enum { UNMAP_MAX = 64 << 20 };
+/* Bytes of one question about extents, which that thread answers as well. */
+enum { EXTENTS_MAX = 256 << 20 };
 
 struct memdisk {
     struct memory memory;
@@ -80,6 +83,24 @@ static int memdisk_write_zeroes(
     return 0;
 }
 
+static int run_of(const void *memory, uint64_t offset, uint64_t limit, uint64_t *end, bool *hole)
+{
+    return memory_run(memory, offset, limit, end, hole);
+}
+
+static int memdisk_extents(spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags,
+    spd_extents *extents, spd_status *status)
+{
+    const struct memdisk *disk = device->context;
+    const struct extents_source source = { run_of, &disk->memory, disk->block_length };
+    uint32_t most = EXTENTS_MAX / disk->block_length;
+
+    (void)flags;
+    (void)status;
+    extents_describe(&source, lba, blocks < most ? blocks : most, extents);
+    return 0;
+}
+
 static int memdisk_flush(
     spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status)
 {
@@ -99,6 +120,7 @@ static const spd_ops memdisk_ops = {
     .flush = memdisk_flush,
     .unmap = memdisk_unmap,
     .write_zeroes = memdisk_write_zeroes,
+    .extents = memdisk_extents,
 };
 
 /* Fits the parameters to the memory. Returns an exit status. */

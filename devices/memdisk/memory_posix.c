@@ -4,6 +4,7 @@
 #include "memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -17,7 +18,10 @@ int memory_open(struct memory *memory, uint64_t size)
     if (base == MAP_FAILED)
         return errno;
     *memory = (struct memory){
-        .base = base, .size = size, .page = (uint64_t)sysconf(_SC_PAGESIZE)
+        .base = base,
+        .size = size,
+        .page = (uint64_t)sysconf(_SC_PAGESIZE),
+        .pages = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC),
     };
     return 0;
 }
@@ -26,6 +30,8 @@ void memory_close(struct memory *memory)
 {
     if (memory->base)
         munmap(memory->base, (size_t)memory->size);
+    if (memory->base && memory->pages >= 0)
+        close(memory->pages);
     *memory = (struct memory){ 0 };
 }
 
@@ -43,6 +49,45 @@ int memory_write(struct memory *memory, const void *buffer, size_t length, uint6
 int memory_zero(struct memory *memory, uint64_t offset, uint64_t length)
 {
     memset(memory->base + offset, 0, (size_t)length);
+    return 0;
+}
+
+/* A word of the list for each page. mincore() would not do: it takes pages that were swapped out
+ * for pages that were never written. */
+enum { WORDS = 512 };
+static const uint64_t present = UINT64_C(1) << 63, swapped = UINT64_C(1) << 62;
+
+/* How many words at the begin are alike. */
+static size_t count_alike(const uint64_t *words, size_t count, bool hole)
+{
+    size_t alike = 0;
+
+    while (alike < count && !(words[alike] & (present | swapped)) == hole)
+        alike++;
+    return alike;
+}
+
+int memory_run(
+    const struct memory *memory, uint64_t offset, uint64_t limit, uint64_t *end, bool *hole)
+{
+    uint64_t words[WORDS], first = offset / memory->page, at = first;
+    uint64_t last = (limit + memory->page - 1) / memory->page;
+    size_t count, alike;
+
+    do {
+        uint64_t where = ((uintptr_t)memory->base / memory->page + at) * sizeof *words;
+        size_t want = last - at < WORDS ? (size_t)(last - at) : WORDS;
+        ssize_t n = pread(memory->pages, words, want * sizeof *words, (off_t)where);
+
+        if (n < (ssize_t)sizeof *words)
+            return n < 0 ? errno : EIO;
+        count = (size_t)n / sizeof *words;
+        if (at == first)
+            *hole = !(words[0] & (present | swapped));
+        alike = count_alike(words, count, *hole);
+        at += alike;
+    } while (alike == count && at < last);
+    *end = at * memory->page;
     return 0;
 }
 

@@ -116,6 +116,19 @@ int memory_write(struct memory *memory, const void *buffer, size_t length, uint6
     return room ? 0 : ENOSPC;
 }
 
+int memory_run(
+    const struct memory *memory, uint64_t offset, uint64_t limit, uint64_t *end, bool *hole)
+{
+    uint64_t at = offset;
+
+    *hole = !atomic_load_explicit(present(memory, at), memory_order_acquire);
+    do
+        at += within_chunk(at, UINT64_MAX);
+    while (at < limit && !atomic_load_explicit(present(memory, at), memory_order_acquire) == *hole);
+    *end = at;
+    return 0;
+}
+
 int memory_zero(struct memory *memory, uint64_t offset, uint64_t length)
 {
     static const uint8_t zeros[CHUNK];

@@ -72,6 +72,22 @@ int image_check_end(const struct image *image, uint64_t length, uint64_t offset,
     return EIO;
 }
 
+int image_run(const struct image *image, uint64_t offset, uint64_t *end, bool *hole)
+{
+    return image_os_run(image, offset, end, hole);
+}
+
+/* Linux reads about as much for one hint as for one read ahead. */
+enum { HINT = 128 << 10, PREFETCH_MAX = 64 << 20 };
+
+void image_prefetch(const struct image *image, uint64_t length, uint64_t offset)
+{
+    if (length > PREFETCH_MAX)
+        length = PREFETCH_MAX;
+    for (uint64_t done = 0; done < length; done += HINT)
+        image_os_prefetch(image, length - done < HINT ? length - done : HINT, offset + done);
+}
+
 static int flush_now(void *image)
 {
     return image_os_flush(image);

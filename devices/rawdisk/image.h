@@ -61,6 +61,9 @@ extern const bool image_wants_table;
  * faster. */
 extern const bool image_moves_pieces;
 
+/* The system can be told which bytes will be read soon. */
+extern const bool image_takes_hints;
+
 /* A block device takes only whole sectors: on Windows, which does not cache it. */
 extern const bool image_takes_whole_sectors;
 
@@ -115,6 +118,13 @@ int image_writev(struct image *image, const spd_vec *vec, uint32_t count, size_t
 int image_flush(struct image *image);
 /* The error of that failure, or 0. */
 int image_lost(struct image *image);
+
+/* Where the run of bytes ends that begins at offset, and whether it is a hole. 0, or an errno: it
+ * is not known. */
+int image_run(const struct image *image, uint64_t offset, uint64_t *end, bool *hole);
+
+/* The system begins to read these bytes into its cache, as far as it likes. */
+void image_prefetch(const struct image *image, uint64_t length, uint64_t offset);
 
 /* The bytes read as zeros from now on. Without IMAGE_KEEP their space is given back where that is
  * possible. */

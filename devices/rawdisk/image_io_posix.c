@@ -7,11 +7,13 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 const bool image_moves_pieces = true;
+const bool image_takes_hints = true;
 
 /* EFBIG is a limit on the file's size (RLIMIT_FSIZE, the file system): to a disk, lack of space. */
 int image_write_error(void)
@@ -66,6 +68,27 @@ int image_os_end(const struct image *image, uint64_t *end)
     return at < 0 ? errno : 0;
 }
 
+/* A hole to the end of the file, or nothing: of what was truncated nothing is known. */
+static int run_to_end(const struct image *image, uint64_t offset, uint64_t *end)
+{
+    int error = image_os_end(image, end);
+
+    return error || *end > offset ? error : EIO;
+}
+
+int image_os_run(const struct image *image, uint64_t offset, uint64_t *end, bool *hole)
+{
+    off_t at = lseek(image->fd, (off_t)offset, SEEK_DATA);
+
+    *hole = at < 0 || (uint64_t)at > offset;
+    if (at < 0)
+        return errno == ENXIO ? run_to_end(image, offset, end) : errno;
+    if (!*hole)
+        at = lseek(image->fd, (off_t)offset, SEEK_HOLE);
+    *end = (uint64_t)at;
+    return at < 0 ? errno : 0;
+}
+
 int image_os_write(struct image *image, const spd_vec *vec, uint32_t count, size_t length,
     uint64_t offset, bool nowait, size_t *done)
 {
@@ -80,6 +103,11 @@ int image_os_write(struct image *image, const spd_vec *vec, uint32_t count, size
             return image_write_error();
     }
     return 0;
+}
+
+void image_os_prefetch(const struct image *image, uint64_t length, uint64_t offset)
+{
+    posix_fadvise(image->fd, (off_t)offset, (off_t)length, POSIX_FADV_WILLNEED);
 }
 
 int image_os_flush(struct image *image)

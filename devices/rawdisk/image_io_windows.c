@@ -10,6 +10,7 @@
 #include <errno.h>
 
 const bool image_moves_pieces = false;
+const bool image_takes_hints = false;
 
 /* Errors that mingw's winerror.h lacks. */
 enum { FILE_SYSTEM_LIMITATION = 665, DISK_QUOTA_EXCEEDED = 1295 };
@@ -218,6 +219,13 @@ int image_os_write(struct image *image, const spd_vec *vec, uint32_t count, size
     return move_pieces(image, vec, count, offset, done, write_piece);
 }
 
+void image_os_prefetch(const struct image *image, uint64_t length, uint64_t offset)
+{
+    (void)image;
+    (void)length;
+    (void)offset;
+}
+
 int image_os_flush(struct image *image)
 {
     return FlushFileBuffers(image->handle) ? 0 : last_errno();
@@ -226,6 +234,16 @@ int image_os_flush(struct image *image)
 uint64_t image_os_now_ms(void)
 {
     return GetTickCount64();
+}
+
+/* Windows can tell, but no test has shown that this program understands the answer. */
+int image_os_run(const struct image *image, uint64_t offset, uint64_t *end, bool *hole)
+{
+    (void)image;
+    (void)offset;
+    (void)end;
+    (void)hole;
+    return EOPNOTSUPP;
 }
 
 /* The file is sparse, so that zeroed clusters lose their space. */

@@ -30,6 +30,11 @@ int image_os_flush(struct image *image);
 /* Makes bytes zeros without writing them. keep: they keep their space, or get it. EOPNOTSUPP: only
  * writing zeros does it. */
 int image_os_zero(struct image *image, uint64_t length, uint64_t offset, bool keep);
+/* Where the run of bytes ends that begins at offset, and whether it is a hole. An errno: it is not
+ * known. */
+int image_os_run(const struct image *image, uint64_t offset, uint64_t *end, bool *hole);
+/* A hint of at most a megabyte. */
+void image_os_prefetch(const struct image *image, uint64_t length, uint64_t offset);
 /* The time of a clock that only goes forward. */
 uint64_t image_os_now_ms(void);
 

@@ -9,6 +9,7 @@
 #include "medium.h"
 #include "options.h"
 #include "watch.h"
+#include "../common/extents.h"
 #include "../common/size.h"
 
 #include <errno.h>
@@ -133,6 +134,37 @@ static int rawdisk_write_zeroes(
     return 0;
 }
 
+static int run_of(const void *image, uint64_t offset, uint64_t limit, uint64_t *end, bool *hole)
+{
+    (void)limit;
+    return image_run(image, offset, end, hole);
+}
+
+static int rawdisk_extents(spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags,
+    spd_extents *extents, spd_status *status)
+{
+    const struct rawdisk *disk = device->context;
+    const struct extents_source source = { run_of, &disk->image, disk->block_length };
+
+    (void)status;
+    if (flags & SPD_NOWAIT && !disk->image.memory)
+        return SPD_ERROR_WOULD_BLOCK;
+    extents_describe(&source, lba, blocks, extents);
+    return 0;
+}
+
+static int rawdisk_prefetch(
+    spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status)
+{
+    const struct rawdisk *disk = device->context;
+
+    (void)status; /* only a hint */
+    if (flags & SPD_NOWAIT)
+        return SPD_ERROR_WOULD_BLOCK;
+    image_prefetch(&disk->image, (uint64_t)blocks * disk->block_length, lba * disk->block_length);
+    return 0;
+}
+
 static const spd_ops rawdisk_ops = {
     .size = sizeof rawdisk_ops,
     .read = rawdisk_read,
@@ -142,6 +174,8 @@ static const spd_ops rawdisk_ops = {
     .readv = rawdisk_readv,
     .writev = rawdisk_writev,
     .write_zeroes = rawdisk_write_zeroes,
+    .extents = rawdisk_extents,
+    .prefetch = rawdisk_prefetch,
 };
 
 /* The original's: one NTFS-type partition, aligned to 4096 bytes, to the end of the disk or of what
@@ -214,8 +248,10 @@ static spd_ops ops_of(const struct image *image)
 
     if (!image_moves_pieces)
         ops.readv = NULL, ops.writev = NULL;
+    if (image->memory || !image_takes_hints)
+        ops.prefetch = NULL;
     if (!image->holes)
-        ops.write_zeroes = NULL;
+        ops.write_zeroes = NULL, ops.extents = NULL;
     return ops;
 }
 

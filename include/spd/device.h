@@ -38,6 +38,8 @@ typedef enum spd_operation {
     SPD_FLUSH = 3,
     SPD_UNMAP = 4,
     SPD_WRITE_ZEROES = 5,
+    SPD_EXTENTS = 6,
+    SPD_PREFETCH = 7,
 } spd_operation;
 
 /* CHECK CONDITION with this key (SPD_SENSE_...) and code (SPD_ASC_..., which is both asc and ascq);
@@ -135,6 +137,13 @@ typedef struct spd_vec {
     size_t length;
 } spd_vec; /* same layout as POSIX struct iovec */
 
+/* The space that a device has for a block, as in SBC-3 4.7. */
+typedef enum spd_provisioning {
+    SPD_MAPPED = 0,      /* space and data, or it is not known */
+    SPD_DEALLOCATED = 1, /* no space: as after an unmap. With SPD_UNMAP_ZEROS it reads as zeros */
+    SPD_ANCHORED = 2,    /* space, but no data: it reads as a deallocated one */
+} spd_provisioning;
+
 typedef struct spd_ops {
     size_t size; /* sizeof(spd_ops) */
     int (SPD_CALL *read)(spd_device *device, void *buffer, uint64_t lba, uint32_t blocks,
@@ -192,9 +201,22 @@ typedef struct spd_ops {
      * SAME (SBC-3 5.43). If it fails in the middle, blocks before information may be zeros. */
     int (SPD_CALL *write_zeroes)(spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags,
         spd_status *status);
+    /* May be NULL: then all blocks are mapped. Tells which of the blocks, 1 or more, have space, by
+     * calls of spd_extents_add(). It may stop early, to bound its time, and is called again for the
+     * rest. A unit without SPD_UNMAP_SUPPORTED never calls it. Writes run beside it: a block that
+     * is written meanwhile may be described as before or as afterwards. Initiators ask by GET LBA
+     * STATUS (SBC-3 5.4), for example to copy a disk without its holes. */
+    int (SPD_CALL *extents)(spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags,
+        spd_extents *extents, spd_status *status);
+    /* May be NULL: then the library drops the hint. The blocks, 1 or more, will be read soon. A
+     * device with a cache begins to fetch them, and does not wait for them. They may be as many as
+     * the unit has, and it may fetch a part only. Initiators send PRE-FETCH (SBC-3 5.8), and an
+     * error is its answer. */
+    int (SPD_CALL *prefetch)(spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags,
+        spd_status *status);
     /* Asynchronous devices: the operations, other than reads, writes, flushes and unmaps, that
-     * submit takes: 1 << SPD_WRITE_ZEROES. The device gets no others, nor any that come with later
-     * versions of this header. */
+     * submit takes: 1 << SPD_WRITE_ZEROES and so on. The device gets no others, nor any that come
+     * with later versions of this header. */
     uint32_t submits;
     uint32_t reserved; /* 0 */
     /* May be NULL; for a simple device that keeps something for each thread, such as a connection.
@@ -240,6 +262,14 @@ SPD_API size_t SPD_CALL spd_vec_get(const spd_vec *vec, uint32_t count, size_t o
     size_t length);
 /* Unmap, as for the operation above; NULL and 0 for other operations. Owned by the library. */
 SPD_API const spd_range *SPD_CALL spd_request_ranges(const spd_request *request, uint32_t *count);
+/* SPD_EXTENTS: for spd_extents_add(), until the request is completed; NULL for other operations. */
+SPD_API spd_extents *SPD_CALL spd_request_extents(const spd_request *request);
+/* The next blocks, from the first of the operation on, are in this state. Blocks that the operation
+ * did not ask about are cut off, and 0 blocks change nothing. 1: more is wanted. 0: all blocks are
+ * described, or there is no room for more, and the operation may return. Calls for one operation do
+ * not overlap. */
+SPD_API int SPD_CALL spd_extents_add(spd_extents *extents, uint64_t blocks,
+    spd_provisioning state);
 /* A pointer for the device that has the request, between submit and complete; NULL at submit. A
  * filter that has passed a request on finds its own pointer again in returned. */
 SPD_API void SPD_CALL spd_request_set_context(spd_request *request, void *context);
@@ -294,6 +324,12 @@ SPD_API int SPD_CALL spd_device_writev(spd_device *device, const spd_vec *vec, u
     uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status);
 /* A filter has this one where the device below has it: otherwise it is refused. */
 SPD_API int SPD_CALL spd_device_write_zeroes(spd_device *device, uint64_t lba, uint32_t blocks,
+    uint32_t flags, spd_status *status);
+/* Where the device lacks it, all blocks are mapped. */
+SPD_API int SPD_CALL spd_device_extents(spd_device *device, uint64_t lba, uint32_t blocks,
+    uint32_t flags, spd_extents *extents, spd_status *status);
+/* Where the device lacks it, the hint is dropped. */
+SPD_API int SPD_CALL spd_device_prefetch(spd_device *device, uint64_t lba, uint32_t blocks,
     uint32_t flags, spd_status *status);
 
 /* For the operation abort of a filter: tells the device below, if that is a simple one with abort.

@@ -25,7 +25,7 @@ static bool changes_nothing(const struct spd_request *request)
 {
     spd_operation operation = spd_request_operation(request);
 
-    return operation == SPD_READ || operation == SPD_FLUSH;
+    return operation == SPD_READ || operation == SPD_FLUSH || operation >= SPD_EXTENTS;
 }
 
 static void told_add(struct spd_request *request)

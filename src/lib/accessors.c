@@ -50,6 +50,19 @@ const spd_range *spd_request_ranges(const spd_request *request, uint32_t *count)
     return (const spd_range *)request->task.op.ranges;
 }
 
+spd_extents *spd_request_extents(const spd_request *request)
+{
+    SPD_NEEDS(request);
+    return request->step == SCSI_EXTENTS ? (spd_extents *)request->task.op.extents : NULL;
+}
+
+int spd_extents_add(spd_extents *extents, uint64_t blocks, spd_provisioning state)
+{
+    SPD_NEEDS(extents);
+    return scsi_extents_add(
+        (struct scsi_extents *)extents, blocks, (enum scsi_provisioning)state);
+}
+
 int spd_request_is_aborted(const spd_request *request)
 {
     SPD_NEEDS(request);

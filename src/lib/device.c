@@ -27,8 +27,13 @@
 static_assert(SCSI_WRITE - SCSI_READ == SPD_WRITE - SPD_READ &&
                   SCSI_FLUSH - SCSI_READ == SPD_FLUSH - SPD_READ &&
                   SCSI_UNMAP - SCSI_READ == SPD_UNMAP - SPD_READ &&
-                  SCSI_WRITE_ZEROES - SCSI_READ == SPD_WRITE_ZEROES - SPD_READ,
+                  SCSI_WRITE_ZEROES - SCSI_READ == SPD_WRITE_ZEROES - SPD_READ &&
+                  SCSI_EXTENTS - SCSI_READ == SPD_EXTENTS - SPD_READ &&
+                  SCSI_PREFETCH - SCSI_READ == SPD_PREFETCH - SPD_READ,
     "a step is its operation");
+static_assert((int)SCSI_DEALLOCATED == (int)SPD_DEALLOCATED &&
+                  (int)SCSI_ANCHORED == (int)SPD_ANCHORED,
+    "the engine's states of blocks are the device's");
 static_assert(sizeof(spd_vec) == sizeof(struct scsi_vec) &&
                   offsetof(spd_vec, length) == offsetof(struct scsi_vec, length) &&
                   sizeof(spd_range) == sizeof(struct scsi_range) &&
@@ -102,7 +107,8 @@ static void count_operation(const struct spd_request *request, enum scsi_step st
 
     OS_PROBE3(device_end, request, request->outcome.status, request->outcome.sense_key);
     spd_count_operation(unit->shards, operation_of(step),
-        !scsi_outcome_completed(&request->outcome), blocks << unit->block_shift, taken);
+        !scsi_outcome_completed(&request->outcome),
+        step >= SCSI_EXTENTS ? 0 : blocks << unit->block_shift, taken);
     if (taken >= unit->watch.slow)
         spd_watch_tell_end(unit, operation_of(step), first_lba(request, step), blocks, taken);
 }
@@ -135,6 +141,11 @@ static int call_operation(struct spd_request *request, enum scsi_step step, void
         return unit->ops.flush(&unit->device, op->lba, op->blocks, flags, status);
     case SCSI_WRITE_ZEROES:
         return unit->ops.write_zeroes(&unit->device, op->lba, op->blocks, flags, status);
+    case SCSI_EXTENTS:
+        return unit->ops.extents(&unit->device, op->lba, op->blocks, flags,
+            (spd_extents *)op->extents, status);
+    case SCSI_PREFETCH:
+        return unit->ops.prefetch(&unit->device, op->lba, op->blocks, flags, status);
     default:
         return unit->ops.unmap(&unit->device, (const spd_range *)op->ranges, op->range_count, flags,
             status);

@@ -131,12 +131,13 @@ void spd_request_release(struct spd_request *request);
  * of an aborted request does not matter: the door drops it. */
 bool spd_request_cancel(struct spd_request *request);
 
-/* After spd_request_cancel() has returned false, on the door's thread: the device has a read or a
- * flush, after which no step of the request follows. It cannot change the medium any more, so only
- * the owner of its memory need wait for it. */
+/* After spd_request_cancel() has returned false, on the door's thread: the device has an operation
+ * that changes nothing, such as a read, after which no step of the request follows. It cannot
+ * change the medium any more, so only the owner of its memory need wait for it. */
 static inline bool spd_request_is_left(const struct spd_request *request)
 {
-    return request->held.operation == SPD_READ || request->held.operation == SPD_FLUSH;
+    return request->held.operation == SPD_READ || request->held.operation == SPD_FLUSH ||
+        request->held.operation >= SPD_EXTENTS;
 }
 
 /*

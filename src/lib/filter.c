@@ -75,6 +75,25 @@ int spd_device_write_zeroes(
         ? device->ops->write_zeroes(device, lba, blocks, flags, status) : refuse(status);
 }
 
+int spd_device_extents(spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags,
+    spd_extents *extents, spd_status *status)
+{
+    SPD_NEEDS(device);
+    SPD_NEEDS(extents);
+    if (SPD_HAS(device, extents))
+        return device->ops->extents(device, lba, blocks, flags, extents, status);
+    spd_extents_add(extents, blocks, SPD_MAPPED);
+    return 0;
+}
+
+int spd_device_prefetch(
+    spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status)
+{
+    SPD_NEEDS(device);
+    return SPD_HAS(device, prefetch)
+        ? device->ops->prefetch(device, lba, blocks, flags, status) : 0;
+}
+
 void spd_device_abort(spd_device *below, spd_request *request)
 {
     SPD_NEEDS(below);
@@ -127,6 +146,8 @@ void spd_ops_fit(spd_ops *ops, const spd_device *below)
         { offsetof(spd_ops, readv), offsetof(spd_ops, readv) },
         { offsetof(spd_ops, writev), offsetof(spd_ops, writev) },
         { offsetof(spd_ops, write_zeroes), offsetof(spd_ops, write_zeroes) },
+        { offsetof(spd_ops, extents), offsetof(spd_ops, extents) },
+        { offsetof(spd_ops, prefetch), offsetof(spd_ops, prefetch) },
     };
 
     SPD_NEEDS(ops);

@@ -17,7 +17,7 @@ enum {
     QUEUE_DEPTH_DEFAULT = 256,
     FLAGS_KNOWN = SPD_WRITE_PROTECTED | SPD_CACHE | SPD_UNMAP_SUPPORTED | SPD_NEVER_BLOCKS |
                   SPD_TRY_FIRST | SPD_EJECT_DISABLED | SPD_UNMAP_ZEROS,
-    VERBS = 1 << SPD_WRITE_ZEROES, /* of spd_ops.submits */
+    VERBS = 1 << SPD_WRITE_ZEROES | 1 << SPD_EXTENTS | 1 << SPD_PREFETCH, /* of spd_ops.submits */
 };
 
 #define VENDOR_DEFAULT "WinSpd"
@@ -265,7 +265,7 @@ int spd_ops_import(const spd_ops *from, const spd_params *params, spd_ops *ops)
     if (error)
         return error;
     if (read.submit && (read.read || read.write || read.flush || read.unmap || read.readv ||
-            read.writev || read.write_zeroes))
+            read.writev || read.write_zeroes || read.extents || read.prefetch))
         return spd_fail(SPD_ERROR_OPS, "submit excludes the other operations");
     if (read.submits & ~(read.submit ? (uint32_t)VERBS : 0) || read.reserved)
         return spd_fail(SPD_ERROR_OPS, "submits is 0x%x; submit may take 0x%x, and reserved is 0",
@@ -278,6 +278,10 @@ int spd_ops_import(const spd_ops *from, const spd_params *params, spd_ops *ops)
         return spd_fail(SPD_ERROR_UNMAP, "SPD_UNMAP_SUPPORTED is set and unmap is missing");
     if (read.write_zeroes)
         read.submits |= 1u << SPD_WRITE_ZEROES;
+    if (read.extents)
+        read.submits |= 1u << SPD_EXTENTS;
+    if (read.prefetch)
+        read.submits |= 1u << SPD_PREFETCH;
     *ops = read;
     return 0;
 }

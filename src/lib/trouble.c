@@ -16,6 +16,8 @@ const char *const spd_operation_names[] = {
     [SPD_FLUSH] = "a flush",
     [SPD_UNMAP] = "an unmap",
     [SPD_WRITE_ZEROES] = "a write of zeroes",
+    [SPD_EXTENTS] = "a question about extents",
+    [SPD_PREFETCH] = "a prefetch",
 };
 
 /* Advice for the operator. */

@@ -34,7 +34,7 @@ struct spd_troubles {
 
 /* "a read", ...; by spd_operation. */
 extern const char *const spd_operation_names[];
-enum { SPD_OPERATION_LAST = SPD_WRITE_ZEROES };
+enum { SPD_OPERATION_LAST = SPD_PREFETCH };
 
 /* The errno value that spd_status_set_errno() was given; 0: none. */
 int spd_status_errno(const spd_status *status);

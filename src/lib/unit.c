@@ -116,6 +116,8 @@ static int create(const char *device_name, const spd_params *params, enum scsi_p
         executor = executor_of(&checked, &operations);
     scsi.profile = profile;
     scsi.write_zeroes = spd_has_verb(&operations, SPD_WRITE_ZEROES);
+    scsi.extents = spd_has_verb(&operations, SPD_EXTENTS);
+    scsi.prefetch = spd_has_verb(&operations, SPD_PREFETCH);
     if (executor->ranges_in_buffer)
         scsi.max_op_ranges = checked.max_transfer_length / (uint32_t)sizeof(spd_range);
     created = new_unit(&checked, &scsi, &operations, device->context);

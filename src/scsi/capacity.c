@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* READ CAPACITY and GET LBA STATUS. */
+/* READ CAPACITY. */
 
 #include "scsi/internal.h"
 
@@ -29,21 +29,4 @@ enum scsi_step scsi_read_capacity_16(struct scsi_task *task, uint8_t *reply)
     if (params->unmap)
         reply[14] = params->unmap_zeros ? 0x80 | 0x40 : 0x80; /* LBPME, LBPRZ */
     return scsi_reply(task, 32);
-}
-
-/* SBC-3 5.4. Only the device knows what it has allocated, and no operation asks for that.
- * Status 0h is right for all blocks: mapped, or in an unknown state. */
-enum scsi_step scsi_get_lba_status(struct scsi_task *task, uint8_t *reply)
-{
-    uint64_t lba = be64_get(task->cdb + 2);
-    uint64_t capacity = scsi_capacity(task->unit);
-    uint64_t blocks;
-
-    if (!scsi_range_ok(capacity, lba, 1))
-        return scsi_fail_information(task, SCSI_LBA_OUT_OF_RANGE, lba);
-    blocks = capacity - lba;
-    be32_put(reply, 4 + 16);
-    be64_put(reply + 8, lba);
-    be32_put(reply + 16, blocks < UINT32_MAX ? (uint32_t)blocks : UINT32_MAX);
-    return scsi_reply(task, 8 + 16);
 }

@@ -404,7 +404,7 @@ enum scsi_step scsi_read_full_status(struct scsi_task *task, uint8_t *reply);
 enum scsi_step scsi_persistent_reserve_out(struct scsi_task *task);
 enum scsi_step scsi_read_capacity_10(struct scsi_task *task, uint8_t *reply);
 enum scsi_step scsi_read_capacity_16(struct scsi_task *task, uint8_t *reply);
-enum scsi_step scsi_get_lba_status(struct scsi_task *task, uint8_t *reply);
+enum scsi_step scsi_get_lba_status(struct scsi_task *task);
 enum scsi_step scsi_report_luns(struct scsi_task *task, uint8_t *reply);
 enum scsi_step scsi_report_opcodes(struct scsi_task *task, uint8_t *reply);
 enum scsi_step scsi_report_task_management(struct scsi_task *task, uint8_t *reply);

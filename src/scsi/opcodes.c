@@ -50,8 +50,9 @@ enum {
 static const struct scsi_row service_actions_in_16[] = {
     { CDB16(0x9e, 0x10, Z8, F4, 0x00, 0x00), DATA_IN, ALLOCATION(10, 4),
         .flags = ANY | ANSWERED, .build = scsi_read_capacity_16 },
-    { CDB16(0x9e, 0x12, F8, F4, 0x00, 0x00), DATA_IN, ALLOCATION(10, 4),
-        .flags = LOOKS | ANSWERED, .build = scsi_get_lba_status },
+    /* The device may have to be asked, which can take long. */
+    { CDB16(0x9e, 0x12, F8, F4, 0x00, 0x00), DATA_IN, .flags = LOOKS,
+        .run = scsi_get_lba_status },
 };
 
 static const struct scsi_row maintenance_in[] = {

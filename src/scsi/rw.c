@@ -85,8 +85,19 @@ enum scsi_step scsi_synchronize_cache(struct scsi_task *task)
     return scsi_ask(task, SCSI_FLUSH, MOVE);
 }
 
-/* SBC-3 5.8: GOOD says that not all of it may be in a cache; the engine knows no more. */
+/* SBC-3 5.8: GOOD, not CONDITION MET, since no device says that all of it is in a cache. A number
+ * of 0 means to the end of the medium. With IMMED the status comes when the device has taken the
+ * hint, too: it does not wait for the data. */
 enum scsi_step scsi_pre_fetch(struct scsi_task *task)
 {
-    return scsi_finish(task);
+    const struct scsi_unit *unit = task->unit;
+    uint64_t capacity = scsi_capacity(unit), blocks = task->blocks;
+
+    if (task->phase == MOVE || !unit->params.prefetch)
+        return scsi_finish(task);
+    if (!blocks) /* it may have shrunk meanwhile */
+        blocks = capacity > task->lba ? capacity - task->lba : 1;
+    task->op = (struct scsi_op){
+        .lba = task->lba, .blocks = blocks < UINT32_MAX ? (uint32_t)blocks : UINT32_MAX };
+    return scsi_ask(task, SCSI_PREFETCH, MOVE);
 }

@@ -80,6 +80,9 @@ enum scsi_step {
     SCSI_UNMAP,   /* task->op: op.ranges, op.range_count */
     SCSI_WRITE_ZEROES, /* task->op: op.lba, op.blocks read as zeros from now on, as op.flags has it;
                    * only with params.write_zeroes. At most as much as one UNMAP covers */
+    SCSI_EXTENTS, /* task->op: op.lba, op.blocks are to be described by scsi_extents_add() to
+                   * op.extents, from the first on; only with params.extents */
+    SCSI_PREFETCH, /* task->op: op.lba, op.blocks will be read soon; only with params.prefetch */
 };
 
 /* A piece of memory, in the layout of POSIX struct iovec. */
@@ -94,6 +97,34 @@ struct scsi_range {
     uint32_t blocks;
     uint32_t reserved;
 };
+
+/* The space that a unit has for a block: the PROVISIONING STATUS of SBC-3 5.4.2. */
+enum scsi_provisioning {
+    SCSI_MAPPED = 0,      /* or unknown */
+    SCSI_DEALLOCATED = 1, /* no space; it reads as zeros where the unit promises that */
+    SCSI_ANCHORED = 2,    /* space, and no data */
+};
+
+struct scsi_extent {
+    uint64_t lba;
+    uint32_t blocks;
+    uint32_t state; /* enum scsi_provisioning */
+};
+
+/* Consecutive extents of a range, in the scratch. They are in order and within the range, whatever
+ * is added. */
+struct scsi_extents {
+    uint64_t next; /* the first block that is not described yet */
+    uint64_t end;  /* past the range; at most UINT32_MAX blocks */
+    uint32_t count;
+    uint32_t room;
+    struct scsi_extent list[];
+};
+
+/* The next blocks are in this state; what lies past the range is cut off. False: no more is wanted,
+ * and what did not fit is left out. */
+bool scsi_extents_add(
+    struct scsi_extents *extents, uint64_t blocks, enum scsi_provisioning state);
 
 /* Operations of scsi_begin_block(). Each means the same as a command, and shares its checks. */
 enum scsi_block_operation {
@@ -138,6 +169,7 @@ struct scsi_op {
     uint32_t blocks;
     uint32_t range_count;
     const struct scsi_range *ranges; /* in the scratch, or those of a struct scsi_block */
+    struct scsi_extents *extents;    /* EXTENTS: in the scratch */
     uint64_t offset;                 /* bytes into the buffer */
     enum scsi_buffer buffer;
     bool fua;                        /* the medium itself, not a volatile cache (SBC-3 4.15) */
@@ -200,6 +232,8 @@ struct scsi_unit_params {
     bool cache;                     /* it has a volatile write cache, so FLUSH means something */
     bool unmap;                     /* thin provisioning */
     bool write_zeroes;              /* SCSI_WRITE_ZEROES is a step that the caller can take */
+    bool extents;                   /* and SCSI_EXTENTS, which is asked for with unmap only */
+    bool prefetch;                  /* and SCSI_PREFETCH */
     bool unmap_zeros;               /* with unmap: unmapped blocks read as zeros; only
                                      * SCSI_PROFILE_MODERN lets initiators know */
 };

@@ -30,7 +30,7 @@ class Params(ctypes.Structure):
 class Ops(ctypes.Structure):
     _fields_ = [("size", c_size_t), *((name, c_void_p) for name in (
         "read", "write", "flush", "unmap", "submit", "abort", "stop", "returned", "readv",
-        "writev", "write_zeroes"))] + [
+        "writev", "write_zeroes", "extents", "prefetch"))] + [
             ("submits", c_uint32), ("reserved", c_uint32),
             ("thread_begin", c_void_p), ("thread_end", c_void_p)]
 
@@ -75,6 +75,8 @@ class Operation(enum.IntEnum):
     FLUSH = 3
     UNMAP = 4
     WRITE_ZEROES = 5
+    EXTENTS = 6
+    PREFETCH = 7
 
 
 class Flags(enum.IntFlag):

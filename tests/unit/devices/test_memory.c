@@ -87,6 +87,41 @@ static void ends_within_pages_are_zeroed_exactly(void **state)
     }
 }
 
+/* Pages that were only read have space, if the system gives them any; those never touched have
+ * none. */
+static void pages_that_were_written_are_told_from_holes(void **state)
+{
+    struct memory memory;
+    uint64_t end;
+    bool hole;
+
+    (void)state;
+    assert_int_equal(memory_open(&memory, UINT64_C(1) << 30), 0);
+    uint64_t page = memory.page, size = memory.size;
+    /* Else the system may give a page that is written its neighbours. */
+    assert_int_equal(madvise(memory.base, size, MADV_NOHUGEPAGE), 0);
+    memory.base[4 * page] = memory.base[5 * page] = memory.base[2000 * page + 7] = 1;
+    assert_int_equal(memory_run(&memory, 0, size, &end, &hole), 0);
+    assert_true(hole);
+    assert_int_equal(end, 4 * page);
+    assert_int_equal(memory_run(&memory, 4 * page + 512, size, &end, &hole), 0);
+    assert_false(hole);
+    assert_int_equal(end, 6 * page);
+    assert_int_equal(memory_run(&memory, 6 * page, size, &end, &hole), 0);
+    assert_true(hole);
+    assert_int_equal(end, 2000 * page);
+    assert_int_equal(memory_run(&memory, 6 * page, 9 * page, &end, &hole), 0);
+    assert_int_equal(end, 9 * page);
+    assert_int_equal(memory_run(&memory, 2001 * page, size, &end, &hole), 0);
+    assert_true(hole);
+    assert_int_equal(end, size);
+    memory_unmap(&memory, 4 * page, page);
+    assert_int_equal(memory_run(&memory, 4 * page, size, &end, &hole), 0);
+    assert_true(hole);
+    assert_int_equal(end, 5 * page);
+    memory_close(&memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -94,6 +129,7 @@ int main(void)
         cmocka_unit_test(impossible_size_is_an_error),
         cmocka_unit_test(unmapped_pages_go_back_and_read_as_zeros),
         cmocka_unit_test(ends_within_pages_are_zeroed_exactly),
+        cmocka_unit_test(pages_that_were_written_are_told_from_holes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

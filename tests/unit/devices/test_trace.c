@@ -64,6 +64,15 @@ static int fake_write_zeroes(
     return result;
 }
 
+static int fake_extents(spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags,
+    spd_extents *extents, spd_status *status)
+{
+    (void)device, (void)lba, (void)blocks, (void)flags, (void)extents;
+    calls++;
+    *status = answer;
+    return result;
+}
+
 static const spd_ops fake_ops = {
     .size = sizeof fake_ops,
     .read = fake_read,
@@ -71,6 +80,7 @@ static const spd_ops fake_ops = {
     .flush = fake_flush,
     .unmap = fake_unmap,
     .write_zeroes = fake_write_zeroes,
+    .extents = fake_extents,
 };
 
 /* Makes each operation once; returns the log, which the caller frees. */
@@ -91,10 +101,11 @@ static char *trace_all(uint32_t mask)
     ops->flush(device, 0, 0, 0, &status);
     ops->unmap(device, NULL, 3, 0, &status);
     ops->write_zeroes(device, 7, 9, 0, &status);
+    ops->extents(device, 5, 6, 0, (spd_extents *)&calls, &status);
     rewind(out);
     assert_true(fread(text, 1, 1999, out) > 0);
     fclose(out);
-    assert_int_equal(calls, 5);
+    assert_int_equal(calls, 6);
     return text;
 }
 
@@ -113,6 +124,8 @@ static void request_and_response_lines_have_the_originals_shape(void **state)
     assert_non_null(strstr(text, ": <<Unmap Status=GOOD\n"));
     assert_non_null(strstr(text, ": >>Zero  BlockAddress=0:7, BlockCount=9, FUA=0\n"));
     assert_non_null(strstr(text, ": <<Zero  Status=GOOD\n"));
+    assert_non_null(strstr(text, ": >>Extents BlockAddress=0:5, BlockCount=6\n"));
+    assert_non_null(strstr(text, ": <<Extents Status=GOOD\n"));
     free(text);
 }
 
@@ -194,6 +207,7 @@ static void what_a_device_does_not_have_is_not_traced(void **state)
     assert_null(ops->flush);
     assert_null(ops->unmap);
     assert_null(ops->write_zeroes);
+    assert_null(ops->extents);
     assert_int_equal(ops->submits, 0);
     assert_null(ops->submit);
     assert_null(ops->returned);

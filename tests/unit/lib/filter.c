@@ -87,6 +87,22 @@ static int filter_write_zeroes(
     return spd_device_write_zeroes(&filter->below, lba, blocks, flags, status);
 }
 
+static int filter_extents(spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags,
+    spd_extents *extents, spd_status *status)
+{
+    struct filter *filter = enter(device, SPD_EXTENTS);
+
+    return spd_device_extents(&filter->below, lba, blocks, flags, extents, status);
+}
+
+static int filter_prefetch(
+    spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status)
+{
+    struct filter *filter = enter(device, SPD_PREFETCH);
+
+    return spd_device_prefetch(&filter->below, lba, blocks, flags, status);
+}
+
 /* Each device finds its own pointer, and only while it has the request. The pointer also counts the
  * attempts: its distance from the filter is their number. */
 static unsigned tries_of(struct filter *filter, spd_request *request)
@@ -163,7 +179,9 @@ void filter_init(struct filter *filter, const spd_device *below)
         .readv = filter_readv,
         .writev = filter_writev,
         .write_zeroes = filter_write_zeroes,
-        .submits = 1 << SPD_WRITE_ZEROES,
+        .extents = filter_extents,
+        .prefetch = filter_prefetch,
+        .submits = 1 << SPD_WRITE_ZEROES | 1 << SPD_EXTENTS | 1 << SPD_PREFETCH,
     };
     filter->below = *below;
     filter->device = (spd_device){ &filter->ops, filter };

@@ -115,6 +115,35 @@ static int test_write_zeroes(
     return leave(device, status);
 }
 
+/* Blocks of zeros have no space. */
+static void describe(struct test_device *device, uint64_t lba, spd_extents *extents)
+{
+    static const unsigned char zeros[TEST_BLOCK];
+
+    while (spd_extents_add(extents, 1,
+        memcmp(device->disk[lba], zeros, TEST_BLOCK) ? SPD_MAPPED : SPD_DEALLOCATED))
+        lba++;
+}
+
+static int test_extents(spd_device *self, uint64_t lba, uint32_t blocks, uint32_t flags,
+    spd_extents *extents, spd_status *status)
+{
+    struct test_device *device = enter(self, SPD_EXTENTS, flags, lba, blocks, NULL);
+
+    if (refused(device, flags))
+        return SPD_ERROR_WOULD_BLOCK;
+    describe(device, lba, extents);
+    return leave(device, status);
+}
+
+static int test_prefetch(
+    spd_device *self, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status)
+{
+    struct test_device *device = enter(self, SPD_PREFETCH, flags, lba, blocks, NULL);
+
+    return refused(device, flags) ? SPD_ERROR_WOULD_BLOCK : leave(device, status);
+}
+
 static void move(struct test_device *device, spd_request *request)
 {
     unsigned char *disk = device->disk[spd_request_lba(request)];
@@ -127,6 +156,10 @@ static void move(struct test_device *device, spd_request *request)
 
         clear(device, ranges, count);
     }
+    if (spd_request_operation(request) == SPD_EXTENTS)
+        describe(device, spd_request_lba(request), spd_request_extents(request));
+    else
+        assert_null(spd_request_extents(request));
     if (spd_request_operation(request) == SPD_WRITE_ZEROES)
         clear(device, &(spd_range){ .lba = spd_request_lba(request),
             .blocks = spd_request_blocks(request) }, 1);
@@ -220,13 +253,15 @@ const spd_ops test_simple_verbs = {
     .abort = test_abort,
     .stop = test_stop,
     .write_zeroes = test_write_zeroes,
+    .extents = test_extents,
+    .prefetch = test_prefetch,
 };
 const spd_ops test_async_verbs = {
     .size = sizeof(spd_ops),
     .submit = test_submit,
     .abort = test_abort,
     .stop = test_stop,
-    .submits = 1 << SPD_WRITE_ZEROES,
+    .submits = 1 << SPD_WRITE_ZEROES | 1 << SPD_EXTENTS | 1 << SPD_PREFETCH,
 };
 
 spd_params test_params(uint32_t flags)

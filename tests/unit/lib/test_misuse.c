@@ -427,6 +427,10 @@ static void a_unit_in_use_is_not_deleted(void **state)
     X(spd_device_writev, (NULL, NULL, 1, 0, 1, 0, NULL), "device")                                 \
     X(spd_device_unmap, (NULL, NULL, 1, 0, NULL), "device")                                        \
     X(spd_device_write_zeroes, (NULL, 0, 1, 0, NULL), "device")                                    \
+    X(spd_device_extents, (NULL, 0, 1, 0, NULL, NULL), "device")                                   \
+    X(spd_device_prefetch, (NULL, 0, 1, 0, NULL), "device")                                        \
+    X(spd_request_extents, (NULL), "request")                                                      \
+    X(spd_extents_add, (NULL, 1, SPD_MAPPED), "extents")                                           \
     X(spd_device_abort, (NULL, NULL), "below")                                                     \
     X(spd_device_stop, (NULL), "below")                                                            \
     X(spd_ops_fit, (NULL, NULL), "ops")                                                            \

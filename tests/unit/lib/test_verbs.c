@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "../log_lines.h"
+#include "scsi/be.h"
 #include "filter.h"
 #include "test_device.h"
 
@@ -223,6 +224,208 @@ static void of_two_one_fails_and_one_is_aborted(void **state)
     }
 }
 
+/* Extents. */
+
+enum { ANSWER = 8 + 3 * 16 };
+
+/* A command for GET LBA STATUS from block 2 on. */
+static bool ask(spd_unit *unit, struct loop_command *command)
+{
+    static const uint8_t cdb[16] = { 0x9e, 0x12, [9] = 2, [13] = ANSWER };
+
+    return loop_start(
+        loop_door_of(unit), command, cdb, sizeof cdb, SCSI_DATA_IN, ANSWER);
+}
+
+static void assert_extent(const uint8_t *answer, unsigned n, uint64_t lba, uint32_t blocks,
+    uint8_t state)
+{
+    const uint8_t *at = answer + 8 + 16 * n;
+
+    assert_int_equal(be64_get(at), lba);
+    assert_int_equal(be32_get(at + 8), blocks);
+    assert_int_equal(at[12], state);
+}
+
+static spd_unit *open_with_holes(const spd_ops *ops, unsigned kind)
+{
+    spd_unit *unit = open_unit(ops, kind);
+
+    memset(device.disk[10], 0, 20 * TEST_BLOCK);
+    return unit;
+}
+
+static void assert_holes(const struct loop_command *command)
+{
+    const uint8_t *answer = command->request.task.reply;
+
+    assert_non_null(answer);
+    assert_int_equal(be32_get(answer), ANSWER - 4);
+    assert_extent(answer, 0, 2, 8, SPD_MAPPED);
+    assert_extent(answer, 1, 10, 20, SPD_DEALLOCATED);
+    assert_extent(answer, 2, 30, TEST_BLOCKS - 30, SPD_MAPPED);
+}
+
+static void wait_done(struct loop_command *command)
+{
+    while (!atomic_load(&command->dones))
+        os_yield();
+}
+
+static void extents_come_from_the_device(void **state)
+{
+    (void)state;
+    for (unsigned kind = 0; kind < KINDS; kind++) {
+        spd_unit *unit = open_with_holes(kinds[kind].ops, kind);
+        struct loop_command command = { 0 };
+
+        assert_true(ask(unit, &command));
+        wait_done(&command);
+        assert_int_equal(command.request.task.status, SCSI_GOOD);
+        assert_holes(&command);
+        assert_int_equal(loop_wait(&command), SCSI_GOOD);
+        assert_int_equal(device.calls[SPD_EXTENTS], 1);
+        assert_int_equal(device.lba, 2);
+        assert_int_equal(device.blocks, TEST_BLOCKS - 2);
+        assert_int_equal(test_statistics(unit, SPD_EXTENTS).operations, 1);
+        assert_int_equal(test_statistics(unit, SPD_EXTENTS).bytes, 0);
+        test_unit_end(unit, &device);
+    }
+}
+
+/* Also where the unit is not thin: its blocks are all mapped. */
+static void a_device_that_lacks_them_is_not_asked(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < KINDS * 2; i++) {
+        unsigned kind = i / 2;
+        uint32_t thin = SPD_UNMAP_SUPPORTED | SPD_UNMAP_ZEROS;
+        spd_params params = test_params(kinds[kind].flags & ~(i % 2 ? thin : 0));
+        spd_unit *unit = test_unit(
+            &device, i % 2 ? kinds[kind].ops : kinds[kind].plain, &params, 1);
+        struct loop_command command = { 0 };
+
+        assert_true(ask(unit, &command));
+        wait_done(&command);
+        assert_non_null(command.request.task.reply);
+        assert_extent(command.request.task.reply, 0, 2, TEST_BLOCKS - 2, SPD_MAPPED);
+        assert_int_equal(loop_wait(&command), SCSI_GOOD);
+        assert_int_equal(device.log_count, 0);
+        test_unit_end(unit, &device);
+    }
+}
+
+/* An exclusive task waits for one question, and not for that whose initiator has gone. */
+static void of_two_questions_one_is_aborted(void **state)
+{
+    (void)state;
+    for (unsigned kind = POOL; kind < KINDS; kind++) {
+        spd_unit *unit = open_with_holes(kinds[kind].ops, kind);
+        struct loop_command commands[2] = { 0 };
+
+        device.refuse_nowait = kind == TRY;
+        device.hold = true;
+        for (unsigned i = 0; i < 2; i++)
+            assert_true(ask(unit, &commands[i]));
+        test_wait_held(&device, 2);
+        assert_false(loop_cancel(&commands[0]));
+        test_wait_aborts(&device, 1);
+        assert_ptr_equal(device.aborted, &commands[0].request);
+        test_let_go(&device);
+        wait_done(&commands[1]);
+        assert_holes(&commands[1]);
+        for (unsigned i = 0; i < 2; i++) {
+            loop_wait(&commands[i]);
+            assert_int_equal(atomic_load(&commands[i].dones), 1);
+        }
+        assert_int_equal(commands[1].request.task.status, SCSI_GOOD);
+        test_unit_end(unit, &device);
+    }
+}
+
+static void an_exclusive_task_waits_for_a_question(void **state)
+{
+    spd_unit *unit = open_with_holes(&test_async_verbs, ASYNC);
+    struct loop_command question = { 0 }, ordered = { 0 };
+    static unsigned char in[TEST_BLOCK];
+
+    (void)state;
+    device.hold = true;
+    assert_true(ask(unit, &question));
+    test_wait_held(&device, 1);
+    ordered.request.task.attribute = SCSI_ORDERED;
+    assert_true(loop_start_read(loop_door_of(unit), &ordered, in, 0, 1, TEST_BLOCK));
+    assert_int_equal(device.calls[SPD_READ], 0);
+    test_let_go(&device);
+    assert_int_equal(loop_wait(&ordered), SCSI_GOOD);
+    assert_int_equal(loop_wait(&question), SCSI_GOOD);
+    assert_int_equal(device.calls[SPD_READ], 1);
+    test_unit_end(unit, &device);
+}
+
+/* Prefetch. */
+
+/* PRE-FETCH(10) of 7 blocks from block 3 on. */
+static bool hint(spd_unit *unit, struct loop_command *command)
+{
+    static const uint8_t cdb[10] = { 0x34, [5] = 3, [8] = 7 };
+
+    return loop_start(loop_door_of(unit), command, cdb, sizeof cdb, SCSI_NO_DATA, 0);
+}
+
+static void a_hint_arrives_where_the_device_takes_it(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < KINDS * 2; i++) {
+        unsigned kind = i / 2, has = i % 2;
+        spd_unit *unit = open_unit(has ? kinds[kind].ops : kinds[kind].plain, kind);
+        struct loop_command command = { 0 };
+
+        device.refuse_nowait = kind == TRY;
+        assert_true(hint(unit, &command));
+        assert_int_equal(loop_wait(&command), SCSI_GOOD);
+        assert_int_equal(device.calls[SPD_PREFETCH], kind == TRY ? 2 * has : has);
+        if (has) {
+            assert_int_equal(device.lba, 3);
+            assert_int_equal(device.blocks, 7);
+            assert_int_equal(test_statistics(unit, SPD_PREFETCH).operations, 1);
+            assert_int_equal(test_statistics(unit, SPD_PREFETCH).bytes, 0);
+        }
+        test_unit_end(unit, &device);
+    }
+}
+
+static void of_two_hints_one_fails_and_one_is_aborted(void **state)
+{
+    static const uint64_t failed = 5;
+
+    (void)state;
+    for (unsigned kind = POOL; kind < KINDS; kind++) {
+        spd_unit *unit = open_unit(kinds[kind].ops, kind);
+        struct loop_command commands[2] = { 0 };
+
+        device.refuse_nowait = kind == TRY;
+        device.hold = true;
+        for (unsigned i = 0; i < 2; i++)
+            assert_true(hint(unit, &commands[i]));
+        test_wait_held(&device, 2);
+        assert_false(loop_cancel(&commands[1]));
+        test_wait_aborts(&device, 1);
+        assert_ptr_equal(device.aborted, &commands[1].request);
+        spd_status_set(
+            &device.status, SPD_SENSE_MEDIUM_ERROR, SPD_ASC_UNRECOVERED_READ_ERROR, &failed);
+        test_let_go(&device);
+        for (unsigned i = 0; i < 2; i++) {
+            loop_wait(&commands[i]);
+            assert_int_equal(atomic_load(&commands[i].dones), 1);
+        }
+        assert_int_equal(commands[0].request.task.outcome.sense_key, SPD_SENSE_MEDIUM_ERROR);
+        assert_int_equal(commands[0].request.task.outcome.information, failed);
+        device.status = (spd_status){ 0 };
+        test_unit_end(unit, &device);
+    }
+}
+
 /* Filters. */
 
 static void filters_pass_on_what_the_device_has(void **state)
@@ -234,6 +437,7 @@ static void filters_pass_on_what_the_device_has(void **state)
         unsigned kind = i / 2;
         spd_params params = test_params(kinds[kind].flags);
         struct scsi_block block = zeroes(SCSI_BLOCK_MAY_UNMAP);
+        struct loop_command question = { 0 };
         bool has = i % 2;
         spd_device bottom = { has ? kinds[kind].ops : kinds[kind].plain, &device };
         spd_unit *unit;
@@ -246,10 +450,19 @@ static void filters_pass_on_what_the_device_has(void **state)
         assert_int_equal(run(unit, &block, NULL), SCSI_GOOD);
         assert_true(is_all(5, 3000, 0));
         assert_int_equal(device.calls[SPD_WRITE_ZEROES], has);
-        for (unsigned n = 0; n < 2; n++)
+        assert_int_equal(!(device.flags & SPD_MAY_UNMAP), !has);
+        assert_true(ask(unit, &question));
+        assert_int_equal(loop_wait(&question), SCSI_GOOD);
+        assert_int_equal(device.calls[SPD_EXTENTS], has);
+        memset(&question, 0, sizeof question);
+        assert_true(hint(unit, &question));
+        assert_int_equal(loop_wait(&question), SCSI_GOOD);
+        assert_int_equal(device.calls[SPD_PREFETCH], has);
+        for (unsigned n = 0; n < 2; n++) {
             assert_int_equal(filters[n].calls[SPD_WRITE_ZEROES], has);
-        if (has)
-            assert_int_equal(device.flags & SPD_MAY_UNMAP, SPD_MAY_UNMAP);
+            assert_int_equal(filters[n].calls[SPD_EXTENTS], has);
+            assert_int_equal(filters[n].calls[SPD_PREFETCH], has);
+        }
         test_unit_end(unit, &device);
     }
 }
@@ -323,6 +536,12 @@ int main(void)
         cmocka_unit_test(without_a_cache_zeroes_are_durable),
         cmocka_unit_test(a_refusal_is_no_trouble),
         cmocka_unit_test(of_two_one_fails_and_one_is_aborted),
+        cmocka_unit_test(extents_come_from_the_device),
+        cmocka_unit_test(a_device_that_lacks_them_is_not_asked),
+        cmocka_unit_test(of_two_questions_one_is_aborted),
+        cmocka_unit_test(an_exclusive_task_waits_for_a_question),
+        cmocka_unit_test(a_hint_arrives_where_the_device_takes_it),
+        cmocka_unit_test(of_two_hints_one_fails_and_one_is_aborted),
         cmocka_unit_test(filters_pass_on_what_the_device_has),
         cmocka_unit_test(an_older_filter_hides_them),
         cmocka_unit_test(a_filter_that_calls_what_is_not_there_is_refused),

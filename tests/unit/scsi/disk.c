@@ -177,6 +177,45 @@ static void write_zeroes(struct disk *disk)
         memset(disk->medium + (op->lba + b) * length, 0, length);
 }
 
+static bool is_zero(const struct disk *disk, uint64_t lba)
+{
+    uint32_t length = disk->unit.params.block_length;
+
+    for (uint32_t i = 0; lba < disk->medium_blocks && i < length; i++)
+        if (disk->medium[lba * length + i])
+            return false;
+    return true;
+}
+
+static void describe(struct disk *disk)
+{
+    const struct scsi_op *op = &disk->task.op;
+    const uint8_t *at = (const uint8_t *)op->extents;
+    uint64_t capacity = disk->unit.block_count;
+    bool more = true;
+
+    CHECK(disk->unit.params.extents && disk->unit.params.unmap && disk->task.medium);
+    CHECK(op->blocks > 0 && op->lba < capacity && op->blocks <= capacity - op->lba);
+    CHECK(at >= disk->scratch && op->extents->room > 0 && sizeof *op->extents +
+        op->extents->room * sizeof op->extents->list[0] <=
+        (size_t)(disk->scratch + SCSI_SCRATCH_LENGTH - at));
+    if (disk->describe)
+        disk->describe(op->extents);
+    else
+        for (uint64_t lba = op->lba; more; lba++)
+            more = scsi_extents_add(
+                op->extents, 1, is_zero(disk, lba) ? SCSI_DEALLOCATED : SCSI_MAPPED);
+}
+
+static void prefetch(struct disk *disk)
+{
+    const struct scsi_op *op = &disk->task.op;
+    uint64_t capacity = disk->unit.block_count;
+
+    CHECK(disk->unit.params.prefetch && op->blocks > 0);
+    CHECK(op->lba < capacity && op->blocks <= capacity - op->lba);
+}
+
 /* A block operation; returns its outcome. */
 static const struct scsi_outcome *operate(struct disk *disk, enum scsi_step step)
 {
@@ -201,6 +240,10 @@ static const struct scsi_outcome *operate(struct disk *disk, enum scsi_step step
         unmap(disk);
     else if (step == SCSI_WRITE_ZEROES)
         write_zeroes(disk);
+    else if (step == SCSI_EXTENTS)
+        describe(disk);
+    else if (step == SCSI_PREFETCH)
+        prefetch(disk);
     else if (step == SCSI_FLUSH)
         CHECK(op->lba < disk->unit.block_count &&
             op->blocks <= disk->unit.block_count - op->lba);

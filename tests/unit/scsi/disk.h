@@ -47,6 +47,8 @@ struct disk {
     struct disk_step log[DISK_LOG_MAX]; /* block operations only */
     unsigned log_count;
     struct scsi_range *ranges; /* the block operation's copy, at its exact size */
+    void (*describe)(struct scsi_extents *extents); /* a device of the test's; NULL: blocks of
+                                                     * zeros are deallocated */
     void (*meanwhile)(struct disk *disk); /* once, while the command waits to be admitted */
     uint64_t steps;
     uint64_t steps_max;      /* the command is abandoned (not DONE) after so many; 0: never */

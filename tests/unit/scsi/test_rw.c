@@ -368,6 +368,49 @@ static void pre_fetch_is_good_within_the_medium(void **state)
     assert_cdb_field(disk, 1, 0);
 }
 
+/* A count of 0 means to the end. */
+static void pre_fetch_goes_to_a_device_that_takes_hints(void **state)
+{
+    static const struct {
+        uint8_t cdb[16];
+        uint64_t lba;
+        uint32_t blocks;
+    } rows[] = {
+        { { 0x34, 0, B32(9), 0, B16(7) }, 9, 7 },
+        { { 0x34, 2, B32(LAST), 0, B16(0) }, LAST, 1 },
+        { { 0x90, 2, B64(100), B32(LAST - 99) }, 100, LAST - 99 },
+        { { 0x90, 0, B64(0), B32(0) }, 0, LAST + 1 },
+    };
+    struct scsi_unit_params params = disk_params();
+    struct disk *disk;
+
+    params.prefetch = true;
+    disk = reopen(state, &params);
+    for (unsigned i = 0; i < COUNT(rows); i++) {
+        none(disk, rows[i].cdb);
+        assert_good(disk);
+        assert_int_equal(disk->log_count, 1);
+        assert_int_equal(disk->log[0].step, SCSI_PREFETCH);
+        assert_int_equal(disk->log[0].op.lba, rows[i].lba);
+        assert_int_equal(disk->log[0].op.blocks, rows[i].blocks);
+    }
+    disk->fail_at = 1;
+    disk->fail_with = (struct scsi_outcome){
+        .status = SCSI_CHECK_CONDITION, .sense_key = 0x3, .asc = 0x11,
+        .information_valid = true, .information = 12 };
+    none(disk, rows[0].cdb);
+    assert_sense(disk, 0x3, 0x1100);
+    assert_information(disk, 12);
+    none(disk, CDB(0x34, 0, B32(LAST), 0, B16(2)));
+    assert_sense(disk, 0x5, 0x2100);
+    assert_int_equal(disk->log_count, 0);
+    params.block_count = UINT64_C(1) << 40;
+    disk = reopen(state, &params);
+    disk->fail_at = 0;
+    none(disk, rows[3].cdb);
+    assert_int_equal(disk->log[0].op.blocks, UINT32_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -394,6 +437,7 @@ int main(void)
         TEST(synchronize_cache_checks_range_and_reserved_bits),
         TEST(synchronize_cache_is_good_without_cache_and_when_write_protected),
         TEST(pre_fetch_is_good_within_the_medium),
+        TEST(pre_fetch_goes_to_a_device_that_takes_hints),
     };
 
     return cmocka_run_group_tests_name("rw", tests, NULL, NULL);

@@ -128,7 +128,7 @@ static bool must_always_be_answered(unsigned opcode, unsigned action)
     case 0x5e:
         return action <= 3;
     case 0x9e:
-        return action == 0x10 || action == 0x12;
+        return action == 0x10;
     case 0xa3:
         return action == 0x0c || action == 0x0d;
     default:

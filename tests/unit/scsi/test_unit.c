@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Parameters, names, LUNs, capacity, READ CAPACITY, GET LBA STATUS. */
+/* Parameters, names, LUNs, capacity, READ CAPACITY. */
 
 #include "test.h"
 
@@ -195,31 +195,6 @@ static void read_capacity_16_is_cut_to_the_allocation_length(void **state)
     assert_cdb_field(disk, 1, 5);
 }
 
-static void get_lba_status_says_mapped_to_the_end(void **state)
-{
-    struct disk *disk = *state;
-    const uint8_t *reply = in(disk, CDB(0x9e, 0x12, B64(100), B32(24)), 24);
-
-    assert_length(disk, 24);
-    assert_int_equal(be32_get(reply), 20);
-    assert_int_equal(be64_get(reply + 8), 100);
-    assert_int_equal(be32_get(reply + 16), 16284);
-    assert_int_equal(reply[20], 0);
-    in(disk, CDB(0x9e, 0x12, B64(0), B32(8)), 24);
-    assert_length(disk, 8);
-}
-
-static void get_lba_status_checks_range_and_reserved_bits(void **state)
-{
-    struct disk *disk = *state;
-
-    in(disk, CDB(0x9e, 0x12, B64(16384), B32(24)), 24);
-    assert_sense(disk, 0x5, 0x2100);
-    assert_information(disk, 16384);
-    in(disk, CDB(0x9e, 0x92, B64(0), B32(24)), 24);
-    assert_cdb_field(disk, 1, 7);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,8 +209,6 @@ int main(void)
         TEST(read_capacity_10_gives_up_past_32_bits),
         TEST(read_capacity_16_tells_everything),
         TEST(read_capacity_16_is_cut_to_the_allocation_length),
-        TEST(get_lba_status_says_mapped_to_the_end),
-        TEST(get_lba_status_checks_range_and_reserved_bits),
     };
 
     return cmocka_run_group_tests_name("unit", tests, NULL, NULL);
