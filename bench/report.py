@@ -99,16 +99,16 @@ def neighbour_text(rows, limit, seconds):
 def loops_text(results):
     """The results of bench/loops/run."""
     lines = ["4 sessions of 4K qd32 on one loop of the door and on two", "",
-             f"{'':8}{'I/Os per second':>20}{'':8}{'server CPU per I/O, us':>24}{'':8}{'first':>6}",
-             f"{'':8}{'one':>10}{'two':>10}{'':8}{'one':>12}{'two':>12}{'':8}{'loop':>6}"]
+             f"{'':8}{'I/Os per second':>20}{'':8}{'server us per I/O':>20}{'':8}{'first':>6}",
+             f"{'':8}{'one':>10}{'two':>10}{'':8}{'one':>10}{'two':>10}{'':8}{'loop':>6}"]
     for row in results["rows"]:
         lines.append(
             f"{row['rw']:8}{row[1]['rate']:>10.0f}{row[2]['rate']:>10.0f}{row['faster']:>7.2f}x"
-            f"{row[1]['cost']:>12.2f}{row[2]['cost']:>12.2f}{row['dearer']:>7.2f}x"
+            f"{row[1]['cost']:>10.2f}{row[2]['cost']:>10.2f}{row['dearer']:>7.2f}x"
             f"{row['share'] * 100:>5.0f}%  {mark(row['ok'])}")
     missed = [row["rw"] for row in results["rows"] if not row["ok"]]
     verdict = f"MISSED {len(missed)}: " + "; ".join(missed) if missed else "Every target is met."
-    lines += ["", f"Need, with {results['cpus']} CPUs: {results['need']}.",
+    lines += ["", *textwrap.wrap(f"Need, with {results['cpus']} CPUs: {results['need']}.", 80),
               f"Median of {results['repeats']} runs of {results['seconds']} s, on all CPUs.",
               f"{results['machine']['model']}, Linux {results['machine']['kernel']}", "",
               *textwrap.wrap(verdict, 80)]
