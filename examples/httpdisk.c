@@ -134,6 +134,7 @@ static enum outcome fetch(struct file *file, uint64_t first, void *to, size_t le
     char range[64], condition[TEXT + 16];
     struct curl_slist *headers = NULL;
     CURL *curl = take_curl(file);
+    enum outcome outcome;
 
     *answer = (struct answer){ .curl = curl, .to = to, .room = length };
     if (!curl)
@@ -159,8 +160,7 @@ static enum outcome fetch(struct file *file, uint64_t first, void *to, size_t le
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_data);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
 
-    CURLcode code = curl_easy_perform(curl);
-    enum outcome outcome = judge(file, code, answer, first);
+    outcome = judge(file, curl_easy_perform(curl), answer, first);
     curl_slist_free_all(headers);
     give_curl_back(file, curl);
     return outcome;
@@ -217,11 +217,12 @@ static int serve(struct file *file, const char *name)
 {
     spd_params params = SPD_PARAMS_INIT;
     spd_unit *unit = NULL;
+    int error;
 
     params.block_count = file->size / BLOCK;
     params.flags = SPD_WRITE_PROTECTED;
     spd_guid_from_name(file->url, params.guid); /* the same disk at the next start */
-    int error = spd_unit_create(name, &params, &(spd_device){ &ops, file }, &unit);
+    error = spd_unit_create(name, &params, &(spd_device){ &ops, file }, &unit);
     if (!error && !(error = spd_unit_shutdown_on_signal(unit)) &&
         !(error = spd_unit_start(unit, THREADS))) {
         printf("serving %s\n", spd_unit_door_uri(unit, 0));
@@ -238,6 +239,7 @@ int main(int argc, char **argv)
 {
     struct file file = { .url = argc > 1 ? argv[1] : NULL, .seconds = argc > 3 ? atol(argv[3]) : 5,
         .lock = PTHREAD_MUTEX_INITIALIZER };
+    int error;
 
     if (!file.url || file.seconds < 1) {
         fprintf(stderr, "usage: httpdisk URL [DEVICE-NAME [SECONDS]]\n");
@@ -245,7 +247,7 @@ int main(int argc, char **argv)
     }
     if (spd_reserve_descriptors() || curl_global_init(CURL_GLOBAL_DEFAULT))
         return 1;
-    int error = !look(&file) ||
+    error = !look(&file) ||
         serve(&file, argc > 2 ? argv[2] : "iscsi://127.0.0.1:0/iqn.2026-01.org.example:http");
     while (file.idle_count)
         curl_easy_cleanup(file.idle[--file.idle_count]);

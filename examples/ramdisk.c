@@ -42,12 +42,12 @@ int main(int argc, char **argv)
     spd_params params = SPD_PARAMS_INIT;
     spd_unit *unit = NULL;
     spd_device ram = {&ops, calloc(BLOCKS, BLOCK)};
+    int error = SPD_ERROR_NO_MEMORY;
 
     params.block_count = BLOCKS;
     params.flags = SPD_UNMAP_SUPPORTED | SPD_UNMAP_ZEROS | SPD_NEVER_BLOCKS;
-    int error = ram.context ? spd_unit_create(name, &params, &ram, &unit) : SPD_ERROR_NO_MEMORY;
-    if (!error && !(error = spd_unit_shutdown_on_signal(unit)) &&
-        !(error = spd_unit_start(unit, 0))) {
+    if (ram.context && !(error = spd_unit_create(name, &params, &ram, &unit)) &&
+        !(error = spd_unit_shutdown_on_signal(unit)) && !(error = spd_unit_start(unit, 0))) {
         printf("serving %s\n", spd_unit_door_uri(unit, 0));
         fflush(stdout);
         error = spd_unit_wait(unit);

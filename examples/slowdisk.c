@@ -67,11 +67,13 @@ static void *worker(void *unused)
 {
     pthread_mutex_lock(&lock);
     for (;;) {
+        spd_request *request;
+
         while (!oldest && !stopping)
             pthread_cond_wait(&arrived, &lock);
         if (!oldest)
             break;
-        spd_request *request = oldest;
+        request = oldest;
         spd_request_set_context(newest, NULL);
         oldest = NULL;
         pthread_mutex_unlock(&lock);
@@ -93,11 +95,12 @@ static int serve(const char *name)
 {
     spd_params params = SPD_PARAMS_INIT;
     spd_unit *unit = NULL;
+    int error;
 
     params.block_length = BLOCK;
     params.block_count = BLOCKS;
     params.flags = 0;
-    int error = spd_unit_create(name, &params, &(spd_device){ &ops, NULL }, &unit);
+    error = spd_unit_create(name, &params, &(spd_device){ &ops, NULL }, &unit);
     if (!error && !(error = spd_unit_shutdown_on_signal(unit)) &&
         !(error = spd_unit_start(unit, 0))) {
         printf("serving %s\n", spd_unit_door_uri(unit, 0));
@@ -113,10 +116,11 @@ static int serve(const char *name)
 int main(int argc, char **argv)
 {
     pthread_t thread;
+    int error;
 
     if (pthread_create(&thread, NULL, worker, NULL) != 0)
         return 1;
-    int error = serve(argc > 1 ? argv[1] : "iscsi://127.0.0.1:0/iqn.2026-01.org.example:slow");
+    error = serve(argc > 1 ? argv[1] : "iscsi://127.0.0.1:0/iqn.2026-01.org.example:slow");
     pthread_mutex_lock(&lock);
     stopping = true;
     pthread_cond_signal(&arrived);

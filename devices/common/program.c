@@ -73,12 +73,13 @@ static bool check_outputs(spd_program_options *options)
 int spd_program_begin(const spd_program *program, int argc, char **argv,
     spd_program_options *options, void *own)
 {
+    int status;
+
     /* It comes before anything is opened or printed. */
     if (spd_reserve_descriptors() != 0)
         return SPD_PROGRAM_EXIT_FAILURE;
     sink_begin(program->name);
-
-    int status = options_parse(options, program, own, argc, argv);
+    status = options_parse(options, program, own, argc, argv);
     if (status >= 0)
         return status;
     notify_begin();

@@ -7,12 +7,11 @@
 
 uint64_t statistics_percentile(const spd_operation_statistics *statistics, unsigned percent)
 {
-    uint64_t total = 0, seen = 0;
+    uint64_t total = 0, seen = 0, wanted;
 
     for (unsigned i = 0; i < SPD_LATENCY_BUCKETS; i++)
         total += statistics->latency[i];
-
-    uint64_t wanted = total / 100 * percent + (total % 100 * percent + 99) / 100;
+    wanted = total / 100 * percent + (total % 100 * percent + 99) / 100;
     for (unsigned i = 0; i < SPD_LATENCY_BUCKETS && total; i++) {
         seen += statistics->latency[i];
         if (seen >= wanted)

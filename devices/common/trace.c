@@ -97,12 +97,13 @@ static int trace_read(spd_device *device, void *buffer, uint64_t lba, uint32_t b
     uint32_t flags, spd_status *status)
 {
     struct trace *trace = device->context;
+    uint64_t hint;
+    int error;
 
     if (!trace_wants(trace, SPD_READ))
         return spd_device_read(&trace->below, buffer, lba, blocks, flags, status);
-
-    uint64_t hint = trace_request(trace, SPD_READ, lba, blocks, flags);
-    int error = spd_device_read(&trace->below, buffer, lba, blocks, flags, status);
+    hint = trace_request(trace, SPD_READ, lba, blocks, flags);
+    error = spd_device_read(&trace->below, buffer, lba, blocks, flags, status);
     trace_response(trace, hint, SPD_READ, error, status);
     return error;
 }
@@ -111,12 +112,13 @@ static int trace_write(spd_device *device, const void *buffer, uint64_t lba, uin
     uint32_t flags, spd_status *status)
 {
     struct trace *trace = device->context;
+    uint64_t hint;
+    int error;
 
     if (!trace_wants(trace, SPD_WRITE))
         return spd_device_write(&trace->below, buffer, lba, blocks, flags, status);
-
-    uint64_t hint = trace_request(trace, SPD_WRITE, lba, blocks, flags);
-    int error = spd_device_write(&trace->below, buffer, lba, blocks, flags, status);
+    hint = trace_request(trace, SPD_WRITE, lba, blocks, flags);
+    error = spd_device_write(&trace->below, buffer, lba, blocks, flags, status);
     trace_response(trace, hint, SPD_WRITE, error, status);
     return error;
 }
@@ -125,12 +127,13 @@ static int trace_readv(spd_device *device, const spd_vec *vec, uint32_t count, u
     uint32_t blocks, uint32_t flags, spd_status *status)
 {
     struct trace *trace = device->context;
+    uint64_t hint;
+    int error;
 
     if (!trace_wants(trace, SPD_READ))
         return spd_device_readv(&trace->below, vec, count, lba, blocks, flags, status);
-
-    uint64_t hint = trace_request(trace, SPD_READ, lba, blocks, flags);
-    int error = spd_device_readv(&trace->below, vec, count, lba, blocks, flags, status);
+    hint = trace_request(trace, SPD_READ, lba, blocks, flags);
+    error = spd_device_readv(&trace->below, vec, count, lba, blocks, flags, status);
     trace_response(trace, hint, SPD_READ, error, status);
     return error;
 }
@@ -139,12 +142,13 @@ static int trace_writev(spd_device *device, const spd_vec *vec, uint32_t count, 
     uint32_t blocks, uint32_t flags, spd_status *status)
 {
     struct trace *trace = device->context;
+    uint64_t hint;
+    int error;
 
     if (!trace_wants(trace, SPD_WRITE))
         return spd_device_writev(&trace->below, vec, count, lba, blocks, flags, status);
-
-    uint64_t hint = trace_request(trace, SPD_WRITE, lba, blocks, flags);
-    int error = spd_device_writev(&trace->below, vec, count, lba, blocks, flags, status);
+    hint = trace_request(trace, SPD_WRITE, lba, blocks, flags);
+    error = spd_device_writev(&trace->below, vec, count, lba, blocks, flags, status);
     trace_response(trace, hint, SPD_WRITE, error, status);
     return error;
 }
@@ -153,12 +157,13 @@ static int trace_flush(spd_device *device, uint64_t lba, uint32_t blocks, uint32
     spd_status *status)
 {
     struct trace *trace = device->context;
+    uint64_t hint;
+    int error;
 
     if (!trace_wants(trace, SPD_FLUSH))
         return spd_device_flush(&trace->below, lba, blocks, flags, status);
-
-    uint64_t hint = trace_request(trace, SPD_FLUSH, lba, blocks, flags);
-    int error = spd_device_flush(&trace->below, lba, blocks, flags, status);
+    hint = trace_request(trace, SPD_FLUSH, lba, blocks, flags);
+    error = spd_device_flush(&trace->below, lba, blocks, flags, status);
     trace_response(trace, hint, SPD_FLUSH, error, status);
     return error;
 }
@@ -167,12 +172,13 @@ static int trace_unmap(spd_device *device, const spd_range *ranges, uint32_t cou
     spd_status *status)
 {
     struct trace *trace = device->context;
+    uint64_t hint;
+    int error;
 
     if (!trace_wants(trace, SPD_UNMAP))
         return spd_device_unmap(&trace->below, ranges, count, flags, status);
-
-    uint64_t hint = trace_request(trace, SPD_UNMAP, 0, count, flags);
-    int error = spd_device_unmap(&trace->below, ranges, count, flags, status);
+    hint = trace_request(trace, SPD_UNMAP, 0, count, flags);
+    error = spd_device_unmap(&trace->below, ranges, count, flags, status);
     trace_response(trace, hint, SPD_UNMAP, error, status);
     return error;
 }
@@ -181,12 +187,13 @@ static int trace_write_zeroes(
     spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status)
 {
     struct trace *trace = device->context;
+    uint64_t hint;
+    int error;
 
     if (!trace_wants(trace, SPD_WRITE_ZEROES))
         return spd_device_write_zeroes(&trace->below, lba, blocks, flags, status);
-
-    uint64_t hint = trace_request(trace, SPD_WRITE_ZEROES, lba, blocks, flags);
-    int error = spd_device_write_zeroes(&trace->below, lba, blocks, flags, status);
+    hint = trace_request(trace, SPD_WRITE_ZEROES, lba, blocks, flags);
+    error = spd_device_write_zeroes(&trace->below, lba, blocks, flags, status);
     trace_response(trace, hint, SPD_WRITE_ZEROES, error, status);
     return error;
 }
@@ -195,12 +202,13 @@ static int trace_extents(spd_device *device, uint64_t lba, uint32_t blocks, uint
     spd_extents *extents, spd_status *status)
 {
     struct trace *trace = device->context;
+    uint64_t hint;
+    int error;
 
     if (!trace_wants(trace, SPD_EXTENTS))
         return spd_device_extents(&trace->below, lba, blocks, flags, extents, status);
-
-    uint64_t hint = trace_request(trace, SPD_EXTENTS, lba, blocks, flags);
-    int error = spd_device_extents(&trace->below, lba, blocks, flags, extents, status);
+    hint = trace_request(trace, SPD_EXTENTS, lba, blocks, flags);
+    error = spd_device_extents(&trace->below, lba, blocks, flags, extents, status);
     trace_response(trace, hint, SPD_EXTENTS, error, status);
     return error;
 }
@@ -209,12 +217,13 @@ static int trace_prefetch(
     spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status)
 {
     struct trace *trace = device->context;
+    uint64_t hint;
+    int error;
 
     if (!trace_wants(trace, SPD_PREFETCH))
         return spd_device_prefetch(&trace->below, lba, blocks, flags, status);
-
-    uint64_t hint = trace_request(trace, SPD_PREFETCH, lba, blocks, flags);
-    int error = spd_device_prefetch(&trace->below, lba, blocks, flags, status);
+    hint = trace_request(trace, SPD_PREFETCH, lba, blocks, flags);
+    error = spd_device_prefetch(&trace->below, lba, blocks, flags, status);
     trace_response(trace, hint, SPD_PREFETCH, error, status);
     return error;
 }

@@ -84,7 +84,7 @@ static enum image_result open_file(
     struct image *image, const struct image_wish *wish, char *message)
 {
     WIN32_FILE_ATTRIBUTE_DATA old = { 0 };
-    bool device = is_device(wish->path);
+    bool device = is_device(wish->path), writable;
 
     image->block_device = device;
     if (!device && !GetFileAttributesExA(wish->path, GetFileExInfoStandard, &old) &&
@@ -95,7 +95,7 @@ static enum image_result open_file(
             "image %s is a directory: name a file in it; it must be a regular file or a disk",
             wish->path);
     /* An empty file is yet to be sized, also for a disk that is write-protected. */
-    bool writable = wish->writable || (!device && !old.nFileSizeHigh && !old.nFileSizeLow);
+    writable = wish->writable || (!device && !old.nFileSizeHigh && !old.nFileSizeLow);
     /* Nobody else writes; other readers do no harm. Volumes are open elsewhere, always. */
     return open_handle(image, GENERIC_READ | (writable ? GENERIC_WRITE : 0),
         FILE_SHARE_READ | (device ? FILE_SHARE_WRITE : 0), OPEN_EXISTING, message);

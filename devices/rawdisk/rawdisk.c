@@ -336,6 +336,7 @@ static int open_image(struct rawdisk *disk, spd_program_options *options, spd_pa
         .cached = options->cache,
     };
     char message[IMAGE_MESSAGE_MAX];
+    struct medium medium;
     int status;
 
     disk->options = options;
@@ -343,8 +344,7 @@ static int open_image(struct rawdisk *disk, spd_program_options *options, spd_pa
         spd_program_error(options->program, "%s", message);
         return SPD_PROGRAM_EXIT_FAILURE;
     }
-
-    struct medium medium = {read_image, &disk->image, disk->image.present};
+    medium = (struct medium){ read_image, &disk->image, disk->image.present };
     if (!check_creation(disk) || !find_identity(disk, params) || !check_format(disk, &medium))
         return SPD_PROGRAM_EXIT_FAILURE;
     status = fit_image(disk, options, &medium, params);

@@ -55,10 +55,11 @@ int wmain(int argc, wchar_t **argv)
     };
     SPD_STORAGE_UNIT *unit;
     void *memory = calloc(BLOCKS, BLOCK);
+    DWORD error = ERROR_NOT_ENOUGH_MEMORY;
 
     UuidCreate(&params.Guid);
-    DWORD error = memory ? SpdStorageUnitCreate(argc > 1 ? argv[1] : NULL, &params, &ram, &unit)
-                         : ERROR_NOT_ENOUGH_MEMORY;
+    if (memory)
+        error = SpdStorageUnitCreate(argc > 1 ? argv[1] : NULL, &params, &ram, &unit);
     if (error) {
         fprintf(stderr, "ramdisk: error %lu\n", error);
         return error;

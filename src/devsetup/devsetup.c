@@ -195,6 +195,8 @@ static const struct command {
 static DWORD run(const struct command *command, wchar_t **argument, bool *reboot)
 {
     BOOL emulated = FALSE;
+    HANDLE lock;
+    DWORD error;
 
     if (!argument[0][0])
         return fail(ERROR_INVALID_PARAMETER, L"the hardware id is empty");
@@ -205,10 +207,10 @@ static DWORD run(const struct command *command, wchar_t **argument, bool *reboot
     if (!desktop_visible())
         SetupSetNonInteractiveMode(TRUE);
     /* Two that add at once would make two devices. */
-    HANDLE lock = CreateMutexW(NULL, FALSE, L"Global\\WinSpd.devsetup");
+    lock = CreateMutexW(NULL, FALSE, L"Global\\WinSpd.devsetup");
     if (lock)
         WaitForSingleObject(lock, INFINITE);
-    DWORD error = command->run(argument, reboot);
+    error = command->run(argument, reboot);
     if (lock) {
         ReleaseMutex(lock);
         CloseHandle(lock);
@@ -222,11 +224,12 @@ int wmain(int argc, wchar_t **argv);
 int wmain(int argc, wchar_t **argv)
 {
     bool reboot = false;
+    DWORD error;
 
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         if (argc != 2 + commands[i].arguments || wcscmp(argv[1], commands[i].name) != 0)
             continue;
-        DWORD error = run(&commands[i], argv + 2, &reboot);
+        error = run(&commands[i], argv + 2, &reboot);
         report_show();
         return (int)(error ? error : reboot ? ERROR_SUCCESS_REBOOT_REQUIRED : ERROR_SUCCESS);
     }

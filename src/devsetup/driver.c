@@ -200,6 +200,7 @@ static bool delete_file(const wchar_t *name)
     wchar_t *aside = malloc((wcslen(name) + 34) * sizeof(wchar_t));
     unsigned random[4] = { 0 };
     bool gone = true;
+    HANDLE file;
 
     if (!aside)
         return true;
@@ -209,7 +210,7 @@ static bool delete_file(const wchar_t *name)
         random[2], random[3]);
     if (!MoveFileExW(name, aside, 0))
         wcscpy(aside, name);
-    HANDLE file = CreateFileW(aside, DELETE, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+    file = CreateFileW(aside, DELETE, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
         NULL, OPEN_EXISTING, FILE_FLAG_DELETE_ON_CLOSE, NULL);
     if (file != INVALID_HANDLE_VALUE)
         CloseHandle(file);

@@ -72,14 +72,14 @@ DWORD image_check(const wchar_t *path, HANDLE file)
     bool driver = extension && !_wcsicmp(extension, L".sys");
     LARGE_INTEGER size;
     struct head head;
+    DWORD error;
 
     if (!driver && !(extension && (!_wcsicmp(extension, L".dll") || !_wcsicmp(extension, L".exe"))))
         return 0;
     if (!ReadFile(file, head.bytes, HEAD_MAX, &head.size, NULL) || !GetFileSizeEx(file, &size))
         return fail(GetLastError(), L"cannot read %ls", path);
     head.file_size = size.QuadPart;
-
-    DWORD error = judge(&head, driver);
+    error = judge(&head, driver);
     if (error == ERROR_EXE_MACHINE_TYPE_MISMATCH)
         return fail(error, L"%ls is a driver for another kind of processor", path);
     if (error)

@@ -61,10 +61,11 @@ static DWORD check_file(const wchar_t *path)
 {
     HANDLE file = CreateFileW(path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_DELETE, NULL,
         OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, NULL);
+    DWORD error;
 
     if (file == INVALID_HANDLE_VALUE)
         return fail(GetLastError(), L"the INF file needs %ls, which cannot be read", path);
-    DWORD error = image_check(path, file);
+    error = image_check(path, file);
     CloseHandle(file);
     return error;
 }
@@ -114,13 +115,13 @@ DWORD package_check(struct device *device, const wchar_t *hardware_id, const wch
     wchar_t name[LINE_LEN], section[LINE_LEN], folder[MAX_PATH];
     DWORD error = find_section(device, hardware_id, inf, name);
     UINT line = 0;
+    HINF handle;
 
     if (error)
         return error;
     wcscpy(folder, inf);
     *(wcsrchr(folder, L'\\') + 1) = L'\0';
-
-    HINF handle = SetupOpenInfFileW(inf, NULL, INF_STYLE_WIN4, &line);
+    handle = SetupOpenInfFileW(inf, NULL, INF_STYLE_WIN4, &line);
     if (handle == INVALID_HANDLE_VALUE)
         return fail(GetLastError(), L"cannot read %ls, line %u", inf, line);
     if (!SetupDiGetActualSectionToInstallW(handle, name, section, LINE_LEN, NULL, NULL))

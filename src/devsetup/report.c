@@ -38,8 +38,10 @@ static const struct {
 
 DWORD fail(DWORD error, const wchar_t *format, ...)
 {
-    wchar_t what[REPORT_MAX / 2], text[512] = L"";
+    wchar_t what[REPORT_MAX / 2], text[512] = L"", digits[16];
+    const wchar_t *hint = L"";
     va_list arguments;
+    DWORD code;
 
     if (!error)
         error = ERROR_GEN_FAILURE;
@@ -52,24 +54,21 @@ DWORD fail(DWORD error, const wchar_t *format, ...)
     what[REPORT_MAX / 2 - 1] = L'\0';
 
     /* SetupAPI's own errors have texts only as HRESULTs. */
-    DWORD code = (error & (APPLICATION_ERROR_MASK | ERROR_SEVERITY_ERROR)) ==
-                         (APPLICATION_ERROR_MASK | ERROR_SEVERITY_ERROR)
-                     ? (DWORD)HRESULT_FROM_SETUPAPI(error)
-                     : error;
+    code = (error & (APPLICATION_ERROR_MASK | ERROR_SEVERITY_ERROR)) ==
+                   (APPLICATION_ERROR_MASK | ERROR_SEVERITY_ERROR)
+               ? (DWORD)HRESULT_FROM_SETUPAPI(error)
+               : error;
     FormatMessageW(
         FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS | FORMAT_MESSAGE_MAX_WIDTH_MASK,
         NULL, code, 0, text, 512, NULL);
     /* A text with room for the name of a file, which our text has. */
     if (wcschr(text, L'%'))
         text[0] = L'\0';
-    const wchar_t *hint = L"";
     for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++) {
         if (hints[i].error == error)
             hint = hints[i].hint;
     }
-    const wchar_t *number = error > 0xffff ? L"0x%lx" : L"%lu";
-    wchar_t digits[16];
-    swprintf(digits, 16, number, error);
+    swprintf(digits, 16, error > 0xffff ? L"0x%lx" : L"%lu", error);
     swprintf(kept, REPORT_MAX, PROGRAM L": %ls: error %ls: %ls%ls\n", what, digits, text, hint);
     return error;
 }

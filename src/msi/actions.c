@@ -106,16 +106,17 @@ static UINT run_command(MSIHANDLE install, DWORD gone)
     wchar_t command[COMMAND_MAX], started[COMMAND_MAX];
     DWORD length = COMMAND_MAX;
     struct said said = { .length = 0 };
+    bool restart, failed;
+    DWORD status;
 
-    UINT error = MsiGetPropertyW(install, L"CustomActionData", command, &length);
-    if (error) {
+    if (MsiGetPropertyW(install, L"CustomActionData", command, &length)) {
         tell(install, INSTALLMESSAGE_ERROR, L"WinSpd: a command of the package is too long");
         return ERROR_INSTALL_FAILURE;
     }
     wcscpy(started, command); /* the call may change it */
-    DWORD status = run(started, &said);
-    bool restart = status == ERROR_SUCCESS_REBOOT_REQUIRED;
-    bool failed = status != ERROR_SUCCESS && status != gone && !restart;
+    status = run(started, &said);
+    restart = status == ERROR_SUCCESS_REBOOT_REQUIRED;
+    failed = status != ERROR_SUCCESS && status != gone && !restart;
     tell_end(install, command, status, failed, &said);
     if (restart)
         GlobalAddAtomW(restart_wanted);

@@ -12,10 +12,12 @@ uint64_t os_now_ns(void)
 {
     const uint64_t second = 1000000000u;
     LARGE_INTEGER frequency, now;
+    uint64_t per_second, ticks;
 
     QueryPerformanceFrequency(&frequency);
     QueryPerformanceCounter(&now);
-    uint64_t per_second = (uint64_t)frequency.QuadPart, ticks = (uint64_t)now.QuadPart;
+    per_second = (uint64_t)frequency.QuadPart;
+    ticks = (uint64_t)now.QuadPart;
 
     /* In two steps: the product would overflow after a few hours. */
     return ticks / per_second * second + ticks % per_second * second / per_second;

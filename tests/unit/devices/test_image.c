@@ -256,6 +256,7 @@ static void write_protected_servers_share_an_image(void **state)
 static void name_is_the_same_by_every_path(void **state)
 {
     char first[IMAGE_NAME_MAX], link[sizeof path + 2];
+    struct image_wish wish = {.path = link, .writable = true};
 
     (void)state;
     assert_int_equal(open_with(MIB, 512, true), IMAGE_OK);
@@ -264,7 +265,6 @@ static void name_is_the_same_by_every_path(void **state)
     assert_non_null(strstr(first, path));
     snprintf(link, sizeof link, "%s.l", path);
     assert_int_equal(symlink(path, link), 0);
-    struct image_wish wish = {.path = link, .writable = true};
     assert_int_equal(image_open(&image, &wish, message), IMAGE_OK);
     unlink(link);
     assert_string_equal(image.name, first);
@@ -350,10 +350,11 @@ static void nowait_does_it_or_says_again(void **state)
 {
     static char out[4 * KIB] = "data", in[4 * KIB];
     uint64_t failed;
+    int error;
 
     (void)state;
     assert_int_equal(open_with(MIB, 512, true), IMAGE_OK);
-    int error = image_write(&image, out, sizeof out, 0, IMAGE_NOWAIT, &failed);
+    error = image_write(&image, out, sizeof out, 0, IMAGE_NOWAIT, &failed);
     assert_true(error == 0 || error == EAGAIN);
     assert_int_equal(image_write(&image, out, sizeof out, 0, 0, &failed), 0);
     error = image_read(&image, in, sizeof in, 0, IMAGE_NOWAIT, &failed);
@@ -388,15 +389,16 @@ static void truncated_image_is_an_error_at_the_first_lost_byte(void **state)
 static void unmap_gives_space_back_and_leaves_zeros(void **state)
 {
     static char ones[256 * KIB], zeros[256 * KIB], in[256 * KIB];
+    blkcnt_t before, after;
     uint64_t failed;
 
     (void)state;
     memset(ones, 1, sizeof ones);
     assert_int_equal(open_with(MIB, 512, true), IMAGE_OK);
     assert_int_equal(image_write(&image, ones, sizeof ones, 0, 0, &failed), 0);
-    blkcnt_t before = allocated();
+    before = allocated();
     assert_int_equal(image_unmap(&image, 128 * KIB, 64 * KIB, &failed), 0);
-    blkcnt_t after = allocated();
+    after = allocated();
     if (atomic_load(&image.unmap_method) == 0)
         assert_true(after <= before - 128 * KIB / 512);
     assert_int_equal(image_read(&image, in, sizeof in, 0, 0, &failed), 0);
@@ -409,6 +411,7 @@ static void unmap_gives_space_back_and_leaves_zeros(void **state)
 static void zeros_that_keep_their_space_are_zeros_by_every_method(void **state)
 {
     static char ones[256 * KIB], in[256 * KIB];
+    blkcnt_t before;
     uint64_t failed;
 
     (void)state;
@@ -417,7 +420,7 @@ static void zeros_that_keep_their_space_are_zeros_by_every_method(void **state)
     for (unsigned method = 0; method <= 2; method++) {
         atomic_store(&image.keep_method, method);
         assert_int_equal(image_write(&image, ones, sizeof ones, 0, 0, &failed), 0);
-        blkcnt_t before = allocated();
+        before = allocated();
         assert_int_equal(image_zero(&image, 128 * KIB, 512, IMAGE_KEEP, &failed), 0);
         assert_true(allocated() >= before);
         assert_int_equal(image_read(&image, in, sizeof in, 0, 0, &failed), 0);
@@ -477,13 +480,14 @@ static void limit_on_the_file_size_is_lack_of_space_and_not_a_signal(void **stat
     static char buffer[4 * KIB];
     struct rlimit saved, limit;
     uint64_t failed;
+    int error;
 
     (void)state;
     assert_int_equal(open_with(MIB, 512, true), IMAGE_OK);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &saved), 0);
     limit = (struct rlimit){.rlim_cur = 64 * KIB, .rlim_max = saved.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    int error = image_write(&image, buffer, sizeof buffer, 128 * KIB, 0, &failed);
+    error = image_write(&image, buffer, sizeof buffer, 128 * KIB, 0, &failed);
     setrlimit(RLIMIT_FSIZE, &saved);
     assert_int_equal(error, ENOSPC);
     assert_int_equal(failed, 128 * KIB);
@@ -494,12 +498,12 @@ static void failed_flush_stays_failed(void **state)
 {
     uint64_t failed;
     char byte[1];
+    int fd, ends[2];
 
     (void)state;
     assert_int_equal(open_with(MIB, 512, true), IMAGE_OK);
     image.memory = false; /* so that it flushes even where the file is in RAM */
-    int fd = image.fd;
-    int ends[2];
+    fd = image.fd;
     assert_int_equal(pipe(ends), 0);
     image.fd = ends[1]; /* fdatasync() refuses a pipe */
     assert_int_equal(image_flush(&image), EIO);
@@ -545,11 +549,12 @@ int main(void)
         IMAGE_TEST(limit_on_the_file_size_is_lack_of_space_and_not_a_signal),
         IMAGE_TEST(failed_flush_stays_failed),
     };
+    int failures;
 
     if (!mkdtemp(work_template(directory, "image-test")))
         return 1;
     snprintf(path, sizeof path, "%s/disk.img", directory);
-    int failures = cmocka_run_group_tests(tests, NULL, NULL);
+    failures = cmocka_run_group_tests(tests, NULL, NULL);
     rmdir(directory);
     return failures;
 }

@@ -50,10 +50,11 @@ static void impossible_size_is_an_error(void **state)
 static void unmapped_pages_go_back_and_read_as_zeros(void **state)
 {
     struct memory memory;
+    uint64_t page;
 
     (void)state;
     assert_int_equal(memory_open(&memory, 1 << 20), 0);
-    uint64_t page = memory.page;
+    page = memory.page;
     memset(memory.base, 1, 16 * page);
     assert_int_equal(resident(&memory, 0, 16 * page), 16);
     memory_unmap(&memory, 4 * page, 8 * page);
@@ -92,12 +93,13 @@ static void ends_within_pages_are_zeroed_exactly(void **state)
 static void pages_that_were_written_are_told_from_holes(void **state)
 {
     struct memory memory;
-    uint64_t end;
+    uint64_t end, page, size;
     bool hole;
 
     (void)state;
     assert_int_equal(memory_open(&memory, UINT64_C(1) << 30), 0);
-    uint64_t page = memory.page, size = memory.size;
+    page = memory.page;
+    size = memory.size;
     /* Else the system may give a page that is written its neighbours. */
     assert_int_equal(madvise(memory.base, size, MADV_NOHUGEPAGE), 0);
     memory.base[4 * page] = memory.base[5 * page] = memory.base[2000 * page + 7] = 1;

@@ -63,7 +63,7 @@ static int parse(const spd_program *program, const char *line)
     static char copy[1024];
     static char name[] = "prog";
     char *argv[ARGS_MAX] = {name};
-    int argc = 1, saved = dup(STDERR_FILENO);
+    int argc = 1, saved = dup(STDERR_FILENO), status;
     FILE *file = tmpfile();
 
     snprintf(copy, sizeof copy, "%s", line);
@@ -72,7 +72,7 @@ static int parse(const spd_program *program, const char *line)
     fflush(stderr);
     dup2(fileno(file), STDERR_FILENO);
     own = (struct own){ .depth = 4 };
-    int status = options_parse(&options, program, &own, argc, argv);
+    status = options_parse(&options, program, &own, argc, argv);
     fflush(stderr);
     dup2(saved, STDERR_FILENO);
     close(saved);

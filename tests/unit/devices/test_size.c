@@ -12,9 +12,9 @@
 
 static void number_is_decimal_or_hexadecimal(void **state)
 {
-    (void)state;
     uint64_t value;
 
+    (void)state;
     assert_true(size_parse_number("0", &value) && value == 0);
     assert_true(size_parse_number("1048576", &value) && value == 1048576);
     assert_true(size_parse_number("0x1fF", &value) && value == 511);

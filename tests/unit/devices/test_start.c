@@ -126,12 +126,13 @@ int main(void)
         cmocka_unit_test(nothing_is_made_before_the_doors_are_bound),
     };
     char folder[WORK_PATH_MAX];
+    int fd, failed;
 
     if (!mkdtemp(work_template(folder, "start")))
         return 1;
-    int fd = work_shorten(directory, folder);
+    fd = work_shorten(directory, folder);
     snprintf(uri, sizeof uri, "unix:%s/s", directory);
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
     close(fd);
     rmdir(folder);
     return failed;

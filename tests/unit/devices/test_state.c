@@ -135,8 +135,9 @@ static void every_beginning_is_judged(void **unused)
     for (size_t length = 0; length < sizeof all; length++) {
         /* The memory has the text's length, so that a sanitizer sees reads beyond it. */
         char *copy = malloc(length ? length : 1);
-        memcpy(copy, all, length);
         bool whole = length >= strlen(FIRST BODY) && length < sizeof all && all[length - 1] == '\n';
+
+        memcpy(copy, all, length);
         assert_int_equal(state_parse(&state, copy, length, why), whole);
         free(copy);
     }

@@ -111,9 +111,11 @@ static char *trace_all(uint32_t mask)
 
 static void request_and_response_lines_have_the_originals_shape(void **state)
 {
+    char *text;
+
     (void)state;
     answer = (spd_status){0};
-    char *text = trace_all(UINT32_MAX);
+    text = trace_all(UINT32_MAX);
     assert_non_null(strstr(text, "rawdisk[TID=0001]: "));
     assert_non_null(strstr(text, ": >>Read  BlockAddress=1:23456789, BlockCount=8, FUA=1\n"));
     assert_non_null(strstr(text, ": <<Read  Status=GOOD\n"));
@@ -131,9 +133,11 @@ static void request_and_response_lines_have_the_originals_shape(void **state)
 
 static void errors_show_sense_and_information(void **state)
 {
+    char *text;
+
     (void)state;
     answer = (spd_status){2, 3, 0x11, 0, 1, {0}, UINT64_C(0x200000003)};
-    char *text = trace_all(1 << SPD_READ);
+    text = trace_all(1 << SPD_READ);
     assert_non_null(strstr(text, "<<Read  Status=CHECK_CONDITION SenseKey=MEDIUM_ERROR "
                                  "ASC/ASCQ=17/0 Information=2:3\n"));
     free(text);
@@ -157,8 +161,10 @@ static void sense_keys_have_the_originals_names(void **state)
 
     (void)state;
     for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char *text;
+
         answer = (spd_status){2, rows[i].key, 0, 0, 0, {0}, 0};
-        char *text = trace_all(1 << SPD_READ);
+        text = trace_all(1 << SPD_READ);
         assert_non_null(strstr(text, rows[i].text));
         free(text);
     }
@@ -166,9 +172,11 @@ static void sense_keys_have_the_originals_names(void **state)
 
 static void mask_chooses_kinds(void **state)
 {
+    char *text;
+
     (void)state;
     answer = (spd_status){0};
-    char *text = trace_all(1 << SPD_FLUSH | 1 << SPD_UNMAP);
+    text = trace_all(1 << SPD_FLUSH | 1 << SPD_UNMAP);
     assert_null(strstr(text, "Read"));
     assert_null(strstr(text, "Write"));
     assert_non_null(strstr(text, ">>Flush"));
@@ -178,10 +186,12 @@ static void mask_chooses_kinds(void **state)
 
 static void an_error_that_is_returned_is_no_good_status(void **state)
 {
+    char *text;
+
     (void)state;
     answer = (spd_status){0};
     result = -5;
-    char *text = trace_all(1 << SPD_READ | 1 << SPD_UNMAP | 1 << SPD_WRITE_ZEROES);
+    text = trace_all(1 << SPD_READ | 1 << SPD_UNMAP | 1 << SPD_WRITE_ZEROES);
     assert_non_null(strstr(text, "<<Read  Error=-5\n"));
     assert_non_null(strstr(text, "<<Unmap Error=-5\n"));
     assert_non_null(strstr(text, "<<Zero  Error=-5\n"));
@@ -196,11 +206,10 @@ static void what_a_device_does_not_have_is_not_traced(void **state)
     struct sink sink = {.fd = -1};
     const spd_ops reader = {.size = sizeof reader, .read = fake_read};
     const spd_ops writer = {.size = sizeof writer, .read = fake_read, .write = fake_write};
-
-    (void)state;
     struct trace trace;
     const spd_ops *ops = &trace.ops;
 
+    (void)state;
     trace_init(&trace, &(spd_device){ &reader, NULL }, UINT32_MAX, "rawdisk", &sink);
     assert_non_null(ops->read);
     assert_null(ops->write);
