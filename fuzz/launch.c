@@ -29,11 +29,11 @@ static void must(bool holds)
 static void try_command_line(const struct launch_request *request)
 {
     static char16_t line[LAUNCH_COMMAND_LINE_MAX];
-    size_t count = request->argument_count;
+    size_t count = request->argument_count, length;
 
     if (count == 0)
         return;
-    size_t length = launch_command_line(
+    length = launch_command_line(
         request->arguments[count - 1], request->class_name, count, request->arguments, line);
     must(length < LAUNCH_COMMAND_LINE_MAX);
     must(length == 0 || text_length(line) == length);

@@ -27,7 +27,8 @@ FILES = (
     | {("core", f"bin/launcher-{arch}.exe", condition) for arch in BOTH
        for condition in NATIVE.values()}
     | each("developer", "inc/winspd/winspd.h", "inc/winspd/ioctl.h", "inc/winspd/scsi.h",
-           "inc/spd/spd.h", "inc/spd/base.h", "inc/spd/device.h", "inc/spd/sense.h",
+           "inc/spd/spd.h", "inc/spd/base.h", "inc/spd/device.h",
+           "inc/spd/program.h", "inc/spd/sense.h",
            "lib/winspd-{arch}.lib", "lib/winspd-{arch}.dll.a",
            "samples/README.txt", "samples/ramdisk/ramdisk.c", "samples/deferdisk/deferdisk.c",
            "samples/spd/ramdisk.c", "samples/rawdisk/rawdisk-{arch}.exe",
