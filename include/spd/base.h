@@ -32,7 +32,7 @@ extern "C" {
 
 typedef struct spd_unit spd_unit;       /* a storage unit: one disk */
 typedef struct spd_request spd_request; /* one block operation of an asynchronous device */
-typedef struct spd_queue spd_queue;     /* requests that wait for threads of the program */
+typedef struct spd_inbox spd_inbox;     /* requests that wait for threads of the program */
 typedef struct spd_extents spd_extents; /* what a device says about the space of blocks */
 
 /*

@@ -151,36 +151,36 @@ typedef struct spd_params {
 SPD_API void SPD_CALL spd_params_init(spd_params *params, size_t size);
 
 /*
- * A queue between units and threads of the program: an asynchronous device for runtimes (.NET,
+ * An inbox between units and threads of the program: an asynchronous device for runtimes (.NET,
  * Java, Python) whose code must run on their own threads. Mono, for example, stops all threads by a
- * signal when it collects garbage, and the library's threads block all signals. The queue is the
- * device's context, and the ops have spd_queue_submit as submit:
+ * signal when it collects garbage, and the library's threads block all signals. The inbox is the
+ * device's context, and the ops have spd_inbox_submit as submit:
  *
- *     spd_queue_create(&queue);
- *     ops.submit = spd_queue_submit;
- *     device = (spd_device){ &ops, queue };
+ *     spd_inbox_create(&inbox);
+ *     ops.submit = spd_inbox_submit;
+ *     device = (spd_device){ &ops, inbox };
  *     spd_unit_create(name, &params, &device, &unit);
- *     on each thread: while ((request = spd_queue_take(queue))) ... spd_request_complete(request);
+ *     on each thread: while ((request = spd_inbox_take(inbox))) ... spd_request_complete(request);
  *     spd_unit_wait(unit);
- *     spd_queue_end(queue);
- *     join the threads, spd_unit_delete(unit), spd_queue_delete(queue)
+ *     spd_inbox_end(inbox);
+ *     join the threads, spd_unit_delete(unit), spd_inbox_delete(inbox)
  */
-/* Makes an empty queue, to be deleted with spd_queue_delete(). After SPD_ERROR_NO_MEMORY *queue is
+/* Makes an empty inbox, to be deleted with spd_inbox_delete(). After SPD_ERROR_NO_MEMORY *inbox is
  * NULL. */
-SPD_API int SPD_CALL spd_queue_create(spd_queue **queue);
-/* Only for spd_ops.submit: puts the request into the queue that is the device's context. Several
- * units may have one queue. */
-SPD_API void SPD_CALL spd_queue_submit(spd_device *device, spd_request *request);
-/* Waits for the request that has been in the queue for longest, and takes it. The caller then has
+SPD_API int SPD_CALL spd_inbox_create(spd_inbox **inbox);
+/* Only for spd_ops.submit: puts the request into the inbox that is the device's context. Several
+ * units may have one inbox. */
+SPD_API void SPD_CALL spd_inbox_submit(spd_device *device, spd_request *request);
+/* Waits for the request that has been in the inbox for longest, and takes it. The caller then has
  * the request as submit would; any number of threads may call at once. An aborted request comes,
- * too, and must be completed. NULL: the queue has ended, and is empty. */
-SPD_API spd_request *SPD_CALL spd_queue_take(spd_queue *queue);
-/* No more requests will come, since spd_unit_wait() has returned for all units of the queue: takers
+ * too, and must be completed. NULL: the inbox has ended, and is empty. */
+SPD_API spd_request *SPD_CALL spd_inbox_take(spd_inbox *inbox);
+/* No more requests will come, since spd_unit_wait() has returned for all units of the inbox: takers
  * return. Call it after that, as the last flush is a request as well. */
-SPD_API void SPD_CALL spd_queue_end(spd_queue *queue);
-/* Ends it, waits until no thread is in spd_queue_take(), and frees it; NULL does nothing. Its units
+SPD_API void SPD_CALL spd_inbox_end(spd_inbox *inbox);
+/* Ends it, waits until no thread is in spd_inbox_take(), and frees it; NULL does nothing. Its units
  * have been deleted, and no thread takes from it any more. */
-SPD_API void SPD_CALL spd_queue_delete(spd_queue *queue);
+SPD_API void SPD_CALL spd_inbox_delete(spd_inbox *inbox);
 
 /*
  * Life cycle: create, (add doors,) start, ... shutdown, wait, delete. Create, add, start and delete

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026, the WinSpd authors
 
-// Units of libspd.so, by spd/spd.h. Threads of the runtime take requests from a queue of the
+// Units of libspd.so, by spd/spd.h. Threads of the runtime take requests from an inbox of the
 // library, since Mono cannot stop threads that block its signals, as the library's do.
 
 using System;
@@ -20,9 +20,9 @@ namespace Spd.Interop
         internal delegate Int32 CreateFunction(
             String Name, ref SpdParams Params, ref SpdDevice Device, out IntPtr Unit);
         [UnmanagedFunctionPointer(C)]
-        internal delegate Int32 CreateQueueFunction(out IntPtr Queue);
+        internal delegate Int32 CreateInboxFunction(out IntPtr Inbox);
         [UnmanagedFunctionPointer(C)]
-        internal delegate IntPtr TakeFunction(IntPtr Queue);
+        internal delegate IntPtr TakeFunction(IntPtr Inbox);
         [UnmanagedFunctionPointer(C)]
         internal delegate void PointerFunction(IntPtr Pointer);
         [UnmanagedFunctionPointer(C)]
@@ -51,11 +51,11 @@ namespace Spd.Interop
         internal delegate Int32 PartitionFunction([In] Partition[] Partitions, UInt32 Count,
             [In] Byte[] Guid, [Out] Byte[] Buffer);
 
-        internal CreateQueueFunction spd_queue_create = null;
-        internal IntPtr spd_queue_submit = IntPtr.Zero;
-        internal TakeFunction spd_queue_take = null;
-        internal PointerFunction spd_queue_end = null;
-        internal PointerFunction spd_queue_delete = null;
+        internal CreateInboxFunction spd_inbox_create = null;
+        internal IntPtr spd_inbox_submit = IntPtr.Zero;
+        internal TakeFunction spd_inbox_take = null;
+        internal PointerFunction spd_inbox_end = null;
+        internal PointerFunction spd_inbox_delete = null;
         internal CreateFunction spd_unit_create = null;
         internal StartFunction spd_unit_start = null;
         internal PointerFunction spd_unit_shutdown = null;
@@ -197,7 +197,7 @@ namespace Spd.Interop
         private readonly IServer Server;
         private readonly UInt32 BlockLength, MaxTransferLength;
         private readonly DebugLog Log;
-        private IntPtr Queue;
+        private IntPtr Inbox;
         private Task[] Threads = new Task[0];
 
         internal SpdUnit(SpdExports Exports, IServer Server, UnitParams Params)
@@ -226,18 +226,18 @@ namespace Spd.Interop
             SpdOps Ops = new SpdOps
             {
                 Size = (IntPtr)sizeof(SpdOps),
-                Submit = Exports.spd_queue_submit,
+                Submit = Exports.spd_inbox_submit,
             };
             CopyGuid(From.Guid, Params.Guid);
             Text.Copy(From.ProductId, Params.ProductId, 16);
             Text.Copy(From.ProductRevisionLevel, Params.ProductRevision, 4);
-            Int32 Error = Exports.spd_queue_create(out Queue);
+            Int32 Error = Exports.spd_inbox_create(out Inbox);
             if (Error != 0)
                 return Error;
-            SpdDevice Device = new SpdDevice { Ops = (IntPtr)(&Ops), Context = Queue };
+            SpdDevice Device = new SpdDevice { Ops = (IntPtr)(&Ops), Context = Inbox };
             Error = Exports.spd_unit_create(Name, ref Params, ref Device, out Handle);
             if (Error != 0)
-                Exports.spd_queue_delete(Queue);
+                Exports.spd_inbox_delete(Inbox);
             return Error;
         }
 
@@ -252,9 +252,9 @@ namespace Spd.Interop
 
         protected override void Delete()
         {
-            EndQueue();
+            EndInbox();
             Exports.spd_unit_delete(Handle);
-            Exports.spd_queue_delete(Queue);
+            Exports.spd_inbox_delete(Inbox);
         }
 
         internal override Int32 Start(UInt32 Count)
@@ -274,13 +274,13 @@ namespace Spd.Interop
         internal override Int32 Wait()
         {
             Int32 Error = Exports.spd_unit_wait(Handle);
-            EndQueue();
+            EndInbox();
             return Error;
         }
 
-        private void EndQueue()
+        private void EndInbox()
         {
-            Exports.spd_queue_end(Queue);
+            Exports.spd_inbox_end(Inbox);
             Task.WaitAll(Threads);
         }
 
@@ -299,7 +299,7 @@ namespace Spd.Interop
             SpdRequest Request = new SpdRequest(this);
             for (;;)
             {
-                IntPtr Native = Exports.spd_queue_take(Queue);
+                IntPtr Native = Exports.spd_inbox_take(Inbox);
                 if (Native == IntPtr.Zero)
                     return;
                 StorageUnitStatus Status = new StorageUnitStatus();

@@ -146,7 +146,7 @@ class Asc:
 ERROR_OPS = -20009
 ERROR_HANGS = -20030
 
-# name: what it returns, and its arguments. A unit, a queue and a request are addresses.
+# name: what it returns, and its arguments. A unit, an inbox and a request are addresses.
 WAITING = {
     "spd_unit_create": (c_int, c_char_p, POINTER(Params), POINTER(Device), POINTER(c_void_p)),
     "spd_unit_add_door": (c_int, c_void_p, c_char_p),
@@ -157,10 +157,10 @@ WAITING = {
     "spd_unit_delete": (None, c_void_p),
     "spd_unit_shutdown_on_signal": (c_int, c_void_p),
     "spd_unit_resize": (c_int, c_void_p, c_uint64),
-    "spd_queue_create": (c_int, POINTER(c_void_p)),
-    "spd_queue_take": (c_void_p, c_void_p),
-    "spd_queue_end": (None, c_void_p),
-    "spd_queue_delete": (None, c_void_p),
+    "spd_inbox_create": (c_int, POINTER(c_void_p)),
+    "spd_inbox_take": (c_void_p, c_void_p),
+    "spd_inbox_end": (None, c_void_p),
+    "spd_inbox_delete": (None, c_void_p),
     "spd_request_complete": (None, c_void_p, POINTER(Status)),
 }
 QUICK = {
@@ -174,7 +174,7 @@ QUICK = {
     "spd_status_set_errno": (None, POINTER(Status), c_int, c_int, c_uint64),
     "spd_scsi_status_name": (c_char_p, c_uint8),
     "spd_sense_key_name": (c_char_p, c_uint8),
-    "spd_queue_submit": (None, c_void_p, c_void_p),
+    "spd_inbox_submit": (None, c_void_p, c_void_p),
     "spd_request_operation": (c_int, c_void_p),
     "spd_request_lba": (c_uint64, c_void_p),
     "spd_request_blocks": (c_uint32, c_void_p),

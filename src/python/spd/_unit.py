@@ -2,7 +2,7 @@
 # Copyright (c) 2026, the WinSpd authors
 """Units, and the threads that serve them.
 
-No thread of the library runs Python code. Each unit has a queue of the library, from which threads
+No thread of the library runs Python code. Each unit has an inbox of the library, from which threads
 of the interpreter take requests. So signals, the interpreter's lock and its end are as in any
 program with threads. The threads are daemons: a unit that the program leaves alone is shut down by
 atexit, while they still run.
@@ -93,7 +93,7 @@ class Base:
     def __init__(self, name, device, threads, params):
         words = params_of(params)
         self.device = device
-        self._unit = self._queue = self._waiter = None
+        self._unit = self._inbox = self._waiter = None
         self._submit = getattr(device, "submit", None)
         self._methods = methods_of(device)
         if not self._submit:
@@ -108,16 +108,16 @@ class Base:
 
     def _create(self, name, params):
         ops = filled(Ops(), library.spd_ops_init)
-        ops.submit = cast(library.spd_queue_submit, c_void_p)
-        queue, unit = c_void_p(), c_void_p()
-        check(library.spd_queue_create(byref(queue)))
-        served = Device(ctypes.pointer(ops), queue)
+        ops.submit = cast(library.spd_inbox_submit, c_void_p)
+        inbox, unit = c_void_p(), c_void_p()
+        check(library.spd_inbox_create(byref(inbox)))
+        served = Device(ctypes.pointer(ops), inbox)
         code = library.spd_unit_create(name, byref(params), byref(served), byref(unit))
         if code:
             error = error_of(code)
-            library.spd_queue_delete(queue)
+            library.spd_inbox_delete(inbox)
             raise error
-        self._queue, self._unit = queue.value, unit.value
+        self._inbox, self._unit = inbox.value, unit.value
 
     def _address(self):
         """The unit's pointer for a call; no call of the library gets a unit that it does not
@@ -190,7 +190,7 @@ class Base:
         return counts
 
     def _serve(self):
-        while address := library.spd_queue_take(self._queue):
+        while address := library.spd_inbox_take(self._inbox):
             self._take(Request(address))
 
     def _take(self, request):
@@ -209,13 +209,13 @@ class Base:
 
     def _free(self):
         """The unit was shut down and has ended, or was never started."""
-        library.spd_queue_end(self._queue)
+        library.spd_inbox_end(self._inbox)
         for thread in self._threads:
             if thread.ident:
                 thread.join()
         unit, self._unit = self._unit, None
         library.spd_unit_delete(unit)
-        library.spd_queue_delete(self._queue)
+        library.spd_inbox_delete(self._inbox)
         live.discard(self)
 
     def _is_here(self):

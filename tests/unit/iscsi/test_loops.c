@@ -302,7 +302,7 @@ static void the_end_of_a_unit_ends_a_login_that_waits(void **state)
 
 static void units_of_an_address_have_the_same_loops(void **state)
 {
-    const spd_ops ops = { .size = sizeof ops, .submit = spd_queue_submit };
+    const spd_ops ops = { .size = sizeof ops, .submit = spd_inbox_submit };
     spd_params params = SPD_PARAMS_INIT;
     spd_unit *unit;
     char name[512];

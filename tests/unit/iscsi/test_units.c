@@ -213,7 +213,7 @@ static void what_two_units_ask_for_must_agree(void **state)
         { OTHER_TARGET "?nop-timeout=7", "nop-timeout" },
         { OTHER_TARGET "?login-timeout=7", "login-timeout" },
     };
-    const spd_ops ops = { .size = sizeof ops, .submit = spd_queue_submit };
+    const spd_ops ops = { .size = sizeof ops, .submit = spd_inbox_submit };
     spd_params params = SPD_PARAMS_INIT;
     spd_unit *unit;
     char name[512];
@@ -233,7 +233,7 @@ static void what_two_units_ask_for_must_agree(void **state)
 
 static void a_lun_is_one_units(void **state)
 {
-    const spd_ops ops = { .size = sizeof ops, .submit = spd_queue_submit };
+    const spd_ops ops = { .size = sizeof ops, .submit = spd_inbox_submit };
     spd_params params = SPD_PARAMS_INIT;
     spd_unit *unit;
     char name[512];
@@ -260,7 +260,7 @@ static void an_address_of_somebody_else_is_taken(void **state)
 {
     struct sockaddr_in address = { .sin_family = AF_INET,
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    const spd_ops ops = { .size = sizeof ops, .submit = spd_queue_submit };
+    const spd_ops ops = { .size = sizeof ops, .submit = spd_inbox_submit };
     spd_params params = SPD_PARAMS_INIT;
     socklen_t length = sizeof address;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* Requests that threads of the program take from a queue. */
+/* Requests that threads of the program take from an inbox. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,10 +16,10 @@
 
 enum { TAKERS = 3, COMMANDS = 48 };
 
-static const spd_ops ops = { .size = sizeof ops, .submit = spd_queue_submit };
+static const spd_ops ops = { .size = sizeof ops, .submit = spd_inbox_submit };
 
 static unsigned char disk[TEST_BLOCKS][TEST_BLOCK];
-static spd_queue *queue;
+static spd_inbox *inbox;
 static os_thread takers[TAKERS];
 static _Atomic unsigned taken, flushes, aborted, elsewhere, returned;
 static _Thread_local bool is_taker;
@@ -48,7 +48,7 @@ static void take_until_the_end(void *argument)
 
     (void)argument;
     is_taker = true;
-    while ((request = spd_queue_take(queue)))
+    while ((request = spd_inbox_take(inbox)))
         perform(request);
     atomic_fetch_add(&returned, 1);
 }
@@ -75,8 +75,8 @@ static spd_unit *begin_with(uint32_t flags)
     atomic_store(&aborted, 0);
     atomic_store(&elsewhere, 0);
     atomic_store(&returned, 0);
-    assert_int_equal(spd_queue_create(&queue), 0);
-    assert_int_equal(spd_unit_create("loop:", &params, &(spd_device){ &ops, queue }, &unit), 0);
+    assert_int_equal(spd_inbox_create(&inbox), 0);
+    assert_int_equal(spd_unit_create("loop:", &params, &(spd_device){ &ops, inbox }, &unit), 0);
     assert_int_equal(spd_unit_start(unit, 0), 0);
     return unit;
 }
@@ -90,10 +90,10 @@ static void end(spd_unit *unit)
 {
     spd_unit_shutdown(unit);
     assert_int_equal(spd_unit_wait(unit), 0);
-    spd_queue_end(queue);
+    spd_inbox_end(inbox);
     join_takers();
     spd_unit_delete(unit);
-    spd_queue_delete(queue);
+    spd_inbox_delete(inbox);
 }
 
 static void requests_are_served_on_threads_of_the_program(void **state)
@@ -135,7 +135,7 @@ static void the_oldest_request_is_taken_first(void **state)
         assert_true(
             loop_start_write(loop_door_of(unit), &commands[i], block, 10 + i, 1, TEST_BLOCK));
     for (unsigned i = 0; i < 4; i++) {
-        spd_request *request = spd_queue_take(queue);
+        spd_request *request = spd_inbox_take(inbox);
 
         assert_int_equal(spd_request_lba(request), 10 + i);
         spd_request_complete(request, NULL);
@@ -189,17 +189,17 @@ static void what_is_in_a_queue_that_has_ended_is_taken_first(void **state)
 
     (void)state;
     assert_true(loop_start_write(loop_door_of(unit), &command, block, 3, 1, TEST_BLOCK));
-    spd_queue_end(queue);
-    request = spd_queue_take(queue);
+    spd_inbox_end(inbox);
+    request = spd_inbox_take(inbox);
     assert_non_null(request);
     spd_request_complete(request, NULL);
     assert_int_equal(loop_wait(&command), SCSI_GOOD);
-    assert_null(spd_queue_take(queue));
+    assert_null(spd_inbox_take(inbox));
     start_takers();
     end(unit);
 }
 
-static void two_units_may_have_one_queue(void **state)
+static void two_units_may_have_one_inbox(void **state)
 {
     static unsigned char blocks[2][TEST_BLOCK];
     struct loop_command commands[2] = { 0 };
@@ -207,7 +207,7 @@ static void two_units_may_have_one_queue(void **state)
     spd_unit *unit = begin(), *other;
 
     (void)state;
-    assert_int_equal(spd_unit_create("loop:", &params, &(spd_device){ &ops, queue }, &other), 0);
+    assert_int_equal(spd_unit_create("loop:", &params, &(spd_device){ &ops, inbox }, &other), 0);
     assert_int_equal(spd_unit_start(other, 0), 0);
     assert_true(
         loop_start_write(loop_door_of(unit), &commands[0], blocks[0], 1, 1, TEST_BLOCK));
@@ -229,8 +229,8 @@ int main(void)
         cmocka_unit_test(what_waits_when_the_unit_stops_is_taken_still),
         cmocka_unit_test(takers_return_at_the_end_and_not_before),
         cmocka_unit_test(what_is_in_a_queue_that_has_ended_is_taken_first),
-        cmocka_unit_test(two_units_may_have_one_queue),
+        cmocka_unit_test(two_units_may_have_one_inbox),
     };
 
-    return cmocka_run_group_tests_name("lib-queue", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("lib-inbox", tests, NULL, NULL);
 }
