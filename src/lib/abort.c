@@ -2,77 +2,23 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * Requests that are aborted while the device has them, and rounds of task management.
+ * Requests that are aborted, and rounds of task management.
  *
- * Two threads may be at such a request: the device's, which completes it, and the door's, which
- * aborts it. The state word decides. TELLING keeps the request in place while the device's abort is
- * called. A completion meanwhile only leaves a note, and the telling thread goes on with it.
+ * Two threads may be at a request that the device has: the device's, which completes it, and the
+ * door's, which aborts it. The state word decides. TELLING keeps the request in place while the
+ * device's abort is called. A completion meanwhile only leaves a note, and the telling thread goes
+ * on with it.
  */
 
-#include <inttypes.h>
 #include <stdatomic.h>
-#include <stdio.h>
 
 #include "lib/unit.h"
-
-bool spd_request_end_aborted(struct spd_request *request)
-{
-    request->outcome = (struct scsi_outcome){ .status = SCSI_CHECK_CONDITION, .sense_key = 0x0b };
-    return true;
-}
 
 static bool changes_nothing(const struct spd_request *request)
 {
     spd_operation operation = spd_request_operation(request);
 
     return operation == SPD_READ || operation == SPD_FLUSH || operation >= SPD_EXTENTS;
-}
-
-static void told_add(struct spd_request *request)
-{
-    struct spd_unit *unit = request->unit;
-
-    os_mutex_lock(&unit->told_lock);
-    request->told = true;
-    request->told_next = unit->told;
-    request->told_link = &unit->told;
-    if (unit->told)
-        unit->told->told_link = &request->told_next;
-    unit->told = request;
-    os_mutex_unlock(&unit->told_lock);
-}
-
-static void told_remove(struct spd_request *request)
-{
-    struct spd_unit *unit = request->unit;
-
-    os_mutex_lock(&unit->told_lock);
-    request->told = false;
-    *request->told_link = request->told_next;
-    if (request->told_next)
-        request->told_next->told_link = request->told_link;
-    os_mutex_unlock(&unit->told_lock);
-}
-
-void spd_device_take_back(struct spd_request *request)
-{
-    if (request->op_vec_borrowed)
-        spd_pool_give(&request->unit->lists, request->op_vec_borrowed);
-    request->op_vec_borrowed = NULL;
-    if (request->told)
-        told_remove(request);
-}
-
-static struct spd_held held_of(const struct spd_request *request)
-{
-    const struct scsi_op *op = &request->task.op;
-    spd_operation operation = spd_request_operation(request);
-
-    return (struct spd_held){
-        .operation = (uint8_t)operation,
-        .lba = operation == SPD_UNMAP ? op->ranges[0].lba : op->lba,
-        .since = request->started,
-    };
 }
 
 /* The state of this level is TELLING. True: the device has ended it meanwhile. */
@@ -84,8 +30,8 @@ static bool tell(struct spd_request *request, uint32_t level)
     uint32_t state = SPD_REQUEST_TELLING;
     bool back;
 
-    request->held = held_of(request);
-    told_add(request);
+    request->held = spd_held_of(request);
+    spd_held_add(request);
     /* Otherwise an exclusive task would wait for it, and everybody else for that task. */
     if (request->waiter.inside && changes_nothing(request))
         granted = spd_gate_leave(&unit->gate, request);
@@ -114,7 +60,7 @@ static void tell_and_go_on(struct spd_request *request, uint32_t level)
 
 /* Tells the device that has it. While a request moves from one device of a stack to another, no
  * thread waits for anything outside; and one that is aborted is not passed on any more. */
-void spd_request_tell_abort(struct spd_request *request)
+static void tell_abort(struct spd_request *request)
 {
     for (;;) {
         uint32_t level = atomic_load(&request->level);
@@ -132,21 +78,54 @@ void spd_request_tell_abort(struct spd_request *request)
     }
 }
 
-void spd_device_list_held(struct spd_unit *unit, char *text, size_t size)
+static bool cancel_parked(struct spd_request *request, struct spd_request **granted)
 {
-    struct spd_held oldest = { 0 };
-    unsigned count = 0;
+    struct spd_gate *gate = &request->unit->gate;
+    uint32_t inside = spd_gate_inside(gate);
 
-    os_mutex_lock(&unit->told_lock);
-    for (const struct spd_request *at = unit->told; at; at = at->told_next, count++)
-        if (!oldest.operation || held_of(at).since < oldest.since)
-            oldest = held_of(at);
-    os_mutex_unlock(&unit->told_lock);
-    *text = 0;
-    if (count)
-        snprintf(text, size, "%u operation%s, the oldest %s, LBA %" PRIu64 ", %" PRIu64 " s",
-            count, count == 1 ? "" : "s", spd_operation_names[oldest.operation], oldest.lba,
-            (os_now_ns() - oldest.since) / 1000000000u);
+    if (!spd_gate_cancel(gate, request, granted))
+        return false;
+    if (inside && request->task.exclusive && spd_gate_has_waited_long(request))
+        spd_request_tell_waited(request, inside, "it has been aborted");
+    return true;
+}
+
+bool spd_request_cancel(struct spd_request *request)
+{
+    struct spd_unit *unit = request->unit;
+    struct spd_request *granted = NULL;
+    bool cancelled = false, again = atomic_exchange(&request->aborted, true);
+
+    /* The state only tells the place: the lock there decides whether the cancel was in time. */
+    switch (atomic_load(&request->state)) {
+    case SPD_REQUEST_MAPPING:
+        cancelled = true;
+        break;
+    case SPD_REQUEST_WAITING:
+        cancelled = spd_scratch_cancel(&unit->scratch, request);
+        break;
+    case SPD_REQUEST_PARKED:
+        cancelled = cancel_parked(request, &granted);
+        break;
+    case SPD_REQUEST_QUEUED:
+        cancelled = spd_dispatchers_cancel(&unit->dispatchers, request);
+        break;
+    case SPD_REQUEST_SUBMITTING:
+    case SPD_REQUEST_SUBMITTED:
+        if (!again)
+            tell_abort(request);
+        break;
+    }
+    if (!cancelled)
+        return false;
+
+    if (request->waiter.inside)
+        granted = spd_gate_leave(&unit->gate, request);
+    spd_request_release(request);
+    spd_count_aborted(unit->shards);
+    atomic_store_explicit(&request->state, SPD_REQUEST_DONE, memory_order_relaxed);
+    spd_requests_run(granted);
+    return true;
 }
 
 /* Rounds. */

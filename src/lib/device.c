@@ -1,20 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/*
- * Block operations on their way to the device's functions, and back.
- *
- * A request of an asynchronous device has a frame for each device of its stack: the unit's device
- * has the first one, and a filter that passes the request on gives the next one to the device
- * below. request.level is the frame of the device that has the request. The frames are part of the
- * request, since nothing is allocated on the way of a command.
- *
- * Each level has a state of its own, with one meaning: where a request is completed while a thread
- * hands it over, or tells of its abort, the completion is only noted, and that thread goes on. The
- * thread that tells of an abort reads the level without a lock, so the order counts: a frame is
- * pushed before `aborted` is read, and `aborted` is set before the level is read. Either the
- * request is not passed on, or the thread finds its new device.
- */
+/* Block operations on their way to the functions of a simple device, and back. */
 
 #include <assert.h>
 #include <errno.h>
@@ -45,14 +32,10 @@ static _Thread_local struct spd_request *current;
 
 _Thread_local struct spd_unit *spd_in_device;
 
-/* HARDWARE ERROR, INTERNAL TARGET FAILURE: the device or a door broke its contract. */
-static const struct scsi_outcome internal_failure = {
+const struct scsi_outcome spd_internal_failure = {
     .status = SCSI_CHECK_CONDITION, .sense_key = 0x04, .asc = 0x44
 };
-static const spd_status aborted_command = {
-    .scsi_status = SPD_STATUS_CHECK_CONDITION, .sense_key = SPD_SENSE_ABORTED_COMMAND
-};
-static const struct scsi_outcome no_room = { .status = SCSI_TASK_SET_FULL };
+const struct scsi_outcome spd_no_room = { .status = SCSI_TASK_SET_FULL };
 
 static enum spd_operation operation_of(enum scsi_step step)
 {
@@ -89,8 +72,7 @@ static uint64_t blocks_of(const struct scsi_op *op, enum scsi_step step)
     return blocks;
 }
 
-/* here: the call ends on this thread. */
-static struct spd_call *watch_call(
+struct spd_call *spd_device_watch(
     const struct spd_request *request, enum scsi_step step, bool here)
 {
     enum spd_operation operation = operation_of(step);
@@ -162,12 +144,6 @@ static int call(struct spd_request *request, enum scsi_step step, void *buffer, 
     return result;
 }
 
-/* A request that no door has made: only the last flush is one. */
-static bool is_internal(const struct spd_request *request)
-{
-    return !request->ops;
-}
-
 /* The device was asked to refuse what takes long: no trouble. */
 static bool is_refusal(
     const struct spd_request *request, enum scsi_step step, const spd_status *status)
@@ -176,7 +152,7 @@ static bool is_refusal(
         status->sense_key == SPD_SENSE_ILLEGAL_REQUEST;
 }
 
-static void judge(struct spd_request *request, enum scsi_step step, const spd_status *status)
+void spd_device_judge(struct spd_request *request, enum scsi_step step, const spd_status *status)
 {
     request->outcome = outcome_of(status);
     count_operation(request, step);
@@ -185,7 +161,7 @@ static void judge(struct spd_request *request, enum scsi_step step, const spd_st
         !is_refusal(request, step, status))
         spd_trouble_report(
             request->unit, operation_of(step), first_lba(request, step), status);
-    if (is_internal(request))
+    if (spd_request_is_internal(request))
         request->unit->flush_status = *status;
 }
 
@@ -194,7 +170,7 @@ static bool call_and_judge(
     struct spd_request *request, enum scsi_step step, void *buffer, uint32_t nowait)
 {
     uint32_t flags = spd_step_flags(request, step) | nowait;
-    struct spd_call *watched = watch_call(request, step, true);
+    struct spd_call *watched = spd_device_watch(request, step, true);
     spd_status status = { 0 };
     int result;
 
@@ -204,7 +180,7 @@ static bool call_and_judge(
         return false;
     if (result && status.scsi_status == SCSI_GOOD)
         spd_status_of_result(&status, result, operation_of(step), first_lba(request, step));
-    judge(request, step, &status);
+    spd_device_judge(request, step, &status);
     return true;
 }
 
@@ -217,7 +193,7 @@ static bool call_bounced(struct spd_request *request, enum scsi_step step,
     bool ended;
 
     if (!buffer) {
-        request->outcome = no_room;
+        request->outcome = spd_no_room;
         return true;
     }
     if (step == SCSI_WRITE)
@@ -257,7 +233,7 @@ static bool perform_simple(
     if (!spd_step_moves_data(step))
         return call_and_judge(request, step, NULL, nowait);
     if (!spd_span_find(request, &scratch, &span)) {
-        request->outcome = internal_failure;
+        request->outcome = spd_internal_failure;
         return true;
     }
     if (span.count == 1)
@@ -268,9 +244,7 @@ static bool perform_simple(
     return call_bounced(request, step, &span, bounce, nowait);
 }
 
-/* False: it was aborted. A thread that aborts it meanwhile sees the state, or this thread sees the
- * abort. */
-static bool begin_handing(struct spd_request *request)
+bool spd_device_begin_handing(struct spd_request *request)
 {
     request->frames[0].device = &request->unit->device;
     request->frames[0].context = NULL;
@@ -293,7 +267,7 @@ bool spd_device_call(struct spd_request *request, enum scsi_step step, uint32_t 
 bool spd_device_call_on_own(struct spd_request *request, enum scsi_step step, void *bounce)
 {
     request->step = step;
-    if (!begin_handing(request))
+    if (!spd_device_begin_handing(request))
         return spd_request_end_aborted(request);
     atomic_store(&request->state, SPD_REQUEST_SUBMITTED);
     current = request;
@@ -305,47 +279,6 @@ bool spd_device_call_on_own(struct spd_request *request, enum scsi_step step, vo
     return true;
 }
 
-/* A device may complete within submit, and its completion may bring the next submit of the same
- * request. So completion only leaves a note while submit runs, and the caller's loop goes on. */
-static bool call_submit(struct spd_request *request)
-{
-    struct spd_unit *unit = request->unit, *outer;
-    uint32_t state = SPD_REQUEST_SUBMITTING;
-
-    if (!begin_handing(request))
-        return spd_request_end_aborted(request);
-    request->call = watch_call(request, (enum scsi_step)request->step, false);
-    outer = spd_enter_device(unit);
-    unit->ops.submit(&unit->device, request);
-    spd_in_device = outer;
-    if (atomic_compare_exchange_strong(&request->state, &state, SPD_REQUEST_SUBMITTED))
-        return false;
-    spd_device_take_back(request);
-    return true;
-}
-
-bool spd_device_submit(struct spd_request *request, enum scsi_step step)
-{
-    struct scsi_vec scratch;
-    struct spd_span span;
-
-    request->step = step;
-    request->op_vec = NULL;
-    request->op_vec_count = 0;
-    request->op_vec_borrowed = NULL;
-    if (spd_step_moves_data(step)) {
-        if (!spd_span_find(request, &scratch, &span)) {
-            request->outcome = internal_failure;
-            return true;
-        }
-        if (!spd_span_cut(request, &span)) {
-            request->outcome = no_room;
-            return true;
-        }
-    }
-    return call_submit(request);
-}
-
 bool spd_device_post(struct spd_request *request, enum scsi_step step)
 {
     request->step = step;
@@ -354,168 +287,23 @@ bool spd_device_post(struct spd_request *request, enum scsi_step step)
         return spd_request_end_aborted(request);
     if (spd_dispatchers_post(&request->unit->dispatchers, request))
         return false;
-    request->outcome = no_room;
+    request->outcome = spd_no_room;
     return true;
 }
 
-bool spd_device_perform(struct spd_request *request, enum scsi_step step, void *bounce)
+bool spd_device_flush_here(struct spd_request *request)
 {
-    struct spd_unit *unit = request->unit;
-
-    if (step == SCSI_FLUSH && !unit->ops.flush && !unit->ops.submit) {
-        request->outcome = (struct scsi_outcome){ 0 };
-        return true;
-    }
-    return unit->executor->perform(request, step, bounce);
+    if (request->unit->ops.flush)
+        call_and_judge(request, SCSI_FLUSH, NULL, 0);
+    return true;
 }
 
-/* The states in which a device has a request. */
-static bool is_handed(uint32_t state)
+static void wait_flushed(struct spd_unit *unit)
 {
-    return state == SPD_REQUEST_SUBMITTING || state == SPD_REQUEST_SUBMITTED ||
-        state == SPD_REQUEST_TELLING;
-}
-
-static const char has_it_not[] =
-    "the device does not have this request: it was completed before, or never submitted";
-
-/* A former request may be another command by now, whose completion would then come twice. The
- * unit is not looked at before it is known to be there. */
-static void check(struct spd_request *request, const char *function)
-{
-    const struct spd_unit *unit = request->unit;
-    uint32_t level = atomic_load_explicit(&request->level, memory_order_relaxed);
-
-    if (!is_handed(
-            atomic_load_explicit(spd_level_state(request, level), memory_order_relaxed)))
-        spd_misuse(function, "%s", has_it_not);
-    if (unit->forks != atomic_load_explicit(&spd_forks, memory_order_relaxed))
-        spd_misuse(function, "the request was submitted before fork(), and is the parent's alone");
-    if (!unit->ops.submit)
-        spd_misuse(function, "requests of a simple device end when the operation returns");
-}
-
-/* The device on top of the unit has ended it, and the request is this thread's. */
-static void come_back(struct spd_request *request)
-{
-    struct spd_unit *unit = request->unit;
-
-    spd_device_take_back(request);
-    if (is_internal(request)) {
-        os_mutex_lock(&unit->lock);
-        unit->flushed = true;
-        os_cond_broadcast(&unit->changed);
-        os_mutex_unlock(&unit->lock);
-        return;
-    }
-    spd_request_run(request, scsi_resume(&request->task, &request->outcome), NULL);
-}
-
-static void end(struct spd_request *request, const spd_status *status);
-
-void spd_request_return(struct spd_request *request, uint32_t level)
-{
-    spd_device *device = request->frames[level - 1].device;
-    struct spd_unit *outer;
-
-    atomic_store(&request->level, level - 1);
-    outer = spd_enter_device(request->unit);
-    if (SPD_HAS(device, returned))
-        device->ops->returned(device, request, &request->returned);
-    else
-        end(request, &request->returned);
-    spd_in_device = outer;
-}
-
-static void end(struct spd_request *request, const spd_status *status)
-{
-    uint32_t level = atomic_load(&request->level), before;
-
-    if (level) {
-        request->returned = *status;
-    } else {
-        spd_watch_end(request->call);
-        judge(request, (enum scsi_step)request->step, status);
-    }
-    before = atomic_exchange(spd_level_state(request, level), SPD_REQUEST_COMPLETED);
-    if (!is_handed(before))
-        spd_misuse("spd_request_complete", "%s", has_it_not); /* by two threads at once */
-    if (before != SPD_REQUEST_SUBMITTED)
-        return; /* to the thread that hands it over or tells of its abort */
-    if (level)
-        spd_request_return(request, level);
-    else
-        come_back(request);
-}
-
-void spd_request_complete(spd_request *request, const spd_status *status)
-{
-    static const spd_status good;
-    struct spd_unit *unit;
-
-    SPD_NEEDS(request);
-    check(request, __func__);
-    unit = request->unit;
-    /* Once the request is done the unit may go away, unless it knows of this thread. */
-    atomic_fetch_add_explicit(&unit->completing, 1, memory_order_relaxed);
-    end(request, status ? status : &good);
-    atomic_fetch_sub_explicit(&unit->completing, 1, memory_order_release);
-}
-
-static void pass(struct spd_request *request, spd_device *below, uint32_t level)
-{
-    struct spd_frame *frame = &request->frames[level];
-    uint32_t state = SPD_REQUEST_SUBMITTING;
-    struct spd_unit *outer;
-
-    frame->device = below;
-    frame->context = NULL;
-    atomic_store(&frame->state, SPD_REQUEST_SUBMITTING);
-    atomic_store(&request->level, level);
-    if (atomic_load(&request->aborted)) {
-        atomic_store(&frame->state, SPD_REQUEST_COMPLETED);
-        request->returned = aborted_command;
-        spd_request_return(request, level);
-        return;
-    }
-    outer = spd_enter_device(request->unit);
-    below->ops->submit(below, request);
-    spd_in_device = outer;
-    if (!atomic_compare_exchange_strong(&frame->state, &state, SPD_REQUEST_SUBMITTED))
-        spd_request_return(request, level);
-}
-
-void spd_request_pass(spd_request *request, spd_device *below)
-{
-    struct spd_unit *unit;
-    uint32_t level;
-
-    SPD_NEEDS(request);
-    SPD_NEEDS(below);
-    check(request, __func__);
-    if (!SPD_HAS(below, submit))
-        spd_misuse(__func__, "the device below is not asynchronous");
-    level = atomic_load(&request->level) + 1;
-    if (level > SPD_FILTERS_MAX)
-        spd_misuse(__func__, "%d filters have passed this request on already", SPD_FILTERS_MAX);
-    unit = request->unit;
-    /* As in spd_request_complete(): by then it may have been completed. */
-    atomic_fetch_add_explicit(&unit->completing, 1, memory_order_relaxed);
-    pass(request, below, level);
-    atomic_fetch_sub_explicit(&unit->completing, 1, memory_order_release);
-}
-
-/* It is on the stack, so it must have ended in every way before this returns. */
-static void flush_async(struct spd_unit *unit, struct spd_request *request)
-{
-    if (!call_submit(request)) {
-        os_mutex_lock(&unit->lock);
-        while (!unit->flushed)
-            os_cond_wait(&unit->changed, &unit->lock);
-        os_mutex_unlock(&unit->lock);
-    }
-    while (atomic_load(&unit->completing))
-        os_yield();
+    os_mutex_lock(&unit->lock);
+    while (!unit->flushed)
+        os_cond_wait(&unit->changed, &unit->lock);
+    os_mutex_unlock(&unit->lock);
 }
 
 int spd_device_flush_all(struct spd_unit *unit)
@@ -524,10 +312,11 @@ int spd_device_flush_all(struct spd_unit *unit)
     char text[SPD_TROUBLE_TEXT_MAX];
 
     atomic_store(&unit->flushing, request.started);
-    if (unit->ops.submit)
-        flush_async(unit, &request);
-    else if (unit->ops.flush)
-        call_and_judge(&request, SCSI_FLUSH, NULL, 0);
+    if (!unit->executor->flush(&request))
+        wait_flushed(unit);
+    /* The request is on the stack: it must have ended in every way before this returns. */
+    while (atomic_load(&unit->completing))
+        os_yield();
     atomic_store(&unit->flushing, 0);
     if (scsi_outcome_completed(&request.outcome))
         return 0;

@@ -32,6 +32,11 @@ static bool try_here(struct spd_request *request, enum scsi_step step, void *bou
     return call_on_pool(request, step, bounce);
 }
 
+static bool submit_flush(struct spd_request *request)
+{
+    return spd_device_submit(request, SCSI_FLUSH);
+}
+
 /* Most operations that reach a dispatcher wait rather than compute, and flushes share their wait:
  * there is work for more threads than processors. There is a thread more than a nexus can have, so
  * that its long operations keep no other nexus waiting. */
@@ -48,17 +53,26 @@ static int start_pool(struct spd_unit *unit, uint32_t threads)
     return spd_dispatchers_start(unit, share + 1, share, spd_request_run);
 }
 
-const struct spd_executor spd_executor_inline = { .perform = call_here };
-const struct spd_executor spd_executor_async = { .perform = submit_here };
+const struct spd_executor spd_executor_inline = {
+    .perform = call_here,
+    .flush = spd_device_flush_here,
+};
+
+const struct spd_executor spd_executor_async = {
+    .perform = submit_here,
+    .flush = submit_flush,
+};
 
 const struct spd_executor spd_executor_pool = {
     .perform = call_on_pool,
+    .flush = spd_device_flush_here,
     .start = start_pool,
     .stop = spd_dispatchers_stop,
 };
 
 const struct spd_executor spd_executor_try = {
     .perform = try_here,
+    .flush = spd_device_flush_here,
     .start = start_pool,
     .stop = spd_dispatchers_stop,
 };

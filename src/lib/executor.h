@@ -15,7 +15,7 @@
 struct spd_request;
 struct spd_unit;
 
-/* The functions save perform may be NULL: the executor has nothing to do there. */
+/* The functions save perform and flush may be NULL: the executor has nothing to do there. */
 struct spd_executor {
     /* Takes the step to the device, or passes the request on. True: it has ended, with
      * request->outcome. False: it is on its way and must not be touched. bounce: see
@@ -29,6 +29,8 @@ struct spd_executor {
     struct spd_request *(*close)(struct spd_unit *unit);
     /* After close, before the doors are joined: its threads that are in a door have left it. */
     void (*leave)(struct spd_unit *unit);
+    /* The last flush, on the thread that stops the unit: as perform. */
+    bool (*flush)(struct spd_request *request);
     /* All requests have ended, or it was not started. Joins its threads. */
     void (*stop)(struct spd_unit *unit);
 

@@ -114,8 +114,8 @@ static bool take_scratch(struct spd_request *request)
     return true;
 }
 
-/* It has waited at the gate, and did not get in. */
-static void tell_waited(const struct spd_request *request, uint32_t inside, const char *outcome)
+void spd_request_tell_waited(
+    const struct spd_request *request, uint32_t inside, const char *outcome)
 {
     static struct spd_log_limit limit = { .kind = "commands that waited for the device" };
     const struct spd_unit *unit = request->unit;
@@ -132,10 +132,29 @@ static void tell_waited(const struct spd_request *request, uint32_t inside, cons
 
 static bool end_refused(struct spd_request *request)
 {
-    tell_waited(request, request->waiter.refused_for, "it is answered BUSY, so that others go on");
+    spd_request_tell_waited(
+        request, request->waiter.refused_for, "it is answered BUSY, so that others go on");
     request->waiter.refused_for = 0;
     request->outcome = busy;
     return true;
+}
+
+bool spd_request_end_aborted(struct spd_request *request)
+{
+    request->outcome = (struct scsi_outcome){ .status = SCSI_CHECK_CONDITION, .sense_key = 0x0b };
+    return true;
+}
+
+/* To the device, by its executor. */
+static bool perform(struct spd_request *request, enum scsi_step step, void *bounce)
+{
+    struct spd_unit *unit = request->unit;
+
+    if (step == SCSI_FLUSH && !unit->ops.flush && !unit->ops.submit) {
+        request->outcome = (struct scsi_outcome){ 0 };
+        return true;
+    }
+    return unit->executor->perform(request, step, bounce);
 }
 
 /* False: put down. True: the step has ended, with request->outcome. */
@@ -161,7 +180,7 @@ static bool take_step(
             request->outcome = (struct scsi_outcome){ 0 };
             return true;
         }
-        return spd_device_perform(request, step, bounce);
+        return perform(request, step, bounce);
     }
 }
 
@@ -292,56 +311,6 @@ bool spd_request_go_on(struct spd_request *request)
     if (atomic_load(&request->aborted))
         step = scsi_resume(&request->task, &aborted);
     spd_request_run(request, step, NULL);
-    return true;
-}
-
-static bool cancel_parked(struct spd_request *request, struct spd_request **granted)
-{
-    struct spd_gate *gate = &request->unit->gate;
-    uint32_t inside = spd_gate_inside(gate);
-
-    if (!spd_gate_cancel(gate, request, granted))
-        return false;
-    if (inside && request->task.exclusive && spd_gate_has_waited_long(request))
-        tell_waited(request, inside, "it has been aborted");
-    return true;
-}
-
-bool spd_request_cancel(struct spd_request *request)
-{
-    struct spd_unit *unit = request->unit;
-    struct spd_request *granted = NULL;
-    bool cancelled = false, again = atomic_exchange(&request->aborted, true);
-
-    /* The state only tells the place: the lock there decides whether the cancel was in time. */
-    switch (atomic_load(&request->state)) {
-    case SPD_REQUEST_MAPPING:
-        cancelled = true;
-        break;
-    case SPD_REQUEST_WAITING:
-        cancelled = spd_scratch_cancel(&unit->scratch, request);
-        break;
-    case SPD_REQUEST_PARKED:
-        cancelled = cancel_parked(request, &granted);
-        break;
-    case SPD_REQUEST_QUEUED:
-        cancelled = spd_dispatchers_cancel(&unit->dispatchers, request);
-        break;
-    case SPD_REQUEST_SUBMITTING:
-    case SPD_REQUEST_SUBMITTED:
-        if (!again)
-            spd_request_tell_abort(request);
-        break;
-    }
-    if (!cancelled)
-        return false;
-
-    if (request->waiter.inside)
-        granted = spd_gate_leave(&unit->gate, request);
-    spd_request_release(request);
-    spd_count_aborted(unit->shards);
-    set_state(request, SPD_REQUEST_DONE);
-    spd_requests_run(granted);
     return true;
 }
 

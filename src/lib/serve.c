@@ -35,6 +35,11 @@ static bool perform(struct spd_request *request, enum scsi_step step, void *boun
     return ended;
 }
 
+static bool flush(struct spd_request *request)
+{
+    return spd_device_submit(request, SCSI_FLUSH);
+}
+
 static int start(struct spd_unit *unit, uint32_t threads)
 {
     (void)threads; /* they come by spd_unit_serve() */
@@ -56,6 +61,7 @@ static void leave(struct spd_unit *unit)
 
 const struct spd_executor spd_executor_lent = {
     .perform = perform,
+    .flush = flush,
     .start = start,
     .close = close,
     .leave = leave,

@@ -110,6 +110,14 @@ void spd_unit_keep_locked(struct spd_unit *unit, int error) OS_REQUIRES(unit->lo
  * dispatcher thread, which may block; NULL on all others. */
 void spd_request_run(struct spd_request *request, enum scsi_step step, void *bounce);
 
+/* request.c: its outcome is that of an aborted request; true. */
+bool spd_request_end_aborted(struct spd_request *request);
+
+/* request.c: a line of the log: it has waited at the gate for `inside` others, and did not get
+ * in. */
+void spd_request_tell_waited(
+    const struct spd_request *request, uint32_t inside, const char *outcome);
+
 /* request.c: its door goes on with it from this step, by spd_request_ops.later. */
 void spd_request_put_off(struct spd_request *request, enum scsi_step step);
 
@@ -137,7 +145,7 @@ static inline _Atomic uint32_t *spd_level_state(struct spd_request *request, uin
     return level ? &request->frames[level].state : &request->state;
 }
 
-/* device.c: the device at this level has ended the request, and the filter above it gets it. */
+/* submit.c: the device at this level has ended the request, and the filter above it gets it. */
 void spd_request_return(struct spd_request *request, uint32_t level);
 
 /* Whether a device, which may be older than this header, has the operation. */
@@ -145,9 +153,28 @@ void spd_request_return(struct spd_request *request, uint32_t level);
     ((device)->ops->size >= offsetof(spd_ops, operation) + sizeof (device)->ops->operation &&      \
         (device)->ops->operation)
 
-/* device.c: takes the step to the device, by its executor. True: it has ended, with
- * request->outcome. False: the request is on its way and must not be touched. */
-bool spd_device_perform(struct spd_request *request, enum scsi_step step, void *bounce);
+/* A request that no door has made: only the last flush is one. */
+static inline bool spd_request_is_internal(const struct spd_request *request)
+{
+    return !request->ops;
+}
+
+/* device.c. HARDWARE ERROR, INTERNAL TARGET FAILURE: the device or a door broke its contract. */
+extern const struct scsi_outcome spd_internal_failure;
+extern const struct scsi_outcome spd_no_room; /* TASK SET FULL */
+
+/* device.c: the device is about to get the request. False: it was aborted. A thread that aborts it
+ * meanwhile sees the state, or this thread sees the abort. */
+bool spd_device_begin_handing(struct spd_request *request);
+/* device.c: the watch over a call that begins. here: it ends on this thread. */
+struct spd_call *spd_device_watch(
+    const struct spd_request *request, enum scsi_step step, bool here);
+/* device.c: the device's answer becomes request->outcome, and is counted. */
+void spd_device_judge(
+    struct spd_request *request, enum scsi_step step, const spd_status *status);
+
+/* device.c: the last flush of a simple device, on this thread; true. */
+bool spd_device_flush_here(struct spd_request *request);
 
 /* device.c, for executors: their choices for a step. The same is returned, but by
  * spd_device_call() with SPD_NOWAIT: false, it would block.
@@ -157,7 +184,7 @@ bool spd_device_call(struct spd_request *request, enum scsi_step step, uint32_t 
 bool spd_device_call_on_own(struct spd_request *request, enum scsi_step step, void *bounce);
 /* Passes the request on to the dispatchers. */
 bool spd_device_post(struct spd_request *request, enum scsi_step step);
-/* Submits the operation to an asynchronous device on this thread. */
+/* submit.c: submits the operation to an asynchronous device on this thread. */
 bool spd_device_submit(struct spd_request *request, enum scsi_step step);
 
 /* The operations that a device may lack, whose steps the engine then does not take. */
@@ -185,18 +212,16 @@ static inline uint32_t spd_step_flags(const struct spd_request *request, enum sc
         (op->flags & SCSI_BLOCK_FAST_ONLY ? SPD_FAST_ONLY : 0);
 }
 
-/* abort.c: the same for an aborted request: it ends without the device. */
-bool spd_request_end_aborted(struct spd_request *request);
+/* held.c: the operation that the device has; its abort is about to be called. */
+struct spd_held spd_held_of(const struct spd_request *request);
+void spd_held_add(struct spd_request *request);
 
-/* abort.c: tells the device, which may have the request, that the request was aborted. */
-void spd_request_tell_abort(struct spd_request *request);
-
-/* abort.c: the request has come back from the device, and is this thread's. */
+/* held.c: the request has come back from the device, and is this thread's. */
 void spd_device_take_back(struct spd_request *request);
 
 enum { SPD_HELD_TEXT_MAX = 128 };
 
-/* abort.c: the aborted requests that the device still has: "2 operations, ..."; empty: none. */
+/* held.c: the aborted requests that the device still has: "2 operations, ..."; empty: none. */
 void spd_device_list_held(struct spd_unit *unit, char *text, size_t size);
 
 /* device.c: everything that was written is made durable; the unit is quiet. 0 or a spd_error. */
