@@ -229,9 +229,8 @@ static int trace_prefetch(
 }
 
 /* The request's context is the hint: 0, it is not logged. */
-static void trace_submit(spd_device *device, spd_request *request)
+static void trace_begin(struct trace *trace, spd_request *request)
 {
-    struct trace *trace = device->context;
     spd_operation operation = spd_request_operation(request);
     uint32_t count = spd_request_blocks(request);
     uint64_t hint;
@@ -243,7 +242,40 @@ static void trace_submit(spd_device *device, spd_request *request)
             spd_request_flags(request));
         spd_request_set_context(request, (void *)(uintptr_t)hint);
     }
+}
+
+static void trace_submit(spd_device *device, spd_request *request)
+{
+    struct trace *trace = device->context;
+
+    trace_begin(trace, request);
     spd_request_pass(request, &trace->below);
+}
+
+static void trace_submit_many(
+    spd_device *device, spd_queue *queue, spd_request *const *requests, uint32_t count)
+{
+    struct trace *trace = device->context;
+
+    (void)queue;
+    for (uint32_t i = 0; i < count; i++)
+        trace_begin(trace, requests[i]);
+    spd_requests_pass(requests, count, &trace->below);
+}
+
+static int trace_queue_begin(spd_device *device, spd_queue *queue)
+{
+    return spd_device_queue_begin(&((struct trace *)device->context)->below, queue);
+}
+
+static void trace_queue_end(spd_device *device, spd_queue *queue)
+{
+    spd_device_queue_end(&((struct trace *)device->context)->below, queue);
+}
+
+static void trace_poll(spd_device *device, spd_queue *queue)
+{
+    spd_device_poll(&((struct trace *)device->context)->below, queue);
 }
 
 static void trace_returned(spd_device *device, spd_request *request, const spd_status *status)
@@ -305,6 +337,10 @@ void trace_init(struct trace *trace, const spd_device *below, uint32_t mask, con
             .submits = 1 << SPD_WRITE_ZEROES | 1 << SPD_EXTENTS | 1 << SPD_PREFETCH,
             .thread_begin = trace_thread_begin,
             .thread_end = trace_thread_end,
+            .queue_begin = trace_queue_begin,
+            .queue_end = trace_queue_end,
+            .submit_many = trace_submit_many,
+            .poll = trace_poll,
         },
         .below = *below,
         .mask = mask,

@@ -32,6 +32,7 @@ extern "C" {
 
 typedef struct spd_unit spd_unit;       /* a storage unit: one disk */
 typedef struct spd_request spd_request; /* one block operation of an asynchronous device */
+typedef struct spd_queue spd_queue;     /* one stream of requests of an asynchronous device */
 typedef struct spd_inbox spd_inbox;     /* requests that wait for threads of the program */
 typedef struct spd_extents spd_extents; /* what a device says about the space of blocks */
 
@@ -73,6 +74,7 @@ typedef enum spd_error {
     SPD_ERROR_WWN = -20029,
     SPD_ERROR_HANGS = -20030, /* the device does not end an operation */
     SPD_ERROR_ROTATION_RATE = -20031,
+    SPD_ERROR_QUEUES = -20032, /* their number; or one could not begin */
 } spd_error;
 
 /* The text of an error code (a static string, never NULL; "success" for 0). */

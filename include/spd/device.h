@@ -225,6 +225,21 @@ typedef struct spd_ops {
      * SPD_NEVER_BLOCKS and SPD_NOWAIT, threads that a program lends, and that of the last flush. */
     void (SPD_CALL *thread_begin)(spd_device *device);
     void (SPD_CALL *thread_end)(spd_device *device);
+    /* For queues (below), and called on the thread of the queue; all may be NULL.
+     * Before its first request. 0, or an spd_error or negative errno value: spd_unit_start() then
+     * fails. */
+    int (SPD_CALL *queue_begin)(spd_device *device, spd_queue *queue);
+    /* After its last request, if queue_begin has returned 0. */
+    void (SPD_CALL *queue_end)(spd_device *device, spd_queue *queue);
+    /* In place of submit: has 1 to SPD_BATCH_MAX requests at once. The list is valid until this
+     * returns. All else is as with submit, which a filter above the device still calls. */
+    void (SPD_CALL *submit_many)(spd_device *device, spd_queue *queue,
+        spd_request *const *requests, uint32_t count);
+    /* The device may have ended requests: see spd_queue_watch(). Completes them. Must not block. */
+    void (SPD_CALL *poll)(spd_device *device, spd_queue *queue);
+    uint32_t queue_size;   /* bytes of the device's area of each queue, at most SPD_AREA_MAX */
+    uint32_t request_size; /* the same of each request of an asynchronous device, also without
+                            * queues */
 } spd_ops;
 
 /* Zeros, and ops->size, which is sizeof(spd_ops) of the program's header. */
@@ -279,6 +294,63 @@ SPD_API void *SPD_CALL spd_request_context(const spd_request *request);
  * others, so hold no lock that they take. */
 SPD_API void SPD_CALL spd_request_complete(spd_request *request, const spd_status *status);
 
+/* Whose memory spd_request_data() is. */
+typedef enum spd_buffer_kind {
+    SPD_BUFFER_OF_DOOR = 0, /* ordinary memory of the library, until the request is completed */
+} spd_buffer_kind;
+
+/* Later versions may have other kinds, for devices that ask for them. */
+SPD_API spd_buffer_kind SPD_CALL spd_request_buffer_kind(const spd_request *request);
+/* The device's own memory for this request: request_size bytes, aligned for any type. The library
+ * keeps it with the memory of the request. It is zeroed once, and otherwise has what an earlier
+ * request has left. NULL if request_size is 0. */
+SPD_API void *SPD_CALL spd_request_area(const spd_request *request);
+/* As spd_request_complete() for each of the requests, of one or more units. statuses has one for
+ * each; NULL: all are GOOD. Doors get them together, so that their answers cost few system calls.
+ * Within an operation on the thread of a queue, single completions go together as well. */
+SPD_API void SPD_CALL spd_requests_complete(spd_request *const *requests,
+    const spd_status *statuses, uint32_t count);
+
+/*
+ * Queues, for an asynchronous device. A queue is one stream of requests, with a thread of the
+ * library that is made for it. It is what rings of io_uring, connections to a server or hardware
+ * queues are to a device. spd_params.queues is their number. Without queues, submit is called on
+ * the threads that have the requests, which are mostly the doors' own.
+ *
+ *     static int begin(spd_device *device, spd_queue *queue)
+ *     {
+ *         struct connection *connection = spd_queue_area(queue, device);
+ *         ... connect ...
+ *         return spd_queue_watch(queue, connection->socket);
+ *     }
+ *
+ * All requests of one initiator's session go to one queue, in the order in which the library begins
+ * them. Sessions are spread over the queues. The thread hands over all requests that have come
+ * meanwhile by one call of submit_many, or by calls of submit. The last flush goes to queue 0. A
+ * device may complete requests within these operations, later, and on any thread.
+ */
+enum {
+    SPD_QUEUES_MAX = 64, /* of a unit */
+    SPD_BATCH_MAX = 64,  /* requests of one submit_many */
+    SPD_AREA_MAX = 1 << 20,
+};
+
+/* The number of the queue, from 0 on. */
+SPD_API uint32_t SPD_CALL spd_queue_index(const spd_queue *queue);
+/* The system's number of the CPU on which its thread runs, with SPD_BIND_QUEUES; otherwise, or if
+ * the system does not allow it, -1. */
+SPD_API int SPD_CALL spd_queue_cpu(const spd_queue *queue);
+/* The device's own memory: queue_size bytes, zeroed at first, aligned to 64 bytes. NULL if
+ * queue_size is 0. device: the operation's. */
+SPD_API void *SPD_CALL spd_queue_area(const spd_queue *queue, const spd_device *device);
+/* The queue from which the device has the request. NULL: the unit has none. */
+SPD_API spd_queue *SPD_CALL spd_request_queue(const spd_request *request);
+/* Only in queue_begin, and once: from now on poll is called whenever the descriptor is readable
+ * (on Windows the socket), until it is not. Close it in queue_end. If a device has poll and calls
+ * this not, poll is called again and again while the device has requests of this queue, and its
+ * thread does not sleep. SPD_ERROR_SYSTEM. */
+SPD_API int SPD_CALL spd_queue_watch(spd_queue *queue, intptr_t descriptor);
+
 /*
  * Filters. A filter is a device above another one, the device below. It does its own work, and has
  * the device below do the rest. A unit gets only the device on top, and a filter looks like any
@@ -301,7 +373,8 @@ SPD_API void SPD_CALL spd_request_complete(spd_request *request, const spd_statu
 enum { SPD_FILTERS_MAX = 4 }; /* asynchronous ones above a device */
 
 /* Removes a filter's operations that the device below lacks, also from submits, so that the library
- * knows the operations of the stack. abort and stop stay. */
+ * knows the operations of the stack. abort and stop stay. Adds the sizes of its areas, so call it
+ * once. */
 SPD_API void SPD_CALL spd_ops_fit(spd_ops *ops, const spd_device *below);
 
 /* The operations of a simple device, as a filter above it calls them. The filter chooses ranges
@@ -341,6 +414,12 @@ SPD_API void SPD_CALL spd_device_stop(spd_device *below);
 SPD_API void SPD_CALL spd_device_thread_begin(spd_device *below);
 SPD_API void SPD_CALL spd_device_thread_end(spd_device *below);
 
+/* For these operations of a filter: tell the device below, if it has them. A filter has them where
+ * the device below has them. spd_device_queue_begin() returns 0 if that has none. */
+SPD_API int SPD_CALL spd_device_queue_begin(spd_device *below, spd_queue *queue);
+SPD_API void SPD_CALL spd_device_queue_end(spd_device *below, spd_queue *queue);
+SPD_API void SPD_CALL spd_device_poll(spd_device *below, spd_queue *queue);
+
 /* An asynchronous filter has this request, and hands it to the device below, whose submit is called
  * within. Until `returned` is called the filter must not touch the request. An aborted request is
  * not handed over, but returned at once with ABORTED COMMAND. Called in submit and in returned, or
@@ -348,6 +427,10 @@ SPD_API void SPD_CALL spd_device_thread_end(spd_device *below);
  * only a few times. *below stays as long as the unit. At most SPD_FILTERS_MAX devices can have
  * passed one request on. */
 SPD_API void SPD_CALL spd_request_pass(spd_request *request, spd_device *below);
+/* The same for several requests of one queue, as a filter has them in submit_many: the device below
+ * has them together. */
+SPD_API void SPD_CALL spd_requests_pass(spd_request *const *requests, uint32_t count,
+    spd_device *below);
 
 #ifdef __cplusplus
 }

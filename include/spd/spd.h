@@ -94,6 +94,8 @@ enum {
     SPD_UNMAP_ZEROS = 1u << 6,     /* with SPD_UNMAP_SUPPORTED: an unmapped block reads as zeros
                                     * until it is written. Initiators learn it, and then zero blocks
                                     * by unmapping them */
+    SPD_BIND_QUEUES = 1u << 7,     /* the thread of each queue runs on one CPU only: those that the
+                                    * process may use, in turn */
 };
 
 enum { SPD_GRACE_MAX = 3600 };
@@ -140,11 +142,14 @@ typedef struct spd_params {
                                      * Initiators see this and the rotation rate over iSCSI; the
                                      * other doors' protocols have no place for them */
     uint8_t reserved_2[7];          /* 0 */
+    uint32_t queues;                /* of an asynchronous device, at most SPD_QUEUES_MAX (device.h);
+                                     * 0: none, but one if its ops have operations of queues */
+    uint32_t reserved_3;            /* 0 */
 } spd_params;
 
 #define SPD_PARAMS_INIT \
     { sizeof(spd_params), {0}, 0, 512, 0, 0, 0, SPD_CACHE, 0, "WinSpd Disk", "1.0", 0, 0, {0}, \
-        0, 0, 5000, 0, "", {0} }
+        0, 0, 5000, 0, "", {0}, 0, 0 }
 
 /* The same as a function: fills in the defaults of the first size bytes. size is sizeof(spd_params)
  * of the header with which the program was built; params->size is set to it. */
@@ -204,9 +209,9 @@ SPD_API void SPD_CALL spd_inbox_delete(spd_inbox *inbox);
  * otherwise delete it with spd_unit_delete().
  *
  * Errors of params are SIZE, BLOCK_COUNT, BLOCK_LENGTH, PHYSICAL_BLOCK_LENGTH, TRANSFER_LENGTH,
- * UNMAP, TEXT, FLAGS, QUEUE_DEPTH, GRACE, WWN and ROTATION_RATE. Errors of ops are SIZE, OPS and
- * UNMAP. Errors of the name are URI, SCHEME, DOOR_MISSING, URI_PARAMETER, ADDRESS, ADDRESS_IN_USE,
- * ACCESS, ANONYMOUS and SECRET. Errors of the system are NO_MEMORY and SYSTEM. */
+ * UNMAP, TEXT, FLAGS, QUEUE_DEPTH, GRACE, WWN, ROTATION_RATE and QUEUES. Errors of ops are SIZE,
+ * OPS and UNMAP. Errors of the name are URI, SCHEME, DOOR_MISSING, URI_PARAMETER, ADDRESS,
+ * ADDRESS_IN_USE, ACCESS, ANONYMOUS and SECRET. Errors of the system are NO_MEMORY and SYSTEM. */
 SPD_API int SPD_CALL spd_unit_create(const char *device_name, const spd_params *params,
     const spd_device *device, spd_unit **unit);
 

@@ -63,6 +63,24 @@ int spd_extents_add(spd_extents *extents, uint64_t blocks, spd_provisioning stat
         (struct scsi_extents *)extents, blocks, (enum scsi_provisioning)state);
 }
 
+spd_buffer_kind spd_request_buffer_kind(const spd_request *request)
+{
+    SPD_NEEDS(request);
+    return (spd_buffer_kind)request->buffer_kind;
+}
+
+/* Each device of a stack has the sizes of those below in its own. */
+void *spd_request_area(const spd_request *request)
+{
+    const spd_device *device;
+    uint32_t own;
+
+    SPD_NEEDS(request);
+    device = request->frames[atomic_load(&request->level)].device;
+    own = SPD_HAS(device, request_size) ? device->ops->request_size : 0;
+    return own ? (char *)request->area + (request->unit->ops.request_size - own) : NULL;
+}
+
 int spd_request_is_aborted(const spd_request *request)
 {
     SPD_NEEDS(request);

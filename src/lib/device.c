@@ -317,6 +317,7 @@ int spd_device_flush_all(struct spd_unit *unit)
     /* The request is on the stack: it must have ended in every way before this returns. */
     while (atomic_load(&unit->completing))
         os_yield();
+    spd_request_free(&request);
     atomic_store(&unit->flushing, 0);
     if (scsi_outcome_completed(&request.outcome))
         return 0;

@@ -69,11 +69,15 @@ struct spd_frame {
 };
 
 /* The door sets unit, ops, and the "In" part of task (scsi.h) save data and scratch; the rest is
- * the library's. Zero it once when its memory is made; the start resets what needs resetting. */
+ * the library's. Zero it once when its memory is made, and free it by spd_request_free(); the start
+ * resets what needs resetting. */
 struct spd_request {
     struct scsi_task task;
     struct spd_unit *unit;
     const struct spd_request_ops *ops;
+
+    uint32_t stream; /* the door's: the number of the session, or of the ring, that it belongs to.
+                      * Requests with one number go to one queue of the device */
 
     /* The library's. */
     struct spd_request *next;     /* lists, mailbox and free lists */
@@ -81,6 +85,7 @@ struct spd_request {
     const struct spd_vec *op_vec; /* the scatter list of the present operation */
     uint32_t op_vec_count;
     uint8_t step; /* enum scsi_step that the request waits to take */
+    uint8_t buffer_kind; /* spd_buffer_kind of op_vec */
     bool mapped;
     bool dispatched;  /* it is counted in its nexus's share of dispatchers */
     uint64_t spent;   /* bytes of its turn */
@@ -91,6 +96,10 @@ struct spd_request {
     spd_status returned;    /* with which the device below has ended it */
     uint64_t started; /* ns, when the device was called */
     struct spd_call *call; /* watch.h: asynchronous devices */
+    struct spd_queue *queue; /* that takes it to the device; NULL: none */
+    _Atomic uint32_t *held_of_queue; /* counts the request while the device has it; NULL: none */
+    void *area;              /* spd_request_area() of the device on top */
+    uint32_t area_size;      /* bytes of it */
     struct scsi_outcome outcome;
     _Atomic uint32_t state; /* request.c */
     atomic_bool aborted;    /* the door does not need it any more: it takes no further step */
@@ -112,6 +121,9 @@ void spd_request_start(struct spd_request *request);
  * an operation that it does not have. It is 5/24/00 for more data than SPD_COMMAND_MAX, 7/27/xx for
  * a write-protected unit, and RESERVATION CONFLICT by an initiator at another door. */
 void spd_request_start_block(struct spd_request *request, const struct scsi_block *block);
+
+/* Before its memory is freed, if it was ever started: it has ended. */
+void spd_request_free(struct spd_request *request);
 
 /* The data of map() has come. */
 void spd_request_mapped(struct spd_request *request);

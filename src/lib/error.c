@@ -79,6 +79,8 @@ const char *spd_strerror(int error)
         return "the grace must be at most 3600 seconds, and only the Windows driver gives one";
     case SPD_ERROR_WWN:
         return "the WWN must be 8 bytes that begin with NAA 2, 3 or 5, or 16 that begin with NAA 6";
+    case SPD_ERROR_QUEUES:
+        return "an asynchronous device may have 1 to 64 queues, which must be able to begin";
     case SPD_ERROR_ROTATION_RATE:
         return "the rotation rate must be from 1025 to 65534 a minute, or 1 for a medium that does "
                "not rotate";

@@ -2,9 +2,9 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * An executor decides on which thread the device is called: on the thread that has the request, on
- * a thread of a pool, or on threads that the program lends. The unit gets it when it is created,
- * and keeps it. Everything else of the library asks the executor and knows no kinds of devices.
+ * An executor chooses the thread that calls the device: the one that has the request, one of a
+ * pool, that of a queue, or one that the program lends. The unit gets it when it is created, and
+ * keeps it. Everything else of the library asks the executor and knows no kinds of devices.
  */
 
 #ifndef SPD_LIB_EXECUTOR_H
@@ -31,8 +31,10 @@ struct spd_executor {
     void (*leave)(struct spd_unit *unit);
     /* The last flush, on the thread that stops the unit: as perform. */
     bool (*flush)(struct spd_request *request);
-    /* All requests have ended, or it was not started. Joins its threads. */
+    /* All requests but the last flush have ended, or it was not started. Joins its threads. */
     void (*stop)(struct spd_unit *unit);
+    /* After the last flush. Joins threads that do it. */
+    void (*end)(struct spd_unit *unit);
 
     bool keeps_thread;     /* a long command goes on without giving way to others */
     bool ranges_in_buffer; /* the ranges of an unmap are no longer than max_transfer_length
@@ -43,6 +45,7 @@ extern const struct spd_executor spd_executor_inline; /* simple, never blocks */
 extern const struct spd_executor spd_executor_try;    /* simple; the pool if it would block */
 extern const struct spd_executor spd_executor_pool;   /* simple, on dispatcher threads */
 extern const struct spd_executor spd_executor_async;  /* submitted, on the thread that has it */
+extern const struct spd_executor spd_executor_queue;  /* queue.c: submitted on threads of queues */
 extern const struct spd_executor spd_executor_lent;   /* serve.c: submitted on lent threads */
 
 #endif

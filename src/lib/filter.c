@@ -122,6 +122,26 @@ void spd_device_thread_end(spd_device *below)
         below->ops->thread_end(below);
 }
 
+int spd_device_queue_begin(spd_device *below, spd_queue *queue)
+{
+    SPD_NEEDS(below);
+    return SPD_HAS(below, queue_begin) ? below->ops->queue_begin(below, queue) : 0;
+}
+
+void spd_device_queue_end(spd_device *below, spd_queue *queue)
+{
+    SPD_NEEDS(below);
+    if (SPD_HAS(below, queue_end))
+        below->ops->queue_end(below, queue);
+}
+
+void spd_device_poll(spd_device *below, spd_queue *queue)
+{
+    SPD_NEEDS(below);
+    if (SPD_HAS(below, poll))
+        below->ops->poll(below, queue);
+}
+
 typedef void (*any_operation)(void);
 
 static any_operation *operation_at(const spd_ops *ops, size_t offset)
@@ -129,6 +149,19 @@ static any_operation *operation_at(const spd_ops *ops, size_t offset)
     any_operation *at = (any_operation *)(void *)((char *)(uintptr_t)ops + offset);
 
     return ops->size < offset + sizeof *at ? NULL : at;
+}
+
+/* Each device finds its own areas before those of the device below: spd_request_area(). */
+static void fit_areas(spd_ops *ops, const spd_device *below)
+{
+    enum { REQUEST_ALIGNMENT = 16, QUEUE_ALIGNMENT = 64 };
+
+    if (SPD_HAS(below, queue_size))
+        ops->queue_size = below->ops->queue_size +
+            (ops->queue_size + QUEUE_ALIGNMENT - 1) / QUEUE_ALIGNMENT * QUEUE_ALIGNMENT;
+    if (SPD_HAS(below, request_size))
+        ops->request_size = below->ops->request_size +
+            (ops->request_size + REQUEST_ALIGNMENT - 1) / REQUEST_ALIGNMENT * REQUEST_ALIGNMENT;
 }
 
 void spd_ops_fit(spd_ops *ops, const spd_device *below)
@@ -141,13 +174,15 @@ void spd_ops_fit(spd_ops *ops, const spd_device *below)
         { offsetof(spd_ops, write), offsetof(spd_ops, write) },
         { offsetof(spd_ops, flush), offsetof(spd_ops, flush) },
         { offsetof(spd_ops, unmap), offsetof(spd_ops, unmap) },
-        { offsetof(spd_ops, submit), offsetof(spd_ops, submit) },
-        { offsetof(spd_ops, returned), offsetof(spd_ops, submit) },
         { offsetof(spd_ops, readv), offsetof(spd_ops, readv) },
         { offsetof(spd_ops, writev), offsetof(spd_ops, writev) },
         { offsetof(spd_ops, write_zeroes), offsetof(spd_ops, write_zeroes) },
         { offsetof(spd_ops, extents), offsetof(spd_ops, extents) },
         { offsetof(spd_ops, prefetch), offsetof(spd_ops, prefetch) },
+        { offsetof(spd_ops, queue_begin), offsetof(spd_ops, queue_begin) },
+        { offsetof(spd_ops, queue_end), offsetof(spd_ops, queue_end) },
+        { offsetof(spd_ops, submit_many), offsetof(spd_ops, submit_many) },
+        { offsetof(spd_ops, poll), offsetof(spd_ops, poll) },
     };
 
     SPD_NEEDS(ops);
@@ -159,6 +194,12 @@ void spd_ops_fit(spd_ops *ops, const spd_device *below)
         if (operation && !(needed && *needed))
             *operation = NULL;
     }
+    if (!SPD_HAS(below, submit) && !SPD_HAS(below, submit_many))
+        ops->submit = NULL;
+    if (ops->size >= offsetof(spd_ops, returned) + sizeof ops->returned && !ops->submit)
+        ops->returned = NULL;
     if (ops->size >= offsetof(spd_ops, submits) + sizeof ops->submits)
         ops->submits &= SPD_HAS(below, submits) ? below->ops->submits : 0;
+    if (ops->size >= offsetof(spd_ops, request_size) + sizeof ops->request_size)
+        fit_areas(ops, below);
 }

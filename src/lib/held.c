@@ -52,6 +52,9 @@ void spd_device_take_back(struct spd_request *request)
     if (request->op_vec_borrowed)
         spd_pool_give(&request->unit->lists, request->op_vec_borrowed);
     request->op_vec_borrowed = NULL;
+    if (request->held_of_queue)
+        atomic_fetch_sub_explicit(request->held_of_queue, 1, memory_order_relaxed);
+    request->held_of_queue = NULL;
     if (request->told)
         remove_told(request);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/door.h"
+#include "lib/outbox.h"
 
 enum { EVENTS_MAX = 256 };
 static const uint64_t NS_PER_MS = 1000000, NS_PER_SECOND = 1000000000;
@@ -60,7 +61,7 @@ static void take_done(struct spd_loop *loop)
 
 void spd_loop_post(struct spd_loop *loop, struct spd_request *request)
 {
-    spd_mailbox_post(&loop->mailbox, request);
+    spd_outbox_post(&loop->mailbox, request);
 }
 
 void spd_loop_done(struct spd_loop *loop, struct spd_request *request)
@@ -172,12 +173,25 @@ static void settle(struct spd_loop *loop)
     } while (loop->done);
 }
 
+static void begin(struct spd_loop *loop, struct spd_outbox *outbox)
+{
+    here = loop;
+    spd_outbox_open(outbox);
+}
+
+static void end(struct spd_outbox *outbox)
+{
+    spd_outbox_close(outbox);
+    here = NULL;
+}
+
 void spd_loop_turn(struct spd_loop *loop, int timeout)
 {
     os_poll_event events[EVENTS_MAX];
+    struct spd_outbox outbox;
     int count;
 
-    here = loop;
+    begin(loop, &outbox);
     count = os_poller_wait(&loop->poller, events, EVENTS_MAX, patience(loop, timeout));
     loop->turn++;
     read_clock(loop);
@@ -190,24 +204,29 @@ void spd_loop_turn(struct spd_loop *loop, int timeout)
     }
     fire_timers(loop);
     settle(loop);
-    here = NULL;
+    end(&outbox);
 }
 
 bool spd_loop_drain(struct spd_loop *loop)
 {
-    here = loop;
+    struct spd_outbox outbox;
+
+    begin(loop, &outbox);
     loop->ops->stop(loop);
     settle(loop);
-    here = NULL;
+    end(&outbox);
     return loop->ops->is_empty(loop);
+}
+
+void spd_loop_run(struct spd_loop *loop)
+{
+    while (!atomic_load(&loop->stopping) || !spd_loop_drain(loop))
+        spd_loop_turn(loop, -1);
 }
 
 static void run(void *argument)
 {
-    struct spd_loop *loop = argument;
-
-    while (!atomic_load(&loop->stopping) || !spd_loop_drain(loop))
-        spd_loop_turn(loop, -1);
+    spd_loop_run(argument);
 }
 
 /* Life. */

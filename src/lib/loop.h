@@ -101,7 +101,8 @@ static inline bool spd_timer_is_started(const struct spd_timer *timer)
 }
 
 /* Any thread. mailed() gets the request in another turn; a command that only gave way (door.h,
- * later()) goes on there. Uses request->next. */
+ * later()) goes on there. Mail of one turn for another loop leaves at the end of the turn, in one
+ * piece. Uses request->next. */
 void spd_loop_post(struct spd_loop *loop, struct spd_request *request);
 /* Any thread. The same, but in this turn if the thread is the loop's. It does not run within the
  * call, which may be below the door's own work on the request. */
@@ -111,9 +112,11 @@ void spd_loop_wake(struct spd_loop *loop);
 /* Any thread: whether it is the loop's, within a turn. */
 bool spd_loop_here(const struct spd_loop *loop);
 
-/* The steps of the loop's thread, for callers without the thread. A turn waits at most timeout
- * milliseconds, or for ever (-1). A drain ends everything; true: nothing is left. */
+/* The steps of the loop's thread, for callers with a thread of their own or with none. A turn waits
+ * at most timeout milliseconds, or for ever (-1). A drain ends everything; true: nothing is left.
+ * spd_loop_run() takes turns until spd_loop_stop() is called and nothing is left. */
 void spd_loop_turn(struct spd_loop *loop, int timeout);
 bool spd_loop_drain(struct spd_loop *loop);
+void spd_loop_run(struct spd_loop *loop);
 
 #endif

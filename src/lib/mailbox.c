@@ -27,17 +27,23 @@ void spd_mailbox_close(struct spd_mailbox *mailbox)
     os_event_close(mailbox->event);
 }
 
-void spd_mailbox_post(struct spd_mailbox *mailbox, struct spd_request *request)
+void spd_mailbox_post_list(
+    struct spd_mailbox *mailbox, struct spd_request *newest, struct spd_request *oldest)
 {
     struct spd_request *head = atomic_load_explicit(&mailbox->head, memory_order_relaxed);
     int event = mailbox->event; /* once it is pushed, the loop may finish and close the mailbox */
 
     do
-        request->next = head;
+        oldest->next = head;
     while (!atomic_compare_exchange_weak_explicit(
-        &mailbox->head, &head, request, memory_order_release, memory_order_relaxed));
+        &mailbox->head, &head, newest, memory_order_release, memory_order_relaxed));
     if (!head)
         os_event_signal(event);
+}
+
+void spd_mailbox_post(struct spd_mailbox *mailbox, struct spd_request *request)
+{
+    spd_mailbox_post_list(mailbox, request, request);
 }
 
 void spd_mailbox_wake(struct spd_mailbox *mailbox)

@@ -28,6 +28,10 @@ void spd_mailbox_close(struct spd_mailbox *mailbox);
 /* Any thread. Uses request->next. */
 void spd_mailbox_post(struct spd_mailbox *mailbox, struct spd_request *request);
 
+/* The same for several, linked by next from the newest to the oldest. */
+void spd_mailbox_post_list(
+    struct spd_mailbox *mailbox, struct spd_request *newest, struct spd_request *oldest);
+
 /* Wakes the loop without mail. */
 void spd_mailbox_wake(struct spd_mailbox *mailbox);
 

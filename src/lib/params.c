@@ -16,7 +16,7 @@ enum {
     QUEUE_DEPTH_MAX = 4096,
     QUEUE_DEPTH_DEFAULT = 256,
     FLAGS_KNOWN = SPD_WRITE_PROTECTED | SPD_CACHE | SPD_UNMAP_SUPPORTED | SPD_NEVER_BLOCKS |
-                  SPD_TRY_FIRST | SPD_EJECT_DISABLED | SPD_UNMAP_ZEROS,
+                  SPD_TRY_FIRST | SPD_EJECT_DISABLED | SPD_UNMAP_ZEROS | SPD_BIND_QUEUES,
     VERBS = 1 << SPD_WRITE_ZEROES | 1 << SPD_EXTENTS | 1 << SPD_PREFETCH, /* of spd_ops.submits */
 };
 
@@ -161,7 +161,10 @@ static int check_own(const spd_params *params)
         return spd_fail(SPD_ERROR_QUEUE_DEPTH, "it is %u", params->queue_depth);
     if (params->grace > SPD_GRACE_MAX)
         return spd_fail(SPD_ERROR_GRACE, "%u seconds", params->grace);
-    if (params->reserved || !is_all_zero(params->reserved_2, sizeof params->reserved_2))
+    if (params->queues > SPD_QUEUES_MAX)
+        return spd_fail(SPD_ERROR_QUEUES, "%u were asked for", params->queues);
+    if (params->reserved || params->reserved_3 ||
+        !is_all_zero(params->reserved_2, sizeof params->reserved_2))
         return spd_fail(SPD_ERROR_SIZE, "a reserved field of spd_params is not 0");
     return 0;
 }
@@ -256,6 +259,39 @@ int spd_params_import(const spd_params *from, spd_params *params, struct scsi_un
     return 0;
 }
 
+static int check_simple(const spd_ops *ops, const spd_params *params)
+{
+    if (ops->submits || ops->reserved)
+        return spd_fail(SPD_ERROR_OPS, "submits is 0x%x; only submit may take more than reads, "
+            "writes, flushes and unmaps, and reserved is 0", ops->submits);
+    if (!ops->read)
+        return spd_fail(SPD_ERROR_OPS, "read is missing");
+    if (!ops->write && !(params->flags & SPD_WRITE_PROTECTED))
+        return spd_fail(SPD_ERROR_OPS, "write is missing");
+    if (!ops->unmap && params->flags & SPD_UNMAP_SUPPORTED)
+        return spd_fail(SPD_ERROR_UNMAP, "SPD_UNMAP_SUPPORTED is set and unmap is missing");
+    if (ops->queue_begin || ops->queue_end || ops->poll || ops->queue_size || ops->request_size)
+        return spd_fail(SPD_ERROR_OPS, "queues and areas are for a device with submit");
+    if (params->queues)
+        return spd_fail(SPD_ERROR_QUEUES, "a device without submit has threads instead");
+    return 0;
+}
+
+static int check_asynchronous(const spd_ops *ops)
+{
+    if (ops->read || ops->write || ops->flush || ops->unmap || ops->readv || ops->writev ||
+        ops->write_zeroes || ops->extents || ops->prefetch)
+        return spd_fail(SPD_ERROR_OPS, "submit excludes the other operations");
+    if (ops->submits & ~(uint32_t)VERBS || ops->reserved)
+        return spd_fail(SPD_ERROR_OPS, "submits is 0x%x; submit may take 0x%x, and reserved is 0",
+            ops->submits, (unsigned)VERBS);
+    if (ops->queue_size > SPD_AREA_MAX || ops->request_size > SPD_AREA_MAX)
+        return spd_fail(SPD_ERROR_OPS, "an area of %u bytes; a queue's and a request's have at "
+            "most %d", ops->queue_size > ops->request_size ? ops->queue_size : ops->request_size,
+            SPD_AREA_MAX);
+    return 0;
+}
+
 int spd_ops_import(const spd_ops *from, const spd_params *params, spd_ops *ops)
 {
     spd_ops read = { 0 };
@@ -264,18 +300,9 @@ int spd_ops_import(const spd_ops *from, const spd_params *params, spd_ops *ops)
 
     if (error)
         return error;
-    if (read.submit && (read.read || read.write || read.flush || read.unmap || read.readv ||
-            read.writev || read.write_zeroes || read.extents || read.prefetch))
-        return spd_fail(SPD_ERROR_OPS, "submit excludes the other operations");
-    if (read.submits & ~(read.submit ? (uint32_t)VERBS : 0) || read.reserved)
-        return spd_fail(SPD_ERROR_OPS, "submits is 0x%x; submit may take 0x%x, and reserved is 0",
-            read.submits, (unsigned)VERBS);
-    if (!read.submit && !read.read)
-        return spd_fail(SPD_ERROR_OPS, "read is missing");
-    if (!read.submit && !read.write && !(params->flags & SPD_WRITE_PROTECTED))
-        return spd_fail(SPD_ERROR_OPS, "write is missing");
-    if (!read.submit && !read.unmap && params->flags & SPD_UNMAP_SUPPORTED)
-        return spd_fail(SPD_ERROR_UNMAP, "SPD_UNMAP_SUPPORTED is set and unmap is missing");
+    error = spd_is_asynchronous(&read) ? check_asynchronous(&read) : check_simple(&read, params);
+    if (error)
+        return error;
     if (read.write_zeroes)
         read.submits |= 1u << SPD_WRITE_ZEROES;
     if (read.extents)

@@ -16,6 +16,7 @@
 
 #include <inttypes.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 
 #include "lib/unit.h"
 
@@ -49,6 +50,11 @@ void spd_request_release(struct spd_request *request)
     granted = spd_scratch_give(&request->unit->scratch, request);
     if (granted)
         spd_request_put_off(granted, SCSI_SCRATCH);
+}
+
+void spd_request_free(struct spd_request *request)
+{
+    free(request->area);
 }
 
 /* Returns the requests that may pass the gate now that this one has left. */
@@ -150,7 +156,7 @@ static bool perform(struct spd_request *request, enum scsi_step step, void *boun
 {
     struct spd_unit *unit = request->unit;
 
-    if (step == SCSI_FLUSH && !unit->ops.flush && !unit->ops.submit) {
+    if (step == SCSI_FLUSH && !unit->ops.flush && !spd_is_asynchronous(&unit->ops)) {
         request->outcome = (struct scsi_outcome){ 0 };
         return true;
     }

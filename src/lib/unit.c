@@ -11,6 +11,8 @@
 
 static const struct spd_executor *executor_of(const spd_params *params, const spd_ops *ops)
 {
+    if (spd_queues_wanted(params, ops))
+        return &spd_executor_queue;
     if (ops->submit)
         return &spd_executor_async;
     if (params->flags & SPD_NEVER_BLOCKS)
@@ -38,6 +40,7 @@ static void free_unit(struct spd_unit *unit)
     os_mutex_destroy(&unit->told_lock);
     spd_scratch_destroy(&unit->scratch);
     spd_pool_destroy(&unit->lists);
+    spd_queues_free(unit);
     spd_gate_destroy(&unit->gate);
     spd_shards_free(unit->shards);
     free(unit->detail);
@@ -179,6 +182,8 @@ static int tear_down(struct spd_unit *unit, uint32_t doors)
         unit->executor->stop(unit);
     if (unit->params.flags & SPD_CACHE && !(unit->params.flags & SPD_WRITE_PROTECTED))
         error = spd_device_flush_all(unit);
+    if (unit->executor->end)
+        unit->executor->end(unit);
     return error;
 }
 

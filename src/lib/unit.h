@@ -47,6 +47,8 @@ struct spd_unit {
     struct spd_pool lists;  /* SPD_LISTS_LIMIT scatter lists, for asynchronous devices */
     struct spd_pool bounce; /* contiguous buffers for simple devices, off the dispatcher threads */
     struct spd_dispatchers dispatchers;
+    struct spd_queue *queues; /* queue.c */
+    uint32_t queues_made, queue_count; /* count: those that have begun */
     struct spd_shard *shards;
     struct spd_troubles troubles;
     struct spd_watch watch;
@@ -127,6 +129,20 @@ void spd_requests_run(struct spd_request *granted);
 /* request.c: ends requests that waited, a list of their own. */
 void spd_requests_abort(struct spd_request *waiting);
 
+/* submit.c: makes the operation of this step ready for an asynchronous device. False: it has ended,
+ * with request->outcome. True: the device must get the request now, and then
+ * spd_device_handed(). */
+bool spd_device_hand(struct spd_request *request, enum scsi_step step);
+/* submit.c: the device has got it. True: it has ended it, and the request is this thread's. */
+bool spd_device_handed(struct spd_request *request);
+/* submit.c: the operation has ended, and the request goes on. */
+void spd_request_come_back(struct spd_request *request);
+
+/* queue.c: the number of queues of a device; 0 for one that has none. */
+uint32_t spd_queues_wanted(const spd_params *params, const spd_ops *ops);
+/* queue.c: before the unit is freed. */
+void spd_queues_free(struct spd_unit *unit);
+
 /* device.c: the unit in whose device's operation the calling thread is; NULL: none. */
 extern _Thread_local struct spd_unit *spd_in_device;
 
@@ -188,6 +204,11 @@ bool spd_device_post(struct spd_request *request, enum scsi_step step);
 bool spd_device_submit(struct spd_request *request, enum scsi_step step);
 
 /* The operations that a device may lack, whose steps the engine then does not take. */
+static inline bool spd_is_asynchronous(const spd_ops *ops)
+{
+    return ops->submit || ops->submit_many;
+}
+
 static inline bool spd_has_verb(const spd_ops *ops, spd_operation operation)
 {
     return ops->submits >> operation & 1;
@@ -234,6 +255,7 @@ enum {
     SPD_REQUEST_WAITING,    /* for scratch, perhaps */
     SPD_REQUEST_PARKED,     /* at the gate, perhaps */
     SPD_REQUEST_QUEUED,     /* for a dispatcher, perhaps */
+    SPD_REQUEST_MAILED,     /* to the thread of a queue, which sees whether it was aborted */
     SPD_REQUEST_LATER,      /* it waits for spd_request_go_on() */
     SPD_REQUEST_SUBMITTING, /* it is being handed to the device */
     SPD_REQUEST_SUBMITTED,  /* the device has it */

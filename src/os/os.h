@@ -75,6 +75,10 @@ void os_utc_text(char text[OS_UTC_MAX]);
 /* CPUs that this process may use, at least 1. */
 uint32_t os_cpu_count(void);
 
+/* From now on this thread runs on one of these CPUs only: number `index`, modulo their count.
+ * Returns the system's number of that CPU, or -1: the system does not allow it. */
+int os_thread_bind(uint32_t index);
+
 /* Descriptors that this process may have open at once. */
 uint32_t os_descriptor_limit(void);
 

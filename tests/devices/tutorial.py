@@ -5,9 +5,10 @@
 import os
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from program import BUILD, TIMEOUT, Server, check, client, path, qemu_io
+from program import BUILD, TIMEOUT, Server, Skip, Wrong, check, client, path, qemu_io
 
 TOP = Path(__file__).resolve().parent.parent.parent
 STAGE = path("stage")
@@ -42,7 +43,7 @@ def installed(library):
     check(found, "nothing installed a spd.pc")
     prefix = re.search(r"^prefix=(.*)$", found[0].read_text(), re.MULTILINE)[1]
     call = ["pkg-config", f"--define-variable=prefix={STAGE}{prefix}", "--cflags", "--libs",
-            library]
+            *library.split()]
     done = subprocess.run(call, env={**os.environ, "PKG_CONFIG_PATH": str(found[0].parent)},
                           stdout=subprocess.PIPE, check=True, text=True)
     return done.stdout.split()
@@ -79,6 +80,38 @@ def asynchronous_example_is_a_disk_with_a_bad_block():
         qemu_io(server.url, f"read {3999 * 4096} 4096")
 
 
+def example_with_queues_is_a_file():
+    """Two initiators at once are on a queue each."""
+    example = TOP / "examples/uringdisk.c"
+    lines = len(example.read_text().splitlines())
+    check(lines <= 120, f"examples/uringdisk.c has {lines} lines of at most 120")
+    if subprocess.run(["pkg-config", "--exists", "liburing"]).returncode:
+        raise Skip("examples/uringdisk.c needs liburing (package liburing-dev)")
+    binary, environment = built("uringdisk", example, "-D_GNU_SOURCE", library="spd liburing")
+    image = path("uring.img")
+    with open(image, "wb") as file:
+        file.truncate(16 << 20)
+    try:
+        server = Server(binary, image, NAME, env=environment)
+    except Wrong as error:
+        if "queue 0: Function not implemented" in str(error) or "not permitted" in str(error):
+            raise Skip("this system has no io_uring") from error
+        raise
+    with server:
+        with ThreadPoolExecutor(2) as both:
+            list(both.map(lambda at: qemu_io(
+                server.url, f"write -P {at} {at}M 1M", f"write -f -P {at} {at + 4}M 64k", "flush",
+                f"read -P {at} {at}M 1M"), (1, 2)))
+        with open(image, "r+b") as file:
+            file.truncate(8 << 20)
+        said = qemu_io(server.url, f"read {12 << 20} 4096", status=None)
+        check("error" in said.lower(), said)
+    with open(image, "rb") as file:
+        data = file.read()
+    for at in (1, 2):
+        check(data[at << 20:(at + 1) << 20] == bytes([at]) * (1 << 20), f"the data of {at} MiB")
+
+
 def product_has_the_options_and_manners_of_rawdisk():
     binary, environment = built("lagdisk", TOP / "examples/lagdisk.c", library="spd-program")
     with Server(binary, "--size", "8M", "--write-lag", "1", "--stats", "-p", NAME,
@@ -98,4 +131,4 @@ def product_has_the_options_and_manners_of_rawdisk():
 
 TESTS = [quoted_code_is_the_example, tutorial_builds_and_is_a_disk,
          product_has_the_options_and_manners_of_rawdisk,
-         asynchronous_example_is_a_disk_with_a_bad_block]
+         asynchronous_example_is_a_disk_with_a_bad_block, example_with_queues_is_a_file]

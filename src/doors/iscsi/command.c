@@ -86,6 +86,7 @@ static void fill_task(struct iscsi_command *command, const uint8_t *bhs)
     struct scsi_task *task = &command->request.task;
 
     command->request.ops = &request_ops;
+    command->request.stream = command->session->tsih;
     memcpy(task->cdb, bhs + COMMAND_CDB, 16);
     task->cdb_length = 16;
     /* RFC 7143 11.3.1: Untagged is 0, Simple 1, Ordered 2, Head of queue 3, ACA 4. */

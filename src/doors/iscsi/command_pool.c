@@ -117,6 +117,8 @@ bool iscsi_command_pool_widen(struct iscsi_session *session, uint32_t more)
 
 void iscsi_command_pool_free(struct iscsi_session *session)
 {
+    for (uint32_t i = 0; i < session->command_count; i++)
+        spd_request_free(&iscsi_command_at(session, i)->request);
     for (uint32_t i = 0; i < session->command_count; i += ISCSI_COMMANDS_CHUNK)
         free(session->chunks[i / ISCSI_COMMANDS_CHUNK]);
     free(session->chunks);

@@ -436,6 +436,7 @@ static bool make_buffers(struct unix_client *client, size_t stride)
         command->buffer = client->buffers + i * stride;
         command->request.unit = client->door->door.unit;
         command->request.ops = &request_ops;
+        command->request.stream = (uint32_t)client->number;
         release(command);
     }
     return true;
@@ -483,6 +484,8 @@ void unix_client_free(struct unix_client *client)
 {
     if (!unix_client_is_gone(client))
         os_socket_close(client->watch.socket);
+    for (uint32_t i = 0; i < client->depth; i++)
+        spd_request_free(&client->commands[i].request);
     if (client->buffers)
         os_pages_free(client->buffers, client->buffers_length);
     free(client);

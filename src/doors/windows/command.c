@@ -39,6 +39,7 @@ static struct windows_command *new_command(struct windows_door *door)
 
 static void free_command(struct windows_command *command)
 {
+    spd_request_free(&command->request);
     windows_event_give(command->event);
     free(command);
 }

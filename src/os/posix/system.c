@@ -40,6 +40,23 @@ uint32_t os_cpu_count(void)
     return online > 0 ? (uint32_t)online : 1;
 }
 
+int os_thread_bind(uint32_t index)
+{
+    cpu_set_t set, chosen;
+
+    if (sched_getaffinity(0, sizeof set, &set))
+        return -1;
+    index %= (uint32_t)CPU_COUNT(&set);
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (!CPU_ISSET(cpu, &set) || index--)
+            continue;
+        CPU_ZERO(&chosen);
+        CPU_SET(cpu, &chosen);
+        return sched_setaffinity(0, sizeof chosen, &chosen) ? -1 : cpu;
+    }
+    return -1;
+}
+
 uint32_t os_descriptor_limit(void)
 {
     struct rlimit limit;

@@ -44,6 +44,19 @@ uint32_t os_cpu_count(void)
     return count ? count : 1;
 }
 
+int os_thread_bind(uint32_t index)
+{
+    DWORD_PTR process, system;
+
+    if (!GetProcessAffinityMask(GetCurrentProcess(), &process, &system) || !process)
+        return -1; /* it has CPUs of several groups */
+    index %= os_cpu_count();
+    for (; index; index--)
+        process &= process - 1;
+    process &= ~process + 1;
+    return SetThreadAffinityMask(GetCurrentThread(), process) ? __builtin_ctzll(process) : -1;
+}
+
 /* Sockets are handles, of which there are as many as memory allows. */
 uint32_t os_descriptor_limit(void)
 {

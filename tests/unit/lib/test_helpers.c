@@ -19,7 +19,7 @@
 
 static void every_error_has_a_number_and_a_text_of_its_own(void **state)
 {
-    enum { FIRST = SPD_ERROR_NO_MEMORY, LAST = SPD_ERROR_ROTATION_RATE };
+    enum { FIRST = SPD_ERROR_NO_MEMORY, LAST = SPD_ERROR_QUEUES };
 
     (void)state;
     /* Neither a negative errno value nor one of Windows or Winsock. */

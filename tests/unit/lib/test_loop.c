@@ -5,6 +5,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 
 #include "lib/door.h"
 #include "lib/loop.h"
+#include "lib/unit.h"
 
 enum { ROOM = 32, FOR_EVER = -1 };
 
@@ -292,6 +294,58 @@ static void a_request_that_ends_on_another_thread_is_mail(void **state)
     assert_string_equal(story, "1.");
 }
 
+static struct spd_loop other_loop;
+static unsigned came;
+
+static void mailed_to_other(struct spd_loop *of, struct spd_request *request)
+{
+    static const struct spd_request *const order[] = { &first, &second, &third };
+
+    assert_ptr_equal(of, &other_loop);
+    assert_ptr_equal(request, order[came]);
+    came++;
+}
+
+static bool settle_other(struct spd_loop *of)
+{
+    (void)of;
+    return false;
+}
+
+/* In the turn of the loop. */
+static void post_to_other(struct spd_timer *timer)
+{
+    (void)timer;
+    spd_loop_post(&other_loop, &first);
+    spd_loop_post(&other_loop, &second);
+    spd_loop_done(&other_loop, &third);
+    assert_null(spd_mailbox_take(&other_loop.mailbox));
+    assert_int_equal(atomic_load(&first.unit->completing), 1); /* the unit stays meanwhile */
+}
+
+static void mail_of_a_turn_for_another_loop_leaves_at_its_end(void **state)
+{
+    static const struct spd_loop_ops of_other = {
+        .mailed = mailed_to_other, .settle = settle_other
+    };
+    static struct spd_unit unit;
+    struct spd_timer timer = { .fire = post_to_other };
+
+    (void)state;
+    first.unit = second.unit = third.unit = &unit;
+    came = 0;
+    assert_int_equal(spd_loop_open(&other_loop, &of_other), 0);
+    spd_timer_start(&loop, &timer, 0);
+    while (spd_timer_is_started(&timer))
+        spd_loop_turn(&loop, FOR_EVER);
+    assert_int_equal(atomic_load(&unit.completing), 0);
+    assert_int_equal(came, 0);
+    spd_loop_turn(&other_loop, 0);
+    assert_int_equal(came, 3);
+    spd_loop_close(&other_loop);
+    first.unit = second.unit = third.unit = NULL;
+}
+
 static void a_loop_with_more_to_do_does_not_wait(void **state)
 {
     (void)state;
@@ -410,6 +464,7 @@ int main(void)
         TEST(mail_comes_in_another_turn),
         TEST(a_request_that_ends_on_the_loops_thread_is_told_in_its_turn),
         TEST(a_request_that_ends_on_another_thread_is_mail),
+        TEST(mail_of_a_turn_for_another_loop_leaves_at_its_end),
         TEST(a_loop_with_more_to_do_does_not_wait),
         TEST(timers_fire_once_and_in_order),
         TEST(a_timer_that_is_started_again_begins_again),

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/*
+ * The mail that one thread has for the loops of others. An outbox that is open keeps what its
+ * thread posts. When it closes, all mail for one mailbox goes out in one piece, with one wake. The
+ * other thread then finds a batch, and answers it with few system calls.
+ *
+ * A unit of a request that waits here cannot go away: it counts this thread in `completing`.
+ */
+
+#ifndef SPD_LIB_OUTBOX_H
+#define SPD_LIB_OUTBOX_H
+
+#include <stdint.h>
+
+struct spd_mailbox;
+struct spd_request;
+struct spd_unit;
+
+enum { SPD_OUTBOX_PARCELS = 8 };
+
+struct spd_outbox {
+    struct spd_parcel {
+        struct spd_mailbox *to;
+        struct spd_unit *unit; /* of all its requests */
+        struct spd_request *newest, *oldest; /* linked by next */
+    } parcels[SPD_OUTBOX_PARCELS];
+    uint32_t count;
+};
+
+/* On this thread, from now on, until it closes. If another is open, that one does its work. */
+void spd_outbox_open(struct spd_outbox *outbox);
+void spd_outbox_close(struct spd_outbox *outbox);
+
+/* Uses request->next. Without an open outbox it is posted at once. */
+void spd_outbox_post(struct spd_mailbox *to, struct spd_request *request);
+
+#endif
