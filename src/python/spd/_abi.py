@@ -24,7 +24,8 @@ class Params(ctypes.Structure):
                 ("product_revision", c_char * 5), ("grace", c_uint32), ("reserved", c_uint32),
                 ("wwn", c_uint8 * 16), ("wwn_length", c_uint32), ("max_unmap_blocks", c_uint32),
                 ("slow_call", c_uint32), ("rotation_rate", c_uint32),
-                ("vendor_id", c_char * 9), ("reserved_2", c_uint8 * 7)]
+                ("vendor_id", c_char * 9), ("reserved_2", c_uint8 * 7),
+                ("queues", c_uint32), ("reserved_3", c_uint32)]
 
 
 class Ops(ctypes.Structure):
@@ -32,7 +33,9 @@ class Ops(ctypes.Structure):
         "read", "write", "flush", "unmap", "submit", "abort", "stop", "returned", "readv",
         "writev", "write_zeroes", "extents", "prefetch"))] + [
             ("submits", c_uint32), ("reserved", c_uint32),
-            ("thread_begin", c_void_p), ("thread_end", c_void_p)]
+            *((name, c_void_p) for name in ("thread_begin", "thread_end", "queue_begin",
+                                            "queue_end", "submit_many", "poll")),
+            ("queue_size", c_uint32), ("request_size", c_uint32)]
 
 
 class Device(ctypes.Structure):

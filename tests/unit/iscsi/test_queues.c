@@ -22,6 +22,7 @@ struct lane {
 
 static uint8_t memory[BLOCKS][BLOCK], data[BLOCK];
 static struct lane *lanes[QUEUES];
+static os_mutex lock = OS_MUTEX_INIT; /* guards memory: commands overlap */
 static atomic_bool hold;
 static _Atomic unsigned aborts;
 
@@ -56,10 +57,12 @@ static void transfer(const spd_request *request)
     const spd_vec *pieces = spd_request_data(request, &count);
     size_t length = (size_t)spd_request_blocks(request) * BLOCK;
 
+    os_mutex_lock(&lock);
     if (spd_request_operation(request) == SPD_READ)
         spd_vec_put(pieces, count, 0, memory[spd_request_lba(request)], length);
     else if (spd_request_operation(request) == SPD_WRITE)
         spd_vec_get(pieces, count, 0, memory[spd_request_lba(request)], length);
+    os_mutex_unlock(&lock);
 }
 
 static void poll_queue(spd_device *device, spd_queue *queue)

@@ -26,9 +26,10 @@ struct lane {
     spd_queue *queue;
     int event;         /* spd_queue_watch(), if the device watches */
     uint32_t requests; /* in all */
-    uint32_t calls, most, polls;
+    uint32_t calls, most;
+    _Atomic uint32_t polls;
     spd_request *kept[KEPT_MAX];
-    uint32_t kept_count;
+    _Atomic uint32_t kept_count;
     uint64_t last_lba;
     bool out_of_order;
     unsigned ended;
@@ -312,7 +313,7 @@ static void a_device_without_descriptor_is_polled_while_it_has_requests(void **s
     atomic_store(&hold, true);
     polls = lanes[0]->polls;
     start_writes(unit, 1, 1, 1);
-    while (__atomic_load_n(&lanes[0]->polls, __ATOMIC_RELAXED) < polls + 100)
+    while (atomic_load(&lanes[0]->polls) < polls + 100)
         os_yield();
     atomic_store(&hold, false);
     wait_writes(1, 1);
@@ -353,7 +354,7 @@ static void an_abort_reaches_a_request_at_every_place(void **state)
     atomic_store(&gate_shut, false);
     loop_wait(&commands[1]);
     assert_int_equal(atomic_load(&aborts), 0);
-    while (__atomic_load_n(&lanes[0]->kept_count, __ATOMIC_ACQUIRE) < 2)
+    while (atomic_load(&lanes[0]->kept_count) < 2)
         os_yield();
     assert_false(loop_cancel(&commands[2]));
     assert_int_equal(atomic_load(&aborts), 1);
@@ -471,7 +472,7 @@ static void queues_that_cannot_be_are_refused(void **state)
 struct above {
     spd_device device, below;
     spd_ops ops;
-    unsigned batches;
+    _Atomic unsigned batches;
 };
 
 static int above_begin(spd_device *device, spd_queue *queue)
