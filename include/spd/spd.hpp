@@ -42,9 +42,12 @@
 #include <exception>
 #include <memory>
 #include <new>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 
 #include "spd.h"
@@ -55,16 +58,18 @@ namespace spd {
 class error : public std::runtime_error {
 public:
     /* code: what the call has returned. On the thread of the call, and before another one. */
-    explicit error(int code) : std::runtime_error(text(code)), code_(code) {}
+    explicit error(int code) : error(code, spd_error_detail()) {}
+    error(int code, const std::string &detail)
+        : std::runtime_error(text(code, detail)), code_(code)
+    {
+    }
 
     /* An spd_error. */
     int code() const noexcept { return code_; }
 
 private:
-    static std::string text(int code)
+    static std::string text(int code, const std::string &detail)
     {
-        const std::string detail = spd_error_detail();
-
         return detail.empty() ? spd_strerror(code) : spd_strerror(code) + (": " + detail);
     }
 
@@ -118,6 +123,16 @@ struct params : spd_params {
     }
 };
 
+/* Sets a text of spd_params, such as vendor_id. Throws SPD_ERROR_TEXT for one that is too long. */
+template <std::size_t Room> void set_text(char (&member)[Room], std::string_view text)
+{
+    if (text.size() >= Room)
+        throw error(SPD_ERROR_TEXT, "'" + std::string(text) + "' is longer than " +
+            std::to_string(Room - 1) + " characters");
+    std::memset(member, 0, Room);
+    std::memcpy(member, text.data(), text.size());
+}
+
 /* A simple device: an operation has done its work when it returns. Operations run on several
  * threads at once. */
 class device {
@@ -138,9 +153,33 @@ public:
         throw std::logic_error("the device has no unmap: its unit must not have "
                                "SPD_UNMAP_SUPPORTED");
     }
+    /* Adds the states of the blocks by spd_extents_add(); all have space unless overridden. */
+    virtual void extents(uint64_t, uint32_t blocks, uint32_t, spd_extents *found)
+    {
+        spd_extents_add(found, blocks, SPD_MAPPED);
+    }
+    virtual void prefetch(uint64_t, uint32_t, uint32_t) {}
+
+    /* The library does what these do for a device that does not override them. It gets them from
+     * the type of the object with which the unit is made, so not from a reference to this class. */
+    virtual void readv(const spd_vec *, uint32_t, uint64_t, uint32_t, uint32_t)
+    {
+        throw std::logic_error("the device has no readv");
+    }
+    virtual void writev(const spd_vec *, uint32_t, uint64_t, uint32_t, uint32_t)
+    {
+        throw std::logic_error("the device has no writev");
+    }
+    virtual void write_zeroes(uint64_t, uint32_t, uint32_t)
+    {
+        throw std::logic_error("the device has no write_zeroes");
+    }
+
     /* request: spd_request_current() of the thread that runs the operation. */
     virtual void abort(spd_request *) noexcept {}
     virtual void stop() noexcept {}
+    virtual void thread_begin() noexcept {}
+    virtual void thread_end() noexcept {}
 
 protected:
     device() = default;
@@ -223,6 +262,7 @@ public:
     {
         return spd_request_ranges(request_, &count);
     }
+    spd_extents *extents() const noexcept { return spd_request_extents(request_); }
 
     /* A read: fills its memory with the bytes at `from`. */
     void put(const void *from) const noexcept
@@ -289,6 +329,9 @@ public:
     /* Moves the request to where it is worked on, or completes it. An exception while the request
      * is still there completes it as that of an operation. */
     virtual void submit(request &&submitted) = 0;
+    /* The operations of submit besides reads, writes, flushes and unmaps: 1 << SPD_WRITE_ZEROES
+     * and so on. Asked once, when a unit is made. */
+    virtual uint32_t submits() const noexcept { return 0; }
     /* aborted: request::get() of one that the device has. */
     virtual void abort(spd_request *) noexcept {}
     virtual void stop() noexcept {}
@@ -328,6 +371,33 @@ template <class Device> struct entry {
     {
         return call(*status, [&] { of(self).unmap(ranges, count, flags); });
     }
+    static int SPD_CALL readv(spd_device *self, const spd_vec *vec, uint32_t count, uint64_t lba,
+        uint32_t blocks, uint32_t flags, spd_status *status) noexcept
+    {
+        return call(*status, [&] { of(self).readv(vec, count, lba, blocks, flags); });
+    }
+    static int SPD_CALL writev(spd_device *self, const spd_vec *vec, uint32_t count, uint64_t lba,
+        uint32_t blocks, uint32_t flags, spd_status *status) noexcept
+    {
+        return call(*status, [&] { of(self).writev(vec, count, lba, blocks, flags); });
+    }
+    static int SPD_CALL write_zeroes(spd_device *self, uint64_t lba, uint32_t blocks,
+        uint32_t flags, spd_status *status) noexcept
+    {
+        return call(*status, [&] { of(self).write_zeroes(lba, blocks, flags); });
+    }
+    static int SPD_CALL extents(spd_device *self, uint64_t lba, uint32_t blocks, uint32_t flags,
+        spd_extents *found, spd_status *status) noexcept
+    {
+        return call(*status, [&] { of(self).extents(lba, blocks, flags, found); });
+    }
+    static int SPD_CALL prefetch(spd_device *self, uint64_t lba, uint32_t blocks, uint32_t flags,
+        spd_status *status) noexcept
+    {
+        return call(*status, [&] { of(self).prefetch(lba, blocks, flags); });
+    }
+    static void SPD_CALL thread_begin(spd_device *self) noexcept { of(self).thread_begin(); }
+    static void SPD_CALL thread_end(spd_device *self) noexcept { of(self).thread_end(); }
     static void SPD_CALL submit(spd_device *self, spd_request *submitted) noexcept
     {
         request owner(submitted);
@@ -356,7 +426,25 @@ template <class Device> spd_ops common() noexcept
     return ops;
 }
 
-inline spd_ops ops_of(const device &) noexcept
+/* Whether a class overrides a member function of device. The name then means a member of that class
+ * or of one between them, or has no type here: it is private, as overrides often are. */
+template <class Device, class = void> struct overrides_readv : std::true_type {};
+template <class Device>
+struct overrides_readv<Device, std::void_t<decltype(&Device::readv)>>
+    : std::negation<std::is_same<decltype(&Device::readv), decltype(&device::readv)>> {};
+
+template <class Device, class = void> struct overrides_writev : std::true_type {};
+template <class Device>
+struct overrides_writev<Device, std::void_t<decltype(&Device::writev)>>
+    : std::negation<std::is_same<decltype(&Device::writev), decltype(&device::writev)>> {};
+
+template <class Device, class = void> struct overrides_write_zeroes : std::true_type {};
+template <class Device>
+struct overrides_write_zeroes<Device, std::void_t<decltype(&Device::write_zeroes)>>
+    : std::negation<
+          std::is_same<decltype(&Device::write_zeroes), decltype(&device::write_zeroes)>> {};
+
+inline spd_ops simple_ops() noexcept
 {
     spd_ops ops = common<device>();
 
@@ -364,15 +452,33 @@ inline spd_ops ops_of(const device &) noexcept
     ops.write = entry<device>::write;
     ops.flush = entry<device>::flush;
     ops.unmap = entry<device>::unmap;
+    ops.extents = entry<device>::extents;
+    ops.prefetch = entry<device>::prefetch;
+    ops.thread_begin = entry<device>::thread_begin;
+    ops.thread_end = entry<device>::thread_end;
     return ops;
 }
 
-inline spd_ops ops_of(const async_device &) noexcept
+template <class Device> spd_ops ops_of(const Device &served) noexcept
 {
-    spd_ops ops = common<async_device>();
+    if constexpr (std::is_convertible_v<Device *, async_device *>) {
+        spd_ops ops = common<async_device>();
 
-    ops.submit = entry<async_device>::submit;
-    return ops;
+        ops.submit = entry<async_device>::submit;
+        ops.submits = static_cast<const async_device &>(served).submits();
+        return ops;
+    } else {
+        spd_ops ops = simple_ops();
+
+        static_cast<void>(served);
+        if (overrides_readv<Device>::value)
+            ops.readv = entry<device>::readv;
+        if (overrides_writev<Device>::value)
+            ops.writev = entry<device>::writev;
+        if (overrides_write_zeroes<Device>::value)
+            ops.write_zeroes = entry<device>::write_zeroes;
+        return ops;
+    }
 }
 
 } // namespace detail
@@ -382,13 +488,15 @@ inline spd_ops ops_of(const async_device &) noexcept
 class unit {
 public:
     /* name: as of spd_unit_create(); an empty one is this system's best door. */
-    unit(const std::string &name, device &served, const spd_params &params)
+    template <class Device,
+        class = std::enable_if_t<std::is_convertible_v<Device *, device *> ||
+            std::is_convertible_v<Device *, async_device *>>>
+    unit(const std::string &name, Device &served, const spd_params &params)
     {
-        create(name, detail::ops_of(served), &served, params);
-    }
-    unit(const std::string &name, async_device &served, const spd_params &params)
-    {
-        create(name, detail::ops_of(served), &served, params);
+        using base = std::conditional_t<std::is_convertible_v<Device *, async_device *>,
+            async_device, device>;
+
+        create(name, detail::ops_of(served), static_cast<base *>(&served), params);
     }
 
     /* For calls of spd.h that have no member here. */
@@ -410,6 +518,14 @@ public:
         spd_params_init(&filled, sizeof filled);
         check(spd_unit_params(get(), &filled));
         return filled;
+    }
+    /* Why the last call failed to change the unit, on any thread, or why it has stopped. */
+    std::optional<error> last_error() const
+    {
+        char detail[1024];
+        const int code = spd_unit_last_error(get(), detail, sizeof detail);
+
+        return code ? std::optional<error>(std::in_place, code, detail) : std::nullopt;
     }
     /* Empty past the last door. */
     std::string door_uri(uint32_t index = 0) const { return text(spd_unit_door_uri(get(), index)); }

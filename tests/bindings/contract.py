@@ -11,7 +11,8 @@ import threading
 import time
 
 from peer import BLOCK, READ, WRITE, Client
-from program import ANY, TIMEOUT, check, path, qemu_io, run
+from program import ANY, TIMEOUT, check, client, path, qemu_io, run
+from verbs import holes_of, send_prefetch
 
 MEDIUM, HARDWARE = (2, 3, 0x11, 0), (2, 4, 0x44, 0)
 # block: (of a read, of a write, block that failed), a word of the log
@@ -158,3 +159,62 @@ def two_units_of_a_process_are_two_disks(disk):
 def failed_call_is_an_exception(program):
     _, errors = run(program[0], *program[1:], "simple", "nowhere://", status=3)
     check(errors.startswith("-20012 ") and "nowhere" in errors, errors)
+
+
+def verbs():
+    """The lines of the disk about its verbs, in the order of its calls."""
+    with open(path("server.log"), encoding="utf-8") as log:
+        return [line[6:] for line in log.read().splitlines() if line.startswith("verb: ")]
+
+
+def initiators_use_the_verbs(disk):
+    """Zeros with and without their space, the holes, and a hint: well, and with an error."""
+    with disk(ANY) as server:
+        qemu_io(server.url, "write -P 7 0 512k", "write -z 64k 64k", "write -z -u 256k 128k",
+                "read -P 7 0 64k", "read -P 0 64k 64k", "read -P 7 128k 128k",
+                "read -P 0 256k 128k", "read -P 7 384k 128k")
+        found = [(start >> 10, length >> 10, data) for start, length, data in holes_of(server)]
+        check(found == [(0, 256, True), (256, 128, False), (384, 128, True)], f"{found}")
+        check(send_prefetch(server.url, 200, 8) == 0, "a hint")
+        check(send_prefetch(server.url, 10, 8) == 2, "a hint that fails")
+        found = verbs()
+        for verb in ("write_zeroes 128 128 0", "write_zeroes 512 256 4", "prefetch 200 8 0"):
+            check(verb in found, f"no {verb}: {found}")
+
+
+def initiators_see_who_made_it(disk):
+    with disk(ANY) as server:
+        said = client("iscsi-inq", server.url)
+        check("ACME" in said, said)
+        said = client("iscsi-inq", "-e", "1", "-c", "177", server.url)  # page B1h
+        check("5400" in said, said)
+
+
+def unit_has_two_doors_and_its_last_error(disk):
+    with disk("unix:" + path("one"), "unix:" + path("two"), doors=2):
+        one, two = Client(path("one")), Client(path("two"))
+        check(one.do(WRITE, 400, 8, pattern(1))[0][0] == 0, "write")
+        check(two.do(READ, 400, 8)[1] == pattern(1), "another disk")
+        one.close()
+        two.close()
+        text, count = verbs()
+        check("nine char" in text and text.endswith("; none"), text)
+        code, _, rest = count.partition(" ")
+        thrown, kept = rest.split("; ")
+        check(code == "-20003" and "0 blocks" in thrown and kept == thrown, count)
+
+
+def disk_hears_of_an_abort_and_of_its_end(disk):
+    with disk("unix:" + path("door")):
+        client = Client(path("door"))
+        client.stream.sendall(struct.pack("<QB7xQI20x", 77, READ, UNTIL_ABORT, 1))
+        check(client.do(READ, 0, 1)[0][0] == 0, "another request")
+        check("abort" not in verbs(), "an abort that nobody made")
+        client.close()
+        deadline = time.monotonic() + TIMEOUT
+        while "abort" not in verbs():
+            check(time.monotonic() < deadline, "the disk heard of no abort")
+            time.sleep(0.01)
+        check("stop" not in verbs(), "the unit has stopped before its end")
+    found = verbs()
+    check(found.count("stop") == 1 and found.count("abort") == 1, f"{found}")

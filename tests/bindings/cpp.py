@@ -63,6 +63,9 @@ def tests_of_a_kind(compiler, flags, kind):
         contract.is_a_disk_to_others, contract.writes_are_read_back,
         contract.trouble_of_one_initiator_is_no_other_ones,
         contract.two_units_of_a_process_are_two_disks)]
+    if kind != "simple":
+        yield contract.initiators_use_the_verbs, make
+        yield contract.disk_hears_of_an_abort_and_of_its_end, make
     if kind == "async":
         yield contract.requests_end_in_another_order, make
         yield contract.request_that_is_never_done_ends_with_its_abort, make
@@ -73,12 +76,36 @@ def failed_call_is_an_exception():
         contract.failed_call_is_an_exception([built(HERE / "testdisk.cpp", compiler, *flags)])
 
 
+def threads_of_a_unit_begin_and_end():
+    with disk(*COMPILERS[0], "verbs")(ANY) as server:
+        qemu_io(server.url, "write -P 7 0 64k", "read -P 7 0 64k")
+    found = contract.verbs()
+    check("thread" in found and "threads 0" in found, f"{found}")
+
+
+def scattered_data_is_the_devices():
+    """Without an initiator: no door has data in several pieces at present."""
+    for compiler, flags in COMPILERS:
+        binary = built(HERE / "testdisk.cpp", compiler, *flags)
+        said = client(binary, "pieces")
+        check(said.split() == ["same", "none", "none"], said)
+
+
+def doors_and_errors_are_the_units():
+    contract.unit_has_two_doors_and_its_last_error(disk(*COMPILERS[0], "doors"))
+
+
 def tests():
     yield "header compiles alone", header_compiles_alone
     yield "example is a disk", example_is_a_disk
     yield "failed call is an exception", failed_call_is_an_exception
+    yield "threads of a unit begin and end", threads_of_a_unit_begin_and_end
+    yield "scattered data is the device's", scattered_data_is_the_devices
+    yield "doors and errors are the unit's", doors_and_errors_are_the_units
+    yield "initiators see who made it", functools.partial(
+        contract.initiators_see_who_made_it, disk(*COMPILERS[0], "simple"))
     for compiler, flags in COMPILERS:
-        for kind in ("simple", "async"):
+        for kind in ("simple", "verbs", "async"):
             for test, *arguments in tests_of_a_kind(compiler, flags, kind):
                 yield (f"{compiler}, {kind}: {test.__name__.replace('_', ' ')}",
                        functools.partial(test, *arguments))
