@@ -21,6 +21,31 @@ static void print_wrapped(FILE *out, const char *text)
     fprintf(out, "%s\n", text);
 }
 
+/* The defaults of a program that serves an image follow from the image. */
+static const struct {
+    const char *option, *help;
+} of_images[] = {
+    { "block-count", "number of blocks (those of the image; 1048576 for a new one)" },
+    { "block-length", "bytes in a block, a power of two from 512 to 65536 (512; for a block device "
+        "the length of its sectors)" },
+};
+
+static bool has_image(const spd_program *program)
+{
+    for (size_t i = 0; i < program->option_count; i++)
+        if (program->options[i].kind == SPD_PROGRAM_IMAGE)
+            return true;
+    return false;
+}
+
+static const char *help_of(const spd_program *program, const spd_program_option *row)
+{
+    for (size_t i = 0; has_image(program) && i < sizeof of_images / sizeof of_images[0]; i++)
+        if (!strcmp(row->name, of_images[i].option))
+            return of_images[i].help;
+    return row->help;
+}
+
 static void print_usage(const spd_program *program, FILE *out)
 {
     const spd_program_option *row;
@@ -47,7 +72,8 @@ void option_help(const spd_program *program, FILE *out)
             row->argument ? row->argument : "");
         fprintf(out, "  %c%c%s %-24s ", row->letter ? '-' : ' ', row->letter ? row->letter : ' ',
             row->letter ? "," : " ", name);
-        snprintf(help, sizeof help, "%s%s", row->help, option_makes_disks(row, program)
+        snprintf(help, sizeof help, "%s%s", help_of(program, row),
+            option_makes_disks(row, program)
                 ? "; may be repeated: LUN 0, 1, ... of one target" : "");
         print_wrapped(out, help);
     }

@@ -9,10 +9,10 @@
 #define AT(member) .offset = offsetof(spd_program_options, member)
 
 static const spd_program_option common_rows[] = {
-    { "block-count", "N", "number of blocks (1048576 where nothing else says it)",
+    { "block-count", "N", "number of blocks (1048576)",
         .min = 1, .max = INT64_MAX, AT(block_count), .kind = SPD_PROGRAM_NUMBER, .letter = 'c' },
     { "block-length", "N",
-        "bytes in a block, a power of two from 512 to 65536 (512; a block device: its own)",
+        "bytes in a block, a power of two from 512 to 65536 (512)",
         .min = 512, .max = 65536, .power_of_two = true, AT(block_length),
         .kind = SPD_PROGRAM_NUMBER, .letter = 'l' },
     { "size", "SIZE", "capacity instead of --block-count: 512M, 4G, 2T", AT(size),
@@ -49,7 +49,7 @@ static const spd_program_option common_rows[] = {
         .min = 1, .max = OPTION_STOP_TIMEOUT_MAX, AT(stop_timeout), .kind = SPD_PROGRAM_NUMBER },
     { "slow-call", "MS", "log operations that take longer, in milliseconds; 0: none (5000)",
         .max = UINT32_MAX, AT(slow_call), .kind = SPD_PROGRAM_NUMBER },
-    { "user", "USER", "become this user once doors are bound and the image is open", AT(user),
+    { "user", "USER", "become this user once doors are bound and files are open", AT(user),
         .kind = SPD_PROGRAM_TEXT },
     { "group", "GROUP", "and this group (the user's)", AT(group), .kind = SPD_PROGRAM_TEXT },
     { "sandbox", NULL, "refuse system calls that serving does not need", AT(sandbox),

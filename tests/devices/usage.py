@@ -174,6 +174,7 @@ def help_and_version_are_answered():
         said, errors = run(name, "--help")
         check("usage" in said.lower() and not errors, f"{name}: {said}{errors}")
         check(max(map(len, said.splitlines())) <= 80, f"{name}: more than 80 columns: {said}")
+        check(name != "memdisk" or "image" not in said, f"memdisk has no image: {said}")
         said, errors = run(name, "--version")
         check(name in said and not errors, f"{name}: {said}{errors}")
 
