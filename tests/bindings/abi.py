@@ -17,8 +17,8 @@ STRUCTURES = {"spd_params": _abi.Params, "spd_ops": _abi.Ops, "spd_device": _abi
               "spd_status": _abi.Status, "spd_range": _abi.Range, "spd_vec": _abi.Vec,
               "spd_statistics": _abi.Statistics,
               "spd_operation_statistics": _abi.OperationStatistics}
-ENUMERATIONS = {"SPD_": [_abi.Operation, _abi.Flags], "SPD_STATUS_": [_abi.ScsiStatus],
-                "SPD_SENSE_": [_abi.Sense]}
+ENUMERATIONS = {"SPD_": [_abi.Operation, _abi.Flags, _abi.Provisioning],
+                "SPD_STATUS_": [_abi.ScsiStatus], "SPD_SENSE_": [_abi.Sense]}
 
 
 def numbers():
@@ -31,7 +31,8 @@ def numbers():
     for prefix, classes in ENUMERATIONS.items():
         for each in classes:
             yield from ((prefix + name, value.value) for name, value in each.__members__.items())
-    yield "SPD_FUA", _abi.FUA
+    for name in ("FUA", "MAY_UNMAP", "FAST_ONLY"):
+        yield f"SPD_{name}", getattr(_abi, name)
     yield "SPD_ERROR_OPS", _abi.ERROR_OPS
     yield "SPD_ERROR_HANGS", _abi.ERROR_HANGS
     yield "SPD_VERSION_MAJOR", _abi.VERSION[0]

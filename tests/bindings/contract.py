@@ -218,3 +218,4 @@ def disk_hears_of_an_abort_and_of_its_end(disk):
         check("stop" not in verbs(), "the unit has stopped before its end")
     found = verbs()
     check(found.count("stop") == 1 and found.count("abort") == 1, f"{found}")
+    check(not [line for line in found if "abort " in line], f"{found}")

@@ -241,6 +241,12 @@ def tests_of_a_kind(kind):
     if kind in ("simple", "async"):
         yield contract.is_a_disk_to_others, make
         yield contract.two_units_of_a_process_are_two_disks, make
+        yield contract.initiators_use_the_verbs, make
+        yield contract.disk_hears_of_an_abort_and_of_its_end, make
+    if kind == "simple":
+        yield contract.initiators_see_who_made_it, make
+    if kind == "submit":
+        yield contract.initiators_use_the_verbs, make
     if kind in ("submit", "async"):
         yield contract.requests_end_in_another_order, make
     if kind == "submit":

@@ -207,13 +207,13 @@ private:
     {
         std::unique_lock<std::mutex> lock(lock_);
 
+        std::cerr << "verb: abort" << std::endl;
         for (auto &each : held_)
             if (each.get() == aborted) {
                 spd::request mine = std::move(each);
 
                 held_.remove_if([](const spd::request &one) { return !one; });
                 lock.unlock();
-                std::cerr << "verb: abort" << std::endl;
                 mine.complete();
                 return;
             }

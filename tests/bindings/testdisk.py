@@ -23,11 +23,22 @@ TROUBLES = {
 }
 
 
+def tell(*words):
+    print("verb:", *words, file=sys.stderr, flush=True)
+
+
+def check_aborted(request):
+    if not (request and request.is_aborted()):
+        tell("no abort of the method's request")
+
+
 class Blocks:
-    """Serves read, write and unmap of a simple device."""
+    """Serves a simple device."""
 
     def __init__(self):
         self.memory = bytearray(BLOCK * BLOCKS)
+        self.has_space = bytearray(BLOCKS)
+        self.aborted = threading.Event()
 
     def at(self, lba, length):
         return memoryview(self.memory)[lba * BLOCK:lba * BLOCK + length]
@@ -37,17 +48,45 @@ class Blocks:
             raise TROUBLES[lba]
 
     def read(self, buffer, lba, flags):
+        if lba == UNTIL_ABORT:
+            self.aborted.wait()
+            check_aborted(spd.current_request())
         buffer[:] = self.at(lba, len(buffer))
         self.raise_trouble(lba)
 
     def write(self, buffer, lba, flags):
         self.raise_trouble(lba)
         self.at(lba, len(buffer))[:] = buffer
+        self.mark(lba, len(buffer) // BLOCK, 1)
+
+    def mark(self, lba, blocks, has):
+        self.has_space[lba:lba + blocks] = bytes([has]) * blocks
+
+    def write_zeroes(self, lba, blocks, flags):
+        tell("write_zeroes", lba, blocks, int(flags))
+        self.at(lba, blocks * BLOCK)[:] = bytes(blocks * BLOCK)
+        self.mark(lba, blocks, not flags & spd.MAY_UNMAP)
+
+    def extents(self, lba, blocks):
+        for has in self.has_space[lba:lba + blocks]:
+            yield 1, spd.Provisioning.MAPPED if has else spd.Provisioning.DEALLOCATED
+
+    def prefetch(self, lba, blocks):
+        tell("prefetch", lba, blocks, 0)
+        self.raise_trouble(lba)
+
+    def abort(self, request):
+        tell("abort" if request.lba == UNTIL_ABORT else "abort of another request")
+        self.aborted.set()
+
+    def stop(self):
+        tell("stop")
 
     def unmap(self, ranges):
         self.raise_trouble(ranges[0][0])
         for lba, blocks in ranges:
             self.at(lba, blocks * BLOCK)[:] = bytes(blocks * BLOCK)
+            self.mark(lba, blocks, 0)
 
 
 class Vectors(Blocks):
@@ -68,10 +107,13 @@ class Vectors(Blocks):
         self.raise_trouble(lba)
         for buffer, memory in self.each(buffers, lba):
             memory[:] = buffer
+        self.mark(lba, sum(map(len, buffers)) // BLOCK, 1)
 
 
 class Submit(Vectors):
     """Completes requests on threads of its own, each of which holds one back."""
+
+    submits = (spd.Operation.WRITE_ZEROES, spd.Operation.EXTENTS, spd.Operation.PREFETCH)
 
     def submit(self, request):
         if request.lba == NO_PLACE:
@@ -84,8 +126,9 @@ class Submit(Vectors):
         before = self.freed
         while request.lba == HELD and self.freed == before or request.lba == UNTIL_ABORT:
             if request.operation != spd.Operation.READ or request.is_aborted():
-                return
+                return tell("abort") if request.is_aborted() else None
             time.sleep(0.005)
+        return None
 
     def serve(self, request):
         self.wait_for_its_time(request)
@@ -98,6 +141,12 @@ class Submit(Vectors):
                 self.writev(request.pieces(), request.lba, 0)
             elif request.operation == spd.Operation.UNMAP:
                 self.unmap(request.ranges())
+            elif request.operation == spd.Operation.WRITE_ZEROES:
+                self.write_zeroes(request.lba, request.blocks, request.flags)
+            elif request.operation == spd.Operation.EXTENTS:
+                request.add_extents(self.extents(request.lba, request.blocks))
+            elif request.operation == spd.Operation.PREFETCH:
+                self.prefetch(request.lba, request.blocks)
         except BaseException as thrown:
             request.fail(thrown)
         else:
@@ -109,8 +158,16 @@ class Async:
     def __init__(self):
         self.blocks = Blocks()
         self.held = set()
+        self.stop = self.blocks.stop
+        self.prefetch = self.blocks.prefetch
 
     async def read(self, buffer, lba, flags):
+        if lba == UNTIL_ABORT:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                tell("abort")
+                raise
         if lba == HELD:
             event = asyncio.Event()
             self.held.add(event)
@@ -126,12 +183,19 @@ class Async:
         """On another thread, from which the answer comes back to the loop."""
         await asyncio.to_thread(self.blocks.write, buffer, lba, flags)
 
+    async def write_zeroes(self, lba, blocks, flags):
+        self.blocks.write_zeroes(lba, blocks, flags)
+
+    async def extents(self, lba, blocks):
+        return self.blocks.extents(lba, blocks)
+
     def unmap(self, ranges):
         self.blocks.unmap(ranges)
 
 
 KINDS = {"simple": Blocks, "vectors": Vectors, "submit": Submit, "async": Async}
 PARAMS = {"block_count": BLOCKS, "block_length": BLOCK, "product_id": "Python",
+          "vendor_id": "ACME", "rotation_rate": 5400,
           "flags": spd.Flags.CACHE | spd.Flags.UNMAP_SUPPORTED | spd.Flags.UNMAP_ZEROS}
 
 
@@ -152,7 +216,7 @@ def serve(kind, names):
 
 
 async def serve_async(names):
-    units = [spd.AsyncUnit(name, Async(), **PARAMS) for name in names]
+    units = [spd.AsyncUnit(name, Async(), cancel=True, **PARAMS) for name in names]
     for unit in units:
         unit.start()
     announce(units)

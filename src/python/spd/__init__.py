@@ -20,12 +20,14 @@ other exception is a HARDWARE ERROR for the initiator and a line of the log. A c
 raises Error. doc/python.md has the whole of it.
 """
 
-from ._abi import FUA, VERSION, Asc, Flags, Operation, ScsiStatus, Sense
+from ._abi import (FAST_ONLY, FUA, MAY_UNMAP, VERSION, Asc, Flags, Operation, Provisioning,
+                   ScsiStatus, Sense)
 from ._aio import AsyncUnit
 from ._errors import Error, SenseError
-from ._request import Request
+from ._request import Request, current_request
 from ._unit import Unit
 
 __version__ = "{}.{}".format(*VERSION)
-__all__ = ["Asc", "AsyncUnit", "Error", "FUA", "Flags", "Operation", "Request", "ScsiStatus",
-           "Sense", "SenseError", "Unit"]
+__all__ = ["Asc", "AsyncUnit", "Error", "FAST_ONLY", "FUA", "Flags", "MAY_UNMAP", "Operation",
+           "Provisioning", "Request", "ScsiStatus", "Sense", "SenseError", "Unit",
+           "current_request"]

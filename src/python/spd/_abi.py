@@ -92,7 +92,18 @@ class Flags(enum.IntFlag):
     UNMAP_ZEROS = 1 << 6
 
 
+# Flags of operations: of reads and writes, and of writes of zeros.
 FUA = 1 << 0
+MAY_UNMAP = 1 << 2
+FAST_ONLY = 1 << 3
+
+
+class Provisioning(enum.IntEnum):
+    """The space that a device has for a block, SBC-3 4.7."""
+
+    MAPPED = 0
+    DEALLOCATED = 1
+    ANCHORED = 2
 
 
 class ScsiStatus(enum.IntEnum):
@@ -184,6 +195,8 @@ QUICK = {
     "spd_request_flags": (c_uint32, c_void_p),
     "spd_request_is_aborted": (c_int, c_void_p),
     "spd_request_data": (POINTER(Vec), c_void_p, POINTER(c_uint32)),
+    "spd_request_extents": (c_void_p, c_void_p),
+    "spd_extents_add": (c_int, c_void_p, c_uint64, c_int),
     "spd_request_ranges": (POINTER(Range), c_void_p, POINTER(c_uint32)),
     "spd_unit_params": (c_int, c_void_p, POINTER(Params)),
     "spd_unit_block_count": (c_uint64, c_void_p),

@@ -8,16 +8,23 @@ import inspect
 
 from ._abi import library
 from ._errors import Error
-from ._unit import Base
+from ._request import current
+from ._unit import ABORT_PERIOD, Base
 
 
 class AsyncUnit(Base):
     """A disk, served by coroutines: methods as those of Unit, with `async def`, any number of which
     run at a time. It is created anywhere, and the loop starts it on which they run. `async with`
-    starts it, and closes it at the end."""
+    starts it, and closes it at the end.
 
-    def __init__(self, name, device, **params):
+    With `cancel` a coroutine is cancelled when nobody waits for its request any more. Its request
+    ends with it, so no thread may have the buffer then."""
+
+    def __init__(self, name, device, *, cancel=False, **params):
         super().__init__(name, device, 1, params)
+        self._cancel = cancel
+        self._running = {}  # requests whose coroutines may be cancelled, and their tasks
+        self._looks = None  # the timer that looks for aborted requests
         self._submit = None
         self._loop = None
         self._pending = set()  # requests that are not completed; who removes one completes it
@@ -41,19 +48,44 @@ class AsyncUnit(Base):
         task = self._loop.create_task(self._run(request))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # The task may have been cancelled before it began.
+        task.add_done_callback(lambda _: self._end(request, asyncio.CancelledError()))
+
+    def _watch(self, request):
+        self._running[request] = asyncio.current_task()
+        if not self._looks:
+            self._looks = self._loop.call_later(ABORT_PERIOD, self._cancel_aborted)
+
+    def _cancel_aborted(self):
+        """Each task once: its coroutine may take its time to end."""
+        for request, task in list(self._running.items()):
+            if request.is_aborted():
+                del self._running[request]
+                task.cancel()
+        self._looks = self._running and self._loop.call_later(ABORT_PERIOD, self._cancel_aborted)
+
+    def _stop(self):
+        try:
+            self._loop.call_soon_threadsafe(super()._stop)
+        except RuntimeError:  # the loop is closed
+            pass
 
     async def _run(self, request):
         """A task that is cancelled answers as well, and then ends as one that was not: nothing
         waits for it."""
+        current.set(request)
+        if self._cancel:
+            self._watch(request)
         try:
             method, arguments = self._methods[request.operation]
             result = method(*arguments(request))
-            if inspect.isawaitable(result):
-                await result
+            request.accept(await result if inspect.isawaitable(result) else result)
         except BaseException as thrown:
             self._end(request, thrown)
         else:
             self._end(request, None)
+        finally:
+            self._running.pop(request, None)
 
     def _end(self, request, thrown):
         try:

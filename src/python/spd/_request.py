@@ -2,7 +2,9 @@
 # Copyright (c) 2026, the WinSpd authors
 """A request: one operation, from its submission to its completion."""
 
+import contextvars
 import ctypes
+import threading
 from ctypes import byref, c_int, c_ssize_t, c_uint32, c_void_p
 
 from ._abi import Operation, library
@@ -13,6 +15,17 @@ view_of = ctypes.pythonapi.PyMemoryView_FromMemory
 view_of.restype = ctypes.py_object
 view_of.argtypes = [c_void_p, c_ssize_t, c_int]
 VIEW_READ, VIEW_WRITE = 0x100, 0x200  # PyBUF_READ, PyBUF_WRITE
+
+# The library may reuse a request once it is completed, so none is asked about then. A lost request
+# can be collected, and completed, while its thread has the lock for another one.
+ending = threading.RLock()
+current = contextvars.ContextVar("spd_request", default=None)
+
+
+def current_request():
+    """The request of the method or coroutine that is running, to ask whether it was aborted; None
+    elsewhere."""
+    return current.get()
 
 
 class Request:
@@ -59,8 +72,23 @@ class Request:
         return [(ranges[i].lba, ranges[i].blocks) for i in range(count.value)]
 
     def is_aborted(self):
-        """Nobody waits for the answer any more; it must be completed nevertheless."""
-        return bool(library.spd_request_is_aborted(self._address))
+        """Nobody waits for the answer any more; it must be completed nevertheless. False after
+        that."""
+        with ending:
+            return bool(self._mine) and bool(library.spd_request_is_aborted(self._address))
+
+    def add_extents(self, extents):
+        """The answer to EXTENTS: pairs of a number of blocks and their Provisioning, from the first
+        block on. Takes no more pairs than there is room for."""
+        found = library.spd_request_extents(self._address)
+        for blocks, state in extents:
+            if not library.spd_extents_add(found, blocks, state):
+                break
+
+    def accept(self, result):
+        """The result of a method or coroutine."""
+        if self.operation == Operation.EXTENTS:
+            self.add_extents(result)
 
     def is_mine(self):
         """It was not completed."""
@@ -76,7 +104,8 @@ class Request:
 
     def _end(self, status):
         try:
-            address = self._mine.pop()  # of several threads one succeeds
+            with ending:
+                address = self._mine.pop()  # of several threads one succeeds
         except IndexError:
             raise RuntimeError("the request was completed before") from None
         if self._bounce is not None and is_done(status):

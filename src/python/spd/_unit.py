@@ -20,9 +20,10 @@ from ctypes import byref, c_uint8, c_void_p, cast
 
 from ._abi import ERROR_HANGS, ERROR_OPS, Device, Flags, Operation, OperationStatistics, Ops
 from ._abi import Params, Statistics, library
-from ._errors import Error, check, error_of
-from ._request import Request
+from ._errors import Error, check, error_of, told
+from ._request import Request, current
 
+ABORT_PERIOD = 0.1  # seconds between looks for aborted requests, which nothing announces here
 EXIT_PATIENCE = 10  # seconds for operations that have not returned when the interpreter ends
 
 # The methods of a device for each operation, the better one first, and what they get.
@@ -33,7 +34,12 @@ METHODS = {
                       ("write", lambda request: (request.buffer(), request.lba, request.flags))),
     Operation.FLUSH: (("flush", lambda request: (request.lba, request.blocks)),),
     Operation.UNMAP: (("unmap", lambda request: (request.ranges(),)),),
+    Operation.WRITE_ZEROES: (("write_zeroes", lambda request: (request.lba, request.blocks,
+                                                               request.flags)),),
+    Operation.EXTENTS: (("extents", lambda request: (request.lba, request.blocks)),),
+    Operation.PREFETCH: (("prefetch", lambda request: (request.lba, request.blocks)),),
 }
+VERBS = (Operation.WRITE_ZEROES, Operation.EXTENTS, Operation.PREFETCH)  # those of spd_ops.submits
 
 live = set()  # units of this process that were started and not closed
 
@@ -86,6 +92,14 @@ def check_methods(methods, flags):
                         f"these flags ask: {Flags(flags)!r}")
 
 
+def called(method, *arguments):
+    """A method that answers nothing: its exception is a line of the log."""
+    try:
+        method(*arguments)
+    except Exception as thrown:
+        told(thrown, method.__name__)
+
+
 class Base:
     """The common part of all units. Creating one binds its address; nothing is served before
     start()."""
@@ -96,6 +110,9 @@ class Base:
         self._unit = self._inbox = self._waiter = None
         self._submit = getattr(device, "submit", None)
         self._methods = methods_of(device)
+        self._stop_method = getattr(device, "stop", None)
+        if inspect.iscoroutinefunction(self._stop_method):
+            raise TypeError("stop is a coroutine: nothing can wait for it")
         if not self._submit:
             check_methods(self._methods, words.flags)
         self._pid = os.getpid()
@@ -109,6 +126,8 @@ class Base:
     def _create(self, name, params):
         ops = filled(Ops(), library.spd_ops_init)
         ops.submit = cast(library.spd_inbox_submit, c_void_p)
+        verbs = getattr(self.device, "submits", ()) if self._submit else self._methods
+        ops.submits = sum(1 << verb for verb in VERBS if verb in verbs)
         inbox, unit = c_void_p(), c_void_p()
         check(library.spd_inbox_create(byref(inbox)))
         served = Device(ctypes.pointer(ops), inbox)
@@ -196,7 +215,13 @@ class Base:
     def _take(self, request):
         raise NotImplementedError
 
+    def _stop(self):
+        called(self._stop_method)
+
     def _wait_for_end(self):
+        if self._stop_method:
+            library.spd_unit_wait_for(self._unit, 0)  # returns when the unit is shut down
+            self._stop()
         code = library.spd_unit_wait(self._unit)
         self._ended.set_result(error_of(code) if code else None)
 
@@ -248,6 +273,13 @@ class Unit(Base):
         write(buffer, lba, flags)    takes its bytes; flags & FUA: they are durable afterwards
         flush(lba, blocks)           makes blocks durable; 0 blocks: to the end
         unmap(ranges)                forgets pairs of a first block and a number of blocks
+        write_zeroes(lba, blocks, flags)
+                                     with MAY_UNMAP in flags the blocks may lose their space
+        extents(lba, blocks)         returns pairs of a number of blocks and their Provisioning
+        prefetch(lba, blocks)        begins to fetch blocks that will be read soon
+        abort(request)               nobody waits for this request any more, which is the
+                                     current_request() of the method that serves it
+        stop()                       the unit stops
 
     `readv` and `writev` instead of the first two get a list of views, and nothing is copied. Views
     end with the call. A device with a method `submit(request)` has that alone, and completes each
@@ -262,19 +294,45 @@ class Unit(Base):
             if inspect.iscoroutinefunction(method):
                 raise TypeError(f"{method.__name__} is a coroutine: AsyncUnit serves such a device")
         self._closing = threading.Lock()
+        self._abort = None if self._submit else getattr(device, "abort", None)
+        self._running = set()  # requests whose abort the device will hear of
+
+    def start(self):
+        super().start()
+        if self._abort:
+            threading.Thread(target=self._watch, name="spd-abort", daemon=True).start()
+
+    def _watch(self):
+        while not concurrent.futures.wait([self._ended], ABORT_PERIOD).done:
+            for request in list(self._running):
+                if request.is_aborted():
+                    self._running.discard(request)
+                    called(self._abort, request)
 
     def _take(self, request):
+        if not self._submit:
+            self._serve_one(request)
+            return
         try:
-            if self._submit:
-                self._submit(request)
-                return
-            method, arguments = self._methods[request.operation]
-            method(*arguments(request))
+            self._submit(request)
         except BaseException as thrown:
             if request.is_mine():
                 request.fail(thrown)
+
+    def _serve_one(self, request):
+        if self._abort:
+            self._running.add(request)
+        token = current.set(request)
+        try:
+            method, arguments = self._methods[request.operation]
+            request.accept(method(*arguments(request)))
+        except BaseException as thrown:
+            request.fail(thrown)
         else:
             request.complete()
+        finally:
+            current.reset(token)
+            self._running.discard(request)
 
     def wait(self):
         """Until the unit was shut down and has ended. Ctrl-C interrupts it."""
