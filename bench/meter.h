@@ -15,7 +15,7 @@ struct load {
     uint32_t depth; /* commands outstanding */
     bool write;
     double warmup, seconds;
-    pid_t server; /* whose CPU time to measure, 0: nobody's */
+    pid_t server; /* measure the CPU time of this process, 0: nobody's */
 };
 
 struct meter {

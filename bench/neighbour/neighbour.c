@@ -20,7 +20,7 @@
 #include "os/os.h"
 
 enum {
-    PIECE = 4096, /* of the honest one, or a block where that is longer */
+    PIECE = 4096, /* the honest one's, or a block where that is longer */
     SAMPLES_MAX = 1 << 20,
     PATIENCE = 600, /* seconds after which a storm ends by itself */
     MIB = 1 << 20,

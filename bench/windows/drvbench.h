@@ -16,7 +16,7 @@ enum {
     TRANSFER_MAX = 65536,
     CLIENTS_MAX = 16,
     CLIENT_HEADER = 96, /* in a client's buffer, before the data */
-    ENTRY = 56,         /* of a batch, before the data */
+    ENTRY = 56,         /* in a batch, before the data */
 };
 
 /* Ends the process: what cannot be measured is said. */

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 struct identity {
-    const char *name; /* of the user, for its supplementary groups; NULL: it has no entry */
+    const char *name; /* the user's, for its supplementary groups; NULL: it has no entry */
     uid_t uid;
     gid_t gid;
     bool user, group; /* each was given */

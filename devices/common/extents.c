@@ -3,7 +3,7 @@
 
 #include "extents.h"
 
-enum { RUNS_MAX = 4096 }; /* of one call: bounds its time */
+enum { RUNS_MAX = 4096 }; /* for one call, to bound its time */
 
 /* How many blocks from `at` on are in one state. A hole ends with its last whole block, and other
  * bytes with the block of their last one. */

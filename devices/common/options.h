@@ -22,7 +22,7 @@ enum {
     OPTION_THREADS_MAX = 1024,
     OPTION_STOP_TIMEOUT = 60, /* seconds */
     OPTION_STOP_TIMEOUT_MAX = 86400,
-    OPTION_ROWS_MAX = 64, /* of a program with its own: bits of spd_program_options.given */
+    OPTION_ROWS_MAX = 64, /* with the program's own rows: bits of spd_program_options.given */
     OPTION_TITLE_MAX = 40,
 };
 

@@ -23,7 +23,7 @@ struct sink {
     int fd;
     const char *name; /* for the message that it cannot be written */
     bool stuck;       /* it had no room for a whole second: the next line does not wait */
-    bool told;        /* that it cannot be written */
+    bool told;        /* its message has been logged */
     bool torn;        /* it ends within a line */
     bool failed;      /* a line was lost for another reason than a missing reader */
     uint64_t lost;    /* lines */

@@ -21,7 +21,7 @@
 enum {
     WRITERS = 4, /* standard output, standard error, a debug log */
     PIECE = 4096,
-    TEXT_MAX = 1 << 20, /* of a text that is printed piece by piece; longer: printing waits */
+    TEXT_MAX = 1 << 20, /* longest text that is printed piece by piece; longer: printing waits */
 };
 
 struct writer {

@@ -31,7 +31,7 @@ enum {
 struct state {
     uint8_t guid[16];
     uint8_t machine[16]; /* derived from the machine's id; all zero: it has none */
-    uint64_t inode;      /* of the image; 0: its file system has none that lasts */
+    uint64_t inode;      /* the image's; 0: its file system has none that lasts */
     uint64_t birth;      /* when the image was made, ns since 1970; 0: not known */
     char device[STATE_TEXT_MAX]; /* the block device's own name for itself; empty: none */
     char other[STATE_SIZE_MAX];  /* lines of unknown keys */

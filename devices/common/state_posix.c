@@ -108,7 +108,7 @@ int state_write(const char *path, const char *text, size_t length)
     if (snprintf(draft, sizeof draft, "%s.%ld", path, (long)getpid()) >= (int)sizeof draft)
         return ENAMETOOLONG;
     error = write_file(draft, text, length);
-    if (error == EEXIST && unlink(draft) == 0) /* of a program that was killed */
+    if (error == EEXIST && unlink(draft) == 0) /* a killed program left it */
         error = write_file(draft, text, length);
     if (error)
         return error;

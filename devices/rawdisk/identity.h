@@ -22,7 +22,7 @@ enum { IDENTITY_MESSAGE_MAX = 6144, IDENTITY_PATH_MAX = 4352 };
 struct identity {
     struct state found;             /* what the state file said */
     struct state now;               /* its new contents; complete after identity_save() */
-    char path[IDENTITY_PATH_MAX];   /* of the state file */
+    char path[IDENTITY_PATH_MAX];   /* the state file's */
     char former[STATE_SIZE_MAX];    /* its bytes before this start */
     size_t former_length;           /* 0: there was none */
     bool served_before;             /* the state file exists, and is about this image */
@@ -36,7 +36,7 @@ struct identity {
 
 enum identity_choice {
     IDENTITY_GIVEN, /* --guid */
-    IDENTITY_KEPT,  /* that of the state file */
+    IDENTITY_KEPT,  /* from the state file */
     IDENTITY_DERIVED, /* from machine and path */
     IDENTITY_RANDOM,
     IDENTITY_REFUSED, /* message says why */
@@ -46,7 +46,7 @@ enum identity_choice {
 struct identity_case {
     const struct state *found; /* NULL: there is no state file */
     const struct state *now;   /* machine, inode, birth, device: their present values */
-    const char *path;          /* of the state file, for messages */
+    const char *path;          /* the state file's, for messages */
     bool named;                /* --state named it */
     bool missing;              /* the image is yet to be made */
     bool given, adopt, renew;  /* --guid, --adopt, --new-identity */

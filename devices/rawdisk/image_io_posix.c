@@ -26,7 +26,7 @@ static_assert(sizeof(spd_vec) == sizeof(struct iovec) &&
                   offsetof(spd_vec, length) == offsetof(struct iovec, iov_len),
     "spd.h says that a spd_vec is an iovec");
 
-enum { PIECES_MAX = 64 }; /* of one call */
+enum { PIECES_MAX = 64 }; /* for one call */
 
 /* Lists the pieces after `done` bytes, as many as one call takes; returns their number. */
 static int gather(const spd_vec *vec, uint32_t count, size_t done, struct iovec to[PIECES_MAX])

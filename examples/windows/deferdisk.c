@@ -20,7 +20,7 @@
 enum { BLOCK = 512, BLOCKS = 65536, TRANSFER = 65536 };
 
 static UCHAR *memory;
-static volatile LONG jobs; /* that have not been answered */
+static volatile LONG jobs; /* requests without an answer */
 
 struct job {
     SPD_STORAGE_UNIT *unit;

@@ -330,7 +330,7 @@ SPD_API void SPD_CALL spd_requests_complete(spd_request *const *requests,
  * device may complete requests within these operations, later, and on any thread.
  */
 enum {
-    SPD_QUEUES_MAX = 64, /* of a unit */
+    SPD_QUEUES_MAX = 64, /* for one unit */
     SPD_BATCH_MAX = 64,  /* requests of one submit_many */
     SPD_AREA_MAX = 1 << 20,
 };

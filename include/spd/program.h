@@ -50,7 +50,7 @@ enum {
     SPD_PROGRAM_EXIT_USAGE = 87, /* ERROR_INVALID_PARAMETER, as the original's programs exit */
     SPD_PROGRAM_DOORS_MAX = 16,
     SPD_PROGRAM_DISKS_MAX = 16,
-    SPD_PROGRAM_OPTIONS_MAX = 32, /* of a program's own */
+    SPD_PROGRAM_OPTIONS_MAX = 32, /* the program's own rows */
     SPD_PROGRAM_BLOCK_COUNT = 1048576, /* when neither -c nor --size was given */
 };
 
@@ -73,7 +73,7 @@ typedef struct spd_program_option {
                            * completed by the shells */
     const char *help;     /* a line, without a period; the default in brackets at its end */
     uint64_t min, max;
-    size_t offset;        /* of the value, in the structure of the program's own values */
+    size_t offset;        /* where the value is in the structure of the program's values */
     int kind;             /* SPD_PROGRAM_TEXT, ... */
     char letter;          /* -x; 0: it has none */
     bool power_of_two;    /* the number has to be one */
@@ -105,9 +105,9 @@ typedef struct spd_program {
 typedef struct spd_program_options {
     const spd_program *program;
     void *own; /* the program's own values */
-    const char *arguments[SPD_PROGRAM_DISKS_MAX]; /* of program->disk_option, one for each disk */
+    const char *arguments[SPD_PROGRAM_DISKS_MAX]; /* program->disk_option's, one for each disk */
     uint32_t argument_count;
-    const char *argument; /* that of this disk, after spd_program_disk_init(); NULL: none given */
+    const char *argument; /* this disk's value, after spd_program_disk_init(); NULL: none given */
     uint64_t given;       /* spd_program_given() */
     uint64_t block_count; /* 0: not given */
     uint64_t block_length;

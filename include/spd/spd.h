@@ -142,7 +142,7 @@ typedef struct spd_params {
                                      * Initiators see this and the rotation rate over iSCSI; the
                                      * other doors' protocols have no place for them */
     uint8_t reserved_2[7];          /* 0 */
-    uint32_t queues;                /* of an asynchronous device, at most SPD_QUEUES_MAX (device.h);
+    uint32_t queues;                /* an asynchronous device's, at most SPD_QUEUES_MAX (device.h);
                                      * 0: none, but one if its ops have operations of queues */
     uint32_t reserved_3;            /* 0 */
 } spd_params;
@@ -298,7 +298,7 @@ enum { SPD_LATENCY_BUCKETS = 32 };
 
 typedef struct spd_operation_statistics {
     size_t size;            /* sizeof(spd_operation_statistics), set by the caller */
-    uint64_t operations;    /* that ended, well or not */
+    uint64_t operations;    /* ended ones, well or not */
     uint64_t errors;        /* operations that were not completed: their status was neither GOOD nor
                              * CHECK CONDITION with NO SENSE, RECOVERED ERROR or COMPLETED */
     uint64_t bytes;         /* moved or unmapped by the others */

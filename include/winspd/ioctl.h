@@ -231,14 +231,14 @@ typedef struct _SPD_IOCTL_TRANSACT_REQ {
             UINT32 BlockCount;      /* 0: to the end of the medium */
         } Flush;
         struct {
-            UINT32 Count;           /* of SPD_IOCTL_UNMAP_DESCRIPTOR in the data */
+            UINT32 Count;           /* SPD_IOCTL_UNMAP_DESCRIPTORs in the data */
         } Unmap;
     } Op;
 } SPD_IOCTL_TRANSACT_REQ;
 
 typedef struct _SPD_IOCTL_TRANSACT_RSP {
-    UINT64 Hint;                    /* of the request */
-    UINT8 Kind;                     /* of the request */
+    UINT64 Hint;                    /* the request's */
+    UINT8 Kind;                     /* the request's */
     SPD_IOCTL_STORAGE_UNIT_STATUS Status;
 } SPD_IOCTL_TRANSACT_RSP;
 
@@ -255,7 +255,7 @@ typedef struct _SPD_IOCTL_PROVISION_PARAMS {
         } Par;
         struct {
             UINT32 Btl;
-            UINT32 Version;         /* of the driver, for a process that has said its own; or 0 */
+            UINT32 Version;         /* the driver's, for a process that has said its own; or 0 */
         } Ret;
     } Dir;
 } SPD_IOCTL_PROVISION_PARAMS;
@@ -289,7 +289,7 @@ typedef struct _SPD_IOCTL_TRANSACT_PARAMS {
 typedef struct _SPD_IOCTL_BATCH_PARAMS {
     SPD_IOCTL_BASE_PARAMS Base;
     UINT32 Btl;
-    UINT32 Count;                   /* of entries: in, answers; out, requests */
+    UINT32 Count;                   /* entries: in, answers; out, requests */
     UINT32 Wanted;                  /* in: the most requests to bring, 0: none; out: how many
                                      * requests still wait */
     UINT32 Reserved;                /* 0 */
@@ -328,7 +328,7 @@ typedef struct _SPD_IOCTL_COUNTS_PARAMS {
             UINT32 Btl;
         } Par;
         struct {
-            UINT64 Calls;           /* that brought requests */
+            UINT64 Calls;           /* those that brought requests */
             UINT64 Requests;
             UINT64 Together;        /* requests, of calls that brought several */
         } Ret;

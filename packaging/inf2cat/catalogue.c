@@ -124,7 +124,7 @@ ASN1_SEQUENCE(CONTENT) = {
 
 typedef struct {
     ASN1_INTEGER *version;
-    STACK_OF(X509_ALGOR) *algorithms; /* of signatures: there are none yet */
+    STACK_OF(X509_ALGOR) *algorithms; /* for signatures: there are none yet */
     CONTENT *content;
     STACK_OF(ASN1_TYPE) *signers;
 } SIGNED_DATA;

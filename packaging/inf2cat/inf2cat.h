@@ -17,8 +17,8 @@ enum { DIGEST_BYTES = 32 }; /* SHA-256 */
 
 struct arch {
     const char *name;   /* as users name it */
-    const char *suffix; /* of the INF's sections: ntSUFFIX, and SUFFIX alone for lists of files */
-    uint16_t machine;   /* of the PE format */
+    const char *suffix; /* ends section names of the INF: ntSUFFIX, and SUFFIX for lists of files */
+    uint16_t machine;   /* the PE format's number */
     const char *os;     /* the systems that the catalogue is for */
 };
 

@@ -65,7 +65,7 @@ void dll_free(void *pointer); /* NULL: does nothing */
 /* context.c. The first two: a unit needs the threads' slot, and no longer does. */
 bool context_hold(void);
 void context_release(void);
-void context_set(struct context *context); /* of this thread; a unit holds the slot */
+void context_set(struct context *context); /* sets this thread's; a unit holds the slot */
 struct context *context_here(void);        /* NULL: this is no dispatcher thread */
 
 /* outstanding.c. Any thread, save for the last, which finds nobody else. */

@@ -23,7 +23,7 @@ enum {
 };
 
 struct ioq_entry {
-    uint32_t length;   /* of the data, without the padding */
+    uint32_t length;   /* the data's, without the padding */
     uint32_t reserved; /* 0 */
     uint8_t body[IOQ_ENTRY_BODY];
 };

@@ -17,8 +17,8 @@
 
 struct ioq_share {
     struct ioq_turns waiting;
-    uint32_t limit;  /* of all together */
-    uint32_t each;   /* of one flow */
+    uint32_t limit;  /* for all together */
+    uint32_t each;   /* for one flow */
     uint32_t in_use; /* may exceed the limit by the requests that must have one */
 };
 

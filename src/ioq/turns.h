@@ -32,7 +32,7 @@ enum ioq_place {
 
 /* The waiters of one nexus at one place. All zero at first. */
 struct ioq_flow {
-    struct ioq_flow *next; /* of a ring */
+    struct ioq_flow *next; /* in a ring */
     struct ioq_flow *previous;
     struct ioq_waiter *first;
     struct ioq_waiter *last;

@@ -18,10 +18,10 @@ enum {
 
 /* The strings lie in the message. */
 struct launch_reply {
-    uint32_t error;          /* of the launcher: 0, or why it refused */
+    uint32_t error;          /* the launcher's: 0, or why it refused */
     const char16_t *payload; /* strings, each with its NUL */
     size_t payload_length;   /* characters */
-    size_t bytes;            /* of the message */
+    size_t bytes;            /* the message's length */
     char16_t message[LAUNCH_MESSAGE_MAX];
 };
 

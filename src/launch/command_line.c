@@ -10,10 +10,10 @@
 #include "launch/command_line.h"
 
 struct line {
-    char16_t *text; /* of LAUNCH_COMMAND_LINE_MAX */
+    char16_t *text; /* LAUNCH_COMMAND_LINE_MAX characters */
     size_t length;
     bool full;
-    enum { BARE, OURS, TEMPLATE } quotes; /* that are open, and who has opened them */
+    enum { BARE, OURS, TEMPLATE } quotes; /* open ones, by their author */
     bool just_closed;                     /* the last character closes the template's */
     bool behind_argument;                 /* the last character is an argument's */
 };

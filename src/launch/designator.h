@@ -17,7 +17,7 @@
 enum { LAUNCH_GUID_TEXT = 36 }; /* characters of 12345678-9abc-def0-1122-334455667788 */
 
 struct launch_owner {
-    uint32_t pid;     /* of the process that made the unit, or took it over; never 0 */
+    uint32_t pid;     /* the process that made the unit, or took it over; never 0 */
     bool hides_eject; /* its program wants no Eject in Explorer */
     bool has_guid;    /* the next is there */
     uint8_t guid[16]; /* the unit's, RFC 4122 byte order */

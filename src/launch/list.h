@@ -20,7 +20,7 @@ enum { LAUNCH_LIST_MAX = 4096 }; /* instances; a launcher that has more is not b
 
 struct launch_list {
     const char16_t *class_name, *instance_name; /* the current one's */
-    uint32_t error;                             /* of the transport */
+    uint32_t error;                             /* the transport's */
     struct launch_reply reply;                  /* .error: why the launcher refused */
     enum launch_command command;                /* list.c alone, as the next */
     uint32_t count;

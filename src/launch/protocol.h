@@ -27,7 +27,7 @@ enum {
     LAUNCH_MESSAGE_MAX = 2048, /* characters in a message: 4096 bytes */
     LAUNCH_PAYLOAD_MAX = LAUNCH_MESSAGE_MAX - 1,
     LAUNCH_ARGUMENTS_MAX = 9,
-    LAUNCH_DISKS_MAX = 16, /* that LAUNCH_VIEW tells of */
+    LAUNCH_DISKS_MAX = 16, /* in an answer to LAUNCH_VIEW */
     LAUNCH_GUID_MAX = 39,  /* characters of {82021730-...} with its NUL */
 };
 
@@ -49,7 +49,7 @@ enum launch_command {
     LAUNCH_STOP_FORCED,
     LAUNCH_INFO,
     LAUNCH_LIST,
-    LAUNCH_QUIT, /* of the original's debug builds: ours answers LAUNCH_ERROR_INVALID */
+    LAUNCH_QUIT, /* in the original's debug builds; ours answers LAUNCH_ERROR_INVALID */
     /* These are ours; older launchers answer LAUNCH_ERROR_INVALID. */
     LAUNCH_VIEW, /* what LAUNCH_INFO does not tell */
     LAUNCH_NEXT, /* a list in pages: the instances behind a given one, which need not be there any
@@ -110,7 +110,7 @@ struct launch_view {
     uint32_t restarts;   /* after crashes */
     size_t disk_count;
     struct launch_disk {
-        uint32_t number; /* of \\.\PhysicalDriveN */
+        uint32_t number; /* N in \\.\PhysicalDriveN */
         char16_t guid[LAUNCH_GUID_MAX];
     } disks[LAUNCH_DISKS_MAX];
 };

@@ -18,7 +18,7 @@ enum { KEY_PATH_MAX = 600 };
 struct value {
     const wchar_t *name;
     size_t offset; /* in struct class_values */
-    size_t room;   /* of a text in characters; 0: a number */
+    size_t room;   /* room for a text, in characters; 0: a number */
     bool required;
     const wchar_t *text;       /* the default */
     DWORD number, least, most; /* the default and the range */

@@ -18,7 +18,7 @@
 
 enum {
     CLASS_PATH_MAX = MAX_PATH, /* characters with the NUL, as everywhere here */
-    CLASS_NAME_MAX = 256,      /* of a registry key */
+    CLASS_NAME_MAX = 256,      /* a registry key's bound */
     CLASS_TEXT_MAX = 512,
 };
 

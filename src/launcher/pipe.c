@@ -22,7 +22,7 @@ struct server {
 };
 
 static struct server servers[SHARE_PIPES];
-static struct share_pipe shares[SHARE_PIPES]; /* of the same */
+static struct share_pipe shares[SHARE_PIPES]; /* the same pipes */
 static SRWLOCK lock = SRWLOCK_INIT;
 static HANDLE stopping; /* event */
 

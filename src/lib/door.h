@@ -96,7 +96,7 @@ struct spd_request {
     spd_status returned;    /* with which the device below has ended it */
     uint64_t started; /* ns, when the device was called */
     struct spd_call *call; /* watch.h: asynchronous devices */
-    struct spd_queue *queue; /* that takes it to the device; NULL: none */
+    struct spd_queue *queue; /* takes it to the device; NULL: none */
     _Atomic uint32_t *held_of_queue; /* counts the request while the device has it; NULL: none */
     void *area;              /* spd_request_area() of the device on top */
     uint32_t area_size;      /* bytes of it */

@@ -33,7 +33,7 @@ static void to_standard_error(void *context, int level, const char *text)
 static _Atomic(spd_log_function) log_function = to_standard_error;
 
 static os_mutex lock = OS_MUTEX_INIT;             /* also for log_limit.c */
-static void *log_context OS_GUARDED_BY(lock);     /* of the function */
+static void *log_context OS_GUARDED_BY(lock);     /* for the function */
 static os_cond work = OS_COND_INIT;               /* for the thread */
 static os_cond quiet = OS_COND_INIT;              /* a line was delivered */
 static struct {

@@ -57,7 +57,7 @@ struct spd_loop_ops {
 
 struct spd_loop {
     const struct spd_loop_ops *ops;
-    uint32_t now;  /* of this turn: seconds, monotonic */
+    uint32_t now;  /* begin of this turn: seconds, monotonic */
     uint32_t turn; /* the number of turns so far */
 
     /* The loop's own. */

@@ -23,7 +23,7 @@ enum { SPD_OUTBOX_PARCELS = 8 };
 struct spd_outbox {
     struct spd_parcel {
         struct spd_mailbox *to;
-        struct spd_unit *unit; /* of all its requests */
+        struct spd_unit *unit; /* the unit of all its requests */
         struct spd_request *newest, *oldest; /* linked by next */
     } parcels[SPD_OUTBOX_PARCELS];
     uint32_t count;

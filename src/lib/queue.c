@@ -25,7 +25,7 @@ struct spd_queue {
     uint32_t index;
     int cpu;
     unsigned char *area;
-    struct spd_request *first, **last; /* that go to the device at the end of the turn */
+    struct spd_request *first, **last; /* for the device, at the end of the turn */
     _Atomic uint32_t held;             /* requests that the device has, if it `polls` */
     bool polls;                        /* poll is called while there are some */
     bool watches;
@@ -34,7 +34,7 @@ struct spd_queue {
     os_mutex lock; /* guards the rest */
     os_cond changed;
     bool begun;
-    int error; /* of queue_begin */
+    int error; /* queue_begin's */
 };
 
 static struct spd_queue *queue_of(struct spd_loop *loop)

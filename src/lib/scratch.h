@@ -18,15 +18,15 @@
 
 enum {
     SPD_SCRATCH_LIMIT = 64, /* held by tasks at once, save tasks that are always answered */
-    SPD_SCRATCH_SHARE = 16, /* of these, at most for one nexus */
-    SPD_SCRATCH_OWN = 2,    /* of each nexus, for commands that are always answered */
+    SPD_SCRATCH_SHARE = 16, /* at most for one nexus */
+    SPD_SCRATCH_OWN = 2,    /* each nexus's own, for commands that are always answered */
 };
 
 struct spd_scratch {
     struct spd_pool pool;
     os_mutex lock; /* guards the rest */
     struct ioq_share tasks;
-    struct ioq_share replies; /* of commands that are always answered */
+    struct ioq_share replies; /* for commands that are always answered */
 };
 
 void spd_scratch_init(struct spd_scratch *scratch);

@@ -214,7 +214,7 @@ void spd_requests_complete(
 struct passing {
     struct spd_request *request;
     struct spd_unit *unit;
-    uint32_t level; /* of the device below */
+    uint32_t level; /* the level of the device below */
 };
 
 /* As in spd_request_complete(), the unit stays: by the end the request may have been completed. */

@@ -54,7 +54,7 @@ struct spd_unit {
     struct spd_watch watch;
     spd_status flush_status; /* the result of the last flush */
     _Atomic uint32_t completing; /* threads that complete or abort requests */
-    _Atomic uint32_t round;      /* of task management */
+    _Atomic uint32_t round;      /* task management's */
     os_mutex told_lock;          /* guards the next */
     struct spd_request *told;    /* requests of the device whose abort it knows */
     _Atomic uint64_t flushing;   /* os_now_ns() when the last flush was called; 0: it is not */

@@ -67,7 +67,7 @@ enum os_host {
     OS_HOST_ANY,        /* the wildcard: no address at all */
     OS_HOST_LINK_LOCAL, /* it means something on one link alone (RFC 4291 2.5.6, RFC 3927) */
     OS_HOST_GROUP,      /* multicast or broadcast */
-    OS_HOST_ADDRESS,    /* of one host */
+    OS_HOST_ADDRESS,    /* for one host */
 };
 /* Tells what kind of host a text names; the zone does not matter. */
 enum os_host os_host_kind(const char *host);

@@ -91,7 +91,7 @@ struct scsi_block_row {
     const struct scsi_row *row;
     enum scsi_step (*begin)(struct scsi_task *task); /* phase 0; the rest is row->run's */
     bool has_data; /* its blocks move */
-    bool has_list; /* of ranges, instead of one */
+    bool has_list; /* a list of ranges, instead of one */
 };
 
 extern const struct scsi_block_row scsi_block_rows[SCSI_BLOCK_OPERATIONS];

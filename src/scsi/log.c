@@ -28,7 +28,7 @@ static build_page supported_pages, supported_subpages;
 /* SPC-4 7.3.9. The disk has no part that fails by degrees, and no thermometer. */
 static uint32_t informational_exceptions(uint8_t *page)
 {
-    page[2] = 0x03; /* of parameter 0000h: a list in binary format */
+    page[2] = 0x03; /* control byte of parameter 0000h: a list in binary format */
     page[3] = 4;
     page[6] = 0xff; /* MOST RECENT TEMPERATURE READING: not available; before it ASC 00/00 */
     return 8;

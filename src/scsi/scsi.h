@@ -32,7 +32,7 @@ enum {
     SCSI_SCRATCH_LENGTH = 131072,  /* what SCSI_SCRATCH asks for: two of the longest blocks */
     SCSI_ROTATION_MIN = 0x0401,    /* MEDIUM ROTATION RATE, SBC-3 table 190 */
     SCSI_ROTATION_MAX = 0xfffe,
-    SCSI_UNMAP_RANGES_MAX = 256,   /* of one command, in SCSI_PROFILE_MODERN */
+    SCSI_UNMAP_RANGES_MAX = 256,   /* in one command, in SCSI_PROFILE_MODERN */
     SCSI_UNMAP_RANGES_LIMIT = 4095, /* as many as the CDB's length field allows */
     SCSI_UNMAP_OP_MAX = 256 << 20, /* bytes that one UNMAP op covers: a device that cannot give
                                     * space back writes them while others wait */
@@ -384,8 +384,8 @@ enum scsi_param_error {
     SCSI_PARAM_BLOCK_COUNT,           /* zero, or count * length over 2^63 */
     SCSI_PARAM_BLOCK_LENGTH,          /* not a power of two in range */
     SCSI_PARAM_PHYSICAL_BLOCK_LENGTH,
-    SCSI_PARAM_TRANSFER_LENGTH,       /* of one op: zero or not a multiple of the block length; of a
-                                       * command: less than a block */
+    SCSI_PARAM_TRANSFER_LENGTH,       /* for one op: zero or not a multiple of the block length;
+                                       * for a command: less than a block */
     SCSI_PARAM_UNMAP,                 /* max_unmap_ranges out of range; max_unmap_blocks less than a
                                        * granule; unmap_zeros without unmap */
     SCSI_PARAM_ROTATION,

@@ -8,7 +8,7 @@
 
 enum {
     CELL = 8,                    /* characters of one bit */
-    INSIDE = 8 * (CELL + 1) - 1, /* of a whole row, between its borders */
+    INSIDE = 8 * (CELL + 1) - 1, /* a whole row, between its borders */
     TEXT_PER_LINE = 64,
     BYTES_PER_LINE = 16,
 };

@@ -17,12 +17,12 @@ enum {
 
 /* A command, with data-in or none. */
 struct command {
-    uint8_t bus, target, lun; /* of an adapter's unit */
+    uint8_t bus, target, lun; /* an adapter's unit */
     uint8_t cdb[16];
     uint8_t cdb_length;
     uint8_t *data;
     size_t data_length;   /* room; then what came */
-    uint8_t status;       /* of SCSI; anything but GOOD is no error of the transport */
+    uint8_t status;       /* SCSI status; anything but GOOD is no error of the transport */
     uint8_t sense[TRANSPORT_SENSE_MAX];
     size_t sense_length;
 };

@@ -20,7 +20,7 @@ enum { COM_FACES_MAX = 4 };
 struct com_object;
 
 struct com_face {
-    const void *functions; /* of the interface */
+    const void *functions; /* the interface's table */
     struct com_object *object;
 };
 
@@ -32,7 +32,7 @@ struct com_interface {
 /* The common part of all objects of a class. */
 struct com_class {
     const CLSID *id;
-    size_t size;                                /* of an object, which is made of zeros */
+    size_t size;                                /* an object's, which is made of zeros */
     void (*destroy)(struct com_object *object); /* before the memory is freed */
     unsigned interface_count;
     struct com_interface interfaces[COM_FACES_MAX]; /* the first is the object's IUnknown, too */

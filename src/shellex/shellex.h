@@ -42,8 +42,8 @@ void report_text(unsigned number, wchar_t text[REPORT_TEXT_MAX]);
 /* How something ended. */
 struct outcome {
     DWORD error;                /* 0, or a Win32 error */
-    unsigned hint;              /* of strings.h: the remedy; 0: only the system's text */
-    wchar_t argument[MAX_PATH]; /* of the hint; "": none */
+    unsigned hint;              /* a string of strings.h, the remedy; 0: only the system's text */
+    wchar_t argument[MAX_PATH]; /* the hint's; "": none */
 };
 
 struct outcome outcome_of(DWORD error, unsigned hint);
@@ -80,7 +80,7 @@ struct task {
     void (*run)(struct task *task); /* on a thread of its own; sets the outcome */
     void (*cancelled)(
         struct task *task); /* on that thread, when nobody waited for run(); or NULL */
-    unsigned title, line;   /* of strings.h, for the progress dialog */
+    unsigned title, line;   /* strings of strings.h, for the progress dialog */
     wchar_t *subject;       /* a path or a volume, the dialog's second line; freed with the task */
     struct outcome outcome;
     LONG references, gave_up; /* task.c alone */

@@ -93,7 +93,7 @@ static int size_up(struct raw_target *target, const char *name, const struct sta
 
     target->target.block_length = FILE_BLOCK_LENGTH;
     if (S_ISBLK(st->st_mode)) {
-        unsigned short sectors = 0; /* of 512 bytes, whatever the device's block length */
+        unsigned short sectors = 0; /* 512 bytes each, whatever the device's block length */
         int length;
 
         if (ioctl(target->fd, BLKGETSIZE64, &size) || ioctl(target->fd, BLKSSZGET, &length))

@@ -59,7 +59,7 @@ static void set_timer(struct sys_adapter *adapter)
 {
     LARGE_INTEGER second;
 
-    second.QuadPart = -10000000; /* of 100 ns, from now */
+    second.QuadPart = -10000000; /* units of 100 ns, from now */
     KeSetTimerEx(&adapter->timer, second, 1000, &adapter->dpc);
 }
 

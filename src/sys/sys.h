@@ -123,7 +123,7 @@ struct sys_process {
     _Guarded_by_(adapter->lock) ULONG lifetime_count;
     _Atomic uint32_t version;      /* its announced version; 0: none */
     _Atomic uint32_t pended;       /* requests of any kind */
-    _Atomic uint32_t pended_pages; /* of their buffers */
+    _Atomic uint32_t pended_pages; /* pages of their buffers */
 };
 
 /* Reasons for which a request ends without the engine. */
@@ -144,7 +144,7 @@ struct sys_request {
     struct sys_unit *unit;      /* referenced */
     struct scsi_task task;
     struct scsi_vec data;
-    struct scsi_nexus nexus;    /* of SRB_FUNCTION_FLUSH, which takes nobody's unit attention */
+    struct scsi_nexus nexus;    /* for SRB_FUNCTION_FLUSH, which takes nobody's unit attention */
     enum scsi_step step;
     uint64_t hint;              /* under which it is being delivered */
     uint32_t deadline;          /* in ticks */
@@ -179,7 +179,7 @@ struct sys_unit {
     _Guarded_by_(adapter->lock) struct sys_process *owner; /* referenced; NULL within the grace */
     /* Referenced: the former owner, within the grace, else NULL. */
     _Guarded_by_(adapter->lock) struct sys_process *late;
-    struct sys_user user;       /* of the owner, also within the grace */
+    struct sys_user user;       /* the owner, also within the grace */
     _Guarded_by_(adapter->lock) uint32_t grace_end; /* in ticks, when owner is NULL */
     _Guarded_by_(adapter->lock) PDEVICE_OBJECT disk; /* PnP's, of this unit; only compared */
 
@@ -189,7 +189,7 @@ struct sys_unit {
     _Guarded_by_(lock) struct ioq ioq;           /* only the server's transactions wait in it */
     _Guarded_by_(lock) LIST_ENTRY requests;      /* all there are, oldest first */
     _Guarded_by_(lock) struct ioq_gate gate;     /* nobody is refused: requests have deadlines */
-    _Guarded_by_(lock) struct ioq_share scratch; /* of requests, save those always answered */
+    _Guarded_by_(lock) struct ioq_share scratch; /* for requests, save those always answered */
     _Guarded_by_(lock) bool orphan;      /* no program serves: requests wait without a deadline */
     _Guarded_by_(lock) uint64_t calls;   /* transactions that brought requests */
     _Guarded_by_(lock) uint64_t brought; /* those requests */

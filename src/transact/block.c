@@ -68,7 +68,7 @@ struct transact_status transact_status_of(const struct scsi_outcome *outcome)
         return (struct transact_status){ .scsi_status = outcome->status };
     return (struct transact_status){
         .scsi_status = outcome->status,
-        .sense_key = outcome->sense_key & 0x0f, /* of four bits (SPC-4 4.5.3) */
+        .sense_key = outcome->sense_key & 0x0f, /* four bits (SPC-4 4.5.3) */
         .asc = outcome->asc,
         .ascq = outcome->ascq,
         .information_valid = outcome->information_valid,

@@ -13,6 +13,8 @@ import re
 VAGUE = re.compile(r"\b(whoever|of ours|is told|under way|by iSCSI|stands?(?!-))\b", re.I)
 # The first words of sentences in which a reader looks for the subject.
 BEGINNING = re.compile(r"\b(That|One|Who|What|Of|Which|Whoever)\b(?![-.'])")
+# Comments at members and constants that name no thing: "of the door", "that wait".
+FRAGMENT = re.compile(r"(of|that|who|whose|whatever|whoever)\b(?![-.'])")
 WORDS = 30
 
 ABBREVIATION = re.compile(r"(\b(e\.g|i\.e|etc|cf|vs|No|approx|resp)|\.\.)\.$")
@@ -168,15 +170,20 @@ def of(path, text):
         yield from sentences(paragraph)
 
 
-def complaints(path, bounded):
-    """(line number, what is wrong) in a file; "bounded" sentences have at most WORDS words."""
+def complaints(path, bounded, whole=False):
+    """(line number, what is wrong) in a file.
+
+    "bounded" sentences have at most WORDS words, comments that are "whole" are no fragments.
+    """
     text = path.read_text(errors="replace")
-    if not (bounded or VAGUE.search(text) or BEGINNING.search(text)):
+    if not (bounded or whole or VAGUE.search(text) or BEGINNING.search(text)):
         return
     for number, sentence in of(path, text):
         for word in VAGUE.findall(sentence):
             yield number, f'"{word}": {sentence[:70]}'
         if BEGINNING.match(sentence) and not sentence.endswith("?"):
             yield number, f"begins without a subject: {sentence[:70]}"
+        if whole and FRAGMENT.match(sentence) and not sentence.endswith("?"):
+            yield number, f"begins without a noun: {sentence[:70]}"
         if bounded and words(sentence) > WORDS:
             yield number, f"{words(sentence)} words, allowed are {WORDS}: {sentence[:70]}"

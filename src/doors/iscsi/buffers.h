@@ -21,7 +21,7 @@ struct iscsi_buffer_pool {
 
 struct iscsi_buffer {
     uint8_t *base;   /* page-aligned; NULL: none */
-    uint32_t length; /* of its class */
+    uint32_t length; /* its class's */
 };
 
 /* length 1..16 MiB; false when there is no memory. */

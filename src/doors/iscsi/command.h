@@ -52,17 +52,17 @@ struct iscsi_command {
     bool done;           /* the library is done with it */
     bool release;        /* and its reply is the library's memory */
     bool windowed;       /* it takes a place in the command window */
-    uint16_t index;      /* of its session's commands */
+    uint16_t index;      /* among its session's commands */
     uint8_t bhs[ISCSI_BHS];
     uint8_t room;        /* enum iscsi_room: the kind of its buffer */
     struct iscsi_buffer buffer;
     struct scsi_vec vec;
     uint32_t want;       /* bytes of data-out that matter */
     uint32_t received;   /* bytes of data-out seen, in order */
-    uint32_t moved;      /* of these, at the last piece that counted, */
+    uint32_t moved;      /* counted bytes of these at the last piece, */
     uint32_t moved_at;   /* and the second of that */
     uint32_t burst_end;  /* offset where the present burst must end */
-    uint32_t ttt;        /* of the present R2T */
+    uint32_t ttt;        /* the present R2T's */
     uint32_t r2t_sn;
     uint32_t data_sn;    /* next expected of a burst; next to send */
     uint32_t sent;       /* bytes of data-in */

@@ -24,13 +24,13 @@ struct iscsi_announced {
 /* Seconds. They matter before an initiator has named a target. */
 struct iscsi_times {
     uint32_t login;        /* a login that takes longer is dropped */
-    uint32_t nop_interval; /* of silence before a ping */
+    uint32_t nop_interval; /* seconds of silence before a ping */
     uint32_t nop_timeout;  /* for the answer to a ping */
 };
 
 struct iscsi_config {
     char target[ISCSI_NAME_MAX + 1];
-    struct iscsi_announced portals[ISCSI_PORTALS_MAX]; /* that SendTargets tells of */
+    struct iscsi_announced portals[ISCSI_PORTALS_MAX]; /* for SendTargets */
     uint32_t portal_count; /* 0: the address to which the discovery came */
     uint32_t lun;
     struct iscsi_chap_accounts chap;

@@ -15,7 +15,7 @@ enum {
 
     /* share.c and roster.c divide these among peers, and make room. */
     ISCSI_SESSIONS_MAX = 256,    /* normal ones; more: login status 0302h */
-    ISCSI_NAME_SESSIONS_MAX = 64, /* of one InitiatorName; the same */
+    ISCSI_NAME_SESSIONS_MAX = 64, /* for one InitiatorName; the same */
     ISCSI_DISCOVERIES_MAX = 64,  /* discovery sessions; more: the longest idle ends */
     ISCSI_LOGINS_MAX = 1024,     /* connections that have not logged in; more: the oldest ends */
     ISCSI_BACKLOG = 4096,        /* connections that wait to be accepted */
@@ -39,7 +39,7 @@ enum {
     ISCSI_VALUE_MAX = 255,      /* and of a simple value */
     ISCSI_NAME_MAX = 223,       /* RFC 7143 4.2.7.1: bytes of an iSCSI name */
     ISCSI_HOST_MAX = 253,       /* RFC 1123 2.1: of a host name */
-    ISCSI_PORTALS_MAX = 4,      /* that SendTargets tells of */
+    ISCSI_PORTALS_MAX = 4,      /* in answers to SendTargets */
     ISCSI_SEGMENT_MIN = 512,    /* RFC 7143 13.12: the least MaxRecvDataSegmentLength */
     ISCSI_LOGIN_ROUNDS_MAX = 32, /* requests of one login */
 
@@ -57,8 +57,8 @@ enum {
     ISCSI_WINDOW_MAX = 256 << 20,       /* data that may come unasked, for all sessions */
     ISCSI_SESSION_WINDOW_SURE = 1 << 20, /* and a session's part of it, whatever others take */
     ISCSI_WINDOW_START = 16,            /* commands that an idle session is offered */
-    ISCSI_PROGRESS_MIN = 65536,         /* of a transfer, within the allowed silence, if others wait
-                                         * for its room */
+    ISCSI_PROGRESS_MIN = 65536,         /* bytes of a transfer within the allowed silence, if
+                                         * others wait for its room */
     ISCSI_REPLY_MAX = 65536,            /* an answer of the engine that is copied */
     ISCSI_CACHE_MAX = 64 << 20,         /* free buffers that a portal keeps for the next command */
     ISCSI_COMMANDS_CHUNK = 16,          /* commands that a session gets memory for at a time */

@@ -61,7 +61,7 @@ struct iscsi_login {
     struct iscsi_chap chap;
     struct iscsi_chap_keys chap_keys;
     struct iscsi_params params;
-    uint32_t text_length; /* of keys so far, while the C bit says that more follow */
+    uint32_t text_length; /* bytes of keys so far, while the C bit says that more follow */
     char *text;
 };
 

@@ -81,7 +81,7 @@ enum iscsi_flag {
     COMMAND_READ = 0x40,
     COMMAND_WRITE = 0x20,
     COMMAND_ATTRIBUTE = 0x07,
-    COMMAND_ORDERED = 2, /* of the attributes */
+    COMMAND_ORDERED = 2, /* a task attribute */
     TEXT_CONTINUE = 0x40,
     LOGIN_TRANSIT = 0x80,
     LOGIN_CONTINUE = 0x40,

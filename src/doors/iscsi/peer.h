@@ -57,9 +57,9 @@ enum { PEER_CHAINS = 256 };
 
 struct iscsi_peers {
     struct list chains[PEER_CHAINS]; /* by a hash of the network */
-    uint32_t counts[HOLDS];          /* of all peers */
+    uint32_t counts[HOLDS];          /* all peers together */
     uint32_t totals[SHARES];
-    uint32_t turn;         /* of the door's loop */
+    uint32_t turn;         /* the turn of the door's loop */
 };
 
 void iscsi_peers_init(struct iscsi_peers *peers);

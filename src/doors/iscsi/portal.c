@@ -39,7 +39,7 @@
 
 enum {
     TICK_MS = 1000,
-    TRIM_SECONDS = 2, /* of silence, after which free buffers go back to the system */
+    TRIM_SECONDS = 2, /* after this silence free buffers go back to the system */
 };
 
 static struct iscsi_portal *portal_of(const struct spd_loop *loop)

@@ -42,7 +42,7 @@ struct iscsi_door;
 
 struct iscsi_portal {
     struct spd_loop loop;
-    struct iscsi_portal *first; /* of the loops of this address */
+    struct iscsi_portal *first; /* first loop of this address */
     struct iscsi_portal *next;  /* NULL: the last one */
     struct spd_loop_socket listener; /* OS_NO_SOCKET: none, as in tests */
     struct spd_timer tick;     /* a second, while anything can grow old */

@@ -26,7 +26,7 @@ struct iscsi_receive {
     bool header_digest;
     bool data_digest;
     bool large;          /* the last segment was large, so the next may be: read only its header */
-    struct iscsi_command *command; /* whose buffer `data` points into */
+    struct iscsi_command *command; /* the one whose buffer `data` points into */
     struct iscsi_buffer buffer;    /* segments of PDUs that belong to no command */
     uint8_t *data;       /* place of the next byte of the segment */
     uint32_t keep;       /* bytes that go there; later ones are discarded */

@@ -27,7 +27,7 @@
 #include "doors/iscsi/target.h"
 
 static const struct {
-    uint32_t sure;    /* of each session, whatever others take */
+    uint32_t sure;    /* for each session, whatever others take */
     uint32_t session; /* at most; beyond the session's own room these count together with it */
     uint32_t all;     /* for all loops; a peer has at most half of a loop's part */
 } limits[ROOMS] = {

@@ -28,7 +28,7 @@ enum { SESSION_TAGS_SHIFT = 8, SESSION_TAGS = 1 << SESSION_TAGS_SHIFT };
 struct iscsi_session {
     struct list link; /* portal's */
     struct iscsi_portal *portal;
-    struct iscsi_target *target; /* of a discovery session: the target whose account was proven, or
+    struct iscsi_target *target; /* in a discovery session: the target whose account was proven, or
                                   * NULL */
     struct iscsi_peer *peer;
     const char *account; /* the proven account; NULL: no CHAP */
@@ -39,7 +39,7 @@ struct iscsi_session {
     bool left;  /* no task can change the medium: a new session may begin */
     struct iscsi_nexus *nexuses[ISCSI_LUNS]; /* by LUN; NULL: there is none */
     uint32_t nexus_count;
-    uint32_t barriers; /* of these, those that have one */
+    uint32_t barriers; /* those of these that have one */
     char initiator[ISCSI_NAME_MAX + 1];
     uint8_t isid[6];
     uint8_t transport_id[SCSI_TRANSPORT_ID_MAX];
@@ -57,7 +57,7 @@ struct iscsi_session {
     uint32_t room[ROOMS]; /* bytes in buffers of commands, and offered */
     uint32_t next_ttt;
     uint32_t waits;      /* struct iscsi_task_wait of this session */
-    struct iscsi_command **chunks; /* of ISCSI_COMMANDS_CHUNK each; NULL in a discovery session */
+    struct iscsi_command **chunks; /* each ISCSI_COMMANDS_CHUNK long; NULL in a discovery session */
     uint32_t command_count;  /* commands in them; more are made on demand */
     uint32_t command_most;
     struct iscsi_command **held;    /* by CmdSN modulo depth */

@@ -57,7 +57,7 @@ struct iscsi_target {
     struct scsi_port *port;     /* the same for all loops */
     struct scsi_port own_port;  /* the first one's */
     uint8_t designators[CONFIG_DESIGNATORS_MAX];
-    struct iscsi_door *units[ISCSI_LUNS]; /* that serve, by LUN; the loop's */
+    struct iscsi_door *units[ISCSI_LUNS]; /* serving ones, by LUN; the loop's */
     uint32_t unit_count;
 
     /* The directory's: directory.c. */

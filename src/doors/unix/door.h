@@ -74,14 +74,14 @@ struct unix_door {
     struct spd_door door; /* first */
     struct scsi_port port;
     char *path;
-    dev_t path_device;    /* of our own socket file: only that is removed */
+    dev_t path_device;    /* our own socket file's: only this file is removed */
     ino_t path_inode;
     struct spd_loop loop;
     struct spd_loop_socket listener;
     bool listening;       /* the listener is watched */
     bool accepting;       /* somebody waits there */
     int spare;            /* a descriptor kept back, to refuse clients when there are no more */
-    uint32_t round;      /* of task management: earlier tasks were aborted */
+    uint32_t round;      /* task management's: earlier tasks were aborted */
     bool owes_report;    /* and the library does not know yet that it has ended */
     struct unix_client *clients[UNIX_CLIENTS_MAX];
     uint64_t accepted;

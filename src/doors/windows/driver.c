@@ -99,7 +99,7 @@ static void driver_close(struct windows_door *door)
 
 static DWORD driver_open(struct windows_door *door, PCWSTR name)
 {
-    enum { WITH_BATCHES = 2 }; /* of SPD_IOCTL_VERSION */
+    enum { WITH_BATCHES = 2 }; /* a value of SPD_IOCTL_VERSION */
     DWORD error = SpdIoctlOpenDevice((PWSTR)name, &door->handle);
     DWORD most = SPD_IOCTL_DEFAULT_ALIGN_UP(door->params.MaxTransferLength);
     UINT32 version;

@@ -4,10 +4,10 @@
 #include "doors/windows/lead.h"
 
 enum {
-    SLOW_NS = 1000000, /* of the driver: longer calls count as this */
+    SLOW_NS = 1000000, /* longer calls of the driver count as this */
     WEIGHT = 16,       /* weight of all former calls in the mean */
     SLOW = WEIGHT / 2, /* times the quick time: a slow call of the device counts as at most this */
-    LOOKS = 50,        /* of a watcher */
+    LOOKS = 50,        /* by one watcher */
     PENALTY_MIN = 64,
     PENALTY_MAX = 4096,
 };

@@ -14,7 +14,7 @@
 
 enum {
     NAME_MAX_CHARS = 256 + 9 + 4,
-    WAIT_MS = 3600000, /* of a client that says "the default" */
+    WAIT_MS = 3600000, /* for a client that says "the default" */
 };
 
 /* In both directions the header is as long as a response's. */

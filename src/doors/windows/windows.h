@@ -27,7 +27,7 @@ struct windows_command {
     struct windows_door *door;
     _Atomic uint32_t owed; /* number of parties for which the answer waits: the request, and the
                             * thread that starts or ends it */
-    _Atomic uint32_t round; /* of task management, in which it began */
+    _Atomic uint32_t round; /* the round of task management in which it began */
     atomic_int phase;       /* round.c */
     atomic_bool left;       /* it was aborted, and cannot change the medium any more */
     bool is_to_end;         /* it is in the door's list to_end */
@@ -37,7 +37,7 @@ struct windows_command {
     SPD_IOCTL_TRANSACT_REQ message;
     SPD_IOCTL_STORAGE_UNIT_STATUS status;
     uint64_t since; /* os_now_ns() */
-    HANDLE event;   /* that its I/O completes on */
+    HANDLE event;   /* its I/O completes on this event */
     UINT64 frame[]; /* received and sent: a header and MaxTransferLength bytes, or more */
 };
 
@@ -88,16 +88,16 @@ struct windows_batches {
 struct windows_door {
     struct spd_door door; /* first */
     const struct windows_transport *transport;
-    const struct spd_request_ops *request_ops; /* of its commands */
+    const struct spd_request_ops *request_ops; /* for its commands */
     /* This part of a command's `owed` is done. The caller that does the last part sends the
      * answer. */
     void (*owes_less)(struct windows_command *command, uint32_t count);
     SPD_STORAGE_UNIT_PARAMS params;
     struct scsi_port port;
     struct scsi_nexus nexus;
-    HANDLE handle; /* of the device or the pipe */
+    HANDLE handle; /* the device's or the pipe's */
     UINT32 btl;
-    UINT32 version; /* of the driver */
+    UINT32 version; /* the driver's */
     struct windows_pipe pipe;
     DWORD frame_length;
     SRWLOCK issuing; /* driver: shared while a transaction is handed over, exclusive for a batch */
@@ -113,7 +113,7 @@ struct windows_door {
     atomic_bool owes_report; /* the library does not know yet that the round has ended */
     atomic_bool ending;      /* all commands are to end: the unit stops */
     os_mutex lock;           /* guards the rest */
-    uint32_t round;          /* of task management: earlier commands have to end */
+    uint32_t round;          /* task management's: earlier commands have to end */
     struct windows_command *to_end;
     struct windows_queue later; /* later.c: go on on a thread that is lent */
     bool later_over;            /* no thread is any more */

@@ -25,7 +25,7 @@ struct os_vec {
 
 struct os_poller {
     struct pollfd *sockets;
-    void **data; /* of each socket */
+    void **data; /* each socket's */
     unsigned count;
     unsigned room;
     unsigned next; /* the place of the next look, so that no socket starves */
