@@ -19,8 +19,8 @@ extern "C" {
 
 /*
  * Status of an operation, as a SCSI disk reports it. All zero is GOOD. With CHECK CONDITION and
- * sense key 0h NO SENSE, 1h RECOVERED ERROR or Fh COMPLETED the operation has been done. A read has
- * filled its buffer, and the initiator gets data and sense.
+ * sense key 0h NO SENSE, 1h RECOVERED ERROR or Fh COMPLETED, the operation has been done. A read
+ * has then filled its buffer, and the initiator gets data and sense.
  */
 typedef struct spd_status {
     uint8_t scsi_status; /* SPD_STATUS_... (sense.h) */
@@ -81,8 +81,8 @@ SPD_API const char *SPD_CALL spd_scsi_status_name(uint8_t scsi_status);
 SPD_API const char *SPD_CALL spd_sense_key_name(uint8_t sense_key);
 
 /*
- * A device: its operations, and a pointer of its own for them. Every operation gets the device as
- * its first argument. This structure never changes; spd_ops may grow.
+ * A device: its operations, and a pointer for them. Every operation gets the device as its first
+ * argument. This structure never changes; spd_ops may grow.
  *
  * A device may have another one below it ("Filters").
  */
@@ -94,23 +94,24 @@ typedef struct spd_device {
 /*
  * Operations of a device. A device is simple or asynchronous.
  *
- * Simple: read, write, flush, unmap. Each does its work before it returns. They run in parallel on
- * the dispatcher threads, or the door's thread (see the flags above), in no particular order.
- * Ranges are always within the unit, and have 1 block to max_transfer_length bytes. `buffer` is one
- * piece of blocks * block_length bytes, of no particular alignment. Like `ranges` and `status` it
- * is valid until the operation returns. `status` is GOOD on entry; leave it for success.
- * An operation returns one of these:
- *   0 status is the answer, GOOD or an error. -EIO, or another negative errno value: if status is
- *   GOOD, spd_status_set_errno() makes the answer, with the first LBA of the operation.
- *                          Otherwise status is the answer.
+ * Simple: read, write, flush, unmap. Each does its work before it returns. They run in parallel and
+ * in no particular order, on the dispatcher threads or on the door's thread (see SPD_NEVER_BLOCKS
+ * and SPD_TRY_FIRST in spd.h). Ranges are always within the unit, and have 1 block to
+ * max_transfer_length bytes. `buffer` is one piece of blocks * block_length bytes, of no particular
+ * alignment. `buffer`, `ranges` and `status` are valid until the operation returns. `status` is
+ * GOOD on entry; leave it for success. An operation returns one of these:
+ *   0                      status is the answer, GOOD or an error.
+ *   -EIO                   or another negative errno value: if status is GOOD,
+ *                          spd_status_set_errno() makes the answer, with the first LBA of the
+ *                          operation. Otherwise status is the answer.
  *   SPD_ERROR_WOULD_BLOCK  or -EAGAIN, when flags has SPD_NOWAIT: nothing was changed, and the
  *                          operation is called again, without that flag.
  * With a GOOD status any other value is a line in the log, and the initiator gets HARDWARE ERROR,
  * INTERNAL TARGET FAILURE.
  *
- * Asynchronous: only submit. It is called on a door's thread, or on the thread that completes the
- * former request, and on several at once. It starts the work and returns without blocking.
- * spd_request_complete() ends the request, from any thread, also from within submit.
+ * Asynchronous: only submit. The library calls it on a door's thread or on the thread that
+ * completes the former request, and on several at once. submit starts the work and returns without
+ * blocking. spd_request_complete() ends the request, from any thread, also from within submit.
  *
  * flush and unmap may be NULL: flush then does nothing, and unmap needs SPD_UNMAP_SUPPORTED clear.
  * write may be NULL with SPD_WRITE_PROTECTED. The library does without the operations after stop.
@@ -151,8 +152,8 @@ typedef struct spd_ops {
     int (SPD_CALL *write)(spd_device *device, const void *buffer, uint64_t lba, uint32_t blocks,
         uint32_t flags, spd_status *status);
     /* Makes blocks durable; blocks == 0 means from lba to the end of the medium. Flushes overlap
-     * each other and writes with SPD_FUA. Beware of systems that report an error of write-back to
-     * only one of them: it concerns all whose data was written before. */
+     * each other and writes with SPD_FUA. Some systems report an error of write-back to one flush
+     * only: the device has to report it to all flushes whose data was written before. */
     int (SPD_CALL *flush)(spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags,
         spd_status *status);
     /* count ranges, 1 or more, each of at least 1 block; they may overlap each other. Together they
@@ -162,11 +163,11 @@ typedef struct spd_ops {
         uint32_t flags, spd_status *status);
     void (SPD_CALL *submit)(spd_device *device, spd_request *request);
     /* May be NULL. Nobody waits for the data or status of this request any more: its initiator has
-     * aborted it or is gone, or the unit stops. The device has it: submit has returned, or a filter
-     * has it back. Or the simple operation runs, or is about to, on a dispatcher thread. The work
-     * may end early, with any status; the request must still complete (the operation return), once.
-     * Until then a write or an unmap holds up its initiator's next steps, and every request holds
-     * up the end of the unit.
+     * aborted it or is gone, or the unit stops. The device has the request: submit has returned, or
+     * a filter has it back. In a simple device the operation runs, or is about to, on a dispatcher
+     * thread. The work may end early, with any status. The request must still complete (the
+     * operation return), once. Until then a write or an unmap holds up its initiator's next steps,
+     * and every request holds up the end of the unit.
      *
      * Called at most once for a request, from any thread of the library, beside the operations. The
      * call may also come from within spd_request_complete() of another request. Must not block. The
@@ -196,22 +197,24 @@ typedef struct spd_ops {
         uint32_t blocks, uint32_t flags, spd_status *status);
     /* May be NULL: then the library writes zeros, in many operations. The blocks read as zeros from
      * now on. With SPD_MAY_UNMAP they may lose their space, as by unmap; otherwise a later write of
-     * them needs no more space than if write had written them. They have at most 256 MiB and
-     * max_unmap_blocks, which may be more than max_transfer_length. Initiators ask for it by WRITE
-     * SAME (SBC-3 5.43). If it fails in the middle, blocks before information may be zeros. */
+     * them needs no more space than if write had written them. The blocks have at most 256 MiB and
+     * max_unmap_blocks, which may be more than max_transfer_length. Initiators ask for zeros by
+     * WRITE SAME (SBC-3 5.43). If it fails in the middle, blocks before information may be
+     * zeros. */
     int (SPD_CALL *write_zeroes)(spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags,
         spd_status *status);
     /* May be NULL: then all blocks are mapped. Tells which of the blocks, 1 or more, have space, by
-     * calls of spd_extents_add(). It may stop early, to bound its time, and is called again for the
-     * rest. A unit without SPD_UNMAP_SUPPORTED never calls it. Writes run beside it: a block that
-     * is written meanwhile may be described as before or as afterwards. Initiators ask by GET LBA
-     * STATUS (SBC-3 5.4), for example to copy a disk without its holes. */
+     * calls of spd_extents_add(). The operation may stop early, to bound its time, and is called
+     * again for the rest. A unit without SPD_UNMAP_SUPPORTED never calls it. Writes run at the same
+     * time: a block that is written meanwhile may be described as before or as afterwards.
+     * Initiators ask by GET LBA STATUS (SBC-3 5.4), for example to copy a disk without its
+     * holes. */
     int (SPD_CALL *extents)(spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags,
         spd_extents *extents, spd_status *status);
     /* May be NULL: then the library drops the hint. The blocks, 1 or more, will be read soon. A
-     * device with a cache begins to fetch them, and does not wait for them. They may be as many as
-     * the unit has, and it may fetch a part only. Initiators send PRE-FETCH (SBC-3 5.8), and an
-     * error is its answer. */
+     * device with a cache begins to fetch them, and does not wait for them. They may be all blocks
+     * of the unit, and the device may fetch a part only. Initiators send PRE-FETCH (SBC-3 5.8),
+     * whose answer is an error of this operation. */
     int (SPD_CALL *prefetch)(spd_device *device, uint64_t lba, uint32_t blocks, uint32_t flags,
         spd_status *status);
     /* Asynchronous devices: the operations, other than reads, writes, flushes and unmaps, that
@@ -253,15 +256,15 @@ SPD_API void SPD_CALL spd_ops_init(spd_ops *ops, size_t size);
  * operations, in the last flush, and if an operation may not block: with SPD_NEVER_BLOCKS and
  * SPD_NOWAIT. */
 SPD_API spd_request *SPD_CALL spd_request_current(void);
-/* Whether it was aborted: 1, else 0. A simple operation that keeps its request for abort asks after
- * that, since abort may have been called before. An operation that takes long may also
+/* Whether the request was aborted: 1, else 0. A simple operation that stores its request for abort
+ * asks afterwards, since abort may have been called before. An operation that takes long may also
  * ask now and then. */
 SPD_API int SPD_CALL spd_request_is_aborted(const spd_request *request);
 SPD_API spd_operation SPD_CALL spd_request_operation(const spd_request *request);
 SPD_API uint64_t SPD_CALL spd_request_lba(const spd_request *request);
 /* Flush: 0 means to the end of the medium. */
 SPD_API uint32_t SPD_CALL spd_request_blocks(const spd_request *request);
-/* SPD_FUA; of SPD_WRITE_ZEROES also SPD_MAY_UNMAP and SPD_FAST_ONLY. */
+/* SPD_FUA; for SPD_WRITE_ZEROES also SPD_MAY_UNMAP and SPD_FAST_ONLY. */
 SPD_API uint32_t SPD_CALL spd_request_flags(const spd_request *request);
 /* Read and write: the memory to fill or to read, in the door's own buffers. It has *count pieces,
  * whose lengths add up to blocks * block_length; NULL and 0 for other operations. Owned by the
@@ -289,9 +292,9 @@ SPD_API int SPD_CALL spd_extents_add(spd_extents *extents, uint64_t blocks,
  * filter that has passed a request on finds its own pointer again in returned. */
 SPD_API void SPD_CALL spd_request_set_context(spd_request *request, void *context);
 SPD_API void *SPD_CALL spd_request_context(const spd_request *request);
-/* Ends a request of an asynchronous device; status NULL is GOOD. Exactly once. The request must not
- * be touched afterwards: a filter above may have it now. May call submit, abort or returned for
- * others, so hold no lock that they take. */
+/* Ends a request of an asynchronous device, exactly once; status NULL is GOOD. The request must not
+ * be touched afterwards: a filter above may have it now. This function may call submit, abort or
+ * returned for other requests, so hold no lock that those take. */
 SPD_API void SPD_CALL spd_request_complete(spd_request *request, const spd_status *status);
 
 /* Whose memory spd_request_data() is. */
@@ -302,8 +305,8 @@ typedef enum spd_buffer_kind {
 /* Later versions may have other kinds, for devices that ask for them. */
 SPD_API spd_buffer_kind SPD_CALL spd_request_buffer_kind(const spd_request *request);
 /* The device's own memory for this request: request_size bytes, aligned for any type. The library
- * keeps it with the memory of the request. It is zeroed once, and otherwise has what an earlier
- * request has left. NULL if request_size is 0. */
+ * keeps it with the memory of the request. It is zeroed once; later it has the bytes that an
+ * earlier request has left. NULL if request_size is 0. */
 SPD_API void *SPD_CALL spd_request_area(const spd_request *request);
 /* As spd_request_complete() for each of the requests, of one or more units. statuses has one for
  * each; NULL: all are GOOD. Doors get them together, so that their answers cost few system calls.
@@ -346,15 +349,15 @@ SPD_API void *SPD_CALL spd_queue_area(const spd_queue *queue, const spd_device *
 /* The queue from which the device has the request. NULL: the unit has none. */
 SPD_API spd_queue *SPD_CALL spd_request_queue(const spd_request *request);
 /* Only in queue_begin, and once: from now on poll is called whenever the descriptor is readable
- * (on Windows the socket), until it is not. Close it in queue_end. If a device has poll and calls
- * this not, poll is called again and again while the device has requests of this queue, and its
- * thread does not sleep. SPD_ERROR_SYSTEM. */
+ * (on Windows the socket), until it is not. Close it in queue_end. If a device has poll and does
+ * not call this function, poll is called again and again while the device has requests of this
+ * queue. The queue's thread then does not sleep. SPD_ERROR_SYSTEM. */
 SPD_API int SPD_CALL spd_queue_watch(spd_queue *queue, intptr_t descriptor);
 
 /*
- * Filters. A filter is a device above another one, the device below. It does its own work, and has
- * the device below do the rest. A unit gets only the device on top, and a filter looks like any
- * other device from above.
+ * Filters. A filter is a device above another device, the device below. A filter does its own work,
+ * and has the device below do the rest. A unit gets only the device on top, and a filter looks like
+ * any other device from above.
  *
  *     static int count_read(spd_device *device, void *buffer, ...)
  *     {
@@ -389,23 +392,23 @@ SPD_API int SPD_CALL spd_device_flush(spd_device *device, uint64_t lba, uint32_t
     uint32_t flags, spd_status *status);
 SPD_API int SPD_CALL spd_device_unmap(spd_device *device, const spd_range *ranges, uint32_t count,
     uint32_t flags, spd_status *status);
-/* A filter has these where the device below has them. Where that lacks them, one piece goes to read
- * or write, and more are refused. */
+/* A filter has these operations if the device below has them. If the device below lacks them, one
+ * piece goes to read or write, and more pieces are refused. */
 SPD_API int SPD_CALL spd_device_readv(spd_device *device, const spd_vec *vec, uint32_t count,
     uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status);
 SPD_API int SPD_CALL spd_device_writev(spd_device *device, const spd_vec *vec, uint32_t count,
     uint64_t lba, uint32_t blocks, uint32_t flags, spd_status *status);
-/* A filter has this one where the device below has it: otherwise it is refused. */
+/* A filter has this operation if the device below has it: otherwise it is refused. */
 SPD_API int SPD_CALL spd_device_write_zeroes(spd_device *device, uint64_t lba, uint32_t blocks,
     uint32_t flags, spd_status *status);
-/* Where the device lacks it, all blocks are mapped. */
+/* If the device lacks the operation, all blocks are mapped. */
 SPD_API int SPD_CALL spd_device_extents(spd_device *device, uint64_t lba, uint32_t blocks,
     uint32_t flags, spd_extents *extents, spd_status *status);
-/* Where the device lacks it, the hint is dropped. */
+/* If the device lacks the operation, the hint is dropped. */
 SPD_API int SPD_CALL spd_device_prefetch(spd_device *device, uint64_t lba, uint32_t blocks,
     uint32_t flags, spd_status *status);
 
-/* For the operation abort of a filter: tells the device below, if that is a simple one with abort.
+/* For the operation abort of a filter: tells the device below, if it is a simple device with abort.
  * The library itself tells the asynchronous device of a stack that has the request. */
 SPD_API void SPD_CALL spd_device_abort(spd_device *below, spd_request *request);
 /* For the operation stop of a filter: stops the device below. */
@@ -414,8 +417,8 @@ SPD_API void SPD_CALL spd_device_stop(spd_device *below);
 SPD_API void SPD_CALL spd_device_thread_begin(spd_device *below);
 SPD_API void SPD_CALL spd_device_thread_end(spd_device *below);
 
-/* For these operations of a filter: tell the device below, if it has them. A filter has them where
- * the device below has them. spd_device_queue_begin() returns 0 if that has none. */
+/* For these operations of a filter: tell the device below, if it has them. A filter has them if the
+ * device below has them. spd_device_queue_begin() returns 0 if the device below has none. */
 SPD_API int SPD_CALL spd_device_queue_begin(spd_device *below, spd_queue *queue);
 SPD_API void SPD_CALL spd_device_queue_end(spd_device *below, spd_queue *queue);
 SPD_API void SPD_CALL spd_device_poll(spd_device *below, spd_queue *queue);

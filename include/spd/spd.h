@@ -4,10 +4,10 @@
 /*
  * WinSpd: an ordinary program is a disk.
  *
- * A program fills in the parameters of a storage unit, and the operations of the device that serves
- * it. It creates the unit behind a door (a URI such as
- * iscsi://127.0.0.1:3260/iqn.2026-01.org.example:disk) and starts it. From then on SCSI initiators
- * see a disk, and the library calls the operations.
+ * A program fills in the parameters of a storage unit, and the operations of its device, which
+ * serves the blocks. The program creates the unit behind a door (a URI such as
+ * iscsi://127.0.0.1:3260/iqn.2026-01.org.example:disk) and starts the unit. From then on SCSI
+ * initiators see a disk, and the library calls the operations.
  *
  *     spd_params params = SPD_PARAMS_INIT;
  *     params.block_count = 1 << 20;
@@ -18,19 +18,19 @@
  *     spd_unit_wait(unit);
  *     spd_unit_delete(unit);
  *
- * Conventions. Functions that can fail return 0 or a negative spd_error; on failure nothing is half
- * done, and spd_error_detail() names the value at fault. Strings are UTF-8 and NUL-terminated
- * unless said otherwise. Blocks are the unit's own logical blocks; lengths are bytes. Pointers that
- * are passed in are read during the call and not kept, unless said otherwise. NULL is allowed only
- * where a comment says so. Structures that may grow begin with their size, so that a program
- * built against an older header keeps working.
+ * Conventions. Functions that can fail return 0 or a negative spd_error. A call that fails leaves
+ * nothing half done, and spd_error_detail() names the value at fault. Strings are UTF-8 and
+ * NUL-terminated unless said otherwise. Blocks are the unit's own logical blocks; lengths are
+ * bytes. Pointers that are passed in are read during the call and not kept, unless said otherwise.
+ * NULL is allowed only where a comment says so. Structures that may grow begin with their size, so
+ * that a program built against an older header keeps working.
  *
  * Threads. Every function may be called from any thread, and different units are independent. The
  * comment of a function names calls that may not overlap with it. The library's threads block all
  * signals.
  *
- * Misuse. A call that breaks this contract, and after which a program would hang or lose data, ends
- * the process with abort(). A line on standard error, and to the function of spd_log_set(), names
+ * Misuse. A call that breaks this contract ends the process with abort(), if the program would hang
+ * or lose data afterwards. A line on standard error, and to the function of spd_log_set(), names
  * the function and the fault. The library notices, in release builds as well:
  *   - NULL for a pointer that may not be NULL;
  *   - a unit that was deleted, or that was created before fork() where the child is calling;
@@ -61,17 +61,18 @@ extern "C" {
 /* The library's version, major << 16 | minor. */
 SPD_API uint32_t SPD_CALL spd_version(void);
 
-/* For a program that opens a file before its unit: opens the null device as each of the descriptors
- * 0 to 2 that is closed. Otherwise that file becomes standard output or error, and messages are
- * written into it. spd_unit_create() does the same for files that the library opens.
+/* For a program that opens a file before it creates a unit: opens the null device as each of the
+ * descriptors 0 to 2 that is closed. Otherwise the program's file may become standard output or
+ * error, and get messages. spd_unit_create() does the same for files that the library opens.
  * SPD_ERROR_SYSTEM. */
 SPD_API int SPD_CALL spd_reserve_descriptors(void);
 
 /* For a program that a service manager starts: takes the listening sockets that LISTEN_FDS
  * announces to this process, by the protocol of sd_listen_fds(3). A door uses the socket that
  * listens at exactly its own address, and opens none. Call it before there are other threads, since
- * it removes the variables LISTEN_* from the environment. Returns their number, 0 also on Windows,
- * or SPD_ERROR_SYSTEM: a descriptor is no listening stream socket, or there are more than 64. */
+ * it removes the variables LISTEN_* from the environment. Returns the number of sockets, 0 also on
+ * Windows, or SPD_ERROR_SYSTEM: a descriptor is no listening stream socket, or there are more than
+ * 64. */
 SPD_API int SPD_CALL spd_inherit_sockets(void);
 
 /*
@@ -89,13 +90,13 @@ enum {
     SPD_TRY_FIRST = 1u << 4,       /* simple operations are first called on the door's thread with
                                     * SPD_NOWAIT; those that return SPD_ERROR_WOULD_BLOCK are called
                                     * again on a dispatcher thread, without it */
-    SPD_EJECT_DISABLED = 1u << 5,  /* START STOP UNIT must not eject the medium. At present nothing
-                                    * does; clients of the unix: door are told */
+    SPD_EJECT_DISABLED = 1u << 5,  /* START STOP UNIT must not eject the medium. At present no
+                                    * command ejects; clients of the unix: door see the flag */
     SPD_UNMAP_ZEROS = 1u << 6,     /* with SPD_UNMAP_SUPPORTED: an unmapped block reads as zeros
                                     * until it is written. Initiators learn it, and then zero blocks
                                     * by unmapping them */
-    SPD_BIND_QUEUES = 1u << 7,     /* the thread of each queue runs on one CPU only: those that the
-                                    * process may use, in turn */
+    SPD_BIND_QUEUES = 1u << 7,     /* the thread of each queue runs on one CPU; the queues take the
+                                    * CPUs of the process in turn */
 };
 
 enum { SPD_GRACE_MAX = 3600 };
@@ -122,22 +123,24 @@ typedef struct spd_params {
     char product_revision[5];       /* printable ASCII, at most 4 characters; default "1.0" */
     uint32_t grace;                 /* seconds, at most SPD_GRACE_MAX, for which the Windows driver
                                      * keeps the disk of a program that has died. A new unit of the
-                                     * same user with the same parameters takes it over, with the
-                                     * waiting requests. Only for contents that outlive the program;
-                                     * other doors refuse it. Default 0: the disk goes at once */
+                                     * same user with the same parameters takes the disk over, with
+                                     * the waiting requests. Only for contents that outlive the
+                                     * program; other doors refuse a grace. Default 0: the disk goes
+                                     * at once */
     uint32_t reserved;              /* 0 */
     uint8_t wwn[16];                /* the world wide name, by which systems tell disks apart: an
                                      * NAA identifier (SPC-4 7.8.6.6), and then zeros */
     uint32_t wwn_length;            /* bytes of wwn: 8 with NAA 2h, 3h or 5h, 16 with NAA 6h; 0: a
                                      * name of NAA 3h is made of the guid */
-    uint32_t max_unmap_blocks;      /* the most that an unmap command may cover, or an operation
-                                     * that writes zeroes, at least the granularity: bounds its
-                                     * time; 0: no limit */
+    uint32_t max_unmap_blocks;      /* the most blocks of an unmap command, or of an operation that
+                                     * writes zeroes, to bound its time; at least the granularity;
+                                     * 0: no limit */
     uint32_t slow_call;             /* milliseconds: the log has lines about an operation that takes
                                      * longer, while it runs and at its end; default 5000; 0:
                                      * none */
-    uint32_t rotation_rate;         /* a minute, 1025 to 65534, for systems that treat rotating
-                                     * disks in another way; 0 or 1: the medium does not rotate */
+    uint32_t rotation_rate;         /* rotations a minute, 1025 to 65534, for systems that treat
+                                     * rotating disks in another way; 0 or 1: the medium does not
+                                     * rotate */
     char vendor_id[9];              /* printable ASCII, at most 8 characters; empty: "WinSpd".
                                      * Initiators see this and the rotation rate over iSCSI; the
                                      * other doors' protocols have no place for them */
@@ -151,8 +154,9 @@ typedef struct spd_params {
     { sizeof(spd_params), {0}, 0, 512, 0, 0, 0, SPD_CACHE, 0, "WinSpd Disk", "1.0", 0, 0, {0}, \
         0, 0, 5000, 0, "", {0}, 0, 0 }
 
-/* The same as a function: fills in the defaults of the first size bytes. size is sizeof(spd_params)
- * of the header with which the program was built; params->size is set to it. */
+/* A function with the effect of SPD_PARAMS_INIT: fills in the defaults of the first size bytes.
+ * size is sizeof(spd_params) of the header with which the program was built; params->size is set to
+ * it. */
 SPD_API void SPD_CALL spd_params_init(spd_params *params, size_t size);
 
 /*
@@ -180,11 +184,11 @@ SPD_API void SPD_CALL spd_inbox_submit(spd_device *device, spd_request *request)
  * the request as submit would; any number of threads may call at once. An aborted request comes,
  * too, and must be completed. NULL: the inbox has ended, and is empty. */
 SPD_API spd_request *SPD_CALL spd_inbox_take(spd_inbox *inbox);
-/* No more requests will come, since spd_unit_wait() has returned for all units of the inbox: takers
- * return. Call it after that, as the last flush is a request as well. */
+/* No more requests will come: takers return. Call it after spd_unit_wait() has returned for all
+ * units of the inbox, as the last flush is a request as well. */
 SPD_API void SPD_CALL spd_inbox_end(spd_inbox *inbox);
-/* Ends it, waits until no thread is in spd_inbox_take(), and frees it; NULL does nothing. Its units
- * have been deleted, and no thread takes from it any more. */
+/* Ends the inbox, waits until no thread is in spd_inbox_take(), and frees the inbox; NULL does
+ * nothing. Its units have been deleted, and no thread begins to take from it any more. */
 SPD_API void SPD_CALL spd_inbox_delete(spd_inbox *inbox);
 
 /*
@@ -220,16 +224,16 @@ SPD_API int SPD_CALL spd_unit_create(const char *device_name, const spd_params *
 SPD_API int SPD_CALL spd_unit_add_door(spd_unit *unit, const char *device_name);
 
 /* Starts the doors and `threads` dispatcher threads, at most 1024. 0 means eight, or one per usable
- * CPU if there are more, and a further one, which no initiator gets beside all of those. A device
- * that never blocks or is asynchronous has no such threads. Initiators take turns on them.
- * Operations may be called before this returns. After STATE (it was started or shut down before),
- * and after THREADS for too many, the unit stays unchanged. After any other error the unit has
- * stopped and can only be deleted. */
+ * CPU if there are more CPUs, and a further thread. No initiator gets this further thread in
+ * addition to all the others. A device that never blocks or is asynchronous has no such threads.
+ * Initiators take turns on them. Operations may be called before this returns. After STATE (it was
+ * started or shut down before), and after THREADS for too many, the unit stays unchanged. After any
+ * other error the unit has stopped and can only be deleted. */
 SPD_API int SPD_CALL spd_unit_start(spd_unit *unit, uint32_t threads);
 
 /* Stops the doors: no new commands from now on. Waiting requests are aborted, and spd_unit_wait()
- * waits for those that the device has. Returns at once; it is safe to call it twice, and from an
- * operation. Do not call it from a signal handler (see spd_unit_shutdown_on_signal). */
+ * waits for the requests that the device has. Returns at once; it is safe to call it twice, and
+ * from an operation. Do not call it from a signal handler (see spd_unit_shutdown_on_signal). */
 SPD_API void SPD_CALL spd_unit_shutdown(spd_unit *unit);
 
 /* Waits until the unit was shut down and all its threads have ended. Last of all, with SPD_CACHE
@@ -242,9 +246,9 @@ SPD_API int SPD_CALL spd_unit_wait(spd_unit *unit);
 
 /* Waits as spd_unit_wait() does, but after the shutdown for at most so many seconds.
  * SPD_ERROR_HANGS: the device has not ended some operations; the detail names the oldest. The unit
- * stays unchanged, so the program may wait again. Otherwise it should end at once
- * (_Exit), since spd_unit_delete() would wait. The last flush is called on a thread of the library;
- * SPD_ERROR_THREADS when that cannot be made. */
+ * stays unchanged, so the program may wait again. Otherwise the program should end at once (_Exit),
+ * since spd_unit_delete() would wait. The last flush is called on a thread of the library;
+ * SPD_ERROR_THREADS: the system made no such thread. */
 SPD_API int SPD_CALL spd_unit_wait_for(spd_unit *unit, uint32_t seconds);
 
 /* Shuts down, waits and frees; NULL does nothing. Takes back spd_unit_shutdown_on_signal(). Not
@@ -253,14 +257,15 @@ SPD_API int SPD_CALL spd_unit_wait_for(spd_unit *unit, uint32_t seconds);
 SPD_API void SPD_CALL spd_unit_delete(spd_unit *unit);
 
 /* From now on SIGINT, SIGTERM and SIGHUP (console events on Windows) shut this unit down, and all
- * other units of the process for which it was called. After such a signal, a call shuts its unit
- * down at once. A SIGINT or SIGTERM that comes a second later, or after that, has its former
- * effect, so that a device that hangs can still be ended. Two at once, as timeout(1) sends them,
- * count once. Further SIGHUPs have no effect, since a terminal that closes sends several. SIGHUP is
- * left alone if it is ignored, as under nohup(1). SIGPIPE is ignored: a reader that has gone must
- * not end a disk before its last flush. NULL takes it back for all units and restores the handlers.
- * If one of these signals has come, later ones act as if it were still on, since others of its kind
- * may come while the program ends. In a child of fork() signals act as they did before. */
+ * other units of the process for which this function was called. After such a signal, a call shuts
+ * its unit down at once. A SIGINT or SIGTERM that comes a second later, or after that, has its
+ * former effect, so that a device that hangs can still be ended. Two at once, as timeout(1) sends
+ * them, count once. Further SIGHUPs have no effect, since a terminal that closes sends several.
+ * SIGHUP is left alone if it is ignored, as under nohup(1). SIGPIPE is ignored: a reader that has
+ * gone must not end a disk before its last flush. NULL ends this for all units and restores the
+ * handlers. But after one of these signals, later signals act as before this call, since others of
+ * the kind may come while the program ends. In a child of fork() signals act as they did
+ * before. */
 SPD_API int SPD_CALL spd_unit_shutdown_on_signal(spd_unit *unit);
 
 /* Copies the first params->size bytes of the effective parameters, with defaults filled in and the
@@ -341,7 +346,7 @@ SPD_API int SPD_CALL spd_unit_operation_statistics(const spd_unit *unit, spd_ope
 typedef void (SPD_CALL *spd_log_function)(void *context, int level, const char *text);
 SPD_API void SPD_CALL spd_log_set(spd_log_function function, void *context);
 
-/* Writes a line of the program beside the library's own: a device that fails may say why. level is
+/* Writes a line of the program into the log, such as the reason for which a device fails. level is
  * that of spd_log_set(). text may be anything; at most 1023 bytes of it are made fit to print. Ten
  * lines may come at once, and then one each ten seconds, since initiators can make a device fail. A
  * line counts those that were left out. Any thread; never waits. */
@@ -350,9 +355,9 @@ SPD_API void SPD_CALL spd_log_line(int level, const char *text);
 /* A version-5 (name-based, RFC 4122 4.3) GUID of any text: the same text gives the same GUID, in
  * every version of this library. */
 SPD_API void SPD_CALL spd_guid_from_name(const char *name, uint8_t guid[16]);
-/* The text of a GUID to bytes and back. "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx" is read in either
- * case; 0 or SPD_ERROR_TEXT, which leaves guid untouched. It is written in lower case, with a
- * NUL. */
+/* The text of a GUID to bytes and back. spd_guid_parse() reads
+ * "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx" in either case; 0 or SPD_ERROR_TEXT, which leaves guid
+ * untouched. spd_guid_format() writes it in lower case, with a NUL. */
 SPD_API int SPD_CALL spd_guid_parse(const char *text, uint8_t guid[16]);
 SPD_API void SPD_CALL spd_guid_format(const uint8_t guid[16], char text[37]);
 
