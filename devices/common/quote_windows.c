@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* cmd and PowerShell agree on double quotes only. Within them the program's own start-up
- * code takes a backslash as itself, unless a double quote follows it. A name has neither '"' nor
+/* cmd and PowerShell agree on double quotes only. Within double quotes the program's start-up code
+ * keeps a backslash, unless a double quote follows the backslash. A name has neither '"' nor
  * control characters, which Windows refuses in names of files and pipes. */
 
 #include "quote.h"

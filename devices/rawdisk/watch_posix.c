@@ -17,7 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The kernel reports a deletion a moment before the name is gone: it is looked at twice. */
+/* The kernel reports a deletion a moment before the name is gone, so the path is looked at
+ * twice. */
 enum { LOOK_MS = 10000, LOOK_AGAIN_MS = 100 };
 
 struct watch {

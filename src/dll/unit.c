@@ -71,8 +71,8 @@ static bool params_are_valid(const SPD_STORAGE_UNIT_PARAMS *params)
         SPD_IOCTL_PARAMS_UNMAP_GRANULARITY(params) <= UINT32_MAX / params->BlockLength;
 }
 
-/* The original serves such a unit on a pipe. Only the driver refuses it, and the program may run
- * there next. */
+/* The original serves such a unit on a pipe. The driver refuses such a unit, and the program may
+ * run on the driver next. */
 static void warn_of_zero_guid(const struct dll_unit *unit)
 {
     static const GUID zero;
@@ -84,8 +84,8 @@ static void warn_of_zero_guid(const struct dll_unit *unit)
         "its own", spd_unit_door_uri(unit->spd, 0));
 }
 
-/* They work together, as far as the older one goes. The driver logs it as well, if it knows of
- * versions. */
+/* Driver and DLL work together as the older of them does. The driver logs the difference as well,
+ * if it knows of versions. */
 static void warn_of_version(const struct dll_unit *unit)
 {
     static WCHAR text[] =

@@ -29,8 +29,8 @@ static DWORD start_allowed(const struct launch_request *request, struct instance
     return instance_start(start);
 }
 
-/* The descriptor of the class as it is now. It judges a client that asks for an instance which is
- * not there, or not yet. */
+/* The present descriptor of the class. It judges a client that asks for an instance which is not
+ * there, or not yet. */
 static DWORD class_security(
     const wchar_t *class_name, struct class_values *values, PSECURITY_DESCRIPTOR *security)
 {
@@ -39,7 +39,7 @@ static DWORD class_security(
     return error ? error : read;
 }
 
-/* Its name becomes part of lines: of logs, and of launchctl's list. */
+/* The instance's name becomes part of lines in logs and in launchctl's list. */
 static bool is_one_line(const char16_t *name)
 {
     while (*name >= 0x20 && *name != 0x7f)

@@ -29,7 +29,8 @@ static DWORD final_path(const wchar_t *name, wchar_t path[PATH_ROOM])
     return error;
 }
 
-/* A folder's entry describes a file that cannot be opened. It does not resolve a link. */
+/* If a file cannot be opened, the folder's entry describes it. The entry does not resolve a
+ * link. */
 static DWORD path_by_folder(const wchar_t *name, wchar_t path[PATH_ROOM])
 {
     WIN32_FIND_DATAW entry;
@@ -47,7 +48,7 @@ static DWORD path_by_folder(const wchar_t *name, wchar_t path[PATH_ROOM])
     folder = _wcsdup(name);
     if (!folder)
         return ERROR_NOT_ENOUGH_MEMORY;
-    /* With its backslash: C: alone is the current folder there. */
+    /* With the backslash, since C: alone is the current folder of the drive. */
     folder[slash - name + 1] = L'\0';
     error = final_path(folder, path);
     free(folder);

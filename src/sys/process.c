@@ -5,8 +5,8 @@
  * Processes that own or serve units, and the bounds on their pending requests. A process is known
  * by its object, to which its record holds a reference, so a reused id means nothing.
  *
- * Each pended request is an IRP with a system buffer of non-paged memory. The record counts both,
- * so that no program takes all of that memory, or makes lists of requests long.
+ * Each pended request is an IRP with a system buffer of non-paged memory. The record counts
+ * requests and bytes, so that no program takes all of this memory, or makes lists of requests long.
  */
 
 #include "sys.h"

@@ -22,7 +22,7 @@ SUITE = "bookworm"
 # compiler: gcc would be half of the machine.
 PACKAGES = ["systemd", "libgnutls30", "libisal2", "libiscsi7", "libseccomp-dev", "tcc", "libc6-dev",
             "pkg-config", "libiscsi-bin", "python3"]
-# For the size of the cache. It must not hold for packages that tests install.
+# For the size of the cache. The setting must not hold for packages that tests install.
 LEAVE_OUT = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"]
 TOOLS = ["mmdebstrap", "unshare", "nsenter", "chroot"]
 BOOT = r"""

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""The NuGet package: what is in it, and that others can install and use it."""
+"""The NuGet package has the right files, and others can install and use it."""
 
 import os
 import re

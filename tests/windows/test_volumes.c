@@ -180,13 +180,14 @@ static void ntfs(void)
     holds_what_was_copied("ntfs", 1, TRUE);
 }
 
-/* Not every edition formats it. Its smallest volume grew to some GiB; the image is sparse. */
+/* Not every edition of Windows formats ReFS. The smallest volume of ReFS grew to some GiB; the
+ * image is sparse. */
 static void refs(void)
 {
     holds_what_was_copied("refs", 8, FALSE);
 }
 
-/* None of the four may differ, or a disk of somebody else would be formatted. */
+/* If one of the four values differs, the disk is somebody else's and must not be formatted. */
 static void no_other_disk_is_taken(void)
 {
     struct disk_identity found, other;
