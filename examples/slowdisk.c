@@ -1,35 +1,63 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* A disk that answers after 5 ms, however many requests are on their way, and has a bad block. */
+/* A disk that answers after 5 ms, or so many as the second argument says, however many requests are
+ * on their way, and has a bad block. An aborted request ends at once. */
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include <spd/spd.h>
 
-enum { BLOCK = 4096, BLOCKS = 4096, BAD_BLOCK = 4000, DELAY_NS = 5000000 };
+enum { BLOCK = 4096, BLOCKS = 4096, BAD_BLOCK = 4000 };
 
 static char memory[BLOCKS][BLOCK];
+static long delay_ms = 5;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t arrived = PTHREAD_COND_INITIALIZER;
-static spd_request *oldest, *newest; /* linked by their contexts */
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static spd_request *arrived, *due; /* lists of requests, linked by their contexts */
 static bool stopping;
 
 /* The door's thread: note the request and return at once. */
 static void slow_submit(spd_device *device, spd_request *request)
 {
     pthread_mutex_lock(&lock);
-    if (oldest)
-        spd_request_set_context(newest, request);
-    else
-        oldest = request;
-    newest = request;
-    pthread_cond_signal(&arrived);
+    spd_request_set_context(request, arrived);
+    arrived = request;
+    pthread_cond_signal(&changed);
     pthread_mutex_unlock(&lock);
+}
+
+static bool take(spd_request **list, spd_request *request)
+{
+    spd_request *before = NULL, *each = *list;
+
+    while (each && each != request) {
+        before = each;
+        each = spd_request_context(each);
+    }
+    if (each && before)
+        spd_request_set_context(before, spd_request_context(each));
+    else if (each)
+        *list = spd_request_context(each);
+    return each;
+}
+
+/* Nobody waits for the answer any more. The worker may be at it, and ends it then. */
+static void slow_abort(spd_device *device, spd_request *request)
+{
+    bool found;
+
+    pthread_mutex_lock(&lock);
+    found = take(&arrived, request) || take(&due, request);
+    pthread_mutex_unlock(&lock);
+    if (found)
+        spd_request_complete(request, NULL);
 }
 
 static void transfer(spd_request *request)
@@ -62,34 +90,45 @@ static void finish(spd_request *request)
     spd_request_complete(request, &status);
 }
 
-/* Every 5 ms, ends all that arrived before the last time it looked. */
+static void wait_delay(void)
+{
+    struct timespec end;
+
+    timespec_get(&end, TIME_UTC);
+    end.tv_sec += delay_ms / 1000;
+    end.tv_nsec += delay_ms % 1000 * 1000000;
+    if (end.tv_nsec >= 1000000000) {
+        end.tv_sec++;
+        end.tv_nsec -= 1000000000;
+    }
+    while (!stopping && pthread_cond_timedwait(&changed, &lock, &end) != ETIMEDOUT)
+        ;
+}
+
+/* After each delay, ends all that arrived before it. */
 static void *worker(void *unused)
 {
     pthread_mutex_lock(&lock);
-    for (;;) {
+    while (!stopping) {
         spd_request *request;
 
-        while (!oldest && !stopping)
-            pthread_cond_wait(&arrived, &lock);
-        if (!oldest)
-            break;
-        request = oldest;
-        spd_request_set_context(newest, NULL);
-        oldest = NULL;
-        pthread_mutex_unlock(&lock);
-        nanosleep(&(struct timespec){.tv_nsec = DELAY_NS}, NULL);
-        while (request) {
-            spd_request *next = spd_request_context(request);
+        while (!arrived && !stopping)
+            pthread_cond_wait(&changed, &lock);
+        due = arrived;
+        arrived = NULL;
+        wait_delay();
+        while ((request = due)) {
+            due = spd_request_context(request);
+            pthread_mutex_unlock(&lock);
             finish(request);
-            request = next;
+            pthread_mutex_lock(&lock);
         }
-        pthread_mutex_lock(&lock);
     }
     pthread_mutex_unlock(&lock);
     return NULL;
 }
 
-static const spd_ops ops = {sizeof ops, .submit = slow_submit};
+static const spd_ops ops = {sizeof ops, .submit = slow_submit, .abort = slow_abort};
 
 static int serve(const char *name)
 {
@@ -118,12 +157,14 @@ int main(int argc, char **argv)
     pthread_t thread;
     int error;
 
+    if (argc > 2)
+        delay_ms = strtol(argv[2], NULL, 10);
     if (pthread_create(&thread, NULL, worker, NULL) != 0)
         return 1;
     error = serve(argc > 1 ? argv[1] : "iscsi://127.0.0.1:0/iqn.2026-01.org.example:slow");
     pthread_mutex_lock(&lock);
     stopping = true;
-    pthread_cond_signal(&arrived);
+    pthread_cond_signal(&changed);
     pthread_mutex_unlock(&lock);
     pthread_join(thread, NULL);
     return error != 0;

@@ -2,9 +2,14 @@
 # Copyright (c) 2026, the WinSpd authors
 """doc/tutorial.md and the examples: what a reader would do, with what make install installs."""
 
+import fcntl
 import os
 import re
+import socket
+import struct
 import subprocess
+import termios
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -80,6 +85,22 @@ def asynchronous_example_is_a_disk_with_a_bad_block():
         qemu_io(server.url, f"read {3999 * 4096} 4096")
 
 
+def asynchronous_example_ends_aborted_requests_at_once():
+    """It would answer in an hour, so only the abort can end the request and the disk."""
+    binary, environment = built("slowdisk", TOP / "examples/slowdisk.c", "-D_GNU_SOURCE",
+                                "-pthread")
+    with Server(binary, "unix:" + path("slow"), str(3600 * 1000), env=environment):
+        stream = socket.socket(socket.AF_UNIX)
+        stream.connect(path("slow"))
+        stream.sendall(struct.pack("<QB7xQI20x", 1, 1, 0, 1))  # a read of block 0
+        unread = bytearray(4)
+        deadline = time.monotonic() + TIMEOUT
+        while not fcntl.ioctl(stream, termios.TIOCOUTQ, unread) and any(unread):
+            check(time.monotonic() < deadline, "the disk does not read its socket")
+            time.sleep(0.01)
+    stream.close()
+
+
 def example_with_queues_is_a_file():
     """Two initiators at once are on a queue each."""
     example = TOP / "examples/uringdisk.c"
@@ -131,4 +152,5 @@ def product_has_the_options_and_manners_of_rawdisk():
 
 TESTS = [quoted_code_is_the_example, tutorial_builds_and_is_a_disk,
          product_has_the_options_and_manners_of_rawdisk,
-         asynchronous_example_is_a_disk_with_a_bad_block, example_with_queues_is_a_file]
+         asynchronous_example_is_a_disk_with_a_bad_block,
+         asynchronous_example_ends_aborted_requests_at_once, example_with_queues_is_a_file]
