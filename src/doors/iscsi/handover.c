@@ -9,8 +9,10 @@
 #include "doors/iscsi/connection.h"
 #include "doors/iscsi/list.h"
 #include "doors/iscsi/login.h"
+#include "doors/iscsi/pdu.h"
 #include "doors/iscsi/peer.h"
 #include "doors/iscsi/portal.h"
+#include "doors/iscsi/refusal.h"
 #include "doors/iscsi/roster.h"
 #include "doors/iscsi/send.h"
 #include "doors/iscsi/share.h"
@@ -48,9 +50,10 @@ void iscsi_handover_send(struct iscsi_portal *portal)
     }
 }
 
-/* The loop has no room for it, and never knew it. */
+/* The loop has no room for it, and never knew it, so the initiator gets no response. */
 static void discard(struct iscsi_connection *c)
 {
+    iscsi_refusal_report(c, LOGIN_OUT_OF_RESOURCES, "the thread of its session has no memory");
     if (c->peer)
         iscsi_peer_leave(c->peer);
     iscsi_roster_leave(c->entry);

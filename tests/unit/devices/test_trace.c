@@ -226,6 +226,38 @@ static void what_a_device_does_not_have_is_not_traced(void **state)
     assert_null(ops->unmap);
 }
 
+static void begin_thread(spd_device *device)
+{
+    *(int *)device->context += 1;
+}
+
+static void end_thread(spd_device *device)
+{
+    *(int *)device->context += 10;
+}
+
+static void threads_of_the_device_below_begin_and_end(void **state)
+{
+    struct sink sink = {.fd = -1};
+    const spd_ops with = {.size = sizeof with, .read = fake_read, .thread_begin = begin_thread,
+        .thread_end = end_thread};
+    const spd_ops without = {.size = sizeof without, .read = fake_read};
+    struct trace trace;
+    int told = 0;
+
+    (void)state;
+    trace_init(&trace, &(spd_device){ &with, &told }, 0, "rawdisk", &sink);
+    trace.ops.thread_begin(&trace.device);
+    assert_int_equal(told, 1);
+    trace.ops.thread_end(&trace.device);
+    assert_int_equal(told, 11);
+    trace_init(&trace, &(spd_device){ &without, NULL }, 0, "rawdisk", &sink);
+    if (trace.ops.thread_begin)
+        trace.ops.thread_begin(&trace.device);
+    if (trace.ops.thread_end)
+        trace.ops.thread_end(&trace.device);
+}
+
 /* Two disks of a process, each below a trace and with a log of its own. */
 
 struct traced {
@@ -340,6 +372,7 @@ int main(void)
         cmocka_unit_test(mask_chooses_kinds),
         cmocka_unit_test(an_error_that_is_returned_is_no_good_status),
         cmocka_unit_test(what_a_device_does_not_have_is_not_traced),
+        cmocka_unit_test(threads_of_the_device_below_begin_and_end),
         cmocka_unit_test(units_have_a_trace_each_of_either_kind),
         cmocka_unit_test(percentile_is_the_upper_end_of_its_bucket),
     };
