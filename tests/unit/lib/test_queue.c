@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "alone.h"
-#include "filter.h"
+#include "lib/unit.h"
 #include "test_device.h"
 
 enum { QUEUES = 2, COMMANDS = 200, KEPT_MAX = 256 };
@@ -46,6 +46,7 @@ static struct lane *lanes[SPD_QUEUES_MAX];
 static _Atomic unsigned begun, ended, elsewhere, flushes, aborts, bad_areas, waiting_in_submit;
 static atomic_bool hold, gate_shut;
 static bool watches;
+static uint32_t area_size; /* of a request, if the device uses all of it */
 static _Thread_local char me;
 static int begin_error;
 static uint32_t failing_queue;
@@ -102,6 +103,7 @@ static void note(struct lane *lane, spd_request *request)
     atomic_fetch_add(&elsewhere, !is_of(lane));
     atomic_fetch_add(&flushes, spd_request_operation(request) == SPD_FLUSH);
     assert_int_equal(spd_request_buffer_kind(request), SPD_BUFFER_OF_DOOR);
+    memset(mark, 0x11, area_size);
     mark->lba = spd_request_lba(request);
     mark->operation = spd_request_operation(request);
     if (mark->operation == SPD_WRITE) {
@@ -184,6 +186,7 @@ static spd_ops many_ops = {
 static void reset(bool with_descriptor)
 {
     watches = with_descriptor;
+    area_size = 0;
     begin_error = 0;
     memset(lanes, 0, sizeof lanes);
     atomic_store(&begun, 0);
@@ -468,23 +471,81 @@ static void queues_that_cannot_be_are_refused(void **state)
     assert_int_equal(create(&ops, 0), SPD_ERROR_OPS);
 }
 
+/* The sanitizer sees what is written behind an area. */
+static void the_memory_of_a_command_serves_units_with_areas_of_any_size(void **state)
+{
+    static const uint32_t sizes[] = { 100, 10000, 1000 };
+    spd_params params = params_with(1);
+    spd_ops ops = many_ops;
+    spd_unit *unit;
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        reset(true);
+        ops.request_size = area_size = sizes[i];
+        unit = test_unit_on(&(spd_device){ &ops, NULL }, &params, 0);
+        start_writes(unit, 0, 1, 1);
+        wait_writes(0, 1);
+        end(unit, 1);
+        commands[0] = (struct loop_command){ .request = commands[0].request };
+    }
+    free_commands();
+}
+
+static void a_request_that_is_not_handed_over_gives_its_list_back(void **state)
+{
+    const uint8_t write[16] = { 0x8a, [13] = LOOP_VECS };
+    spd_unit *unit;
+
+    (void)state;
+    reset(true);
+    atomic_store(&gate_shut, true);
+    unit = begin(1);
+    start_writes(unit, 0, 1, 1);
+    while (!atomic_load(&waiting_in_submit))
+        os_yield();
+    commands[1].vec_count = LOOP_VECS;
+    for (unsigned i = 0; i < LOOP_VECS; i++)
+        commands[1].vec[i] = (struct scsi_vec){ blocks[i], TEST_BLOCK };
+    assert_true(loop_start(loop_door_of(unit), &commands[1], write, sizeof write, SCSI_DATA_OUT,
+        LOOP_VECS * TEST_BLOCK));
+    assert_false(loop_cancel(&commands[1]));
+    atomic_store(&gate_shut, false);
+    loop_wait(&commands[1]);
+    wait_writes(0, 1);
+    assert_int_equal(unit->lists.in_use, 0);
+    free_commands();
+    end(unit, 1);
+}
+
 /* A filter with areas of its own above the device. */
+enum { ABOVE_QUEUE = 100, ABOVE_REQUEST = 20 };
 struct above {
     spd_device device, below;
     spd_ops ops;
-    _Atomic unsigned batches;
+    _Atomic unsigned batches, spoilt;
 };
+
+static bool is_full(const unsigned char *area, unsigned size)
+{
+    while (size && area[size - 1] == 0xff)
+        size--;
+    return !size;
+}
 
 static int above_begin(spd_device *device, spd_queue *queue)
 {
     struct above *above = device->context;
 
-    memset(spd_queue_area(queue, device), 0xff, 100);
+    memset(spd_queue_area(queue, device), 0xff, ABOVE_QUEUE);
     return spd_device_queue_begin(&above->below, queue);
 }
 
 static void above_end(spd_device *device, spd_queue *queue)
 {
+    struct above *above = device->context;
+
+    above->spoilt += !is_full(spd_queue_area(queue, device), ABOVE_QUEUE);
     spd_device_queue_end(&((struct above *)device->context)->below, queue);
 }
 
@@ -501,8 +562,15 @@ static void above_submit_many(
     (void)queue;
     above->batches++;
     for (uint32_t i = 0; i < count; i++)
-        memset(spd_request_area(requests[i]), 0xff, 20);
+        memset(spd_request_area(requests[i]), 0xff, ABOVE_REQUEST);
     spd_requests_pass(requests, count, &above->below);
+}
+
+static void above_returned(spd_device *device, spd_request *request, const spd_status *status)
+{
+    ((struct above *)device->context)->spoilt +=
+        !is_full(spd_request_area(request), ABOVE_REQUEST);
+    spd_request_complete(request, status);
 }
 
 static void a_filter_has_areas_of_its_own(void **state)
@@ -510,8 +578,8 @@ static void a_filter_has_areas_of_its_own(void **state)
     struct above above = {
         .ops = {
             .size = sizeof above.ops, .queue_begin = above_begin, .queue_end = above_end,
-            .submit_many = above_submit_many, .poll = above_poll, .queue_size = 100,
-            .request_size = 20,
+            .submit_many = above_submit_many, .returned = above_returned, .poll = above_poll,
+            .queue_size = ABOVE_QUEUE, .request_size = ABOVE_REQUEST,
         },
         .below = { &many_ops, NULL },
     };
@@ -530,6 +598,7 @@ static void a_filter_has_areas_of_its_own(void **state)
     assert_int_equal(above.batches, lanes[0]->calls + lanes[1]->calls);
     free_commands();
     end(unit, QUEUES);
+    assert_int_equal(above.spoilt, 0);
 }
 
 static void a_filter_does_without_queues_where_the_device_does(void **state)
@@ -580,6 +649,8 @@ int main(void)
         cmocka_unit_test(bound_queues_know_their_cpus),
         cmocka_unit_test(a_device_with_submit_alone_may_have_queues),
         cmocka_unit_test(queues_that_cannot_be_are_refused),
+        cmocka_unit_test(the_memory_of_a_command_serves_units_with_areas_of_any_size),
+        cmocka_unit_test(a_request_that_is_not_handed_over_gives_its_list_back),
         cmocka_unit_test(a_filter_has_areas_of_its_own),
         cmocka_unit_test(a_filter_does_without_queues_where_the_device_does),
         cmocka_unit_test(misuse_is_noticed),
