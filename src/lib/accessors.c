@@ -7,6 +7,11 @@
 
 #include "lib/unit.h"
 
+static uint32_t holder_of(const spd_request *request)
+{
+    return atomic_load_explicit(&request->holder, memory_order_relaxed);
+}
+
 spd_operation spd_request_operation(const spd_request *request)
 {
     SPD_NEEDS(request);
@@ -76,7 +81,7 @@ void *spd_request_area(const spd_request *request)
     uint32_t own;
 
     SPD_NEEDS(request);
-    device = request->frames[atomic_load(&request->level)].device;
+    device = request->frames[holder_of(request)].device;
     own = SPD_HAS(device, request_size) ? device->ops->request_size : 0;
     return own ? (char *)request->area + (request->unit->ops.request_size - own) : NULL;
 }
@@ -90,11 +95,13 @@ int spd_request_is_aborted(const spd_request *request)
 void spd_request_set_context(spd_request *request, void *context)
 {
     SPD_NEEDS(request);
-    request->frames[atomic_load(&request->level)].context = context;
+    atomic_store_explicit(
+        &request->frames[holder_of(request)].context, context, memory_order_release);
 }
 
 void *spd_request_context(const spd_request *request)
 {
     SPD_NEEDS(request);
-    return request->frames[atomic_load(&request->level)].context;
+    return atomic_load_explicit(
+        &request->frames[holder_of(request)].context, memory_order_acquire);
 }

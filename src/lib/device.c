@@ -247,8 +247,9 @@ static bool perform_simple(
 bool spd_device_begin_handing(struct spd_request *request)
 {
     request->frames[0].device = &request->unit->device;
-    request->frames[0].context = NULL;
+    atomic_store_explicit(&request->frames[0].context, NULL, memory_order_relaxed);
     atomic_store_explicit(&request->level, 0, memory_order_relaxed);
+    atomic_store_explicit(&request->holder, 0, memory_order_relaxed);
     request->started = os_now_ns();
     atomic_store(&request->state, SPD_REQUEST_SUBMITTING);
     if (!atomic_load(&request->aborted))

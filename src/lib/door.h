@@ -64,7 +64,7 @@ struct spd_held {
 /* A device of a stack that has a request, or has passed it on. */
 struct spd_frame {
     spd_device *device;
-    void *context;
+    void *_Atomic context; /* abort may ask for it while the device sets it */
     _Atomic uint32_t state; /* as spd_request.state, which is that of the first */
 };
 
@@ -93,6 +93,8 @@ struct spd_request {
     void *op_vec_borrowed; /* a longer scatter list, of unit->lists */
     struct spd_frame frames[1 + SPD_FILTERS_MAX]; /* device.c */
     _Atomic uint32_t level; /* the frame of the device that has it */
+    _Atomic uint32_t holder; /* the same for questions of devices: it stays while an aborted request
+                              * is held out to the device below, which does not get it */
     spd_status returned;    /* with which the device below has ended it */
     uint64_t started; /* ns, when the device was called */
     struct spd_call *call; /* watch.h: asynchronous devices */

@@ -13,7 +13,8 @@
  * hands it over, or tells of its abort, the completion is only noted, and that thread goes on. The
  * thread that tells of an abort reads the level without a lock, so the order counts: a frame is
  * pushed before `aborted` is read, and `aborted` is set before the level is read. Either the
- * request is not passed on, or the thread finds its new device.
+ * request is not passed on, or the thread finds its new device. In the first case the device above
+ * may be in its abort just then, and finds its own context by `holder`.
  */
 
 #include <stdatomic.h>
@@ -152,6 +153,7 @@ void spd_request_return(struct spd_request *request, uint32_t level)
     spd_device *device = request->frames[level - 1].device;
     struct spd_unit *outer;
 
+    atomic_store_explicit(&request->holder, level - 1, memory_order_relaxed);
     atomic_store(&request->level, level - 1);
     outer = spd_enter_device(request->unit);
     if (SPD_HAS(device, returned))
@@ -242,11 +244,13 @@ static bool hand_below(const struct passing *passing, spd_device *below)
     struct spd_frame *frame = &request->frames[passing->level];
 
     frame->device = below;
-    frame->context = NULL;
+    atomic_store_explicit(&frame->context, NULL, memory_order_relaxed);
     atomic_store(&frame->state, SPD_REQUEST_SUBMITTING);
     atomic_store(&request->level, passing->level);
-    if (!atomic_load(&request->aborted))
+    if (!atomic_load(&request->aborted)) {
+        atomic_store_explicit(&request->holder, passing->level, memory_order_relaxed);
         return true;
+    }
     atomic_store(&frame->state, SPD_REQUEST_COMPLETED);
     request->returned = aborted_command;
     spd_request_return(request, passing->level);
