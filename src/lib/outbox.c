@@ -34,8 +34,8 @@ void spd_outbox_close(struct spd_outbox *outbox)
 {
     if (here != outbox)
         return;
-    send(outbox);
     here = NULL;
+    send(outbox);
 }
 
 static struct spd_parcel *parcel_for(

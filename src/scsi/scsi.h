@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "ioq/turns.h"
+#include "scsi/be.h"
 
 enum {
     SCSI_CDB_MAX = 32,             /* longest CDB; longer ones are refused */
@@ -470,7 +471,21 @@ enum scsi_step scsi_resume(struct scsi_task *task, const struct scsi_outcome *ou
 
 /* The LUN of a single-level 8-byte LUN field (SAM-5 4.7.7: peripheral or flat addressing), as the
  * number in port->luns. UINT64_MAX for any other form. */
-uint64_t scsi_lun_decode(const uint8_t lun[8]);
+static inline uint64_t scsi_lun_decode(const uint8_t lun[8])
+{
+    unsigned number;
+
+    if (be32_get(lun + 2) || be16_get(lun + 6))
+        return UINT64_MAX;
+    if (!lun[0])
+        number = lun[1]; /* peripheral device addressing, bus 0 (SAM-5 4.7.7.2) */
+    else if (lun[0] >> 6 == 1)
+        number = be16_get(lun) & 0x3fff; /* flat space addressing (SAM-5 4.7.7.3) */
+    else
+        return UINT64_MAX;
+    /* Each LUN has one form: the shorter, if both are possible. */
+    return (uint64_t)(number < 256 ? number : 0x4000 | number) << 48;
+}
 
 /* 36 lower-case characters and a NUL: the unit serial number. */
 void scsi_guid_text(const uint8_t guid[16], char text[37]);

@@ -182,19 +182,3 @@ void scsi_guid_text(const uint8_t guid[16], char text[37])
     }
     *text = '\0';
 }
-
-uint64_t scsi_lun_decode(const uint8_t lun[8])
-{
-    unsigned number;
-
-    if (be32_get(lun + 2) || be16_get(lun + 6))
-        return UINT64_MAX;
-    if (!lun[0])
-        number = lun[1]; /* peripheral device addressing, bus 0 (SAM-5 4.7.7.2) */
-    else if (lun[0] >> 6 == 1)
-        number = be16_get(lun) & 0x3fff; /* flat space addressing (SAM-5 4.7.7.3) */
-    else
-        return UINT64_MAX;
-    /* Each LUN has one form: the shorter, if both are possible. */
-    return (uint64_t)(number < 256 ? number : 0x4000 | number) << 48;
-}

@@ -3,8 +3,6 @@
 
 #include "doors/iscsi/buffers.h"
 
-#include <stdbool.h>
-
 #include "doors/iscsi/limits.h"
 #include "os/os.h"
 
@@ -22,20 +20,19 @@ uint32_t iscsi_buffer_length(uint32_t length)
     return (uint32_t)1 << (BUFFER_SHIFT + class_of(length));
 }
 
-bool iscsi_buffer_get(struct iscsi_buffer_pool *pool, uint32_t length, struct iscsi_buffer *buffer)
+struct iscsi_buffer iscsi_buffer_get(struct iscsi_buffer_pool *pool, uint32_t length)
 {
     unsigned class = class_of(length);
+    uint32_t whole = (uint32_t)1 << (BUFFER_SHIFT + class);
     void *base = pool->free[class];
 
-    buffer->length = (uint32_t)1 << (BUFFER_SHIFT + class);
     if (base) {
         pool->free[class] = *(void **)base;
-        pool->cached -= buffer->length;
+        pool->cached -= whole;
     } else {
-        base = os_pages_alloc(buffer->length);
+        base = os_pages_alloc(whole);
     }
-    buffer->base = base;
-    return base;
+    return (struct iscsi_buffer){ .base = base, .length = whole };
 }
 
 void iscsi_buffer_put(struct iscsi_buffer_pool *pool, struct iscsi_buffer *buffer)

@@ -24,9 +24,8 @@ struct iscsi_buffer {
     uint32_t length; /* its class's */
 };
 
-/* length 1..16 MiB; false when there is no memory. */
-_Bool iscsi_buffer_get(
-    struct iscsi_buffer_pool *pool, uint32_t length, struct iscsi_buffer *buffer);
+/* length 1..16 MiB; without a base when there is no memory. */
+struct iscsi_buffer iscsi_buffer_get(struct iscsi_buffer_pool *pool, uint32_t length);
 /* Does nothing when there is none; there is none afterwards. */
 void iscsi_buffer_put(struct iscsi_buffer_pool *pool, struct iscsi_buffer *buffer);
 /* The length that iscsi_buffer_get() would give. */

@@ -122,19 +122,22 @@ static bool command_map(struct spd_request *request)
     return false;
 }
 
-/* Finds the command's unit. A command for a LUN that is not there borrows another unit of the
- * target, since a request has its memory and its turns from a unit. */
-static void find_unit(struct iscsi_command *command)
+/* The command begins at its unit, whose nexus is returned. A command for a LUN that is not there
+ * borrows another unit of the target, since a request has its memory and its turns from a unit. */
+static struct iscsi_nexus *enter_unit(struct iscsi_command *command)
 {
     struct scsi_task *task = &command->request.task;
     struct iscsi_nexus *nexus = iscsi_nexus_find(command->session, command->bhs + BHS_LUN);
     struct iscsi_nexus *lender = nexus ? nexus : iscsi_nexus_first(command->session);
     struct spd_unit *unit = lender->door->base.unit;
 
-    iscsi_nexus_enter(lender, command);
+    command->nexus = lender;
     command->request.unit = unit;
     task->unit = nexus ? spd_unit_scsi(unit) : NULL;
     task->nexus = &lender->scsi;
+    lender->running++;
+    lender->windowed += command->windowed;
+    return lender;
 }
 
 void iscsi_command_start(struct iscsi_command *command)
@@ -142,8 +145,7 @@ void iscsi_command_start(struct iscsi_command *command)
     struct iscsi_nexus *nexus;
 
     command->state = COMMAND_RUNNING;
-    find_unit(command);
-    nexus = command->nexus;
+    nexus = enter_unit(command);
     /* The window has as many places as all units of the target take together. */
     if (nexus->windowed > nexus->depth) {
         iscsi_progress_turn_away(command, FAULT_FULL);
@@ -207,8 +209,7 @@ static void place(
         iscsi_command_start(command);
         return;
     }
-    command->state = COMMAND_HELD;
-    session->held[be32_get(bhs + BHS_CMD_SN) % session->depth] = command;
+    iscsi_window_hold(session, command);
     if (command->unsolicited) {
         command->want = expected;
         if (!iscsi_room_for_unsolicited(command, expected))

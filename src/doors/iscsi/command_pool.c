@@ -28,7 +28,8 @@ void iscsi_command_end(struct iscsi_command *command)
         spd_request_release(&command->request);
     if (session->connection)
         iscsi_receive_forget(&session->connection->rx, command);
-    iscsi_nexus_leave(command);
+    if (command->nexus)
+        iscsi_nexus_leave(command);
     iscsi_room_drop(command);
     session->windowed -= command->windowed;
     session->immediate -= (command->bhs[0] & ISCSI_IMMEDIATE) != 0;

@@ -42,7 +42,7 @@ void iscsi_deliver_held(struct iscsi_connection *c)
 {
     struct iscsi_session *session = c->session;
 
-    if (!session || !session->held)
+    if (!session || session->held_count == 0)
         return;
     while (c->state == CONNECTION_FULL) {
         struct iscsi_command **slot = &session->held[session->exp_cmd_sn % session->depth];
@@ -51,6 +51,7 @@ void iscsi_deliver_held(struct iscsi_connection *c)
         if (!command || (!command->aborted && iscsi_window_bars(session, command->bhs)))
             return;
         *slot = NULL;
+        session->held_count--;
         iscsi_window_advance(session, command->bhs);
         if (command->aborted) {
             iscsi_command_end(command);

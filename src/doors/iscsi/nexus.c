@@ -59,19 +59,10 @@ void iscsi_nexus_lose(struct iscsi_nexus *nexus)
     nexus->lost = true;
 }
 
-void iscsi_nexus_enter(struct iscsi_nexus *nexus, struct iscsi_command *command)
-{
-    command->nexus = nexus;
-    nexus->running++;
-    nexus->windowed += command->windowed;
-}
-
 void iscsi_nexus_leave(struct iscsi_command *command)
 {
     struct iscsi_nexus *nexus = command->nexus;
 
-    if (!nexus)
-        return;
     if (command->buffer.base && command->room == ROOM_TRANSFER)
         nexus->room -= command->buffer.length;
     if (nexus->barrier == command) {
@@ -80,7 +71,8 @@ void iscsi_nexus_leave(struct iscsi_command *command)
     }
     nexus->running--;
     nexus->windowed -= command->windowed;
-    nexus->session->portal->units_left |= nexus->door->leaving;
+    if (nexus->door->leaving)
+        nexus->session->portal->units_left = true;
     command->nexus = NULL;
 }
 

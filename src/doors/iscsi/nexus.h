@@ -44,8 +44,7 @@ void iscsi_nexus_free(struct iscsi_nexus *nexus);
 void iscsi_nexus_uncount(struct iscsi_nexus *nexus);
 /* None of the nexus's tasks can change the medium any more, and the session has ended. */
 void iscsi_nexus_lose(struct iscsi_nexus *nexus);
-/* The command has begun for the nexus's unit; and the unit is done with it. */
-void iscsi_nexus_enter(struct iscsi_nexus *nexus, struct iscsi_command *command);
+/* The unit is done with the command, which has a nexus. */
 void iscsi_nexus_leave(struct iscsi_command *command);
 
 /* The session's nexus with the unit at this LUN, a LUN field's 8 bytes; NULL: there is none, or it

@@ -34,7 +34,8 @@ static bool begin_buffered(struct iscsi_connection *c, uint32_t length)
 
     if (length == 0)
         return true;
-    if (!iscsi_buffer_get(&c->portal->pool, length, &rx->buffer)) {
+    rx->buffer = iscsi_buffer_get(&c->portal->pool, length);
+    if (!rx->buffer.base) {
         iscsi_wire_drop(c, SPD_END_NO_ROOM, "not enough memory for its data segment");
         return false;
     }
@@ -104,14 +105,13 @@ static void hold(struct iscsi_connection *c, uint32_t length)
             c, SPD_END_SHARE, "requests out of order in a session that has no room for them");
         return;
     }
-    command->state = COMMAND_HELD;
     if (length > 0) {
         /* The buffer changes its owner. */
         command->buffer = rx->buffer;
         command->room = ROOM_TRANSFER;
         rx->buffer = (struct iscsi_buffer){ 0 };
     }
-    session->held[be32_get(rx->header + BHS_CMD_SN) % session->depth] = command;
+    iscsi_window_hold(session, command);
 }
 
 /* A request whose CmdSN counts, unless it is immediate. */

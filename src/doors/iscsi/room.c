@@ -119,7 +119,8 @@ bool iscsi_room_buffer(struct iscsi_command *command, enum iscsi_room kind, uint
 
     if (command->buffer.length >= length)
         return true;
-    if (!iscsi_buffer_get(&session->portal->pool, length, &grown))
+    grown = iscsi_buffer_get(&session->portal->pool, length);
+    if (!grown.base)
         return false;
     if (command->received > 0)
         memcpy(grown.base, command->buffer.base, command->received);

@@ -60,7 +60,8 @@ struct iscsi_session {
     struct iscsi_command **chunks; /* each ISCSI_COMMANDS_CHUNK long; NULL in a discovery session */
     uint32_t command_count;  /* commands in them; more are made on demand */
     uint32_t command_most;
-    struct iscsi_command **held;    /* by CmdSN modulo depth */
+    struct iscsi_command **held;    /* requests before their turn, by CmdSN modulo depth */
+    uint32_t held_count;
     struct list free;
     struct list active;
     struct list *tags; /* SESSION_TAGS of them: active ones by a hash of their task tag */

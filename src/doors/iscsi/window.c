@@ -82,6 +82,13 @@ enum iscsi_order iscsi_window_order(const struct iscsi_session *session, const u
     return ORDER_LATER;
 }
 
+void iscsi_window_hold(struct iscsi_session *session, struct iscsi_command *command)
+{
+    command->state = COMMAND_HELD;
+    session->held[be32_get(command->bhs + BHS_CMD_SN) % session->depth] = command;
+    session->held_count++;
+}
+
 void iscsi_window_advance(struct iscsi_session *session, const uint8_t *bhs)
 {
     session->exp_cmd_sn = be32_get(bhs + BHS_CMD_SN) + 1;

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct iscsi_command;
 struct iscsi_session;
 
 /* The turn of a request by its CmdSN. */
@@ -20,6 +21,8 @@ enum iscsi_order {
 enum iscsi_order iscsi_window_order(const struct iscsi_session *session, const uint8_t *bhs);
 /* Whether the command waits for an ORDERED one, or is ORDERED and waits for others. */
 bool iscsi_window_bars(const struct iscsi_session *session, const uint8_t *bhs);
+/* Keeps a request until its turn comes: iscsi_deliver_held(). */
+void iscsi_window_hold(struct iscsi_session *session, struct iscsi_command *command);
 /* Counts a request that takes effect now. */
 void iscsi_window_advance(struct iscsi_session *session, const uint8_t *bhs);
 /* Offers as many places in the window as there is room for, before a PDU tells the initiator. */
