@@ -8,6 +8,8 @@ import re
 import textwrap
 from pathlib import Path
 
+COLUMNS = ("tgtd", "rawdisk", "memdisk")  # of processes
+
 
 def number(value):
     """Three digits that matter."""
@@ -51,6 +53,18 @@ def rate_table(results):
     return lines
 
 
+def memory_table(results):
+    columns = results["memory"]
+    if not columns:
+        return []
+    lines = ["", "Resident memory in KiB: less is better", "",
+             f"{'':20}" + "".join(f"{name:>9}" for name in COLUMNS)]
+    for row in next(iter(columns.values())):
+        cells = (columns[name][row] / 1024 if name in columns else None for name in COLUMNS)
+        lines.append(f"{row:20}" + "".join(f"{number(cell):>9}" for cell in cells))
+    return lines
+
+
 def other_table(results):
     lines = [""]
     for check in results["checks"]:
@@ -63,7 +77,8 @@ def other_table(results):
 
 def text(results):
     machine = results["machine"]
-    lines = cost_table(results) + rate_table(results) + other_table(results)
+    lines = cost_table(results) + rate_table(results) + memory_table(results)
+    lines += other_table(results)
     lines += ["", f"Median of {results['runs']} interleaved runs of {results['seconds']} s, all on"
               f" CPU {machine['cpu']}, {results['size'] >> 20} MiB in RAM. floor: the",
               "same bytes over loopback TCP without iSCSI or a disk.",
