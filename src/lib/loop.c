@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "lib/door.h"
-#include "lib/outbox.h"
 
 enum { EVENTS_MAX = 256 };
 static const uint64_t NS_PER_MS = 1000000, NS_PER_SECOND = 1000000000;
@@ -61,7 +60,10 @@ static void take_done(struct spd_loop *loop)
 
 void spd_loop_post(struct spd_loop *loop, struct spd_request *request)
 {
-    spd_outbox_post(&loop->mailbox, request);
+    if (here)
+        spd_outbox_add(&here->outbox, &loop->mailbox, request);
+    else
+        spd_outbox_post(&loop->mailbox, request);
 }
 
 void spd_loop_done(struct spd_loop *loop, struct spd_request *request)
@@ -173,25 +175,19 @@ static void settle(struct spd_loop *loop)
     } while (loop->done);
 }
 
-static void begin(struct spd_loop *loop, struct spd_outbox *outbox)
+static void end(struct spd_loop *loop)
 {
-    here = loop;
-    spd_outbox_open(outbox);
-}
-
-static void end(struct spd_outbox *outbox)
-{
-    spd_outbox_close(outbox);
+    if (loop->outbox.count)
+        spd_outbox_send(&loop->outbox);
     here = NULL;
 }
 
 void spd_loop_turn(struct spd_loop *loop, int timeout)
 {
     os_poll_event events[EVENTS_MAX];
-    struct spd_outbox outbox;
     int count;
 
-    begin(loop, &outbox);
+    here = loop;
     count = os_poller_wait(&loop->poller, events, EVENTS_MAX, patience(loop, timeout));
     loop->turn++;
     read_clock(loop);
@@ -204,17 +200,15 @@ void spd_loop_turn(struct spd_loop *loop, int timeout)
     }
     fire_timers(loop);
     settle(loop);
-    end(&outbox);
+    end(loop);
 }
 
 bool spd_loop_drain(struct spd_loop *loop)
 {
-    struct spd_outbox outbox;
-
-    begin(loop, &outbox);
+    here = loop;
     loop->ops->stop(loop);
     settle(loop);
-    end(&outbox);
+    end(loop);
     return loop->ops->is_empty(loop);
 }
 

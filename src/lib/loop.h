@@ -22,6 +22,7 @@
 #include <stdatomic.h>
 
 #include "lib/mailbox.h"
+#include "lib/outbox.h"
 #include "os/net.h"
 #include "os/os.h"
 
@@ -64,6 +65,7 @@ struct spd_loop {
     uint64_t now_ns;
     struct os_poller poller;
     struct spd_mailbox mailbox;
+    struct spd_outbox outbox; /* mail for other loops, until the turn ends */
     struct spd_loop_socket mail;
     struct spd_timer *timers;
     struct spd_request *done, **done_end; /* by spd_loop_done(), oldest first */

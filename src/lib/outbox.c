@@ -12,7 +12,7 @@
 /* The open one of this thread. */
 static _Thread_local struct spd_outbox *here __attribute__((tls_model("initial-exec")));
 
-static void send(struct spd_outbox *outbox)
+void spd_outbox_send(struct spd_outbox *outbox)
 {
     for (uint32_t i = 0; i < outbox->count; i++) {
         struct spd_parcel parcel = outbox->parcels[i];
@@ -35,7 +35,7 @@ void spd_outbox_close(struct spd_outbox *outbox)
     if (here != outbox)
         return;
     here = NULL;
-    send(outbox);
+    spd_outbox_send(outbox);
 }
 
 static struct spd_parcel *parcel_for(
@@ -47,7 +47,7 @@ static struct spd_parcel *parcel_for(
         if (parcel->to == to && parcel->unit == unit)
             return parcel;
     if (outbox->count == SPD_OUTBOX_PARCELS) {
-        send(outbox);
+        spd_outbox_send(outbox);
         parcel = outbox->parcels;
     }
     outbox->count++;
@@ -56,17 +56,21 @@ static struct spd_parcel *parcel_for(
     return parcel;
 }
 
-void spd_outbox_post(struct spd_mailbox *to, struct spd_request *request)
+void spd_outbox_add(
+    struct spd_outbox *outbox, struct spd_mailbox *to, struct spd_request *request)
 {
-    struct spd_parcel *parcel;
+    struct spd_parcel *parcel = parcel_for(outbox, to, request->unit);
 
-    if (!here) {
-        spd_mailbox_post(to, request);
-        return;
-    }
-    parcel = parcel_for(here, to, request->unit);
     request->next = parcel->newest;
     parcel->newest = request;
     if (!parcel->oldest)
         parcel->oldest = request;
+}
+
+void spd_outbox_post(struct spd_mailbox *to, struct spd_request *request)
+{
+    if (here)
+        spd_outbox_add(here, to, request);
+    else
+        spd_mailbox_post(to, request);
 }

@@ -2,9 +2,9 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * The mail that one thread has for the loops of others. An outbox that is open keeps what its
- * thread posts. When it closes, all mail for one mailbox goes out in one piece, with one wake. The
- * other thread then finds a batch, and answers it with few system calls.
+ * The mail that one thread has for the loops of others. A loop has an outbox, which keeps its mail
+ * until the turn ends. All mail for one mailbox then goes out in one piece, with one wake. The
+ * other thread finds a batch, and answers it with few system calls.
  *
  * A unit of a request that waits here cannot go away: it counts this thread in `completing`.
  */
@@ -29,11 +29,16 @@ struct spd_outbox {
     uint32_t count;
 };
 
-/* On this thread, from now on, until it closes. If another is open, that one does its work. */
+/* Uses request->next. The outbox is zeroed before its first use. */
+void spd_outbox_add(
+    struct spd_outbox *outbox, struct spd_mailbox *to, struct spd_request *request);
+void spd_outbox_send(struct spd_outbox *outbox);
+
+/* For threads without a loop: until it closes, it keeps what this thread posts. If another is open,
+ * that one does its work. */
 void spd_outbox_open(struct spd_outbox *outbox);
 void spd_outbox_close(struct spd_outbox *outbox);
-
-/* Uses request->next. Without an open outbox it is posted at once. */
+/* Without an open outbox it is posted at once. */
 void spd_outbox_post(struct spd_mailbox *to, struct spd_request *request);
 
 #endif

@@ -61,7 +61,7 @@ enum {
                                          * others wait for its room */
     ISCSI_REPLY_MAX = 65536,            /* an answer of the engine that is copied */
     ISCSI_CACHE_MAX = 64 << 20,         /* free buffers that a portal keeps for the next command */
-    ISCSI_COMMANDS_CHUNK = 16,          /* commands that a session gets memory for at a time */
+    ISCSI_COMMANDS_CHUNK = 8,           /* commands that a session gets memory for at a time */
     ISCSI_IMMEDIATE_MAX = 16,           /* immediate commands at once, beyond the command window */
     ISCSI_REPLIES_MAX = 64,             /* replies to a peer that does not read them */
     ISCSI_REPLY_BYTES_MAX = 1 << 20,    /* and their data */
