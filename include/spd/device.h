@@ -261,8 +261,8 @@ SPD_API spd_request *SPD_CALL spd_request_current(void);
  * ask now and then. */
 SPD_API int SPD_CALL spd_request_is_aborted(const spd_request *request);
 SPD_API spd_operation SPD_CALL spd_request_operation(const spd_request *request);
+/* Unmap: those of the first range. Flush: 0 blocks mean to the end of the medium. */
 SPD_API uint64_t SPD_CALL spd_request_lba(const spd_request *request);
-/* Flush: 0 means to the end of the medium. */
 SPD_API uint32_t SPD_CALL spd_request_blocks(const spd_request *request);
 /* SPD_FUA; for SPD_WRITE_ZEROES also SPD_MAY_UNMAP and SPD_FAST_ONLY. */
 SPD_API uint32_t SPD_CALL spd_request_flags(const spd_request *request);

@@ -21,13 +21,14 @@ spd_operation spd_request_operation(const spd_request *request)
 uint64_t spd_request_lba(const spd_request *request)
 {
     SPD_NEEDS(request);
-    return request->task.op.lba;
+    return request->step == SCSI_UNMAP ? request->task.op.ranges[0].lba : request->task.op.lba;
 }
 
 uint32_t spd_request_blocks(const spd_request *request)
 {
     SPD_NEEDS(request);
-    return request->task.op.blocks;
+    return request->step == SCSI_UNMAP ? request->task.op.ranges[0].blocks
+                                       : request->task.op.blocks;
 }
 
 uint32_t spd_request_flags(const spd_request *request)

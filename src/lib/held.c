@@ -11,12 +11,11 @@
 
 struct spd_held spd_held_of(const struct spd_request *request)
 {
-    const struct scsi_op *op = &request->task.op;
     spd_operation operation = spd_request_operation(request);
 
     return (struct spd_held){
         .operation = (uint8_t)operation,
-        .lba = operation == SPD_UNMAP ? op->ranges[0].lba : op->lba,
+        .lba = spd_request_lba(request),
         .since = request->started,
     };
 }

@@ -433,17 +433,21 @@ static void unmap_carries_its_ranges(void **state)
     static const uint8_t cdb[10] = { 0x42, [8] = 24 };
     static unsigned char list[24] = { 0, 22, 0, 16, [15] = 5, [19] = 3 };
     spd_params params = test_params(SPD_CACHE | SPD_UNMAP_SUPPORTED);
-    spd_unit *unit = test_unit(&device, &test_simple_ops, &params, 1);
-    struct loop_command command = { .vec = { { list, sizeof list } }, .vec_count = 1 };
+    static const spd_ops *const kinds[] = { &test_simple_ops, &test_async_ops };
 
     (void)state;
-    memset(device.disk[5], 0xff, 4 * TEST_BLOCK);
-    assert_int_equal(run_cdb(unit, &command, cdb, sizeof cdb, SCSI_DATA_OUT, sizeof list), 0);
-    assert_int_equal(device.lba, 5);
-    assert_int_equal(device.blocks, 3);
-    assert_int_equal(device.disk[7][511], 0);
-    assert_int_equal(device.disk[8][0], 0xff);
-    test_unit_end(unit, &device);
+    for (unsigned i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        spd_unit *unit = test_unit(&device, kinds[i], &params, 1);
+        struct loop_command command = { .vec = { { list, sizeof list } }, .vec_count = 1 };
+
+        memset(device.disk[5], 0xff, 4 * TEST_BLOCK);
+        assert_int_equal(run_cdb(unit, &command, cdb, sizeof cdb, SCSI_DATA_OUT, sizeof list), 0);
+        assert_int_equal(device.lba, 5);
+        assert_int_equal(device.blocks, 3);
+        assert_int_equal(device.disk[7][511], 0);
+        assert_int_equal(device.disk[8][0], 0xff);
+        test_unit_end(unit, &device);
+    }
 }
 
 static void statistics_count_what_was_done(void **state)
