@@ -164,6 +164,13 @@ static void fit_areas(spd_ops *ops, const spd_device *below)
             (ops->request_size + REQUEST_ALIGNMENT - 1) / REQUEST_ALIGNMENT * REQUEST_ALIGNMENT;
 }
 
+static bool takes_requests(const spd_ops *ops)
+{
+    const any_operation *many = operation_at(ops, offsetof(spd_ops, submit_many));
+
+    return ops->submit || (many && *many);
+}
+
 void spd_ops_fit(spd_ops *ops, const spd_device *below)
 {
     /* The operation of the filter needs that of the device below. */
@@ -196,7 +203,7 @@ void spd_ops_fit(spd_ops *ops, const spd_device *below)
     }
     if (!SPD_HAS(below, submit) && !SPD_HAS(below, submit_many))
         ops->submit = NULL;
-    if (ops->size >= offsetof(spd_ops, returned) + sizeof ops->returned && !ops->submit)
+    if (ops->size >= offsetof(spd_ops, returned) + sizeof ops->returned && !takes_requests(ops))
         ops->returned = NULL;
     if (ops->size >= offsetof(spd_ops, submits) + sizeof ops->submits)
         ops->submits &= SPD_HAS(below, submits) ? below->ops->submits : 0;
