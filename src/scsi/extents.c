@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 /*
- * GET LBA STATUS (SBC-3 5.4): which blocks have space.
+ * GET LBA STATUS (SBC-3 5.4), and the block operation like it: which blocks have space.
  *
  * Only the device knows that, and it says so by adding extents one after the other, each from the
  * end of the one before. So no device can report gaps, overlaps or blocks of another range. It may
@@ -11,7 +11,8 @@
 
 #include "scsi/internal.h"
 
-enum { START, HAVE_SCRATCH, HAVE_EXTENTS };
+/* The block operation has phases of its own. */
+enum { START, HAVE_SCRATCH, HAVE_EXTENTS, BLOCK_HAS_SCRATCH, BLOCK_HAS_EXTENTS };
 enum { HEADER = 8, DESCRIPTOR = 16, ALLOCATION_LENGTH = 10 };
 
 /* The reply is at the begin of the scratch, and the extents follow. */
@@ -46,13 +47,19 @@ bool scsi_extents_add(
     return extents->next != extents->end;
 }
 
-/* As many as the initiator has room for, and at least one. */
-static struct scsi_extents *new_extents(struct scsi_task *task)
+/* As many as the initiator has room for. */
+static uint64_t room_of(const struct scsi_task *task)
+{
+    uint64_t length = task->transfer_length;
+
+    return length < HEADER ? 0 : (length - HEADER) / DESCRIPTOR;
+}
+
+/* With room for at least one. */
+static struct scsi_extents *new_extents(struct scsi_task *task, uint64_t room)
 {
     struct scsi_extents *extents =
         (struct scsi_extents *)((uint8_t *)task->scratch + EXTENTS_AT);
-    uint64_t length = task->transfer_length;
-    uint64_t room = length < HEADER ? 0 : (length - HEADER) / DESCRIPTOR;
 
     *extents = (struct scsi_extents){
         .next = task->lba,
@@ -72,8 +79,6 @@ static enum scsi_step report(struct scsi_task *task, struct scsi_extents *extent
 {
     uint8_t *reply = task->scratch, *at = reply + HEADER;
 
-    if (!extents->count) /* nothing is known */
-        scsi_extents_add(extents, UINT64_MAX, SCSI_MAPPED);
     memset(reply, 0, SCSI_REPLY_LENGTH);
     for (uint32_t i = 0; i < extents->count;) {
         bool hole = is_hole(&extents->list[i]);
@@ -89,6 +94,27 @@ static enum scsi_step report(struct scsi_task *task, struct scsi_extents *extent
     }
     be32_put(reply, (uint32_t)(at - reply) - 4); /* PARAMETER DATA LENGTH */
     return scsi_reply(task, (uint64_t)(at - reply));
+}
+
+static enum scsi_step answer(struct scsi_task *task, struct scsi_extents *extents)
+{
+    if (!extents->count) /* nothing is known */
+        scsi_extents_add(extents, UINT64_MAX, SCSI_MAPPED);
+    if (task->phase == HAVE_SCRATCH || task->phase == HAVE_EXTENTS)
+        return report(task, extents);
+    scsi_finish(task);
+    task->reply = extents;
+    return SCSI_DONE;
+}
+
+enum scsi_step scsi_extents(struct scsi_task *task)
+{
+    uint64_t blocks = task->blocks ? task->blocks : 1;
+
+    if (!scsi_range_ok(scsi_capacity(task->unit), task->lba, blocks))
+        return scsi_fail_information(task, SCSI_LBA_OUT_OF_RANGE, task->lba);
+    task->blocks = blocks;
+    return scsi_ask(task, SCSI_SCRATCH, BLOCK_HAS_SCRATCH);
 }
 
 static enum scsi_step start(struct scsi_task *task)
@@ -111,16 +137,17 @@ enum scsi_step scsi_get_lba_status(struct scsi_task *task)
 {
     const struct scsi_unit_params *params = &task->unit->params;
     struct scsi_extents *extents;
+    bool is_block = task->phase == BLOCK_HAS_SCRATCH;
 
     if (task->phase == START)
         return start(task);
-    if (task->phase == HAVE_EXTENTS)
-        return report(task, task->op.extents);
-    extents = new_extents(task);
+    if (task->phase == HAVE_EXTENTS || task->phase == BLOCK_HAS_EXTENTS)
+        return answer(task, task->op.extents);
+    extents = new_extents(task, is_block ? EXTENTS_MAX : room_of(task));
     if (!params->unmap || !params->extents)
-        return report(task, extents);
+        return answer(task, extents);
     task->medium = true;
     task->op = (struct scsi_op){
         .lba = task->lba, .blocks = (uint32_t)task->blocks, .extents = extents };
-    return scsi_ask(task, SCSI_EXTENTS, HAVE_EXTENTS);
+    return scsi_ask(task, SCSI_EXTENTS, is_block ? BLOCK_HAS_EXTENTS : HAVE_EXTENTS);
 }

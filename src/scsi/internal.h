@@ -415,6 +415,7 @@ enum scsi_step scsi_verify(struct scsi_task *task);
 enum scsi_step scsi_pre_fetch(struct scsi_task *task);
 enum scsi_step scsi_synchronize_cache(struct scsi_task *task);
 enum scsi_step scsi_write_same(struct scsi_task *task);
+enum scsi_step scsi_extents(struct scsi_task *task); /* begins what scsi_get_lba_status() ends */
 enum scsi_step scsi_write_zeroes(struct scsi_task *task); /* begins what scsi_write_same() ends */
 enum scsi_step scsi_unmap(struct scsi_task *task);
 enum scsi_step scsi_unmap_ranges(struct scsi_task *task); /* begins what scsi_unmap() ends */

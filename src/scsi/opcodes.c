@@ -47,11 +47,13 @@ enum {
     ALWAYS = SCSI_ROW_NO_UNIT | SCSI_ROW_NO_ATTENTION | ANSWERED | ANY,
 };
 
+enum { READ_CAPACITY_16, GET_LBA_STATUS };
+
 static const struct scsi_row service_actions_in_16[] = {
-    { CDB16(0x9e, 0x10, Z8, F4, 0x00, 0x00), DATA_IN, ALLOCATION(10, 4),
+    [READ_CAPACITY_16] = { CDB16(0x9e, 0x10, Z8, F4, 0x00, 0x00), DATA_IN, ALLOCATION(10, 4),
         .flags = ANY | ANSWERED, .build = scsi_read_capacity_16 },
     /* The device may have to be asked, which can take long. */
-    { CDB16(0x9e, 0x12, F8, F4, 0x00, 0x00), DATA_IN, .flags = LOOKS,
+    [GET_LBA_STATUS] = { CDB16(0x9e, 0x12, F8, F4, 0x00, 0x00), DATA_IN, .flags = LOOKS,
         .run = scsi_get_lba_status },
 };
 
@@ -202,4 +204,6 @@ const struct scsi_block_row scsi_block_rows[SCSI_BLOCK_OPERATIONS] = {
     [SCSI_BLOCK_FLUSH] = { &scsi_rows[0x91], scsi_synchronize_cache },
     [SCSI_BLOCK_UNMAP] = { &scsi_rows[0x42], scsi_unmap_ranges, .has_list = true },
     [SCSI_BLOCK_WRITE_ZEROES] = { &scsi_rows[0x93], scsi_write_zeroes },
+    [SCSI_BLOCK_EXTENTS] = { &service_actions_in_16[GET_LBA_STATUS], scsi_extents },
+    [SCSI_BLOCK_PREFETCH] = { &scsi_rows[0x90], scsi_pre_fetch },
 };

@@ -134,6 +134,10 @@ enum scsi_block_operation {
     SCSI_BLOCK_FLUSH,        /* SYNCHRONIZE CACHE(16); 0 blocks: to the end of the medium */
     SCSI_BLOCK_UNMAP,        /* UNMAP, of any number of ranges and blocks */
     SCSI_BLOCK_WRITE_ZEROES, /* WRITE SAME(16) of zeros, of any number of blocks */
+    SCSI_BLOCK_EXTENTS,      /* GET LBA STATUS, of at least one block. The reply of a task that
+                              * ended GOOD is a struct scsi_extents; it has at least one extent, and
+                              * may end before the range does */
+    SCSI_BLOCK_PREFETCH,     /* PRE-FETCH(16); 0 blocks: to the end of the medium */
     SCSI_BLOCK_OPERATIONS,
 };
 
@@ -359,7 +363,8 @@ struct scsi_task {
     uint8_t sense_length;
     uint8_t sense[SCSI_SENSE_MAX];
     const void *reply;                 /* data-in that the engine wrote (in scratch), or NULL: then
-                                        * the data-in is in task->data */
+                                        * the data-in is in task->data. SCSI_BLOCK_EXTENTS: the
+                                        * extents, which are no data-in */
     uint64_t moved_length;             /* bytes of data-in to send (never over expected_length), or
                                         * of data-out that were used; also with CHECK CONDITION
                                         * where the command has completed */

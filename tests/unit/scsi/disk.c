@@ -262,7 +262,8 @@ static void check_done(const struct disk *disk)
     CHECK((task->status == SCSI_CHECK_CONDITION) == (task->sense_length != 0));
     CHECK(task->status == task->outcome.status);
     if (task->reply) {
-        CHECK(task->direction == SCSI_DATA_IN && task->status == SCSI_GOOD);
+        CHECK(task->direction != SCSI_DATA_OUT && task->status == SCSI_GOOD);
+        CHECK(task->direction == SCSI_DATA_IN || task->moved_length == 0);
         CHECK((const uint8_t *)task->reply >= disk->scratch);
         CHECK(task->moved_length <= (size_t)(disk->scratch + SCSI_SCRATCH_LENGTH -
             (const uint8_t *)task->reply));

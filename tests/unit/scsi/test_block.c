@@ -321,7 +321,7 @@ static void a_write_protected_unit_refuses_changes(void **state)
 
 static void what_a_unit_has_not_is_an_unknown_command(void **state)
 {
-    static const uint8_t unknown[] = { 0, SCSI_BLOCK_WRITE_ZEROES + 1, 0x88, 0xff };
+    static const uint8_t unknown[] = { 0, SCSI_BLOCK_OPERATIONS, 0x88, 0xff };
     struct scsi_unit_params params = disk_params();
     struct disk *disk = *state;
 
@@ -484,6 +484,79 @@ static void ordered_ones_are_exclusive(void **state)
     assert_true(task.medium);
 }
 
+static void extents_are_the_reply_as_they_are(void **state)
+{
+    struct scsi_unit_params params = disk_params();
+    const struct scsi_extents *extents;
+    struct disk *disk;
+
+    params.extents = true;
+    disk = reopen(state, &params);
+    block(disk, SCSI_BLOCK_WRITE, 0, 10, 5);
+    block(disk, SCSI_BLOCK_EXTENTS, 0, 8, 20);
+    assert_one_step(disk, SCSI_EXTENTS, 8, 20);
+    assert_int_equal(disk->task.direction, SCSI_NO_DATA);
+    extents = disk->task.reply;
+    assert_non_null(extents);
+    assert_int_equal(extents->count, 3);
+    assert_int_equal(extents->list[0].lba, 8);
+    assert_int_equal(extents->list[0].state, SCSI_DEALLOCATED);
+    assert_int_equal(extents->list[1].lba, 10);
+    assert_int_equal(extents->list[1].blocks, 5);
+    assert_int_equal(extents->list[1].state, SCSI_MAPPED);
+    assert_int_equal(extents->list[2].blocks, 13);
+}
+
+static void assert_one_mapped_extent(const struct disk *disk, uint64_t lba, uint32_t blocks)
+{
+    const struct scsi_extents *extents = disk->task.reply;
+
+    assert_good(disk);
+    assert_int_equal(disk->log_count, 0);
+    assert_int_equal(extents->count, 1);
+    assert_int_equal(extents->list[0].lba, lba);
+    assert_int_equal(extents->list[0].blocks, blocks);
+    assert_int_equal(extents->list[0].state, SCSI_MAPPED);
+}
+
+static void a_unit_that_knows_no_extents_is_mapped(void **state)
+{
+    struct disk *disk = *state;
+
+    block(disk, SCSI_BLOCK_EXTENTS, 0, 3, 300);
+    assert_one_mapped_extent(disk, 3, 300);
+}
+
+static void extents_are_of_blocks_that_there_are(void **state)
+{
+    struct disk *disk = *state;
+
+    block(disk, SCSI_BLOCK_EXTENTS, 0, CAPACITY - 1, 1);
+    assert_good(disk);
+    block(disk, SCSI_BLOCK_EXTENTS, 0, CAPACITY - 1, 2);
+    assert_refused(disk, 0x5, 0x2100);
+    block(disk, SCSI_BLOCK_EXTENTS, 0, CAPACITY, 0);
+    assert_refused(disk, 0x5, 0x2100);
+}
+
+static void a_prefetch_is_a_hint(void **state)
+{
+    struct scsi_unit_params params = disk_params();
+    struct disk *disk = *state;
+
+    params.prefetch = true;
+    disk = reopen(state, &params);
+    block(disk, SCSI_BLOCK_PREFETCH, 0, 7, 5);
+    assert_one_step(disk, SCSI_PREFETCH, 7, 5);
+    block(disk, SCSI_BLOCK_PREFETCH, 0, CAPACITY, 1);
+    assert_refused(disk, 0x5, 0x2100);
+    params.prefetch = false;
+    disk = reopen(state, &params);
+    block(disk, SCSI_BLOCK_PREFETCH, 0, 7, 5);
+    assert_good(disk);
+    assert_int_equal(disk->log_count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -511,6 +584,10 @@ int main(void)
         TEST(without_a_cache_nothing_is_flushed),
         TEST(a_devices_error_is_the_outcome),
         TEST(ordered_ones_are_exclusive),
+        TEST(extents_are_the_reply_as_they_are),
+        TEST(a_unit_that_knows_no_extents_is_mapped),
+        TEST(extents_are_of_blocks_that_there_are),
+        TEST(a_prefetch_is_a_hint),
     };
 
     return cmocka_run_group_tests_name("block", tests, NULL, NULL);
