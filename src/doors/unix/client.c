@@ -474,7 +474,7 @@ struct unix_client *unix_client_new(struct unix_door *door, os_socket socket)
         return NULL;
     }
     atomic_fetch_add(&door->door.nexuses, 1);
-    unix_socket_peer(socket, client->who, client->user);
+    spd_local_peer(socket, client->who, client->user);
     visitor = visitor_of(client);
     spd_session_begins(&visitor);
     return client;

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/uri.h"
@@ -49,9 +48,9 @@ static struct unix_client **silent_place(struct unix_door *door)
 static void report_refusal(const struct unix_door *door, int fd, const char *why)
 {
     static struct spd_log_limit limit = { .kind = "unix: clients refused" };
-    char who[UNIX_WHO_MAX], user[UNIX_USER_MAX];
+    char who[SPD_LOCAL_WHO_MAX], user[SPD_LOCAL_USER_MAX];
 
-    unix_socket_peer(fd, who, user);
+    spd_local_peer(fd, who, user);
     spd_log_limited(&limit, user, SPD_LOG_WARNING, "%s: a client is refused, %s: %s",
         door->door.uri, why, who);
 }
@@ -197,31 +196,13 @@ static const struct spd_loop_ops loop_ops = {
 
 /* The ops. */
 
-static int parse_mode(const char *text, mode_t *mode)
-{
-    char *end;
-    unsigned long value;
-
-    if (!text)
-        return 0;
-    value = strtoul(text, &end, 8);
-    if (text[0] < '0' || text[0] > '7' || *end != '\0' || value > 0777)
-        return spd_fail(SPD_ERROR_URI_PARAMETER,
-            "mode=%s: permissions of the socket in octal, 0 to 777", text);
-    *mode = (mode_t)value;
-    return 0;
-}
-
 static void close_door(struct spd_door *base)
 {
     struct unix_door *door = (struct unix_door *)base;
-    struct stat st;
 
     if (door->listener.socket != OS_NO_SOCKET) {
         os_socket_close(door->listener.socket);
-        if (lstat(door->path, &st) == 0 && st.st_dev == door->path_device &&
-            st.st_ino == door->path_inode)
-            unlink(door->path);
+        spd_local_remove(door->path, door->path_device, door->path_inode);
     }
     if (door->spare >= 0)
         close(door->spare);
@@ -232,6 +213,7 @@ static void close_door(struct spd_door *base)
 
 static int open_descriptors(struct unix_door *door, mode_t mode)
 {
+    const struct spd_local_access access = { .mode = mode, .group = (gid_t)-1 };
     int error = spd_loop_open(&door->loop, &loop_ops), fd;
 
     if (error)
@@ -239,7 +221,7 @@ static int open_descriptors(struct unix_door *door, mode_t mode)
     door->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (door->spare < 0)
         return spd_fail(SPD_ERROR_SYSTEM, "cannot open /dev/null: %s", strerror(errno));
-    fd = unix_socket_listen(door->path, mode, &door->path_device, &door->path_inode);
+    fd = spd_local_listen(door->path, &access, &door->path_device, &door->path_inode);
     if (fd < 0)
         return fd;
     door->listener.socket = fd;
@@ -258,7 +240,7 @@ static int open_door(struct spd_unit *unit, const struct spd_uri *uri, struct sp
     int error = spd_uri_check_query(uri, allowed);
 
     if (error == 0)
-        error = parse_mode(spd_uri_query(uri, "mode"), &mode);
+        error = spd_local_mode(spd_uri_query(uri, "mode"), &mode);
     if (error)
         return error;
     if (uri->host || !uri->path || uri->path[0] == '\0')

@@ -11,6 +11,7 @@
 
 #include "transact/block.h"
 #include "lib/door.h"
+#include "lib/local_socket.h"
 #include "lib/loop.h"
 #include "lib/session_log.h"
 #include "os/os.h"
@@ -19,8 +20,6 @@ enum {
     UNIX_CLIENTS_MAX = 16,
     UNIX_CLIENT_DEPTH_MAX = 32,          /* transactions of one client at once */
     UNIX_CLIENT_DEPTH_MIN = 2,
-    UNIX_USER_MAX = 32,                  /* bytes of the texts below */
-    UNIX_WHO_MAX = UNIX_USER_MAX + 32,
     UNIX_CLIENT_MEMORY = 16 * 1024 * 1024, /* data buffers of one client, at most */
 };
 
@@ -50,8 +49,8 @@ struct unix_client {
     bool spoke;                     /* it has sent the header of a message */
     uint64_t number;                /* how many came before it */
     uint64_t began;                 /* os_now_ns() */
-    char who[UNIX_WHO_MAX];         /* for the log: its process and user */
-    char user[UNIX_USER_MAX];       /* the peer for which its lines are counted */
+    char who[SPD_LOCAL_WHO_MAX];         /* for the log: its process and user */
+    char user[SPD_LOCAL_USER_MAX];       /* the peer for which its lines are counted */
     struct scsi_nexus nexus;
 
     struct unix_command *receiving; /* has its header, but not its payload */
@@ -88,16 +87,6 @@ struct unix_door {
 };
 
 extern const struct spd_door_ops unix_door_ops;
-
-/* socket.c */
-
-/* Binds and listens at path; a socket file that a dead server left behind is replaced. Returns the
- * descriptor, or a spd_error with its detail. */
-int unix_socket_listen(const char *path, mode_t mode, dev_t *device, ino_t *inode);
-
-/* Names the other end: "process 4711 of user 1000", and "user 1000". This process made the
- * connection, and may have handed it to another since. */
-void unix_socket_peer(int fd, char who[UNIX_WHO_MAX], char user[UNIX_USER_MAX]);
 
 /* client.c */
 

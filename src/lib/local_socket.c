@@ -1,19 +1,57 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* The listening socket and its file. */
+/* The listening socket of a door at a path of the file system, and its file. */
 
-#include "doors/unix/door.h"
+#include "lib/local_socket.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "lib/door.h"
 #include "os/net.h"
+
+int spd_local_mode(const char *text, mode_t *mode)
+{
+    char *end;
+    unsigned long value;
+
+    if (!text)
+        return 0;
+    value = strtoul(text, &end, 8);
+    if (text[0] < '0' || text[0] > '7' || *end != '\0' || value > 0777)
+        return spd_fail(SPD_ERROR_URI_PARAMETER,
+            "mode=%s: permissions of the socket in octal, 0 to 777", text);
+    *mode = (mode_t)value;
+    return 0;
+}
+
+int spd_local_group(const char *text, gid_t *group)
+{
+    struct group entry, *found = NULL;
+    char strings[4096], *end;
+    unsigned long value;
+
+    if (!text)
+        return 0;
+    if (getgrnam_r(text, &entry, strings, sizeof strings, &found) == 0 && found) {
+        *group = entry.gr_gid;
+        return 0;
+    }
+    value = strtoul(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || value >= (gid_t)-1)
+        return spd_fail(SPD_ERROR_URI_PARAMETER,
+            "group=%s: the name or the number of a group of this system", text);
+    *group = (gid_t)value;
+    return 0;
+}
 
 static int fail_errno(const char *what, const char *path)
 {
@@ -63,7 +101,8 @@ static int inherited_socket(const struct sockaddr_un *address, dev_t *device, in
     return os_inherited_socket(&wanted);
 }
 
-int unix_socket_listen(const char *path, mode_t mode, dev_t *device, ino_t *inode)
+int spd_local_listen(
+    const char *path, const struct spd_local_access *access, dev_t *device, ino_t *inode)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     size_t length = strlen(path);
@@ -88,8 +127,10 @@ int unix_socket_listen(const char *path, mode_t mode, dev_t *device, ino_t *inod
         close(fd);
         return error;
     }
-    /* Nobody can connect before listen(), so the file has its mode in time. */
-    if (chmod(path, mode) || lstat(path, &st) || listen(fd, UNIX_CLIENTS_MAX)) {
+    /* Nobody can connect before listen(), so the file has its group and mode in time. The group
+     * comes first: chown() may take bits away. */
+    if (chown(path, (uid_t)-1, access->group) || chmod(path, access->mode) || lstat(path, &st) ||
+        listen(fd, SPD_LOCAL_BACKLOG)) {
         error = fail_errno("cannot listen at", path);
         unlink(path);
         close(fd);
@@ -100,16 +141,24 @@ int unix_socket_listen(const char *path, mode_t mode, dev_t *device, ino_t *inod
     return fd;
 }
 
-void unix_socket_peer(int fd, char who[UNIX_WHO_MAX], char user[UNIX_USER_MAX])
+void spd_local_remove(const char *path, dev_t device, ino_t inode)
+{
+    struct stat st;
+
+    if (lstat(path, &st) == 0 && st.st_dev == device && st.st_ino == inode)
+        unlink(path);
+}
+
+void spd_local_peer(int fd, char who[SPD_LOCAL_WHO_MAX], char user[SPD_LOCAL_USER_MAX])
 {
     struct ucred peer;
     socklen_t length = sizeof peer;
 
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length)) {
-        snprintf(user, UNIX_USER_MAX, "unknown");
-        snprintf(who, UNIX_WHO_MAX, "an unknown process");
+        snprintf(user, SPD_LOCAL_USER_MAX, "unknown");
+        snprintf(who, SPD_LOCAL_WHO_MAX, "an unknown process");
         return;
     }
-    snprintf(user, UNIX_USER_MAX, "user %u", (unsigned)peer.uid);
-    snprintf(who, UNIX_WHO_MAX, "process %d of %s", (int)peer.pid, user);
+    snprintf(user, SPD_LOCAL_USER_MAX, "user %u", (unsigned)peer.uid);
+    snprintf(who, SPD_LOCAL_WHO_MAX, "process %d of %s", (int)peer.pid, user);
 }
