@@ -97,6 +97,8 @@ enum os_accepted os_accept(os_socket listener, os_socket *accepted);
 
 /* Small writes go out at once. Does nothing to a socket that is not TCP's. */
 void os_socket_no_delay(os_socket socket);
+/* A peer that answers nothing for about two minutes is gone: receiving fails then. */
+void os_socket_keep_alive(os_socket socket);
 /* Ends sending: the peer sees the end when it has read everything. */
 void os_socket_end(os_socket socket);
 /* Closes a socket that no poller watches; for others os_poller_close(). */

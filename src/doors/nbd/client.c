@@ -134,6 +134,7 @@ struct nbd_client *nbd_client_new(struct nbd_door *door, os_socket socket)
         return NULL;
     }
     os_socket_no_delay(socket);
+    os_socket_keep_alive(socket);
     name_peer(client);
     spd_timer_start(&door->loop, &client->patience, NBD_PATIENCE_MS);
     nbd_greet(&client->answer);

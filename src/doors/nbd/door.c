@@ -60,13 +60,44 @@ static void admit(struct nbd_door *door, os_socket socket)
     os_socket_close(socket);
 }
 
+static void listen_again(struct spd_timer *timer)
+{
+    struct nbd_door *door =
+        (struct nbd_door *)(void *)((char *)timer - offsetof(struct nbd_door, listen_again));
+
+    for (unsigned i = 0; i < door->listener_count; i++) {
+        struct nbd_listener *listener = &door->listeners[i];
+
+        if (listener->paused && listener->listening)
+            spd_loop_change(&door->loop, &listener->watch, OS_POLL_IN);
+        listener->paused = false;
+    }
+}
+
+/* The listener would stay readable, so the loop would not sleep. */
+static void pause_listening(struct nbd_listener *listener)
+{
+    static struct spd_log_limit limit = { .kind = "nbd: clients that wait" };
+    struct nbd_door *door = listener->door;
+
+    spd_log_limited(&limit, NULL, SPD_LOG_WARNING,
+        "%s: clients wait, since this process may open no more descriptors: raise its limit",
+        door->door.uri);
+    listener->paused = true;
+    spd_loop_change(&door->loop, &listener->watch, 0);
+    spd_timer_start(&door->loop, &door->listen_again, NBD_PAUSE_MS);
+}
+
 static void accept_clients(struct nbd_listener *listener)
 {
+    enum os_accepted accepted;
     os_socket socket;
 
     listener->accepting = false;
-    while (os_accept(listener->watch.socket, &socket) == OS_ACCEPTED)
+    while ((accepted = os_accept(listener->watch.socket, &socket)) == OS_ACCEPTED)
         admit(listener->door, socket);
+    if (accepted == OS_ACCEPTED_EXHAUSTED)
+        pause_listening(listener);
 }
 
 /* It happens at the end of the turn, since a client that still has an event may lose its place. */
@@ -151,9 +182,12 @@ static void stop(struct spd_loop *loop)
             spd_loop_remove(loop, &door->listeners[i].watch);
         door->listeners[i].listening = false;
     }
+    spd_timer_stop(loop, &door->listen_again);
     for (int i = 0; i < NBD_CLIENTS_MAX; i++) {
-        if (door->clients[i])
-            nbd_client_kill(door->clients[i], SPD_END_STOPPED, NULL);
+        if (!door->clients[i])
+            continue;
+        nbd_client_kill(door->clients[i], SPD_END_STOPPED, NULL);
+        nbd_client_cancel(door->clients[i]);
     }
 }
 
@@ -212,6 +246,7 @@ static struct nbd_door *new_door(struct spd_unit *unit, const struct spd_uri *ur
     for (int i = 0; i < NBD_LISTENERS_MAX; i++)
         door->listeners[i] = (struct nbd_listener){ .door = door,
             .watch = { .ready = listener_ready, .socket = OS_NO_SOCKET } };
+    door->listen_again.fire = listen_again;
     describe(door);
     door->export_name = strdup(uri->path ? uri->path : "");
     if (door->export_name)

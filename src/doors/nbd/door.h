@@ -24,6 +24,7 @@ enum {
     NBD_PIECES = SPD_COMMAND_MAX / NBD_PIECE,
     NBD_INPUT = 16 * 1024,         /* requests that were read together; the longest option */
     NBD_PATIENCE_MS = 10 * 1000,   /* for the whole negotiation */
+    NBD_PAUSE_MS = 1000,           /* without descriptors, until the door tries again */
     NBD_REQUESTS_PER_TURN = 128,   /* then other clients have theirs */
     NBD_REPLY_HEAD = NBD_EXTENDED_CHUNK_HEADER + 8,
     NBD_WHO_MAX = 96,
@@ -96,6 +97,7 @@ struct nbd_listener {
     struct spd_loop_socket watch;
     bool listening;
     bool accepting; /* somebody waits there */
+    bool paused;    /* there was no descriptor for a client */
 };
 
 struct nbd_door {
@@ -106,6 +108,7 @@ struct nbd_door {
     struct spd_loop loop;
     struct nbd_listener listeners[NBD_LISTENERS_MAX];
     unsigned listener_count;
+    struct spd_timer listen_again;
     char *path;          /* the Unix socket, or NULL */
     dev_t path_device;   /* these tell its own socket file, which alone is removed */
     ino_t path_inode;
@@ -133,8 +136,10 @@ enum nbd_error nbd_outcome_error(const struct scsi_outcome *outcome, bool change
 
 /* wire.c */
 
-/* Drops the connection, and tells the log why; detail may be NULL. Commands that run are cancelled
- * or waited for. */
+/* The library gives back the commands that it has, or ends them soon. */
+void nbd_client_cancel(struct nbd_client *client);
+/* Drops the connection, and tells the log why; detail may be NULL. Commands that run are cancelled,
+ * but not after NBD_CMD_DISC: the protocol wants them done. */
 void nbd_client_kill(struct nbd_client *client, enum spd_ending ending, const char *detail);
 /* The negotiation has ended. */
 void nbd_session_begin(struct nbd_client *client);

@@ -35,6 +35,12 @@ bool nbd_command_cancel(struct nbd_command *command)
     return true;
 }
 
+void nbd_client_cancel(struct nbd_client *client)
+{
+    for (uint32_t i = 0; i < NBD_DEPTH; i++)
+        nbd_command_cancel(&client->commands[i]);
+}
+
 void nbd_client_kill(struct nbd_client *client, enum spd_ending ending, const char *detail)
 {
     struct spd_visitor visitor = visitor_of(client);
@@ -46,6 +52,6 @@ void nbd_client_kill(struct nbd_client *client, enum spd_ending ending, const ch
     spd_loop_close_socket(&client->door->loop, &client->watch);
     if (client->phase == NBD_TRANSMISSION)
         atomic_fetch_sub(&client->door->door.nexuses, 1);
-    for (uint32_t i = 0; i < NBD_DEPTH; i++)
-        nbd_command_cancel(&client->commands[i]);
+    if (!client->parting)
+        nbd_client_cancel(client);
 }

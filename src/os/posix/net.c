@@ -54,6 +54,16 @@ void os_socket_no_delay(os_socket socket)
     setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
+void os_socket_keep_alive(os_socket socket)
+{
+    int on = 1, idle = 60, interval = 15, count = 4;
+
+    setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    setsockopt(socket, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+    setsockopt(socket, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+    setsockopt(socket, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+}
+
 void os_socket_end(os_socket socket)
 {
     shutdown(socket, SHUT_WR);

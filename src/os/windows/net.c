@@ -112,6 +112,14 @@ void os_socket_no_delay(os_socket socket)
     set(socket, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
+void os_socket_keep_alive(os_socket socket)
+{
+    set(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set(socket, IPPROTO_TCP, TCP_KEEPIDLE, 60);
+    set(socket, IPPROTO_TCP, TCP_KEEPINTVL, 15);
+    set(socket, IPPROTO_TCP, TCP_KEEPCNT, 4);
+}
+
 void os_socket_end(os_socket socket)
 {
     shutdown(socket, SD_SEND);

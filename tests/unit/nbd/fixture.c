@@ -4,6 +4,7 @@
 #include "fixture.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,9 @@ static int device_write(spd_device *device, const void *buffer, uint64_t lba, ui
     uint32_t flags, spd_status *status)
 {
     (void)device, (void)status;
+    atomic_fetch_add(&fixture.waiting, 1);
+    while (atomic_load(&fixture.hold))
+        sched_yield();
     memcpy(fixture.memory + lba * BLOCK, buffer, (size_t)blocks * BLOCK);
     fixture.write_flags = flags;
     fixture.writes++;
@@ -105,14 +109,27 @@ int fixture_teardown(void **state)
     return 0;
 }
 
-int client_connect(void)
+int client_socket(void)
 {
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     assert_true(fd >= 0);
+    return fd;
+}
+
+void client_connect_to(int fd)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+
     snprintf(address.sun_path, sizeof address.sun_path, "%s", fixture.path);
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+}
+
+int client_connect(void)
+{
+    int fd = client_socket();
+
+    client_connect_to(fd);
     return fd;
 }
 

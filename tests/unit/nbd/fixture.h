@@ -38,7 +38,9 @@ extern struct fixture {
     char path[96];
     uint8_t memory[SIZE];
     atomic_uint writes, flushes, writes_at_flush;
-    atomic_uint write_flags; /* of the last write */
+    atomic_uint write_flags; /* the last write's */
+    atomic_bool hold;        /* writes wait */
+    atomic_uint waiting;
 } fixture;
 
 void begin(uint32_t flags);
@@ -48,7 +50,9 @@ int fixture_teardown(void **state);
 /* How a client speaks; a reply has the same fields in each. */
 enum manner { SIMPLE, STRUCTURED, EXTENDED };
 
-/* A connected socket. */
+int client_socket(void);
+void client_connect_to(int fd);
+/* Both: a connected socket. */
 int client_connect(void);
 /* The same, after the greeting and the client's flags. */
 int client_greeted(void);

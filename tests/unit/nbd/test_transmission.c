@@ -6,7 +6,9 @@
 #include "fixture.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "scsi/be.h"
@@ -258,6 +260,63 @@ static void requests_wait_for_memory(void **state)
     }
 }
 
+/* More than there are threads, so that some still wait in the library. */
+enum { WRITES = 32 };
+
+/* The protocol: the server handles all outstanding requests. */
+static void a_client_that_parts_gets_its_writes_done(void **state)
+{
+    static const uint8_t data[BLOCK] = { 0x77 };
+    const struct ask part = { NBD_CMD_DISC, 0, 0, 0, 0 };
+    int fd;
+
+    (void)state;
+    begin(ALL);
+    atomic_store(&fixture.hold, true);
+    fd = client_begin(STRUCTURED);
+    for (uint64_t i = 0; i < WRITES; i++) {
+        struct ask write = { NBD_CMD_WRITE, 0, i, i * BLOCK, BLOCK };
+
+        client_ask(fd, STRUCTURED, &write, data);
+    }
+    client_ask(fd, STRUCTURED, &part, NULL);
+    close(fd);
+    while (!atomic_load(&fixture.waiting))
+        sched_yield();
+    fd = client_begin(STRUCTURED); /* the door has seen the end of the first one */
+    atomic_store(&fixture.hold, false);
+    while (atomic_load(&fixture.writes) < WRITES)
+        sched_yield();
+    for (unsigned i = 0; i < WRITES; i++)
+        assert_int_equal(fixture.memory[i * BLOCK], 0x77);
+    close(fd);
+}
+
+/* It is served when there is one. The client is this process, too, so its socket comes first. */
+static void a_client_that_finds_no_descriptor_waits(void **state)
+{
+    struct rlimit limit, low;
+    uint8_t greeting[NBD_GREETING_LENGTH];
+    int first, second, next;
+
+    (void)state;
+    begin(ALL);
+    first = client_begin(SIMPLE);
+    second = client_socket();
+    next = dup(first);
+    close(next);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    low = (struct rlimit){ (rlim_t)next, limit.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    client_connect_to(second);
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(client_do(first, SIMPLE, NBD_CMD_FLUSH, 0, 0, 0), NBD_OK);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_true(client_receive(second, greeting, sizeof greeting));
+    close(first);
+    close(second);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,6 +327,8 @@ int main(void)
         TEST(fua_makes_a_write_durable),
         TEST(a_flush_covers_what_other_connections_wrote),
         TEST(requests_wait_for_memory),
+        TEST(a_client_that_parts_gets_its_writes_done),
+        TEST(a_client_that_finds_no_descriptor_waits),
         TEST(many_requests_at_once_each_get_their_answer),
     };
 
