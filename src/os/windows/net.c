@@ -3,6 +3,7 @@
 
 #include <winsock2.h>
 #include <ws2tcpip.h>
+#include <mstcpip.h>
 
 #include "os/net.h"
 #include "os/os.h"
@@ -114,10 +115,10 @@ void os_socket_no_delay(os_socket socket)
 
 void os_socket_keep_alive(os_socket socket)
 {
-    set(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
-    set(socket, IPPROTO_TCP, TCP_KEEPIDLE, 60);
-    set(socket, IPPROTO_TCP, TCP_KEEPINTVL, 15);
-    set(socket, IPPROTO_TCP, TCP_KEEPCNT, 4);
+    struct tcp_keepalive times = {.onoff = 1, .keepalivetime = 60000, .keepaliveinterval = 15000};
+    DWORD bytes;
+
+    WSAIoctl(socket, SIO_KEEPALIVE_VALS, &times, sizeof times, NULL, 0, &bytes, NULL, NULL);
 }
 
 void os_socket_end(os_socket socket)
