@@ -290,9 +290,10 @@ SPD_API const char *SPD_CALL spd_unit_door_name(const spd_unit *unit, uint32_t i
  * if size is 0. */
 SPD_API int SPD_CALL spd_unit_last_error(const spd_unit *unit, char *detail, size_t size);
 
-/* Changes the capacity, from 1 block to 2^63 bytes, else SPD_ERROR_BLOCK_COUNT; initiators get a
- * CAPACITY DATA HAS CHANGED unit attention. The device must already serve the new range when
- * growing. Running tasks may still reach the old end. */
+/* Changes the capacity, from 1 block to 2^63 bytes, else SPD_ERROR_BLOCK_COUNT. SCSI initiators get
+ * a CAPACITY DATA HAS CHANGED unit attention; the other doors tell theirs as their protocols can.
+ * The device must already serve the new range when growing. Running tasks may still reach the old
+ * end. */
 SPD_API int SPD_CALL spd_unit_resize(spd_unit *unit, uint64_t block_count);
 
 /*

@@ -214,6 +214,11 @@ struct spd_door_ops {
     /* The round, or other doors' progress with a round, has changed. Any thread; returns at
      * once. */
     void (*look)(struct spd_door *door);
+    /* May be NULL. The capacity has changed: spd_unit_block_count() has the new one. The library
+     * calls it after all doors of the unit have started, also for a resize before that, and not
+     * after stop. Any thread, but one at a time. It returns at once and calls nothing that changes
+     * the unit. Initiators of SCSI doors get a unit attention without it. */
+    void (*resized)(struct spd_door *door);
     /* No new commands from now on; wakes the door's threads. Any thread; returns at once. Also for
      * a door that was never started. */
     void (*stop)(struct spd_door *door);

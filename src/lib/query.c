@@ -78,15 +78,33 @@ int spd_unit_last_error(const spd_unit *unit, char *detail, size_t size)
     return error;
 }
 
+void spd_unit_tell_resized(struct spd_unit *unit)
+{
+    for (uint32_t i = 0; i < unit->door_count; i++)
+        if (unit->doors[i]->ops->resized)
+            unit->doors[i]->ops->resized(unit->doors[i]);
+}
+
 int spd_unit_resize(spd_unit *unit, uint64_t block_count)
 {
+    bool resized;
+
     spd_unit_check(unit, __func__);
-    if (!scsi_unit_resize(&unit->scsi, block_count))
-        return spd_unit_keep_error(unit,
-            spd_fail(SPD_ERROR_BLOCK_COUNT, "%llu blocks of %u bytes",
-                (unsigned long long)block_count, unit->params.block_length));
-    __atomic_store_n(&unit->params.block_count, block_count, __ATOMIC_RELAXED);
-    return 0;
+    /* Within the lock, so that the last one of several is the last for engine and doors alike. */
+    os_mutex_lock(&unit->lock);
+    resized = scsi_unit_resize(&unit->scsi, block_count);
+    if (resized) {
+        __atomic_store_n(&unit->params.block_count, block_count, __ATOMIC_RELAXED);
+        unit->resize_wanted = unit->state == SPD_UNIT_STARTING;
+        if (unit->state == SPD_UNIT_RUNNING)
+            spd_unit_tell_resized(unit);
+    }
+    os_mutex_unlock(&unit->lock);
+    if (resized)
+        return 0;
+    return spd_unit_keep_error(unit,
+        spd_fail(SPD_ERROR_BLOCK_COUNT, "%llu blocks of %u bytes", (unsigned long long)block_count,
+            unit->params.block_length));
 }
 
 int spd_unit_statistics(const spd_unit *unit, spd_statistics *statistics)

@@ -274,6 +274,8 @@ int spd_unit_start(spd_unit *unit, uint32_t threads)
         waiting = begin_stop(unit);
     } else {
         set_state(unit, SPD_UNIT_RUNNING);
+        if (unit->resize_wanted)
+            spd_unit_tell_resized(unit);
     }
     os_mutex_unlock(&unit->lock);
     if (stops)

@@ -64,6 +64,7 @@ struct spd_unit {
     enum spd_unit_state state;
     bool started;         /* it counts for the log */
     bool shutdown_wanted; /* shut down while it was starting */
+    bool resize_wanted;   /* resized while it was starting: its doors do not know */
     bool flushed;         /* the last flush of an asynchronous device has ended */
     uint32_t serving;     /* threads within spd_unit_serve() */
     uint32_t waiting;     /* threads within spd_unit_wait() and spd_unit_wait_for() */
@@ -107,6 +108,8 @@ void spd_tell_left_sockets(void);
 /* query.c: keeps the error, and its detail, for spd_unit_last_error(); returns it. */
 int spd_unit_keep_error(struct spd_unit *unit, int error);
 void spd_unit_keep_locked(struct spd_unit *unit, int error) OS_REQUIRES(unit->lock);
+/* query.c: the doors learn of a new capacity. */
+void spd_unit_tell_resized(struct spd_unit *unit) OS_REQUIRES(unit->lock);
 
 /* request.c: takes a request on from a step. bounce: a buffer of max_transfer_length on a
  * dispatcher thread, which may block; NULL on all others. */

@@ -26,6 +26,8 @@ struct loop_door {
     unsigned starting; /* threads within loop_start() */
     bool running;
     uint32_t reported; /* round of task management */
+    uint64_t blocks; /* when the door was told of a resize last */
+    unsigned resizes;
     bool turning; /* the thread runs */
     bool hold_turns;
     unsigned given_way;
@@ -404,6 +406,27 @@ static void loop_stop(struct spd_door *door)
     os_mutex_unlock(&loop->lock);
 }
 
+static void loop_resized(struct spd_door *door)
+{
+    struct loop_door *loop = (struct loop_door *)door;
+
+    os_mutex_lock(&loop->lock);
+    loop->blocks = spd_unit_block_count(door->unit);
+    loop->resizes++;
+    os_mutex_unlock(&loop->lock);
+}
+
+unsigned loop_resizes(struct loop_door *door, uint64_t *blocks)
+{
+    unsigned count;
+
+    os_mutex_lock(&door->lock);
+    count = door->resizes;
+    *blocks = door->blocks;
+    os_mutex_unlock(&door->lock);
+    return count;
+}
+
 bool loop_lend(struct loop_door *door, struct loop_work *work)
 {
     bool running;
@@ -495,6 +518,7 @@ static const struct spd_door_ops loop_ops = {
     .open = loop_open,
     .start = loop_start_door,
     .look = loop_look,
+    .resized = loop_resized,
     .stop = loop_stop,
     .join = loop_join,
     .close = loop_close,

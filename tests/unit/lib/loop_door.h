@@ -50,6 +50,8 @@ void loop_mapped(struct loop_command *command); /* does nothing when it was canc
 void loop_hold_turns(struct loop_door *door, bool hold);
 /* How often a command gave way to others. */
 unsigned loop_turns(struct loop_door *door);
+/* How often the door was told of a resize, and the capacity that it found the last time. */
+unsigned loop_resizes(struct loop_door *door, uint64_t *blocks);
 bool loop_cancel(struct loop_command *command); /* true also when join() has cancelled it */
 /* Until done; releases. Returns the status. */
 uint8_t loop_wait(struct loop_command *command);

@@ -419,29 +419,6 @@ static void shutdown_cancels_what_waits_and_completes_what_the_device_has(void *
     assert_int_equal(atomic_load(&mapping.dones), 0);
 }
 
-static void a_resize_changes_the_capacity_and_tells_initiators(void **state)
-{
-    static const uint8_t test_unit_ready[6], read_capacity[10] = { 0x25 };
-    spd_params params = test_params(SPD_CACHE);
-    struct loop_command first = { 0 }, second = { 0 };
-
-    (void)state;
-    assert_int_equal(create(&params, &test_simple_ops), 0);
-    assert_int_equal(spd_unit_start(unit, 1), 0);
-    assert_int_equal(spd_unit_resize(unit, 0), SPD_ERROR_BLOCK_COUNT);
-    assert_int_equal(spd_unit_resize(unit, UINT64_MAX), SPD_ERROR_BLOCK_COUNT);
-    assert_int_equal(spd_unit_resize(unit, 0x1000), 0);
-    assert_int_equal(effective_params().block_count, 0x1000);
-    loop_start(loop_door_of(unit), &first, test_unit_ready, 6, SCSI_NO_DATA, 0);
-    assert_int_equal(loop_wait(&first), SCSI_CHECK_CONDITION);
-    assert_int_equal(first.request.task.sense[12], 0x2a);
-    assert_int_equal(first.request.task.sense[13], 0x09);
-    loop_start(loop_door_of(unit), &second, read_capacity, 10, SCSI_DATA_IN, 8);
-    assert_non_null(second.request.task.reply);
-    assert_memory_equal(second.request.task.reply, "\0\0\x0f\xff", 4);
-    loop_wait(&second);
-}
-
 static void a_signal_shuts_the_unit_down(void **state)
 {
     spd_params params = test_params(SPD_CACHE);
@@ -549,7 +526,6 @@ int main(void)
         TEST(an_operation_may_shut_its_unit_down),
         TEST(a_unit_may_be_shut_down_while_it_starts),
         TEST(shutdown_cancels_what_waits_and_completes_what_the_device_has),
-        TEST(a_resize_changes_the_capacity_and_tells_initiators),
         TEST(a_signal_shuts_the_unit_down),
         TEST(a_watch_that_is_taken_back_restores_the_handlers),
         TEST(a_signal_shuts_all_units_down),
