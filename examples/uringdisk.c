@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* A file is a disk, by two rings of io_uring: each queue of the device has one. */
+/* A file is a disk, by rings of io_uring: each queue of the device has one. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -105,6 +105,7 @@ int main(int argc, char **argv)
         return fprintf(stderr, "usage: uringdisk FILE [NAME]; FILE has whole blocks\n"), 2;
     params.block_count = (uint64_t)found.st_size / BLOCK;
     params.queues = QUEUES;
+    params.flags |= SPD_DOOR_QUEUES;
     error = spd_unit_create(name, &params, &(spd_device){&ops, NULL}, &unit);
     if (!error && !(error = spd_unit_shutdown_on_signal(unit)) &&
         !(error = spd_unit_start(unit, 0))) {

@@ -333,12 +333,22 @@ SPD_API void SPD_CALL spd_requests_complete(spd_request *const *requests,
  * device may complete requests within these operations, later, and on any thread.
  */
 enum {
-    SPD_QUEUES_MAX = 64, /* for one unit */
+    SPD_QUEUES_MAX = 64, /* for one unit, with those of doors */
     SPD_BATCH_MAX = 64,  /* requests of one submit_many */
     SPD_AREA_MAX = 1 << 20,
 };
 
-/* The number of the queue, from 0 on. */
+/*
+ * With SPD_DOOR_QUEUES each thread of a door has a queue as well, and the requests that come there
+ * go to it. The device has them at the end of the turn in which they came, and ends them on the
+ * same thread: nothing is handed over. Such a queue begins with its first request, and ends with
+ * the unit at the latest. If its queue_begin fails, the queues with threads get the requests; they
+ * also get those of a door without an event loop, and the last flush. The operations must not
+ * block, since the door serves all its initiators on this thread.
+ */
+
+/* The number of the queue: from 0 on for those with threads. The numbers of doors' queues come
+ * after these, below SPD_QUEUES_MAX, and may leave some out. */
 SPD_API uint32_t SPD_CALL spd_queue_index(const spd_queue *queue);
 /* The system's number of the CPU on which its thread runs, with SPD_BIND_QUEUES; otherwise, or if
  * the system does not allow it, -1. */

@@ -97,6 +97,8 @@ enum {
                                     * by unmapping them */
     SPD_BIND_QUEUES = 1u << 7,     /* the thread of each queue runs on one CPU; the queues take the
                                     * CPUs of the process in turn */
+    SPD_DOOR_QUEUES = 1u << 8,     /* each thread of a door has a queue of its own (device.h), which
+                                    * saves a hand-off. An operation that blocks stalls the door */
 };
 
 enum { SPD_GRACE_MAX = 3600 };

@@ -45,7 +45,7 @@ extern const struct spd_executor spd_executor_inline; /* simple, never blocks */
 extern const struct spd_executor spd_executor_try;    /* simple; the pool if it would block */
 extern const struct spd_executor spd_executor_pool;   /* simple, on dispatcher threads */
 extern const struct spd_executor spd_executor_async;  /* submitted, on the thread that has it */
-extern const struct spd_executor spd_executor_queue;  /* queue.c: submitted on threads of queues */
+extern const struct spd_executor spd_executor_queue;  /* queues.c: submitted by queues */
 extern const struct spd_executor spd_executor_lent;   /* serve.c: submitted on lent threads */
 
 #endif

@@ -4,6 +4,7 @@
 #include "lib/loop.h"
 
 #include <limits.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -15,6 +16,15 @@ static const uint64_t NS_PER_MS = 1000000, NS_PER_SECOND = 1000000000;
 /* The loop that runs on this thread. */
 static _Thread_local struct spd_loop *here __attribute__((tls_model("initial-exec")));
 
+/* For those who dismiss guests. */
+static os_mutex leaving_lock = OS_MUTEX_INIT;
+static os_cond has_left = OS_COND_INIT;
+
+struct spd_loop *spd_loop_of_thread(void)
+{
+    return here;
+}
+
 bool spd_loop_here(const struct spd_loop *loop)
 {
     return here == loop;
@@ -24,6 +34,37 @@ static void read_clock(struct spd_loop *loop)
 {
     loop->now_ns = os_now_ns();
     loop->now = (uint32_t)(loop->now_ns / NS_PER_SECOND);
+}
+
+/* Numbers. */
+
+static _Atomic uint64_t numbers; /* a bit for each that is taken */
+
+static int take_number(void)
+{
+    uint64_t taken = atomic_load(&numbers);
+
+    while (~taken) {
+        int number = __builtin_ctzll(~taken);
+
+        if (atomic_compare_exchange_weak(&numbers, &taken, taken | UINT64_C(1) << number))
+            return number + 1;
+    }
+    return -1;
+}
+
+int spd_loop_number(struct spd_loop *loop)
+{
+    if (!loop->number)
+        loop->number = take_number();
+    return loop->number < 0 ? -1 : loop->number - 1;
+}
+
+static void give_number_back(struct spd_loop *loop)
+{
+    if (loop->number > 0)
+        atomic_fetch_and(&numbers, ~(UINT64_C(1) << (loop->number - 1)));
+    loop->number = 0;
 }
 
 /* Requests. */
@@ -165,14 +206,97 @@ static int patience(const struct spd_loop *loop, int timeout)
     return timeout >= 0 && (uint64_t)timeout < wait ? timeout : (int)wait;
 }
 
+/* Guests. */
+
+void spd_loop_host(struct spd_loop *loop, struct spd_guest *guest)
+{
+    guest->loop = loop;
+    guest->next = loop->guests;
+    loop->guests = guest;
+}
+
+void spd_guest_is_due(struct spd_guest *guest)
+{
+    if (guest->due)
+        return;
+    guest->due = true;
+    guest->next_due = guest->loop->due;
+    guest->loop->due = guest;
+}
+
+static void settle_guests(struct spd_loop *loop)
+{
+    while (loop->due) {
+        struct spd_guest *guest = loop->due;
+
+        loop->due = guest->next_due;
+        guest->due = false;
+        if (!guest->settle(guest) || guest->due)
+            continue;
+        guest->due = true;
+        guest->next_due = loop->due_again;
+        loop->due_again = guest;
+    }
+}
+
+static void begin_guests(struct spd_loop *loop)
+{
+    loop->due = loop->due_again;
+    loop->due_again = NULL;
+}
+
+static void let_go(struct spd_guest *guest)
+{
+    guest->leave(guest);
+    os_mutex_lock(&leaving_lock);
+    atomic_store(&guest->gone, true);
+    os_cond_broadcast(&has_left);
+    os_mutex_unlock(&leaving_lock);
+}
+
+static void let_guests_go(struct spd_loop *loop, bool all)
+{
+    struct spd_guest **at = &loop->guests, *guest;
+
+    while ((guest = *at)) {
+        if (!all && !atomic_load(&guest->dismissed)) {
+            at = &guest->next;
+            continue;
+        }
+        *at = guest->next;
+        let_go(guest);
+    }
+}
+
+void spd_guest_dismiss(struct spd_guest *guest)
+{
+    struct spd_loop *loop = guest->loop;
+
+    atomic_store(&guest->dismissed, true);
+    atomic_store(&loop->dismisses, true);
+    spd_loop_wake(loop);
+    os_mutex_lock(&leaving_lock);
+    while (!atomic_load(&guest->gone))
+        os_cond_wait(&has_left, &leaving_lock);
+    os_mutex_unlock(&leaving_lock);
+}
+
 /* Turns. */
 
+/* Guests first: what they end at once has its answer in the same turn. */
 static void settle(struct spd_loop *loop)
 {
     do {
         take_done(loop);
+        settle_guests(loop);
+        take_done(loop);
         loop->hurries = loop->ops->settle(loop);
-    } while (loop->done);
+    } while (loop->done || loop->due);
+    loop->hurries |= loop->due_again != NULL;
+    if (atomic_load_explicit(&loop->dismisses, memory_order_relaxed)) {
+        atomic_store(&loop->dismisses, false);
+        let_guests_go(loop, false);
+    }
 }
 
 static void end(struct spd_loop *loop)
@@ -188,6 +312,7 @@ void spd_loop_turn(struct spd_loop *loop, int timeout)
     int count;
 
     here = loop;
+    begin_guests(loop);
     count = os_poller_wait(&loop->poller, events, EVENTS_MAX, patience(loop, timeout));
     loop->turn++;
     read_clock(loop);
@@ -205,11 +330,16 @@ void spd_loop_turn(struct spd_loop *loop, int timeout)
 
 bool spd_loop_drain(struct spd_loop *loop)
 {
+    bool empty;
+
     here = loop;
     loop->ops->stop(loop);
     settle(loop);
+    empty = loop->ops->is_empty(loop);
+    if (empty)
+        let_guests_go(loop, true);
     end(loop);
-    return loop->ops->is_empty(loop);
+    return empty;
 }
 
 void spd_loop_run(struct spd_loop *loop)
@@ -256,6 +386,7 @@ void spd_loop_close(struct spd_loop *loop)
         return;
     os_poller_free(&loop->poller);
     spd_mailbox_close(&loop->mailbox);
+    give_number_back(loop);
     loop->opened = false;
 }
 

@@ -29,6 +29,8 @@
 struct spd_loop;
 struct spd_request;
 
+enum { SPD_LOOPS_MAX = 64 }; /* loops with numbers */
+
 /* A socket that the loop waits for. Its owner embeds it, sets `ready` and `socket`, and keeps it
  * until settle(): events of the same turn may still come after the watch has ended. */
 struct spd_loop_socket {
@@ -43,6 +45,23 @@ struct spd_timer {
     void (*fire)(struct spd_timer *timer);
     uint64_t due;           /* os_now_ns(); 0: it is not started */
     struct spd_timer *next; /* the loop's: started ones, soonest first */
+};
+
+/* Somebody else who works on a loop's thread, such as the queue of a device at the loop of a door.
+ * The owner embeds it, sets `settle` and `leave`, and keeps it until spd_guest_dismiss() or
+ * spd_loop_join() has returned. */
+struct spd_guest {
+    /* After spd_guest_is_due(), at the end of the turn, before the loop's own settle(). True: it is
+     * due again in the next turn, which does not wait. */
+    bool (*settle)(struct spd_guest *guest);
+    /* Once: it was dismissed, or the loop ends. */
+    void (*leave)(struct spd_guest *guest);
+
+    /* The loop's own. */
+    struct spd_loop *loop;
+    struct spd_guest *next, *next_due;
+    bool due;
+    atomic_bool dismissed, gone;
 };
 
 struct spd_loop_ops {
@@ -63,11 +82,14 @@ struct spd_loop {
 
     /* The loop's own. */
     uint64_t now_ns;
+    int number; /* plus 1; 0: none yet, -1: none is left */
     struct os_poller poller;
     struct spd_mailbox mailbox;
     struct spd_outbox outbox; /* mail for other loops, until the turn ends */
     struct spd_loop_socket mail;
     struct spd_timer *timers;
+    struct spd_guest *guests, *due, *due_again;
+    atomic_bool dismisses; /* some guests are dismissed */
     struct spd_request *done, **done_end; /* by spd_loop_done(), oldest first */
     os_thread thread;
     bool opened, started, hurries;
@@ -111,8 +133,20 @@ void spd_loop_post(struct spd_loop *loop, struct spd_request *request);
 void spd_loop_done(struct spd_loop *loop, struct spd_request *request);
 /* Any thread: a turn with nothing in the mail. */
 void spd_loop_wake(struct spd_loop *loop);
+/* Any thread: the loop whose turn it is in; NULL: none. */
+struct spd_loop *spd_loop_of_thread(void);
 /* Any thread: whether it is the loop's, within a turn. */
 bool spd_loop_here(const struct spd_loop *loop);
+
+/* A number below SPD_LOOPS_MAX that no other open loop has, or -1: there is none left. The loop
+ * keeps it, from the first call on. */
+int spd_loop_number(struct spd_loop *loop);
+
+/* Guests. */
+void spd_loop_host(struct spd_loop *loop, struct spd_guest *guest);
+void spd_guest_is_due(struct spd_guest *guest);
+/* Any other thread. Waits until leave() has been called. */
+void spd_guest_dismiss(struct spd_guest *guest);
 
 /* The steps of the loop's thread, for callers with a thread of their own or with none. A turn waits
  * at most timeout milliseconds, or for ever (-1). A drain ends everything; true: nothing is left.

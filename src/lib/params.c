@@ -16,7 +16,8 @@ enum {
     QUEUE_DEPTH_MAX = 4096,
     QUEUE_DEPTH_DEFAULT = 256,
     FLAGS_KNOWN = SPD_WRITE_PROTECTED | SPD_CACHE | SPD_UNMAP_SUPPORTED | SPD_NEVER_BLOCKS |
-                  SPD_TRY_FIRST | SPD_EJECT_DISABLED | SPD_UNMAP_ZEROS | SPD_BIND_QUEUES,
+                  SPD_TRY_FIRST | SPD_EJECT_DISABLED | SPD_UNMAP_ZEROS | SPD_BIND_QUEUES |
+                  SPD_DOOR_QUEUES,
     VERBS = 1 << SPD_WRITE_ZEROES | 1 << SPD_EXTENTS | 1 << SPD_PREFETCH, /* in spd_ops.submits */
 };
 
@@ -272,7 +273,7 @@ static int check_simple(const spd_ops *ops, const spd_params *params)
         return spd_fail(SPD_ERROR_UNMAP, "SPD_UNMAP_SUPPORTED is set and unmap is missing");
     if (ops->queue_begin || ops->queue_end || ops->poll || ops->queue_size || ops->request_size)
         return spd_fail(SPD_ERROR_OPS, "queues and areas are for a device with submit");
-    if (params->queues)
+    if (params->queues || params->flags & SPD_DOOR_QUEUES)
         return spd_fail(SPD_ERROR_QUEUES, "a device without submit has threads instead");
     return 0;
 }

@@ -47,8 +47,9 @@ struct spd_unit {
     struct spd_pool lists;  /* SPD_LISTS_LIMIT scatter lists, for asynchronous devices */
     struct spd_pool bounce; /* contiguous buffers for simple devices, off the dispatcher threads */
     struct spd_dispatchers dispatchers;
-    struct spd_queue *queues; /* queue.c */
+    struct spd_queue_thread *queues; /* queues.c */
     uint32_t queues_made, queue_count; /* count: those that have begun */
+    struct spd_door_queue *door_queues; /* queues.c: by number of the loop; NULL: there are none */
     struct spd_shard *shards;
     struct spd_troubles troubles;
     struct spd_watch watch;
@@ -141,9 +142,15 @@ bool spd_device_handed(struct spd_request *request);
 /* submit.c: the operation has ended, and the request goes on. */
 void spd_request_come_back(struct spd_request *request);
 
-/* queue.c: the number of queues of a device; 0 for one that has none. */
+/* The queue at a loop of a door; queue is NULL if it was tried and could not be made. */
+struct spd_door_queue {
+    struct spd_queue *queue;
+    bool tried;
+};
+
+/* queues.c: the number of queues with threads of a device; 0 for one that has none. */
 uint32_t spd_queues_wanted(const spd_params *params, const spd_ops *ops);
-/* queue.c: before the unit is freed. */
+/* queues.c: before the unit is freed. */
 void spd_queues_free(struct spd_unit *unit);
 
 /* device.c: the unit in whose device's operation the calling thread is; NULL: none. */
