@@ -205,6 +205,7 @@ SPD_API void SPD_CALL spd_inbox_delete(spd_inbox *inbox);
  * (SPD_ERROR_DOOR_MISSING if it has none). Otherwise it is a URI:
  *
  *     iscsi://HOST[:PORT]/IQN    an iSCSI target; spd-names(7) lists the query parameters
+ *     tcmu:NAME                  a disk of this Linux system, /dev/sdX
  *     unix:PATH                  the WinSpd transaction protocol on a Unix socket
  *
  * Units of a process that name the same iSCSI address and port share it, as LUNs of one target or

@@ -8,12 +8,14 @@
 extern const struct spd_door_ops iscsi_door_ops;
 extern const struct spd_door_ops nbd_door_ops;
 extern const struct spd_door_ops nbd_local_door_ops;
+extern const struct spd_door_ops tcmu_door_ops;
 extern const struct spd_door_ops unix_door_ops;
 
 const struct spd_door_ops *const spd_doors[] = {
     &iscsi_door_ops,
     &nbd_door_ops,
     &nbd_local_door_ops,
+    &tcmu_door_ops,
     &unix_door_ops,
     NULL,
 };

@@ -248,6 +248,8 @@ struct spd_door {
 
 /* Somebody uses the unit through another door. */
 bool spd_door_has_others(const struct spd_door *door);
+/* The unit has no other door, and will get none: once it starts. */
+bool spd_door_is_alone(const struct spd_door *door);
 
 /* doors.c; ends with NULL. */
 extern const struct spd_door_ops *const spd_doors[];

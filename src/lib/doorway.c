@@ -105,6 +105,11 @@ bool spd_door_has_others(const struct spd_door *door)
     return false;
 }
 
+bool spd_door_is_alone(const struct spd_door *door)
+{
+    return door->unit->door_count == 1;
+}
+
 int spd_door_open(struct spd_unit *unit, const char *device_name, struct spd_door **door)
 {
     struct spd_uri uri;
