@@ -247,7 +247,7 @@ JOBS = [
     Build("build-clang", "clang, warnings are errors"),
     Script("launcher", "the launcher and launchctl, under Wine",
            ["build-windows-x64", "build-windows-x86"], tools=("wine",)),
-    Script("devices", "rawdisk and memdisk", ["build-release"],
+    Script("devices", "rawdisk, memdisk and nbddisk", ["build-release"],
            tools=("iscsi-inq", "nbdcopy", "pkg-config", "qemu-io")),
     Script("shellex", "Explorer's mount and eject, under Wine",
            ["build-windows-x64", "build-windows-x86"], tools=("wine",)),

@@ -8,10 +8,11 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from program import ANY, IQN, Server, Skip, check, path, rawdisk, run
+from program import ANY, BIN, IQN, Server, Skip, check, path, rawdisk, run
 
 DOC = Path(__file__).resolve().parent.parent.parent / "doc"
-PROGRAMS = ["rawdisk", "memdisk", "scsitool", "stgtest"]
+PROGRAMS = ["rawdisk", "memdisk", "scsitool", "stgtest"] + (
+    ["nbddisk"] if os.path.exists(os.path.join(BIN, "nbddisk")) else [])
 
 # Options, and what the message must say.
 REFUSED = [

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* Between link.c, which has the requests of a link, and reconnect.c, which has its connection. */
+
+#ifndef DEVICES_NBDDISK_LINK_STATE_H
+#define DEVICES_NBDDISK_LINK_STATE_H
+
+#include "link.h"
+
+/* Milliseconds of a clock that only goes forward. */
+int64_t link_now(void);
+
+/* In link.c: ends requests that are finished. dead: those that failed have no answer, and wait
+ * again. */
+void link_end_finished(struct link *link, bool dead);
+
+/* The connection is of no use any more. */
+void link_lose(struct link *link, const char *why);
+/* A link that is not up does all that it can do now. */
+void link_reconnect(struct link *link);
+/* The timer has fired. */
+void link_tick(struct link *link);
+void link_set_timer(struct link *link);
+
+#endif
