@@ -52,6 +52,8 @@ static const spd_program_option common_rows[] = {
     { "user", "USER", "become this user once doors are bound and files are open", AT(user),
         .kind = SPD_PROGRAM_TEXT },
     { "group", "GROUP", "and this group (the user's)", AT(group), .kind = SPD_PROGRAM_TEXT },
+    { "exec", "COMMAND", "run COMMAND with the disk's name in SPD_DEVICE; the disk goes at its end",
+        AT(exec), .kind = SPD_PROGRAM_TEXT, .omitted = true },
     { "sandbox", NULL, "refuse system calls that serving does not need", AT(sandbox),
         .kind = SPD_PROGRAM_FLAG, .omitted = true },
     { "stats", NULL, "print statistics at the end", AT(stats), .kind = SPD_PROGRAM_FLAG,

@@ -2,6 +2,7 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 #include "confine.h"
+#include "exec.h"
 #include "notify.h"
 #include "output.h"
 #include "quote.h"
@@ -351,9 +352,35 @@ static int wait_for_all(const spd_program_disk *disks, uint32_t count, int *stat
     return first;
 }
 
-static int serve(spd_program_disk *disks, uint32_t count)
+struct disks {
+    spd_program_disk *all;
+    uint32_t count;
+};
+
+static void shut_down(void *context)
 {
-    int status = watch_signals(disks, count);
+    const struct disks *disks = context;
+
+    for (uint32_t i = 0; i < disks->count; i++)
+        spd_unit_shutdown(disks->all[i].unit);
+}
+
+/* The disks end at once if the command cannot start. */
+static int start_command(struct exec *exec, struct disks *disks)
+{
+    const char *uris[URIS_MAX];
+
+    list_uris(disks->all, disks->count, uris);
+    if (exec_start(exec, uris, shut_down, disks))
+        return 0;
+    shut_down(disks);
+    return SPD_PROGRAM_EXIT_FAILURE;
+}
+
+static int serve(spd_program_disk *disks, uint32_t count, struct exec *exec)
+{
+    struct disks served = { disks, count };
+    int status = watch_signals(disks, count), command;
     int error;
 
     if (status == 0)
@@ -361,12 +388,13 @@ static int serve(spd_program_disk *disks, uint32_t count)
     if (status)
         return status == STOPPED ? 0 : status;
     print_start(disks, count);
+    command = start_command(exec, &served);
     error = wait_for_all(disks, count, &status);
     if (disks->options.stats)
         print_statistics(disks, count);
     if (error == SPD_ERROR_HANGS)
         end_at_once(status);
-    return status;
+    return status ? status : command;
 }
 
 /* Where requests are logged. */
@@ -409,18 +437,19 @@ static void close_debug_log(const struct debug_log *log, const spd_program_optio
         remove(options->debug_log);
 }
 
-static int run(spd_program_disk *disks, uint32_t count)
+static int run(spd_program_disk *disks, uint32_t count, struct exec *exec)
 {
-    int status = 0;
+    int status = 0, command;
 
     for (uint32_t i = 0; i < count && status == 0; i++)
         status = open_doors(disks, &disks[i], i);
     if (status == 0)
-        status = serve(disks, count);
+        status = serve(disks, count, exec);
+    command = exec_end(exec);
     spd_unit_shutdown_on_signal(NULL);
     for (uint32_t i = count; i--;)
         spd_unit_delete(disks[i].unit);
-    return status;
+    return status ? status : command;
 }
 
 static void trace_all(spd_program_disk *disks, uint32_t count, struct trace *traces,
@@ -442,20 +471,26 @@ int spd_program_run(spd_program_disk *disks, uint32_t count)
     spd_program_options *options = &disks->options;
     struct trace traces[SPD_PROGRAM_DISKS_MAX];
     struct debug_log log;
+    struct exec *exec;
     int status;
 
+    if (!exec_begin(options, &exec))
+        return SPD_PROGRAM_EXIT_FAILURE;
     log_program = options->program;
     log_level = options->debug ? 3 : 2;
     spd_log_set(log_line, NULL);
-    if (!open_debug_log(&log, options))
+    if (!open_debug_log(&log, options)) {
+        exec_end(exec);
         return SPD_PROGRAM_EXIT_FAILURE;
+    }
     /* Now that the log is there, so is its other name. */
     if (!check_outputs(options)) {
         close_debug_log(&log, options, true);
+        exec_end(exec);
         return SPD_PROGRAM_EXIT_USAGE;
     }
     trace_all(disks, count, traces, &log);
-    status = run(disks, count);
+    status = run(disks, count, exec);
     /* The disk was served all the same, but the lines that were asked for are not complete. */
     if (status == 0 && !(sink_is_whole(&sink_output) && sink_is_whole(&log.sink)))
         status = SPD_PROGRAM_EXIT_FAILURE;

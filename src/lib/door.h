@@ -200,6 +200,8 @@ struct spd_door_ops {
     /* Whether the name is this door's and no URI; NULL is the system's best door. open() gets it as
      * uri->path, and nothing else. Without this it has none. */
     bool (*takes)(const char *device_name);
+    unsigned best; /* without a device name the doors with 1 to 3 are tried, in this order;
+                    * uri is then that of "SCHEME:". 0: this door is not */
     bool has_grace; /* it may open for a unit that has a grace */
     /* Parses, checks, binds; *door is the door's own structure, which begins with struct spd_door.
      * On failure returns a spd_error and has set a detail with spd_fail(). */

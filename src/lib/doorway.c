@@ -110,28 +110,61 @@ bool spd_door_is_alone(const struct spd_door *door)
     return door->unit->door_count == 1;
 }
 
-int spd_door_open(struct spd_unit *unit, const char *device_name, struct spd_door **door)
+static int open_name(struct spd_unit *unit, const char *device_name, struct spd_door **door)
 {
     struct spd_uri uri;
-    int error;
+    int error = spd_uri_parse(device_name, &uri);
 
-    for (const struct spd_door_ops *const *at = spd_doors; *at; at++) {
-        if ((*at)->takes && (*at)->takes(device_name)) {
-            uri = (struct spd_uri){ .path = (char *)device_name, .port = -1 };
-            return open_with(*at, unit, &uri, door);
-        }
-    }
-    if (!device_name) {
-        char list[384];
-
-        list_doors(list, sizeof list);
-        return spd_fail(SPD_ERROR_DOOR_MISSING,
-            "there is no default door on this system; name one of %s", list);
-    }
-    error = spd_uri_parse(device_name, &uri);
     if (error)
         return error;
     error = open_uri(unit, &uri, door);
     spd_uri_free(&uri);
     return error;
+}
+
+enum { BEST_MAX = 3 };
+
+static const struct spd_door_ops *best_door(unsigned place)
+{
+    for (const struct spd_door_ops *const *at = spd_doors; *at; at++)
+        if ((*at)->best == place)
+            return *at;
+    return NULL;
+}
+
+/* Tells why each door of the system refuses, since the user can mend one of the reasons. */
+static int open_best(struct spd_unit *unit, struct spd_door **door)
+{
+    char why[SPD_DETAIL_MAX] = "", list[384];
+    const struct spd_door_ops *ops;
+    size_t used = 0;
+
+    for (unsigned place = 1; place <= BEST_MAX; place++) {
+        char name[32];
+
+        ops = best_door(place);
+        if (!ops)
+            continue;
+        snprintf(name, sizeof name, "%s:", ops->scheme);
+        if (!open_name(unit, name, door))
+            return 0;
+        if (used < sizeof why)
+            used += (size_t)snprintf(why + used, sizeof why - used, "%s: %s; ", ops->scheme,
+                spd_error_detail());
+    }
+    list_doors(list, sizeof list);
+    return spd_fail(SPD_ERROR_DOOR_MISSING, "%s%s one of %s", why,
+        used ? "mend one of these, or name" : "there is no default door on this system; name",
+        list);
+}
+
+int spd_door_open(struct spd_unit *unit, const char *device_name, struct spd_door **door)
+{
+    for (const struct spd_door_ops *const *at = spd_doors; *at; at++) {
+        const struct spd_uri uri = { .path = (char *)device_name, .port = -1 };
+
+        if ((*at)->takes && (*at)->takes(device_name))
+            return open_with(*at, unit, &uri, door);
+    }
+    return device_name ? open_name(unit, device_name, door) : open_best(unit, door);
 }

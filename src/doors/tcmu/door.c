@@ -322,6 +322,7 @@ static void join_door(struct spd_door *base)
 const struct spd_door_ops tcmu_door_ops = {
     .scheme = "tcmu",
     .synopsis = "tcmu:[NAME][?timeout=SECONDS]",
+    .best = 2,
     .open = open_door,
     .start = start_door,
     .look = look_door,
