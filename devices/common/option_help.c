@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
+#include "filter.h"
 #include "options.h"
 
 #include <string.h>
@@ -77,6 +78,8 @@ void option_help(const spd_program *program, FILE *out)
                 ? "; may be repeated: LUN 0, 1, ... of one target" : "");
         print_wrapped(out, help);
     }
+    fputs("\nA FILTER is NAME, or NAME:KEY=VALUE,... See spd-filters(7).\n", out);
+    filter_help(out);
     fprintf(out, "\nA URI is, for example, iscsi://127.0.0.1:3260/iqn.2026-01.org.example:disk\n"
                  "(port 0 takes a free one), and on Windows also \\\\.\\pipe\\disk. See %s(1).\n",
         program->name);

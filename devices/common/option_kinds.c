@@ -171,6 +171,21 @@ static bool parse_door(const spd_program_option *row, spd_program_options *optio
     return true;
 }
 
+static bool parse_filter(const spd_program_option *row, spd_program_options *options,
+    const char *text, void *value)
+{
+    char title[OPTION_TITLE_MAX];
+
+    (void)value;
+    if (options->filter_count == SPD_PROGRAM_FILTERS_MAX) {
+        spd_program_error(options->program, "%s may be given at most %d times",
+            option_title(row, title), SPD_PROGRAM_FILTERS_MAX);
+        return false;
+    }
+    options->filters[options->filter_count++] = text;
+    return true;
+}
+
 static bool print_text(const spd_program_option *row, const spd_program_options *options,
     const void *value, FILE *out)
 {
@@ -264,6 +279,7 @@ static const struct option_kind kinds[OPTION_KINDS] = {
     [SPD_PROGRAM_FLAG] = { parse_flag, print_flag },
     [OPTION_MASK] = { parse_mask, print_mask },
     [OPTION_DOOR] = { parse_door, NULL },
+    [OPTION_FILTER] = { parse_filter, NULL },
     [OPTION_GUID] = { parse_guid, print_guid },
     [OPTION_WWN] = { parse_wwn, print_wwn },
     [OPTION_HELP] = { NULL, NULL },

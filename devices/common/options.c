@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
+#include "filters.h"
 #include "options.h"
 #include "confine.h"
 #include "quote.h"
@@ -73,7 +74,7 @@ static bool options_check(const spd_program_options *o)
     for (uint32_t i = 0; i < spd_program_disks(o); i++)
         if (!check_size(o, options_disk(o, i).size))
             return false;
-    return confine_check(o);
+    return filters_check(o) && confine_check(o);
 }
 
 /* getopt's two tables from the rows. */
@@ -249,6 +250,10 @@ void options_print(spd_program_options *options, FILE *out, const char *const *n
     fputs(options->program->name, out);
     for (unsigned i = 0; (row = option_row(options->program, i)); i++)
         option_print(row, options, out);
+    for (uint32_t i = 0; i < options->filter_count; i++) {
+        fputs(" --filter ", out);
+        quote_print(out, options->filters[i]);
+    }
     for (uint32_t i = 0; i < name_count; i++) {
         fputs(" -p ", out);
         quote_print(out, names[i]);

@@ -3,6 +3,7 @@
 
 #include "confine.h"
 #include "exec.h"
+#include "filters.h"
 #include "notify.h"
 #include "output.h"
 #include "quote.h"
@@ -294,7 +295,7 @@ static int start_unit(const spd_program_disk *disk)
 
 /* The order matters: what a failed start would leave behind is made last. Returns an exit status,
  * or STOPPED when a signal came first and there is nothing to serve any more. */
-static int start(spd_program_disk *disks, uint32_t count)
+static int start(spd_program_disk *disks, uint32_t count, struct filters *filters)
 {
     int status = 0;
 
@@ -302,6 +303,8 @@ static int start(spd_program_disk *disks, uint32_t count)
         status = make(&disks[i]);
     if (status == 0 && !give_up_rights(disks, count))
         status = SPD_PROGRAM_EXIT_FAILURE;
+    for (uint32_t i = 0; i < count && status == 0; i++)
+        status = filters_open(&filters[i], &disks[i]) ? 0 : SPD_PROGRAM_EXIT_FAILURE;
     for (uint32_t i = 0; i < count && status == 0; i++)
         status = start_unit(&disks[i]);
     for (uint32_t i = 0; i < count && status; i++) {
@@ -377,14 +380,15 @@ static int start_command(struct exec *exec, struct disks *disks)
     return SPD_PROGRAM_EXIT_FAILURE;
 }
 
-static int serve(spd_program_disk *disks, uint32_t count, struct exec *exec)
+static int serve(
+    spd_program_disk *disks, uint32_t count, struct exec *exec, struct filters *filters)
 {
     struct disks served = { disks, count };
     int status = watch_signals(disks, count), command;
     int error;
 
     if (status == 0)
-        status = start(disks, count);
+        status = start(disks, count, filters);
     if (status)
         return status == STOPPED ? 0 : status;
     print_start(disks, count);
@@ -409,7 +413,8 @@ static bool open_debug_log(struct debug_log *log, const spd_program_options *opt
     char why[OUTPUT_WHY_MAX];
 
     *log = (struct debug_log){.sink.name = options->debug_log};
-    if (!options->debug || !options->debug_log || strcmp(options->debug_log, "-") == 0)
+    if (!(options->debug || filters_have_log(options)) || !options->debug_log ||
+        strcmp(options->debug_log, "-") == 0)
         return true;
     log->file = output_open(options->debug_log, &log->made, why);
     if (!log->file) {
@@ -437,14 +442,15 @@ static void close_debug_log(const struct debug_log *log, const spd_program_optio
         remove(options->debug_log);
 }
 
-static int run(spd_program_disk *disks, uint32_t count, struct exec *exec)
+static int run(
+    spd_program_disk *disks, uint32_t count, struct exec *exec, struct filters *filters)
 {
     int status = 0, command;
 
     for (uint32_t i = 0; i < count && status == 0; i++)
         status = open_doors(disks, &disks[i], i);
     if (status == 0)
-        status = serve(disks, count, exec);
+        status = serve(disks, count, exec, filters);
     command = exec_end(exec);
     spd_unit_shutdown_on_signal(NULL);
     for (uint32_t i = count; i--;)
@@ -464,6 +470,27 @@ static void trace_all(spd_program_disk *disks, uint32_t count, struct trace *tra
         /* Or what is tried twice is logged twice. */
         disks[i].params.flags &= ~(uint32_t)SPD_TRY_FIRST;
     }
+}
+
+/* Serves the disks through their filters. */
+static int run_filtered(
+    spd_program_disk *disks, uint32_t count, struct debug_log *log, struct exec *exec)
+{
+    struct filters filters[SPD_PROGRAM_DISKS_MAX] = { 0 };
+    bool placed = true;
+    int status;
+
+    for (uint32_t i = 0; i < count && placed; i++)
+        placed = filters_place(&filters[i], &disks[i], log->file ? &log->sink : &sink_error);
+    if (placed) {
+        status = run(disks, count, exec, filters);
+    } else {
+        status = SPD_PROGRAM_EXIT_FAILURE;
+        exec_end(exec);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        filters_close(&filters[i]);
+    return status;
 }
 
 int spd_program_run(spd_program_disk *disks, uint32_t count)
@@ -490,7 +517,7 @@ int spd_program_run(spd_program_disk *disks, uint32_t count)
         return SPD_PROGRAM_EXIT_USAGE;
     }
     trace_all(disks, count, traces, &log);
-    status = run(disks, count, exec);
+    status = run_filtered(disks, count, &log, exec);
     /* The disk was served all the same, but the lines that were asked for are not complete. */
     if (status == 0 && !(sink_is_whole(&sink_output) && sink_is_whole(&log.sink)))
         status = SPD_PROGRAM_EXIT_FAILURE;

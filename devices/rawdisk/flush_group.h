@@ -16,7 +16,7 @@
 #ifndef DEVICES_RAWDISK_FLUSH_GROUP_H
 #define DEVICES_RAWDISK_FLUSH_GROUP_H
 
-#include "monitor.h"
+#include "../common/monitor.h"
 
 #include <stdbool.h>
 #include <stdint.h>

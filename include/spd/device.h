@@ -383,7 +383,7 @@ SPD_API int SPD_CALL spd_queue_watch(spd_queue *queue, intptr_t descriptor);
  * keeps the operations that the device below has. The devices of a stack are all simple or all
  * asynchronous. An operation that a filter lacks is never called below it.
  */
-enum { SPD_FILTERS_MAX = 4 }; /* asynchronous ones above a device */
+enum { SPD_FILTERS_MAX = 8 }; /* asynchronous ones above a device */
 
 /* Removes a filter's operations that the device below lacks, also from submits, so that the library
  * knows the operations of the stack. abort and stop stay. Adds the sizes of its areas, so call it

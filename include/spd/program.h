@@ -50,6 +50,7 @@ enum {
     SPD_PROGRAM_EXIT_USAGE = 87, /* ERROR_INVALID_PARAMETER, as the original's programs exit */
     SPD_PROGRAM_DOORS_MAX = 16,
     SPD_PROGRAM_DISKS_MAX = 16,
+    SPD_PROGRAM_FILTERS_MAX = SPD_FILTERS_MAX - 1, /* one place is for --debug */
     SPD_PROGRAM_OPTIONS_MAX = 32, /* the program's own rows */
     SPD_PROGRAM_BLOCK_COUNT = 1048576, /* when neither -c nor --size was given */
 };
@@ -134,6 +135,8 @@ typedef struct spd_program_options {
     uint64_t slow_call;    /* milliseconds */
     const char *doors[SPD_PROGRAM_DOORS_MAX];
     uint32_t door_count;
+    const char *filters[SPD_PROGRAM_FILTERS_MAX]; /* as given, that on top first */
+    uint32_t filter_count;
 } spd_program_options;
 
 /* Begins the program, as the first call of main(). It reserves the descriptors 0 to 2 and takes

@@ -11,6 +11,7 @@ from pathlib import Path
 from program import ANY, BIN, IQN, Server, Skip, check, path, rawdisk, run
 
 DOC = Path(__file__).resolve().parent.parent.parent / "doc"
+FILTERS = (DOC / "spd-filters.7").read_text()
 PROGRAMS = ["rawdisk", "memdisk", "scsitool", "stgtest"] + (
     ["nbddisk"] if os.path.exists(os.path.join(BIN, "nbddisk")) else [])
 
@@ -182,7 +183,11 @@ def help_and_version_are_answered():
 
 def manual_pages_name_every_option_and_command():
     for name in PROGRAMS:
-        said, _ = run(name, "--help")
+        said, _, filters = run(name, "--help")[0].partition("\nA FILTER is")
+        for word in re.findall(r"^ +([a-z]+)(?:  |=)", filters, re.MULTILINE):
+            check(re.search(rf"^\.It Cm {word}\b", FILTERS, re.MULTILINE),
+                  f"spd-filters.7 does not explain {word}")
+        check(bool(filters) == (name in ("rawdisk", "memdisk", "nbddisk")), f"{name}: {filters}")
         page = (DOC / f"{name}.1").read_text().replace("\\-", "-")
         for option in sorted(set(re.findall(r"(?<!\S)--([a-z][a-z-]+)", said))):
             check(f"Fl -{option}" in page, f"{name}.1 does not explain --{option}")

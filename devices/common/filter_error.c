@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* error: operations fail, are told to have been hard, never end, or are lost. A series of numbers
+ * that depends on the seed alone chooses them. */
+
+#include "filter.h"
+#include "later.h"
+
+enum { MEDIUM, RECOVERED, HARDWARE, BUSY, HANG, LOST };
+static const char *const kinds[] = { "medium", "recovered", "hardware", "busy", "hang", "lost",
+    NULL };
+
+struct error {
+    struct filter filter;
+    uint32_t kind;
+    uint32_t operations;
+    struct filter_lbas lbas;
+    uint64_t rate;
+    uint64_t skip; /* both count down */
+    uint64_t count;
+    union {
+        uint64_t seed;
+        _Atomic uint64_t random;
+    };
+    struct later later; /* its lock guards skip and count, too */
+};
+
+#define AT(member) .offset = offsetof(struct error, member)
+
+static const struct filter_option options[] = {
+    { "kind", "medium, recovered, hardware, busy, hang or lost", FILTER_WORD, .words = kinds,
+        .initial = "medium", AT(kind) },
+    { "on", "the operations (read+write; of a lost one: flush)", FILTER_OPERATIONS,
+        AT(operations) },
+    { "lba", "operations with one of these blocks: 5, 5-9, 5-", FILTER_LBAS, .initial = "0-",
+        AT(lbas) },
+    { "rate", "so many of these, in percent", FILTER_PERCENT, .initial = "100", AT(rate) },
+    { "skip", "the first so many of these are spared", FILTER_NUMBER, .max = UINT64_MAX,
+        .initial = "0", AT(skip) },
+    { "count", "no more than so many; 0: all", FILTER_NUMBER, .max = UINT64_MAX, .initial = "0",
+        AT(count) },
+    { "seed", "another series of random choices", FILTER_NUMBER, .max = UINT64_MAX, .initial = "1",
+        AT(seed) },
+};
+
+/* The first block of this range that is among the bad ones. */
+static bool meets(const struct error *error, uint64_t lba, uint64_t blocks, uint64_t *bad)
+{
+    uint64_t last = blocks ? lba + (blocks - 1) : UINT64_MAX; /* a flush of 0 blocks: all */
+
+    if (lba > error->lbas.last || last < error->lbas.first)
+        return false;
+    *bad = lba > error->lbas.first ? lba : error->lbas.first;
+    return true;
+}
+
+static bool concerns(const struct error *error, const spd_request *request, uint64_t *bad)
+{
+    uint32_t count = 0;
+    const spd_range *ranges = spd_request_ranges(request, &count);
+
+    if (!ranges)
+        return meets(error, spd_request_lba(request), spd_request_blocks(request), bad);
+    for (uint32_t i = 0; i < count; i++)
+        if (meets(error, ranges[i].lba, ranges[i].blocks, bad))
+            return true;
+    return false;
+}
+
+/* UINT64_MAX is a count without an end: it counts down for longer than any disk lives. The last
+ * flush is no part of a test. */
+static bool is_its_turn(struct error *error)
+{
+    bool turn;
+
+    monitor_lock(error->later.monitor);
+    turn = !error->later.stopped && !error->skip && error->count;
+    if (error->skip)
+        error->skip--;
+    else if (error->count)
+        error->count--;
+    monitor_unlock(error->later.monitor);
+    return turn;
+}
+
+static bool chooses(struct error *error, const spd_request *request, uint64_t *bad)
+{
+    return filter_has(error->operations, request) && concerns(error, request, bad) &&
+        filter_chance(&error->random, error->rate) && is_its_turn(error);
+}
+
+static spd_status status_of(const struct error *error, const spd_request *request, uint64_t bad)
+{
+    spd_status status = { 0 };
+
+    switch (error->kind) {
+    case MEDIUM:
+        if (spd_request_operation(request) == SPD_READ)
+            spd_status_set(
+                &status, SPD_SENSE_MEDIUM_ERROR, SPD_ASC_UNRECOVERED_READ_ERROR, &bad);
+        else
+            spd_status_set(&status, SPD_SENSE_MEDIUM_ERROR, SPD_ASC_WRITE_ERROR, &bad);
+        break;
+    case RECOVERED:
+        spd_status_set(
+            &status, SPD_SENSE_RECOVERED_ERROR, SPD_ASC_RECOVERED_DATA_WITH_RETRIES, &bad);
+        break;
+    case HARDWARE:
+        spd_status_set(&status, SPD_SENSE_HARDWARE_ERROR, SPD_ASC_INTERNAL_TARGET_FAILURE, NULL);
+        break;
+    case BUSY: spd_status_set_busy(&status); break;
+    case HANG: status = (spd_status){ .scsi_status = SPD_STATUS_CHECK_CONDITION,
+        .sense_key = SPD_SENSE_ABORTED_COMMAND }; break;
+    default: break; /* what is lost is GOOD */
+    }
+    return status;
+}
+
+static void submit(spd_device *device, spd_request *request)
+{
+    struct error *error = device->context;
+    uint64_t bad = 0;
+    bool chosen = chooses(error, request, &bad);
+    spd_status status;
+
+    spd_request_set_context(request, NULL);
+    if (!chosen || error->kind == RECOVERED) {
+        /* The LBA is not kept: `returned` finds it again. */
+        spd_request_set_context(request, chosen ? error : NULL);
+        spd_request_pass(request, &error->filter.below);
+        return;
+    }
+    status = status_of(error, request, bad);
+    if (error->kind == HANG)
+        later_add(&error->later, request, &status, LATER_NEVER);
+    else
+        spd_request_complete(request, &status);
+}
+
+static void returned(spd_device *device, spd_request *request, const spd_status *status)
+{
+    struct error *error = device->context;
+    spd_status recovered;
+    uint64_t bad = 0;
+
+    if (status->scsi_status != SPD_STATUS_GOOD || !spd_request_context(request)) {
+        spd_request_complete(request, status);
+        return;
+    }
+    concerns(error, request, &bad);
+    recovered = status_of(error, request, bad);
+    spd_request_complete(request, &recovered);
+}
+
+static void abort_one(spd_device *device, spd_request *request)
+{
+    later_abort(&((struct error *)device->context)->later, request);
+}
+
+static void stop(spd_device *device)
+{
+    struct error *error = device->context;
+
+    later_stop(&error->later);
+    spd_device_stop(&error->filter.below);
+}
+
+enum { LOSABLE = 1u << SPD_WRITE | 1u << SPD_FLUSH | 1u << SPD_UNMAP | 1u << SPD_WRITE_ZEROES };
+
+static bool check(const struct filter *filter, char message[FILTER_MESSAGE_MAX])
+{
+    const struct error *error = (const struct error *)filter;
+
+    if (error->kind != LOST || !(error->operations & ~(uint32_t)LOSABLE))
+        return true;
+    snprintf(message, FILTER_MESSAGE_MAX,
+        "filter error: only write, flush, unmap and zero can be lost");
+    return false;
+}
+
+static void place(struct filter *filter, const struct filter_place *place)
+{
+    struct error *error = (struct error *)filter;
+
+    (void)place;
+    if (!error->operations)
+        error->operations =
+            error->kind == LOST ? 1u << SPD_FLUSH : 1u << SPD_READ | 1u << SPD_WRITE;
+    if (!error->count)
+        error->count = UINT64_MAX;
+}
+
+static bool open_error(struct filter *filter)
+{
+    return later_open(&((struct error *)filter)->later);
+}
+
+static void close_error(struct filter *filter)
+{
+    later_close(&((struct error *)filter)->later);
+}
+
+const struct filter_type filter_error = {
+    .name = "error",
+    .help = "operations fail, hang or are lost",
+    .options = options,
+    .option_count = sizeof options / sizeof options[0],
+    .size = sizeof(struct error),
+    .ops = { FILTER_OPS, .submit = submit, .returned = returned, .abort = abort_one, .stop = stop,
+        .request_size = sizeof(struct later_entry) },
+    .check = check,
+    .place = place,
+    .open = open_error,
+    .close = close_error,
+};

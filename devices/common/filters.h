@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+/* The filters of the disks of a program, from the command line to the end. */
+
+#ifndef DEVICES_COMMON_FILTERS_H
+#define DEVICES_COMMON_FILTERS_H
+
+#include "filter.h"
+#include "workers.h"
+
+/* Those of one disk. */
+struct filters {
+    struct workers *workers; /* NULL: the device is asynchronous, or there is no filter */
+    struct filter *filters[FILTERS_MAX];
+    uint32_t count;
+};
+
+/* Whether the texts of the options are good; prints a message. */
+bool filters_check(const spd_program_options *options);
+
+/* Whether one of them logs requests. */
+bool filters_have_log(const spd_program_options *options);
+
+/* Puts the filters of the disk's options above its device, the first one on top, and changes the
+ * device and its parameters. log: where logs go. False: there is no memory, after a message. */
+bool filters_place(struct filters *filters, spd_program_disk *disk, struct sink *log);
+/* Before the unit starts. False: there is no memory, or no thread, after a message. */
+bool filters_open(struct filters *filters, const spd_program_disk *disk);
+/* The unit is deleted. */
+void filters_close(struct filters *filters);
+
+#endif

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (c) 2026, the WinSpd authors
+"""Filters, as initiators meet them."""
+
+import re
+
+from program import Server, ANY, check, client, memdisk, path, qemu_io, rawdisk, run
+
+MIB = 1 << 20
+
+
+def fails(url, command):
+    """A command of qemu-io that has to end with an error."""
+    said = client("qemu-io", "-f", "raw", "-t", "none", "-c", command, url, status=None)
+    check("Input/output error" in said, f"{command} is no error: {said}")
+
+
+def bad_blocks_fail_and_their_neighbours_do_not():
+    with memdisk("--size", "16M", "--filter", "error:lba=2048-2055") as server:
+        qemu_io(server.url, "write -P 7 0 1M", "read -P 7 0 1M", "write -P 8 1028k 4k",
+                "read -P 8 1028k 4k", "flush")
+        fails(server.url, "read 1M 4k")
+        fails(server.url, "write 1M 4k")
+        qemu_io(server.url, "read -P 7 0 1M")
+
+
+def a_filter_is_behind_each_door():
+    with Server("memdisk", "--size", "16M", "--filter", "error:lba=8,on=read", "-p", ANY, "-p",
+                f"nbd+unix:///?socket={path('filters.sock')}", doors=2) as server:
+        for uri in server.uris:
+            fails(uri, "read 4k 4k")
+            qemu_io(uri, "write -P 7 4k 4k", "read 8k 4k")
+
+
+def many_at_once_pass_all_filters():
+    stack = ("error:kind=recovered,rate=5,on=read", "delay:time=2ms,distribution=exponential",
+             "rate:iops=100000,bytes=4G", "error:rate=0")
+    filters = [word for text in stack for word in ("--filter", text)]
+    for disk in (lambda *words: rawdisk("filters.img", *words), memdisk):
+        with disk("--size", "16M", *filters) as server:
+            writes = [f"aio_write -P {n + 1} {n * 64}k 64k" for n in range(64)]
+            reads = [f"aio_read -P {n + 1} {n * 64}k 64k" for n in range(64)]
+            qemu_io(server.url, *writes, "aio_flush", *reads, "aio_flush")
+            qemu_io(server.url, "discard 1M 1M", "write -z 3M 64k", "flush", "read -P 0 3M 64k",
+                    "read -P 0 1M 1M")
+            if disk is not memdisk:
+                told = client("qemu-img", "map", "-f", "raw", "--output=json", server.url)
+                check('"data": false' in told, told)
+            check(": error:" not in server.errors(), server.errors())
+
+
+def the_end_does_not_wait_for_what_is_held():
+    with memdisk("--size", "1M", "--filter", "delay:time=20000s", "--stop-timeout",
+                 "100") as server:
+        client("timeout", "-s", "KILL", "1", "qemu-io", "-f", "raw", "-c", "read 0 4k", server.url,
+               status=None)
+
+
+def readonly_is_told():
+    with rawdisk("protected.img", "--size", "1M", "--filter", "readonly") as server:
+        said = client("qemu-io", "-f", "raw", "-c", "write 0 4k", server.url, status=None)
+        check(re.search("read.?only|Permission|write.protect", said, re.I), said)
+        client("qemu-io", "-r", "-f", "raw", "-c", "read 0 4k", server.url)
+
+
+def the_start_line_makes_the_same_filters_again():
+    with memdisk("--size", "1M", "--filter", "delay:time=1us", "--filter", "readonly") as server:
+        check("--filter 'delay:time=1us' --filter readonly" in server.said, server.said)
+
+
+def a_log_is_at_its_place():
+    with memdisk("--size", "1M", "-D", path("filters.log"), "--filter", "error:on=write",
+                 "--filter", "log") as server:
+        fails(server.url, "write 0 4k")
+        qemu_io(server.url, "read 0 4k")
+    with open(path("filters.log"), encoding="ascii") as file:
+        lines = file.read()
+    check(">>Read" in lines and "<<Read" in lines and "Write" not in lines, lines)
+
+
+def a_wrong_filter_ends_with_87():
+    _, said = run("memdisk", "--filter", "delay:tiem=5ms", status=87)
+    check("filter delay has no key 'tiem': it has time on distribution spread seed" in said, said)
+    _, said = run("memdisk", *(["--filter", "readonly"] * 8), status=87)
+    check("at most 7 times" in said, said)
+
+
+TESTS = [bad_blocks_fail_and_their_neighbours_do_not, a_filter_is_behind_each_door,
+         many_at_once_pass_all_filters, the_end_does_not_wait_for_what_is_held, readonly_is_told,
+         the_start_line_makes_the_same_filters_again, a_log_is_at_its_place,
+         a_wrong_filter_ends_with_87]
