@@ -4,6 +4,7 @@
 #include "confine.h"
 #include "exec.h"
 #include "filters.h"
+#include "measure.h"
 #include "notify.h"
 #include "output.h"
 #include "quote.h"
@@ -380,6 +381,14 @@ static int start_command(struct exec *exec, struct disks *disks)
     return SPD_PROGRAM_EXIT_FAILURE;
 }
 
+static void measure_all(void *context)
+{
+    const struct disks *disks = context;
+
+    for (uint32_t i = 0; i < disks->count; i++)
+        measure_disk(&disks->all[i]);
+}
+
 static int serve(
     spd_program_disk *disks, uint32_t count, struct exec *exec, struct filters *filters)
 {
@@ -393,7 +402,9 @@ static int serve(
         return status == STOPPED ? 0 : status;
     print_start(disks, count);
     command = start_command(exec, &served);
+    measure_start(measure_all, &served);
     error = wait_for_all(disks, count, &status);
+    measure_stop();
     if (disks->options.stats)
         print_statistics(disks, count);
     if (error == SPD_ERROR_HANGS)
@@ -503,6 +514,7 @@ int spd_program_run(spd_program_disk *disks, uint32_t count)
 
     if (!exec_begin(options, &exec))
         return SPD_PROGRAM_EXIT_FAILURE;
+    measure_begin();
     log_program = options->program;
     log_level = options->debug ? 3 : 2;
     spd_log_set(log_line, NULL);

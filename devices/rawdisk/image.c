@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 enum image_result image_fail(char *message, enum image_result result, const char *format, ...)
 {
@@ -56,6 +57,29 @@ enum image_result image_fit(struct image *image, const struct image_extent *exte
             "image as it is, or name another image", image->path,
             size_format(image->present, has), size_format(image->size, wants));
     return check_blocks(image, extent, message);
+}
+
+enum image_result image_measure(struct image *image, uint32_t block_length,
+    char message[IMAGE_MESSAGE_MAX])
+{
+    char has[SIZE_TEXT_MAX], served[SIZE_TEXT_MAX];
+    uint64_t end;
+    int error = image_os_end(image, &end);
+
+    if (error)
+        return image_fail(message, IMAGE_FAILED, "image %s does not say its size: %s", image->path,
+            strerror(error));
+    if (end < image->size)
+        return image_fail(message, IMAGE_BAD_SIZE,
+            "image %s has shrunk to %s, and the disk keeps its %s, whose end fails: lengthen the "
+            "image again", image->path, size_format(end, has), size_format(image->size, served));
+    if (end % block_length)
+        return image_fail(message, IMAGE_BAD_SIZE,
+            "image %s has %s, which is not a multiple of the block length %" PRIu32
+            ": lengthen it to %" PRIu64 " bytes", image->path, size_format(end, has), block_length,
+            end + block_length - end % block_length);
+    image->size = end;
+    return IMAGE_OK;
 }
 
 int image_check_end(const struct image *image, uint64_t length, uint64_t offset, uint64_t *failed)

@@ -93,6 +93,9 @@ enum image_result image_open(struct image *image, const struct image_wish *wish,
 /* Decides the size of the disk, and whether the image is good for it. */
 enum image_result image_fit(struct image *image, const struct image_extent *extent,
     char message[IMAGE_MESSAGE_MAX]);
+/* The image may have grown since: decides on its present size. Beside reads and writes. */
+enum image_result image_measure(struct image *image, uint32_t block_length,
+    char message[IMAGE_MESSAGE_MAX]);
 /* Makes the file if it is missing, and sizes it if it is empty. */
 enum image_result image_make(struct image *image, char message[IMAGE_MESSAGE_MAX]);
 /* Takes back the work of image_make(); false: it could not. */

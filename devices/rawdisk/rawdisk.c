@@ -436,9 +436,23 @@ static void rawdisk_unmake(void *context)
             image_unmake(&disk->image) ? "is taken back" : "cannot be taken back: remove it");
 }
 
+static bool rawdisk_measure(void *context, uint64_t *block_count)
+{
+    struct rawdisk *disk = context;
+    char message[IMAGE_MESSAGE_MAX];
+
+    if (image_measure(&disk->image, disk->block_length, message) != IMAGE_OK) {
+        spd_program_error(disk->options->program, "%s", message);
+        return false;
+    }
+    *block_count = disk->image.size / disk->block_length;
+    return true;
+}
+
 static const spd_program_store rawdisk_store = {
     .make = rawdisk_make,
     .unmake = rawdisk_unmake,
+    .measure = rawdisk_measure,
 };
 
 /* A disk without a cache has no last flush, and the library does not say what a failure means. */

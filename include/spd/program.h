@@ -165,6 +165,11 @@ typedef struct spd_program_store {
     int (SPD_CALL *make)(void *context, const spd_params *params);
     /* make() was called, and the start failed then or later: removes the files that it has made. */
     void (SPD_CALL *unmake)(void *context);
+    /* May be NULL: the size of the disk is fixed. The user asks by SIGUSR1 for the present size of
+     * the store. Sets *block_count to blocks that the device can serve by now, and returns true; a
+     * disk does not become smaller. False: a message says why its size stays. Called on a thread of
+     * its own while the disk is served. */
+    bool (SPD_CALL *measure)(void *context, uint64_t *block_count);
 } spd_program_store;
 
 /* A disk of the program. */
