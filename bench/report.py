@@ -31,13 +31,13 @@ def machine(cpu):
 
 def cost_table(results):
     lines = ["Server CPU per I/O, in microseconds: less is better", "",
-             f"{'':20}{'tgtd':>9}{'rawdisk':>9}{'memdisk':>9}{'floor':>8}"
+             f"{'':25}{'tgtd':>9}{'rawdisk':>9}{'memdisk':>9}{'floor':>8}"
              f"{'tgtd/rawdisk':>14}{'need':>6}"]
     for row in results["rows"]:
         cost = {name: column["server_cpu_us"] for name, column in row["columns"].items()}
         ratio = "-" if row["ratio"] is None else f"{row['ratio']:.1f}x"
         lines.append(
-            f"{row['name']:20}{number(cost.get('tgtd')):>9}{number(cost.get('rawdisk')):>9}"
+            f"{row['name']:25}{number(cost.get('tgtd')):>9}{number(cost.get('rawdisk')):>9}"
             f"{number(cost.get('memdisk')):>9}{number(cost.get('floor')):>8}"
             f"{ratio:>9} {mark(row['ok']):<6}{row['need']:>3}x")
     return lines
@@ -45,10 +45,10 @@ def cost_table(results):
 
 def rate_table(results):
     lines = ["", "I/Os per second, client and server sharing one CPU", "",
-             f"{'':20}{'tgtd':>9}{'rawdisk':>9}{'memdisk':>9}{'floor':>9}"]
+             f"{'':25}{'tgtd':>9}{'rawdisk':>9}{'memdisk':>9}{'floor':>9}"]
     for row in results["rows"]:
         cells = (row["columns"].get(name) for name in ("tgtd", "rawdisk", "memdisk", "floor"))
-        lines.append(f"{row['name']:20}" + "".join(
+        lines.append(f"{row['name']:25}" + "".join(
             f"{'-':>9}" if cell is None else f"{cell['iops']:>9.0f}" for cell in cells))
     return lines
 
@@ -58,10 +58,10 @@ def memory_table(results):
     if not columns:
         return []
     lines = ["", "Resident memory in KiB: less is better", "",
-             f"{'':20}" + "".join(f"{name:>9}" for name in COLUMNS)]
+             f"{'':25}" + "".join(f"{name:>9}" for name in COLUMNS)]
     for row in next(iter(columns.values())):
         cells = (columns[name][row] / 1024 if name in columns else None for name in COLUMNS)
-        lines.append(f"{row:20}" + "".join(f"{number(cell):>9}" for cell in cells))
+        lines.append(f"{row:25}" + "".join(f"{number(cell):>9}" for cell in cells))
     return lines
 
 
