@@ -1,113 +1,134 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""Debian's own kernel for virtual machines: downloaded and unpacked, never installed.
+"""Debian's own kernels for virtual machines, by name: downloaded and unpacked, never installed.
 
 The cache has, under vm/kernel-RELEASE/: `vmlinux`, the kernel proper as an ELF file, so that the
-guest spends no time decompressing itself; `lib/modules/RELEASE`, the modules.
+guest spends no time decompressing itself; `lib/modules/RELEASE`, the modules. The link
+vm/linux-NAME points there. Delete the link to get the suite's current release.
 """
 
-import contextlib
-import fcntl
 import glob
 import os
 import platform
 import shutil
 import struct
-import subprocess
 import tempfile
+from dataclasses import dataclass
+
+from debian import Apt, DebianError, Unavailable, alone, run
 
 PACKAGE = "linux-image-cloud-amd64"
+
+# The suite of each; None means the machine's own sources.
+KERNELS = {
+    "6.1": None,                   # Debian 12's: the demo's, has no ublk and no ntfs3
+    "6.12": "bookworm-backports",  # has both
+    "newest": "trixie-backports",  # may hang now and then under this QEMU
+}
+
+# First bytes of a compressed kernel: the program that decompresses it.
+COMPRESSIONS = {bytes.fromhex("02214c18"): "lz4", bytes.fromhex("28b52ffd"): "zstd"}
 
 
 class KernelError(Exception):
     pass
 
 
+@dataclass
 class Kernel:
-    def __init__(self, directory):
-        self.directory = directory
-        self.release = os.path.basename(directory).split("-", 1)[1]
-        self.vmlinux = os.path.join(directory, "vmlinux")
-        self.modules = os.path.join(directory, "lib", "modules", self.release)
+    name: str
+    directory: str
+
+    @property
+    def release(self):
+        return os.path.basename(self.directory).split("-", 1)[1]
+
+    @property
+    def vmlinux(self):
+        return os.path.join(self.directory, "vmlinux")
+
+    @property
+    def modules(self):
+        return os.path.join(self.directory, "lib", "modules", self.release)
 
 
-@contextlib.contextmanager
-def alone(cache):
-    """`make demo` and the tests share the cache: what one of them makes, the other waits for."""
-    store = os.path.join(cache, "vm")
-    os.makedirs(store, exist_ok=True)
-    with open(os.path.join(store, "lock"), "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield store
-
-
-def obtain(cache):
-    """The kernel in the cache; when there is none, Debian's current one goes there first."""
+def obtain(cache, name="6.1"):
+    """The kernel in the cache; when there is none, the suite's current one goes there first. A
+    kernel of another suite than the machine's may be Unavailable."""
     if platform.machine() != "x86_64":
         raise KernelError(f"the virtual machine needs an x86_64 host, this is {platform.machine()}")
     with alone(cache) as store:
-        found = sorted(glob.glob(os.path.join(store, "kernel-*")))
-        if found:
-            return Kernel(found[-1])
-        with tempfile.TemporaryDirectory(dir=store, prefix="fetch-") as scratch:
-            return Kernel(_unpack(_download(scratch, store), scratch, store))
+        link = os.path.join(store, f"linux-{name}")
+        if not os.path.exists(link):
+            with tempfile.TemporaryDirectory(dir=store, prefix="fetch-") as scratch:
+                try:
+                    home = _unpack(_download(scratch, name), scratch, store)
+                except DebianError as error:
+                    raise _worse(error, name) from error
+            os.symlink(os.path.basename(home), f"{link}.new")
+            os.rename(f"{link}.new", link)
+        return Kernel(name, os.path.realpath(link))
 
 
-def _run(*command, **options):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
-                          **options)
-    if done.returncode != 0:
-        raise KernelError(f'{" ".join(command)}: exit {done.returncode}: '
-                          + done.stderr.decode(errors="replace").strip())
-    return done.stdout
+def _worse(error, name):
+    """The demo's kernel must be there. Tests skip without another one."""
+    if KERNELS[name] is None:
+        return KernelError(str(error))
+    return Unavailable(f"there is no kernel {name}: {error}")
 
 
-def _download(scratch, store):
-    """The package file. The host's package lists may be old or absent, and only root may refresh
+def _download(scratch, name):
+    """The package files. The host's package lists may be old or absent, and only root may refresh
     them; then lists of our own do."""
-    private = os.path.join(os.path.abspath(store), "apt")
-    own = ["-o", f"Dir::State::Lists={private}/lists", "-o", f"Dir::Cache={private}/cache"]
-    try:
-        return _download_with([], scratch)
-    except KernelError:
-        for name in ("lists", "cache"):
-            os.makedirs(os.path.join(private, name), exist_ok=True)
-        _run("apt-get", *own, "-q", "update")
+    suite = KERNELS[name]
+    if suite is None:
         try:
-            return _download_with(own, scratch)
-        finally:
-            shutil.rmtree(private)
+            return _download_with(Apt.of_the_machine(), scratch)
+        except DebianError:
+            pass
+    apt = Apt(os.path.join(scratch, "apt"), suite)
+    apt.update()
+    return _download_with(apt, scratch)
 
 
-def _download_with(options, scratch):
-    # The package itself is empty: it depends on the one with the current kernel.
-    depends = _run("apt-cache", *options, "depends", PACKAGE).decode()
-    names = [line.split()[-1] for line in depends.splitlines() if "Depends: linux-image-" in line]
-    if not names:
-        raise KernelError(f"apt knows no package {PACKAGE}")
-    _run("apt-get", *options, "-q", "-o", "APT::Sandbox::User=root", "download", names[0],
-         cwd=scratch)
-    return glob.glob(os.path.join(scratch, "*.deb"))[0]
+def _download_with(apt, scratch):
+    # The package itself is empty: it depends on the one with the current kernel. From 7.x on that
+    # one is empty, too, and depends on the kernel's parts.
+    images = apt.depends(PACKAGE, r"linux-image-\d.*")
+    if not images:
+        raise DebianError(f"apt knows no package {PACKAGE}")
+    packages = apt.depends(images[0], r"linux-(base|binary|modules)-\d.*") or images[:1]
+    archives = os.path.join(scratch, "archives")
+    os.makedirs(archives, exist_ok=True)
+    return apt.download(packages, archives)
 
 
-def _unpack(package, scratch, store):
+def _unpack(packages, scratch, store):
     root = os.path.join(scratch, "root")
-    _run("dpkg", "-x", package, root)
-    image, = glob.glob(os.path.join(root, "boot", "vmlinuz-*"))
-    release = os.path.basename(image).split("-", 1)[1]
+    for package in packages:
+        run("dpkg-deb", "-x", package, root)
+    # Modules are in /lib or in /usr/lib, the kernel is in /boot or beside its modules.
+    modules, = glob.glob(os.path.join(root, "lib/modules/*")) or glob.glob(
+        os.path.join(root, "usr/lib/modules/*"))
+    release = os.path.basename(modules)
+    image, = glob.glob(os.path.join(root, "boot/vmlinuz-*")) or glob.glob(
+        os.path.join(modules, "vmlinuz"))
     with open(image, "rb") as stream:
         vmlinux = extract_vmlinux(stream.read())
-    with open(os.path.join(root, "vmlinux"), "wb") as stream:
+    home = os.path.join(scratch, "home")
+    os.makedirs(os.path.join(home, "lib/modules"))
+    os.rename(modules, os.path.join(home, "lib/modules", release))
+    with open(os.path.join(home, "vmlinux"), "wb") as stream:
         stream.write(vmlinux)
-    shutil.rmtree(os.path.join(root, "usr"), ignore_errors=True)
     # The package leaves this to its installation script.
     depmod = shutil.which("depmod", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
     if not depmod:
         raise KernelError("depmod is missing: install the package kmod")
-    _run(depmod, "-b", root, release)
-    home = os.path.join(store, f"kernel-{release}")
-    os.rename(root, home)
-    return home
+    run(depmod, "-b", home, release)
+    final = os.path.join(store, f"kernel-{release}")
+    shutil.rmtree(final, ignore_errors=True)
+    os.rename(home, final)
+    return final
 
 
 def extract_vmlinux(image):
@@ -118,9 +139,12 @@ def extract_vmlinux(image):
     # The last four bytes are the length of what comes out.
     payload = image[start:start + length - 4]
     expected, = struct.unpack_from("<I", image, start + length - 4)
-    if not payload.startswith(bytes.fromhex("02214c18")):
-        raise KernelError("the kernel is not compressed by LZ4, as those of Debian 12 are")
-    vmlinux = _run("lz4", "-dc", input=payload)
+    program = COMPRESSIONS.get(payload[:4])
+    if not program:
+        raise KernelError(f"the kernel is compressed by none of {', '.join(COMPRESSIONS.values())}")
+    if not shutil.which(program):
+        raise KernelError(f"{program} is missing: install the package {program}")
+    vmlinux = run(program, "-dc", input=payload)
     if len(vmlinux) != expected or not vmlinux.startswith(b"\x7fELF"):
         raise KernelError("the kernel did not decompress to an ELF file of the expected length")
     return vmlinux

@@ -13,8 +13,7 @@ import select
 import shutil
 import subprocess
 import time
-
-import initrd
+from dataclasses import dataclass
 
 QEMU = "qemu-system-x86_64"
 
@@ -41,14 +40,64 @@ def under_us(command):
     return ["setpriv", "--pdeathsig", "KILL", "--", *command]
 
 
+@dataclass(frozen=True)
+class VhostUser:
+    """A disk whose back end listens at the Unix socket. `kind` is blk or scsi."""
+
+    kind: str
+    socket: str
+    queues: int = 1
+    reconnect: bool = False  # QEMU tries again each second after the back end has gone
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """The devices that QEMU shows to the guest, besides a network card. `disks` are images, or
+    whatever else the option -drive takes as a raw file; the guest has them as /dev/vda, /dev/vdb,
+    ..."""
+
+    cpus: int = 1
+    memory_mib: int = 768
+    disks: tuple = ()
+    vhost_user: tuple = ()
+    arguments: tuple = ()  # more of QEMU's
+
+    def options(self):
+        return [*self._processors(), *self._disks(), *self._vhost_user(), *self.arguments]
+
+    def _processors(self):
+        # cx16: with it this QEMU's emulation makes newer kernels fail at random.
+        threads = ",thread=multi" if self.cpus > 1 else ""
+        return ["-accel", f"tcg{threads}", "-cpu", "max,cx16=off", "-smp", str(self.cpus),
+                "-m", str(self.memory_mib)]
+
+    def _disks(self):
+        for number, file in enumerate(self.disks):
+            yield from ("-drive", f"file={file},format=raw,if=none,id=disk{number}",
+                        "-device", f"virtio-blk-device,drive=disk{number}")
+
+    def _vhost_user(self):
+        if not self.vhost_user:
+            return
+        # The back end maps the guest's memory, and back ends refuse legacy virtio.
+        yield from ("-global", "virtio-mmio.force-legacy=false",
+                    "-machine", "memory-backend=memory",
+                    "-object", f"memory-backend-memfd,id=memory,size={self.memory_mib}M,share=on")
+        queues = {"blk": "num-queues", "scsi": "num_queues"}
+        for number, disk in enumerate(self.vhost_user):
+            reconnect = ",reconnect=1" if disk.reconnect else ""
+            yield from ("-chardev", f"socket,id=vhost{number},path={disk.socket}{reconnect}",
+                        "-device", f"vhost-user-{disk.kind},chardev=vhost{number},"
+                                   f"{queues[disk.kind]}={disk.queues}")
+
+
 class Machine:
     """A boot. `archives` are cpio files, `overlay` the bytes of a last one, `log` a path that is
     appended to, `seconds` the time that the boot may take from here to power off, and `servers`
     programs the guest depends on: when one ends by itself, so does the boot."""
 
-    MEMORY_MIB = 768
-
-    def __init__(self, kernel, archives, overlay, scratch, log, seconds, servers=()):
+    def __init__(self, kernel, archives, overlay, scratch, log, seconds, servers=(),
+                 hardware=Hardware()):
         if not shutil.which(QEMU):
             raise GuestError(f"{QEMU} is missing: install the package qemu-system-x86")
         self._seconds = seconds
@@ -61,8 +110,8 @@ class Machine:
         self._pending = b""
         self._join(archives, overlay)
         self._process = subprocess.Popen(
-            under_us(self._command(kernel)), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT)
+            under_us(self._command(kernel, hardware)), stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def __enter__(self):
         return self
@@ -105,17 +154,16 @@ class Machine:
                     shutil.copyfileobj(part, out)
             out.write(overlay)
 
-    def _command(self, kernel):
+    def _command(self, kernel, hardware):
         # loglevel: the kernel's messages do not cut into our lines, a panic still shows.
         # tsc=reliable: on a busy host it is the other clocks that lag, not this one.
         arguments = ("console=ttyS0 panic=-1 loglevel=2 mitigations=off cryptomgr.notests nokaslr "
                      f"no_timer_check random.trust_cpu=on tsc=reliable tsc_early_khz={tsc_khz()}")
-        # cx16: with it this QEMU's emulation makes newer kernels fail at random.
-        return [QEMU, "-M", "microvm,acpi=on", "-accel", "tcg", "-cpu", "max,cx16=off",
-                "-smp", "1", "-m", str(self.MEMORY_MIB), "-nodefaults", "-display", "none",
+        return [QEMU, "-M", "microvm,acpi=on", "-nodefaults", "-display", "none",
                 "-no-reboot", "-serial", "stdio",
                 "-kernel", kernel.vmlinux, "-initrd", self._initrd, "-append", arguments,
-                "-netdev", "user,id=net", "-device", "virtio-net-device,netdev=net"]
+                "-netdev", "user,id=net", "-device", "virtio-net-device,netdev=net",
+                *hardware.options()]
 
     def _line(self):
         """The next line of the console without its end, or None when there is no more."""

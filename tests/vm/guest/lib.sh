@@ -3,6 +3,9 @@
 #
 # Functions that all guest scripts use. Lines `@@KEY value` go to the host, see machine.py.
 
+# The host that serves the disk, as the guest sees it; 127.0.0.1 is the guest itself.
+PORTAL=10.0.2.2
+
 say() {
     echo "@@$*"
 }
@@ -128,7 +131,7 @@ CONF
 
 # node OPTION...: iscsiadm about our target.
 node() {
-    iscsiadm -m node -T "$IQN" -p "10.0.2.2:$PORT" "$@"
+    iscsiadm -m node -T "$IQN" -p "$PORTAL:$PORT" "$@"
 }
 
 # initiator_up SETTINGS: iscsid runs and has a record of $IQN at $PORT; nobody has logged in yet.
@@ -141,7 +144,7 @@ initiator_up() {
     "$1" > /etc/iscsi/iscsid.conf
     must iscsid
     await iscsid_listens
-    must iscsiadm -m discovery -t sendtargets -p "10.0.2.2:$PORT" -o nonpersistent
+    must iscsiadm -m discovery -t sendtargets -p "$PORTAL:$PORT" -o nonpersistent
     grep -q "$IQN" /tmp/must || fail "discovery did not name $IQN: $(cat /tmp/must)"
     # The portal that discovery told is the host's loopback, which is somebody else in here.
     must node -o new
@@ -160,4 +163,37 @@ login() {
 
 logout() {
     must node --logout
+}
+
+# serve NAME COMMAND...: starts a program that serves a disk in here, and waits until it serves.
+# Its output goes to /run/NAME.log. It gets a mount namespace of its own: a server whose namespace
+# has a mount on its own device cannot end, because the mount's last flush waits for it.
+serve() {
+    name=$1
+    shift
+    : > "/run/$name.log"
+    unshare -m "$@" >> "/run/$name.log" 2>&1 &
+    echo $! > "/run/$name.pid"
+    await serves_or_ended "$name"
+    grep -q '^serving ' "/run/$name.log" || fail "$* ended: $(cat "/run/$name.log")"
+}
+
+serves_or_ended() {
+    grep -q '^serving ' "/run/$1.log" || ! kill -0 "$(cat "/run/$1.pid")"
+}
+
+# crash NAME: no warning, no chance to flush anything.
+crash() {
+    kill -9 "$(cat "/run/$1.pid")"
+    wait "$(cat "/run/$1.pid")"
+    true
+}
+
+# ends_in_order NAME: a condition for check; the server ends on SIGTERM with status 0.
+ends_in_order() {
+    kill "$(cat "/run/$1.pid")"
+    wait "$(cat "/run/$1.pid")"
+    status=$?
+    cat "/run/$1.log"
+    return $status
 }
