@@ -215,6 +215,16 @@ static bool is_gone(const struct link *link)
         nbd_aio_is_closed(link->handle) > 0);
 }
 
+static void lose_gone(struct link *link)
+{
+    const char *error = nbd_get_error();
+
+    if (nbd_aio_is_closed(link->handle) > 0)
+        link_lose(link, "the server closed it");
+    else
+        link_lose(link, *link->why || !error ? link->why : error);
+}
+
 /* All that can be done now. */
 
 static void step(struct link *link)
@@ -222,7 +232,7 @@ static void step(struct link *link)
     bool full = false;
 
     if (is_gone(link))
-        link_lose(link, link->why);
+        lose_gone(link);
     link_end_finished(link, false);
     if (link->state != LINK_UP)
         link_reconnect(link);

@@ -4,7 +4,7 @@
 
 import os
 import shutil
-import socket
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,8 +16,9 @@ from program import ANY, TIMEOUT, Server, Skip, check, client, path, qemu_io, ru
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "tools"))
 
-from peer import READ, WRITE, Client  # noqa: E402
+from peer import FLUSH, READ, WRITE, Client  # noqa: E402
 
+MIB = 1 << 20
 FORMATS = ["qcow2", "vhdx", "vmdk"]
 GOOD = (0, 0, 0, 0)
 NOT_READY = (2, 2, 4, 0)
@@ -114,6 +115,252 @@ def images_of_other_formats_are_disks():
                "-c", "read -P 5 8M 4k", path(name))
 
 
+def said(server, text):
+    """Waits until the log has this text."""
+    deadline = time.monotonic() + TIMEOUT
+    while text not in server.errors():
+        check(time.monotonic() < deadline, f"no '{text}' in:\n{server.errors()}")
+        time.sleep(0.02)
+
+
+def blank(name, size):
+    with open(path(name), "wb") as file:
+        file.truncate(size)
+    return path(name)
+
+
+def write(user, lba, data):
+    status, _ = user.do(WRITE, lba, len(data) // user.block, data)
+    check(status == GOOD, f"a write of block {lba}: {status}")
+
+
+def read(user, lba, count):
+    status, data = user.do(READ, lba, count)
+    check(status == GOOD, f"a read of block {lba}: {status}")
+    return data
+
+
+def lossy(image):
+    """nbdkit's cache loses what was not flushed when nbdkit is killed."""
+    return nbdkit("--filter=cache", "file", image, "cache=writeback")
+
+
+def again(peer, server):
+    """The server dies, and comes back; the disk has found it."""
+    before = server.errors().count("is there again")
+    peer.kill()
+    peer.start()
+    deadline = time.monotonic() + TIMEOUT
+    while server.errors().count("is there again") == before:
+        check(time.monotonic() < deadline, f"no new connection:\n{server.errors()}")
+        time.sleep(0.02)
+
+
+def writes_that_a_dead_server_has_lost_are_made_again():
+    image = blank("lost.img", 8 * MIB)
+    with lossy(image) as peer, direct(peer) as (user, server):
+        write(user, 0, b"\1" * 512)
+        check(user.do(FLUSH)[0] == GOOD, "flush")
+        write(user, 0, b"\2" * 512)
+        write(user, 8, b"\3" * 4096)
+        write(user, 9, b"\4" * 512)
+        write(user, 100, b"\5" * 65536)
+        peer.kill()
+        with open(image, "rb") as file:
+            check(file.read(512) == b"\1" * 512, "nbdkit has lost nothing")
+        peer.start()
+        check(read(user, 0, 1) == b"\2" * 512, "the first write is lost")
+        check(read(user, 8, 8) == b"\3" * 512 + b"\4" * 512 + b"\3" * 3072,
+              "the order of two writes is lost")
+        check(read(user, 100, 128) == b"\5" * 65536, "the long write is lost")
+        again(peer, server)
+        check(read(user, 0, 1) == b"\2" * 512, "a journal serves one crash only")
+        check(user.do(FLUSH)[0] == GOOD, "flush")
+        again(peer, server)
+        check(read(user, 0, 1) == b"\2" * 512, "a flush has covered nothing")
+
+
+def a_server_may_die_under_load():
+    if not shutil.which("fio"):
+        raise Skip("fio is not installed")
+    with lossy(blank("load.img", 8 * MIB)) as peer:
+        door = f"nbd+unix:///disk?socket={peer.socket}-door"
+        with Server("nbddisk", "-u", peer.uri, "--journal", "4M", "-p", door) as server:
+            load = subprocess.Popen(
+                ["fio", "--name=load", "--ioengine=nbd", f"--uri={server.url}", "--rw=randwrite",
+                 "--bsrange=512-64k", "--size=8M", "--io_size=48M", "--iodepth=16",
+                 "--fsync=200", "--verify=crc32c", "--verify_fatal=1", "--rate=16M",
+                 "--randrepeat=0", "--norandommap", "--serialize_overlap=1"],
+                cwd=path(""), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT, text=True)
+            deaths = 0
+            said(server, "a session begins")
+            while load.poll() is None and deaths < 4:  # the log takes no more lines at once
+                again(peer, server)
+                deaths += 1
+            output, _ = load.communicate(timeout=TIMEOUT)
+            check(load.returncode == 0, f"{output}\n{server.errors()}")
+            check(deaths > 0, "the load has ended too early")
+
+
+def commands_wait_for_no_longer_than_they_should():
+    image = blank("gone.img", MIB)
+    with nbdkit("file", image) as peer, direct(peer, "--reconnect", "0") as (user, server):
+        write(user, 5, b"\7" * 512)
+        peer.kill()
+        said(server, "requests fail until it can")
+        check(user.do(READ, 5, 1)[0] == NOT_READY, "a read without a server")
+        check(user.do(WRITE, 5, 1, bytes(512))[0] == NOT_READY, "a write without a server")
+        peer.start()
+        said(server, "is there again")
+        check(read(user, 5, 1) == b"\7" * 512, "the block is another")
+
+
+def an_aborted_command_does_not_wait_for_the_server():
+    with nbdkit("memory", "1M") as peer:
+        with direct(peer, "--reconnect", "3600", "--stop-timeout", "3600") as (user, server):
+            peer.kill()
+            said(server, "is lost")
+            user.send(READ, 0, 1)
+            user.close()
+            said(server, "a session ends")
+            # The end waits for all commands; there is nothing to flush.
+
+
+def stop(peer):
+    """All threads of the server are stopped."""
+    peer.process.send_signal(signal.SIGSTOP)
+    tasks = Path(f"/proc/{peer.process.pid}/task")
+    while any((task / "stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "T"
+              for task in tasks.iterdir()):
+        time.sleep(0.01)
+
+
+def a_silent_server_is_left():
+    with nbdkit("memory", "1M") as peer, direct(peer, "--timeout", "1") as (user, server):
+        write(user, 3, b"\3" * 512)
+        stop(peer)
+        user.send(READ, 3, 1)
+        said(server, "answers nothing")
+        peer.process.send_signal(signal.SIGCONT)
+        check(user.answer(READ, 1) == (GOOD, b"\3" * 512), "the read")
+
+
+def unflushed_writes_of_a_server_that_stays_away_are_reported():
+    door = None
+    with nbdkit("memory", "1M") as peer:
+        door = os.path.join(os.path.dirname(peer.socket), "door")
+        server = Server("nbddisk", "-u", peer.uri, "--reconnect", "0", "-p", f"unix:{door}")
+        user = Client(door)
+        write(user, 3, b"\3" * 512)
+        peer.kill()
+        said(server, "requests fail")
+        user.close()
+        check(server.end() == 1, "lost writes are no failure")
+        check("last flush" in server.errors(), server.errors())
+        server.log.close()
+
+
+def errors_of_the_server_are_sense_codes():
+    rates = [word for name in ("pread", "pwrite", "trim") for word in (f"error-{name}-rate=1",)]
+    with nbdkit("--filter=error", "memory", "1M", "error-pread=EIO", "error-pwrite=ENOSPC",
+                "error-trim=EPERM", *rates) as peer, direct(peer) as (user, _):
+        check(user.do(READ, 3, 1)[0] == (2, 3, 0x11, 0), "EIO")
+        check(user.do(WRITE, 3, 1, bytes(512))[0] == (2, 7, 0x27, 7), "ENOSPC")
+        check(user.unmap((3, 1)) == (2, 7, 0x27, 0), "EPERM")
+
+
+def the_disk_has_the_blocks_of_the_server():
+    with nbdkit("--filter=blocksize-policy", "memory", "1M", "blocksize-minimum=4096",
+                "blocksize-error-policy=error") as peer:
+        _, errors = run("nbddisk", "-u", peer.uri, "-l", "512", "-p", ANY, status=1)
+        check("at least 4096 bytes" in errors, errors)
+        with direct(peer) as (user, _):
+            check((user.block, user.blocks) == (4096, 256), f"{user.block}, {user.blocks}")
+            write(user, 7, b"\7" * 8192)
+            check(read(user, 7, 2) == b"\7" * 8192, "the blocks are others")
+
+
+def a_read_only_export_is_a_protected_disk():
+    with nbdkit("-r", "memory", "1M") as peer, direct(peer) as (user, server):
+        check(user.flags & 1, f"flags {user.flags}")
+        check(user.do(WRITE, 3, 1, bytes(512))[0] == (2, 7, 0x27, 0), "a write")
+        check("the export is read-only" in server.errors(), server.errors())
+
+
+def several_connections_are_one_disk():
+    image = blank("several.img", MIB)
+    with nbdkit("file", image) as peer, direct(peer, "--connections", "3") as (user, server):
+        others = [Client(os.path.join(os.path.dirname(peer.socket), "door")) for _ in range(3)]
+        users = [user, *others]
+        for number, each in enumerate(users):
+            write(each, number, bytes([number + 1]) * 512)
+        peer.kill()
+        peer.start()
+        for number, each in enumerate(users):
+            check(read(each, 0, 4) == b"".join(bytes([n + 1]) * 512 for n in range(4)), "reads")
+            check(each.do(FLUSH)[0] == GOOD, "flush")
+        for each in others:
+            each.close()
+        check("connection 2" in server.errors(), server.errors())
+
+
+def a_server_for_one_client_gets_one_connection():
+    with qemu_nbd("raw", os.path.basename(blank("single.img", MIB))) as peer:
+        with direct(peer, "--connections", "2") as (user, server):
+            check("there is one" in server.errors(), server.errors())
+            write(user, 0, b"\1" * 512)
+
+
+def an_export_that_grows_is_a_larger_disk():
+    image = blank("grows.img", MIB)
+    with nbdkit("file", image) as peer, direct(peer) as (user, server):
+        check(user.blocks == 2048, f"{user.blocks}")
+        peer.kill()
+        os.truncate(image, 2 * MIB)
+        peer.start()
+        said(server, "has 4096 blocks now")
+        check(read(user, 4095, 1) == bytes(512), "the last block")
+
+
+def a_server_that_is_not_there_is_named():
+    with nbdkit("memory", "0") as peer:
+        _, errors = run("nbddisk", "-u", peer.uri, "-p", ANY, status=1)
+        check("no bytes" in errors, errors)
+        peer.kill()
+        _, errors = run("nbddisk", "-u", peer.uri, "-p", ANY, status=1)
+        check(peer.uri in errors and "refused" in errors, errors)
+    _, errors = run("nbddisk", "-u", "nosuch:x", "-p", ANY, status=1)
+    check("nosuch:x" in errors, errors)
+    _, errors = run("nbddisk", "-u", "nbd://x/", "--journal", "1M", "-p", ANY, status=87)
+    check("4M to 1G" in errors, errors)
+
+
+def servers_with_tls_are_served():
+    if not shutil.which("psktool"):
+        raise Skip("psktool is not installed")
+    client("psktool", "-u", "alice", "-p", path("keys.psk"))
+    with nbdkit("--tls=require", f"--tls-psk={path('keys.psk')}", "memory", "1M") as peer:
+        peer.uri = f"nbds+unix://alice@/?socket={peer.socket}&tls-psk-file={path('keys.psk')}"
+        with direct(peer) as (user, server):
+            write(user, 1, b"\1" * 65536)
+            check(read(user, 1, 128) == b"\1" * 65536, "the blocks are others")
+
+
 TESTS = [
     images_of_other_formats_are_disks,
+    writes_that_a_dead_server_has_lost_are_made_again,
+    a_server_may_die_under_load,
+    commands_wait_for_no_longer_than_they_should,
+    an_aborted_command_does_not_wait_for_the_server,
+    a_silent_server_is_left,
+    unflushed_writes_of_a_server_that_stays_away_are_reported,
+    errors_of_the_server_are_sense_codes,
+    the_disk_has_the_blocks_of_the_server,
+    a_read_only_export_is_a_protected_disk,
+    several_connections_are_one_disk,
+    a_server_for_one_client_gets_one_connection,
+    an_export_that_grows_is_a_larger_disk,
+    a_server_that_is_not_there_is_named,
+    servers_with_tls_are_served,
 ]

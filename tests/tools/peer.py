@@ -40,12 +40,18 @@ class Client:
 
     def do(self, kind, lba=0, count=0, payload=b"", fua=0):
         """(SCSI status, sense key, ASC, ASCQ) and data."""
+        self.send(kind, lba, count, payload, fua)
+        return self.answer(kind, count)
+
+    def send(self, kind, lba=0, count=0, payload=b"", fua=0):
         self.hint += 1
         if kind == UNMAP:
             body = struct.pack("<I12x", count)
         else:
             body = struct.pack("<QII", lba, count, fua)
         self.stream.sendall(struct.pack("<QB7x", self.hint, kind) + body + bytes(16) + payload)
+
+    def answer(self, kind, count=0):
         header = self.header = receive(self.stream, HEADER)
         hint, answered = struct.unpack_from("<QB", header)
         assert (hint, answered) == (self.hint, kind)
