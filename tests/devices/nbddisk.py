@@ -183,7 +183,9 @@ def writes_that_a_dead_server_has_lost_are_made_again():
 def a_server_may_die_under_load():
     if not shutil.which("fio"):
         raise Skip("fio is not installed")
-    with lossy(blank("load.img", 8 * MIB)) as peer:
+    # Each write takes a while, so that some are on their way at each death.
+    with nbdkit("--filter=delay", "--filter=cache", "file", blank("load.img", 8 * MIB),
+                "cache=writeback", "wdelay=5ms") as peer:
         door = f"nbd+unix:///disk?socket={peer.socket}-door"
         with Server("nbddisk", "-u", peer.uri, "--journal", "4M", "-p", door) as server:
             load = subprocess.Popen(
@@ -218,10 +220,12 @@ def commands_wait_for_no_longer_than_they_should():
 
 def an_aborted_command_does_not_wait_for_the_server():
     with nbdkit("memory", "1M") as peer:
-        with direct(peer, "--reconnect", "3600", "--stop-timeout", "3600") as (user, server):
+        with direct(peer, "--reconnect", "3600", "--stop-timeout", "3600",
+                    "--slow-call", "1") as (user, server):
             peer.kill()
             said(server, "is lost")
-            user.send(READ, 0, 1)
+            user.send(READ, 77, 1)
+            said(server, "at block 77")  # the device has it
             user.close()
             said(server, "a session ends")
             # The end waits for all commands; there is nothing to flush.
