@@ -49,34 +49,35 @@ static void fail_job(struct link *link, struct job *job, int error)
     job_append(&link->finished, job);
 }
 
-/* Returns whether the flush was sent, or has failed. */
-static void try_flush(struct link *link, struct job *job)
+/* Returns whether the flush waits for other links. */
+static bool try_flush(struct link *link, struct job *job)
 {
     int64_t limit = (int64_t)link->disk->reconnect * 1000;
+    int failed = atomic_load(&link->disk->flush_error);
 
-    if (link->flush_error) {
-        fail_job(link, job, link->flush_error);
+    if (failed) {
+        fail_job(link, job, failed);
     } else if (!atomic_load(&link->disk->debtors)) {
         send_job(link, job);
-        link->held_at = 0;
-    } else if (!link->held_at) {
-        link->held_at = link_now();
-    } else if (link_now() - link->held_at > limit) {
+    } else if (link->held_at && link_now() - link->held_at > limit) {
         fail_job(link, job, ENOTCONN);
+    } else {
+        return true;
     }
+    return false;
 }
 
 /* Returns whether changes wait for room. */
 static bool send_waiting(struct link *link)
 {
-    bool full = false;
+    bool full = false, held = false;
 
     for (struct job *job = link->waiting.first, *next; job; job = next) {
         bool changes = job_is_write(job);
 
         next = job->next;
         if (job->flushes) {
-            try_flush(link, job);
+            held |= try_flush(link, job);
             continue;
         }
         if (changes && !full)
@@ -84,6 +85,10 @@ static bool send_waiting(struct link *link)
         if (!changes || !full)
             send_job(link, job);
     }
+    if (!held)
+        link->held_at = 0;
+    else if (!link->held_at)
+        link->held_at = link_now();
     return full;
 }
 
@@ -101,13 +106,14 @@ static void flush_journal(struct link *link, bool full)
 static void end_own_flush(struct link *link)
 {
     char line[128];
+    int none = 0;
 
-    if (!link->own.error || link->flush_error)
+    if (!link->own.error ||
+        !atomic_compare_exchange_strong(&link->disk->flush_error, &none, link->own.error))
         return;
-    link->flush_error = link->own.error;
     snprintf(line, sizeof line,
         "the server failed a flush (%s): every later flush of the disk fails as well",
-        strerror(link->flush_error));
+        strerror(link->own.error));
     spd_log_line(0, line);
 }
 

@@ -41,6 +41,7 @@ struct disk {
     _Atomic uint64_t block_count;
     _Atomic uint32_t debtors; /* links that are down and have a journal */
     _Atomic bool stopping;
+    _Atomic int flush_error; /* from a flush for which nobody asked: all later ones get it */
     _Atomic int events[SPD_QUEUES_MAX]; /* descriptors that wake the links; 0: none yet */
 };
 
@@ -60,7 +61,6 @@ struct link {
     struct job_list waiting, sent, finished;
     struct job own; /* a flush for which nobody has asked; in no list while there is none */
     struct journal journal;
-    int flush_error; /* from a flush for which nobody asked: all later ones get it */
     bool pumping, again;
 
     const struct journal_entry *replayed, *batch; /* the last entry sent; the first of its batch */

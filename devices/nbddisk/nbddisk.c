@@ -208,7 +208,8 @@ static int open_disk(struct nbddisk *nbddisk, const struct nbddisk_options *own)
     disk->reconnect = own->reconnect;
     disk->timeout = own->timeout;
     disk->journal = (size_t)own->journal / 2;
-    disk->first = server_connect(disk->uri, START_MAX, why);
+    disk->first = server_connect(disk->uri,
+        own->timeout && own->timeout < START_MAX ? own->timeout : START_MAX, why);
     if (!disk->first || !server_ask(disk->first, &disk->facts, why))
         return refuse(disk->uri, why);
     status = choose_blocks(nbddisk);

@@ -94,7 +94,6 @@ void link_lose(struct link *link, const char *why)
     int64_t now = link_now();
 
     /* An answer that came before the end counts. */
-    nbd_aio_disconnect(link->handle, 0);
     link_end_finished(link, true);
     drop(link);
     set_debt(link, !journal_is_empty(&link->journal));

@@ -2,6 +2,7 @@
 # Copyright (c) 2026, the WinSpd authors
 """nbddisk: exports of qemu-nbd and nbdkit as disks, and what happens when the server goes."""
 
+import json
 import os
 import random
 import shutil
@@ -14,6 +15,8 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import nbd_liar
+from nbd_liar import EIO, ESHUTDOWN, Liar
 from program import ANY, TIMEOUT, Server, Skip, check, client, path, qemu_io, run
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "tools"))
@@ -91,14 +94,26 @@ def nbddisk(peer, *words, **options):
     return Server("nbddisk", "-u", peer.uri, *words, "-p", ANY, **options)
 
 
-@contextmanager
-def direct(peer, *words):
+def alone(peer, *words):
     """A disk at a Unix socket, and a client that sees each status."""
     door = os.path.join(os.path.dirname(peer.socket), "door")
-    with Server("nbddisk", "-u", peer.uri, *words, "-p", f"unix:{door}") as server:
-        user = Client(door)
+    server = Server("nbddisk", "-u", peer.uri, *words, "-p", f"unix:{door}")
+    return server, Client(door)
+
+
+@contextmanager
+def direct(peer, *words):
+    """The same, which ends in order."""
+    server, user = alone(peer, *words)
+    with server:
         yield user, server
         user.close()
+
+
+def ends_with_a_failed_flush(server):
+    check(server.end() == 1, "lost writes are no failure")
+    check("last flush" in server.errors(), server.errors())
+    server.log.close()
 
 
 def images_of_other_formats_are_disks():
@@ -287,18 +302,13 @@ def a_silent_server_is_left():
 
 
 def unflushed_writes_of_a_server_that_stays_away_are_reported():
-    door = None
     with nbdkit("memory", "1M") as peer:
-        door = os.path.join(os.path.dirname(peer.socket), "door")
-        server = Server("nbddisk", "-u", peer.uri, "--reconnect", "0", "-p", f"unix:{door}")
-        user = Client(door)
+        server, user = alone(peer, "--reconnect", "0")
         write(user, 3, b"\3" * 512)
         peer.kill()
         said(server, "requests fail")
         user.close()
-        check(server.end() == 1, "lost writes are no failure")
-        check("last flush" in server.errors(), server.errors())
-        server.log.close()
+        ends_with_a_failed_flush(server)
 
 
 def errors_of_the_server_are_sense_codes():
@@ -387,6 +397,85 @@ def servers_with_tls_are_served():
             check(read(user, 1, 128) == b"\1" * 65536, "the blocks are others")
 
 
+def holes(url):
+    return [(row["start"], row["length"])
+            for row in json.loads(client("qemu-img", "map", "--output=json", "-f", "raw", url))
+            if not row["data"]]
+
+
+def nbd_serves_it_again():
+    with nbdkit("memory", "4M") as peer:
+        door = f"nbd+unix:///disk?socket={peer.socket}-door"
+        with Server("nbddisk", "-u", peer.uri, "-p", door) as server:
+            qemu_io(server.url, "write -P 7 1M 64k", "write -P 8 2M 64k", "write -z -u 2M 64k",
+                    "flush", "read -P 7 1M 64k", "read -P 0 2M 64k")
+            client("qemu-img", "compare", "-f", "raw", "-F", "raw", server.url, peer.uri)
+            check(holes(server.url) == holes(peer.uri), "holes are elsewhere")
+
+
+def a_command_that_a_server_refuses_at_its_end_is_sent_again():
+    def answer(number, kind, *_):
+        return ESHUTDOWN if number == 0 and kind == nbd_liar.READ else 0
+
+    with Liar(answer) as liar, direct(liar) as (user, server):
+        write(user, 3, b"\3" * 512)
+        check(read(user, 3, 1) == b"\3" * 512, "the block is another")
+        check("it shuts down" in server.errors(), server.errors())
+
+
+def an_answer_to_nothing_ends_the_connection():
+    def answer(number, kind, offset, length, stream):
+        if number == 0 and kind == nbd_liar.READ:
+            stream.sendall(b"\x67\x44\x66\x98" + bytes(4) + b"nonsense")
+
+    with Liar(answer) as liar, direct(liar) as (user, server):
+        write(user, 3, b"\3" * 512)
+        check(read(user, 3, 1) == b"\3" * 512, "the block is another")
+        check(liar.connections > 1, "the answer was taken")
+
+
+def changes_of_the_same_blocks_are_made_again_one_by_one():
+    early = []
+
+    def answer(number, kind, offset, length, stream):
+        if number == 0 and kind == nbd_liar.READ:
+            raise nbd_liar.Gone
+        if number == 1 and kind == nbd_liar.WRITE and offset == 512 * 9:
+            early.append(nbd_liar.comes_early(stream))
+
+    with Liar(answer) as liar, direct(liar) as (user, _):
+        write(user, 9, b"\1" * 512)
+        write(user, 8, b"\2" * 1024)
+        write(user, 20, b"\3" * 512)
+        liar.memory[:] = bytes(len(liar.memory))
+        check(read(user, 8, 2) == b"\2" * 1024, "the order of two writes is lost")
+        check(read(user, 20, 1) == b"\3" * 512, "the third write is lost")
+    check(early == [False], f"{early}")
+
+
+def a_flush_that_nobody_asked_for_fails_those_that_follow():
+    def answer(number, kind, *_):
+        return EIO if kind == nbd_liar.FLUSH and not failed.is_set() and not failed.set() else 0
+
+    failed = threading.Event()
+    with Liar(answer) as liar:
+        server, user = alone(liar, "--journal", "4M")
+        while not failed.is_set():
+            write(user, 0, bytes(65536))
+        said(server, "every later flush")
+        check(user.do(FLUSH)[0] == (2, 3, 0xc, 0), "a flush that hides what was lost")
+        user.close()
+        ends_with_a_failed_flush(server)
+
+
+def a_server_that_says_nothing_or_nonsense_is_no_server():
+    for greeting, text in ((b"", "no answer within 1 s"), (b"SSH-2.0-x\r\n" * 99, "magic")):
+        with Liar(None) as liar:
+            liar.greeting = greeting
+            _, errors = run("nbddisk", "-u", liar.uri, "--timeout", "1", "-p", ANY, status=1)
+            check(text in errors, errors)
+
+
 TESTS = [
     images_of_other_formats_are_disks,
     writes_that_a_dead_server_has_lost_are_made_again,
@@ -403,4 +492,10 @@ TESTS = [
     an_export_that_grows_is_a_larger_disk,
     a_server_that_is_not_there_is_named,
     servers_with_tls_are_served,
+    nbd_serves_it_again,
+    a_command_that_a_server_refuses_at_its_end_is_sent_again,
+    an_answer_to_nothing_ends_the_connection,
+    changes_of_the_same_blocks_are_made_again_one_by_one,
+    a_flush_that_nobody_asked_for_fails_those_that_follow,
+    a_server_that_says_nothing_or_nonsense_is_no_server,
 ]
