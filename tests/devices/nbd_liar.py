@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026, the WinSpd authors
-"""A small NBD server of our own, with the oldstyle handshake, that can answer what no server should.
-It keeps the blocks in memory, and a connection is a thread."""
+"""A small NBD server with the oldstyle handshake, which can answer what no server should. It keeps
+the blocks in memory, and has a thread for each connection."""
 
 import os
 import select
