@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const struct filter_type *const types[] = {
-    &filter_delay, &filter_error, &filter_log, &filter_rate, &filter_readonly,
+    &filter_cow, &filter_delay, &filter_error, &filter_log, &filter_rate, &filter_readonly,
 };
 enum { TYPES = sizeof types / sizeof types[0] };
 

@@ -26,7 +26,8 @@
 enum {
     FILTER_MESSAGE_MAX = 512,
     FILTER_TEXT_MAX = 4096,      /* bytes of the argument of --filter */
-    FILTER_STATE_MAX = 1024,     /* bytes of the state of any filter */
+    FILTER_STATE_MAX = 2048,     /* bytes of the state of any filter */
+    FILTER_PATH_MAX = 1024,
     FILTERS_MAX = SPD_PROGRAM_FILTERS_MAX,
 };
 
@@ -38,6 +39,7 @@ enum filter_kind {
     FILTER_PERCENT,    /* uint64_t, millionths: 0.1, 25 */
     FILTER_LBAS,       /* struct filter_lbas: 5, 5-9, 5- */
     FILTER_OPERATIONS, /* uint32_t, 1 << spd_operation for each: read+write, all */
+    FILTER_FILE,       /* char[FILTER_PATH_MAX]; a comma ends it */
     FILTER_WORD,       /* uint32_t, an index of words */
 };
 
@@ -59,7 +61,9 @@ struct filter_option {
 struct filter_place {
     const spd_program *program;
     struct sink *log;
+    uint64_t block_count;
     uint32_t block_length;
+    bool write_protected;
 };
 
 struct filter {
@@ -78,14 +82,17 @@ struct filter_type {
     uint32_t flags;                              /* the unit gets them: SPD_WRITE_PROTECTED */
     /* NULL, or false with a message: the values do not fit together. */
     bool (*check)(const struct filter *filter, char message[FILTER_MESSAGE_MAX]);
-    /* All may be NULL. The device below is known: may make operations of its own. */
-    void (*place)(struct filter *filter, const struct filter_place *place);
+    bool simple; /* it is for a simple device, at the bottom of the stack, and of one disk */
+    /* All may be NULL. The device below is known. False: it cannot be there, after a message.
+     * close() all the same. */
+    bool (*place)(struct filter *filter, const struct filter_place *place);
     /* Before the unit starts; false: there is no memory, or no thread. close() all the same. */
     bool (*open)(struct filter *filter);
-    void (*close)(struct filter *filter);
+    /* served: the unit has come to an orderly end. False: a message says what went wrong. */
+    bool (*close)(struct filter *filter, bool served);
 };
 
-extern const struct filter_type filter_delay, filter_error, filter_log, filter_rate,
+extern const struct filter_type filter_cow, filter_delay, filter_error, filter_log, filter_rate,
     filter_readonly;
 
 /* Reads "NAME" or "NAME:key=value,...". filter, of FILTER_STATE_MAX bytes, gets the values. False:

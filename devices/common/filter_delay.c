@@ -128,9 +128,11 @@ static bool open_delay(struct filter *filter)
     return later_open(&((struct delay *)filter)->later);
 }
 
-static void close_delay(struct filter *filter)
+static bool close_delay(struct filter *filter, bool served)
 {
+    (void)served;
     later_close(&((struct delay *)filter)->later);
+    return true;
 }
 
 const struct filter_type filter_delay = {

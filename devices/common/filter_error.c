@@ -179,7 +179,7 @@ static bool check(const struct filter *filter, char message[FILTER_MESSAGE_MAX])
     return false;
 }
 
-static void place(struct filter *filter, const struct filter_place *place)
+static bool place(struct filter *filter, const struct filter_place *place)
 {
     struct error *error = (struct error *)filter;
 
@@ -189,6 +189,7 @@ static void place(struct filter *filter, const struct filter_place *place)
             error->kind == LOST ? 1u << SPD_FLUSH : 1u << SPD_READ | 1u << SPD_WRITE;
     if (!error->count)
         error->count = UINT64_MAX;
+    return true;
 }
 
 static bool open_error(struct filter *filter)
@@ -196,9 +197,11 @@ static bool open_error(struct filter *filter)
     return later_open(&((struct error *)filter)->later);
 }
 
-static void close_error(struct filter *filter)
+static bool close_error(struct filter *filter, bool served)
 {
+    (void)served;
     later_close(&((struct error *)filter)->later);
+    return true;
 }
 
 const struct filter_type filter_error = {

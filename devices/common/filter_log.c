@@ -17,12 +17,13 @@ static const struct filter_option options[] = {
         .offset = offsetof(struct log_filter, operations) },
 };
 
-static void place(struct filter *filter, const struct filter_place *place)
+static bool place(struct filter *filter, const struct filter_place *place)
 {
     struct log_filter *log = (struct log_filter *)filter;
 
     trace_init(&log->trace, &filter->below, log->operations, place->program->name, place->log);
     filter->device = log->trace.device;
+    return true;
 }
 
 const struct filter_type filter_log = {

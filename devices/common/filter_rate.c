@@ -92,9 +92,10 @@ static bool check(const struct filter *filter, char message[FILTER_MESSAGE_MAX])
     return false;
 }
 
-static void place(struct filter *filter, const struct filter_place *place)
+static bool place(struct filter *filter, const struct filter_place *place)
 {
     ((struct rate *)filter)->block_length = place->block_length;
+    return true;
 }
 
 static bool open_rate(struct filter *filter)
@@ -102,9 +103,11 @@ static bool open_rate(struct filter *filter)
     return later_open(&((struct rate *)filter)->later);
 }
 
-static void close_rate(struct filter *filter)
+static bool close_rate(struct filter *filter, bool served)
 {
+    (void)served;
     later_close(&((struct rate *)filter)->later);
+    return true;
 }
 
 const struct filter_type filter_rate = {

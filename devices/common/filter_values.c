@@ -158,6 +158,17 @@ static bool parse_operations(const struct filter_option *option, const char *tex
     return true;
 }
 
+static bool parse_file(const struct filter_option *option, const char *text, void *value)
+{
+    size_t length = strlen(text);
+
+    (void)option;
+    if (!length || length >= FILTER_PATH_MAX)
+        return false;
+    memcpy(value, text, length + 1);
+    return true;
+}
+
 static bool parse_word(const struct filter_option *option, const char *text, void *value)
 {
     for (uint32_t i = 0; option->words[i]; i++)
@@ -179,6 +190,7 @@ static const struct {
     [FILTER_LBAS] = { parse_lbas, "blocks: 5, 5-9, or 5- for all from 5 on" },
     [FILTER_OPERATIONS] = { parse_operations,
         "all, or some of read+write+flush+unmap+zero+extents+prefetch" },
+    [FILTER_FILE] = { parse_file, "the name of a file, at most 1023 bytes without a comma" },
     [FILTER_WORD] = { parse_word, NULL },
 };
 

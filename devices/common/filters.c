@@ -12,6 +12,17 @@ union filter_state {
     char bytes[FILTER_STATE_MAX];
 };
 
+static bool check_place(const spd_program_options *options, uint32_t index,
+    const struct filter_type *type)
+{
+    if (!type->simple || (index == options->filter_count - 1 && spd_program_disks(options) == 1))
+        return true;
+    spd_program_error(options->program,
+        "--filter %s: the filter %s has to be the last one, and the disk the only one",
+        options->filters[index], type->name);
+    return false;
+}
+
 bool filters_check(const spd_program_options *options)
 {
     for (uint32_t i = 0; i < options->filter_count; i++) {
@@ -22,19 +33,44 @@ bool filters_check(const spd_program_options *options)
             spd_program_error(options->program, "--filter %s: %s", options->filters[i], message);
             return false;
         }
+        if (!check_place(options, i, state.filter.type))
+            return false;
     }
     return true;
 }
 
-bool filters_have_log(const spd_program_options *options)
+/* The texts are good. */
+static bool has_one(
+    const spd_program_options *options, bool (*wanted)(const struct filter_type *type))
 {
     for (uint32_t i = 0; i < options->filter_count; i++) {
-        const char *text = options->filters[i];
+        char message[FILTER_MESSAGE_MAX];
+        union filter_state state;
 
-        if (!strncmp(text, "log", 3) && (!text[3] || text[3] == ':'))
+        if (filter_parse(options->filters[i], &state.filter, message) && wanted(state.filter.type))
             return true;
     }
     return false;
+}
+
+static bool is_log(const struct filter_type *type)
+{
+    return type == &filter_log;
+}
+
+bool filters_have_log(const spd_program_options *options)
+{
+    return has_one(options, is_log);
+}
+
+static bool has_states(const struct filter_type *type)
+{
+    return type->simple;
+}
+
+bool filters_fix_size(const spd_program_options *options)
+{
+    return has_one(options, has_states);
 }
 
 static bool no_memory(const spd_program *program)
@@ -43,37 +79,64 @@ static bool no_memory(const spd_program *program)
     return false;
 }
 
-/* All filters are asynchronous. */
+static bool is_simple(const spd_program_disk *disk)
+{
+    return !disk->device.ops->submit && !disk->device.ops->submit_many;
+}
+
+/* All filters but simple ones are asynchronous. */
 static bool place_workers(struct filters *filters, spd_program_disk *disk)
 {
-    if (disk->device.ops->submit || disk->device.ops->submit_many)
+    if (!is_simple(disk))
         return true;
     filters->workers = malloc(sizeof *filters->workers);
     if (!filters->workers)
-        return false;
+        return no_memory(disk->options.program);
     workers_init(filters->workers, &disk->device, disk->params.block_length);
     disk->device = filters->workers->device;
-    disk->params.flags &= ~(uint32_t)(SPD_NEVER_BLOCKS | SPD_TRY_FIRST);
     return true;
 }
 
-static void place_one(struct filter *filter, spd_program_disk *disk, struct sink *log)
+/* Simple filters have all operations, whatever the device has. */
+static bool place_simple(const struct filter *filter, spd_program_disk *disk)
 {
-    const struct filter_place place = {
-        .program = disk->options.program, .log = log, .block_length = disk->params.block_length
-    };
+    if (is_simple(disk)) {
+        disk->params.flags &= ~(uint32_t)SPD_WRITE_PROTECTED;
+        return true;
+    }
+    spd_program_error(disk->options.program,
+        "filter %s is not for this disk: its device is asynchronous", filter->type->name);
+    return false;
+}
+
+/* Operations may block, and a request that is tried twice would have two errors or log lines. */
+static bool place_one(struct filters *filters, struct filter *filter, spd_program_disk *disk,
+    struct sink *log)
+{
     const struct filter_type *type = filter->type;
+    const struct filter_place place = {
+        .program = disk->options.program,
+        .log = log,
+        .block_count = disk->params.block_count,
+        .block_length = disk->params.block_length,
+        .write_protected = disk->params.flags & SPD_WRITE_PROTECTED,
+    };
 
     disk->params.flags |= type->flags;
     if (!type->ops.size)
-        return;
+        return true;
+    disk->params.flags &= ~(uint32_t)(SPD_NEVER_BLOCKS | SPD_TRY_FIRST);
+    if (!(type->simple ? place_simple(filter, disk) : place_workers(filters, disk)))
+        return false;
     filter->ops = type->ops;
     filter->below = disk->device;
-    spd_ops_fit(&filter->ops, &filter->below);
+    if (!type->simple)
+        spd_ops_fit(&filter->ops, &filter->below);
     filter->device = (spd_device){ &filter->ops, filter };
-    if (type->place)
-        type->place(filter, &place);
+    if (type->place && !type->place(filter, &place))
+        return false;
     disk->device = filter->device;
+    return true;
 }
 
 bool filters_place(struct filters *filters, spd_program_disk *disk, struct sink *log)
@@ -87,12 +150,11 @@ bool filters_place(struct filters *filters, spd_program_disk *disk, struct sink 
 
         if (!state)
             return no_memory(options->program);
-        filters->filters[filters->count++] = &state->filter;
         if (!filter_parse(options->filters[i], &state->filter, message))
             abort(); /* it was good before */
-        if (state->filter.type->ops.size && !place_workers(filters, disk))
-            return no_memory(options->program);
-        place_one(&state->filter, disk, log);
+        filters->filters[filters->count++] = &state->filter;
+        if (!place_one(filters, &state->filter, disk, log))
+            return false;
     }
     return true;
 }
@@ -110,17 +172,20 @@ bool filters_open(struct filters *filters, const spd_program_disk *disk)
     return opened;
 }
 
-void filters_close(struct filters *filters)
+bool filters_close(struct filters *filters, bool served)
 {
+    bool good = true;
+
+    if (filters->workers)
+        workers_close(filters->workers);
     while (filters->count) {
         struct filter *filter = filters->filters[--filters->count];
 
-        if (filter->type->close)
-            filter->type->close(filter);
+        if (filter->type->close && filter->ops.size && !filter->type->close(filter, served))
+            good = false;
         free(filter);
     }
-    if (filters->workers)
-        workers_close(filters->workers);
     free(filters->workers);
     filters->workers = NULL;
+    return good;
 }

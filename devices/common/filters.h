@@ -19,15 +19,18 @@ struct filters {
 /* Whether the texts of the options are good; prints a message. */
 bool filters_check(const spd_program_options *options);
 
+/* Whether one of them cannot let the disk grow. */
+bool filters_fix_size(const spd_program_options *options);
 /* Whether one of them logs requests. */
 bool filters_have_log(const spd_program_options *options);
 
 /* Puts the filters of the disk's options above its device, the first one on top, and changes the
- * device and its parameters. log: where logs go. False: there is no memory, after a message. */
+ * device and its parameters. log: where logs go. False: there is no memory, or the device is not
+ * for them, after a message. filters_close() all the same. */
 bool filters_place(struct filters *filters, spd_program_disk *disk, struct sink *log);
 /* Before the unit starts. False: there is no memory, or no thread, after a message. */
 bool filters_open(struct filters *filters, const spd_program_disk *disk);
-/* The unit is deleted. */
-void filters_close(struct filters *filters);
+/* The unit is deleted. served: after an orderly end. False: a message says what went wrong. */
+bool filters_close(struct filters *filters, bool served);
 
 #endif

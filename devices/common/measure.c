@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
+#include "filters.h"
 #include "measure.h"
 
 #include <inttypes.h>
@@ -14,6 +15,10 @@ void measure_disk(spd_program_disk *disk)
 
     if (!disk->store || !disk->store->measure) {
         spd_program_error(program, "%s: the size of this disk is fixed", uri);
+        return;
+    }
+    if (filters_fix_size(&disk->options)) {
+        spd_program_error(program, "%s: the size of a disk with the filter cow is fixed", uri);
         return;
     }
     if (!disk->store->measure(disk->store_context, &now))

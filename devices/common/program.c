@@ -500,7 +500,8 @@ static int run_filtered(
         exec_end(exec);
     }
     for (uint32_t i = 0; i < count; i++)
-        filters_close(&filters[i]);
+        if (!filters_close(&filters[i], status == 0) && !status)
+            status = SPD_PROGRAM_EXIT_FAILURE;
     return status;
 }
 

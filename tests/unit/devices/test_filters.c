@@ -35,7 +35,7 @@ static int teardown(void **state)
 {
     (void)state;
     spd_unit_delete(unit);
-    filters_close(&filters);
+    assert_true(filters_close(&filters, true));
     test_device_destroy(&device);
     return 0;
 }
@@ -350,8 +350,8 @@ static void wrong_texts_are_refused_with_what_is_right(void **state)
     char longer[FILTER_TEXT_MAX + 1];
 
     (void)state;
-    expect_refused("", "give one of delay error");
-    expect_refused("delays", "give one of delay error");
+    expect_refused("", "give one of cow delay error");
+    expect_refused("delays", "give one of cow delay error");
     expect_refused("delay", "needs time=");
     expect_refused("delay:", "KEY=VALUE");
     expect_refused("delay:time=5ms,", "KEY=VALUE");
