@@ -29,6 +29,12 @@ enum image_flags {
     IMAGE_FAST = 1u << 3,    /* EOPNOTSUPP instead of zeros that are written one by one */
 };
 
+/* Direct I/O, past the cache of the system: the alignment of memory, and of offsets and lengths; 0:
+ * none. */
+struct image_direct {
+    uint32_t memory, offset;
+};
+
 struct image {
     int fd;               /* POSIX */
     void *handle;         /* Windows */
@@ -46,6 +52,7 @@ struct image {
     bool holes;           /* ranges become zeros without being written */
     bool cached;          /* written data may be volatile until a flush */
     char name[IMAGE_NAME_MAX]; /* its path without links; of a block device: as it was given */
+    struct image_direct direct;
     struct flush_group flushes;
     atomic_bool no_nowait_read;
     atomic_bool no_nowait_write;
@@ -98,6 +105,10 @@ enum image_result image_measure(struct image *image, uint32_t block_length,
     char message[IMAGE_MESSAGE_MAX]);
 /* Makes the file if it is missing, and sizes it if it is empty. */
 enum image_result image_make(struct image *image, char message[IMAGE_MESSAGE_MAX]);
+/* From now on data goes past the cache of the system, in blocks of this length. After image_make(),
+ * and before the image is served. */
+enum image_result image_go_direct(struct image *image, uint32_t block_length,
+    char message[IMAGE_MESSAGE_MAX]);
 /* Takes back the work of image_make(); false: it could not. */
 bool image_unmake(struct image *image);
 void image_close(struct image *image);

@@ -46,6 +46,8 @@ int image_os_read(struct image *image, const spd_vec *vec, uint32_t count, size_
 {
     struct iovec pieces[PIECES_MAX];
 
+    if (!image_is_aligned(image, vec, count))
+        return image_bounce_read(image, vec, count, length, offset, done);
     for (*done = 0; *done < length;) {
         ssize_t n = preadv2(image->fd, pieces, gather(vec, count, *done, pieces),
             (off_t)(offset + *done), nowait ? RWF_NOWAIT : 0);
@@ -94,6 +96,8 @@ int image_os_write(struct image *image, const spd_vec *vec, uint32_t count, size
 {
     struct iovec pieces[PIECES_MAX];
 
+    if (!image_is_aligned(image, vec, count))
+        return image_bounce_write(image, vec, count, length, offset, done);
     for (*done = 0; *done < length;) {
         ssize_t n = pwritev2(image->fd, pieces, gather(vec, count, *done, pieces),
             (off_t)(offset + *done), nowait ? RWF_NOWAIT : 0);

@@ -19,4 +19,12 @@ bool image_file_makes_holes(int fd, uint64_t size);
 bool image_directory_makes_holes(const char *directory);
 bool image_device_makes_holes(dev_t device);
 
+/* image_direct_posix.c. Whether direct I/O takes these pieces of memory; true without it. */
+bool image_is_aligned(const struct image *image, const spd_vec *vec, uint32_t count);
+/* As image_os_read() and image_os_write(), by way of a copy that is aligned. */
+int image_bounce_read(struct image *image, const spd_vec *vec, uint32_t count, size_t length,
+    uint64_t offset, size_t *done);
+int image_bounce_write(struct image *image, const spd_vec *vec, uint32_t count, size_t length,
+    uint64_t offset, size_t *done);
+
 #endif

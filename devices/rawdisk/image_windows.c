@@ -291,3 +291,11 @@ void image_close(struct image *image)
     image->event_slot = FLS_OUT_OF_INDEXES;
     flush_group_close(&image->flushes);
 }
+
+enum image_result image_go_direct(struct image *image, uint32_t block_length,
+    char message[IMAGE_MESSAGE_MAX])
+{
+    (void)block_length;
+    return image_fail(message, IMAGE_FAILED,
+        "image %s: there is no --direct on Windows yet: leave it out", image->path);
+}

@@ -21,6 +21,8 @@ static const spd_program_option rows[] = {
         AT(new_identity), .kind = SPD_PROGRAM_FLAG, .omitted = true },
     { "no-create", NULL, "refuse an image that is missing or empty, instead of making it",
         AT(no_create), .kind = SPD_PROGRAM_FLAG, .omitted = true },
+    { "direct", NULL, "move data past the system's cache (O_DIRECT)", AT(direct),
+        .kind = SPD_PROGRAM_FLAG },
     { "format", "raw", "serve an image of another format as it is, with its tables", AT(format),
         .kind = SPD_PROGRAM_TEXT },
     { "mbr", NULL,

@@ -14,6 +14,7 @@ struct rawdisk_options {
     const char *format; /* "raw": serve it as it is, in any format; NULL: not given */
     bool adopt, new_identity;
     bool no_create;
+    bool direct;
     bool mbr, no_mbr; /* neither: as is the custom of the system */
     uint64_t grace;   /* seconds */
 };

@@ -242,13 +242,13 @@ static void offer_unmap(const struct image *image, spd_program_options *options,
 
 /* Where the image would only write zeros, the library does so in pieces, between which others have
  * their turns. */
-static spd_ops ops_of(const struct image *image)
+static spd_ops ops_of(const struct image *image, bool direct)
 {
     spd_ops ops = rawdisk_ops;
 
     if (!image_moves_pieces)
         ops.readv = NULL, ops.writev = NULL;
-    if (image->memory || !image_takes_hints)
+    if (image->memory || direct || !image_takes_hints)
         ops.prefetch = NULL;
     if (!image->holes)
         ops.write_zeroes = NULL, ops.extents = NULL;
@@ -335,6 +335,7 @@ static int open_image(struct rawdisk *disk, spd_program_options *options, spd_pa
         .writable = options->write_allowed,
         .cached = options->cache,
     };
+    bool direct = rawdisk_options_of(options)->direct;
     char message[IMAGE_MESSAGE_MAX];
     struct medium medium;
     int status;
@@ -351,8 +352,10 @@ static int open_image(struct rawdisk *disk, spd_program_options *options, spd_pa
     if (status)
         return status;
     offer_unmap(&disk->image, options, params);
-    disk->ops = ops_of(&disk->image);
-    params->flags |= disk->image.memory ? SPD_NEVER_BLOCKS : SPD_TRY_FIRST;
+    disk->ops = ops_of(&disk->image, direct);
+    /* The system cannot say of direct I/O whether it would wait for the medium. */
+    if (!direct)
+        params->flags |= disk->image.memory ? SPD_NEVER_BLOCKS : SPD_TRY_FIRST;
     return 0;
 }
 
@@ -410,6 +413,11 @@ static int rawdisk_make(void *context, const spd_params *params)
     }
     if (disk->image.created && (own->mbr || (image_wants_table && !own->no_mbr)))
         status = write_partition_table(disk, options, params);
+    if (status == 0 && own->direct &&
+        image_go_direct(&disk->image, disk->block_length, message) != IMAGE_OK) {
+        spd_program_error(options->program, "%s", message);
+        status = SPD_PROGRAM_EXIT_FAILURE;
+    }
     if (status == 0 && !(claim(disk, params) && save_identity(disk, params)))
         status = SPD_PROGRAM_EXIT_FAILURE;
     if (status)
