@@ -306,6 +306,15 @@ static void end(struct spd_loop *loop)
     here = NULL;
 }
 
+static int wait_for_events(struct spd_loop *loop, os_poll_event *events, int timeout)
+{
+    if (!loop->ops->wait)
+        return os_poller_wait(&loop->poller, events, EVENTS_MAX, timeout);
+    if (!loop->ops->wait(loop, timeout))
+        return 0;
+    return os_poller_wait(&loop->poller, events, EVENTS_MAX, 0);
+}
+
 void spd_loop_turn(struct spd_loop *loop, int timeout)
 {
     os_poll_event events[EVENTS_MAX];
@@ -313,7 +322,7 @@ void spd_loop_turn(struct spd_loop *loop, int timeout)
 
     here = loop;
     begin_guests(loop);
-    count = os_poller_wait(&loop->poller, events, EVENTS_MAX, patience(loop, timeout));
+    count = wait_for_events(loop, events, patience(loop, timeout));
     loop->turn++;
     read_clock(loop);
     /* The start moves on: the first one might use up its peer's whole part of a turn. */

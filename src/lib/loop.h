@@ -73,6 +73,10 @@ struct spd_loop_ops {
     /* Again and again after spd_loop_stop(): begins to end everything. */
     void (*stop)(struct spd_loop *loop);
     bool (*is_empty)(const struct spd_loop *loop);
+    /* NULL: a turn waits in the poller. Otherwise it waits here, for at most timeout milliseconds
+     * or for ever (-1). It ends when the poller's own descriptor is readable, or when the door has
+     * work from elsewhere, which it takes here. True: the poller may have events. */
+    bool (*wait)(struct spd_loop *loop, int timeout);
 };
 
 struct spd_loop {

@@ -444,6 +444,44 @@ static void its_thread_runs_until_nothing_is_left(void **state)
     assert_int_equal(stays, 0);
 }
 
+/* A door's own way to wait. */
+static bool poller_has_events;
+static int waited;
+
+static bool wait_otherwise(struct spd_loop *of, int timeout)
+{
+    assert_ptr_equal(of, &loop);
+    assert_true(spd_loop_here(&loop));
+    waited = timeout;
+    tell('w');
+    spd_loop_done(&loop, &second);
+    return poller_has_events;
+}
+
+static void a_door_may_wait_in_its_own_way(void **state)
+{
+    struct spd_loop_ops own = ops;
+    struct end a = pair('a');
+
+    (void)state;
+    own.wait = wait_otherwise;
+    loop.ops = &own;
+    assert_int_equal(spd_loop_add(&loop, &a.watch, OS_POLL_IN), 0);
+    assert_int_equal(send(a.other, "x", 1, 0), 1);
+    poller_has_events = false;
+    spd_loop_turn(&loop, FOR_EVER);
+    assert_int_equal(waited, FOR_EVER);
+    assert_string_equal(story, "w2.");
+    poller_has_events = true;
+    settles_more = 1;
+    spd_loop_turn(&loop, FOR_EVER);
+    assert_string_equal(story, "w2.wai2.");
+    spd_loop_turn(&loop, FOR_EVER);
+    assert_int_equal(waited, 0);
+    spd_loop_close_socket(&loop, &a.watch);
+    close(a.other);
+}
+
 static void a_loop_that_is_not_open_is_closed_in_vain(void **state)
 {
     struct spd_loop none = { 0 };
@@ -471,6 +509,7 @@ int main(void)
         TEST(a_timer_that_starts_itself_lets_others_have_their_turn),
         TEST(a_drain_says_whether_something_is_left),
         TEST(its_thread_runs_until_nothing_is_left),
+        TEST(a_door_may_wait_in_its_own_way),
         cmocka_unit_test(a_loop_that_is_not_open_is_closed_in_vain),
     };
 
