@@ -32,7 +32,7 @@ enum { CALLS_MAX = 64, CALL_NUMBERS = 1024, ARENAS_MAX = 8 };
 #define CALL(name) SCMP_SYS(name)
 
 struct call_group {
-    const char *scheme;   /* the doors that need it; NULL: every server needs it */
+    const char *scheme;   /* begins URIs of doors that need it; NULL: every server does */
     int calls[CALLS_MAX]; /* ended by 0, which is read() and in the first one */
 };
 
@@ -60,6 +60,9 @@ static const struct call_group call_groups[] = {
     { "iscsi:", {
         CALL(accept4), CALL(recvfrom), CALL(sendmsg), CALL(setsockopt), CALL(getpeername),
         CALL(getsockname), CALL(shutdown),
+    } },
+    { "/dev/ublkb", {
+        CALL(io_uring_enter), CALL(io_uring_register),
     } },
     { "unix:", {
         CALL(accept4), CALL(recvfrom), CALL(recvmsg), CALL(sendto), CALL(sendmsg),

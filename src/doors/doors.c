@@ -9,6 +9,7 @@ extern const struct spd_door_ops iscsi_door_ops;
 extern const struct spd_door_ops nbd_door_ops;
 extern const struct spd_door_ops nbd_local_door_ops;
 extern const struct spd_door_ops tcmu_door_ops;
+extern const struct spd_door_ops ublk_door_ops;
 extern const struct spd_door_ops unix_door_ops;
 
 const struct spd_door_ops *const spd_doors[] = {
@@ -16,6 +17,7 @@ const struct spd_door_ops *const spd_doors[] = {
     &nbd_door_ops,
     &nbd_local_door_ops,
     &tcmu_door_ops,
+    &ublk_door_ops,
     &unix_door_ops,
     NULL,
 };

@@ -20,7 +20,8 @@ TOP = Path(__file__).resolve().parent.parent.parent
 SUITE = "bookworm"
 # systemd; what the packages depend on; what the smoke test compiles and reads with. tcc is a small
 # compiler: gcc would be half of the machine.
-PACKAGES = ["systemd", "libgnutls30", "libisal2", "libiscsi7", "libnbd0", "libseccomp-dev", "tcc",
+PACKAGES = ["systemd", "libgnutls30", "libisal2", "libiscsi7", "libnbd0", "liburing2",
+            "libseccomp-dev", "tcc",
             "libc6-dev", "pkg-config", "libiscsi-bin", "python3"]
 # For the size of the cache. The setting must not hold for packages that tests install.
 LEAVE_OUT = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"]
