@@ -187,6 +187,7 @@ static void join_door(struct spd_door *base)
 const struct spd_door_ops ublk_door_ops = {
     .scheme = "ublk",
     .synopsis = "ublk:[NUMBER][?queues=N&depth=N&recover=0]",
+    .best = 1,
     .open = open_door,
     .start = start_door,
     .look = look_part,
