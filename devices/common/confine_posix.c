@@ -90,6 +90,12 @@ bool confine_check(const spd_program_options *options)
             "--user and --group need a start as root: leave them out, or start it by sudo");
         return false;
     }
+    for (uint32_t i = 0; i < options->door_count; i++)
+        if ((identity.user || identity.group) && !strncmp(options->doors[i], "tcmu:", 5)) {
+            spd_program_error(options->program, "--user and --group: only root can take a disk of "
+                "tcmu: away at the end, so leave them out");
+            return false;
+        }
     return true;
 }
 

@@ -64,6 +64,10 @@ static const struct call_group call_groups[] = {
     { "/dev/ublkb", {
         CALL(io_uring_enter), CALL(io_uring_register),
     } },
+    /* The start and the end of a disk are files and folders of the kernel. */
+    { "tcmu:", {
+        CALL(openat), CALL(getdents64), CALL(mkdir), CALL(rmdir), CALL(symlink),
+    } },
     { "unix:", {
         CALL(accept4), CALL(recvfrom), CALL(recvmsg), CALL(sendto), CALL(sendmsg),
         CALL(getsockopt), CALL(shutdown),

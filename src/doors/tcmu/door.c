@@ -15,109 +15,12 @@
 
 enum { TIMEOUT_SECONDS = 30, TIMEOUT_MAX = 86400 };
 
-static const uint64_t luns[] = { 0 };
-
-/* The loop. */
-
-static struct tcmu_door *door_of(const struct spd_loop *loop)
-{
-    return (struct tcmu_door *)(void *)((char *)loop - offsetof(struct tcmu_door, loop));
-}
-
 static struct spd_visitor visitor_of(const struct tcmu_door *door)
 {
     return (struct spd_visitor){
         .door = &door->door, .what = "disk", .who = door->target.disk, .peer = door->target.disk,
     };
 }
-
-/* The device has gone: the kernel waits for nothing any more. */
-static void forget_device(struct tcmu_door *door)
-{
-    if (door->watch.socket == OS_NO_SOCKET)
-        return;
-    spd_loop_remove(&door->loop, &door->watch);
-    door->watch.socket = OS_NO_SOCKET;
-    tcmu_commands_cancel(door);
-}
-
-/* The count is of events so far. Reading it makes the device quiet until the next one. */
-static void device_ready(struct spd_loop_socket *watch, uint32_t flags)
-{
-    struct tcmu_door *door =
-        (struct tcmu_door *)(void *)((char *)watch - offsetof(struct tcmu_door, watch));
-    uint32_t count;
-    ssize_t length = read(watch->socket, &count, sizeof count);
-
-    if (!(flags & OS_POLL_GONE) && (length >= 0 || errno == EAGAIN))
-        return;
-    forget_device(door);
-    if (door->began)
-        tcmu_commands_fail(door, "the kernel's device was removed");
-}
-
-/* Task management of other doors. */
-static void look(struct tcmu_door *door)
-{
-    uint32_t round = spd_round(&door->door);
-
-    if (round != door->round)
-        tcmu_commands_abort(door, round);
-    door->owes_report |= round != door->round;
-    door->round = round;
-    if (door->owes_report && !tcmu_commands_change(door)) {
-        door->owes_report = false;
-        spd_round_report(&door->door, round);
-    }
-}
-
-/* All answers of a turn go with one call. The kernel takes them within it. */
-static void wake_kernel(struct tcmu_door *door)
-{
-    uint32_t one = 1;
-    ssize_t length = 0;
-
-    if (tcmu_ring_publish(&door->ring) && door->watch.socket != OS_NO_SOCKET)
-        length = write(door->watch.socket, &one, sizeof one);
-    (void)length; /* a device that has gone says so to the poller, too */
-}
-
-static void mailed(struct spd_loop *loop, struct spd_request *request)
-{
-    (void)loop;
-    tcmu_command_completed(request);
-}
-
-static bool settle(struct spd_loop *loop)
-{
-    struct tcmu_door *door = door_of(loop);
-    bool more = false;
-
-    look(door);
-    if (door->watch.socket != OS_NO_SOCKET)
-        more = tcmu_commands_receive(door);
-    wake_kernel(door);
-    return more;
-}
-
-static void stop(struct spd_loop *loop)
-{
-    struct tcmu_door *door = door_of(loop);
-
-    forget_device(door);
-}
-
-static bool has_no_command(const struct spd_loop *loop)
-{
-    return door_of(loop)->running == 0;
-}
-
-static const struct spd_loop_ops loop_ops = {
-    .mailed = mailed,
-    .settle = settle,
-    .stop = stop,
-    .is_empty = has_no_command,
-};
 
 /* The name. */
 
@@ -164,10 +67,9 @@ static void close_door(struct spd_door *base)
     struct tcmu_door *door = (struct tcmu_door *)base;
 
     tcmu_target_remove(&door->target);
-    tcmu_commands_free(door);
-    tcmu_ring_close(&door->ring);
+    tcmu_serve_close(door);
     tcmu_target_close(&door->target);
-    spd_loop_close(&door->loop);
+    tcmu_rescan_destroy(&door->rescan);
     free(door->former_uri);
     free(door);
 }
@@ -185,7 +87,6 @@ static int open_target(struct tcmu_door *door, const char *name, uint32_t timeou
         .queue_depth = params->queue_depth,
         .timeout = timeout,
     };
-    const char *wrong;
     int error;
 
     scsi_guid_text(params->guid, guid);
@@ -194,11 +95,7 @@ static int open_target(struct tcmu_door *door, const char *name, uint32_t timeou
         error = tcmu_target_reset(&door->target);
     if (error)
         return error;
-    wrong = tcmu_ring_open(&door->ring, door->target.memory, door->target.size, TCMU_COMMANDS);
-    if (wrong)
-        return spd_fail(SPD_ERROR_SYSTEM, "tcmu:%s: the kernel's ring %s", name, wrong);
-    door->watch.socket = door->target.uio;
-    return tcmu_commands_make(door);
+    return tcmu_serve_open(door, door->target.uio, door->target.memory, door->target.size);
 }
 
 static int name_places(struct tcmu_door *door)
@@ -230,13 +127,9 @@ static int open_door(struct spd_unit *unit, const struct spd_uri *uri, struct sp
         return spd_fail(SPD_ERROR_NO_MEMORY, "the tcmu: door");
     door->door.ops = &tcmu_door_ops;
     door->door.unit = unit;
-    door->port = (struct scsi_port){ .relative_port = 1, .luns = luns, .lun_count = 1 };
-    door->watch = (struct spd_loop_socket){ .ready = device_ready, .socket = OS_NO_SOCKET };
     door->target.uio = -1;
-    scsi_nexus_init(&door->nexus, spd_unit_scsi(unit), &door->port);
-    error = spd_loop_open(&door->loop, &loop_ops);
-    if (!error)
-        error = open_target(door, name, timeout);
+    tcmu_rescan_init(&door->rescan, &door->target);
+    error = open_target(door, name, timeout);
     if (!error)
         error = name_places(door);
     if (error) {
@@ -253,7 +146,7 @@ static void begin_session(struct tcmu_door *door)
     char *place = door->former_uri;
     struct spd_visitor visitor;
 
-    snprintf(place, TCMU_URI_MAX, "tcmu:/dev/%s", door->target.disk);
+    snprintf(place, TCMU_URI_MAX, "/dev/%s", door->target.disk);
     door->former_uri = door->door.uri;
     door->door.uri = place;
     atomic_fetch_add(&door->door.nexuses, 1);
@@ -274,10 +167,16 @@ static void end_session(struct tcmu_door *door)
     atomic_fetch_sub(&door->door.nexuses, 1);
 }
 
+static void resized_door(struct spd_door *base)
+{
+    tcmu_rescan_want(&((struct tcmu_door *)base)->rescan);
+}
+
 /* The loop answers the kernel's commands while the disk comes, and while it goes. */
 static void take_down(struct tcmu_door *door)
 {
     end_session(door);
+    tcmu_rescan_end(&door->rescan);
     tcmu_target_remove(&door->target);
     spd_loop_stop(&door->loop);
     spd_loop_join(&door->loop);
@@ -286,20 +185,21 @@ static void take_down(struct tcmu_door *door)
 static int start_door(struct spd_door *base)
 {
     struct tcmu_door *door = (struct tcmu_door *)base;
-    int error = spd_loop_add(&door->loop, &door->watch, OS_POLL_IN);
+    int error = spd_loop_start(&door->loop, "spd-tcmu");
 
     if (error)
-        return spd_fail(SPD_ERROR_SYSTEM, "waiting for the UIO device: %s", os_net_text(error));
-    door->target.wishes.shared = !spd_door_is_alone(&door->door);
-    error = spd_loop_start(&door->loop, "spd-tcmu");
-    if (error)
         return error;
+    door->target.wishes.shared = !spd_door_is_alone(&door->door);
     error = tcmu_target_link(&door->target);
+    if (!error)
+        error = tcmu_rescan_start(&door->rescan);
     if (error) {
         take_down(door);
         return error;
     }
     begin_session(door);
+    if (door->target.taken_over)
+        resized_door(base);
     return 0;
 }
 
@@ -326,6 +226,7 @@ const struct spd_door_ops tcmu_door_ops = {
     .open = open_door,
     .start = start_door,
     .look = look_door,
+    .resized = resized_door,
     .stop = stop_door,
     .join = join_door,
     .close = close_door,

@@ -14,6 +14,7 @@
 
 #include <stdatomic.h>
 
+#include "doors/tcmu/rescan.h"
 #include "doors/tcmu/ring.h"
 #include "doors/tcmu/target.h"
 #include "lib/door.h"
@@ -48,11 +49,12 @@ struct tcmu_door {
     struct scsi_port port;
     struct scsi_nexus nexus;
     struct tcmu_target target;
+    struct tcmu_rescan rescan;
     char *former_uri;     /* until the disk appeared: others may still read it */
     struct spd_loop loop;
     struct spd_loop_socket watch; /* the UIO device; no socket: it has gone */
     struct tcmu_ring ring;
-    uint64_t began;       /* os_now_ns(): when the disk came; 0: it has not, or is gone */
+    _Atomic uint64_t began; /* os_now_ns(): when the disk came; 0: it has not, or it goes */
     bool failed;          /* the unit was told that the door cannot go on */
     uint32_t round;       /* task management's: earlier tasks were aborted */
     bool owes_report;     /* and the library does not know yet that it has ended */
@@ -81,5 +83,12 @@ bool tcmu_commands_change(const struct tcmu_door *door);
 void tcmu_commands_fail(struct tcmu_door *door, const char *why);
 /* Nobody waits for an answer any more. */
 void tcmu_commands_cancel(struct tcmu_door *door);
+
+/* serve.c: the nexus, the ring and the loop, of a zeroed door with its unit. fd: readable when the
+ * kernel has put entries, and takes four bytes for answers. fd and memory stay the caller's. The
+ * caller starts the loop and stops it. 0 or a spd_error with its detail. */
+int tcmu_serve_open(struct tcmu_door *door, int fd, void *memory, size_t size);
+/* Also after a failed open. */
+void tcmu_serve_close(struct tcmu_door *door);
 
 #endif

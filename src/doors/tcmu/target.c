@@ -454,6 +454,18 @@ static void set_depth(const struct tcmu_target *target)
     sysfile_write(path, text);
 }
 
+void tcmu_target_rescan(const struct tcmu_target *target)
+{
+    char path[TCMU_PATH_MAX];
+    int error;
+
+    snprintf(path, sizeof path, "/sys/bus/scsi/devices/%s/rescan", target->address);
+    error = sysfile_write(path, "1");
+    if (error)
+        spd_log(SPD_LOG_WARNING, "tcmu:%s: the kernel does not look at the new capacity: %s: %s",
+            target->name, path, strerror(error));
+}
+
 int tcmu_target_link(struct tcmu_target *target)
 {
     int error = take_steps(target, LINK_STEP, STEPS);

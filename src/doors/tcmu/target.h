@@ -61,6 +61,8 @@ int tcmu_target_make(
  * After tcmu_target_make(), before the ring is read. Does nothing to a new device. */
 int tcmu_target_reset(struct tcmu_target *target);
 int tcmu_target_link(struct tcmu_target *target);
+/* After the link: the kernel asks the disk for its capacity. It blocks in the same way. */
+void tcmu_target_rescan(const struct tcmu_target *target);
 /* Logs what cannot be removed. Again if need be, also after a function above has failed. */
 void tcmu_target_remove(struct tcmu_target *target);
 /* The shared memory and the UIO device. Does nothing to a target that has none. */
