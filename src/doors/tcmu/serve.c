@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* The loop: it waits for the kernel's events, and lets the kernel have the answers. It needs shared
- * memory and a descriptor, whoever made them. */
+/* The loop: it waits for the kernel's events, and lets the kernel have the answers. It needs
+ * nothing but shared memory and a descriptor. */
 
 #include "doors/tcmu/door.h"
 

@@ -14,7 +14,7 @@ struct spd_uri;
 enum { UBLK_ANY_NUMBER = UINT32_MAX };
 
 struct ublk_config {
-    uint32_t number; /* of the block device, or UBLK_ANY_NUMBER */
+    uint32_t number; /* the N of /dev/ublkbN, or UBLK_ANY_NUMBER */
     uint16_t queues; /* 1..UBLK_CONFIG_QUEUES_MAX */
     uint16_t depth;  /* requests of a queue at a time */
     bool recover;    /* takes a device over whose server has died, and lets others take ours over */

@@ -40,10 +40,10 @@ int ublk_control_get_params(struct ublk_control *control, uint32_t number,
 int ublk_control_do(struct ublk_control *control, uint32_t command, uint32_t number,
     uint64_t data);
 
-/* Deletes a device that has stopped. Its number is free at once, or at the end of its last mount. */
+/* Deletes a device that has stopped. Its number is free at once, or after its last mount. */
 int ublk_control_delete(struct ublk_control *control, uint32_t number);
 
-/* What the kernel answered: a detail that names the block device. Returns SPD_ERROR_ACCESS or
+/* The kernel has refused: a detail that names the block device. Returns SPD_ERROR_ACCESS or
  * SPD_ERROR_SYSTEM. */
 int ublk_control_fail(uint32_t number, const char *what, int error);
 

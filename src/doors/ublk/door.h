@@ -28,7 +28,7 @@
 #include "lib/loop.h"
 
 enum {
-    UBLK_IO_BYTES_MAX = 512 << 10, /* of a request, and so of a tag's buffer */
+    UBLK_IO_BYTES_MAX = 512 << 10, /* the longest request, and so the length of a tag's buffer */
 };
 
 struct ublk_queue;
@@ -39,7 +39,7 @@ struct ublk_part {
     struct ublk_queue *queue;
 };
 
-/* A tag. It is the kernel's while a fetch is under way, and ours from then to its commit. */
+/* A tag. The kernel has it from a fetch to its end, the door from then to its commit. */
 struct ublk_command {
     struct spd_request request;
     struct ublk_queue *queue;
@@ -94,13 +94,13 @@ extern const struct spd_door_ops ublk_door_ops;
 /* command.c: a request of the kernel, checked. False: it has no sense. */
 bool ublk_command_block(const struct scsi_unit *unit, const struct ublk_descriptor *descriptor,
     uint32_t bytes_max, struct scsi_block *block);
-/* What the kernel gets: bytes, or a negative errno that has a meaning for the block layer. */
+/* The result for the kernel: bytes, or a negative errno that means something to the block layer. */
 int32_t ublk_command_result(const struct scsi_outcome *outcome, uint32_t bytes);
 
 /* params.c: what the kernel has to know of the unit. 0 or a spd_error. */
 int ublk_params_make(const struct scsi_unit *unit, uint32_t io_bytes_max,
     struct ublk_params *params);
-/* What distinguishes the unit, for ublk_info.server_flags; never 0. */
+/* A number that distinguishes the unit, for ublk_info.server_flags; never 0. */
 uint64_t ublk_params_identity(const struct scsi_unit *unit);
 
 /* find.c: the device that a server of this unit left behind, with which door->recovers; or none. It

@@ -47,7 +47,7 @@ static int begin_recovery(struct ublk_control *control, uint32_t number)
     return error;
 }
 
-/* What the users of the device rely on. */
+/* The facts on which users of the device rely. */
 static int check_same(struct ublk_door *door, uint32_t number)
 {
     struct ublk_params was, now;
@@ -102,7 +102,7 @@ static int remove_device(struct ublk_door *door, const struct ublk_info *info)
     return 0;
 }
 
-/* A device of this unit. One that lives has another door. */
+/* A device of this unit. A device with a server has another door. */
 static int take(struct ublk_door *door, const struct ublk_info *info)
 {
     if (info->state == UBLK_LIVE)

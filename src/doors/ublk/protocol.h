@@ -27,11 +27,11 @@ enum {
 struct ublk_control_command {
     uint32_t dev_id;
     uint16_t queue_id; /* 0xffff: the command concerns no queue */
-    uint16_t length;   /* of what address points to, with the path */
+    uint16_t length;   /* bytes at address, with the path */
     uint64_t address;
     uint64_t data;
-    uint16_t path_length; /* of /dev/ublkcN, with its NUL, before the data of an unprivileged
-                           * device's command */
+    uint16_t path_length; /* bytes of the path of /dev/ublkcN, with its NUL, before the
+                           * data of an unprivileged device's command */
     uint16_t pad;
     uint32_t reserved;
 };
@@ -42,7 +42,7 @@ struct ublk_io_command {
     uint16_t queue_id;
     uint16_t tag;
     int32_t result; /* commit: bytes or a negative errno */
-    uint64_t address; /* of the tag's buffer; 0 with UBLK_F_USER_COPY */
+    uint64_t address; /* the tag's buffer; 0 with UBLK_F_USER_COPY */
 };
 _Static_assert(sizeof(struct ublk_io_command) == 16, "as the kernel has it");
 
@@ -110,7 +110,7 @@ enum ublk_params_type {
 
 /* Shifts are of powers of two in bytes. */
 struct ublk_params {
-    uint32_t length; /* of this structure */
+    uint32_t length; /* this structure's */
     uint32_t types;  /* enum ublk_params_type: those parts that are valid */
     struct {
         uint32_t attributes; /* enum ublk_attribute */
@@ -134,7 +134,7 @@ struct ublk_params {
 };
 _Static_assert(sizeof(struct ublk_params) == 64, "as the kernel has it");
 
-/* What the kernel asks, by tag, in memory that it shares with the server. */
+/* A request of the kernel, by tag, in memory that it shares with the server. */
 struct ublk_descriptor {
     uint32_t op_flags; /* enum ublk_op, and enum ublk_io_flag */
     uint32_t sectors;

@@ -347,7 +347,8 @@ static int make_ring(struct ublk_queue *queue)
 int ublk_queue_open(struct ublk_queue *queue)
 {
     static const struct spd_loop_ops ops = {
-        .mailed = mailed, .settle = settle, .stop = stop, .is_empty = is_empty, .wait = wait_in_ring };
+        .mailed = mailed, .settle = settle, .stop = stop, .is_empty = is_empty,
+        .wait = wait_in_ring };
     int error = spd_loop_open(&queue->loop, &ops);
 
     if (error)
