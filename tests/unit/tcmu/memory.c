@@ -3,6 +3,7 @@
 
 #include "memory.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "doors/tcmu/protocol.h"
@@ -62,7 +63,9 @@ size_t head_place(void)
 
 void move_head(uint32_t length)
 {
-    put32(MAILBOX_HEAD, (get32(MAILBOX_HEAD) + length) % RING_SIZE);
+    /* The loop may read it on its own thread. */
+    atomic_store_explicit((_Atomic uint32_t *)(void *)(memory + MAILBOX_HEAD),
+        (get32(MAILBOX_HEAD) + length) % RING_SIZE, memory_order_release);
 }
 
 /* No entry goes across the end: a pad fills the rest. */
