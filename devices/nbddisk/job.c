@@ -195,8 +195,9 @@ static void send_unmap(
 
     for (uint32_t i = 0; i < count; i++) {
         job->commands++;
-        begun(job, nbd_aio_trim(handle, (uint64_t)ranges[i].blocks * job->block_length,
-            ranges[i].lba * job->block_length, to(job), fua(job, facts)));
+        begun(job, (facts->unmap_zeros ? nbd_aio_zero : nbd_aio_trim)(handle,
+            (uint64_t)ranges[i].blocks * job->block_length, ranges[i].lba * job->block_length,
+            to(job), fua(job, facts)));
     }
 }
 
@@ -360,7 +361,8 @@ int64_t job_send_entry(struct nbd_handle *handle, const struct journal_entry *en
         return nbd_aio_pwrite(
             handle, entry + 1, (size_t)entry->length, entry->offset, callback, 0);
     if (entry->operation == SPD_UNMAP)
-        return nbd_aio_trim(handle, entry->length, entry->offset, callback, 0);
+        return (facts->unmap_zeros ? nbd_aio_zero : nbd_aio_trim)(
+            handle, entry->length, entry->offset, callback, 0);
     return nbd_aio_zero(handle, entry->length, entry->offset, callback,
         zero_flags(entry->flags & ~(uint32_t)SPD_FAST_ONLY, facts));
 }

@@ -143,7 +143,7 @@ static int choose_blocks(struct nbddisk *nbddisk)
         : refuse(nbddisk->disk.uri, "the server takes less than one block at a time");
 }
 
-/* The disk lacks all that the server lacks. NBD does not promise what a trimmed block holds. */
+/* The disk lacks all that the server lacks. */
 static void choose_features(struct nbddisk *nbddisk)
 {
     const struct server_facts *facts = &nbddisk->disk.facts;
@@ -156,14 +156,15 @@ static void choose_features(struct nbddisk *nbddisk)
         options->write_allowed = false;
     }
     options->cache &= facts->flush;
-    options->unmap &= facts->trim;
-    params->flags &= ~(uint32_t)SPD_UNMAP_ZEROS;
+    options->unmap &= facts->trim || facts->unmap_zeros;
+    if (!facts->unmap_zeros)
+        params->flags &= ~(uint32_t)SPD_UNMAP_ZEROS;
     if (!options->write_allowed)
         params->flags |= SPD_WRITE_PROTECTED;
     if (!options->cache)
         params->flags &= ~(uint32_t)SPD_CACHE;
     if (!options->unmap)
-        params->flags &= ~(uint32_t)SPD_UNMAP_SUPPORTED;
+        params->flags &= ~(uint32_t)(SPD_UNMAP_SUPPORTED | SPD_UNMAP_ZEROS);
     nbddisk->ops = nbddisk_ops;
     nbddisk->ops.submits = (facts->zero ? 1u << SPD_WRITE_ZEROES : 0) |
         (facts->extents ? 1u << SPD_EXTENTS : 0) | (facts->cache ? 1u << SPD_PREFETCH : 0);

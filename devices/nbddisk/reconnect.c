@@ -171,6 +171,10 @@ static bool is_fit(const struct link *link, char why[SERVER_WHY_MAX])
             "the disk %" PRIu32, facts->maximum, link->disk->max_transfer);
         return false;
     }
+    if (link->disk->facts.unmap_zeros && !facts->unmap_zeros) {
+        snprintf(why, SERVER_WHY_MAX, "it now lacks fast zeros, by which the disk unmaps");
+        return false;
+    }
     if (facts->size < link->disk->block_length) {
         snprintf(why, SERVER_WHY_MAX, "it is shorter than a block");
         return false;
@@ -199,6 +203,7 @@ static void establish(struct link *link)
         link_lose(link, why);
         return;
     }
+    link->facts.unmap_zeros = link->disk->facts.unmap_zeros;
     link->state = LINK_REPLAYING;
     link->replayed = link->batch = NULL;
     link->replaying = 0;

@@ -91,6 +91,9 @@ bool server_ask(struct nbd_handle *handle, struct server_facts *facts, char why[
     };
     for (size_t i = 0; i < sizeof abilities / sizeof abilities[0]; i++)
         *(bool *)(void *)((char *)facts + abilities[i].at) = abilities[i].ask(handle) > 0;
+    /* Nobody knows what a trimmed block holds. A server that tells fast zeros from slow ones has
+     * fast ones. */
+    facts->unmap_zeros = facts->zero && facts->fast_zero;
     if (!facts->minimum)
         facts->minimum = 1;
     if (facts->size)

@@ -18,6 +18,7 @@ struct server_facts {
     uint64_t preferred; /* 0: not told */
     uint64_t maximum;   /* bytes of data in one command; 0: not told */
     bool read_only, flush, fua, trim, zero, fast_zero, cache, multi_conn, extents;
+    bool unmap_zeros; /* an unmap writes zeroes, which may give space back, instead of trimming */
 };
 
 /* Begins a connection; the caller serves its descriptor, and closes it by nbd_close(). NULL: why

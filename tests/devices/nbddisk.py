@@ -5,6 +5,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -22,6 +23,8 @@ from program import ANY, TIMEOUT, Server, Skip, check, client, path, qemu_io, ru
 sys.path.append(str(Path(__file__).resolve().parent.parent / "tools"))
 
 from peer import FLUSH, READ, WRITE, Client  # noqa: E402
+
+from verbs import send_prefetch  # noqa: E402
 
 MIB = 1 << 20
 FORMATS = ["qcow2", "vhdx", "vmdk"]
@@ -312,9 +315,9 @@ def unflushed_writes_of_a_server_that_stays_away_are_reported():
 
 
 def errors_of_the_server_are_sense_codes():
-    rates = [word for name in ("pread", "pwrite", "trim") for word in (f"error-{name}-rate=1",)]
+    rates = [f"error-{name}-rate=1" for name in ("pread", "pwrite", "zero")]
     with nbdkit("--filter=error", "memory", "1M", "error-pread=EIO", "error-pwrite=ENOSPC",
-                "error-trim=EPERM", *rates) as peer, direct(peer) as (user, _):
+                "error-zero=EPERM", *rates) as peer, direct(peer) as (user, _):
         check(user.do(READ, 3, 1)[0] == (2, 3, 0x11, 0), "EIO")
         check(user.do(WRITE, 3, 1, bytes(512))[0] == (2, 7, 0x27, 7), "ENOSPC")
         check(user.unmap((3, 1)) == (2, 7, 0x27, 0), "EPERM")
@@ -453,6 +456,59 @@ def changes_of_the_same_blocks_are_made_again_one_by_one():
     check(early == [False], f"{early}")
 
 
+COMMANDS = [
+    "Write id=1 offset=0x0 count=0x10000 fua=0",
+    "Write id=2 offset=0x10000 count=0x1000 fua=1",
+    "Zero id=3 offset=0x0 count=0x1000 trim=0 fua=0 fast=0",
+    "Zero id=4 offset=0x2000 count=0x1000 trim=1 fua=0 fast=0",
+    "Zero id=5 offset=0x4000 count=0x1000 trim=1 fua=0 fast=0",
+]
+
+
+def each_operation_has_its_command():
+    log = path("commands.log")
+    with nbdkit("--filter=log", "--filter=cache", "memory", "1M", f"logfile={log}") as peer:
+        door = f"nbd+unix:///disk?socket={peer.socket}-door"
+        with nbddisk(peer, "-p", door, doors=2) as server:
+            iscsi, nbd = sorted(server.uris)
+            qemu_io(nbd, "write -P 7 0 64k", "write -f 64k 4k", "write -z 0 4k", "write -z -u 8k 4k",
+                    "discard 16k 4k")
+            check(send_prefetch(iscsi, 3, 5) == 0, "no GOOD for a hint")
+            logged = []
+            deadline = time.monotonic() + TIMEOUT
+            # Nobody waits for the command of a hint.
+            while not re.search(r"Cache id=\d+ offset=0x600 count=0xa00", " ".join(logged)):
+                check(time.monotonic() < deadline, f"no cache command in {logged}")
+                time.sleep(0.02)
+                with open(log, encoding="utf-8") as file:
+                    logged = re.findall(r"connection=1 ([WZTCF]\w+ id=.*) \.\.\.", file.read())
+    check(logged[:5] == COMMANDS, f"{logged}")
+
+
+def unmapped_blocks_are_zeros_or_nobody_knows():
+    for filters, zeros in (((), 1), (("--filter=nozero",), 0)):
+        with nbdkit(*filters, "memory", "1M") as peer, nbddisk(peer) as server:
+            said_there = client("iscsi-readcapacity16", server.url)
+            check(f"LBPRZ:{zeros}" in said_there.replace(" ", ""), said_there)
+            qemu_io(server.url, "write -P 7 0 64k", "discard 16k 4k", "read -P 7 0 16k",
+                    "read -P 7 20k 4k")
+
+
+def a_durable_write_is_flushed_where_there_is_no_fua():
+    kinds = []
+
+    def answer(number, kind, *_):
+        kinds.append(kind)
+
+    with Liar(answer) as liar, direct(liar) as (user, _):
+        check(user.do(WRITE, 3, 1, b"\3" * 512, fua=1)[0] == GOOD, "a write")
+        check(kinds == [nbd_liar.WRITE, nbd_liar.FLUSH], f"{kinds}")
+    kinds.clear()
+    with Liar(answer) as liar, direct(liar, "-C", "0") as (user, _):
+        write(user, 3, b"\3" * 512)
+        check(kinds == [nbd_liar.WRITE, nbd_liar.FLUSH], f"without a cache: {kinds}")
+
+
 def a_flush_that_nobody_asked_for_fails_those_that_follow():
     def answer(number, kind, *_):
         return EIO if kind == nbd_liar.FLUSH and not failed.is_set() and not failed.set() else 0
@@ -496,6 +552,9 @@ TESTS = [
     a_command_that_a_server_refuses_at_its_end_is_sent_again,
     an_answer_to_nothing_ends_the_connection,
     changes_of_the_same_blocks_are_made_again_one_by_one,
+    each_operation_has_its_command,
+    unmapped_blocks_are_zeros_or_nobody_knows,
+    a_durable_write_is_flushed_where_there_is_no_fua,
     a_flush_that_nobody_asked_for_fails_those_that_follow,
     a_server_that_says_nothing_or_nonsense_is_no_server,
 ]
