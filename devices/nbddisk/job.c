@@ -7,9 +7,9 @@
 #include <stdlib.h>
 
 enum {
-    PIECES_MAX = 16,              /* more of them go through one buffer */
-    QUESTION_MAX = 1 << 30,       /* bytes of one question about extents */
-    PREFETCH_MAX = 32 << 20,      /* bytes */
+    PIECE_MIN = 32 << 10, /* bytes: shorter pieces are copied, since a command costs more */
+    QUESTION_MAX = 1 << 30, /* bytes of one question about extents */
+    PREFETCH_MAX = 32 << 20, /* bytes */
 };
 
 /* Lists. */
@@ -152,13 +152,11 @@ static void move(struct job *job, struct nbd_handle *handle, const struct server
                   fua(job, facts)));
 }
 
-/* Each piece has to be a number of the server's blocks, and no longer than one command takes. */
+/* Whether each of the pieces is worth a command, and has a number of the server's blocks. */
 static bool fits(const spd_vec *pieces, uint32_t count, uint64_t minimum)
 {
-    if (count > PIECES_MAX)
-        return false;
-    for (uint32_t i = 0; i < count; i++)
-        if (pieces[i].length % minimum)
+    for (uint32_t i = 0; i < count && count > 1; i++)
+        if (pieces[i].length < PIECE_MIN || pieces[i].length % minimum)
             return false;
     return true;
 }
