@@ -494,6 +494,12 @@ def unmapped_blocks_are_zeros_or_nobody_knows():
                     "read -P 7 20k 4k")
 
 
+def filters_work_above_it():
+    with nbdkit("memory", "4M") as peer, nbddisk(peer, "--filter", "delay:time=1ms") as server:
+        qemu_io(server.url, *(f"aio_write -P {n + 1} {n}M 64k" for n in range(4)), "aio_flush",
+                *(f"read -P {n + 1} {n}M 64k" for n in range(4)))
+
+
 def a_durable_write_is_flushed_where_there_is_no_fua():
     kinds = []
 
@@ -554,6 +560,7 @@ TESTS = [
     changes_of_the_same_blocks_are_made_again_one_by_one,
     each_operation_has_its_command,
     unmapped_blocks_are_zeros_or_nobody_knows,
+    filters_work_above_it,
     a_durable_write_is_flushed_where_there_is_no_fua,
     a_flush_that_nobody_asked_for_fails_those_that_follow,
     a_server_that_says_nothing_or_nonsense_is_no_server,
