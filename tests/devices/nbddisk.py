@@ -97,26 +97,35 @@ def nbddisk(peer, *words, **options):
     return Server("nbddisk", "-u", peer.uri, *words, "-p", ANY, **options)
 
 
-def alone(peer, *words):
-    """A disk at a Unix socket, and a client that sees each status."""
+def at_socket(peer, *words):
+    """A disk, and the path of its socket."""
     door = os.path.join(os.path.dirname(peer.socket), "door")
-    server = Server("nbddisk", "-u", peer.uri, *words, "-p", f"unix:{door}")
-    return server, Client(door)
+    return Server("nbddisk", "-u", peer.uri, *words, "-p", f"unix:{door}"), door
 
 
 @contextmanager
 def direct(peer, *words):
-    """The same, which ends in order."""
-    server, user = alone(peer, *words)
+    """A disk, and a client that sees each status."""
+    server, door = at_socket(peer, *words)
     with server:
+        user = Client(door)
         yield user, server
         user.close()
 
 
-def ends_with_a_failed_flush(server):
-    check(server.end() == 1, "lost writes are no failure")
-    check("last flush" in server.errors(), server.errors())
-    server.log.close()
+@contextmanager
+def failing(peer, *words):
+    """The same, whose last flush fails."""
+    server, door = at_socket(peer, *words)
+    try:
+        user = Client(door)
+        yield user, server
+        user.close()
+        check(server.end() == 1, "lost writes are no failure")
+        check("last flush" in server.errors(), server.errors())
+    finally:
+        server.end(signal.SIGKILL)
+        server.log.close()
 
 
 def images_of_other_formats_are_disks():
@@ -305,13 +314,10 @@ def a_silent_server_is_left():
 
 
 def unflushed_writes_of_a_server_that_stays_away_are_reported():
-    with nbdkit("memory", "1M") as peer:
-        server, user = alone(peer, "--reconnect", "0")
+    with nbdkit("memory", "1M") as peer, failing(peer, "--reconnect", "0") as (user, server):
         write(user, 3, b"\3" * 512)
         peer.kill()
         said(server, "requests fail")
-        user.close()
-        ends_with_a_failed_flush(server)
 
 
 def errors_of_the_server_are_sense_codes():
@@ -520,14 +526,11 @@ def a_flush_that_nobody_asked_for_fails_those_that_follow():
         return EIO if kind == nbd_liar.FLUSH and not failed.is_set() and not failed.set() else 0
 
     failed = threading.Event()
-    with Liar(answer) as liar:
-        server, user = alone(liar, "--journal", "4M")
+    with Liar(answer) as liar, failing(liar, "--journal", "4M") as (user, server):
         while not failed.is_set():
             write(user, 0, bytes(65536))
         said(server, "every later flush")
         check(user.do(FLUSH)[0] == (2, 3, 0xc, 0), "a flush that hides what was lost")
-        user.close()
-        ends_with_a_failed_flush(server)
 
 
 def a_server_that_says_nothing_or_nonsense_is_no_server():
