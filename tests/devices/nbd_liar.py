@@ -42,9 +42,9 @@ class Liar:
                 stream, _ = self.listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self.serve, args=(stream, self.connections),
-                             daemon=True).start()
             self.connections += 1
+            threading.Thread(target=self.serve, args=(stream, self.connections - 1),
+                             daemon=True).start()
 
     def serve(self, stream, number):
         try:
