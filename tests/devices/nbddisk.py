@@ -487,7 +487,8 @@ def each_operation_has_its_command():
                 check(time.monotonic() < deadline, f"no cache command in {logged}")
                 time.sleep(0.02)
                 with open(log, encoding="utf-8") as file:
-                    logged = re.findall(r"connection=1 ([WZTCF]\w+ id=.*) \.\.\.", file.read())
+                    text = file.read()
+                logged = re.findall(r"connection=1 ([WZTCF]\w+ id=.*) \.\.\.", text)
     check(logged[:5] == COMMANDS, f"{logged}")
 
 
