@@ -477,8 +477,8 @@ def each_operation_has_its_command():
         door = f"nbd+unix:///disk?socket={peer.socket}-door"
         with nbddisk(peer, "-p", door, doors=2) as server:
             iscsi, nbd = sorted(server.uris)
-            qemu_io(nbd, "write -P 7 0 64k", "write -f 64k 4k", "write -z 0 4k", "write -z -u 8k 4k",
-                    "discard 16k 4k")
+            qemu_io(nbd, "write -P 7 0 64k", "write -f 64k 4k", "write -z 0 4k",
+                    "write -z -u 8k 4k", "discard 16k 4k")
             check(send_prefetch(iscsi, 3, 5) == 0, "no GOOD for a hint")
             logged = []
             deadline = time.monotonic() + TIMEOUT
