@@ -161,9 +161,12 @@ void cow_remove(const struct cow *cow)
     unlink(cow->path);
 }
 
+/* A damaged file may have a value that is no state: the block is zeros then. */
 static enum cow_state state_of(const struct cow *cow, uint64_t lba)
 {
-    return cow->states[lba / STATES] >> lba % STATES * 2 & 3;
+    unsigned state = cow->states[lba / STATES] >> lba % STATES * 2 & 3;
+
+    return state <= COW_ZERO ? (enum cow_state)state : COW_ZERO;
 }
 
 enum cow_state cow_run(const struct cow *cow, uint64_t lba, uint64_t most, uint64_t *length)
@@ -249,9 +252,11 @@ int cow_flush(struct cow *cow)
     struct batch *batch = malloc(sizeof *batch);
     int error;
 
+    if (!batch)
+        return ENOMEM; /* all is still dirty */
     monitor_lock(cow->flushing);
     if (!cow->lost)
-        cow->lost = batch ? write_states(cow, batch) : ENOMEM;
+        cow->lost = write_states(cow, batch);
     error = cow->lost;
     monitor_unlock(cow->flushing);
     free(batch);
