@@ -11,6 +11,7 @@ extern const struct spd_door_ops nbd_local_door_ops;
 extern const struct spd_door_ops tcmu_door_ops;
 extern const struct spd_door_ops ublk_door_ops;
 extern const struct spd_door_ops unix_door_ops;
+extern const struct spd_door_ops vhost_blk_door_ops;
 
 const struct spd_door_ops *const spd_doors[] = {
     &iscsi_door_ops,
@@ -19,5 +20,6 @@ const struct spd_door_ops *const spd_doors[] = {
     &tcmu_door_ops,
     &ublk_door_ops,
     &unix_door_ops,
+    &vhost_blk_door_ops,
     NULL,
 };

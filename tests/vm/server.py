@@ -19,10 +19,11 @@ class ServerError(Exception):
 
 
 class Server:
-    """A program that serves a disk over iSCSI at 127.0.0.1, by a URI that follows `command`;
-    `end_fd` becomes readable when it ends."""
+    """A program that serves a disk by a URI that follows `command`: over iSCSI at 127.0.0.1, if the
+    case has no other `uri`. `end_fd` becomes readable when it ends."""
 
-    def __init__(self, command, log, env=None):
+    def __init__(self, command, log, env=None, uri=None):
+        self._uri = uri
         self._command = command
         self._env = env
         self._name = os.path.basename(command[0])
@@ -44,7 +45,8 @@ class Server:
     def start(self):
         """Starts it, on the port it had before if there was one, and waits until it serves.
         `query` holds parameters of the URI, with the question mark."""
-        command = [*self._command, f"iscsi://127.0.0.1:{self.port}/{IQN}{self.query}"]
+        uri = self._uri or f"iscsi://127.0.0.1:{self.port}/{IQN}"
+        command = [*self._command, uri + self.query]
         if not os.access(command[0], os.X_OK):
             raise ServerError(f"there is no program {command[0]}: build it, or set BIN")
         self._process = subprocess.Popen(under_us(command), stdin=subprocess.DEVNULL, env=self._env,
@@ -55,13 +57,13 @@ class Server:
             for line in self._process.stdout:
                 log.write(line)
                 said.append(line.decode(errors="replace"))
-                found = re.search(r"^serving iscsi://127\.0\.0\.1:(\d+)/", said[-1])
+                found = re.search(r"^serving \S+?(?:://127\.0\.0\.1:(\d+)/\S*)?$", said[-1])
                 if found:
                     break
             else:
                 self._process.wait()
                 raise ServerError(f"{self.obituary()}; it said:\n  " + "  ".join(said))
-        self.port = int(found[1])
+        self.port = int(found[1] or 0)
         self._drain = threading.Thread(target=self._copy_output, daemon=True)
         self._drain.start()
 

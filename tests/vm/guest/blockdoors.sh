@@ -35,7 +35,8 @@ crash_under_load() {
 }
 
 wrote_enough() {
-    [ "$(awk '{ print $7 }' "/sys/block/${DEVICE##*/}/stat")" -gt $((written + 2000)) ]
+    ! kill -0 $load_pid ||
+        [ "$(awk '{ print $7 }' "/sys/block/${DEVICE##*/}/stat")" -gt $((written + 2000)) ]
 }
 
 has_no_device() {
