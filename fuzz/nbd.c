@@ -5,11 +5,14 @@
  * Arbitrary bytes from a client of the NBD door. Whatever they are, the connection must end, the
  * device must only see ranges that it has, and the next client must be served.
  *
+ * The doors offer TLS, so a stream may come to a handshake.
+ *
  * Input: a byte of choices (bit 0: a device on the door's own thread or on dispatchers; the rest
  * plus one: how many bytes go in one piece), then the stream.
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -92,11 +95,25 @@ static int disk_extents(spd_device *device, uint64_t lba, uint32_t blocks, uint3
     return 0;
 }
 
+static char keys[WORK_PATH_MAX + 8];
+
 static void clean_up(void)
 {
+    unlink(keys);
     for (int i = 0; i < 2; i++)
         spd_unit_delete(disks[i].unit);
     rmdir(folder);
+}
+
+static void make_keys(void)
+{
+    static const char line[] = "bob:000102030405060708090a0b0c0d0e0f\n";
+    int fd;
+
+    snprintf(keys, sizeof keys, "%s/keys", folder);
+    fd = open(keys, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    must(fd >= 0 && write(fd, line, sizeof line - 1) == (ssize_t)sizeof line - 1);
+    close(fd);
 }
 
 static void set_up(void)
@@ -113,14 +130,16 @@ static void set_up(void)
 
     must(mkdtemp(work_template(folder, "fuzz-nbd")));
     must(work_shorten(name, folder) >= 0);
+    make_keys();
     for (int i = 0; i < 2; i++) {
         struct disk *disk = &disks[i];
         spd_params params = SPD_PARAMS_INIT;
-        char uri[sizeof disk->address.sun_path + 32];
+        char uri[sizeof disk->address.sun_path + sizeof keys + 64];
 
         disk->address.sun_family = AF_UNIX;
         snprintf(disk->address.sun_path, sizeof disk->address.sun_path, "%s/%d", name, i);
-        snprintf(uri, sizeof uri, "nbd+unix:///disk?socket=%s", disk->address.sun_path);
+        snprintf(uri, sizeof uri, "nbd+unix:///disk?socket=%s&tls-psk-file=%s",
+            disk->address.sun_path, keys);
         params.block_count = BLOCKS;
         params.max_transfer_length = TRANSFER;
         params.flags = SPD_CACHE | SPD_UNMAP_SUPPORTED | (i ? 0 : SPD_NEVER_BLOCKS);

@@ -248,7 +248,7 @@ JOBS = [
     Script("launcher", "the launcher and launchctl, under Wine",
            ["build-windows-x64", "build-windows-x86"], tools=("wine",)),
     Script("devices", "rawdisk, memdisk and nbddisk", ["build-release"],
-           tools=("iscsi-inq", "nbdcopy", "pkg-config", "qemu-io")),
+           tools=("certtool", "iscsi-inq", "nbdcopy", "pkg-config", "qemu-io")),
     Script("shellex", "Explorer's mount and eject, under Wine",
            ["build-windows-x64", "build-windows-x86"], tools=("wine",)),
     Script("iscsi-windows", "iSCSI disks served by our Windows programs, under Wine",

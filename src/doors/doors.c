@@ -8,6 +8,8 @@
 extern const struct spd_door_ops iscsi_door_ops;
 extern const struct spd_door_ops nbd_door_ops;
 extern const struct spd_door_ops nbd_local_door_ops;
+extern const struct spd_door_ops nbds_door_ops;
+extern const struct spd_door_ops nbds_local_door_ops;
 extern const struct spd_door_ops tcmu_door_ops;
 extern const struct spd_door_ops ublk_door_ops;
 extern const struct spd_door_ops unix_door_ops;
@@ -17,6 +19,8 @@ const struct spd_door_ops *const spd_doors[] = {
     &iscsi_door_ops,
     &nbd_door_ops,
     &nbd_local_door_ops,
+    &nbds_door_ops,
+    &nbds_local_door_ops,
     &tcmu_door_ops,
     &ublk_door_ops,
     &unix_door_ops,

@@ -25,6 +25,11 @@ static bool wants_more(const struct nbd_client *client)
     return client->skip > 0 || client->receiving->piece_count > 0;
 }
 
+static bool handshake_waits_to_send(const struct nbd_client *client)
+{
+    return client->phase == NBD_SECURING && client->tls && nbd_tls_waits_to_send(client->tls);
+}
+
 /* A request that was read may have waited for the memory of one whose reply goes out now. No event
  * of the socket would tell that. */
 static void move(struct nbd_client *client)
@@ -53,7 +58,8 @@ void nbd_client_pump(struct nbd_client *client)
     }
     if (wants_more(client))
         flags |= OS_POLL_IN;
-    if (client->sending || client->answer_sent < client->answer.length)
+    if (client->sending || client->answer_sent < client->answer.length ||
+        handshake_waits_to_send(client))
         flags |= OS_POLL_OUT;
     error = spd_loop_change(&client->door->loop, &client->watch, flags);
     if (error)
@@ -143,6 +149,7 @@ struct nbd_client *nbd_client_new(struct nbd_door *door, os_socket socket)
 
 void nbd_client_free(struct nbd_client *client)
 {
+    nbd_tls_free(client->tls);
     if (!nbd_client_is_gone(client))
         os_socket_close(client->watch.socket);
     for (uint32_t i = 0; i < NBD_DEPTH; i++)

@@ -220,6 +220,7 @@ static void close_door(struct spd_door *base)
     if (door->path && door->path_inode)
         spd_local_remove(door->path, door->path_device, door->path_inode);
     spd_loop_close(&door->loop);
+    nbd_credentials_free(door->credentials);
     free(door->path);
     free(door->export_name);
     free(door);
@@ -255,6 +256,20 @@ static struct nbd_door *new_door(struct spd_unit *unit, const struct spd_uri *ur
     return NULL;
 }
 
+/* Whether TLS has to be, and with what. */
+static int secure(struct nbd_door *door, const struct spd_uri *uri)
+{
+    bool required = strncmp(uri->scheme, "nbds", 4) == 0;
+    int error = nbd_credentials_load(uri, &door->credentials);
+
+    if (error == 0 && required && !door->credentials)
+        return spd_fail(SPD_ERROR_URI_PARAMETER, "%s: needs tls-psk-file=FILE, "
+            "tls-certificates=FOLDER, or tls-cert=FILE and tls-key=FILE", uri->scheme);
+    door->tls = required ? NBD_TLS_REQUIRED
+        : door->credentials ? NBD_TLS_OFFERED : NBD_TLS_NONE;
+    return error;
+}
+
 static int open_with(struct spd_unit *unit, const struct spd_uri *uri,
     const char *const allowed[], int (*listen)(struct nbd_door *door, const struct spd_uri *uri),
     struct spd_door **result)
@@ -272,6 +287,8 @@ static int open_with(struct spd_unit *unit, const struct spd_uri *uri,
         return spd_fail(SPD_ERROR_NO_MEMORY, "the NBD door");
     error = spd_loop_open(&door->loop, &loop_ops);
     if (error == 0)
+        error = secure(door, uri);
+    if (error == 0)
         error = listen(door, uri);
     if (error) {
         free(door->door.uri);
@@ -285,14 +302,14 @@ static int open_with(struct spd_unit *unit, const struct spd_uri *uri,
 
 static int open_tcp(struct spd_unit *unit, const struct spd_uri *uri, struct spd_door **result)
 {
-    static const char *const allowed[] = { "allow-anonymous", NULL };
+    static const char *const allowed[] = { "allow-anonymous", NBD_TLS_PARAMETERS, NULL };
 
     return open_with(unit, uri, allowed, nbd_listen_tcp, result);
 }
 
 static int open_local(struct spd_unit *unit, const struct spd_uri *uri, struct spd_door **result)
 {
-    static const char *const allowed[] = { "socket", "mode", "group", NULL };
+    static const char *const allowed[] = { "socket", "mode", "group", NBD_TLS_PARAMETERS, NULL };
 
     return open_with(unit, uri, allowed, nbd_listen_local, result);
 }
@@ -322,24 +339,15 @@ static void join_door(struct spd_door *base)
     spd_loop_join(loop_of(base));
 }
 
-const struct spd_door_ops nbd_door_ops = {
-    .scheme = "nbd",
-    .synopsis = "nbd://[HOST[:PORT]]/EXPORT[?allow-anonymous=1]",
-    .open = open_tcp,
-    .start = start_door,
-    .look = look_door,
-    .stop = stop_door,
-    .join = join_door,
-    .close = close_door,
-};
+#define OPS(SCHEME, SYNOPSIS, OPEN)                                                               \
+    { .scheme = SCHEME, .synopsis = SYNOPSIS, .open = OPEN, .start = start_door,                  \
+        .look = look_door, .stop = stop_door, .join = join_door, .close = close_door }
 
-const struct spd_door_ops nbd_local_door_ops = {
-    .scheme = "nbd+unix",
-    .synopsis = "nbd+unix:///EXPORT?socket=PATH[&mode=OCTAL]",
-    .open = open_local,
-    .start = start_door,
-    .look = look_door,
-    .stop = stop_door,
-    .join = join_door,
-    .close = close_door,
-};
+const struct spd_door_ops nbd_door_ops =
+    OPS("nbd", "nbd://[HOST[:PORT]]/EXPORT[?allow-anonymous=1]", open_tcp);
+const struct spd_door_ops nbds_door_ops =
+    OPS("nbds", "nbds://[HOST[:PORT]]/EXPORT?tls-certificates=FOLDER", open_tcp);
+const struct spd_door_ops nbd_local_door_ops =
+    OPS("nbd+unix", "nbd+unix:///EXPORT?socket=PATH[&mode=OCTAL]", open_local);
+const struct spd_door_ops nbds_local_door_ops =
+    OPS("nbds+unix", "nbds+unix:///EXPORT?socket=PATH&tls-psk-file=FILE", open_local);

@@ -9,8 +9,10 @@
 
 #include <sys/types.h>
 
+#include "doors/nbd/credentials.h"
 #include "doors/nbd/option.h"
 #include "doors/nbd/protocol.h"
+#include "doors/nbd/tls.h"
 #include "lib/door.h"
 #include "lib/local_socket.h"
 #include "lib/loop.h"
@@ -27,7 +29,8 @@ enum {
     NBD_PAUSE_MS = 1000,           /* without descriptors, until the door tries again */
     NBD_REQUESTS_PER_TURN = 128,   /* then other clients have theirs */
     NBD_REPLY_HEAD = NBD_EXTENDED_CHUNK_HEADER + 8,
-    NBD_WHO_MAX = 96,
+    NBD_NAME_MAX = 160,            /* bytes of the text of a client's name */
+    NBD_WHO_MAX = 96 + NBD_NAME_MAX,
 };
 
 struct nbd_client;
@@ -51,12 +54,13 @@ struct nbd_command {
     uint8_t head[NBD_REPLY_HEAD];
 };
 
-enum nbd_phase { NBD_FLAGS, NBD_OPTIONS, NBD_TRANSMISSION };
+enum nbd_phase { NBD_FLAGS, NBD_OPTIONS, NBD_SECURING, NBD_TRANSMISSION };
 
 /* A connection. Each has its own commands and memory, so that none can starve another. */
 struct nbd_client {
     struct nbd_door *door;
     struct spd_loop_socket watch; /* no socket: gone, waiting for its running commands */
+    struct nbd_tls *tls;          /* NULL: it speaks in the clear */
     struct spd_timer patience;
     enum nbd_phase phase;
     struct nbd_terms terms;
@@ -103,6 +107,8 @@ struct nbd_listener {
 struct nbd_door {
     struct spd_door door; /* first */
     struct scsi_port port;
+    struct nbd_credentials *credentials; /* NULL: there is no TLS */
+    enum nbd_tls_use tls;
     char *export_name;
     char description[64];
     struct spd_loop loop;
@@ -143,6 +149,10 @@ void nbd_client_cancel(struct nbd_client *client);
 void nbd_client_kill(struct nbd_client *client, enum spd_ending ending, const char *detail);
 /* The negotiation has ended. */
 void nbd_session_begin(struct nbd_client *client);
+/* As os_send() and os_receive(), through TLS where it is in use. Minus an error: the connection is
+ * dropped, unless it is OS_NET_WOULD_BLOCK. */
+ptrdiff_t nbd_wire_send(struct nbd_client *client, struct os_vec *vecs, unsigned count);
+ptrdiff_t nbd_wire_receive(struct nbd_client *client, struct os_vec *vecs, unsigned count);
 /* True: the library no longer has the command. */
 bool nbd_command_cancel(struct nbd_command *command);
 
@@ -173,6 +183,25 @@ void nbd_command_completed(struct spd_request *request);
 void nbd_client_abort(struct nbd_client *client, uint32_t round);
 /* Whether an aborted task may still change the medium. */
 bool nbd_client_changes(const struct nbd_client *client);
+
+/* input.c */
+
+/* Bytes that have come and are not taken. */
+size_t nbd_input_buffered(const struct nbd_client *client);
+/* The free end of the input buffer. */
+struct os_vec nbd_input_room(struct nbd_client *client);
+/* Makes one call of the system. False: nothing has come. */
+bool nbd_input_receive(
+    struct nbd_client *client, struct os_vec *vecs, unsigned count, size_t *length);
+/* True when so many bytes are in the input buffer, which has room for them. */
+bool nbd_input_have(struct nbd_client *client, size_t length);
+/* True when all bytes to be forgotten have come. */
+bool nbd_input_skip(struct nbd_client *client);
+
+/* negotiate.c: each takes a step of a phase. False: it has to wait, or the client is gone. */
+bool nbd_take_flags(struct nbd_client *client);
+bool nbd_take_option(struct nbd_client *client);
+bool nbd_take_handshake(struct nbd_client *client);
 
 /* receive.c: takes options and requests, as far as there are bytes, memory and commands. */
 void nbd_client_receive(struct nbd_client *client);

@@ -27,6 +27,7 @@ void nbd_export_describe(const struct nbd_door *door, struct nbd_export *export)
     uint32_t preferred = params->physical_block_length;
 
     *export = (struct nbd_export){
+        .tls = door->tls,
         .name = door->export_name,
         .description = door->description,
         .size = atomic_load(&unit->block_count) << unit->block_shift,

@@ -50,7 +50,8 @@ static int listen_at(struct nbd_door *door, const char *host, const char *port, 
 
         if (!guarded && !os_address_is_loopback(&addresses[i]))
             return spd_fail(SPD_ERROR_ANONYMOUS,
-                "%s is not a loopback address", host);
+                "%s is not a loopback address: write nbds: with tls-psk-file=FILE, or with "
+                "certificates and tls-ca=FILE", host);
         error = os_listen(&addresses[i], BACKLOG, &socket);
         if (error == 0)
             return watch(door, socket);
@@ -71,7 +72,8 @@ int nbd_listen_tcp(struct nbd_door *door, const struct spd_uri *uri)
         return spd_fail(SPD_ERROR_URI_PARAMETER, "allow-anonymous=%s: 0 or 1", anonymous);
     again.host = !uri->host || uri->host[0] == '\0' ? here : uri->host;
     snprintf(port, sizeof port, "%d", uri->port < 0 ? NBD_PORT : uri->port);
-    error = listen_at(door, again.host, port, anonymous && anonymous[0] == '1');
+    error = listen_at(door, again.host, port, (anonymous && anonymous[0] == '1') ||
+            (door->tls == NBD_TLS_REQUIRED && nbd_credentials_tell_clients(door->credentials)));
     if (error)
         return error;
     os_socket_here(door->listeners[0].watch.socket, host, port);

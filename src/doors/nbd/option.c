@@ -149,6 +149,19 @@ static enum nbd_course take_abort(const struct nbd_export *export, struct nbd_te
     return NBD_LEAVE;
 }
 
+/* The handshake makes the client's former wishes void: anyone on the way may have changed them. */
+static enum nbd_course take_starttls(const struct nbd_export *export, struct nbd_terms *terms,
+    uint32_t option, struct reader *r, struct nbd_answer *answer)
+{
+    if (export->tls == NBD_TLS_NONE)
+        return say(answer, option, NBD_REP_ERR_UNSUP, "this server has no TLS");
+    if (r->left || terms->secure)
+        return invalid(answer, option,
+            terms->secure ? "this connection has TLS already" : "this option has no data");
+    acknowledge(answer, option);
+    return NBD_SECURE;
+}
+
 static enum nbd_course take_list(const struct nbd_export *export, struct nbd_terms *terms,
     uint32_t option, struct reader *r, struct nbd_answer *answer)
 {
@@ -294,6 +307,7 @@ static enum nbd_course (*const options[])(const struct nbd_export *export,
     [NBD_OPT_EXPORT_NAME] = take_export_name,
     [NBD_OPT_ABORT] = take_abort,
     [NBD_OPT_LIST] = take_list,
+    [NBD_OPT_STARTTLS] = take_starttls,
     [NBD_OPT_INFO] = take_info,
     [NBD_OPT_GO] = take_info,
     [NBD_OPT_STRUCTURED_REPLY] = take_structured,
@@ -301,6 +315,21 @@ static enum nbd_course (*const options[])(const struct nbd_export *export,
     [NBD_OPT_SET_META_CONTEXT] = take_contexts,
     [NBD_OPT_EXTENDED_HEADERS] = take_extended,
 };
+
+/* Only these may come before TLS where the server insists on it. */
+static bool waits_for_tls(
+    const struct nbd_export *export, const struct nbd_terms *terms, uint32_t option)
+{
+    return export->tls == NBD_TLS_REQUIRED && !terms->secure && option != NBD_OPT_STARTTLS &&
+        option != NBD_OPT_ABORT;
+}
+
+static enum nbd_course insist_on_tls(uint32_t option, struct nbd_answer *answer)
+{
+    if (option == NBD_OPT_EXPORT_NAME)
+        return NBD_NO_TLS;
+    return say(answer, option, NBD_REP_ERR_TLS_REQD, "this server wants TLS first: use nbds:");
+}
 
 void nbd_greet(struct nbd_answer *answer)
 {
@@ -316,6 +345,8 @@ enum nbd_course nbd_option_take(const struct nbd_export *export, struct nbd_term
     struct reader r = { data, length };
 
     answer->length = 0;
+    if (waits_for_tls(export, terms, option))
+        return insist_on_tls(option, answer);
     if (option >= sizeof options / sizeof options[0] || !options[option])
         return say(answer, option, NBD_REP_ERR_UNSUP, "this server does not know the option");
     return options[option](export, terms, option, &r, answer);

@@ -11,8 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The protocol calls them NOTLS, SELECTIVETLS and FORCEDTLS. */
+enum nbd_tls_use { NBD_TLS_NONE, NBD_TLS_OFFERED, NBD_TLS_REQUIRED };
+
 /* The description of a unit that clients get. */
 struct nbd_export {
+    enum nbd_tls_use tls;
     const char *name;        /* at most NBD_STRING_MAX bytes */
     const char *description;
     uint64_t size;           /* bytes, now */
@@ -26,6 +30,7 @@ struct nbd_terms {
     bool structured; /* structured replies */
     bool extended;   /* extended headers, which imply them */
     bool allocation; /* the metadata context base:allocation */
+    bool secure;     /* it speaks through TLS */
 };
 
 enum { NBD_ALLOCATION_ID = 1 }; /* the number of base:allocation */
@@ -41,8 +46,10 @@ struct nbd_answer {
 enum nbd_course {
     NBD_GO_ON,     /* another option follows */
     NBD_TRANSMIT,  /* the transmission begins after the answer */
+    NBD_SECURE,    /* a TLS handshake begins after the answer */
     NBD_LEAVE,     /* the client goes; close after the answer */
     NBD_NO_EXPORT, /* close: the old way to choose an export has no answer for an unknown one */
+    NBD_NO_TLS,    /* the same, where TLS is missing */
 };
 
 void nbd_greet(struct nbd_answer *answer);

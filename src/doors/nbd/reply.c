@@ -164,10 +164,8 @@ static void sent(struct nbd_client *client, size_t length)
 /* False: nothing more goes out now. */
 static bool transmit(struct nbd_client *client, struct os_vec *vecs, unsigned count, size_t *length)
 {
-    ptrdiff_t n = os_send(client->watch.socket, vecs, count);
+    ptrdiff_t n = nbd_wire_send(client, vecs, count);
 
-    if (n < 0 && n != -OS_NET_WOULD_BLOCK)
-        nbd_client_kill(client, SPD_END_LOST, os_net_text((int)-n));
     *length = n < 0 ? 0 : (size_t)n;
     return n > 0;
 }
