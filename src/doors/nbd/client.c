@@ -43,6 +43,16 @@ static void move(struct nbd_client *client)
     } while (client->released && !client->hurries && !nbd_client_is_gone(client));
 }
 
+/* A client that has said that it goes gets all its replies. Another one is gone: it will not come
+ * back for them, and its place is needed. */
+static bool is_over(const struct nbd_client *client)
+{
+    if (!client->eof || client->hurries)
+        return false;
+    return !client->parting || (client->running == 0 && !client->sending &&
+            client->answer_sent == client->answer.length);
+}
+
 void nbd_client_pump(struct nbd_client *client)
 {
     uint32_t flags = 0;
@@ -51,8 +61,7 @@ void nbd_client_pump(struct nbd_client *client)
     move(client);
     if (nbd_client_is_gone(client))
         return;
-    if (client->eof && client->running == 0 && !client->sending && !client->hurries &&
-        client->answer_sent == client->answer.length) {
+    if (is_over(client)) {
         nbd_client_kill(client, client->parting ? SPD_END_LOGOUT : SPD_END_CLOSED, NULL);
         return;
     }

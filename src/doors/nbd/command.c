@@ -6,6 +6,9 @@
 #include "doors/nbd/door.h"
 #include "scsi/be.h"
 
+/* A power of two keeps long ranges aligned. */
+#define STEP_MAX (UINT32_C(1) << 31) /* blocks */
+
 /* The commands that there are. Every one may have NBD_CMD_FLAG_FUA. */
 static const struct verb {
     uint8_t operation;       /* enum scsi_block_operation; 0: there is no such command */
@@ -72,10 +75,6 @@ enum nbd_error nbd_command_check(const struct nbd_command *command)
         return NBD_EINVAL;
     if (command->type == NBD_CMD_BLOCK_STATUS && !terms->allocation)
         return NBD_EINVAL;
-    /* Trims and questions about extents may be cut short, zeroes may not. */
-    if (command->type == NBD_CMD_WRITE_ZEROES &&
-        command->length >> nbd_unit(command->client)->block_shift > UINT32_MAX)
-        return NBD_EINVAL;
     return NBD_OK;
 }
 
@@ -90,6 +89,14 @@ size_t nbd_command_memory(const struct nbd_command *command)
 
 /* Start. */
 
+/* An operation of the unit has fewer blocks. Clients may be told of fewer extents than they ask
+ * for. */
+static bool is_long(const struct nbd_command *command)
+{
+    return command->length >> nbd_unit(command->client)->block_shift > STEP_MAX &&
+        command->type != NBD_CMD_BLOCK_STATUS;
+}
+
 static uint8_t flags_of(const struct nbd_command *command)
 {
     uint16_t flags = command->flags;
@@ -99,25 +106,28 @@ static uint8_t flags_of(const struct nbd_command *command)
         (flags & NBD_CMD_FLAG_FAST_ZERO ? SCSI_BLOCK_FAST_ONLY : 0);
 }
 
-void nbd_command_execute(struct nbd_command *command)
+/* The blocks of the present step. */
+static uint32_t step_of(const struct nbd_command *command)
+{
+    uint64_t blocks = (command->length - command->done) >> nbd_unit(command->client)->block_shift;
+
+    return blocks < STEP_MAX ? (uint32_t)blocks : STEP_MAX;
+}
+
+static void begin(struct nbd_command *command)
 {
     struct nbd_client *client = command->client;
     struct scsi_unit *unit = nbd_unit(client);
     struct scsi_task *task = &command->request.task;
-    uint64_t blocks = command->length >> unit->block_shift;
     struct scsi_block block = {
         .operation = verb_of(command)->operation,
         .flags = flags_of(command),
-        .lba = command->offset >> unit->block_shift,
-        .blocks = blocks < UINT32_MAX ? (uint32_t)blocks : UINT32_MAX,
+        .lba = (command->offset + command->done) >> unit->block_shift,
+        .blocks = step_of(command),
         .ranges = &command->range,
         .range_count = 1,
     };
 
-    if (command->error || command->aborted) {
-        nbd_reply(command, command->error ? command->error : NBD_EIO);
-        return;
-    }
     command->range = (struct scsi_range){ .lba = block.lba, .blocks = block.blocks };
     task->unit = unit;
     task->nexus = &client->nexus;
@@ -125,6 +135,42 @@ void nbd_command_execute(struct nbd_command *command)
     command->running = true;
     client->running++;
     spd_request_start_block(&command->request, &block);
+}
+
+/* The engine only sees a step, so a range that ends beyond the unit would be changed in part. */
+static bool is_beyond(const struct nbd_command *command)
+{
+    const struct scsi_unit *unit = nbd_unit(command->client);
+    uint64_t size = atomic_load(&unit->block_count) << unit->block_shift;
+
+    return command->offset > size || command->length > size - command->offset;
+}
+
+void nbd_command_execute(struct nbd_command *command)
+{
+    enum nbd_error error = command->error;
+
+    command->done = 0;
+    if (!error && command->aborted)
+        error = NBD_EIO;
+    if (!error && is_long(command) && is_beyond(command))
+        error = verb_of(command)->changes ? NBD_ENOSPC : NBD_EINVAL;
+    if (error)
+        nbd_reply(command, error);
+    else
+        begin(command);
+}
+
+/* True: the next step has begun. */
+static bool go_on(struct nbd_command *command)
+{
+    if (!is_long(command) || command->aborted)
+        return false;
+    command->done += (uint64_t)step_of(command) << nbd_unit(command->client)->block_shift;
+    if (command->done == command->length)
+        return false;
+    begin(command);
+    return true;
 }
 
 static bool map(struct spd_request *request)
@@ -221,6 +267,8 @@ void nbd_command_completed(struct spd_request *request)
     spd_request_release(request);
     command->running = false;
     client->running--;
+    if (!error && (!nbd_client_is_gone(client) || client->parting) && go_on(command))
+        return;
     if (!nbd_client_is_gone(client))
         nbd_reply(command, command->aborted ? NBD_EIO : error);
 }

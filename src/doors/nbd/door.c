@@ -16,13 +16,19 @@ static const uint64_t luns[] = { 0 };
 
 /* The loop. */
 
+/* A client that has gone does not count, although the device may still have requests of it. */
 static struct nbd_client **free_place(struct nbd_door *door)
 {
-    for (int i = 0; i < NBD_CLIENTS_MAX; i++) {
+    struct nbd_client **place = NULL;
+    unsigned present = 0;
+
+    for (int i = 0; i < NBD_PLACES; i++) {
         if (!door->clients[i])
-            return &door->clients[i];
+            place = &door->clients[i];
+        else
+            present += !nbd_client_is_gone(door->clients[i]);
     }
-    return NULL;
+    return present < NBD_CLIENTS_MAX ? place : NULL;
 }
 
 /* Takes the place of the client that has negotiated for longest: it has no requests. */
@@ -30,10 +36,11 @@ static struct nbd_client **silent_place(struct nbd_door *door)
 {
     struct nbd_client **oldest = NULL;
 
-    for (int i = 0; i < NBD_CLIENTS_MAX; i++) {
-        struct nbd_client *client = door->clients[i];
+    for (int i = 0; i < NBD_PLACES; i++) {
+        const struct nbd_client *client = door->clients[i];
 
-        if (client->phase != NBD_TRANSMISSION && (!oldest || client->number < (*oldest)->number))
+        if (client && !nbd_client_is_gone(client) && client->phase != NBD_TRANSMISSION &&
+            (!oldest || client->number < (*oldest)->number))
             oldest = &door->clients[i];
     }
     if (oldest) {
@@ -113,7 +120,7 @@ static bool serve_clients(struct nbd_door *door)
 {
     bool hurries = false;
 
-    for (int i = 0; i < NBD_CLIENTS_MAX; i++) {
+    for (int i = 0; i < NBD_PLACES; i++) {
         struct nbd_client *client = door->clients[i];
 
         if (!client)
@@ -136,13 +143,13 @@ static void look(struct nbd_door *door)
     uint32_t round = spd_round(&door->door);
     bool changes = false;
 
-    for (int i = 0; i < NBD_CLIENTS_MAX; i++) {
+    for (int i = 0; i < NBD_PLACES; i++) {
         if (door->clients[i] && round != door->round)
             nbd_client_abort(door->clients[i], round);
     }
     door->owes_report |= round != door->round;
     door->round = round;
-    for (int i = 0; i < NBD_CLIENTS_MAX; i++)
+    for (int i = 0; i < NBD_PLACES; i++)
         changes |= door->clients[i] && nbd_client_changes(door->clients[i]);
     if (door->owes_report && !changes) {
         door->owes_report = false;
@@ -183,7 +190,7 @@ static void stop(struct spd_loop *loop)
         door->listeners[i].listening = false;
     }
     spd_timer_stop(loop, &door->listen_again);
-    for (int i = 0; i < NBD_CLIENTS_MAX; i++) {
+    for (int i = 0; i < NBD_PLACES; i++) {
         if (!door->clients[i])
             continue;
         nbd_client_kill(door->clients[i], SPD_END_STOPPED, NULL);
@@ -195,7 +202,7 @@ static bool has_no_client(const struct spd_loop *loop)
 {
     const struct nbd_door *door = door_of(loop);
 
-    for (int i = 0; i < NBD_CLIENTS_MAX; i++) {
+    for (int i = 0; i < NBD_PLACES; i++) {
         if (door->clients[i])
             return false;
     }

@@ -20,6 +20,8 @@
 
 enum {
     NBD_CLIENTS_MAX = 32,
+    NBD_PLACES = 2 * NBD_CLIENTS_MAX, /* also for clients that have gone while the device has their
+                                       * requests */
     NBD_LISTENERS_MAX = 4,
     NBD_DEPTH = 64,                /* commands of a client at once */
     NBD_PIECE = 256 * 1024,        /* the memory of a client comes in these */
@@ -46,6 +48,7 @@ struct nbd_command {
     bool running;               /* the library has it */
     bool aborted;               /* by task management of another door */
     enum nbd_error error;       /* found before the data had come */
+    uint64_t done;              /* bytes of a long trim, or of zeroes, that earlier steps did */
     struct scsi_range range;    /* TRIM */
     uint32_t piece_count;
     struct scsi_vec pieces[NBD_PIECES]; /* the data; the last may be short */
@@ -120,7 +123,7 @@ struct nbd_door {
     ino_t path_inode;
     uint32_t round;      /* task management: earlier tasks were aborted */
     bool owes_report;    /* and the library does not know yet that it has ended */
-    struct nbd_client *clients[NBD_CLIENTS_MAX];
+    struct nbd_client *clients[NBD_PLACES];
     uint64_t accepted;
 };
 

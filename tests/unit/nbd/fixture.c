@@ -56,8 +56,11 @@ static int device_unmap(
     spd_device *device, const spd_range *ranges, uint32_t count, uint32_t flags, spd_status *status)
 {
     (void)device, (void)flags, (void)status;
-    for (uint32_t i = 0; i < count; i++)
-        memset(fixture.memory + ranges[i].lba * BLOCK, 0, (size_t)ranges[i].blocks * BLOCK);
+    for (uint32_t i = 0; i < count; i++) {
+        fixture.unmapped += ranges[i].blocks;
+        for (uint64_t at = ranges[i].lba; at < BLOCKS && at < ranges[i].lba + ranges[i].blocks; at++)
+            memset(fixture.memory + at * BLOCK, 0, BLOCK);
+    }
     return 0;
 }
 
@@ -72,6 +75,11 @@ static int device_extents(spd_device *device, uint64_t lba, uint32_t blocks, uin
 }
 
 void begin(uint32_t flags)
+{
+    begin_with(flags, BLOCKS, NULL);
+}
+
+void begin_with(uint32_t flags, uint64_t blocks, const char *other_door)
 {
     static const spd_ops ops = {
         .size = sizeof ops,
@@ -91,12 +99,14 @@ void begin(uint32_t flags)
     assert_true(work_shorten(fixture.name, fixture.folder) >= 0);
     snprintf(fixture.path, sizeof fixture.path, "%s/socket", fixture.name);
     snprintf(uri, sizeof uri, "nbd+unix:///disk?socket=%s", fixture.path);
-    params.block_count = BLOCKS;
+    params.block_count = blocks;
     params.max_transfer_length = 65536;
     params.flags = flags;
     assert_int_equal(
         spd_unit_create(uri, &params, &(spd_device){ &ops, NULL }, &fixture.unit), 0);
-    assert_int_equal(spd_unit_start(fixture.unit, 4), 0);
+    if (other_door)
+        assert_int_equal(spd_unit_add_door(fixture.unit, other_door), 0);
+    assert_int_equal(spd_unit_start(fixture.unit, THREADS), 0);
 }
 
 int fixture_teardown(void **state)
@@ -133,22 +143,30 @@ int client_connect(void)
     return fd;
 }
 
-int client_greeted(void)
+/* False: the door has closed it. */
+static bool greet(int fd)
 {
     static const uint8_t flags[4] = { 0, 0, 0, NBD_FLAG_FIXED_NEWSTYLE | NBD_FLAG_NO_ZEROES };
     uint8_t greeting[NBD_GREETING_LENGTH];
-    int fd = client_connect();
 
-    assert_true(client_receive(fd, greeting, sizeof greeting));
+    if (!client_receive(fd, greeting, sizeof greeting))
+        return false;
     assert_memory_equal(greeting, "NBDMAGICIHAVEOPT\0\3", sizeof greeting);
     client_send(fd, flags, sizeof flags);
+    return true;
+}
+
+int client_greeted(void)
+{
+    int fd = client_connect();
+
+    assert_true(greet(fd));
     return fd;
 }
 
-int client_begin(enum manner manner)
+static int begin_greeted(int fd, enum manner manner)
 {
     uint8_t data[256];
-    int fd = client_greeted();
 
     if (manner != SIMPLE) {
         uint32_t option =
@@ -163,6 +181,23 @@ int client_begin(enum manner manner)
     client_option(fd, NBD_OPT_GO, data, go_data(data, "disk"));
     assert_int_equal(client_last_answer(fd, NBD_OPT_GO), NBD_REP_ACK);
     return fd;
+}
+
+int client_begin(enum manner manner)
+{
+    return begin_greeted(client_greeted(), manner);
+}
+
+int client_begin_at_last(enum manner manner)
+{
+    int fd = client_connect();
+
+    while (!greet(fd)) {
+        close(fd);
+        sched_yield();
+        fd = client_connect();
+    }
+    return begin_greeted(fd, manner);
 }
 
 void client_send(int fd, const void *bytes, size_t length)

@@ -26,6 +26,7 @@ enum {
     ERROR_LBA = 1001, /* a read here is a medium error */
     ALL = SPD_CACHE | SPD_UNMAP_SUPPORTED | SPD_UNMAP_ZEROS,
     PLACES = 32,      /* clients at once */
+    THREADS = 4,
 };
 
 /* Flags with which commands run on the door's own thread, and on dispatcher threads. */
@@ -41,9 +42,13 @@ extern struct fixture {
     atomic_uint write_flags; /* the last write's */
     atomic_bool hold;        /* writes wait */
     atomic_uint waiting;
+    atomic_uint_fast64_t unmapped; /* blocks */
 } fixture;
 
 void begin(uint32_t flags);
+/* The memory has the first BLOCKS of so many blocks; only unmaps go beyond. other_door: the name of
+ * a second door, or NULL. */
+void begin_with(uint32_t flags, uint64_t blocks, const char *other_door);
 int fixture_teardown(void **state);
 #define TEST(NAME) cmocka_unit_test_teardown(NAME, fixture_teardown)
 
@@ -58,6 +63,8 @@ int client_connect(void);
 int client_greeted(void);
 /* The same, in the transmission phase, with base:allocation if the manner has it. */
 int client_begin(enum manner manner);
+/* The same, again and again while the door has no place. */
+int client_begin_at_last(enum manner manner);
 
 void client_send(int fd, const void *bytes, size_t length);
 /* False: end of stream. */

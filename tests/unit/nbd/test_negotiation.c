@@ -5,7 +5,9 @@
 
 #include "fixture.h"
 
+#include <sched.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "scsi/be.h"
@@ -159,6 +161,66 @@ static void a_place_is_free_when_its_client_goes(void **state)
         close(fds[i]);
 }
 
+/* Requests of clients that have gone are still the device's, but others may come. The end of their
+ * stream is enough: TCP tells nothing else. */
+static void a_place_is_free_although_the_device_hangs(void **state)
+{
+    static const uint8_t data[BLOCK];
+    static const struct ask write = { NBD_CMD_WRITE, 0, 1, 0, BLOCK };
+    int fds[PLACES], gone[THREADS];
+
+    (void)state;
+    begin(ALL);
+    atomic_store(&fixture.hold, true);
+    for (int i = 0; i < PLACES; i++)
+        fds[i] = client_begin(SIMPLE);
+    for (int i = 0; i < THREADS; i++)
+        client_ask(fds[i], SIMPLE, &write, data);
+    while (atomic_load(&fixture.waiting) < THREADS)
+        sched_yield();
+    for (int i = 0; i < THREADS; i++) {
+        gone[i] = fds[i];
+        shutdown(gone[i], SHUT_WR);
+    }
+    for (int i = 0; i < THREADS; i++)
+        fds[i] = client_begin_at_last(SIMPLE);
+    atomic_store(&fixture.hold, false);
+    for (int i = 0; i < PLACES; i++) {
+        assert_int_equal(client_do(fds[i], SIMPLE, NBD_CMD_READ, 0, 0, BLOCK), NBD_OK);
+        close(fds[i]);
+    }
+    for (int i = 0; i < THREADS; i++)
+        close(gone[i]);
+}
+
+static uint64_t size_for(int fd)
+{
+    uint8_t data[8192], go[256];
+    uint32_t length;
+
+    client_option(fd, NBD_OPT_INFO, go, go_data(go, "disk"));
+    assert_int_equal(client_answer(fd, NBD_OPT_INFO, data, &length), NBD_REP_INFO);
+    assert_int_equal(be16_get(data), NBD_INFO_EXPORT);
+    return be64_get(data + 2);
+}
+
+static void clients_that_come_after_a_resize_learn_of_it(void **state)
+{
+    int before, after;
+
+    (void)state;
+    begin_with(ALL, BLOCKS / 2, NULL);
+    before = client_begin(STRUCTURED);
+    assert_int_equal(
+        client_do(before, STRUCTURED, NBD_CMD_WRITE, 0, SIZE / 2, BLOCK), NBD_ENOSPC);
+    assert_int_equal(spd_unit_resize(fixture.unit, BLOCKS), 0);
+    assert_int_equal(client_do(before, STRUCTURED, NBD_CMD_WRITE, 0, SIZE / 2, BLOCK), NBD_OK);
+    after = client_greeted();
+    assert_true(size_for(after) == SIZE);
+    close(before);
+    close(after);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +231,8 @@ int main(void)
         TEST(a_client_that_breaks_the_protocol_goes),
         TEST(a_client_that_only_negotiates_loses_its_place),
         TEST(a_place_is_free_when_its_client_goes),
+        TEST(a_place_is_free_although_the_device_hangs),
+        TEST(clients_that_come_after_a_resize_learn_of_it),
     };
 
     return cmocka_run_group_tests_name("negotiation", tests, NULL, NULL);

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "lib/unit.h"
 #include "scsi/be.h"
 
 static struct reply reply;
@@ -317,6 +318,69 @@ static void a_client_that_finds_no_descriptor_waits(void **state)
     close(second);
 }
 
+/* More than three times 2^31 blocks, of which each step of the unit has one. */
+static void zeroes_and_trims_may_be_longer_than_32_bits(void **state)
+{
+    static const uint64_t blocks = 3 * (UINT64_C(1) << 31) + 8;
+
+    (void)state;
+    for (int kind = 0; kind < 2; kind++) {
+        int fd;
+
+        begin_with(ALL | kinds[kind], blocks, NULL);
+        fd = client_begin(EXTENDED);
+        assert_int_equal(
+            client_do(fd, EXTENDED, NBD_CMD_WRITE_ZEROES, 0, BLOCK, blocks * BLOCK), NBD_ENOSPC);
+        assert_int_equal(fixture.unmapped, 0);
+        assert_int_equal(fixture.memory[BLOCK], 2);
+        assert_int_equal(
+            client_do(fd, EXTENDED, NBD_CMD_WRITE_ZEROES, 0, 0, blocks * BLOCK), NBD_OK);
+        assert_true(fixture.unmapped == blocks);
+        assert_true(memory_is(0, SIZE, 0));
+        assert_int_equal(client_do(fd, EXTENDED, NBD_CMD_TRIM, 0, BLOCK, (blocks - 1) * BLOCK),
+            NBD_OK);
+        assert_true(fixture.unmapped == 2 * blocks - 1);
+        close(fd);
+        fixture_teardown(NULL);
+    }
+}
+
+/* LOGICAL UNIT RESET by another door, while the device has some writes and others wait. */
+static void a_reset_by_another_door_aborts_requests(void **state)
+{
+    static const uint8_t data[BLOCK];
+    struct spd_door *other;
+    uint32_t round;
+    int fd;
+
+    (void)state;
+    begin_with(ALL, BLOCKS, "nbd://127.0.0.1:0/disk");
+    other = fixture.unit->doors[1];
+    atomic_store(&fixture.hold, true);
+    fd = client_begin(STRUCTURED);
+    for (uint64_t i = 0; i < WRITES; i++) {
+        struct ask write = { NBD_CMD_WRITE, 0, i, i * BLOCK, BLOCK };
+
+        client_ask(fd, STRUCTURED, &write, data);
+    }
+    while (atomic_load(&fixture.waiting) < THREADS)
+        sched_yield();
+    round = spd_round_begin(other);
+    client_reply(fd, STRUCTURED, 0, &reply); /* of one that waited */
+    assert_int_equal(reply.error, NBD_EIO);
+    assert_false(spd_round_ended(other, round));
+    atomic_store(&fixture.hold, false);
+    for (int i = 1; i < WRITES; i++) {
+        client_reply(fd, STRUCTURED, 0, &reply);
+        assert_int_equal(reply.error, NBD_EIO);
+    }
+    while (!spd_round_ended(other, round))
+        sched_yield();
+    assert_int_equal(fixture.writes, THREADS);
+    assert_int_equal(client_do(fd, STRUCTURED, NBD_CMD_WRITE, 0, 0, BLOCK), NBD_OK);
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -329,6 +393,8 @@ int main(void)
         TEST(requests_wait_for_memory),
         TEST(a_client_that_parts_gets_its_writes_done),
         TEST(a_client_that_finds_no_descriptor_waits),
+        TEST(zeroes_and_trims_may_be_longer_than_32_bits),
+        TEST(a_reset_by_another_door_aborts_requests),
         TEST(many_requests_at_once_each_get_their_answer),
     };
 
