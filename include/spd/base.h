@@ -60,8 +60,8 @@ typedef enum spd_error {
     SPD_ERROR_ADDRESS = -20015,
     SPD_ERROR_ADDRESS_IN_USE = -20016,
     SPD_ERROR_ACCESS = -20017,
-    SPD_ERROR_ANONYMOUS = -20018, /* not on loopback, without CHAP */
-    SPD_ERROR_SECRET = -20019, /* the file of secrets */
+    SPD_ERROR_ANONYMOUS = -20018, /* not on loopback, and anyone may use it */
+    SPD_ERROR_SECRET = -20019, /* a file of secrets, keys or certificates */
     SPD_ERROR_STATE = -20020, /* not now */
     SPD_ERROR_THREADS = -20021,
     SPD_ERROR_SYSTEM = -20022, /* the operating system refused */

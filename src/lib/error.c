@@ -53,11 +53,10 @@ const char *spd_strerror(int error)
     case SPD_ERROR_ACCESS:
         return "permission denied";
     case SPD_ERROR_ANONYMOUS:
-        return "an address other than loopback needs CHAP (chap=FILE), or allow-anonymous=1 in "
-               "the URI";
+        return "an address other than loopback needs clients that prove who they are, or "
+               "allow-anonymous=1 in the URI";
     case SPD_ERROR_SECRET:
-        return "the secrets file must be a regular file that only its owner can read, with "
-               "lines 'name secret' of 12 to 255 characters each";
+        return "a file of secrets, keys or certificates is not as it has to be";
     case SPD_ERROR_STATE:
         return "the unit is not in a state that allows this call";
     case SPD_ERROR_THREADS:

@@ -42,7 +42,10 @@ int iscsi_address_resolve(const struct spd_uri *uri, bool guarded,
     for (unsigned i = 0; i < *count && !guarded; i++)
         if (!os_address_is_loopback(&addresses[i]))
             *count = i;
-    return *count > 0 ? 0 : spd_fail(SPD_ERROR_ANONYMOUS, "%s is not a loopback address", host);
+    if (*count > 0)
+        return 0;
+    return spd_fail(SPD_ERROR_ANONYMOUS,
+        "%s is not a loopback address: give the accounts of initiators by chap=FILE", host);
 }
 
 int iscsi_address_listen(const struct os_address *address, os_socket *listener)
