@@ -454,6 +454,16 @@ static void set_depth(const struct tcmu_target *target)
     sysfile_write(path, text);
 }
 
+/* The kernel scans a new disk while its name is there already. A rescan waits for that: otherwise a
+ * server that ends at once takes the disk from the scan. */
+static void await_scan(const struct tcmu_target *target)
+{
+    char path[TCMU_PATH_MAX];
+
+    snprintf(path, sizeof path, "/sys/bus/scsi/devices/%s/rescan", target->address);
+    sysfile_write(path, "1");
+}
+
 void tcmu_target_rescan(const struct tcmu_target *target)
 {
     char path[TCMU_PATH_MAX];
@@ -472,7 +482,9 @@ int tcmu_target_link(struct tcmu_target *target)
 
     if (!error)
         error = await_disk(target);
-    if (!error)
+    if (!error) {
+        await_scan(target);
         set_depth(target);
+    }
     return error;
 }
