@@ -4,6 +4,7 @@
 #include "fixture.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,16 @@ const uint32_t kinds[2] = { SPD_NEVER_BLOCKS, 0 };
 
 struct fixture fixture;
 
+/* Clients may write and read the same blocks at once, on several threads. */
+static pthread_mutex_t memory_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void copy(void *to, const void *from, size_t length)
+{
+    pthread_mutex_lock(&memory_lock);
+    memcpy(to, from, length);
+    pthread_mutex_unlock(&memory_lock);
+}
+
 static int device_read(spd_device *device, void *buffer, uint64_t lba, uint32_t blocks,
     uint32_t flags, spd_status *status)
 {
@@ -26,7 +37,7 @@ static int device_read(spd_device *device, void *buffer, uint64_t lba, uint32_t 
         spd_status_set(status, 0x03, 0x11, 0x00, &lba);
         return 0;
     }
-    memcpy(buffer, fixture.memory + lba * BLOCK, (size_t)blocks * BLOCK);
+    copy(buffer, fixture.memory + lba * BLOCK, (size_t)blocks * BLOCK);
     return 0;
 }
 
@@ -37,7 +48,7 @@ static int device_write(spd_device *device, const void *buffer, uint64_t lba, ui
     atomic_fetch_add(&fixture.waiting, 1);
     while (atomic_load(&fixture.hold))
         sched_yield();
-    memcpy(fixture.memory + lba * BLOCK, buffer, (size_t)blocks * BLOCK);
+    copy(fixture.memory + lba * BLOCK, buffer, (size_t)blocks * BLOCK);
     fixture.write_flags = flags;
     fixture.writes++;
     return 0;
@@ -57,9 +68,11 @@ static int device_unmap(
 {
     (void)device, (void)flags, (void)status;
     for (uint32_t i = 0; i < count; i++) {
-        fixture.unmapped += ranges[i].blocks;
-        for (uint64_t at = ranges[i].lba; at < BLOCKS && at < ranges[i].lba + ranges[i].blocks; at++)
+        uint64_t end = ranges[i].lba + ranges[i].blocks;
+
+        for (uint64_t at = ranges[i].lba; at < BLOCKS && at < end; at++)
             memset(fixture.memory + at * BLOCK, 0, BLOCK);
+        fixture.unmapped += ranges[i].blocks;
     }
     return 0;
 }
