@@ -130,12 +130,6 @@ bool vhost_worker_settle(struct vhost_worker *worker)
     return more;
 }
 
-bool vhost_worker_end(struct vhost_worker *worker)
-{
-    atomic_store(&worker->order, VHOST_END);
-    return forget(worker);
-}
-
 bool vhost_worker_is_empty(const struct vhost_worker *worker)
 {
     EACH_QUEUE (worker, queue) {
@@ -143,6 +137,15 @@ bool vhost_worker_is_empty(const struct vhost_worker *worker)
             return false;
     }
     return true;
+}
+
+/* A worker that has forgotten its queues leaves them alone: another thread may have them now. */
+bool vhost_worker_end(struct vhost_worker *worker)
+{
+    if (vhost_worker_is_empty(worker))
+        return true;
+    atomic_store(&worker->order, VHOST_END);
+    return forget(worker);
 }
 
 void vhost_worker_mailed(struct spd_loop *loop, struct spd_request *request)

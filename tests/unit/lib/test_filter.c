@@ -466,7 +466,7 @@ static void misuse_is_noticed(void **state)
     alone_expect_abort(pass_to_a_simple_device,
         "spd_request_pass(): the device below is not asynchronous");
     alone_expect_abort(pass_in_a_ring,
-        "spd_request_pass(): 4 filters have passed this request on already");
+        "spd_request_pass(): 8 filters have passed this request on already");
     alone_expect_abort(pass_what_has_ended,
         "spd_request_pass(): the device does not have this request");
 }
