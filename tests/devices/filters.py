@@ -140,14 +140,14 @@ def and_die(server, *commands):
 
 def flushed_changes_outlive_the_program():
     writes = [f"aio_write -P {n + 1} {n * 64}k 64k" for n in range(64)]
-    and_die(rawdisk("killed.img", "--size", "8M", *cow("killed.cow")), *writes, "aio_flush",
+    and_die(rawdisk("outlived.img", "--size", "8M", *cow("outlived.cow")), *writes, "aio_flush",
             "flush", "write -P 99 5M 64k")
-    with rawdisk("killed.img", *cow("killed.cow")) as server:
+    with rawdisk("outlived.img", *cow("outlived.cow")) as server:
         qemu_io(server.url, *[f"read -P {n + 1} {n * 64}k 64k" for n in range(64)])
-    and_die(rawdisk("killed.img", "-C", "0", *cow("killed.cow")), "write -P 98 6M 64k")
-    with rawdisk("killed.img", *cow("killed.cow", "drop")) as server:
+    and_die(rawdisk("outlived.img", "-C", "0", *cow("outlived.cow")), "write -P 98 6M 64k")
+    with rawdisk("outlived.img", *cow("outlived.cow", "drop")) as server:
         qemu_io(server.url, "read -P 98 6M 64k")
-    with rawdisk("killed.img") as server:
+    with rawdisk("outlived.img") as server:
         qemu_io(server.url, "read -P 0 0 8M")
 
 

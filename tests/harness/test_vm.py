@@ -6,6 +6,7 @@ import sys
 import tempfile
 import threading
 import time
+import types
 import unittest
 from pathlib import Path
 from unittest import mock
@@ -43,14 +44,13 @@ class CacheTest(unittest.TestCase):
             self.twice(lambda: kernel.obtain(self.cache).release)
 
     def test_an_archive_is_made_once(self):
-        def make(path, _kernel, _part):
-            self.made.append(path)
+        def fill(_archive, system):
+            self.made.append(system)
             time.sleep(0.3)
-            Path(path).touch()
 
-        (Path(self.cache) / "vm").mkdir()
-        with mock.patch.multiple(initrd, _key=lambda *_: "key", _make=make):
-            self.twice(lambda: initrd.obtain(self.cache, None, "fio"))
+        system = types.SimpleNamespace(release="6.1")
+        with mock.patch.multiple(initrd, _add_modules=fill):
+            self.twice(lambda: initrd.obtain(self.cache, system))
 
 
 if __name__ == "__main__":
