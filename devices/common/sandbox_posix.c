@@ -61,12 +61,20 @@ static const struct call_group call_groups[] = {
         CALL(accept4), CALL(recvfrom), CALL(sendmsg), CALL(setsockopt), CALL(getpeername),
         CALL(getsockname), CALL(shutdown),
     } },
+    { "nbd", { /* by TCP and Unix sockets, also with TLS */
+        CALL(accept4), CALL(recvfrom), CALL(recvmsg), CALL(sendto), CALL(sendmsg),
+        CALL(setsockopt), CALL(getsockopt), CALL(getpeername), CALL(getsockname), CALL(shutdown),
+    } },
     { "/dev/ublkb", {
         CALL(io_uring_enter), CALL(io_uring_register),
     } },
     /* The start and the end of a disk are files and folders of the kernel. */
     { "tcmu:", {
         CALL(openat), CALL(getdents64), CALL(mkdir), CALL(rmdir), CALL(symlink),
+    } },
+    { "vhost-user-", {
+        CALL(accept4), CALL(recvfrom), CALL(recvmsg), CALL(sendto), CALL(sendmsg),
+        CALL(getsockopt), CALL(shutdown), CALL(memfd_create),
     } },
     { "unix:", {
         CALL(accept4), CALL(recvfrom), CALL(recvmsg), CALL(sendto), CALL(sendmsg),

@@ -199,9 +199,28 @@ def what_is_wrong_with_files_is_said():
     os.chmod(pem("client-key"), 0o600)
 
 
+def reads_all(url):
+    check(client("nbdinfo", "--size", url).strip() == str(8 << 20), url)
+    client("nbdcopy", url, "null:")
+
+
+def a_sandboxed_disk_serves_each_door():
+    with disk("-p", f"nbd+unix:///disk?socket={path('clear.sock')}", "-p", "nbd://127.0.0.1:0/disk",
+              "--sandbox", doors=2) as server:
+        for url in server.uris:
+            reads_all(url)
+        check("sandbox:" not in server.errors(), server.errors())
+    # GnuTLS looks for files that it can do without.
+    with disk("-p", by_key(socket_name="boxed.sock"), "-p", by_certificate(), "--sandbox",
+              doors=2) as server:
+        reads_all(with_key(server))
+        reads_all(f"{server.uris[1]}?tls-certificates={folder()}")
+
+
 TESTS = [a_certificate_opens_the_disk, a_client_without_its_certificate_is_refused,
          a_certificate_of_another_authority_is_refused, a_shared_key_opens_the_disk,
          a_wrong_key_is_refused, a_client_without_tls_is_refused_where_it_has_to_be,
          what_follows_the_wish_for_tls_ends_the_connection,
          clients_go_on_while_another_one_is_in_its_handshake,
-         a_network_needs_clients_that_prove_who_they_are, what_is_wrong_with_files_is_said]
+         a_network_needs_clients_that_prove_who_they_are, what_is_wrong_with_files_is_said,
+         a_sandboxed_disk_serves_each_door]

@@ -15,7 +15,7 @@ def run(lab):
     with tempfile.TemporaryDirectory() as folder:  # the path of a socket is short
         sockets = [os.path.join(folder, name) for name in ("a", "b")]
         rawdisk = lab.program("rawdisk")
-        with Server([rawdisk, "-f", str(lab.work / "a.img"), "-c", str(BLOCKS), "-p"],
+        with Server([rawdisk, "-f", str(lab.work / "a.img"), "-c", str(BLOCKS), "--sandbox", "-p"],
                     str(lab.work / "a.log"), uri=f"vhost-user-blk:{sockets[0]}") as disk, \
                 Server([rawdisk, "-f", str(lab.work / "b.img"), "-c", "2048", "-W", "0", "-p"],
                        str(lab.work / "b.log"), uri=f"vhost-user-blk:{sockets[1]}") as other:
@@ -26,3 +26,5 @@ def run(lab):
                      servers=[disk, other],
                      answers={"CRASH": disk.kill, "RESTART": disk.start},
                      parameters={"BLOCKS": BLOCKS})
+        said = (lab.work / "a.log").read_text()
+        lab.tap.say("vhost: the sandbox has all calls of the door", "sandbox:" not in said, [said])
