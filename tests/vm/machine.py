@@ -158,7 +158,10 @@ class Machine:
         # loglevel: the kernel's messages do not cut into our lines, a panic still shows.
         # tsc=reliable: on a busy host it is the other clocks that lag, not this one.
         arguments = ("console=ttyS0 panic=-1 loglevel=2 mitigations=off cryptomgr.notests nokaslr "
-                     f"no_timer_check random.trust_cpu=on tsc=reliable tsc_early_khz={tsc_khz()}")
+                     f"no_timer_check random.trust_cpu=on tsc=reliable tsc_early_khz={tsc_khz()} "
+                     # On a busy host a processor of the guest may rest for a minute.
+                     "nowatchdog rcupdate.rcu_cpu_stall_suppress=1 workqueue.watchdog_thresh=0 "
+                     "sysctl.kernel.hung_task_timeout_secs=0")
         return [QEMU, "-M", "microvm,acpi=on", "-nodefaults", "-display", "none",
                 "-no-reboot", "-serial", "stdio",
                 "-kernel", kernel.vmlinux, "-initrd", self._initrd, "-append", arguments,
