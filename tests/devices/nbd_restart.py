@@ -81,13 +81,13 @@ def a_client_finds_the_server_that_comes_after_an_orderly_one():
 def the_sockets_of_a_service_manager_are_served():
     with listening() as sock:
         url = f"nbd://127.0.0.1:{port(sock)}/disk"
-        with given(sock, "-f", path("given.img"), "--size", "4M", "-p", url) as server:
+        with given(sock, "-f", path("handed.img"), "--size", "4M", "-p", url) as server:
             check(client("nbdinfo", "--size", server.url).strip() == str(4 * MIB), server.url)
-    with listening(path("given.sock"), socket.AF_UNIX) as sock:
-        url = f"nbd+unix:///disk?socket={path('given.sock')}"
-        with given(sock, "-f", path("given.img"), "--size", "4M", "-p", url) as server:
+    with listening(path("handed.sock"), socket.AF_UNIX) as sock:
+        url = f"nbd+unix:///disk?socket={path('handed.sock')}"
+        with given(sock, "-f", path("handed.img"), "--size", "4M", "-p", url) as server:
             check(client("nbdinfo", "--size", server.url).strip() == str(4 * MIB), server.url)
-    check(os.path.exists(path("given.sock")), "the manager's file is gone")
+    check(os.path.exists(path("handed.sock")), "the manager's file is gone")
 
 
 def a_client_that_comes_after_a_resize_sees_it():
