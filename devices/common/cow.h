@@ -37,7 +37,7 @@ struct cow {
     _Atomic uint8_t *states; /* four blocks in a byte, the first in its low bits */
     atomic_bool *dirty;      /* for each page of the states: it differs from the file */
     uint64_t pages;
-    struct monitor *flushing; /* one flush at a time; it guards the next */
+    struct monitor *flushing; /* flushes take turns; guards `lost` */
     int lost;                 /* a flush has failed with this, and all later ones do */
 };
 

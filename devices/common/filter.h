@@ -67,7 +67,7 @@ struct filter_place {
 };
 
 struct filter {
-    spd_device device; /* what the device above gets */
+    spd_device device; /* the filter, for the device above */
     spd_ops ops;
     spd_device below;
     const struct filter_type *type;

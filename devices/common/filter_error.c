@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
-/* error: operations fail, are told to have been hard, never end, or are lost. A series of numbers
- * that depends on the seed alone chooses them. */
+/* error: operations fail, are told to have been hard, never end, or are lost. The seed alone
+ * decides which operations these are. */
 
 #include "filter.h"
 #include "later.h"
@@ -112,7 +112,7 @@ static spd_status status_of(const struct error *error, const spd_request *reques
     case BUSY: spd_status_set_busy(&status); break;
     case HANG: status = (spd_status){ .scsi_status = SPD_STATUS_CHECK_CONDITION,
         .sense_key = SPD_SENSE_ABORTED_COMMAND }; break;
-    default: break; /* what is lost is GOOD */
+    default: break; /* a lost operation ends GOOD */
     }
     return status;
 }

@@ -30,7 +30,7 @@ enum {
 enum {
     OPTION_MASK = SPD_PROGRAM_FLAG + 1, /* uint32_t, -1 for all */
     OPTION_DOOR, /* one more door */
-    OPTION_FILTER, /* one more filter */
+    OPTION_FILTER, /* adds a filter */
     OPTION_GUID,
     OPTION_WWN,
     OPTION_HELP,

@@ -21,7 +21,7 @@ enum { WORKERS = 8, WORKERS_MAX = 1024 };
 struct work;
 
 struct workers {
-    spd_device device; /* what the filter above gets */
+    spd_device device; /* the workers, for the filter above */
     spd_ops ops;
     spd_device below;
     uint32_t block_length;

@@ -23,14 +23,14 @@ struct job {
     struct job_list *list;      /* where it is */
     struct job_list *completed; /* where it goes when the server has answered all its commands */
     spd_request *request;       /* NULL: a flush of the link itself */
-    void *bounce;               /* one piece, where the request's pieces are no blocks */
+    void *bounce;               /* a contiguous copy, if pieces are no whole blocks */
     size_t reserved;            /* bytes of the journal */
     uint32_t described;         /* blocks of an extents operation */
     uint32_t commands;          /* on their way */
     uint32_t block_length;
     int error;     /* the first one, an errno */
     bool flushes;  /* its next step, or the present one, is a flush */
-    bool seals;    /* which empties the sealed half of the journal */
+    bool seals;    /* the flush empties the sealed half of the journal */
 };
 
 /* In the order in which jobs were added. */

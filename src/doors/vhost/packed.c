@@ -39,16 +39,6 @@ static struct events *device_of(const struct vhost_ring *ring)
     return (struct events *)(void *)ring->device;
 }
 
-static uint16_t load(const _Atomic uint16_t *place, memory_order order)
-{
-    return le16toh(atomic_load_explicit(place, order));
-}
-
-static void store(_Atomic uint16_t *place, uint16_t value)
-{
-    atomic_store_explicit(place, htole16(value), memory_order_release);
-}
-
 static uint16_t with_wrap(uint16_t at, bool wrap)
 {
     return (uint16_t)(at | (wrap ? WRAP : 0));
@@ -65,7 +55,7 @@ static void move_on(const struct vhost_ring *ring, uint16_t *at, bool *wrap, uin
 static bool is_available(const struct vhost_ring *ring)
 {
     uint16_t flags =
-        load(&descriptor_of(ring, ring->next_avail)->flags, memory_order_acquire);
+        virtio_load(&descriptor_of(ring, ring->next_avail)->flags, memory_order_acquire);
     bool avail = flags & VIRTIO_DESC_F_AVAIL, used = flags & VIRTIO_DESC_F_USED;
 
     return avail == ring->avail_wrap && used != ring->avail_wrap;
@@ -104,7 +94,7 @@ static void finish_batch(
     bool wrap = region->old_used_wrap;
 
     if (region->used_index != region->old_used_index) {
-        flags = load(&descriptor_of(ring, at)->flags, memory_order_relaxed);
+        flags = virtio_load(&descriptor_of(ring, at)->flags, memory_order_relaxed);
         if (!(flags & VIRTIO_DESC_F_AVAIL) == !wrap && !(flags & VIRTIO_DESC_F_USED) == !wrap) {
             region->old_free_head = region->free_head;
             region->old_used_index = region->used_index;
@@ -320,7 +310,7 @@ static void give(struct vhost_ring *ring, const struct vhost_chain *chain, uint3
     place->length = htole32(written);
     move_on(ring, &ring->next_used, &ring->used_wrap, chain->places);
     untrack_begin(ring, chain);
-    store(&place->flags, (uint16_t)(flags | (written ? VIRTIO_DESC_F_WRITE : 0)));
+    virtio_store(&place->flags, (uint16_t)(flags | (written ? VIRTIO_DESC_F_WRITE : 0)));
     untrack_end(ring, chain);
     vhost_ring_changed(ring, place, sizeof *place);
     ring->called_used = (uint16_t)(ring->called_used + chain->places);
@@ -334,8 +324,8 @@ static void publish(struct vhost_ring *ring)
 /* VIRTIO 1.2 2.8.10. called_used counts the places since the last question. */
 static bool wants_call(struct vhost_ring *ring)
 {
-    uint16_t flags = load(&driver_of(ring)->flags, memory_order_acquire);
-    uint16_t event = load(&driver_of(ring)->place, memory_order_relaxed);
+    uint16_t flags = virtio_load(&driver_of(ring)->flags, memory_order_acquire);
+    uint16_t event = virtio_load(&driver_of(ring)->place, memory_order_relaxed);
     uint16_t places = ring->called_used, off = event & (WRAP - 1);
 
     ring->called_used = 0;
@@ -355,10 +345,10 @@ static bool arm(struct vhost_ring *ring)
     struct events *events = device_of(ring);
 
     if (ring->event_index) {
-        store(&events->place, with_wrap(ring->next_avail, ring->avail_wrap));
-        store(&events->flags, VIRTIO_EVENT_DESC);
+        virtio_store(&events->place, with_wrap(ring->next_avail, ring->avail_wrap));
+        virtio_store(&events->flags, VIRTIO_EVENT_DESC);
     } else {
-        store(&events->flags, VIRTIO_EVENT_ENABLE);
+        virtio_store(&events->flags, VIRTIO_EVENT_ENABLE);
     }
     vhost_ring_changed(ring, events, sizeof *events);
     atomic_thread_fence(memory_order_seq_cst);
@@ -367,7 +357,7 @@ static bool arm(struct vhost_ring *ring)
 
 static void disarm(struct vhost_ring *ring)
 {
-    store(&device_of(ring)->flags, VIRTIO_EVENT_DISABLE);
+    virtio_store(&device_of(ring)->flags, VIRTIO_EVENT_DISABLE);
 }
 
 const struct vhost_ring_ops vhost_packed_ops = {

@@ -33,16 +33,6 @@ static struct used *used_of(const struct vhost_ring *ring)
     return (struct used *)(void *)ring->device;
 }
 
-static uint16_t load(const _Atomic uint16_t *place, memory_order order)
-{
-    return le16toh(atomic_load_explicit(place, order));
-}
-
-static void store(_Atomic uint16_t *place, uint16_t value)
-{
-    atomic_store_explicit(place, htole16(value), memory_order_release);
-}
-
 /* The region of requests in flight. */
 
 /* Another process may write there: each value is read once. */
@@ -116,7 +106,7 @@ static void track(struct vhost_ring *ring, uint16_t head)
 static void begin(struct vhost_ring *ring, uint32_t base)
 {
     ring->next_avail = (uint16_t)base;
-    ring->next_used = load(&used_of(ring)->index, memory_order_relaxed);
+    ring->next_used = virtio_load(&used_of(ring)->index, memory_order_relaxed);
     if (ring->inflight)
         begin_inflight(ring, inflight_of(ring));
     ring->shown_used = ring->called_used = ring->next_used;
@@ -185,12 +175,12 @@ static bool take_head(struct vhost_ring *ring, uint16_t *head)
         return *head < ring->size ||
             vhost_ring_fail(ring, "the region of requests in flight has changed");
     }
-    count = (uint16_t)(load(&available->index, memory_order_acquire) - ring->next_avail);
+    count = (uint16_t)(virtio_load(&available->index, memory_order_acquire) - ring->next_avail);
     if (count == 0)
         return false;
     if (count > ring->size)
         return vhost_ring_fail(ring, "more chains are available than the ring has");
-    *head = load(&available->entries[ring->next_avail % ring->size], memory_order_relaxed);
+    *head = virtio_load(&available->entries[ring->next_avail % ring->size], memory_order_relaxed);
     if (*head >= ring->size)
         return vhost_ring_fail(ring, "a chain begins past the end of the ring");
     ring->next_avail++;
@@ -231,7 +221,7 @@ static void publish(struct vhost_ring *ring)
     volatile struct vhost_inflight_split *region = inflight_of(ring);
     uint16_t entry, left = (uint16_t)(ring->next_used - ring->shown_used);
 
-    store(&used->index, ring->next_used);
+    virtio_store(&used->index, ring->next_used);
     vhost_ring_changed(ring, used, sizeof *used);
     if (!region)
         return;
@@ -251,8 +241,9 @@ static bool wants_call(struct vhost_ring *ring)
     uint16_t event, before = ring->called_used;
 
     if (!ring->event_index)
-        return !(load(&available->flags, memory_order_relaxed) & VIRTIO_AVAIL_F_NO_INTERRUPT);
-    event = load(&available->entries[ring->size], memory_order_relaxed);
+        return !(virtio_load(&available->flags, memory_order_relaxed) &
+            VIRTIO_AVAIL_F_NO_INTERRUPT);
+    event = virtio_load(&available->entries[ring->size], memory_order_relaxed);
     ring->called_used = ring->next_used;
     if (!ring->called) {
         ring->called = true;
@@ -270,21 +261,21 @@ static bool arm(struct vhost_ring *ring)
     if (ring->event_index) {
         _Atomic uint16_t *event = (_Atomic uint16_t *)(void *)&used->entries[ring->size];
 
-        store(event, ring->next_avail);
+        virtio_store(event, ring->next_avail);
         vhost_ring_changed(ring, event, sizeof *event);
     } else {
-        store(&used->flags, 0);
+        virtio_store(&used->flags, 0);
         vhost_ring_changed(ring, used, sizeof used->flags);
     }
     atomic_thread_fence(memory_order_seq_cst);
-    return load(&available_of(ring)->index, memory_order_relaxed) != ring->next_avail;
+    return virtio_load(&available_of(ring)->index, memory_order_relaxed) != ring->next_avail;
 }
 
 /* With an event index, the guest kicks for one chain alone anyway. */
 static void disarm(struct vhost_ring *ring)
 {
     if (!ring->event_index)
-        store(&used_of(ring)->flags, VIRTIO_USED_F_NO_NOTIFY);
+        virtio_store(&used_of(ring)->flags, VIRTIO_USED_F_NO_NOTIFY);
 }
 
 const struct vhost_ring_ops vhost_split_ops = {

@@ -6,6 +6,10 @@
 #ifndef VHOST_VIRTIO_H
 #define VHOST_VIRTIO_H
 
+#include <endian.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
 /* Feature bits that do not depend on the device (VIRTIO 1.2 6). */
 enum virtio_feature {
     VIRTIO_F_NOTIFY_ON_EMPTY = 24, /* legacy; a front end may insist on it */
@@ -89,5 +93,17 @@ enum {
     VIRTIO_BLK_WRITE_ZEROES_MAY_UNMAP = 56, /* 8 bits */
     VIRTIO_BLK_CONFIG_LENGTH = 60,
 };
+
+/* Words of a ring, which the other side reads and writes at the same time. A store comes after
+ * everything before it. */
+static inline uint16_t virtio_load(const _Atomic uint16_t *place, memory_order order)
+{
+    return le16toh(atomic_load_explicit(place, order));
+}
+
+static inline void virtio_store(_Atomic uint16_t *place, uint16_t value)
+{
+    atomic_store_explicit(place, htole16(value), memory_order_release);
+}
 
 #endif

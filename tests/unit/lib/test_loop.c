@@ -490,6 +490,19 @@ static void a_loop_that_is_not_open_is_closed_in_vain(void **state)
     spd_loop_close(&none);
 }
 
+/* Otherwise doors that come later would have no queues of their own. */
+static void a_closed_loop_gives_its_number_back(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2 * SPD_LOOPS_MAX; i++) {
+        struct spd_loop other = { 0 };
+
+        assert_int_equal(spd_loop_open(&other, &ops), 0);
+        assert_in_range(spd_loop_number(&other), 0, SPD_LOOPS_MAX - 1);
+        spd_loop_close(&other);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -510,6 +523,7 @@ int main(void)
         TEST(a_drain_says_whether_something_is_left),
         TEST(its_thread_runs_until_nothing_is_left),
         TEST(a_door_may_wait_in_its_own_way),
+        cmocka_unit_test(a_closed_loop_gives_its_number_back),
         cmocka_unit_test(a_loop_that_is_not_open_is_closed_in_vain),
     };
 
