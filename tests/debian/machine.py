@@ -96,7 +96,8 @@ class Machine:
             raise Impossible(f"there is no {', '.join(missing)}")
         self.root = work / "machine"
         self.group = control_groups() / f"winspd-test-{os.getpid()}"
-        self.log = open(work / "machine.log", "w+", encoding="utf-8", errors="replace")
+        self.work = work
+        self.log = open(work / "machine.log", "a", encoding="utf-8", errors="replace")
         base = make_base(cache, self.log)
         self.root.mkdir()
         subprocess.run(["tar", "-C", self.root, "-xf", base], check=True)
@@ -134,8 +135,7 @@ class Machine:
                                                                                  "degraded"):
                 return
             time.sleep(0.2)
-        self.log.seek(0)
-        last = self.log.read().strip().splitlines()[-1:]
+        last = (self.work / "machine.log").read_text(errors="replace").strip().splitlines()[-1:]
         raise Impossible(f"systemd does not start here: {' '.join(last)}")
 
     def first(self):

@@ -7,6 +7,7 @@ import re
 import select
 import signal
 import subprocess
+import tempfile
 import time
 
 BIN = os.environ["BIN"]
@@ -65,11 +66,32 @@ def qemu_io(url, *commands, status=0):
     return said
 
 
+class Log:
+    """The standard error of a program, which the test reads while the program writes. Both share
+    one position in the file, so the test must not move it."""
+
+    def __init__(self):
+        self.file = tempfile.TemporaryFile(dir=WORK)
+        self.last = None
+
+    def fileno(self):
+        return self.file.fileno()
+
+    def text(self):
+        if self.last is not None:
+            return self.last
+        return os.pread(self.fileno(), os.fstat(self.fileno()).st_size, 0).decode()
+
+    def close(self):
+        self.last = self.text()
+        self.file.close()
+
+
 class Server:
     """A program of the build that serves; use with `with`, which ends it in order."""
 
     def __init__(self, name, *arguments, doors=1, **options):
-        self.log = open(path("server.log"), "w+", encoding="utf-8")
+        self.log = Log()
         self.process = subprocess.Popen([program(name), *arguments], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=self.log, **options)
         self.said = ""
@@ -87,8 +109,7 @@ class Server:
         self.url = self.uris[0]
 
     def errors(self):
-        self.log.seek(0)
-        return self.log.read()
+        return self.log.text()
 
     def status_field(self, name):
         """A number from /proc/PID/status, in KiB or a count."""

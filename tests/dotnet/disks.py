@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from peer import FLUSH, READ, WRITE, Client
-from program import ANY, TIMEOUT, Server, Skip, check, path, qemu_io, run
+from program import ANY, TIMEOUT, Log, Server, Skip, check, path, qemu_io, run
 from runtime import Core, Mono
 
 HERE = Path(__file__).resolve().parent
@@ -38,7 +38,7 @@ class Disk:
     """A test program that serves, and ends with its input."""
 
     def __init__(self, name, *arguments, doors=1, **more):
-        self.log = open(path("disk.log"), "w+", encoding="utf-8")
+        self.log = Log()
         self.process = subprocess.Popen(
             command(name, *arguments, **more), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=self.log, text=True)
@@ -52,8 +52,7 @@ class Disk:
                 raise AssertionError(f"{name} does not serve: {self.said}{self.errors()}")
 
     def errors(self):
-        self.log.seek(0)
-        return self.log.read()
+        return self.log.text()
 
     def __enter__(self):
         return self
@@ -338,7 +337,7 @@ def rawdisk_has_the_options_of_the_original():
         check(client.do(READ, 7, 2)[0][0] == 0, "read")
         client.close()
     check(re.search(r"^rawdisk-dotnet -f \S+ -c 2048 -l 4096 -i Product -r 2.1 -W 0 -C 0 -U 0 ",
-                    Path(path("server.log")).read_text(), re.M), "the start line")
+                    disk.errors(), re.M), "the start line")
     lines = Path(log).read_text()
     check(re.search(r"^rawdisk-dotnet-msil\[TID=[0-9a-f]{4}\]: [0-9a-f]{16}: >>Read  "
                     r"BlockAddress=0:7, BlockCount=2, FUA=1$", lines, re.M), lines)
