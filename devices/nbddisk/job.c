@@ -84,7 +84,12 @@ static bool wants_fua(const struct job *job)
 
 bool job_is_volatile(const struct job *job, const struct server_facts *facts)
 {
-    return job_is_write(job) && facts->flush && !wants_fua(job);
+    return job_needs_journal(job, facts) && !wants_fua(job);
+}
+
+bool job_needs_journal(const struct job *job, const struct server_facts *facts)
+{
+    return job_is_write(job) && facts->flush;
 }
 
 void job_init(struct job *job, spd_request *request, uint32_t block_length)
@@ -98,6 +103,7 @@ void job_rewind(struct job *job)
     job->commands = 0;
     job->error = 0;
     job->seals = false;
+    job->covers = 0;
     job->flushes = operation_of(job) == SPD_FLUSH;
 }
 
@@ -329,7 +335,7 @@ size_t job_journal_need(const struct job *job)
         operation_of(job) == SPD_WRITE ? (size_t)length_of(job) : 0);
 }
 
-void job_journal_add(const struct job *job, struct journal *journal)
+void job_journal_add(const struct job *job, struct journal *journal, uint64_t sequence)
 {
     uint32_t count, pieces;
     const spd_range *ranges = spd_request_ranges(job->request, &count);
@@ -341,6 +347,7 @@ void job_journal_add(const struct job *job, struct journal *journal)
         ranges = &own, count = 1;
     for (uint32_t i = 0; i < count; i++) {
         struct journal_entry entry = {
+            .sequence = sequence,
             .offset = ranges[i].lba * job->block_length,
             .length = (uint64_t)ranges[i].blocks * job->block_length,
             .operation = operation_of(job),

@@ -30,7 +30,8 @@ struct job {
     uint32_t block_length;
     int error;     /* the first one, an errno */
     bool flushes;  /* its next step, or the present one, is a flush */
-    bool seals;    /* the flush empties the sealed half of the journal */
+    bool seals;    /* the flush has sealed a half of the journal */
+    uint64_t covers; /* the flush makes changes up to this sequence durable */
 };
 
 /* In the order in which jobs were added. */
@@ -53,6 +54,8 @@ void job_end(struct job *job);
 bool job_is_write(const struct job *job); /* it changes blocks */
 /* Whether a change needs a flush to become durable. */
 bool job_is_volatile(const struct job *job, const struct server_facts *facts);
+/* Whether a change may have to be made again: a durable one, too, because an older one is. */
+bool job_needs_journal(const struct job *job, const struct server_facts *facts);
 
 /* Sends the commands of the job's next step. The job goes to the list `completed` by a callback of
  * libnbd, or here. */
@@ -63,7 +66,7 @@ bool job_goes_on(struct job *job, const struct server_facts *facts);
 
 /* Bytes that the job needs in the journal, and the entries that it leaves there. */
 size_t job_journal_need(const struct job *job);
-void job_journal_add(const struct job *job, struct journal *journal);
+void job_journal_add(const struct job *job, struct journal *journal, uint64_t sequence);
 
 /* The status that the initiator gets. */
 void job_status(const struct job *job, spd_status *status);

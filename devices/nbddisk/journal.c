@@ -27,7 +27,8 @@ bool journal_open(struct journal *journal, size_t size)
 
     if (base == MAP_FAILED)
         return false;
-    *journal = (struct journal){ .halves = {{ base, 0 }, { base + size, 0 }}, .size = size };
+    *journal = (struct journal){ .halves = {{ .base = base }, { .base = base + size }},
+        .size = size };
     return true;
 }
 
@@ -74,6 +75,7 @@ void journal_add(struct journal *journal, const struct journal_entry *entry, con
     if (length)
         spd_vec_get(data, count, 0, added + 1, length);
     half->used += entry_size(length);
+    half->newest = entry->sequence;
 }
 
 bool journal_is_empty(const struct journal *journal)
@@ -99,16 +101,23 @@ bool journal_seal(struct journal *journal)
     return true;
 }
 
-void journal_unseal(struct journal *journal, bool durable)
+void journal_unseal(struct journal *journal)
 {
-    struct journal_half *half = other_of(journal);
-
     journal->sealing = false;
-    if (!durable)
-        return;
+}
+
+static void empty(struct journal_half *half)
+{
     if (half->used > KEPT)
         madvise(half->base + KEPT, half->used - KEPT, MADV_DONTNEED);
     half->used = 0;
+}
+
+void journal_forget(struct journal *journal, uint64_t durable)
+{
+    for (unsigned i = 0; i < 2; i++)
+        if (journal->halves[i].used && journal->halves[i].newest <= durable)
+            empty(&journal->halves[i]);
 }
 
 static const struct journal_entry *entry_at(const struct journal_half *half, size_t at)

@@ -7,7 +7,7 @@
  *
  * The memory has two halves. Changes go into the present one. A flush covers the changes that were
  * acknowledged before it was sent: its begin seals the present half, and the other one becomes the
- * present one. Its success empties the sealed half.
+ * present one. A half is empty again when all its changes are durable (order.h).
  *
  * Room is reserved before a change is sent, so that each acknowledged one has its place. Changes
  * that overlap and are on their way at once have no order; the journal takes that of their answers.
@@ -27,6 +27,7 @@
 struct journal_half {
     uint8_t *base;
     size_t used;
+    uint64_t newest; /* the sequence of its last entry */
 };
 
 struct journal {
@@ -39,6 +40,7 @@ struct journal {
 
 /* A change of bytes. The data of a write follows it. */
 struct journal_entry {
+    uint64_t sequence; /* order.h */
     uint64_t offset, length;
     uint32_t operation; /* SPD_WRITE, SPD_UNMAP or SPD_WRITE_ZEROES */
     uint32_t flags;     /* SPD_FUA, ...: the request's */
@@ -62,9 +64,11 @@ bool journal_is_empty(const struct journal *journal);
 /* Whether so much is used that a flush should be sent. */
 bool journal_wants_flush(const struct journal *journal);
 
-/* A flush is about to be sent. True: journal_unseal() gets its outcome. */
+/* A flush is about to be sent. True: journal_unseal() is called when it has an outcome, or none. */
 bool journal_seal(struct journal *journal);
-void journal_unseal(struct journal *journal, bool durable);
+void journal_unseal(struct journal *journal);
+/* Changes up to this sequence are durable. */
+void journal_forget(struct journal *journal, uint64_t durable);
 
 /* The entry after this one, NULL for the oldest; NULL past the last. */
 const struct journal_entry *journal_next(

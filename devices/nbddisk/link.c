@@ -14,9 +14,8 @@
 
 enum { BURST = 64 }; /* answers that are read before others have their turn */
 
-/* Requests that wait are sent, in their order. Those that cannot go yet let others pass: a flush
- * because a link is down, a change because the journal has no room. A change never passes an
- * earlier one, or the long ones would wait for ever. */
+/* Requests that wait are sent, in their order. A change for which the journal has no room lets
+ * others pass, but no change: the long ones would wait for ever. */
 
 static void send_job(struct link *link, struct job *job)
 {
@@ -26,6 +25,7 @@ static void send_job(struct link *link, struct job *job)
     if (link->sent.count == 1)
         link->quiet = 0;
     job->seals = job->flushes && journal_seal(&link->journal);
+    job->covers = job->flushes ? atomic_load(&link->disk->order.given) : 0;
     job_send(job, link->handle, &link->facts, &link->finished);
 }
 
@@ -33,7 +33,7 @@ static bool has_room(struct link *link, struct job *job)
 {
     size_t need;
 
-    if (job->reserved || !job_is_volatile(job, &link->facts))
+    if (job->reserved || !job_needs_journal(job, &link->facts))
         return true;
     need = job_journal_need(job);
     if (!journal_reserve(&link->journal, need))
@@ -49,35 +49,27 @@ static void fail_job(struct link *link, struct job *job, int error)
     job_append(&link->finished, job);
 }
 
-/* Returns whether the flush waits for other links. */
-static bool try_flush(struct link *link, struct job *job)
+static void try_flush(struct link *link, struct job *job)
 {
-    int64_t limit = (int64_t)link->disk->reconnect * 1000;
     int failed = atomic_load(&link->disk->flush_error);
 
-    if (failed) {
+    if (failed)
         fail_job(link, job, failed);
-    } else if (!atomic_load(&link->disk->debtors)) {
+    else
         send_job(link, job);
-    } else if (link->held_at && link_now() - link->held_at > limit) {
-        fail_job(link, job, ENOTCONN);
-    } else {
-        return true;
-    }
-    return false;
 }
 
 /* Returns whether changes wait for room. */
 static bool send_waiting(struct link *link)
 {
-    bool full = false, held = false;
+    bool full = false;
 
     for (struct job *job = link->waiting.first, *next; job; job = next) {
         bool changes = job_is_write(job);
 
         next = job->next;
         if (job->flushes) {
-            held |= try_flush(link, job);
+            try_flush(link, job);
             continue;
         }
         if (changes && !full)
@@ -85,10 +77,6 @@ static bool send_waiting(struct link *link)
         if (!changes || !full)
             send_job(link, job);
     }
-    if (!held)
-        link->held_at = 0;
-    else if (!link->held_at)
-        link->held_at = link_now();
     return full;
 }
 
@@ -117,15 +105,27 @@ static void end_own_flush(struct link *link)
     spd_log_line(0, line);
 }
 
+/* A durable change matters while any change is not: that one may be made again, and may be of the
+ * same blocks. */
+static void add_to_journal(struct link *link, struct job *job)
+{
+    struct order *order = &link->disk->order;
+
+    journal_release(&link->journal, job->reserved);
+    if (job->error)
+        return;
+    if (!job_is_volatile(job, &link->facts) && !atomic_load(&order->undurable))
+        return;
+    job_journal_add(job, &link->journal, order_next(order));
+    link_account(link);
+}
+
 static void end_request(struct link *link, struct job *job)
 {
     spd_status status;
 
-    if (job->reserved) {
-        journal_release(&link->journal, job->reserved);
-        if (!job->error)
-            job_journal_add(job, &link->journal);
-    }
+    if (job->reserved)
+        add_to_journal(link, job);
     job_status(job, &status);
     job_end(job);
     spd_request_complete(job->request, &status);
@@ -137,6 +137,17 @@ static bool is_shutdown(const struct job *job)
     return job->error == ESHUTDOWN;
 }
 
+static void end_flush(struct link *link, struct job *job)
+{
+    if (job->seals)
+        journal_unseal(&link->journal);
+    job->seals = false;
+    if (!job->flushes || job->error)
+        return;
+    order_cover(&link->disk->order, job->covers);
+    link_account(link);
+}
+
 void link_end_finished(struct link *link, bool dead)
 {
     struct job_list again = { 0 };
@@ -146,9 +157,8 @@ void link_end_finished(struct link *link, bool dead)
     while ((job = link->finished.first)) {
         job_remove(job);
         link->quiet = 0;
-        if (job->seals)
-            journal_unseal(&link->journal, !job->error);
-        job->seals = false;
+        link->answered |= !job->error;
+        end_flush(link, job);
         shutdown |= is_shutdown(job);
         if (job->error && job->request && (dead || is_shutdown(job))) {
             job_rewind(job);
@@ -240,6 +250,9 @@ static void step(struct link *link)
     if (is_gone(link))
         lose_gone(link);
     link_end_finished(link, false);
+    link_account(link);
+    if (link->state == LINK_UP && link_has_to_stop(link))
+        link_drain(link);
     if (link->state != LINK_UP)
         link_reconnect(link);
     if (link->state == LINK_UP) {
@@ -387,6 +400,9 @@ int link_begin(struct link *link, struct disk *disk, spd_queue *queue)
         link_end(link);
         return error;
     }
+    link->epoch = atomic_load(&disk->order.epoch);
+    link->owed = ORDER_NOTHING;
+    order_tell(&disk->order, link->index, link->epoch, link->owed);
     link->lost_at = link_now();
     if (link->index == 0) {
         link->handle = disk->first;
@@ -408,6 +424,7 @@ void link_end(struct link *link)
         nbd_aio_disconnect(link->handle, 0);
     nbd_close(link->handle);
     link->handle = NULL;
+    order_leave(&link->disk->order, link->index);
     journal_close(&link->journal);
     if (link->epoll >= 0)
         close(link->epoll);

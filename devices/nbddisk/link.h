@@ -8,13 +8,11 @@
  *     LINK_DOWN --> LINK_CONNECTING --> LINK_REPLAYING --> LINK_UP
  *         ^-------------------------------------------------'
  *
- * A new connection first gets the changes of the journal, in their order, and then what had no
- * answer. So a server that has lost acknowledged changes by its crash has them again before anybody
- * can read.
+ * A new connection first gets the changes of the journal, in the order of all links (order.h), and
+ * then what had no answer. So a server that has lost acknowledged changes by its crash has them
+ * again before anybody can read. For that a link that is up stops when another one connects:
  *
- * A flush of one connection also covers the changes of the others, which the server promises
- * (NBD_FLAG_CAN_MULTI_CONN). But a link that is down owes the changes of its journal to the
- * server. Until they are made again, no link sends a flush.
+ *     LINK_UP --> LINK_DRAINING --> LINK_REPLAYING --> LINK_UP
  *
  * The functions are for the thread of the queue, save where they say otherwise.
  */
@@ -23,6 +21,7 @@
 #define DEVICES_NBDDISK_LINK_H
 
 #include "job.h"
+#include "order.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -35,17 +34,18 @@ struct disk {
     size_t journal;     /* bytes of a half */
     uint32_t block_length;
     uint32_t max_transfer;
+    uint32_t connections;
     struct nbd_handle *first; /* the connection of the start, until link 0 has it */
     struct server_facts facts; /* at the start */
     spd_unit *_Atomic unit;
     _Atomic uint64_t block_count;
-    _Atomic uint32_t debtors; /* links that are down and have a journal */
+    struct order order;
     _Atomic bool stopping;
     _Atomic int flush_error; /* from a flush for which nobody asked: all later ones get it */
     _Atomic int events[SPD_QUEUES_MAX]; /* descriptors that wake the links; 0: none yet */
 };
 
-enum link_state { LINK_DOWN, LINK_CONNECTING, LINK_REPLAYING, LINK_UP };
+enum link_state { LINK_DOWN, LINK_CONNECTING, LINK_REPLAYING, LINK_UP, LINK_DRAINING };
 
 struct link {
     struct disk *disk;
@@ -67,10 +67,15 @@ struct link {
     uint32_t replaying;                           /* entries on their way */
     int replay_error;
 
-    int64_t lost_at, try_at, held_at; /* milliseconds; held_at 0: no flush waits for other links */
+    uint64_t epoch, owed; /* as it has told others (order.h) */
+    uint64_t forgotten;   /* changes up to this sequence are not in the journal */
+    bool undurable;       /* it has told others that its journal is not empty */
+
+    int64_t lost_at, try_at; /* milliseconds */
     int pause;                        /* milliseconds before the next attempt */
     int quiet, abandoned; /* milliseconds since the server answered; since an abort */
-    bool was_up, given_up, owes;
+    bool answered; /* the connection has been of use */
+    bool was_up, was_lost, given_up;
     bool ticked; /* the timer has fired just now */
     char why[SERVER_WHY_MAX];
 

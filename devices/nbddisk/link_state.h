@@ -15,6 +15,12 @@ int64_t link_now(void);
  * again. */
 void link_end_finished(struct link *link, bool dead);
 
+/* The journal has got an entry, or changes have become durable: other links have to know. */
+void link_account(struct link *link);
+
+/* Another link has made a connection: this one sends nothing until all agree. */
+bool link_has_to_stop(const struct link *link);
+void link_drain(struct link *link);
 /* The connection is of no use any more. */
 void link_lose(struct link *link, const char *why);
 /* A link that is not up does all that it can do now. */

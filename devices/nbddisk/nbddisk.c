@@ -7,6 +7,7 @@
  *
  *     options.c    the command line
  *     server.c     makes a connection, and asks what the server can do
+ *     order.c      the order of changes, and when they may be made again
  *     journal.c    changes that no flush has covered yet
  *     job.c        a request as commands of NBD, and its outcome
  *     link.c       the requests of a connection
@@ -177,7 +178,7 @@ static void choose_connections(struct nbddisk *nbddisk, uint64_t wanted)
             "see each other's writes: there is one", nbddisk->disk.uri);
         wanted = 1;
     }
-    nbddisk->served.params.queues = (uint32_t)wanted;
+    nbddisk->served.params.queues = nbddisk->disk.connections = (uint32_t)wanted;
 }
 
 /* Two hosts may have an export of the same name, on servers of their own: the identity has the
@@ -205,6 +206,7 @@ static int open_disk(struct nbddisk *nbddisk, const struct nbddisk_options *own)
     char why[SERVER_WHY_MAX];
     int status;
 
+    order_init(&disk->order);
     disk->uri = own->uri;
     disk->reconnect = own->reconnect;
     disk->timeout = own->timeout;

@@ -39,7 +39,22 @@ static void say(int level, const struct link *link, const char *what, const char
     spd_log_line(level, line);
 }
 
-/* The debt of a link that is down. */
+/* A link tells the others what it owes. */
+
+void link_account(struct link *link)
+{
+    struct order *order = &link->disk->order;
+    uint64_t durable = atomic_load(&order->durable);
+    bool undurable;
+
+    if (durable != link->forgotten)
+        journal_forget(&link->journal, durable);
+    link->forgotten = durable;
+    undurable = !journal_is_empty(&link->journal);
+    if (undurable != link->undurable)
+        atomic_fetch_add(&order->undurable, undurable ? 1 : -1u);
+    link->undurable = undurable;
+}
 
 static void wake_others(const struct link *link)
 {
@@ -48,17 +63,44 @@ static void wake_others(const struct link *link)
             disk_wake(link->disk, i);
 }
 
-static void set_debt(struct link *link, bool owes)
+/* The first entry after this one that a crash can lose. */
+static const struct journal_entry *next_after(
+    const struct link *link, const struct journal_entry *entry)
 {
-    if (owes == link->owes)
+    do
+        entry = journal_next(&link->journal, entry);
+    while (entry && entry->sequence <= link->forgotten);
+    return entry;
+}
+
+static void tell(struct link *link, uint64_t epoch, const struct journal_entry *first)
+{
+    uint64_t owed = first ? first->sequence : ORDER_NOTHING;
+
+    if (epoch == link->epoch && owed == link->owed)
         return;
-    link->owes = owes;
-    if (owes) {
-        atomic_fetch_add(&link->disk->debtors, 1);
-    } else {
-        atomic_fetch_sub(&link->disk->debtors, 1);
-        wake_others(link);
-    }
+    link->epoch = epoch;
+    link->owed = owed;
+    order_tell(&link->disk->order, link->index, epoch, owed);
+    wake_others(link);
+}
+
+/* A link without a connection owes all that it has in its journal. */
+static void tell_all(struct link *link)
+{
+    link_account(link);
+    tell(link, atomic_load(&link->disk->order.epoch), next_after(link, NULL));
+}
+
+bool link_has_to_stop(const struct link *link)
+{
+    return link->epoch != atomic_load(&link->disk->order.epoch);
+}
+
+void link_drain(struct link *link)
+{
+    link->state = LINK_DRAINING;
+    link->lost_at = link_now();
 }
 
 /* Down. */
@@ -76,7 +118,7 @@ static void drop(struct link *link)
     if (link->own.list)
         job_remove(&link->own);
     if (link->journal.sealing)
-        journal_unseal(&link->journal, false);
+        journal_unseal(&link->journal);
     while ((job = link->sent.first)) {
         job_remove(job);
         job_rewind(job);
@@ -87,25 +129,34 @@ static void drop(struct link *link)
     link->quiet = link->abandoned = 0;
 }
 
+static void pause_longer(struct link *link)
+{
+    int longer = link->pause * 2;
+
+    link->pause = longer < PAUSE_MIN ? PAUSE_MIN : longer < PAUSE_MAX ? longer : PAUSE_MAX;
+}
+
 void link_lose(struct link *link, const char *why)
 {
     enum link_state state = link->state;
-    bool first = state == LINK_UP;
+    bool first = state == LINK_UP || state == LINK_DRAINING;
+    bool at_once = first && link->answered;
     int64_t now = link_now();
 
     /* An answer that came before the end counts. */
     link_end_finished(link, true);
     drop(link);
-    set_debt(link, !journal_is_empty(&link->journal));
-    link->try_at = now + (first ? 0 : link->pause);
+    tell_all(link);
+    if (at_once)
+        link->pause = PAUSE_MIN;
+    link->try_at = now + (at_once ? 0 : link->pause);
+    if (!at_once)
+        pause_longer(link);
     if (first) {
         link->lost_at = now;
-        link->pause = PAUSE_MIN;
+        link->was_lost = true;
         say(1, link, "is lost; requests wait for the next one", why);
-        return;
-    }
-    link->pause = link->pause * 2 < PAUSE_MAX ? link->pause * 2 : PAUSE_MAX;
-    if (state == LINK_REPLAYING)
+    } else if (state == LINK_REPLAYING)
         say(1, link, "failed while changes were made again", why);
     else if (why != link->why)
         snprintf(link->why, sizeof link->why, "%s", why);
@@ -126,13 +177,12 @@ static void give_up(struct link *link)
     }
 }
 
-/* Nothing is left that the last flush could make durable: the disk has this link alone. */
+/* Nothing is left that the last flush could make durable. */
 static void end_last_flush(struct link *link)
 {
     for (struct job *job = link->waiting.first, *next; job; job = next) {
         next = job->next;
-        if (!job->flushes || !journal_is_empty(&link->journal) ||
-            atomic_load(&link->disk->events[1]))
+        if (!job->flushes || atomic_load(&link->disk->order.undurable))
             continue;
         job_remove(job);
         job_append(&link->finished, job);
@@ -152,7 +202,7 @@ static void try_again(struct link *link)
         return;
     }
     snprintf(link->why, sizeof link->why, "%s", why);
-    link->pause = link->pause * 2 < PAUSE_MAX ? link->pause * 2 : PAUSE_MAX;
+    pause_longer(link);
     link->try_at += link->pause;
 }
 
@@ -169,6 +219,11 @@ static bool is_fit(const struct link *link, char why[SERVER_WHY_MAX])
     if (facts->maximum && facts->maximum < link->disk->max_transfer) {
         snprintf(why, SERVER_WHY_MAX, "it now takes no more than %" PRIu64 " bytes at a time, and "
             "the disk %" PRIu32, facts->maximum, link->disk->max_transfer);
+        return false;
+    }
+    if (link->disk->connections > 1 && !facts->multi_conn) {
+        snprintf(why, SERVER_WHY_MAX, "it now lacks the promise that several connections see each "
+            "other's writes");
         return false;
     }
     if (link->disk->facts.unmap_zeros && !facts->unmap_zeros) {
@@ -195,6 +250,15 @@ static void resize(struct link *link)
     spd_log_line(2, line);
 }
 
+/* All that the link may owe is made again from its beginning. */
+static void begin_replay(struct link *link)
+{
+    link->state = LINK_REPLAYING;
+    link->replayed = link->batch = NULL;
+    link->replay_error = 0;
+    tell_all(link);
+}
+
 static void establish(struct link *link)
 {
     char why[SERVER_WHY_MAX];
@@ -204,11 +268,11 @@ static void establish(struct link *link)
         return;
     }
     link->facts.unmap_zeros = link->disk->facts.unmap_zeros;
-    link->state = LINK_REPLAYING;
-    link->replayed = link->batch = NULL;
     link->replaying = 0;
-    link->replay_error = 0;
     link->quiet = 0;
+    link->answered = false;
+    order_connected(&link->disk->order);
+    begin_replay(link);
 }
 
 /* Replaying. */
@@ -219,6 +283,7 @@ static int entry_answered(void *context, int *error)
 
     link->replaying--;
     link->quiet = 0;
+    link->answered |= !*error;
     if (!link->replay_error)
         link->replay_error = *error;
     return 1;
@@ -250,27 +315,28 @@ static void go_up(struct link *link)
     char text[64];
 
     link->state = LINK_UP;
-    set_debt(link, false);
     resize(link);
-    if (link->was_up) {
+    if (link->was_up && link->was_lost) {
         snprintf(text, sizeof text, "is there again after %" PRId64 " ms",
             link_now() - link->lost_at);
         say(2, link, text, "");
     }
     link->was_up = true;
-    link->given_up = false;
-    link->pause = PAUSE_MIN;
+    link->was_lost = link->given_up = false;
     *link->why = '\0';
 }
 
 static void replay(struct link *link)
 {
+    struct order *order = &link->disk->order;
     const struct journal_entry *entry;
+    uint64_t oldest = order_oldest(order, link->index, link->epoch);
 
-    while (!link->replay_error &&
-        (entry = journal_next(&link->journal, link->replayed)) && fits_batch(link, entry)) {
+    while (!link->replay_error && (entry = next_after(link, link->replayed)) &&
+        entry->sequence < oldest && fits_batch(link, entry)) {
         if (!link->replaying)
             link->batch = entry;
+        order_begin(order, link->epoch);
         link->replaying++;
         if (job_send_entry(link->handle, entry, &link->facts,
                 (nbd_completion_callback){ .callback = entry_answered, .user_data = link }) < 0) {
@@ -281,12 +347,29 @@ static void replay(struct link *link)
     }
     if (link->replaying)
         return;
-    if (link->replay_error)
+    if (link->replay_error) {
         link_lose(link, strerror(link->replay_error));
-    else if (!journal_next(&link->journal, link->replayed))
-        go_up(link);
-    else
-        link->again = true;
+        return;
+    }
+    entry = next_after(link, link->replayed);
+    tell(link, link->epoch, entry);
+    if (entry) {
+        link->again = entry->sequence < oldest;
+        return;
+    }
+    if (oldest != ORDER_NOTHING)
+        return;
+    order_begin(order, link->epoch);
+    go_up(link);
+}
+
+/* Another epoch begins for this link when all that it has sent is answered. */
+static void follow(struct link *link)
+{
+    if (!link_has_to_stop(link) || link->sent.count || link->replaying)
+        return;
+    if (link->state == LINK_DRAINING || link->state == LINK_REPLAYING)
+        begin_replay(link);
 }
 
 void link_reconnect(struct link *link)
@@ -297,6 +380,9 @@ void link_reconnect(struct link *link)
         try_again(link);
     if (link->state == LINK_CONNECTING && nbd_aio_is_ready(link->handle) > 0)
         establish(link);
+    if (link->state == LINK_DOWN || link->state == LINK_CONNECTING)
+        tell_all(link);
+    follow(link);
     if (link->state == LINK_REPLAYING)
         replay(link);
     if (link->state == LINK_UP)

@@ -12,7 +12,7 @@ import threading
 
 READ, WRITE, DISCONNECT, FLUSH = 0, 1, 2, 3
 EIO, ESHUTDOWN = 5, 108
-FLAGS = 1 | 4  # it has flags, and flushes
+FLAGS = 1 | 4 | 256  # it has flags, and flushes, for all connections at once
 REQUEST, REPLY = 0x25609513, 0x67446698
 
 

@@ -31,11 +31,14 @@ static int tear_down(void **state)
 }
 
 /* A block of these bytes, in two pieces. */
+static uint64_t sequence; /* of the last change */
+
 static void write_block(struct journal *journal, uint64_t lba, uint8_t byte)
 {
     uint8_t data[BLOCK];
     spd_vec pieces[] = {{ data, 100 }, { data + 100, BLOCK - 100 }};
     struct journal_entry entry = {
+        .sequence = ++sequence,
         .offset = lba * BLOCK, .length = BLOCK, .operation = SPD_WRITE
     };
 
@@ -86,10 +89,12 @@ static void a_flush_covers_the_changes_before_its_begin(void **state)
     write_block(journal, 2, 'b');
     assert_false(journal_seal(journal)); /* one at a time */
     expect(journal, "ab");
-    journal_unseal(journal, true);
+    journal_unseal(journal);
+    journal_forget(journal, sequence - 1);
     expect(journal, "b");
     assert_true(journal_seal(journal));
-    journal_unseal(journal, true);
+    journal_unseal(journal);
+    journal_forget(journal, sequence);
     expect(journal, "");
     assert_true(journal_is_empty(journal));
 }
@@ -101,12 +106,29 @@ static void a_flush_that_fails_covers_nothing(void **state)
     write_block(journal, 1, 'a');
     assert_true(journal_seal(journal));
     write_block(journal, 2, 'b');
-    journal_unseal(journal, false);
+    journal_unseal(journal);
+    journal_forget(journal, 0);
     expect(journal, "ab");
     assert_true(journal_seal(journal)); /* of the first half once more */
     write_block(journal, 3, 'c');
-    journal_unseal(journal, true);
+    journal_unseal(journal);
+    journal_forget(journal, sequence - 1); /* the second half has a change that is not durable */
     expect(journal, "bc");
+}
+
+static void a_flush_of_another_link_empties_both_halves(void **state)
+{
+    struct journal *journal = *state;
+
+    write_block(journal, 1, 'a');
+    assert_true(journal_seal(journal));
+    write_block(journal, 2, 'b');
+    journal_forget(journal, sequence);
+    expect(journal, "");
+    journal_unseal(journal);
+    assert_false(journal_seal(journal));
+    write_block(journal, 3, 'c');
+    expect(journal, "c");
 }
 
 static void room_is_reserved_before_a_change(void **state)
@@ -130,7 +152,8 @@ static void room_is_reserved_before_a_change(void **state)
         journal_release(journal, need);
         write_block(journal, i, (uint8_t)('a' + i));
     }
-    journal_unseal(journal, true);
+    journal_unseal(journal);
+    journal_forget(journal, sequence - count);
     assert_int_equal(count, 15);
     expect(journal, "abcdefghijklmno");
 }
@@ -149,6 +172,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             a_flush_covers_the_changes_before_its_begin, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_flush_that_fails_covers_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_flush_of_another_link_empties_both_halves, set_up, tear_down),
         cmocka_unit_test_setup_teardown(room_is_reserved_before_a_change, set_up, tear_down),
         cmocka_unit_test_setup_teardown(several_ranges_need_room_for_each, set_up, tear_down),
     };
