@@ -5,28 +5,13 @@
 
 #include <inttypes.h>
 
-uint64_t statistics_percentile(const spd_operation_statistics *statistics, unsigned percent)
-{
-    uint64_t total = 0, seen = 0, wanted;
-
-    for (unsigned i = 0; i < SPD_LATENCY_BUCKETS; i++)
-        total += statistics->latency[i];
-    wanted = total / 100 * percent + (total % 100 * percent + 99) / 100;
-    for (unsigned i = 0; i < SPD_LATENCY_BUCKETS && total; i++) {
-        seen += statistics->latency[i];
-        if (seen >= wanted)
-            return UINT64_C(2) << i;
-    }
-    return 0;
-}
-
 static void print_operation(const char *name, const spd_operation_statistics *s, FILE *out)
 {
     double mean = s->operations ? (double)s->latency_total / (double)s->operations : 0;
 
     fprintf(out, "%-8s %12" PRIu64 " %10" PRIu64 " %16" PRIu64 " %10.1f %10.1f %10.1f\n", name,
-        s->operations, s->errors, s->bytes, mean / 1e3, (double)statistics_percentile(s, 50) / 1e3,
-        (double)statistics_percentile(s, 99) / 1e3);
+        s->operations, s->errors, s->bytes, mean / 1e3, (double)spd_latency_percentile(s, 50) / 1e3,
+        (double)spd_latency_percentile(s, 99) / 1e3);
 }
 
 void statistics_print(const spd_unit *unit, FILE *out)

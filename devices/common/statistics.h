@@ -12,8 +12,4 @@
 
 void statistics_print(const spd_unit *unit, FILE *out);
 
-/* The latency in nanoseconds that `percent` of the operations did not exceed: the upper end of the
- * histogram's bucket, so at most twice the truth. 0 when there was no operation. */
-uint64_t statistics_percentile(const spd_operation_statistics *statistics, unsigned percent);
-
 #endif

@@ -303,7 +303,7 @@ SPD_API int SPD_CALL spd_unit_resize(spd_unit *unit, uint64_t block_count);
  * Statistics, since the unit was created. Counting goes on while they are read, so related sums may
  * differ by the running operations.
  */
-enum { SPD_LATENCY_BUCKETS = 32 };
+enum { SPD_LATENCY_BUCKETS = 148 };
 
 typedef struct spd_operation_statistics {
     size_t size;            /* sizeof(spd_operation_statistics), set by the caller */
@@ -312,7 +312,9 @@ typedef struct spd_operation_statistics {
                              * CHECK CONDITION with NO SENSE, RECOVERED ERROR or COMPLETED */
     uint64_t bytes;         /* moved or unmapped by the others */
     uint64_t latency_total; /* nanoseconds, from the device's call to its completion */
-    uint64_t latency[SPD_LATENCY_BUCKETS]; /* bucket i counts latencies in [2^i, 2^(i+1)) ns */
+    /* Four buckets for each power of two, up to 275 s; the last one also has all that took longer.
+     * Bucket i counts latencies below spd_latency_bound(i) that are not in an earlier bucket. */
+    uint64_t latency[SPD_LATENCY_BUCKETS];
 } spd_operation_statistics;
 
 typedef struct spd_statistics {
@@ -331,6 +333,14 @@ SPD_API int SPD_CALL spd_unit_statistics(const spd_unit *unit, spd_statistics *s
 /* SPD_ERROR_NOT_SUPPORTED: the library does not know the operation. */
 SPD_API int SPD_CALL spd_unit_operation_statistics(const spd_unit *unit, spd_operation operation,
     spd_operation_statistics *statistics);
+
+/* Nanoseconds, above all latencies of the bucket; 2^64-1 for the last bucket and beyond. A bound is
+ * at most 5/4 of any latency from 4 ns on in its bucket. */
+SPD_API uint64_t SPD_CALL spd_latency_bound(uint32_t bucket);
+/* The bound of the bucket with the latency that `percent` of the operations did not exceed; percent
+ * is from 0 to 100. 0: there was no operation, or statistics->size is that of an earlier header. */
+SPD_API uint64_t SPD_CALL spd_latency_percentile(const spd_operation_statistics *statistics,
+    double percent);
 
 /*
  * Helpers.

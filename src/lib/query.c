@@ -130,6 +130,23 @@ int spd_unit_operation_statistics(
     return spd_export(statistics, &sum, sizeof sum, "spd_operation_statistics");
 }
 
+uint64_t spd_latency_percentile(const spd_operation_statistics *statistics, double percent)
+{
+    uint64_t total = 0, seen = 0;
+
+    SPD_NEEDS(statistics);
+    if (statistics->size < sizeof *statistics)
+        return 0;
+    for (uint32_t i = 0; i < SPD_LATENCY_BUCKETS; i++)
+        total += statistics->latency[i];
+    for (uint32_t i = 0; i < SPD_LATENCY_BUCKETS && total; i++) {
+        seen += statistics->latency[i];
+        if (seen && (double)seen >= (double)total * percent / 100)
+            return spd_latency_bound(i);
+    }
+    return 0;
+}
+
 struct scsi_unit *spd_unit_scsi(struct spd_unit *unit)
 {
     return &unit->scsi;

@@ -90,11 +90,21 @@ void spd_count_aborted(struct spd_shard *shards)
     add(place, &place.shard->aborted, 1);
 }
 
+/* The two bits below the highest one choose among the four buckets of a power of two. The values
+ * below 4 have a bucket each. */
 static unsigned bucket(uint64_t nanoseconds)
 {
-    unsigned log2 = 63 - (unsigned)__builtin_clzll(nanoseconds | 1);
+    unsigned shift = 61 - (unsigned)__builtin_clzll(nanoseconds | 4);
+    uint64_t index = 4 * (uint64_t)shift + (nanoseconds >> shift);
 
-    return log2 < SPD_LATENCY_BUCKETS ? log2 : SPD_LATENCY_BUCKETS - 1;
+    return index < SPD_LATENCY_BUCKETS ? (unsigned)index : SPD_LATENCY_BUCKETS - 1;
+}
+
+uint64_t spd_latency_bound(uint32_t index)
+{
+    if (index >= SPD_LATENCY_BUCKETS - 1)
+        return UINT64_MAX;
+    return index < 4 ? index + 1 : (uint64_t)(index % 4 + 5) << (index / 4 - 1);
 }
 
 void spd_count_operation(struct spd_shard *shards, enum spd_operation operation, bool failed,

@@ -89,7 +89,7 @@ def errors_become_sense(disk, troubles=TROUBLES):
         check(client.unmap((20, 1)) == TROUBLES[20][0], "unmap")
         check(client.do(READ, 0, 1)[0][0] == 0, "the next request")
         client.close()
-    log = open(path("server.log"), encoding="utf-8").read()
+    log = server.errors()
     for *_, word in troubles.values():
         check(word is None or word in log, f"{word}: not in the log\n{log}")
 
@@ -161,10 +161,9 @@ def failed_call_is_an_exception(program):
     check(errors.startswith("-20012 ") and "nowhere" in errors, errors)
 
 
-def verbs():
+def verbs(server):
     """The lines of the disk about its verbs, in the order of its calls."""
-    with open(path("server.log"), encoding="utf-8") as log:
-        return [line[6:] for line in log.read().splitlines() if line.startswith("verb: ")]
+    return [line[6:] for line in server.errors().splitlines() if line.startswith("verb: ")]
 
 
 def initiators_use_the_verbs(disk):
@@ -177,7 +176,7 @@ def initiators_use_the_verbs(disk):
         check(found == [(0, 256, True), (256, 128, False), (384, 128, True)], f"{found}")
         check(send_prefetch(server.url, 200, 8) == 0, "a hint")
         check(send_prefetch(server.url, 10, 8) == 2, "a hint that fails")
-        found = verbs()
+        found = verbs(server)
         for verb in ("write_zeroes 128 128 0", "write_zeroes 512 256 4", "prefetch 200 8 0"):
             check(verb in found, f"no {verb}: {found}")
 
@@ -191,13 +190,13 @@ def initiators_see_who_made_it(disk):
 
 
 def unit_has_two_doors_and_its_last_error(disk):
-    with disk("unix:" + path("one"), "unix:" + path("two"), doors=2):
+    with disk("unix:" + path("one"), "unix:" + path("two"), doors=2) as server:
         one, two = Client(path("one")), Client(path("two"))
         check(one.do(WRITE, 400, 8, pattern(1))[0][0] == 0, "write")
         check(two.do(READ, 400, 8)[1] == pattern(1), "another disk")
         one.close()
         two.close()
-        text, count = verbs()
+        text, count = verbs(server)
         check("nine char" in text and text.endswith("; none"), text)
         code, _, rest = count.partition(" ")
         thrown, kept = rest.split("; ")
@@ -205,17 +204,17 @@ def unit_has_two_doors_and_its_last_error(disk):
 
 
 def disk_hears_of_an_abort_and_of_its_end(disk):
-    with disk("unix:" + path("door")):
+    with disk("unix:" + path("door")) as server:
         client = Client(path("door"))
         client.stream.sendall(struct.pack("<QB7xQI20x", 77, READ, UNTIL_ABORT, 1))
         check(client.do(READ, 0, 1)[0][0] == 0, "another request")
-        check("abort" not in verbs(), "an abort that nobody made")
+        check("abort" not in verbs(server), "an abort that nobody made")
         client.close()
         deadline = time.monotonic() + TIMEOUT
-        while "abort" not in verbs():
+        while "abort" not in verbs(server):
             check(time.monotonic() < deadline, "the disk heard of no abort")
             time.sleep(0.01)
-        check("stop" not in verbs(), "the unit has stopped before its end")
-    found = verbs()
+        check("stop" not in verbs(server), "the unit has stopped before its end")
+    found = verbs(server)
     check(found.count("stop") == 1 and found.count("abort") == 1, f"{found}")
     check(not [line for line in found if "abort " in line], f"{found}")

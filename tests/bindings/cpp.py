@@ -79,7 +79,7 @@ def failed_call_is_an_exception():
 def threads_of_a_unit_begin_and_end():
     with disk(*COMPILERS[0], "verbs")(ANY) as server:
         qemu_io(server.url, "write -P 7 0 64k", "read -P 7 0 64k")
-    found = contract.verbs()
+    found = contract.verbs(server)
     check("thread" in found and "threads 0" in found, f"{found}")
 
 

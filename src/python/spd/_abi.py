@@ -11,7 +11,8 @@ costs more than they do.
 import ctypes
 import enum
 import os
-from ctypes import POINTER, c_char, c_char_p, c_int, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p
+from ctypes import (POINTER, c_char, c_char_p, c_double, c_int, c_size_t, c_uint8, c_uint32,
+                    c_uint64, c_void_p)
 
 VERSION = (0, 1)  # of spd.h, from which all of this is
 
@@ -63,11 +64,11 @@ class Statistics(ctypes.Structure):
 
 
 class OperationStatistics(ctypes.Structure):
-    """The counts of operations of one kind; `latency[i]` counts those that took from 2**i to
-    2**(i+1) nanoseconds."""
+    """The counts of operations of one kind; `latency[i]` counts those that took less than
+    `spd_latency_bound(i)` nanoseconds and are in no earlier bucket."""
 
     _fields_ = [("size", c_size_t), ("operations", c_uint64), ("errors", c_uint64),
-                ("bytes", c_uint64), ("latency_total", c_uint64), ("latency", c_uint64 * 32)]
+                ("bytes", c_uint64), ("latency_total", c_uint64), ("latency", c_uint64 * 148)]
 
 
 class Operation(enum.IntEnum):
@@ -206,6 +207,8 @@ QUICK = {
     "spd_operation_statistics_init": (None, POINTER(OperationStatistics), c_size_t),
     "spd_unit_statistics": (c_int, c_void_p, POINTER(Statistics)),
     "spd_unit_operation_statistics": (c_int, c_void_p, c_int, POINTER(OperationStatistics)),
+    "spd_latency_bound": (c_uint64, c_uint32),
+    "spd_latency_percentile": (c_uint64, POINTER(OperationStatistics), c_double),
     "spd_log_line": (None, c_int, c_char_p),
 }
 

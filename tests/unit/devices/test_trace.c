@@ -348,21 +348,6 @@ static void units_have_a_trace_each_of_either_kind(void **state)
     }
 }
 
-static void percentile_is_the_upper_end_of_its_bucket(void **state)
-{
-    spd_operation_statistics s = {0};
-
-    (void)state;
-    assert_int_equal(statistics_percentile(&s, 50), 0);
-    s.latency[4] = 98;
-    s.latency[10] = 1;
-    s.latency[20] = 1;
-    assert_int_equal(statistics_percentile(&s, 50), 32);
-    assert_int_equal(statistics_percentile(&s, 98), 32);
-    assert_int_equal(statistics_percentile(&s, 99), 2048);
-    assert_int_equal(statistics_percentile(&s, 100), 2 << 20);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -374,7 +359,6 @@ int main(void)
         cmocka_unit_test(what_a_device_does_not_have_is_not_traced),
         cmocka_unit_test(threads_of_the_device_below_begin_and_end),
         cmocka_unit_test(units_have_a_trace_each_of_either_kind),
-        cmocka_unit_test(percentile_is_the_upper_end_of_its_bucket),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

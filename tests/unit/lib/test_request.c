@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "lib/dispatcher.h"
+#include "lib/statistics.h"
 #include "test_device.h"
 
 static struct test_device device;
@@ -477,6 +478,52 @@ static void statistics_count_what_was_done(void **state)
     test_unit_end(unit, &device);
 }
 
+/* Each latency is below the bound of its bucket, and not below that of the bucket before. */
+static void latencies_have_four_buckets_for_each_power_of_two(void **state)
+{
+    static const uint64_t latencies[] = { 0, 1, 3, 4, 5, 7, 8, 9, 10, 99, 1000, 1023, 1024,
+        123456789, (UINT64_C(1) << 38) - 1, UINT64_C(1) << 38, UINT64_MAX };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof latencies / sizeof latencies[0]; i++) {
+        struct spd_shard *shards = spd_shards_new();
+        spd_operation_statistics sum;
+        uint32_t bucket = 0;
+        uint64_t bound;
+
+        spd_count_operation(shards, SPD_READ, false, 0, latencies[i]);
+        spd_shards_sum_operation(shards, SPD_READ, &sum);
+        spd_shards_free(shards);
+        while (bucket < SPD_LATENCY_BUCKETS && !sum.latency[bucket])
+            bucket++;
+        bound = spd_latency_bound(bucket);
+        assert_true(latencies[i] < bound || bound == UINT64_MAX);
+        assert_true(bucket == 0 || latencies[i] >= spd_latency_bound(bucket - 1));
+        if (bucket < SPD_LATENCY_BUCKETS - 1 && latencies[i] >= 4)
+            assert_true(bound - latencies[i] <= latencies[i] / 4 + 1);
+    }
+    assert_true(spd_latency_bound(SPD_LATENCY_BUCKETS) == UINT64_MAX);
+}
+
+static void a_percentile_is_the_bound_of_its_bucket(void **state)
+{
+    spd_operation_statistics s;
+
+    (void)state;
+    spd_operation_statistics_init(&s, sizeof s);
+    assert_int_equal(spd_latency_percentile(&s, 50), 0);
+    s.latency[4] = 98;
+    s.latency[40] = 1;
+    s.latency[80] = 1;
+    assert_int_equal(spd_latency_percentile(&s, 0), spd_latency_bound(4));
+    assert_int_equal(spd_latency_percentile(&s, 50), spd_latency_bound(4));
+    assert_int_equal(spd_latency_percentile(&s, 98), spd_latency_bound(4));
+    assert_int_equal(spd_latency_percentile(&s, 99), spd_latency_bound(40));
+    assert_int_equal(spd_latency_percentile(&s, 100), spd_latency_bound(80));
+    s.size--;
+    assert_int_equal(spd_latency_percentile(&s, 50), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -503,6 +550,8 @@ int main(void)
         cmocka_unit_test(a_device_without_flush_answers_good),
         cmocka_unit_test(unmap_carries_its_ranges),
         cmocka_unit_test(statistics_count_what_was_done),
+        cmocka_unit_test(latencies_have_four_buckets_for_each_power_of_two),
+        cmocka_unit_test(a_percentile_is_the_bound_of_its_bucket),
     };
 
     return cmocka_run_group_tests_name("request", tests, NULL, NULL);
