@@ -6,6 +6,8 @@
 #ifndef DEVICES_COMMON_MEASURE_H
 #define DEVICES_COMMON_MEASURE_H
 
+#include <stdbool.h>
+
 #include <spd/program.h>
 
 /* Has the disk as many blocks as its store has by now, if that is more. A message says what has
@@ -18,6 +20,9 @@ void measure_begin(void);
 
 /* Calls look() on a thread of its own for each signal, or once for several that come together. */
 void measure_start(void (*look)(void *context), void *context);
+
+/* The same as a signal. False: nobody looks. Any thread, between the start and the stop. */
+bool measure_ask(void);
 
 /* look() is not called any more, and does not run. Also without a start. */
 void measure_stop(void);

@@ -53,6 +53,14 @@ void measure_start(void (*look)(void *context), void *context)
     thread = monitor_thread_new(serve, context);
 }
 
+bool measure_ask(void)
+{
+    if (!thread)
+        return false;
+    sem_post(&wanted);
+    return true;
+}
+
 void measure_stop(void)
 {
     atomic_store(&ended, true);

@@ -13,6 +13,11 @@ void measure_start(void (*look)(void *context), void *context)
     (void)context;
 }
 
+bool measure_ask(void)
+{
+    return false;
+}
+
 void measure_stop(void)
 {
 }

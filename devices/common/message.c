@@ -3,6 +3,7 @@
 
 /* A program's lines on standard error. */
 
+#include "history.h"
 #include "quote.h"
 #include "sink.h"
 
@@ -23,4 +24,5 @@ void spd_program_error(const spd_program *program, const char *format, ...)
     length += quote_line(message, line + length, sizeof line - length - 1);
     line[length++] = '\n';
     sink_write(&sink_error, line, length);
+    history_add(line, length);
 }

@@ -2,6 +2,7 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 #include "confine.h"
+#include "control.h"
 #include "exec.h"
 #include "filters.h"
 #include "measure.h"
@@ -356,25 +357,20 @@ static int wait_for_all(const spd_program_disk *disks, uint32_t count, int *stat
     return first;
 }
 
-struct disks {
-    spd_program_disk *all;
-    uint32_t count;
-};
-
 static void shut_down(void *context)
 {
-    const struct disks *disks = context;
+    const struct control_disks *disks = context;
 
     for (uint32_t i = 0; i < disks->count; i++)
-        spd_unit_shutdown(disks->all[i].unit);
+        spd_unit_shutdown(disks->disks[i].unit);
 }
 
 /* The disks end at once if the command cannot start. */
-static int start_command(struct exec *exec, struct disks *disks)
+static int start_command(struct exec *exec, struct control_disks *disks)
 {
     const char *uris[URIS_MAX];
 
-    list_uris(disks->all, disks->count, uris);
+    list_uris(disks->disks, disks->count, uris);
     if (exec_start(exec, uris, shut_down, disks))
         return 0;
     shut_down(disks);
@@ -383,27 +379,32 @@ static int start_command(struct exec *exec, struct disks *disks)
 
 static void measure_all(void *context)
 {
-    const struct disks *disks = context;
+    const struct control_disks *disks = context;
 
     for (uint32_t i = 0; i < disks->count; i++)
-        measure_disk(&disks->all[i]);
+        measure_disk(&disks->disks[i]);
 }
 
 static int serve(
     spd_program_disk *disks, uint32_t count, struct exec *exec, struct filters *filters)
 {
-    struct disks served = { disks, count };
+    struct control_disks served = { disks, count };
     int status = watch_signals(disks, count), command;
     int error;
 
+    control_open(&disks->options);
     if (status == 0)
         status = start(disks, count, filters);
-    if (status)
+    if (status) {
+        control_close();
         return status == STOPPED ? 0 : status;
+    }
+    measure_start(measure_all, &served);
+    control_start(&served);
     print_start(disks, count);
     command = start_command(exec, &served);
-    measure_start(measure_all, &served);
     error = wait_for_all(disks, count, &status);
+    control_close();
     measure_stop();
     if (disks->options.stats)
         print_statistics(disks, count);

@@ -54,6 +54,8 @@ static const struct call_group call_groups[] = {
         /* waiting */
         CALL(poll), CALL(ppoll), CALL(epoll_create1), CALL(epoll_ctl), CALL(epoll_wait),
         CALL(epoll_pwait), CALL(eventfd2), CALL(timerfd_create), CALL(timerfd_settime),
+        /* the control socket */
+        CALL(accept4), CALL(shutdown),
         /* the end, or a failed start, removes files: sockets, image, state file */
         CALL(unlink), CALL(unlinkat), CALL(ftruncate),
     } },

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * Copyright (c) 2026, the WinSpd authors */
 
+#include "filter.h"
 #include "statistics.h"
 
 #include <inttypes.h>
+
+const char *statistics_name(int operation)
+{
+    return filter_operation_name((spd_operation)operation);
+}
 
 static void print_operation(const char *name, const spd_operation_statistics *s, FILE *out)
 {
@@ -16,15 +22,6 @@ static void print_operation(const char *name, const spd_operation_statistics *s,
 
 void statistics_print(const spd_unit *unit, FILE *out)
 {
-    static const char *const names[] = {
-        [SPD_READ] = "read",
-        [SPD_WRITE] = "write",
-        [SPD_FLUSH] = "flush",
-        [SPD_UNMAP] = "unmap",
-        [SPD_WRITE_ZEROES] = "zero",
-        [SPD_EXTENTS] = "extents",
-        [SPD_PREFETCH] = "prefetch",
-    };
     spd_statistics statistics = {.size = sizeof statistics};
     spd_operation_statistics operation = {.size = sizeof operation};
 
@@ -36,6 +33,6 @@ void statistics_print(const spd_unit *unit, FILE *out)
         "mean us", "50% <= us", "99% <= us");
     for (int i = SPD_READ; i <= SPD_PREFETCH; i++)
         if (spd_unit_operation_statistics(unit, (spd_operation)i, &operation) == 0)
-            print_operation(names[i], &operation, out);
+            print_operation(statistics_name(i), &operation, out);
     fflush(out);
 }

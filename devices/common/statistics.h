@@ -12,4 +12,7 @@
 
 void statistics_print(const spd_unit *unit, FILE *out);
 
+/* "read", for SPD_READ and so on. */
+const char *statistics_name(int operation);
+
 #endif

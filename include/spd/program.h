@@ -128,6 +128,7 @@ typedef struct spd_program_options {
     bool sandbox;
     const char *user, *group;
     const char *exec; /* a command to run with the disks; NULL: none */
+    const char *control; /* the path of the control socket, or "off"; NULL: the usual one */
     uint32_t debug; /* 1 << spd_operation for each kind to log */
     const char *debug_log;
     uint64_t threads;

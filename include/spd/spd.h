@@ -342,6 +342,21 @@ SPD_API uint64_t SPD_CALL spd_latency_bound(uint32_t bucket);
 SPD_API uint64_t SPD_CALL spd_latency_percentile(const spd_operation_statistics *statistics,
     double percent);
 
+/* A session of an initiator, or of another user of a disk. */
+typedef struct spd_session {
+    size_t size;      /* sizeof(spd_session), set by the library */
+    const char *uri;  /* spd_unit_door_uri() of the door; of several units at one place, one's */
+    const char *what; /* "session", "front end", ...: what the door calls it */
+    const char *who;  /* address or process, and name, fit to print: the peer may choose the text */
+    uint64_t seconds; /* since its begin */
+} spd_session;
+typedef void (SPD_CALL *spd_session_function)(void *context, const spd_session *session);
+
+/* Calls the function for each session of all units of the process, the latest first, and returns
+ * their number. The function may be NULL. It gets context, and must not call this library; its
+ * argument is valid until it returns. Any thread. */
+SPD_API uint32_t SPD_CALL spd_sessions(spd_session_function function, void *context);
+
 /*
  * Helpers.
  */

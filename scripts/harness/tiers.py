@@ -126,7 +126,10 @@ class Job:
         who look why something failed."""
         shutil.rmtree(self.work, ignore_errors=True)
         self.work.mkdir(parents=True)
-        yield dict(os.environ, **SANITIZERS, WORK=str(self.work), TMPDIR=str(self.work))
+        runtime = self.work / "run"  # of control sockets: nobody else's are touched
+        runtime.mkdir(mode=0o700)
+        yield dict(os.environ, **SANITIZERS, WORK=str(self.work), TMPDIR=str(self.work),
+                   SPD_RUNTIME_DIR=str(runtime))
         if not tally.failures:
             shutil.rmtree(self.work, ignore_errors=True)
 

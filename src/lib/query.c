@@ -20,14 +20,17 @@ uint64_t spd_unit_block_count(const spd_unit *unit)
     return __atomic_load_n(&unit->params.block_count, __ATOMIC_RELAXED);
 }
 
+/* The block count alone may change meanwhile. */
 int spd_unit_params(const spd_unit *unit, spd_params *params)
 {
+    enum { COUNT = offsetof(spd_params, block_count), REST = COUNT + sizeof params->block_count };
     spd_params now;
 
     SPD_NEEDS(unit);
     SPD_NEEDS(params);
-    now = unit->params;
+    memcpy(&now, &unit->params, COUNT);
     now.block_count = spd_unit_block_count(unit);
+    memcpy((char *)&now + REST, (const char *)&unit->params + REST, sizeof now - REST);
     return spd_export(params, &now, sizeof now, "spd_params");
 }
 

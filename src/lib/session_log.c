@@ -4,6 +4,7 @@
 /* The reason comes before the names: the peer chooses these, and they may fill the line. */
 
 #include "lib/session_log.h"
+#include "lib/sessions.h"
 
 #include <inttypes.h>
 
@@ -41,6 +42,7 @@ void spd_session_begins(const struct spd_visitor *visitor)
 {
     static struct spd_log_limit limit = { .kind = "sessions that began" };
 
+    spd_sessions_add(visitor->session, name_of(visitor->door), visitor->what, visitor->who);
     spd_log_limited(&limit, visitor->peer, SPD_LOG_INFO, "%s: a %s begins: %s",
         name_of(visitor->door), visitor->what, visitor->who);
 }
@@ -50,6 +52,7 @@ void spd_session_ends(const struct spd_visitor *visitor, uint64_t seconds, enum 
 {
     static struct spd_log_limit limit = { .kind = "sessions that ended" };
 
+    spd_sessions_remove(visitor->session);
     spd_log_limited(&limit, visitor->peer, endings[ending].level,
         "%s: a %s ends after %" PRIu64 " s, %s%s%s%s: %s", name_of(visitor->door), visitor->what,
         seconds, endings[ending].text, detail ? " (" : "", detail ? detail : "",

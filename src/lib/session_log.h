@@ -34,6 +34,7 @@ struct spd_visitor {
     const char *what; /* "session", ... */
     const char *who;  /* address or process, and name: the peer may choose the text */
     const char *peer; /* the peer for which its lines are counted: log.h */
+    const void *session; /* the door's object, the same at the begin and at the end */
 };
 
 void spd_session_begins(const struct spd_visitor *visitor);

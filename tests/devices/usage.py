@@ -12,7 +12,7 @@ from program import ANY, BIN, IQN, Server, Skip, check, path, rawdisk, run
 
 DOC = Path(__file__).resolve().parent.parent.parent / "doc"
 FILTERS = (DOC / "spd-filters.7").read_text()
-PROGRAMS = ["rawdisk", "memdisk", "scsitool", "stgtest"] + (
+PROGRAMS = ["rawdisk", "memdisk", "scsitool", "spdctl", "stgtest"] + (
     ["nbddisk"] if os.path.exists(os.path.join(BIN, "nbddisk")) else [])
 
 # Options, and what the message must say.

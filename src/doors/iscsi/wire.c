@@ -42,6 +42,7 @@ static struct spd_visitor visitor_of(const struct iscsi_connection *c, char who[
         .what = session->params.discovery ? "discovery session" : "session",
         .who = who,
         .peer = c->host,
+        .session = session,
     };
 }
 

@@ -12,6 +12,7 @@ static struct spd_visitor visitor_of(const struct nbd_client *client)
         .what = client->phase == NBD_TRANSMISSION ? "session" : "connection",
         .who = client->who,
         .peer = client->peer,
+        .session = client,
     };
 }
 

@@ -19,6 +19,7 @@ static struct spd_visitor visitor_of(const struct tcmu_door *door)
 {
     return (struct spd_visitor){
         .door = &door->door, .what = "disk", .who = door->target.disk, .peer = door->target.disk,
+        .session = door,
     };
 }
 

@@ -382,6 +382,7 @@ static struct spd_visitor visitor_of(const struct unix_client *client)
         .what = "session",
         .who = client->who,
         .peer = client->user,
+        .session = client,
     };
 }
 

@@ -24,6 +24,7 @@ static struct spd_visitor visitor_of(const struct vhost_door *door)
         .what = "front end",
         .who = door->front.who,
         .peer = door->front.user,
+        .session = door,
     };
 }
 

@@ -10,7 +10,9 @@
 
 static struct spd_visitor visitor_of(const struct windows_door *door)
 {
-    return (struct spd_visitor){ .door = &door->door, .what = "session", .who = door->who };
+    return (struct spd_visitor){
+        .door = &door->door, .what = "session", .who = door->who, .session = door,
+    };
 }
 
 static void find_name(struct windows_door *door)

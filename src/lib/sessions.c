@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026, the WinSpd authors */
+
+#include "lib/sessions.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/log.h"
+#include "lib/misuse.h"
+
+struct entry {
+    struct entry *next;
+    const void *key;
+    const char *uri, *what;
+    uint64_t began; /* nanoseconds */
+    char who[];
+};
+
+static os_mutex lock = OS_MUTEX_INIT;
+static struct entry *entries OS_GUARDED_BY(lock); /* the latest session is the first */
+
+static void before_fork(void) OS_ACQUIRE(lock)
+{
+    os_mutex_lock(&lock);
+}
+
+/* A child has none of its parent's sessions. */
+static void after_fork(bool child) OS_RELEASE(lock)
+{
+    if (child)
+        entries = NULL;
+    os_mutex_unlock(&lock);
+}
+
+/* A peer may have chosen the text: it is made fit to print once, for all readers. */
+static struct entry *new_entry(const char *who)
+{
+    char text[SPD_LOG_LINE_MAX];
+    struct entry *entry;
+
+    spd_log_escape(who, text, sizeof text);
+    entry = malloc(sizeof *entry + strlen(text) + 1);
+    if (entry)
+        strcpy(entry->who, text);
+    return entry;
+}
+
+void spd_sessions_add(const void *key, const char *uri, const char *what, const char *who)
+{
+    static bool watching OS_GUARDED_BY(lock);
+    struct entry *entry = new_entry(who);
+
+    if (!entry)
+        return;
+    entry->key = key;
+    entry->uri = uri;
+    entry->what = what;
+    entry->began = os_now_ns();
+    os_mutex_lock(&lock);
+    if (!watching)
+        os_at_fork(before_fork, after_fork);
+    watching = true;
+    entry->next = entries;
+    entries = entry;
+    os_mutex_unlock(&lock);
+}
+
+void spd_sessions_remove(const void *key)
+{
+    struct entry *gone = NULL;
+
+    os_mutex_lock(&lock);
+    for (struct entry **at = &entries; *at; at = &(*at)->next)
+        if ((*at)->key == key) {
+            gone = *at;
+            *at = gone->next;
+            break;
+        }
+    os_mutex_unlock(&lock);
+    free(gone);
+}
+
+uint32_t spd_sessions(spd_session_function function, void *context)
+{
+    uint64_t now = os_now_ns();
+    uint32_t count = 0;
+
+    os_mutex_lock(&lock);
+    for (const struct entry *entry = entries; entry; entry = entry->next, count++) {
+        spd_session session = {
+            .size = sizeof session, .uri = entry->uri, .what = entry->what, .who = entry->who,
+            .seconds = now > entry->began ? (now - entry->began) / 1000000000u : 0,
+        };
+
+        if (function)
+            function(context, &session);
+    }
+    os_mutex_unlock(&lock);
+    return count;
+}
