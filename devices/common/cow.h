@@ -41,10 +41,11 @@ struct cow {
     int lost;                 /* a flush has failed with this, and all later ones do */
 };
 
-/* Opens the file or makes it, and locks it. False: the message says what is wrong and what to do.
+/* Opens the file or makes it, and locks it. The changes of another disk would ruin this one, so the
+ * file keeps the disk's GUID; zeros fit all. False: the message says what is wrong and what to do.
  * cow_close() all the same. */
-bool cow_open(struct cow *cow, const char *path, uint64_t block_count, uint32_t block_length,
-    char message[COW_MESSAGE_MAX]);
+bool cow_open(struct cow *cow, const char *path, const uint8_t guid[16], uint64_t block_count,
+    uint32_t block_length, char message[COW_MESSAGE_MAX]);
 void cow_close(struct cow *cow);
 /* Removes the file, which stays open. */
 void cow_remove(const struct cow *cow);

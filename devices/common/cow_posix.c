@@ -2,6 +2,7 @@
  * Copyright (c) 2026, the WinSpd authors */
 
 #include "cow.h"
+#include "state.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <spd/spd.h>
+
 enum { DATA_ALIGNMENT = 1 << 20, BATCH = 64, STATES = 4 /* in a byte */ };
 
 /* In the byte order of the machine: the file belongs to it. */
@@ -22,8 +25,9 @@ struct cow_header {
     uint64_t block_count;
     uint32_t block_length;
     uint32_t byte_order;
+    uint8_t guid[16];
 };
-static const char magic[8] = "SPDCOW1";
+static const char magic[8] = "SPDCOW2";
 enum { BYTE_ORDER_MARK = 0x01020304 };
 
 __attribute__((format(printf, 2, 3)))
@@ -65,22 +69,34 @@ static int write_at(int fd, const void *buffer, size_t length, uint64_t offset)
 }
 
 /* The header comes last: a file without it was never a disk's. */
-static bool make(struct cow *cow, char message[COW_MESSAGE_MAX])
+static bool make(struct cow *cow, const uint8_t guid[16], char message[COW_MESSAGE_MAX])
 {
     struct cow_header header = { .block_count = cow->block_count,
         .block_length = cow->block_length, .byte_order = BYTE_ORDER_MARK };
     uint64_t end = cow->data + cow->block_count * cow->block_length;
 
     memcpy(header.magic, magic, sizeof magic);
+    memcpy(header.guid, guid, sizeof header.guid);
     if (ftruncate(cow->fd, (off_t)end) == 0 && fsync(cow->fd) == 0 &&
-        write_at(cow->fd, &header, sizeof header, 0) == 0 && fsync(cow->fd) == 0)
+        write_at(cow->fd, &header, sizeof header, 0) == 0 && fsync(cow->fd) == 0 &&
+        state_sync_directory(cow->path) == 0)
         return true;
     return fail(message, "cannot make %s: %s", cow->path, strerror(errno));
 }
 
-static bool check(const struct cow *cow, const struct stat *st, char message[COW_MESSAGE_MAX])
+static bool is_of_another(const uint8_t one[16], const uint8_t other[16])
+{
+    static const uint8_t none[16];
+
+    return memcmp(one, none, sizeof none) != 0 && memcmp(other, none, sizeof none) != 0 &&
+        memcmp(one, other, sizeof none) != 0;
+}
+
+static bool check(const struct cow *cow, const uint8_t guid[16], const struct stat *st,
+    char message[COW_MESSAGE_MAX])
 {
     struct cow_header header;
+    char of_file[37], of_disk[37];
 
     if ((uint64_t)st->st_size < sizeof header ||
         read_at(cow->fd, &header, sizeof header, 0) != 0 ||
@@ -90,6 +106,11 @@ static bool check(const struct cow *cow, const struct stat *st, char message[COW
         return fail(message, "%s has changes of a disk of %" PRIu64 " blocks of %" PRIu32
             " bytes, and this one has %" PRIu64 " of %" PRIu32 ": name another file", cow->path,
             header.block_count, header.block_length, cow->block_count, cow->block_length);
+    spd_guid_format(header.guid, of_file);
+    spd_guid_format(guid, of_disk);
+    if (is_of_another(header.guid, guid))
+        return fail(message, "%s has changes of the disk with --guid %s, and this is another one, "
+            "%s: name another file", cow->path, of_file, of_disk);
     if ((uint64_t)st->st_size < cow->data + cow->block_count * cow->block_length)
         return fail(message, "%s is cut short: its changes are lost", cow->path);
     return true;
@@ -117,8 +138,8 @@ static bool load(struct cow *cow, char message[COW_MESSAGE_MAX])
     return true;
 }
 
-bool cow_open(struct cow *cow, const char *path, uint64_t block_count, uint32_t block_length,
-    char message[COW_MESSAGE_MAX])
+bool cow_open(struct cow *cow, const char *path, const uint8_t guid[16], uint64_t block_count,
+    uint32_t block_length, char message[COW_MESSAGE_MAX])
 {
     uint64_t bytes = (block_count + STATES - 1) / STATES;
     struct stat st;
@@ -143,8 +164,8 @@ bool cow_open(struct cow *cow, const char *path, uint64_t block_count, uint32_t 
     if (flock(cow->fd, LOCK_EX | LOCK_NB) != 0)
         return fail(message, "%s is in use by another program: %s", path, strerror(errno));
     if (st.st_size == 0)
-        return make(cow, message);
-    return check(cow, &st, message) && load(cow, message);
+        return make(cow, guid, message);
+    return check(cow, guid, &st, message) && load(cow, message);
 }
 
 void cow_close(struct cow *cow)

@@ -9,10 +9,11 @@
 #include <errno.h>
 #include <stdio.h>
 
-bool cow_open(struct cow *cow, const char *path, uint64_t block_count, uint32_t block_length,
-    char message[COW_MESSAGE_MAX])
+bool cow_open(struct cow *cow, const char *path, const uint8_t guid[16], uint64_t block_count,
+    uint32_t block_length, char message[COW_MESSAGE_MAX])
 {
     (void)path;
+    (void)guid;
     (void)block_count;
     (void)block_length;
     *cow = (struct cow){ .fd = -1 };

@@ -63,6 +63,7 @@ struct filter_place {
     struct sink *log;
     uint64_t block_count;
     uint32_t block_length;
+    const uint8_t *guid; /* the disk's, of 16 bytes; zeros: it has none of its own */
     bool write_protected;
 };
 

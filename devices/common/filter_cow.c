@@ -154,7 +154,8 @@ static bool place(struct filter *filter, const struct filter_place *place)
             "filter cow: end=commit writes to the disk below: leave --write-allowed 0 out");
         return false;
     }
-    if (cow_open(&cow->cow, cow->path, place->block_count, place->block_length, message))
+    if (cow_open(&cow->cow, cow->path, place->guid, place->block_count, place->block_length,
+            message))
         return true;
     spd_program_error(place->program, "filter cow: %s", message);
     return false;

@@ -119,6 +119,7 @@ static bool place_one(struct filters *filters, struct filter *filter, spd_progra
         .log = log,
         .block_count = disk->params.block_count,
         .block_length = disk->params.block_length,
+        .guid = disk->params.guid,
         .write_protected = disk->params.flags & SPD_WRITE_PROTECTED,
     };
 

@@ -49,6 +49,8 @@ size_t state_format(const struct state *state, char *text);
 int state_read(const char *path, char text[STATE_SIZE_MAX], size_t *length);
 int state_write(const char *path, const char *text, size_t length);
 int state_remove(const char *path);
+/* A file that was made or renamed is durable only when its folder is. */
+int state_sync_directory(const char *path);
 
 /* For a start that fails after it has given up the right to open files. A descriptor of the file;
  * -1: none is needed, or there is none. */

@@ -62,8 +62,7 @@ int state_read(const char *path, char text[STATE_SIZE_MAX], size_t *length)
     return error;
 }
 
-/* A renamed file is durable only when its directory is. */
-static int sync_directory(const char *path)
+int state_sync_directory(const char *path)
 {
     char directory[PATH_MAX];
     const char *slash = strrchr(path, '/');
@@ -117,12 +116,12 @@ int state_write(const char *path, const char *text, size_t length)
         unlink(draft);
         return error;
     }
-    return sync_directory(path);
+    return state_sync_directory(path);
 }
 
 int state_remove(const char *path)
 {
-    return unlink(path) == 0 ? sync_directory(path) : errno;
+    return unlink(path) == 0 ? state_sync_directory(path) : errno;
 }
 
 int state_keep(const char *path)

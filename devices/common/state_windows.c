@@ -99,3 +99,10 @@ int state_put_back(int kept, const char *path, const char *text, size_t length)
     (void)kept;
     return length ? state_write(path, text, length) : state_remove(path);
 }
+
+/* NTFS has its folders in a journal. */
+int state_sync_directory(const char *path)
+{
+    (void)path;
+    return 0;
+}

@@ -128,6 +128,24 @@ def changes_go_to_their_file():
         qemu_io(server.url, *changed, "read -P 6 7M 512")
 
 
+def changes_of_another_disk_are_refused():
+    for name, byte in (("mine.img", 1), ("other.img", 2)):
+        with rawdisk(name, "--size", "4M") as server:
+            qemu_io(server.url, f"write -P {byte} 0 4M", "flush")
+    with rawdisk("mine.img", *cow("mine.cow")) as server:
+        qemu_io(server.url, "write -P 9 1M 64k", "flush")
+    for end in ("keep", "commit"):
+        _, said = run("rawdisk", "-f", path("other.img"), *cow("mine.cow", end), "-p", ANY,
+                      status=1)
+        check("has changes of the disk with --guid" in said and "name another file" in said, said)
+    qemu_io(path("other.img"), "read -P 2 0 4M")
+    for suffix in ("", ".spdstate"):  # the disk takes its identity along
+        os.rename(path("mine.img" + suffix), path("moved.img" + suffix))
+    with rawdisk("moved.img", *cow("mine.cow", "commit")) as server:
+        qemu_io(server.url, "read -P 9 1M 64k")
+    qemu_io(path("moved.img"), "read -P 9 1M 64k", "read -P 1 0 1M")
+
+
 def and_die(server, *commands):
     """The server gets these commands and is killed."""
     try:
@@ -179,4 +197,5 @@ TESTS = [bad_blocks_fail_and_their_neighbours_do_not, a_filter_is_behind_each_do
          many_at_once_pass_all_filters, the_end_does_not_wait_for_what_is_held, readonly_is_told,
          the_start_line_makes_the_same_filters_again, a_log_is_at_its_place,
          a_wrong_filter_ends_with_87, changes_go_to_their_file,
-         flushed_changes_outlive_the_program, files_that_do_not_fit_are_refused]
+         flushed_changes_outlive_the_program, changes_of_another_disk_are_refused,
+         files_that_do_not_fit_are_refused]
