@@ -3,8 +3,8 @@
 
 /*
  * The control socket of a program, at which spdctl(1) asks what its disks do. A client sends a
- * line, a row of the table in control_answers.c. It gets the answer, and the connection ends. The
- * line "GET /metrics HTTP/1.1" gets the metrics as an answer of HTTP.
+ * line, a row of the table in control_answers_posix.c. It gets the answer, and the connection
+ * ends. The line "GET /metrics HTTP/1.1" gets the metrics as an answer of HTTP.
  *
  * The socket is in a folder that only its user may enter: $SPD_RUNTIME_DIR if it is set, /run/spd
  * for root, else $XDG_RUNTIME_DIR/spd. It is named after the program and the process. A program
@@ -31,7 +31,7 @@ void control_start(struct control_disks *disks);
 /* Removes the socket. No client is served any more. Also without an open, and without a start. */
 void control_close(void);
 
-/* control_answers.c. */
+/* control_answers_posix.c. */
 enum { CONTROL_LINE_MAX = 256 };
 
 /* Writes the answer to a line, without its end. */

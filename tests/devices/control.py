@@ -110,8 +110,8 @@ def metrics_are_for_prometheus():
 def connect(folder):
     file, = os.listdir(folder)
     stream = socket.socket(socket.AF_UNIX)
+    stream.connect(os.path.join(folder, file))  # it waits for room in the backlog
     stream.settimeout(60)
-    stream.connect(os.path.join(folder, file))
     return stream
 
 

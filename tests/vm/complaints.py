@@ -13,6 +13,8 @@ HARMLESS = [
     r"Power-on or device reset occurred",
     r"Mode Sense:",
 ]
+# The kernel's target looks for all its back ends, and a guest has one.
+BACK_ENDS = [r"Unable to load target_core_\w+"]
 # The log has a line for each read that needed recovery.
 RECOVERED = [r"Sense Key : Recovered Error", r"Add\. Sense: Recovered data with retries"]
 # A server that dies or refuses a login costs the connection, and nothing else.

@@ -20,10 +20,13 @@ class ServerError(Exception):
 
 class Server:
     """A program that serves a disk by a URI that follows `command`: over iSCSI at 127.0.0.1, if the
-    case has no other `uri`. `end_fd` becomes readable when it ends."""
+    case has no other `uri`; and by `more` URIs. `uris` has them as they are served. `end_fd`
+    becomes readable when it ends."""
 
-    def __init__(self, command, log, env=None, uri=None):
+    def __init__(self, command, log, env=None, uri=None, more=()):
         self._uri = uri
+        self._more = more
+        self.uris = []
         self._command = command
         self._env = env
         self._name = os.path.basename(command[0])
@@ -47,23 +50,28 @@ class Server:
         `query` holds parameters of the URI, with the question mark."""
         uri = self._uri or f"iscsi://127.0.0.1:{self.port}/{IQN}"
         command = [*self._command, uri + self.query]
+        for other in self._more:
+            command += ["-p", other]
         if not os.access(command[0], os.X_OK):
             raise ServerError(f"there is no program {command[0]}: build it, or set BIN")
         self._process = subprocess.Popen(under_us(command), stdin=subprocess.DEVNULL, env=self._env,
                                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.end_fd = os.pidfd_open(self._process.pid)
-        said = []
+        said, self.uris, ports = [], [], []
         with open(self._log_path, "ab") as log:
             for line in self._process.stdout:
                 log.write(line)
                 said.append(line.decode(errors="replace"))
-                found = re.search(r"^serving \S+?(?:://127\.0\.0\.1:(\d+)/\S*)?$", said[-1])
+                found = re.search(r"^serving (\S+?(?:://127\.0\.0\.1:(\d+)/\S*)?)$", said[-1])
                 if found:
+                    self.uris.append(found[1])
+                    ports.append(int(found[2] or 0))
+                if len(self.uris) > len(self._more):
                     break
             else:
                 self._process.wait()
                 raise ServerError(f"{self.obituary()}; it said:\n  " + "  ".join(said))
-        self.port = int(found[1] or 0)
+        self.port = ports[0]
         self._drain = threading.Thread(target=self._copy_output, daemon=True)
         self._drain.start()
 
@@ -107,12 +115,12 @@ class Server:
 class Rawdisk(Server):
     """`rawdisk` with this image, which farmedium.so of the device tests can take out of reach."""
 
-    def __init__(self, programs, image, blocks, log):
+    def __init__(self, programs, image, blocks, log, more=()):
         self._down = f"{image}.down"
         preload = os.path.join(os.environ["BUILD"], "tests/devices/farmedium.so")
         super().__init__([os.path.join(programs, "rawdisk"), "-f", image, "-c", str(blocks), "-p"],
                          log, dict(os.environ, FARMEDIUM_FILE=image, FARMEDIUM_DOWN=self._down,
-                                   LD_PRELOAD=preload))
+                                   LD_PRELOAD=preload), more=more)
 
     def cut(self):
         """From now on its image is out of reach: ETIMEDOUT."""

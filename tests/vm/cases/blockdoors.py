@@ -2,10 +2,8 @@
 # Copyright (c) 2026, the WinSpd authors
 """The doors to block devices of the same system, whose servers run inside the guest."""
 
-from complaints import HARMLESS
+from complaints import BACK_ENDS, HARMLESS
 
-# The kernel's target looks for back ends that the guest does not have.
-BACK_ENDS = [r"Unable to load target_core_\w+"]
 DOORS = {"ublk": ["ublk_drv"], "tcmu": ["target_core_user", "tcm_loop"]}
 
 
