@@ -404,6 +404,22 @@ static void json_resize(const struct control_disks *disks, FILE *out)
     fprintf(out, "{\"asked\": %s}\n", measure_ask() ? "true" : "false");
 }
 
+/* The program ends as by SIGTERM: the answer comes first, since its thread serves the clients until
+ * the units have stopped. */
+static void answer_eject(const struct control_disks *disks, FILE *out)
+{
+    for (uint32_t i = 0; i < disks->count; i++)
+        spd_unit_shutdown(disks->disks[i].unit);
+    fputs("the program ends its disks\n", out);
+}
+
+static void json_eject(const struct control_disks *disks, FILE *out)
+{
+    for (uint32_t i = 0; i < disks->count; i++)
+        spd_unit_shutdown(disks->disks[i].unit);
+    fputs("{\"asked\": true}\n", out);
+}
+
 static void list_log(const struct control_disks *disks, FILE *out)
 {
     (void)disks;
@@ -437,11 +453,16 @@ static const struct {
     void (*text)(const struct control_disks *disks, FILE *out);
     void (*json)(const struct control_disks *disks, FILE *out); /* after "json "; NULL: none */
     const char *help;
+    /* NULL: the line is all. Else more words are a change; false: it has answered with an error. */
+    bool (*change)(const struct control_disks *disks, const char *words, FILE *out);
 } answers[] = {
     { "list", list_disks, json_disks, "the disks and their figures" },
     { "sessions", list_sessions, json_sessions, "who uses the disks" },
     { "log", list_log, json_log, "the last lines of the log" },
     { "resize", answer_resize, json_resize, "make grown images visible" },
+    { "filter", control_list_filters, control_json_filters,
+        "the filters; NUMBER KEY=VALUE,... after it changes one", control_change_filter },
+    { "eject", answer_eject, json_eject, "end all disks in order, and then the program" },
     { "counters", list_counters, NULL,
         "lines of process, disk, operation, count, bytes, errors, nanoseconds, URI" },
     { "metrics", list_metrics, NULL, "the figures for Prometheus" },
@@ -460,6 +481,14 @@ static void answer_help(const struct control_disks *disks, FILE *out)
             answers[i].json ? "; as JSON after \"json \"" : "");
 }
 
+static bool is_line(int row, const char *line)
+{
+    size_t length = strlen(answers[row].line);
+
+    return strncmp(line, answers[row].line, length) == 0 &&
+        (!line[length] || (answers[row].change && line[length] == ' '));
+}
+
 void control_answer(const struct control_disks *disks, const char *line, FILE *out)
 {
     static const char prefix[] = "json ";
@@ -470,8 +499,11 @@ void control_answer(const struct control_disks *disks, const char *line, FILE *o
         void (*answer)(const struct control_disks *, FILE *) =
             json ? answers[i].json : answers[i].text;
 
-        if (answer && strcmp(answers[i].line, name) == 0) {
-            answer(disks, out);
+        if (answer && is_line(i, name)) {
+            const char *words = name + strlen(answers[i].line);
+
+            if (!*words || answers[i].change(disks, words + 1, out))
+                answer(disks, out);
             return;
         }
     }

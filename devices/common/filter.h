@@ -55,6 +55,7 @@ struct filter_option {
     const char *initial;      /* the default, as people would type it; NULL: zeros */
     size_t offset;            /* where the filter has the value */
     bool required;
+    bool live; /* an _Atomic, which may get another value at any time: read it once */
 };
 
 /* The surroundings of a filter, for place(). */
@@ -72,6 +73,7 @@ struct filter {
     spd_ops ops;
     spd_device below;
     const struct filter_type *type;
+    char *text; /* what the user has asked for, with all changes; filters.c has it */
 };
 
 struct filter_type {
@@ -89,6 +91,8 @@ struct filter_type {
     bool (*place)(struct filter *filter, const struct filter_place *place);
     /* Before the unit starts; false: there is no memory, or no thread. close() all the same. */
     bool (*open)(struct filter *filter);
+    /* The live values are others, and what depends on them begins anew. */
+    void (*changed)(struct filter *filter);
     /* served: the unit has come to an orderly end. False: a message says what went wrong. */
     bool (*close)(struct filter *filter, bool served);
 };

@@ -11,9 +11,8 @@ static const char *const distributions[] = { "fixed", "uniform", "normal", "expo
 
 struct delay {
     struct filter filter;
-    uint32_t operations;
-    uint32_t distribution;
-    uint64_t time, spread;
+    _Atomic uint32_t operations, distribution;
+    _Atomic uint64_t time, spread;
     union {
         uint64_t seed;
         _Atomic uint64_t random;
@@ -24,13 +23,14 @@ struct delay {
 #define AT(member) .offset = offsetof(struct delay, member)
 
 static const struct filter_option options[] = {
-    { "time", "the mean of the delay", FILTER_TIME, .required = true, AT(time) },
+    { "time", "the mean of the delay", FILTER_TIME, .required = true, .live = true,
+        AT(time) },
     { "on", "the operations", FILTER_OPERATIONS, .initial = "read+write+flush+unmap+zero",
-        AT(operations) },
+        .live = true, AT(operations) },
     { "distribution", "fixed, uniform, normal or exponential", FILTER_WORD, .words = distributions,
-        .initial = "fixed", AT(distribution) },
+        .initial = "fixed", .live = true, AT(distribution) },
     { "spread", "uniform: more or less by at most this; normal: sigma",
-        FILTER_TIME, .initial = "0ns", AT(spread) },
+        FILTER_TIME, .initial = "0ns", .live = true, AT(spread) },
     { "seed", "another series of random times", FILTER_NUMBER, .max = UINT64_MAX, .initial = "1",
         AT(seed) },
 };
@@ -71,8 +71,9 @@ static double exponential(struct delay *delay)
 static uint64_t draw(struct delay *delay)
 {
     double time = (double)delay->time, spread = (double)delay->spread;
+    uint32_t distribution = delay->distribution;
 
-    switch (delay->distribution) {
+    switch (distribution) {
     case UNIFORM: time += spread * (2 * unit_random(delay) - 1); break;
     case NORMAL: time += spread * normal(delay); break;
     case EXPONENTIAL: time *= exponential(delay); break;

@@ -13,33 +13,33 @@ static const char *const kinds[] = { "medium", "recovered", "hardware", "busy", 
 
 struct error {
     struct filter filter;
-    uint32_t kind;
-    uint32_t operations;
+    _Atomic uint32_t kind;
+    _Atomic uint32_t operations; /* 0: those of the kind */
     struct filter_lbas lbas;
-    uint64_t rate;
-    uint64_t skip; /* both count down */
-    uint64_t count;
+    _Atomic uint64_t rate, skip, count;
     union {
         uint64_t seed;
         _Atomic uint64_t random;
     };
-    struct later later; /* its lock guards skip and count, too */
+    struct later later;
+    uint64_t met; /* the operations that skip and count are for; later.monitor guards it */
 };
 
 #define AT(member) .offset = offsetof(struct error, member)
 
 static const struct filter_option options[] = {
     { "kind", "medium, recovered, hardware, busy, hang or lost", FILTER_WORD, .words = kinds,
-        .initial = "medium", AT(kind) },
+        .initial = "medium", .live = true, AT(kind) },
     { "on", "the operations (read+write; of a lost one: flush)", FILTER_OPERATIONS,
-        AT(operations) },
+        .live = true, AT(operations) },
     { "lba", "operations with one of these blocks: 5, 5-9, 5-", FILTER_LBAS, .initial = "0-",
         AT(lbas) },
-    { "rate", "so many of these, in percent", FILTER_PERCENT, .initial = "100", AT(rate) },
+    { "rate", "so many of these, in percent", FILTER_PERCENT, .initial = "100", .live = true,
+        AT(rate) },
     { "skip", "the first so many of these are spared", FILTER_NUMBER, .max = UINT64_MAX,
-        .initial = "0", AT(skip) },
+        .initial = "0", .live = true, AT(skip) },
     { "count", "no more than so many; 0: all", FILTER_NUMBER, .max = UINT64_MAX, .initial = "0",
-        AT(count) },
+        .live = true, AT(count) },
     { "seed", "another series of random choices", FILTER_NUMBER, .max = UINT64_MAX, .initial = "1",
         AT(seed) },
 };
@@ -68,33 +68,43 @@ static bool concerns(const struct error *error, const spd_request *request, uint
     return false;
 }
 
-/* UINT64_MAX is a count without an end: it counts down for longer than any disk lives. The last
- * flush is no part of a test. */
+/* The last flush is no part of a test. */
 static bool is_its_turn(struct error *error)
 {
+    uint64_t skip = error->skip, count = error->count;
     bool turn;
 
     monitor_lock(error->later.monitor);
-    turn = !error->later.stopped && !error->skip && error->count;
-    if (error->skip)
-        error->skip--;
-    else if (error->count)
-        error->count--;
+    turn = !error->later.stopped && error->met >= skip && (!count || error->met - skip < count);
+    error->met++;
     monitor_unlock(error->later.monitor);
     return turn;
 }
 
-static bool chooses(struct error *error, const spd_request *request, uint64_t *bad)
+enum { LOSABLE = 1u << SPD_WRITE | 1u << SPD_FLUSH | 1u << SPD_UNMAP | 1u << SPD_WRITE_ZEROES };
+
+/* While values change, the operations may still be those of another kind. A read must never be
+ * lost: its buffer would go to the initiator. */
+static uint32_t operations_of(const struct error *error, uint32_t kind)
 {
-    return filter_has(error->operations, request) && concerns(error, request, bad) &&
+    uint32_t operations = error->operations;
+
+    if (!operations)
+        operations = kind == LOST ? 1u << SPD_FLUSH : 1u << SPD_READ | 1u << SPD_WRITE;
+    return kind == LOST ? operations & LOSABLE : operations;
+}
+
+static bool chooses(struct error *error, uint32_t kind, const spd_request *request, uint64_t *bad)
+{
+    return filter_has(operations_of(error, kind), request) && concerns(error, request, bad) &&
         filter_chance(&error->random, error->rate) && is_its_turn(error);
 }
 
-static spd_status status_of(const struct error *error, const spd_request *request, uint64_t bad)
+static spd_status status_of(uint32_t kind, const spd_request *request, uint64_t bad)
 {
     spd_status status = { 0 };
 
-    switch (error->kind) {
+    switch (kind) {
     case MEDIUM:
         if (spd_request_operation(request) == SPD_READ)
             spd_status_set(
@@ -121,18 +131,19 @@ static void submit(spd_device *device, spd_request *request)
 {
     struct error *error = device->context;
     uint64_t bad = 0;
-    bool chosen = chooses(error, request, &bad);
+    uint32_t kind = error->kind;
+    bool chosen = chooses(error, kind, request, &bad);
     spd_status status;
 
     spd_request_set_context(request, NULL);
-    if (!chosen || error->kind == RECOVERED) {
+    if (!chosen || kind == RECOVERED) {
         /* The LBA is not kept: `returned` finds it again. */
         spd_request_set_context(request, chosen ? error : NULL);
         spd_request_pass(request, &error->filter.below);
         return;
     }
-    status = status_of(error, request, bad);
-    if (error->kind == HANG)
+    status = status_of(kind, request, bad);
+    if (kind == HANG)
         later_add(&error->later, request, &status, LATER_NEVER);
     else
         spd_request_complete(request, &status);
@@ -149,7 +160,7 @@ static void returned(spd_device *device, spd_request *request, const spd_status 
         return;
     }
     concerns(error, request, &bad);
-    recovered = status_of(error, request, bad);
+    recovered = status_of(RECOVERED, request, bad);
     spd_request_complete(request, &recovered);
 }
 
@@ -166,8 +177,6 @@ static void stop(spd_device *device)
     spd_device_stop(&error->filter.below);
 }
 
-enum { LOSABLE = 1u << SPD_WRITE | 1u << SPD_FLUSH | 1u << SPD_UNMAP | 1u << SPD_WRITE_ZEROES };
-
 static bool check(const struct filter *filter, char message[FILTER_MESSAGE_MAX])
 {
     const struct error *error = (const struct error *)filter;
@@ -179,17 +188,13 @@ static bool check(const struct filter *filter, char message[FILTER_MESSAGE_MAX])
     return false;
 }
 
-static bool place(struct filter *filter, const struct filter_place *place)
+static void changed(struct filter *filter)
 {
     struct error *error = (struct error *)filter;
 
-    (void)place;
-    if (!error->operations)
-        error->operations =
-            error->kind == LOST ? 1u << SPD_FLUSH : 1u << SPD_READ | 1u << SPD_WRITE;
-    if (!error->count)
-        error->count = UINT64_MAX;
-    return true;
+    monitor_lock(error->later.monitor);
+    error->met = 0;
+    monitor_unlock(error->later.monitor);
 }
 
 static bool open_error(struct filter *filter)
@@ -213,7 +218,7 @@ const struct filter_type filter_error = {
     .ops = { FILTER_OPS, .submit = submit, .returned = returned, .abort = abort_one, .stop = stop,
         .request_size = sizeof(struct later_entry) },
     .check = check,
-    .place = place,
     .open = open_error,
+    .changed = changed,
     .close = close_error,
 };

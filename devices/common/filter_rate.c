@@ -11,8 +11,8 @@ enum { SECOND = 1000000000 };
 
 struct rate {
     struct filter filter;
-    uint32_t operations;
-    uint64_t iops, bytes, burst;
+    _Atomic uint32_t operations;
+    _Atomic uint64_t iops, bytes, burst;
     uint64_t block_length;
     struct later later;
     uint64_t paid; /* until when the operations have used the rate; later.monitor guards it */
@@ -22,19 +22,21 @@ struct rate {
 
 static const struct filter_option options[] = {
     { "iops", "operations a second; 0: no limit", FILTER_NUMBER, .max = SECOND, .initial = "0",
-        AT(iops) },
-    { "bytes", "bytes a second: 50M; 0: no limit", FILTER_SIZE, .initial = "0", AT(bytes) },
+        .live = true, AT(iops) },
+    { "bytes", "bytes a second: 50M; 0: no limit", FILTER_SIZE, .initial = "0", .live = true,
+        AT(bytes) },
     { "burst", "what was not used for so long may be used at once", FILTER_TIME,
-        .initial = "100ms", AT(burst) },
-    { "on", "the operations", FILTER_OPERATIONS, .initial = "read+write", AT(operations) },
+        .initial = "100ms", .live = true, AT(burst) },
+    { "on", "the operations", FILTER_OPERATIONS, .initial = "read+write", .live = true,
+        AT(operations) },
 };
 
 /* The time that the operation has of each limit; both limits hold. */
 static uint64_t cost(const struct rate *rate, const spd_request *request)
 {
-    uint64_t time = rate->iops ? SECOND / rate->iops : 0;
+    uint64_t iops = rate->iops, limit = rate->bytes, time = iops ? SECOND / iops : 0;
     double bytes = (double)spd_request_blocks(request) * (double)rate->block_length;
-    double of_bytes = rate->bytes ? bytes * SECOND / (double)rate->bytes : 0;
+    double of_bytes = limit ? bytes * SECOND / (double)limit : 0;
 
     return of_bytes > (double)time ? (uint64_t)of_bytes : time;
 }
@@ -42,13 +44,13 @@ static uint64_t cost(const struct rate *rate, const spd_request *request)
 /* The time at which the operation is due. */
 static uint64_t pay(struct rate *rate, const spd_request *request)
 {
-    uint64_t now = monitor_now(), due;
+    uint64_t now = monitor_now(), burst = rate->burst, due;
 
     monitor_lock(rate->later.monitor);
     if (rate->paid < now)
         rate->paid = now;
     rate->paid += cost(rate, request);
-    due = rate->paid - rate->burst;
+    due = rate->paid > burst ? rate->paid - burst : 0; /* the clock may have begun just now */
     monitor_unlock(rate->later.monitor);
     return due;
 }
@@ -98,6 +100,16 @@ static bool place(struct filter *filter, const struct filter_place *place)
     return true;
 }
 
+/* Operations do not wait for what others have used of the former limit. */
+static void changed(struct filter *filter)
+{
+    struct rate *rate = (struct rate *)filter;
+
+    monitor_lock(rate->later.monitor);
+    rate->paid = 0;
+    monitor_unlock(rate->later.monitor);
+}
+
 static bool open_rate(struct filter *filter)
 {
     return later_open(&((struct rate *)filter)->later);
@@ -121,5 +133,6 @@ const struct filter_type filter_rate = {
     .check = check,
     .place = place,
     .open = open_rate,
+    .changed = changed,
     .close = close_rate,
 };

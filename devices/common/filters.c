@@ -6,12 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-union filter_state {
-    struct filter filter;
-    max_align_t aligned;
-    char bytes[FILTER_STATE_MAX];
-};
-
 static bool check_place(const spd_program_options *options, uint32_t index,
     const struct filter_type *type)
 {
@@ -154,6 +148,9 @@ bool filters_place(struct filters *filters, spd_program_disk *disk, struct sink 
         if (!filter_parse(options->filters[i], &state->filter, message))
             abort(); /* it was good before */
         filters->filters[filters->count++] = &state->filter;
+        state->filter.text = strdup(options->filters[i]);
+        if (!state->filter.text)
+            return no_memory(options->program);
         if (!place_one(filters, &state->filter, disk, log))
             return false;
     }
@@ -184,6 +181,7 @@ bool filters_close(struct filters *filters, bool served)
 
         if (filter->type->close && filter->ops.size && !filter->type->close(filter, served))
             good = false;
+        free(filter->text);
         free(filter);
     }
     free(filters->workers);

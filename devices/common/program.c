@@ -388,7 +388,7 @@ static void measure_all(void *context)
 static int serve(
     spd_program_disk *disks, uint32_t count, struct exec *exec, struct filters *filters)
 {
-    struct control_disks served = { disks, count };
+    struct control_disks served = { disks, count, filters };
     int status = watch_signals(disks, count), command;
     int error;
 

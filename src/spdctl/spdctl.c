@@ -16,13 +16,14 @@
 
 #include <spd/spd.h>
 
-enum { EXIT_USAGE = 87 /* as our other programs */ };
+enum { EXIT_USAGE = 87 /* as our other programs */, LINE_LENGTH_MAX = 254 /* without its end */ };
 
 struct options {
     bool json;
     double interval; /* seconds */
     uint64_t rounds;
     const char *wanted; /* NULL: all programs */
+    char *const *words; /* what the program gets after the command, up to NULL */
 };
 
 /* A command: a line that programs get. */
@@ -30,12 +31,16 @@ static const struct command {
     const char *name, *help;
     bool json; /* also as JSON */
     bool one;  /* with several programs the user has to name one */
+    bool words; /* two more words may follow the program: the command is for one, then */
 } commands[] = {
     { "list", "the disks, their doors and figures; the default", .json = true },
     { "sessions", "who uses the disks, and for how long", .json = true },
     { "top", "rates of all operations, again and again" },
     { "log", "the last 200 lines that a program has logged", .json = true },
     { "resize", "make a grown image visible to its initiators", .json = true, .one = true },
+    { "filter", "the filters; with NUMBER KEY=VALUE,... a change of one", .json = true,
+        .words = true },
+    { "eject", "end all disks of a program, and the program", .json = true, .one = true },
     { "metrics", "the figures in the text format of Prometheus", .one = true },
 };
 
@@ -43,7 +48,7 @@ enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
 static void usage(FILE *out)
 {
-    fputs("usage: spdctl [OPTION]... [COMMAND [PROGRAM]]\n\n"
+    fputs("usage: spdctl [OPTION]... [COMMAND [PROGRAM [WORD]...]]\n\n"
           "Shows what the disks of this host do, and gives orders to their programs.\n\n"
           "PROGRAM is a name (rawdisk), a process number, or the path of a control socket;\n"
           "without it the command is for all programs of this user.\n\n"
@@ -82,9 +87,28 @@ static int too_many(const struct command *command, const struct programs *progra
     return EXIT_USAGE;
 }
 
+static int refuse(const char *what, const char *text)
+{
+    fprintf(stderr, "spdctl: %s%s; see spdctl --help\n", what, text);
+    return EXIT_USAGE;
+}
+
+/* False: it does not fit into what programs take. */
+static bool make_line(
+    char line[LINE_LENGTH_MAX + 1], const struct command *command, const struct options *options)
+{
+    const char *number = options->words[0], *pairs = number ? options->words[1] : NULL;
+    int length = snprintf(line, LINE_LENGTH_MAX + 1, "%s%s%s%s%s%s", options->json ? "json " : "",
+        command->name, number ? " " : "", number ? number : "", pairs ? " " : "",
+        pairs ? pairs : "");
+
+    return length <= LINE_LENGTH_MAX;
+}
+
 /* Prints whole answers only, so that JSON stays JSON. */
 static int ask_one(const char *path, const char *line, const char *before)
 {
+    static const char refusal[] = "error: ";
     char *answer = NULL;
     size_t length;
     FILE *out = open_memstream(&answer, &length);
@@ -92,12 +116,17 @@ static int ask_one(const char *path, const char *line, const char *before)
 
     if (out && fclose(out) != 0)
         error = errno;
-    if (!error) {
+    if (error) {
+        fail(path, error);
+    } else if (strncmp(answer, refusal, strlen(refusal)) == 0) {
+        fprintf(stderr, "spdctl: %s: %s", strrchr(path, '/') + 1, answer + strlen(refusal));
+        error = EPERM;
+    } else {
         fputs(before, stdout);
         fwrite(answer, 1, length, stdout);
     }
     free(answer);
-    return error ? fail(path, error) : EXIT_SUCCESS;
+    return error ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 static int ask_all(
@@ -105,9 +134,10 @@ static int ask_all(
 {
     const char *before = "", *between = options->json ? "," : "\n";
     int status = EXIT_SUCCESS;
-    char line[64];
+    char line[LINE_LENGTH_MAX + 1];
 
-    snprintf(line, sizeof line, "%s%s", options->json ? "json " : "", command->name);
+    if (!make_line(line, command, options))
+        return refuse("too long: ", options->words[1]);
     fputs(options->json ? "[" : "", stdout);
     for (size_t i = 0; i < programs->count; i++)
         if (ask_one(programs->paths[i], line, before) == EXIT_SUCCESS)
@@ -127,15 +157,9 @@ static int run(const struct command *command, const struct options *options)
     programs_find(&programs, options->wanted);
     if (!programs.count)
         return none_found(options);
-    if (command->one && programs.count > 1)
+    if ((command->one || *options->words) && programs.count > 1)
         return too_many(command, &programs);
     return ask_all(command, options, &programs);
-}
-
-static int refuse(const char *what, const char *text)
-{
-    fprintf(stderr, "spdctl: %s%s; see spdctl --help\n", what, text);
-    return EXIT_USAGE;
 }
 
 static bool read_number(const char *text, double least, double most, double *number)
@@ -185,14 +209,17 @@ int main(int argc, char **argv)
 
     if (status >= 0)
         return status;
-    if (argc - optind > 2)
-        return refuse("too many words from ", argv[optind + 2]);
     options.wanted = optind + 1 < argc ? argv[optind + 1] : NULL;
+    options.words = argv + (optind + 2 < argc ? optind + 2 : argc);
     for (const struct command *command = commands; command < commands + COMMANDS; command++) {
         if (strcmp(command->name, name) != 0)
             continue;
         if (options.json && !command->json)
             return refuse("there is no JSON of ", name);
+        if (argc - optind > (command->words ? 4 : 2))
+            return refuse("too many words from ", argv[optind + (command->words ? 4 : 2)]);
+        if (argc - optind == 3)
+            return refuse("KEY=VALUE is missing after ", argv[optind + 2]);
         return run(command, &options);
     }
     return refuse("there is no command ", name);

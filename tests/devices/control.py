@@ -11,7 +11,7 @@ import subprocess
 from contextlib import contextmanager, suppress
 
 from grow import Initiator
-from program import ANY, IQN, Server, check, memdisk, path, qemu_io, rawdisk, run
+from program import ANY, IQN, TIMEOUT, Server, check, client, memdisk, path, qemu_io, rawdisk, run
 
 MIB = 1 << 20
 SAMPLE = re.compile(r'(winspd_[a-z_]+)\{unit="([^"]+)"(?:,operation="([a-z]+)")?'
@@ -182,12 +182,59 @@ def several_programs_are_asked():
         check("disk" in spdctl("top", "--count", "1", "--interval", "0.1"), "top")
 
 
+def filters_change_while_they_serve():
+    with runtime("filters"), memdisk("--size", "4M", "--filter", "error:lba=0-7,rate=0",
+                                     "--filter", "readonly") as server:
+        check(spdctl("filter") == "1  error:lba=0-7,rate=0\n2  readonly\n", "the filters")
+        read = "qemu-io", "-r", "-f", "raw", "-c", "read 0 4k", server.url
+        client(*read)
+        check(json.loads(spdctl("--json", "filter", "memdisk", "1", "rate=100,kind=hardware")) ==
+              [["error:lba=0-7,rate=100,kind=hardware", "readonly"]], "the change as JSON")
+        said = client(*read, status=None)
+        check("Input/output error" in said, said)
+        check("filter 1 is now error:lba=0-7,rate=100,kind=hardware" in spdctl("log"), "the log")
+        spdctl("filter", str(server.process.pid), "1", "rate=0")
+        client(*read)
+        for number, pairs, text in (("1", "lba=5", "lba= cannot change"),
+                                    ("3", "on=read", "1 to 2"), ("2", "on=read", "it has none"),
+                                    ("8", "on=read", "1 to 7"), ("0", "on=read", "1 to 7"),
+                                    ("x", "on=read", "1 to 7"),
+                                    ("1", "rate=101", "0 to 100")):
+            for json_too in ([], ["--json"]):
+                _, errors = run("spdctl", *json_too, "filter", "memdisk", number, pairs, status=1)
+                check(f"memdisk-{server.process.pid}: " in errors and text in errors, errors)
+        _, errors = run("spdctl", "filter", "memdisk", "1", "x" * 256, status=87)
+        check("too long" in errors, errors)
+        with memdisk("--size", "4M"):
+            _, errors = run("spdctl", "filter", "memdisk", "1", "rate=1", status=87)
+            check("name one of these" in errors, errors)
+
+
+def an_ejected_program_ends_in_order():
+    with runtime("eject") as folder:
+        for words in ([], ["--json"]):
+            server = memdisk("--size", "4M", "--stats")
+            try:
+                qemu_io(server.url, "write 0 64k")
+                said = spdctl(*words, "eject", "memdisk")
+                check(said in ("the program ends its disks\n", '[{"asked": true}\n]\n'), said)
+                server.said += server.process.communicate(timeout=TIMEOUT)[0].decode()
+                check(server.process.returncode == 0, f"status {server.process.returncode}")
+                check("SCSI commands" in server.said, server.said)
+            finally:
+                server.end()
+                server.log.close()
+            check(not os.listdir(folder), "a socket is left")
+
+
 def wrong_words_are_explained():
     with runtime("none"):
         for words, status, text in ((["nonsense"], 87, "no command nonsense"),
                                     (["--json", "top"], 87, "no JSON of top"),
                                     (["--interval", "0", "top"], 87, "0.1 to 3600"),
                                     (["list", "a", "b"], 87, "too many"),
+                                    (["filter", "a", "1"], 87, "is missing"),
+                                    (["filter", "a", "1", "b", "c"], 87, "too many"),
                                     (["list", "nobody"], 1, "no program nobody")):
             _, errors = run("spdctl", *words, status=status)
             check(text in errors, errors)
@@ -203,5 +250,7 @@ TESTS = [
     a_dead_program_leaves_nothing_for_long,
     a_disk_needs_no_socket,
     several_programs_are_asked,
+    filters_change_while_they_serve,
+    an_ejected_program_ends_in_order,
     wrong_words_are_explained,
 ]

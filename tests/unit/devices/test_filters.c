@@ -331,6 +331,135 @@ static void a_seed_makes_the_same_failures_again(void **state)
     assert_in_range(count, 15, 45); /* the same in every run */
 }
 
+static void change(uint32_t index, const char *pairs)
+{
+    char message[FILTER_MESSAGE_MAX] = "";
+
+    if (!filters_change(&filters, index, pairs, message))
+        fail_msg("%s: %s", pairs, message);
+}
+
+static void a_change_holds_for_the_next_operation(void **state)
+{
+    struct loop_door *door = serve(&test_simple_ops,
+        (const char *const[]){ "delay:time=0ns", "error:lba=0-7,rate=0", NULL });
+
+    (void)state;
+    assert_int_equal(read_at(door, 0, 1), 0);
+    change(1, "rate=100");
+    assert_int_equal(read_at(door, 0, 1), 0x031100);
+    assert_int_equal(read_at(door, 8, 1), 0); /* a key that was not changed */
+    change(1, "kind=hardware,skip=1,count=1");
+    assert_int_equal(read_at(door, 0, 1), 0);
+    assert_int_equal(read_at(door, 0, 1), 0x044400);
+    assert_int_equal(read_at(door, 0, 1), 0);
+    change(1, "skip=0");
+    assert_int_equal(read_at(door, 0, 1), 0x044400); /* a change counts anew */
+    change(1, "kind=lost");
+    assert_int_equal(read_at(door, 0, 1), 0);
+    assert_int_equal(flush(door), 0);
+    assert_int_equal(device.calls[SPD_FLUSH], 0);
+    assert_string_equal(filters_text(&filters, 0), "delay:time=0ns");
+    assert_string_equal(
+        filters_text(&filters, 1), "error:lba=0-7,rate=100,count=1,skip=0,kind=lost");
+    assert_null(filters_text(&filters, 2));
+}
+
+/* An answer that the former rate had delayed for a day would end the test. */
+static void a_greater_rate_does_not_wait_for_the_former_one(void **state)
+{
+    struct loop_door *door = serve_one(&test_simple_ops, "rate:bytes=1,burst=86400s");
+    uint32_t blocks = sizeof block / TEST_BLOCK;
+
+    (void)state;
+    for (unsigned i = 0; i < 86400 / sizeof block; i++)
+        assert_int_equal(read_at(door, 0, blocks), 0);
+    change(0, "bytes=1P,burst=1ms");
+    assert_int_equal(read_at(door, 0, blocks), 0);
+}
+
+static void expect_unchanged(uint32_t index, const char *pairs, const char *word)
+{
+    char message[FILTER_MESSAGE_MAX] = "", before[FILTER_TEXT_MAX];
+    const char *text = filters_text(&filters, index);
+
+    snprintf(before, sizeof before, "%s", text ? text : "");
+    assert_false(filters_change(&filters, index, pairs, message));
+    if (!strstr(message, word))
+        fail_msg("%s: '%s' lacks '%s'", pairs, message, word);
+    if (text)
+        assert_string_equal(filters_text(&filters, index), before);
+}
+
+static void a_wrong_change_changes_nothing(void **state)
+{
+    struct loop_door *door = serve(&test_simple_ops,
+        (const char *const[]){ "error:rate=0", "delay:time=0ns", "log", NULL });
+
+    (void)state;
+    expect_unchanged(0, "rate=100,lba=5", "lba= cannot change while the disk is served; these can: "
+        "kind on rate skip count");
+    expect_unchanged(0, "rate=100,count=x", "from 0 to");
+    expect_unchanged(0, "rate=100,on=read,kind=lost", "can be lost");
+    expect_unchanged(0, "rate=100,", "KEY=VALUE");
+    expect_unchanged(0, "", "KEY=VALUE");
+    expect_unchanged(0, "rat=100", "no key 'rat'");
+    expect_unchanged(1, "spread=1s", "is not for distribution=fixed");
+    expect_unchanged(2, "on=read", "no key can");
+    expect_unchanged(3, "on=read", "numbered from 1 to 3");
+    assert_int_equal(read_at(door, 0, 1), 0);
+}
+
+struct changes {
+    atomic_bool stop;
+    unsigned refused; /* read after the thread's end */
+};
+
+static void change_often(void *context)
+{
+    static const struct {
+        uint32_t index;
+        const char *pairs;
+    } all[] = {
+        { 0, "rate=100,kind=hardware,count=0" }, { 0, "kind=lost,on=flush" },
+        { 0, "kind=recovered,on=all,count=7" },
+        { 1, "time=1us,distribution=uniform,spread=1us" },
+        { 1, "time=2us,distribution=fixed,spread=0ns,on=all" },
+        { 2, "bytes=1P,iops=0" }, { 2, "bytes=0,iops=100000000,burst=1ms" },
+    };
+    struct changes *changes = context;
+    char message[FILTER_MESSAGE_MAX];
+
+    do {
+        for (unsigned i = 0; i < sizeof all / sizeof all[0]; i++)
+            changes->refused += !filters_change(&filters, all[i].index, all[i].pairs, message);
+    } while (!atomic_load(&changes->stop));
+}
+
+static void values_change_under_load(void **state)
+{
+    struct loop_door *door = serve(&test_async_ops, (const char *const[]){ "error:on=flush",
+        "delay:time=1us", "rate:iops=100000000", NULL });
+    struct changes changes = { false, 0 };
+    struct monitor_thread *thread = monitor_thread_new(change_often, &changes);
+    unsigned lost = 0;
+
+    (void)state;
+    assert_non_null(thread);
+    for (unsigned i = 0; i < 2000; i++) {
+        unsigned sense;
+
+        memset(device.disk[0], (int)i, TEST_BLOCK);
+        memset(block, ~(int)i, TEST_BLOCK);
+        sense = read_at(door, 0, 1);
+        lost += (!sense || sense == 0x011701) && block[0] != (i & 0xff);
+    }
+    atomic_store(&changes.stop, true);
+    monitor_thread_join(thread);
+    assert_int_equal(changes.refused, 0);
+    assert_int_equal(lost, 0);
+}
+
 static void expect_refused(const char *text, const char *word)
 {
     char message[FILTER_MESSAGE_MAX] = "";
@@ -400,6 +529,10 @@ int main(void)
         TEST(other_kinds_of_errors),
         TEST(readonly_protects_the_disk),
         TEST(a_seed_makes_the_same_failures_again),
+        TEST(a_change_holds_for_the_next_operation),
+        TEST(a_greater_rate_does_not_wait_for_the_former_one),
+        TEST(a_wrong_change_changes_nothing),
+        TEST(values_change_under_load),
         TEST(wrong_texts_are_refused_with_what_is_right),
     };
 
