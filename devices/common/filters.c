@@ -148,9 +148,10 @@ bool filters_place(struct filters *filters, spd_program_disk *disk, struct sink 
         if (!filter_parse(options->filters[i], &state->filter, message))
             abort(); /* it was good before */
         filters->filters[filters->count++] = &state->filter;
-        state->filter.text = strdup(options->filters[i]);
+        state->filter.text = malloc(strlen(options->filters[i]) + 1);
         if (!state->filter.text)
             return no_memory(options->program);
+        strcpy(state->filter.text, options->filters[i]);
         if (!place_one(filters, &state->filter, disk, log))
             return false;
     }
