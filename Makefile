@@ -51,6 +51,7 @@ bench:
 	@WORK=$(BUILD)/bench BUILD=$(BUILD)/release bench/neighbour/run
 	@WORK=$(BUILD)/bench BUILD=$(BUILD)/release bench/shares/run
 	@WORK=$(BUILD)/bench BUILD=$(BUILD)/release bench/loops/run
+	@WORK=$(BUILD)/bench bench/nbd/run
 	@WORK=$(BUILD)/bench bench/windows/run
 
 fuzz:
