@@ -13,6 +13,7 @@
 #include "confine.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
@@ -118,6 +119,10 @@ static int allow_parts(scmp_filter_ctx filter)
     if (!error)
         error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, CALL(prctl), 1,
             SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
+    /* A server whose keys are gone wants to be dumpable again. It stays as it is. */
+    if (!error)
+        error = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), CALL(prctl), 1,
+            SCMP_A0(SCMP_CMP_EQ, PR_SET_DUMPABLE));
     /* The thread below talks to the kernel by these. */
     for (unsigned i = 0; i < 3 && !error; i++) {
         static const unsigned long requests[] = { SECCOMP_IOCTL_NOTIF_RECV,
@@ -232,6 +237,8 @@ static int confine(const spd_program_options *options, const char *const *uris)
     sem_init(&guard.work, 0, 0);
     /* Otherwise malloc() opens a file in /sys to learn the number of processors. */
     mallopt(M_ARENA_MAX, ARENAS_MAX);
+    /* And another one in /proc before it gives back the end of a thread's heap. */
+    mallopt(M_TRIM_THRESHOLD, INT_MAX);
     /* It asks the kernel for sizes by a call that is not on the list. */
     if (!error)
         error = seccomp_notify_alloc(&guard.call, &guard.answer);

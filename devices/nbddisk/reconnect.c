@@ -167,7 +167,9 @@ static void give_up(struct link *link)
 {
     struct job *job;
 
-    if (!link->given_up)
+    if (!link->given_up && link->state == LINK_REPLAYING)
+        say(0, link, "waits for changes of another one; requests fail until these are made", "");
+    else if (!link->given_up)
         say(0, link, "cannot be made; requests fail until it can", link->why);
     link->given_up = true;
     while ((job = link->waiting.first)) {
@@ -270,7 +272,7 @@ static void establish(struct link *link)
     link->facts.unmap_zeros = link->disk->facts.unmap_zeros;
     link->replaying = 0;
     link->quiet = 0;
-    link->answered = false;
+    link->answered = link->given_up = false;
     order_connected(&link->disk->order);
     begin_replay(link);
 }

@@ -31,6 +31,7 @@ class Liar:
         self.answer, self.memory = answer, bytearray(size)
         self.greeting = b"NBDMAGIC" + struct.pack(">QQI124x", 0x420281861253, size, FLAGS)
         self.connections = 0
+        self.refuses = lambda number: False  # this connection ends before the greeting
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(self.socket)
         self.listener.listen(8)
@@ -48,6 +49,8 @@ class Liar:
 
     def serve(self, stream, number):
         try:
+            if self.refuses(number):
+                raise Gone
             stream.sendall(self.greeting)
             while True:
                 self.request(stream, number)

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 import nbd_liar
 from nbd_liar import Liar
-from nbddisk import GOOD, blank, direct, lossy, read, write
-from peer import FLUSH, WRITE, Client
+from nbddisk import GOOD, NOT_READY, blank, direct, lossy, read, said, write
+from peer import FLUSH, READ, WRITE, Client
 from program import TIMEOUT, check
 
 
@@ -51,9 +51,9 @@ def changes_of_several_connections_keep_their_order():
 
 
 @contextmanager
-def two_links(liar):
+def two_links(liar, *words):
     """Two users, each with a connection of its own to the server."""
-    with direct(liar, "--connections", "2") as (one, server):
+    with direct(liar, "--connections", "2", *words) as (one, server):
         other = Client(os.path.join(os.path.dirname(liar.socket), "door"))
         yield one, other, server
         other.close()
@@ -100,9 +100,34 @@ def a_flush_covers_the_changes_of_other_connections():
     check(len({number for number, _ in writers[:2]}) == 2, f"one connection: {writers}")
 
 
+def changes_that_cannot_be_made_again_are_waited_for():
+    """After its death the server takes one connection, and the other one's changes are missing."""
+    gone = threading.Event()
+
+    def answer(number, kind, offset, *_):
+        if kind == nbd_liar.READ and number < 2:
+            gone.set()
+        if gone.is_set() and number < 2:
+            raise nbd_liar.Gone
+
+    with Liar(answer) as liar, two_links(liar, "--reconnect", "0") as (one, other, server):
+        write(one, 5, b"\1" * 512)
+        write(other, 5, b"\2" * 512)
+        liar.memory[:] = bytes(len(liar.memory))
+        liar.refuses = lambda number: number > 2
+        for user in (one, other):
+            check(user.do(READ, 5, 1)[0] == NOT_READY, "blocks are read that are not restored")
+        said(server, "waits for changes of another one; requests fail until these are made")
+        liar.refuses = lambda number: False
+        while (status := one.do(READ, 5, 1))[0] == NOT_READY:
+            check(server.process.poll() is None, "the disk died")
+        check(status == (GOOD, b"\2" * 512), "the order is lost")
+
+
 TESTS = [
     changes_of_one_connection_keep_their_order,
     changes_of_several_connections_keep_their_order,
     nobody_reads_before_the_changes_of_all_are_there,
     a_flush_covers_the_changes_of_other_connections,
+    changes_that_cannot_be_made_again_are_waited_for,
 ]
