@@ -10,7 +10,11 @@ import unittest
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent.parent
-JOBS = 'JOBS = [Script("long", ""), Script("short", "")]\n'
+JOBS = """JOBS = [Script("long", ""), Script("short", ""),
+        Script("first", "", path="tests/short/run"),
+        Script("second", "", ["first"], path="tests/short/run"),
+        Script("third", "", ["second"], path="tests/short/run")]
+"""
 # It says that it runs, and waits for the test.
 LONG = "#!/bin/sh\necho 1..1\necho > {0}/begun\nread -r line < {0}/end\necho ok 1 - long\n"
 SHORT = "#!/bin/sh\necho 1..1\nsha256sum /proc/self/exe >/dev/null\necho ok 1 - short\n"
@@ -48,7 +52,7 @@ class RunnerTest(unittest.TestCase):
         self.assertEqual(third.returncode, 0)
 
     def test_a_table_says_how_long_each_job_took(self):
-        run = self.start()
+        run = self.start("long", "short")
         (self.tree / "begun").read_text()
         (self.tree / "end").write_text("\n")
         said = run.communicate()[0]
@@ -57,6 +61,12 @@ class RunnerTest(unittest.TestCase):
         rows = [line.split()[0] for line in table.splitlines()]
         self.assertEqual(rows, ["job", "long", "short", "all"])
         self.assertRegex(table, r"(?m)^short +\d+\.\d +\d+\.\d +\d+\.\d$")
+
+    def test_what_a_tier_needs_may_need_something_itself(self):
+        run = self.start("third")
+        said = run.communicate(timeout=120)[0]
+        self.assertEqual(run.returncode, 0)
+        self.assertIn("3 passed, 0 failed, 0 skipped", said)
 
 
 if __name__ == "__main__":
