@@ -99,11 +99,12 @@ static void SPD_CALL list_session(void *context, const spd_session *session)
     if (!list->out)
         return;
     if (!list->json) {
-        fprintf(list->out, "%s\n  %s, %" PRIu64 " s: %s\n", session->uri, session->what,
-            session->seconds, session->who);
+        fprintf(list->out, "%s\n  %s %" PRIu64 ", %" PRIu64 " s: %s\n", session->uri,
+            session->what, session->id, session->seconds, session->who);
         return;
     }
-    fputs(list->count > 1 ? ", {\"door\": " : "{\"door\": ", list->out);
+    fprintf(list->out, "%s{\"id\": %" PRIu64 ", \"door\": ", list->count > 1 ? ", " : "",
+        session->id);
     json_text(list->out, session->uri);
     fputs(", \"what\": ", list->out);
     json_text(list->out, session->what);
@@ -420,6 +421,27 @@ static void json_eject(const struct control_disks *disks, FILE *out)
     fputs("{\"asked\": true}\n", out);
 }
 
+static void explain_drop(const struct control_disks *disks, FILE *out)
+{
+    (void)disks;
+    fputs("error: the session's number is missing: `sessions` lists them\n", out);
+}
+
+/* Returns false when it has answered. */
+static bool drop(const struct control_disks *disks, const char *words, FILE *out)
+{
+    uint64_t id;
+
+    (void)disks;
+    if (!size_parse_number(words, &id))
+        fprintf(out, "error: a session has a number, not %.64s\n", words);
+    else if (spd_session_drop(id) != 0)
+        fprintf(out, "error: %s\n", spd_error_detail());
+    else
+        fputs("its connection is cut\n", out);
+    return false;
+}
+
 static void list_log(const struct control_disks *disks, FILE *out)
 {
     (void)disks;
@@ -458,6 +480,7 @@ static const struct {
 } answers[] = {
     { "list", list_disks, json_disks, "the disks and their figures" },
     { "sessions", list_sessions, json_sessions, "who uses the disks" },
+    { "drop", explain_drop, NULL, "NUMBER after it cuts a session's connection", drop },
     { "log", list_log, json_log, "the last lines of the log" },
     { "resize", answer_resize, json_resize, "make grown images visible" },
     { "filter", control_list_filters, control_json_filters,

@@ -345,6 +345,7 @@ SPD_API uint64_t SPD_CALL spd_latency_percentile(const spd_operation_statistics 
 /* A session of an initiator, or of another user of a disk. */
 typedef struct spd_session {
     size_t size;      /* sizeof(spd_session), set by the library */
+    uint64_t id;      /* a number of this process, from 1; none comes twice */
     const char *uri;  /* spd_unit_door_uri() of the door; of several units at one place, one's */
     const char *what; /* "session", "front end", ...: what the door calls it */
     const char *who;  /* address or process, and name, fit to print: the peer may choose the text */
@@ -356,6 +357,11 @@ typedef void (SPD_CALL *spd_session_function)(void *context, const spd_session *
  * their number. The function may be NULL. It gets context, and must not call this library; its
  * argument is valid until it returns. Any thread. */
 SPD_API uint32_t SPD_CALL spd_sessions(spd_session_function function, void *context);
+
+/* Cuts the connection of the session of this id. Its door then ends the session; the initiator may
+ * come again at once. SPD_ERROR_STATE: there is no such session. SPD_ERROR_NOT_SUPPORTED: it has no
+ * connection, such as that of a driver. Any thread. */
+SPD_API int SPD_CALL spd_session_drop(uint64_t id);
 
 /*
  * Helpers.

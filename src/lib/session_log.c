@@ -24,6 +24,7 @@ static const struct {
     [SPD_END_RESET] = { "an initiator reset the target", SPD_LOG_INFO },
     [SPD_END_REMOVED] = { "the system removed the disk", SPD_LOG_INFO },
     [SPD_END_STOPPED] = { "the server stops", SPD_LOG_INFO },
+    [SPD_END_DROPPED] = { "the operator dropped it", SPD_LOG_INFO },
     [SPD_END_REFUSED] = { "it was refused", SPD_LOG_INFO },
 };
 
@@ -42,7 +43,8 @@ void spd_session_begins(const struct spd_visitor *visitor)
 {
     static struct spd_log_limit limit = { .kind = "sessions that began" };
 
-    spd_sessions_add(visitor->session, name_of(visitor->door), visitor->what, visitor->who);
+    spd_sessions_add(visitor->session, visitor->socket, name_of(visitor->door), visitor->what,
+        visitor->who);
     spd_log_limited(&limit, visitor->peer, SPD_LOG_INFO, "%s: a %s begins: %s",
         name_of(visitor->door), visitor->what, visitor->who);
 }
@@ -52,7 +54,10 @@ void spd_session_ends(const struct spd_visitor *visitor, uint64_t seconds, enum 
 {
     static struct spd_log_limit limit = { .kind = "sessions that ended" };
 
-    spd_sessions_remove(visitor->session);
+    if (spd_sessions_remove(visitor->session)) {
+        ending = SPD_END_DROPPED;
+        detail = NULL;
+    }
     spd_log_limited(&limit, visitor->peer, endings[ending].level,
         "%s: a %s ends after %" PRIu64 " s, %s%s%s%s: %s", name_of(visitor->door), visitor->what,
         seconds, endings[ending].text, detail ? " (" : "", detail ? detail : "",

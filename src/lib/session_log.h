@@ -11,6 +11,7 @@
 #define SPD_LIB_SESSION_LOG_H
 
 #include "lib/door.h"
+#include "os/net.h"
 
 /* The reasons for which a session ends, or a connection before it becomes a session. */
 enum spd_ending {
@@ -25,6 +26,7 @@ enum spd_ending {
     SPD_END_RESET,
     SPD_END_REMOVED, /* an eject, or the whole adapter goes */
     SPD_END_STOPPED,
+    SPD_END_DROPPED, /* spd_session_drop() */
     SPD_END_REFUSED, /* another line has told it */
     SPD_ENDINGS,
 };
@@ -35,6 +37,8 @@ struct spd_visitor {
     const char *who;  /* address or process, and name: the peer may choose the text */
     const char *peer; /* the peer for which its lines are counted: log.h */
     const void *session; /* the door's object, the same at the begin and at the end */
+    /* NULL, or the connection: cut, it ends the session. It is closed after the end. */
+    const os_socket *socket;
 };
 
 void spd_session_begins(const struct spd_visitor *visitor);

@@ -101,6 +101,8 @@ void os_socket_no_delay(os_socket socket);
 void os_socket_keep_alive(os_socket socket);
 /* Ends sending: the peer sees the end when it has read everything. */
 void os_socket_end(os_socket socket);
+/* Ends both directions, from any thread: a poller says so to the thread that uses the socket. */
+void os_socket_cut(os_socket socket);
 /* Closes a socket that no poller watches; for others os_poller_close(). */
 void os_socket_close(os_socket socket);
 

@@ -31,7 +31,7 @@ static const struct command {
     const char *name, *help;
     bool json; /* also as JSON */
     bool one;  /* with several programs the user has to name one */
-    bool words; /* two more words may follow the program: the command is for one, then */
+    int words; /* so many more may follow the program: the command is for one, then */
 } commands[] = {
     { "list", "the disks, their doors and figures; the default", .json = true },
     { "sessions", "who uses the disks, and for how long", .json = true },
@@ -39,7 +39,8 @@ static const struct command {
     { "log", "the last 200 lines that a program has logged", .json = true },
     { "resize", "make a grown image visible to its initiators", .json = true, .one = true },
     { "filter", "the filters; with NUMBER KEY=VALUE,... a change of one", .json = true,
-        .words = true },
+        .words = 2 },
+    { "drop", "cut the connection of session NUMBER", .one = true, .words = 1 },
     { "eject", "end all disks of a program, and the program", .json = true, .one = true },
     { "metrics", "the figures in the text format of Prometheus", .one = true },
 };
@@ -216,9 +217,9 @@ int main(int argc, char **argv)
             continue;
         if (options.json && !command->json)
             return refuse("there is no JSON of ", name);
-        if (argc - optind > (command->words ? 4 : 2))
-            return refuse("too many words from ", argv[optind + (command->words ? 4 : 2)]);
-        if (argc - optind == 3)
+        if (argc - optind > 2 + command->words)
+            return refuse("too many words from ", argv[optind + 2 + command->words]);
+        if (argc - optind > 2 && argc - optind < 2 + command->words)
             return refuse("KEY=VALUE is missing after ", argv[optind + 2]);
         return run(command, &options);
     }

@@ -73,6 +73,30 @@ def sessions_come_and_go():
         two.end()
 
 
+def a_dropped_session_may_come_again():
+    door = f"nbd+unix:///?socket={path('dropped.sock')}"
+    with runtime("drop"), memdisk("--size", "4M", "-p", door, doors=2) as server:
+        qemu = subprocess.Popen(["qemu-io", "-f", "raw", door], stdin=subprocess.PIPE,
+                                stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+        one = Initiator(server.uris[1])
+        one.sense()
+        found = json.loads(spdctl("--json", "sessions"))[0]
+        while len(found) != 2:  # qemu-io is on its way
+            check(qemu.poll() is None, "qemu-io ended")
+            found = json.loads(spdctl("--json", "sessions"))[0]
+        for session in found:
+            check("is cut" in spdctl("drop", "memdisk", str(session["id"])), "it is not said")
+        while server.errors().count("the operator dropped it") != 2:
+            check(server.process.poll() is None, "the server died")
+        check(one.sense() == (6, 0x2900), "the initiator has not come again")
+        qemu.kill()
+        qemu.communicate()
+        one.end()
+        for words, text in ((["7777"], "no session 7777"), (["x"], "not x"), ([], "is missing")):
+            _, errors = run("spdctl", "drop", "memdisk", *words, status=1)
+            check(text in errors, errors)
+
+
 def grown_images_become_visible():
     with runtime("resize"), rawdisk("control-grows.img", "--size", "4M") as server:
         os.truncate(path("control-grows.img"), 8 * MIB)
@@ -244,6 +268,7 @@ def wrong_words_are_explained():
 TESTS = [
     figures_are_those_of_the_disk,
     sessions_come_and_go,
+    a_dropped_session_may_come_again,
     grown_images_become_visible,
     metrics_are_for_prometheus,
     hostile_clients_stop_nobody,

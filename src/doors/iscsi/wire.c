@@ -43,6 +43,7 @@ static struct spd_visitor visitor_of(const struct iscsi_connection *c, char who[
         .who = who,
         .peer = c->host,
         .session = session,
+        .socket = &c->watch.socket,
     };
 }
 

@@ -13,6 +13,7 @@ static struct spd_visitor visitor_of(const struct nbd_client *client)
         .who = client->who,
         .peer = client->peer,
         .session = client,
+        .socket = &client->watch.socket,
     };
 }
 

@@ -383,6 +383,7 @@ static struct spd_visitor visitor_of(const struct unix_client *client)
         .who = client->who,
         .peer = client->user,
         .session = client,
+        .socket = &client->watch.socket,
     };
 }
 

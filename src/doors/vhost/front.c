@@ -25,6 +25,7 @@ static struct spd_visitor visitor_of(const struct vhost_door *door)
         .who = door->front.who,
         .peer = door->front.user,
         .session = door,
+        .socket = &door->front.watch.socket,
     };
 }
 

@@ -69,6 +69,11 @@ void os_socket_end(os_socket socket)
     shutdown(socket, SHUT_WR);
 }
 
+void os_socket_cut(os_socket socket)
+{
+    shutdown(socket, SHUT_RDWR);
+}
+
 void os_socket_close(os_socket socket)
 {
     close(socket);

@@ -126,6 +126,11 @@ void os_socket_end(os_socket socket)
     shutdown(socket, SD_SEND);
 }
 
+void os_socket_cut(os_socket socket)
+{
+    shutdown(socket, SD_BOTH);
+}
+
 void os_socket_close(os_socket socket)
 {
     closesocket(socket);
