@@ -111,6 +111,9 @@ def changes_that_cannot_be_made_again_are_waited_for():
             raise nbd_liar.Gone
 
     with Liar(answer) as liar, two_links(liar, "--reconnect", "0") as (one, other, server):
+        for user in (one, other):  # nobody waits for a connection that is not made yet
+            while user.do(FLUSH)[0] == NOT_READY:
+                check(server.process.poll() is None, "the disk died")
         write(one, 5, b"\1" * 512)
         write(other, 5, b"\2" * 512)
         liar.memory[:] = bytes(len(liar.memory))

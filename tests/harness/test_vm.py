@@ -2,6 +2,10 @@
 # Copyright (c) 2026, the WinSpd authors
 """The cache of the virtual machine, used by two programs at once."""
 
+import contextlib
+import importlib.machinery
+import importlib.util
+import io
 import sys
 import tempfile
 import threading
@@ -11,10 +15,12 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "vm"))
+VM = Path(__file__).resolve().parent.parent / "vm"
+sys.path[:0] = [str(VM), str(VM / "cases")]
 
 import initrd  # noqa: E402
 import kernel  # noqa: E402
+import machine  # noqa: E402
 
 
 class CacheTest(unittest.TestCase):
@@ -51,6 +57,48 @@ class CacheTest(unittest.TestCase):
         system = types.SimpleNamespace(release="6.1")
         with mock.patch.multiple(initrd, _add_modules=fill):
             self.twice(lambda: initrd.obtain(self.cache, system))
+
+
+class EmulationTest(unittest.TestCase):
+    INT3 = "[   12.505994] Oops: int3: 0000 [#1] PREEMPT SMP NOPTI"
+
+    def test_the_breakpoint_of_a_patch_is_a_failure_of_the_emulation(self):
+        for line, kind in ((self.INT3, machine.EmulationError),
+                           ("[   12.5] Oops: 0002 [#1] PREEMPT SMP NOPTI", machine.GuestError)):
+            error = machine.failure("it ended", "vm.log", [line, *["more"] * 90])
+            self.assertIs(type(error), kind)
+            self.assertIn("it ended", str(error))
+
+    def run_case(self, failures):
+        """How often a case is run that the emulation fails so often, and its results."""
+        loader = importlib.machinery.SourceFileLoader("vm_run", str(VM / "run"))
+        program = importlib.util.module_from_spec(
+            importlib.util.spec_from_loader(loader.name, loader))
+        loader.exec_module(program)
+        runs = []
+
+        def case(lab):
+            runs.append(lab)
+            if len(runs) <= failures:
+                raise machine.EmulationError("int3")
+            lab.say("it works", True)
+
+        said, module = io.StringIO(), types.SimpleNamespace(run=case)
+        with mock.patch.dict("os.environ", WORK="/nowhere"), \
+                mock.patch.object(program, "Lab", lambda tap, _work: tap), \
+                mock.patch("importlib.import_module", return_value=module), \
+                contextlib.redirect_stdout(said):
+            program.run("case")
+        return len(runs), said.getvalue()
+
+    def test_a_case_gets_a_second_try_and_no_third_one(self):
+        runs, said = self.run_case(1)
+        self.assertEqual(runs, 2)
+        self.assertRegex(said, r"(?m)^ok \d+ - it works$")
+        self.assertNotIn("not ok", said)
+        runs, said = self.run_case(9)
+        self.assertEqual(runs, 2)
+        self.assertRegex(said, r"(?m)^not ok \d+ - case: runs to its end$")
 
 
 if __name__ == "__main__":

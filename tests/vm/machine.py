@@ -16,10 +16,25 @@ import time
 from dataclasses import dataclass
 
 QEMU = "qemu-system-x86_64"
+TAIL = 400  # lines of the console, in which the begin of a kernel's last words still is
+SHOWN = 15
 
 
 class GuestError(Exception):
     """The guest did not do what it should; the text ends with the last lines of its console."""
+
+
+class EmulationError(GuestError):
+    """QEMU has failed the guest. With several processors its emulation may run the breakpoint with
+    which a kernel replaces an instruction, when the kernel has already removed it. No processor
+    does this, so the boot is worth another try."""
+
+
+def failure(what, log, tail):
+    """The error for a boot whose console ends with these lines."""
+    console = "".join(f"\n    | {line}" for line in tail[-SHOWN:])
+    kind = EmulationError if any("Oops: int3: " in line for line in tail) else GuestError
+    return kind(f"{what}\n  last lines of {log}:{console}")
 
 
 def tsc_khz():
@@ -181,7 +196,7 @@ class Machine:
             self._pending += chunk
         line, self._pending = self._pending.split(b"\n", 1)
         text = line.decode(errors="replace").rstrip("\r")
-        self._tail = [*self._tail[-14:], text]
+        self._tail = [*self._tail[-TAIL:], text]
         return text
 
     def _wait(self, output):
@@ -195,5 +210,4 @@ class Machine:
             raise self._error(f"the virtual machine was not done after {self._seconds} s")
 
     def _error(self, what):
-        console = "".join(f"\n    | {line}" for line in self._tail)
-        return GuestError(f"{what}\n  last lines of {self._log_path}:{console}")
+        return failure(what, self._log_path, self._tail)
