@@ -36,6 +36,8 @@ struct client {
 
 static struct {
     char path[sizeof ((struct sockaddr_un *)0)->sun_path];
+    dev_t device;
+    ino_t inode; /* those of the file at the path */
     int listener, stop; /* -1: none */
     struct control_disks *disks;
     struct client clients[CLIENTS_MAX];
@@ -100,28 +102,40 @@ static bool choose_path(const spd_program_options *options)
     return (size_t)length < sizeof control.path;
 }
 
-/* A file of a process that had this number before is in the way. */
+/* A socket at which nobody listens: a process that was killed has left it. connect() alone cannot
+ * tell it from a file with somebody's data. */
+static bool is_left_over(int fd, const struct sockaddr_un *address)
+{
+    struct stat found;
+
+    return lstat(address->sun_path, &found) == 0 && S_ISSOCK(found.st_mode) &&
+        connect(fd, (const struct sockaddr *)address, sizeof *address) != 0 &&
+        errno == ECONNREFUSED;
+}
+
 static int bind_path(void)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     mode_t mask = umask(0177);
+    struct stat found;
     int error, fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     strcpy(address.sun_path, control.path);
     error = fd < 0 ? errno : 0;
     if (!error && bind(fd, (struct sockaddr *)&address, sizeof address) != 0) {
         error = errno;
-        if (error == EADDRINUSE && connect(fd, (struct sockaddr *)&address, sizeof address) != 0 &&
-            errno == ECONNREFUSED && unlink(control.path) == 0) {
+        if (error == EADDRINUSE && is_left_over(fd, &address) && unlink(control.path) == 0) {
             close(fd);
             fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
             error = bind(fd, (struct sockaddr *)&address, sizeof address) == 0 ? 0 : errno;
         }
     }
     umask(mask);
-    if (!error && listen(fd, BACKLOG) != 0)
+    if (!error && (listen(fd, BACKLOG) != 0 || lstat(control.path, &found) != 0))
         error = errno;
     if (!error) {
+        control.device = found.st_dev;
+        control.inode = found.st_ino;
         control.listener = fd;
         return 0;
     }
@@ -151,6 +165,11 @@ static void end(struct client *client)
     close(client->fd);
     free(client->answer);
     *client = (struct client){ .fd = -1 };
+}
+
+static bool has_answer(const struct client *client)
+{
+    return client->answer && client->sent < client->length;
 }
 
 static void answer(struct client *client)
@@ -232,11 +251,6 @@ static void take_client(void)
         poll(NULL, 0, PAUSE_MS); /* the process has no descriptor left, and the client stays */
 }
 
-static bool has_answer(const struct client *client)
-{
-    return client->answer && client->sent < client->length;
-}
-
 static void serve_client(struct client *client, short events)
 {
     if (client->until <= monitor_now()) {
@@ -291,6 +305,16 @@ void control_start(struct control_disks *disks)
         control.thread = monitor_thread_new(serve, NULL);
 }
 
+/* Somebody else may have put a file there meanwhile. */
+static void remove_own(void)
+{
+    struct stat found;
+
+    if (lstat(control.path, &found) == 0 && found.st_dev == control.device &&
+        found.st_ino == control.inode)
+        unlink(control.path);
+}
+
 void control_close(void)
 {
     uint64_t one = 1;
@@ -306,7 +330,7 @@ void control_close(void)
         close(control.stop);
     if (control.listener >= 0) {
         close(control.listener);
-        unlink(control.path);
+        remove_own();
     }
     control.listener = control.stop = -1;
 }

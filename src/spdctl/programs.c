@@ -68,21 +68,28 @@ static bool matches(const char *file, const char *wanted)
             strncmp(file, wanted, (size_t)(number - file)) == 0));
 }
 
-static bool is_alive(const char *path)
+/* 0 if a program listens, else an errno. */
+static int add(struct programs *programs, const char *path)
 {
-    int fd, error = open_socket(path, &fd);
+    int fd, error;
 
-    if (error == ECONNREFUSED)
-        unlink(path);
-    if (!error)
-        close(fd);
-    return !error;
+    if (programs->count == PROGRAMS_MAX || strlen(path) >= PROGRAM_PATH_MAX)
+        return E2BIG;
+    error = open_socket(path, &fd);
+    if (error)
+        return error;
+    close(fd);
+    strcpy(programs->paths[programs->count++], path);
+    return 0;
 }
 
-static void add(struct programs *programs, const char *path)
+/* A program that was killed has left its socket. connect() refuses a file with data as well. */
+static void remove_left_over(const char *path)
 {
-    if (programs->count < PROGRAMS_MAX && strlen(path) < PROGRAM_PATH_MAX && is_alive(path))
-        strcpy(programs->paths[programs->count++], path);
+    struct stat found;
+
+    if (lstat(path, &found) == 0 && S_ISSOCK(found.st_mode))
+        unlink(path);
 }
 
 /* Another user could have put any socket into a folder of its own. */
@@ -99,8 +106,9 @@ static void add_folder(struct programs *programs, const char *folder, const char
         char path[PROGRAM_PATH_MAX];
 
         if (*entries[i]->d_name != '.' && matches(entries[i]->d_name, wanted) &&
-            (size_t)snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name) < sizeof path)
-            add(programs, path);
+            (size_t)snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name) <
+                sizeof path && add(programs, path) == ECONNREFUSED)
+            remove_left_over(path);
         free(entries[i]);
     }
     if (count >= 0)

@@ -183,11 +183,23 @@ def a_disk_needs_no_socket():
         with memdisk("--size", "4M", "--control", "off") as server:
             check(not server.errors(), server.errors())
         check(not os.listdir(folder), "a socket in a folder that others enter")
+        with open(path("precious"), "wb") as file:
+            file.write(b"precious")
         own = path("own.control")
         with memdisk("--size", "4M", "--control", own):
             check("4194304 bytes" in spdctl("list", own), "a path of one's own")
             check(os.stat(own).st_mode & 0o777 == 0o600, "others may use it")
         check(not os.path.exists(own), "a socket is left")
+        with memdisk("--size", "4M", "--control", own):
+            os.rename(path("precious"), own)
+        check(os.path.getsize(own) == 8, "the file of somebody else was removed")
+        os.rename(own, path("precious"))
+        with memdisk("--size", "4M", "--control", path("precious")) as server:
+            check("Address already in use" in server.errors(), server.errors())
+            qemu_io(server.url, "write 0 64k")
+        spdctl("list", path("precious"), status=1)
+        with open(path("precious"), "rb") as file:
+            check(file.read() == b"precious", "a file was taken for a socket")
         with memdisk("--size", "4M", "--control", path("no/such")) as server:
             check("No such file" in server.errors(), server.errors())
 
